@@ -1,0 +1,25 @@
+"""Shared fixtures: one thread a process, and where the real patients are."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+torch.set_num_threads(1)  # two workers with two threads each slow each other down many times
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder with `kaggle_3m`, `brats_layout`, `open_ms_data`, …; the test skips without it.
+
+    Looked for in MEDATTN_TEST_DATA, then in `shared/data` next to the checkout.
+    """
+    checkout = Path(__file__).resolve().parents[1]
+    named = os.environ.get("MEDATTN_TEST_DATA")
+    root = Path(named) if named else checkout.parent / "shared" / "data"
+    if not root.is_dir():
+        pytest.skip(f"needs real patients: no folder {root} (set MEDATTN_TEST_DATA to it)")
+    return root
