@@ -1,0 +1,51 @@
+"""Metrics against numbers worked out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from medattn_lite.errors import UserError
+from medattn_lite.evaluation import classification_report, concordance
+from medattn_lite.evaluation.metrics import accuracy, auc, f1, precision, recall, specificity
+
+LABELS = np.array([1, 1, 1, 0, 0, 0, 0, 0])
+SCORES = np.array([0.9, 0.8, 0.3, 0.6, 0.4, 0.2, 0.1, 0.1])  # 2 found, 1 missed, 1 false alarm
+
+
+def test_threshold_metrics_equal_the_counts() -> None:
+    assert recall(LABELS, SCORES) == pytest.approx(2 / 3)
+    assert specificity(LABELS, SCORES) == pytest.approx(4 / 5)
+    assert precision(LABELS, SCORES) == pytest.approx(2 / 3)
+    assert f1(LABELS, SCORES) == pytest.approx(2 / 3)
+    assert accuracy(LABELS, SCORES) == pytest.approx(6 / 8)
+
+
+def test_auc_counts_ordered_pairs() -> None:
+    pairs = [(p > n) + 0.5 * (p == n) for p in SCORES[LABELS == 1] for n in SCORES[LABELS == 0]]
+    assert auc(LABELS, SCORES) == pytest.approx(np.mean(pairs))
+    assert math.isnan(auc(np.ones(3), np.arange(3)))
+
+
+def test_report_takes_two_column_probabilities_and_draws_by_patient() -> None:
+    both = np.stack([1 - SCORES, SCORES], axis=1)
+    report = classification_report(LABELS, both, subjects=["a", "b", "c", "d", "e", "f", "g", "g"], n=200)
+    assert report["AUC"].units == 7
+    assert report["AUC"].low <= report["AUC"].value <= report["AUC"].high
+
+
+def test_report_refuses_one_class() -> None:
+    with pytest.raises(UserError, match="labels 0 and 1"):
+        classification_report(np.zeros(4), np.zeros(4))
+
+
+def test_concordance_by_hand_with_censoring() -> None:
+    time = np.array([1.0, 2.0, 3.0, 4.0])
+    event = np.array([True, False, True, True])
+    # comparable pairs: (1,2) (1,3) (1,4) (3,4); the censored one at 2 starts no pair.
+    assert concordance(event, time, np.array([4.0, 3.0, 2.0, 1.0])) == 1.0
+    assert concordance(event, time, np.array([4.0, 5.0, 1.0, 2.0])) == pytest.approx(2 / 4)
+    with pytest.raises(ValueError):
+        concordance(np.zeros(4, dtype=bool), time, time)
