@@ -1,1 +1,25 @@
+"""What a network looks at: attention maps captured from one pass, and what is made of them."""
 
+from __future__ import annotations
+
+import importlib
+
+_LAZY = {
+    "CapturedMap": "medattn_lite.explain.capture",
+    "capture_attention": "medattn_lite.explain.capture",
+    "channel_gates": "medattn_lite.explain.gates",
+    "spatial_gates": "medattn_lite.explain.gates",
+    "switched_off": "medattn_lite.explain.gates",
+    "predict": "medattn_lite.explain.gates",
+}
+__all__ = list(_LAZY)
+
+
+def __getattr__(name: str) -> object:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,132 @@
+"""Slice attention (SA): every slice becomes a weighted sum of all slices along one direction.
+
+    A_ij = softmax_j(θ(M)_i · φ(M)_j)          eq. 1; slices as rows of C·H·W numbers
+    M'   = β · A g(M) + M                       eq. 2; β starts at 0, so the block starts as the identity
+
+Paper: Zhang et al. 2019, "RSANet: recurrent slice-wise attention network for multiple sclerosis lesion
+segmentation"; the authors' code decides where the text is open. `rsa.py` runs it in all directions.
+
+Readings, each with its option:
+- `projections`: eq. 1 uses M itself for θ, φ and g; the authors' code has three 1×1×1 convolutions
+  (default). Without them the map is the identity matrix to float precision, and SA(x) = (1 + β) x.
+- `scaled`: neither text nor code divides by √(C·H·W) (default False). Unscaled maps saturate: their
+  largest weight is close to 1.
+- the paper calls β α, and α appears at the other summand in the text of figure 4; eq. 2 and the code agree.
+
+Deviations: 2-D from the same class, where the slices are rows or columns.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from medattn_lite.attention.dimensions import CONVOLUTION, check_positive, check_spatial_dims
+from medattn_lite.attention.maps import SLICE_SLICE, AttentionMap
+
+# Name of a direction → the dimension of (B, C, D, H, W) or (B, C, H, W) that its slices are stacked along.
+PLANES = {2: {"rows": 2, "columns": 3}, 3: {"axial": 2, "coronal": 3, "sagittal": 4}}
+
+
+class SliceAffinity(AttentionMap):
+    """Affinity of every slice with every slice; its output is the map (B, S, S).
+
+    Args:
+        plane: "axial" (along D), "coronal" (along H) or "sagittal" (along W); in 2-D "rows" or "columns".
+        spatial_dims: 2 or 3.
+        scaled: divide the dot products by the root of the numbers in a slice.
+
+    Raises:
+        ValueError: an unknown plane.
+    """
+
+    def __init__(self, plane: str, *, spatial_dims: int = 3, scaled: bool = False) -> None:
+        check_spatial_dims(spatial_dims)
+        if plane not in PLANES[spatial_dims]:
+            raise ValueError(f"unknown plane {plane!r}; in {spatial_dims}-D use {', '.join(PLANES[spatial_dims])}")
+        super().__init__(kind=SLICE_SLICE, axes=("batch", f"query {plane} slice", f"key {plane} slice"))
+        self.plane = plane
+        self.dim = PLANES[spatial_dims][plane]
+        self.scaled = scaled
+
+    def forward(self, query: Tensor, key: Tensor) -> Tensor:
+        """Two (B, C, D, H, W) to (B, S, S); row i says which slices j slice i looks at."""
+        query_slices = self.slices(query)  # (B, S, C·H·W)
+        key_slices = self.slices(key)  # (B, S, C·H·W)
+        scores = query_slices @ key_slices.transpose(1, 2)  # (B, S, S)
+        if self.scaled:
+            scores = scores / math.sqrt(query_slices.shape[-1])
+        return torch.softmax(scores, dim=-1)
+
+    def slices(self, features: Tensor) -> Tensor:
+        """(B, C, D, H, W) to one row a slice, (B, S, C·H·W)."""
+        return features.movedim(self.dim, 1).flatten(2)
+
+    def gather(self, affinity: Tensor, values: Tensor) -> Tensor:
+        """Weighted sums of the slices of `values` (B, C, D, H, W), in the same shape."""
+        mixed = affinity @ self.slices(values)  # (B, S, C·H·W)
+        slices_first = values.movedim(self.dim, 1).shape
+        return mixed.reshape(slices_first).movedim(1, self.dim)
+
+
+class SliceProjections(nn.Module):
+    """θ, φ and g: query, key and value of the slices by 1×1×1 convolutions, or the features as they are.
+
+    Args:
+        channels: C.
+        spatial_dims: 2 or 3.
+        projections: False for the paper's literal eq. 1.
+    """
+
+    def __init__(self, channels: int, *, spatial_dims: int = 3, projections: bool = True) -> None:
+        super().__init__()
+        check_spatial_dims(spatial_dims)
+        check_positive("channels", channels)
+        convolution = CONVOLUTION[spatial_dims]
+        self.query = convolution(channels, channels, 1) if projections else nn.Identity()
+        self.key = convolution(channels, channels, 1) if projections else nn.Identity()
+        self.value = convolution(channels, channels, 1) if projections else nn.Identity()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, C, D, H, W) to three of the same shape."""
+        return self.query(x), self.key(x), self.value(x)
+
+
+class SliceAttention(nn.Module):
+    """Slice attention along one direction, the SA block.
+
+    Args:
+        channels: C, channels of the input and the output.
+        plane: direction; see `SliceAffinity`. "axial" by default, "rows" in 2-D.
+        spatial_dims: 2 or 3.
+        projections: False for the paper's literal eq. 1.
+        scaled: divide the dot products by the root of the numbers in a slice.
+
+    Raises:
+        ValueError: an unknown plane.
+    """
+
+    def __init__(
+        self,
+        channels: int,
+        *,
+        plane: str | None = None,
+        spatial_dims: int = 3,
+        projections: bool = True,
+        scaled: bool = False,
+    ) -> None:
+        super().__init__()
+        check_spatial_dims(spatial_dims)
+        plane = next(iter(PLANES[spatial_dims])) if plane is None else plane
+        self.projections = SliceProjections(channels, spatial_dims=spatial_dims, projections=projections)
+        self.affinity = SliceAffinity(plane, spatial_dims=spatial_dims, scaled=scaled)
+        self.beta = nn.Parameter(torch.zeros(()))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, D, H, W) to the same shape."""
+        query, key, value = self.projections(x)  # 3 × (B, C, D, H, W)
+        affinity = self.affinity(query, key)  # (B, S, S)
+        context = self.affinity.gather(affinity, value)  # (B, C, D, H, W)
+        return x + self.beta * context
