@@ -1,1 +1,41 @@
+"""Pictures: arrays in, a matplotlib `Figure` with alt text out. `show(figure)` displays it."""
 
+from __future__ import annotations
+
+from medattn_lite.plots.alt import alt_text, set_alt
+from medattn_lite.plots.attention import attention_matrix, playground, weights_bars
+from medattn_lite.plots.curves import reliability, roc, training_curve
+from medattn_lite.plots.diagrams import grouped_convolution, residual_block
+from medattn_lite.plots.gates import gate_view, gates_by_layer, spatial_map_overlay, upsample_map
+from medattn_lite.plots.montage import contrasts_row, image_grid, slice_montage
+from medattn_lite.plots.panels import default_window
+from medattn_lite.plots.planes import three_planes
+from medattn_lite.plots.show import render_png, show
+from medattn_lite.plots.style import mask_names, new_figure, styled
+
+__all__ = [
+    "alt_text",
+    "attention_matrix",
+    "contrasts_row",
+    "default_window",
+    "gate_view",
+    "gates_by_layer",
+    "grouped_convolution",
+    "image_grid",
+    "mask_names",
+    "new_figure",
+    "playground",
+    "reliability",
+    "render_png",
+    "residual_block",
+    "roc",
+    "set_alt",
+    "show",
+    "slice_montage",
+    "spatial_map_overlay",
+    "styled",
+    "three_planes",
+    "training_curve",
+    "upsample_map",
+    "weights_bars",
+]

@@ -1,0 +1,37 @@
+"""Alt text: every figure carries a sentence or two for readers who do not see it."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+
+def set_alt(figure: Figure, text: str) -> Figure:
+    """Attach a description to a figure and give the figure back.
+
+    Args:
+        figure: any matplotlib figure.
+        text: what the picture shows, in words, with the values that matter.
+
+    Raises:
+        ValueError: if the text is empty.
+    """
+    text = " ".join(str(text).split())
+    if not text:
+        raise ValueError("alt text is empty: say in a sentence what the figure shows")
+    figure.set_label(text)  # the one free text of a Figure: it survives pickling and pyplot leaves it alone
+    return figure
+
+
+def alt_text(figure: Figure) -> str:
+    """The description attached by `set_alt`, or an empty string."""
+    return str(figure.get_label() or "")
+
+
+def listed(names: list[str], *, limit: int = 6) -> str:
+    """A list in words: "t1, t2 and flair"; a long one is cut with the count of what is left."""
+    names = [str(name) for name in names]
+    if len(names) > limit:
+        names = [*names[: limit - 1], f"{len(names) - limit + 1} more"]
+    if len(names) < 2:
+        return "".join(names)
+    return f"{', '.join(names[:-1])} and {names[-1]}"

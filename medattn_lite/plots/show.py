@@ -1,0 +1,62 @@
+"""Show a figure in a notebook: one PNG, its alt text beside it, and nothing left in memory."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+
+from medattn_lite.plots.alt import alt_text
+from medattn_lite.plots.style import styled
+
+DPI = 100
+
+
+def render_png(figure: Figure, *, dpi: int = DPI) -> bytes:
+    """The figure as PNG bytes; the alt text travels inside the file as its description.
+
+    The same figure gives the same bytes (no date, no version in the file).
+    """
+    stream = BytesIO()
+    with styled():  # ticks are made while drawing, so the style must hold here too
+        figure.savefig(
+            stream,
+            format="png",
+            dpi=dpi,
+            metadata={"Software": None, "Description": alt_text(figure)},
+            pil_kwargs={"compress_level": 4},
+        )
+    return stream.getvalue()
+
+
+def mime_bundle(figure: Figure, *, dpi: int = DPI) -> tuple[dict[str, object], dict[str, object]]:
+    """The figure as a notebook output: data and metadata, by MIME type.
+
+    Raises:
+        ValueError: if the figure has no alt text.
+    """
+    alt = alt_text(figure)
+    if not alt:
+        raise ValueError("this figure has no alt text: call medattn_lite.plots.set_alt(figure, text) first")
+    return {"image/png": render_png(figure, dpi=dpi), "text/plain": alt}, {"image/png": {"alt": alt}}
+
+
+def show(figure: Figure, *, dpi: int = DPI) -> None:
+    """Display a figure under the cell with its alt text, then close it.
+
+    The output holds `image/png` with the alt text in its metadata, where nbconvert and our reports
+    look for it, and `text/plain` with the same words for whoever reads without pictures.
+
+    Args:
+        figure: a figure with alt text, from this package or your own after `set_alt`.
+        dpi: pixels an inch.
+
+    Raises:
+        ValueError: if the figure has no alt text.
+    """
+    from IPython.display import display
+
+    data, metadata = mime_bundle(figure, dpi=dpi)
+    plt.close(figure)  # only matters for figures that pyplot made
+    display(data, metadata=metadata, raw=True)
