@@ -1,0 +1,137 @@
+"""The frame that the residual networks of the papers share: stem, four stages of blocks, mean over space, classifier.
+
+Layers carry the names of torchvision's ResNet (`conv1`, `bn1`, `layer1` … `layer4`, `fc`), so that
+official checkpoints need few renames, and a Grad-CAM's usual target is `layer4`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from torch import Tensor, nn
+
+from medattn_lite.attention.dimensions import check_positive, spatial_indices
+from medattn_lite.attention.maps import AttentionMap
+from medattn_lite.errors import UserError
+
+EXPANSION = 4  # a bottleneck block of width w has 4w channels out
+
+
+class ResidualNetwork(nn.Module):
+    """Stem → pool → layer1 … layer4 → mean over space → dropout → classifier.
+
+    Args:
+        spatial_dims: 2 or 3.
+        stem: first convolution(s), without the norm that follows.
+        stem_norm: the norm after the stem.
+        activation: after the stem's norm.
+        pool: after that.
+        stages: the four stages, from `make_stages`.
+        num_features: channels of the last stage.
+        num_classes: outputs; None leaves the classifier out and gives the `num_features` means.
+        dropout: probability in front of the classifier.
+    """
+
+    def __init__(
+        self,
+        *,
+        spatial_dims: int,
+        stem: nn.Module,
+        stem_norm: nn.Module,
+        activation: nn.Module,
+        pool: nn.Module,
+        stages: Sequence[nn.Module],
+        num_features: int,
+        num_classes: int | None,
+        dropout: float = 0.0,
+    ) -> None:
+        super().__init__()
+        self.spatial_dims = spatial_dims
+        self.num_features = num_features
+        self.conv1 = stem
+        self.bn1 = stem_norm
+        self.relu = activation
+        self.maxpool = pool
+        self.layer1, self.layer2, self.layer3, self.layer4 = stages
+        self.dropout = nn.Dropout(dropout)
+        self.fc = nn.Identity() if num_classes is None else nn.Linear(num_features, num_classes)
+        initialise(self)
+
+    def features(self, x: Tensor) -> Tensor:
+        """(B, C, …) images to the last stage's feature map (B, num_features, …), 32 times smaller."""
+        self._check_input(x)
+        x = self.relu(self.bn1(self.conv1(x)))  # 1/2
+        x = self.maxpool(x)  # 1/4
+        x = self.layer1(x)  # 1/4
+        x = self.layer2(x)  # 1/8
+        x = self.layer3(x)  # 1/16
+        return self.layer4(x)  # 1/32
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, …) images to logits (B, num_classes)."""
+        x = self.features(x)  # (B, num_features, …)
+        x = x.mean(dim=spatial_indices(self.spatial_dims))  # (B, num_features)
+        x = self.dropout(x)
+        return self.fc(x)  # (B, num_classes)
+
+    def _check_input(self, x: Tensor) -> None:
+        if x.dim() != self.spatial_dims + 2:
+            raise UserError(
+                f"{type(self).__name__} is {self.spatial_dims}-D and got images of shape {tuple(x.shape)}; "
+                f"give (B, C, {'H, W' if self.spatial_dims == 2 else 'D, H, W'})"
+            )
+
+
+def make_stages(
+    block: Callable[..., nn.Module],
+    *,
+    in_channels: int,
+    width: int,
+    layers: Sequence[int],
+    strides: Sequence[int] = (1, 2, 2, 2),
+) -> list[nn.Sequential]:
+    """Four stages of `layers` blocks, of widths w, 2w, 4w and 8w.
+
+    Args:
+        block: called as `block(in_channels, width, stride=…)`; gives 4 × width channels.
+        in_channels: channels that come from the stem.
+        width: w.
+        layers: blocks a stage; four numbers.
+        strides: stride of the first block of each stage.
+
+    Raises:
+        UserError: not four stages.
+    """
+    if len(layers) != 4:
+        raise UserError(f"layers is {tuple(layers)}; give the number of blocks of four stages, such as (3, 4, 6, 3)")
+    check_positive("width", width)
+    stages = []
+    for index, (depth, stride) in enumerate(zip(layers, strides, strict=True)):
+        check_positive("layers", depth)
+        stage_width = width * 2**index
+        blocks = [block(in_channels, stage_width, stride=stride)]
+        in_channels = stage_width * EXPANSION
+        blocks += [block(in_channels, stage_width, stride=1) for _ in range(depth - 1)]
+        stages.append(nn.Sequential(*blocks))
+    return stages
+
+
+def make_shortcut(
+    convolution: type[nn.Module], batch_norm: type[nn.Module], in_channels: int, out_channels: int, stride: int
+) -> nn.Module | None:
+    """1×1 convolution and batch norm where a block changes size or channels, else None."""
+    if stride == 1 and in_channels == out_channels:
+        return None
+    return nn.Sequential(
+        convolution(in_channels, out_channels, 1, stride=stride, bias=False), batch_norm(out_channels)
+    )
+
+
+def initialise(network: nn.Module) -> None:
+    """He initialisation of the convolutions, as in ResNet. Gates keep the start they gave themselves."""
+    if isinstance(network, AttentionMap):
+        return
+    if isinstance(network, nn.Conv2d | nn.Conv3d):
+        nn.init.kaiming_normal_(network.weight, mode="fan_out", nonlinearity="relu")
+    for child in network.children():
+        initialise(child)
