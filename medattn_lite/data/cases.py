@@ -1,0 +1,266 @@
+"""A case is what lies on the disk for one scan; a `PatientDataset` turns cases into samples.
+
+Opening a data set only lists folders and reads tables. Voxels are read when a sample is asked
+for, and every reader checks them the same way: same grid, no NaN, not constant, known labels.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from medattn_lite.data.volumes import Grid, load_volume, voxel_sizes
+from medattn_lite.errors import UserError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Sample = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """One scan of one patient.
+
+    Attributes:
+        case: its folder or file name.
+        subject: the patient. Two scans of one patient have two cases and one subject.
+        images: file of each channel that exists.
+        mask: file of the segmentation, if there is one.
+        label: class, if known.
+        time: days of follow-up, if known.
+        event: whether death was seen at `time`; False means alive when last heard of.
+        meta: whatever else the source says (grade, age, …).
+        missing: channels without a file.
+    """
+
+    case: str
+    subject: str
+    images: Mapping[str, Path]
+    mask: Path | None = None
+    label: int | None = None
+    time: float | None = None
+    event: bool | None = None
+    meta: dict[str, Any] = field(default_factory=dict)
+    missing: tuple[str, ...] = ()
+
+    def with_facts(self, **facts: Any) -> Case:
+        """A copy with some fields replaced; `meta` is added to, not replaced."""
+        facts["meta"] = {**self.meta, **facts.get("meta", {})}
+        return replace(self, **facts)
+
+
+class PatientDataset(Sequence):
+    """Samples of real patients, read when asked for.
+
+    Args:
+        source: name of the data set, as in `DATASETS`.
+        root: its folder.
+        channels: channels of every sample, in order.
+        cases: complete and incomplete cases; only those with every channel become samples.
+        mask_values: file label → sample label, for `read_mask`; None keeps the labels 0 to 255.
+
+    Attributes:
+        cases: cases with every channel: `dataset[i]` is `dataset.cases[i]`.
+        incomplete: the other cases.
+
+    Raises:
+        UserError: no case is complete.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        root: Path,
+        channels: Sequence[str],
+        cases: Sequence[Case],
+        *,
+        mask_values: Mapping[int, int] | None = None,
+    ) -> None:
+        self.source = source
+        self.root = root
+        self.channels = tuple(channels)
+        self.cases = [case for case in cases if not case.missing]
+        self.incomplete = [case for case in cases if case.missing]
+        self.mask_values = mask_values
+        if not self.cases:
+            found = f"{len(self.incomplete)} cases, none of them with all of {', '.join(self.channels)}"
+            raise UserError(
+                f"nothing to read in {root}: {found if self.incomplete else 'no case'}; "
+                f"run: medattn check-data {source} --root {root}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.read(self.cases[index])
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self.read(case) for case in self.cases)
+
+    @property
+    def subjects(self) -> list[str]:
+        """The patient of every sample."""
+        return [case.subject for case in self.cases]
+
+    @property
+    def labels(self) -> list[int | None]:
+        """The class of every sample, None where unknown."""
+        return [case.label for case in self.cases]
+
+    def subset(self, subjects: Sequence[str]) -> PatientDataset:
+        """The same data set with the scans of these patients only."""
+        wanted = set(subjects)
+        unknown = wanted - set(self.subjects)
+        if unknown:
+            raise UserError(f"no patient {sorted(unknown)[0]} in {self.root}: see dataset.subjects")
+        part = copy.copy(self)
+        part.cases = [case for case in self.cases if case.subject in wanted]
+        return part
+
+    def table(self) -> pd.DataFrame:
+        """One row a sample: subject, case, label, time, event and what the source says besides."""
+        import pandas as pd
+
+        rows = [
+            {
+                "subject": case.subject,
+                "case": case.case,
+                "label": case.label,
+                "time": case.time,
+                "event": case.event,
+                "has_mask": case.mask is not None,
+                **case.meta,
+            }
+            for case in self.cases
+        ]
+        return pd.DataFrame(rows)
+
+    def read(self, case: Case) -> Sample:
+        """Reads one case into a sample.
+
+        Raises:
+            UserError: a file is damaged, on another grid, not finite, constant, or its mask has
+                labels that this data set does not know.
+        """
+        import torch
+
+        array, affine, grid = self.read_image(case)
+        check_voxels(array, [case.images[name] for name in self.channels if name in case.images], self.channels)
+        sample: Sample = {
+            "image": torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)),
+            "affine": affine,
+            "subject": case.subject,
+            "source": self.source,
+            "channels": self.channels,
+            "grid": grid,
+            "meta": {"case": case.case, "voxel_size_mm": voxel_sizes(affine), **case.meta},
+        }
+        if case.mask is not None:
+            mask = self.read_mask(case, grid)
+            if mask.shape != array.shape[1:]:
+                raise UserError(
+                    f"{case.mask} has shape {mask.shape} but its image {array.shape[1:]} (D, H, W): "
+                    "use a mask drawn on the same image"
+                )
+            sample["mask"] = torch.from_numpy(np.ascontiguousarray(mask[None], dtype=np.uint8))
+        for key in ("label", "time", "event"):
+            if getattr(case, key) is not None:
+                sample[key] = getattr(case, key)
+        return sample
+
+    def read_image(self, case: Case) -> tuple[np.ndarray, np.ndarray, Grid | None]:
+        """(C, D, H, W), its affine and the grid of the first channel's file."""
+        return read_channels([case.images[name] for name in self.channels])
+
+    def read_mask(self, case: Case, grid: Grid | None) -> np.ndarray:
+        """(D, H, W) of labels."""
+        return read_labels(case.mask, self.mask_values, grid=grid)
+
+
+def read_channels(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray, Grid]:
+    """Reads one file a channel and stacks them.
+
+    Raises:
+        UserError: a file has another shape or another affine than the first.
+    """
+    volumes = [load_volume(path) for path in paths]
+    first = volumes[0]
+    for path, volume in zip(paths, volumes, strict=True):
+        require_same_grid(first.grid, volume.grid, paths[0], path)
+    return np.stack([volume.array for volume in volumes]), first.affine, first.grid
+
+
+def require_same_grid(first: Grid, second: Grid, first_path: Path, second_path: Path) -> None:
+    """Raises a UserError that names both files if they do not lie on the same voxels."""
+    if first.shape[:3] != second.shape[:3]:
+        raise UserError(
+            f"{second_path} has shape {second.shape[:3]} but {first_path} has {first.shape[:3]}: "
+            "register and resample them to one grid first"
+        )
+    if not np.allclose(first.affine, second.affine, atol=1e-2):
+        raise UserError(
+            f"{second_path} has another affine than {first_path}: they do not lie on each other; "
+            "register and resample them to one grid first"
+        )
+
+
+def read_labels(path: Path, values: Mapping[int, int] | None, *, grid: Grid | None = None) -> np.ndarray:
+    """Reads a mask and maps its labels.
+
+    Args:
+        path: mask file.
+        values: file label → sample label; 0 stays 0. None keeps whole numbers from 0 to 255.
+        grid: grid that the mask must share, if given.
+
+    Raises:
+        UserError: other shape or affine, values that are not whole numbers, or unknown labels.
+    """
+    volume = load_volume(path)
+    if grid is not None:
+        require_same_grid(grid, volume.grid, path.parent / "the image", path)
+    return map_labels(volume.array, values, path)
+
+
+def map_labels(array: np.ndarray, values: Mapping[int, int] | None, path: Path) -> np.ndarray:
+    """Whole numbers of a mask, mapped file label → sample label (see `read_labels`)."""
+    if not np.isfinite(array).all():
+        raise UserError(f"{path} holds NaN or infinite values where labels are expected: export the mask again")
+    whole = np.rint(array)
+    if np.abs(array - whole).max(initial=0) > 1e-3 or whole.min(initial=0) < 0 or whole.max(initial=0) > 255:
+        raise UserError(f"{path} is no mask: labels are whole numbers from 0 to 255; name the segmentation file")
+    labels = whole.astype(np.uint8)
+    if values is None:
+        return labels
+    table = np.zeros(256, dtype=np.uint8)
+    known = np.zeros(256, dtype=bool)
+    known[0] = True
+    for stored, label in values.items():
+        table[stored], known[stored] = label, True
+    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    unknown = [int(label) for label in present if not known[label]]
+    if unknown:
+        expected = sorted({0, *values})
+        raise UserError(
+            f"{path} has unknown labels {unknown}; expected {expected}: "
+            "correct the file, or say what they mean with label_map={file label: sample label}"
+        )
+    return table[labels]
+
+
+def check_voxels(array: np.ndarray, paths: Sequence[Path], channels: Sequence[str]) -> None:
+    """Raises a UserError for NaN, infinite or constant channels of (C, D, H, W)."""
+    for number, channel in enumerate(array):
+        name = channels[number] if number < len(channels) else str(number)
+        path = paths[min(number, len(paths) - 1)] if paths else "the image"
+        low, high = channel.min(), channel.max()  # NaN and infinity reach both ends
+        if not (np.isfinite(low) and np.isfinite(high)):
+            raise UserError(f"{path} (channel {name}) holds NaN or infinite values: repair or leave out this case")
+        if low == high:
+            raise UserError(f"{path} (channel {name}) is constant ({low:g} everywhere): repair or leave out this case")

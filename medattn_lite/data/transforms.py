@@ -1,0 +1,229 @@
+"""Samples in, samples out: intensity, crops, padding and voxel size; the affine follows every step.
+
+Normalisation is one trimmed z-score for phantoms and patients alike: mean and standard deviation
+are taken over the foreground, without its darkest and brightest half per cent, so that a large
+lesion or a bright vessel does not compress the contrast of everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from medattn_lite.data.volumes import voxel_sizes
+from medattn_lite.errors import UserError
+
+Sample = dict[str, Any]
+SPATIAL = ("image", "mask", "signal")
+NOISE_FLOOR = 0.12  # of the 99th percentile: above the noise in the air, below cerebrospinal fluid in most sequences
+
+
+def foreground(image: torch.Tensor) -> torch.Tensor:
+    """Head or brain: the voxels that are not background.
+
+    A skull-stripped image has one background value all around, and everything else is foreground.
+    Otherwise the air is noisy, and foreground is where the mean over the channels, each divided by
+    its 99th percentile, exceeds 0.12.
+
+    Args:
+        image: (C, *spatial).
+
+    Returns:
+        (1, *spatial) bool.
+    """
+    corner = image.flatten(1)[:, 0].reshape(-1, *[1] * (image.ndim - 1))
+    inside = (image != corner).any(dim=0, keepdim=True)
+    if _border(inside).float().mean() < 0.02:
+        return inside
+    scale = _quantile(image.flatten(1), 0.99).clamp(min=1e-6).reshape(corner.shape)
+    return (image / scale).mean(dim=0, keepdim=True) > NOISE_FLOOR
+
+
+def normalise(
+    image: torch.Tensor, mask: torch.Tensor | None = None, *, trim: tuple[float, float] = (0.5, 99.5)
+) -> torch.Tensor:
+    """Trimmed z-score of each channel over the foreground.
+
+    x ← (x − mean) / sd, with mean and sd of the foreground values between the two percentiles.
+    Background becomes the darkest foreground value, so that it still looks like background.
+
+    Args:
+        image: (C, *spatial).
+        mask: (1, *spatial) foreground; None finds it with `foreground`.
+        trim: lower and upper percentile.
+
+    Returns:
+        (C, *spatial) float32.
+
+    Raises:
+        UserError: NaN, an empty foreground, or a channel that is constant over it.
+    """
+    image = image.to(torch.float32)
+    if not torch.isfinite(image).all():
+        raise UserError("cannot normalise an image with NaN or infinite values: repair or leave out this case")
+    inside = foreground(image) if mask is None else mask.to(torch.bool)
+    if not inside.any():
+        raise UserError("cannot normalise an image without foreground: is the image constant, or the mask empty?")
+    result = torch.empty_like(image)
+    for number, channel in enumerate(image):
+        values = channel[inside[0]]
+        low, high = _quantile(values[None], trim[0] / 100)[0], _quantile(values[None], trim[1] / 100)[0]
+        kept = values[(values >= low) & (values <= high)].double()
+        spread = kept.std(correction=0)
+        if spread <= 1e-6 * kept.abs().max():
+            # most of the values are equal: fall back to all of them before giving up
+            kept = values.double()
+            spread = kept.std(correction=0)
+        if spread == 0:
+            raise UserError(f"cannot normalise channel {number}: it is constant; repair or leave out this case")
+        scored = (channel.double() - kept.mean()) / spread
+        darkest = (low.double() - kept.mean()) / spread
+        result[number] = torch.where(inside[0], scored, darkest)
+    return result
+
+
+def crop_or_pad(sample: Sample, shape: Sequence[int]) -> Sample:
+    """Cuts or pads a sample to a shape, around its middle.
+
+    Args:
+        sample: with `image` (C, *spatial) and perhaps `mask` and `signal`.
+        shape: wanted spatial shape, (D, H, W) or (H, W).
+
+    Returns:
+        A new sample. Images are padded with each channel's lowest value, masks with 0.
+    """
+    size = sample["image"].shape[1:]
+    _require_dimensions(size, shape)
+    start = [(have - want) // 2 for have, want in zip(size, shape, strict=True)]
+    return _window(sample, start, shape)
+
+
+def crop_around(sample: Sample, shape: Sequence[int]) -> Sample:
+    """Cuts a window around the tumour; where it leaves the image, it is padded.
+
+    The window's centre is the middle of the mask's bounding box. Without a mask, or with an empty
+    one, it is the middle of the image.
+
+    Args:
+        sample: with `image` and `mask`.
+        shape: spatial shape of the window.
+    """
+    size = sample["image"].shape[1:]
+    _require_dimensions(size, shape)
+    mask = sample.get("mask")
+    if mask is None or not bool((mask > 0).any()):
+        return crop_or_pad(sample, shape)
+    place = torch.nonzero(mask[0] > 0)
+    middle = (place.min(dim=0).values + place.max(dim=0).values + 1) // 2
+    start = [int(centre) - want // 2 for centre, want in zip(middle, shape, strict=True)]
+    return _window(sample, start, shape)
+
+
+def resample(sample: Sample, spacing_mm: float | Sequence[float]) -> Sample:
+    """Brings a sample to another voxel size, with MONAI's `Spacing`.
+
+    Images are interpolated linearly, after smoothing along the axes that become coarser, so that
+    thin structures do not alias; masks and signal maps take the nearest voxel.
+
+    Args:
+        sample: 3-D, with its `affine`.
+        spacing_mm: wanted voxel size along D, H and W, or one number for all.
+
+    Raises:
+        UserError: the sample is 2-D, its voxel size is unknown, or the wanted one is not positive.
+    """
+    image = sample["image"]
+    wanted = tuple(float(size) for size in np.broadcast_to(np.asarray(spacing_mm, dtype=float), (image.ndim - 1,)))
+    if image.ndim != 4:
+        raise UserError("resample works on volumes (C, D, H, W); this sample is a single picture")
+    if min(wanted) <= 0:
+        raise UserError(f"voxel sizes are positive millimetres, not {spacing_mm}")
+    if sample.get("meta", {}).get("voxel_size_mm", ()) is None:
+        raise UserError(
+            f"the voxel size of {sample.get('subject', 'this sample')} is unknown (its files carry none): "
+            "open the data set with spacing_mm=(D, H, W) if you know it"
+        )
+    from monai.data import MetaTensor
+    from monai.transforms import Spacing
+
+    affine = torch.as_tensor(np.asarray(sample["affine"]), dtype=torch.float64)
+    factors = [want / have for want, have in zip(wanted, voxel_sizes(affine.numpy()), strict=True)]
+    result = dict(sample)
+    for key in SPATIAL:
+        if sample.get(key) is None:
+            continue
+        tensor = sample[key]
+        smooth = key == "image"
+        values = _smoothed(tensor.float(), factors) if smooth else tensor.float()
+        spacing = Spacing(pixdim=wanted, mode="bilinear" if smooth else "nearest", padding_mode="border")
+        moved = spacing(MetaTensor(values, affine=affine))
+        result[key] = moved.as_tensor().to(tensor.dtype)
+        result["affine"] = np.asarray(moved.affine, dtype=np.float64)
+    return _off_grid(result)
+
+
+def _window(sample: Sample, start: Sequence[int], shape: Sequence[int]) -> Sample:
+    result = dict(sample)
+    size = sample["image"].shape[1:]
+    inside = tuple(slice(max(s, 0), max(min(s + want, have), 0)) for s, want, have in zip(start, shape, size, strict=True))
+    target = tuple(slice(max(-s, 0), max(-s, 0) + max(part.stop - part.start, 0))
+                   for s, part in zip(start, inside, strict=True))
+    for key in SPATIAL:
+        if sample.get(key) is None:
+            continue
+        tensor = sample[key]
+        if key == "image":
+            fill = tensor.flatten(1).min(dim=1).values.reshape(-1, *[1] * len(shape))
+            padded = fill.expand(tensor.shape[0], *shape).clone()
+        else:
+            padded = torch.zeros((tensor.shape[0], *shape), dtype=tensor.dtype, device=tensor.device)
+        padded[(slice(None), *target)] = tensor[(slice(None), *inside)]
+        result[key] = padded
+    if sample.get("affine") is not None:
+        shift = np.zeros(4)
+        shift[3 - len(start):3] = start
+        affine = np.array(sample["affine"], dtype=np.float64)
+        affine[:, 3] += affine @ shift
+        result["affine"] = affine
+    return _off_grid(result)
+
+
+def _off_grid(sample: Sample) -> Sample:
+    """The arrays no longer lie on the file's voxels: the affine says where they are, the old grid does not."""
+    if "grid" in sample:
+        sample["grid"] = None
+    meta = sample.get("meta")
+    if isinstance(meta, dict) and meta.get("voxel_size_mm") is not None and sample.get("affine") is not None:
+        sample["meta"] = {**meta, "voxel_size_mm": voxel_sizes(np.asarray(sample["affine"]))}
+    return sample
+
+
+def _smoothed(image: torch.Tensor, factors: Sequence[float]) -> torch.Tensor:
+    """Gaussian low-pass along the axes that lose resolution by more than a quarter."""
+    from scipy.ndimage import gaussian_filter
+
+    sigma = [0.0] + [0.42 * float(np.sqrt(factor**2 - 1)) if factor > 1.25 else 0.0 for factor in factors]
+    return torch.from_numpy(gaussian_filter(image.numpy(), sigma)) if any(sigma) else image
+
+
+def _require_dimensions(size: Sequence[int], shape: Sequence[int]) -> None:
+    if len(size) != len(shape) or min(shape) < 1:
+        raise UserError(f"cannot crop or pad an image of shape {tuple(size)} to {tuple(shape)}: "
+                        f"give {len(size)} positive numbers")
+
+
+def _border(inside: torch.Tensor) -> torch.Tensor:
+    """The voxels on the outer faces of (1, *spatial)."""
+    faces = []
+    for axis in range(1, inside.ndim):
+        faces += [inside.select(axis, 0).flatten(), inside.select(axis, -1).flatten()]
+    return torch.cat(faces)
+
+
+def _quantile(values: torch.Tensor, q: float) -> torch.Tensor:
+    """Quantile along the last axis; torch.quantile refuses more than 2²⁴ values."""
+    rank = max(1, min(values.shape[-1], 1 + round(q * (values.shape[-1] - 1))))
+    return values.kthvalue(rank, dim=-1).values

@@ -1,0 +1,279 @@
+"""NIfTI volumes in the package's one orientation: `D` inferior→superior, `H` posterior→anterior, `W` left→right.
+
+Axes are permuted and flipped to the closest anatomical ones, once, on loading; nothing is
+interpolated, so an oblique scan stays oblique and its affine says so. `save_volume` undoes the
+same permutation and flips, so that a map lies on its image in any viewer. With `dtype=None` the
+way there and back gives the same bytes: header, scaling, byte order and voxels.
+"""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medattn_lite.data.files import new_file
+from medattn_lite.errors import UserError
+
+ORIENTATION = ("S", "A", "R")  # where the indices of D, H and W grow to
+SUFFIXES = (".nii", ".nii.gz")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The grid of a file: what is needed to write an array of the package back onto it.
+
+    Attributes:
+        shape: shape in the file, in the file's own axis order.
+        affine: 4×4, the file's voxel indices to RAS+ millimetres.
+        to_file: nibabel orientation transform (3, 2), from (D, H, W) to the file's axes.
+        dtype: data type in the file, byte order included.
+        slope: scale factor of the stored values; 1 when the file has none.
+        inter: offset of the stored values; 0 when the file has none.
+        exact: loaded with `dtype=None`, to be written back byte for byte.
+        header: nibabel header, for files of another data type on the same grid.
+        preamble: the bytes before the voxels, kept as they were; empty for other formats than `.nii`.
+    """
+
+    shape: tuple[int, ...]
+    affine: np.ndarray
+    to_file: np.ndarray
+    dtype: np.dtype
+    slope: float = 1.0
+    inter: float = 0.0
+    exact: bool = False
+    header: Any = field(default=None, repr=False)
+    preamble: bytes = field(default=b"", repr=False)
+
+    @property
+    def scaled(self) -> bool:
+        """Whether stored values become intensities by a slope and an offset."""
+        return (self.slope, self.inter) != (1.0, 0.0)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A volume in the package's orientation.
+
+    Attributes:
+        array: (D, H, W), or (C, D, H, W) when a 4-D file was asked for.
+        affine: 4×4 float64, indices (d, h, w, 1) to RAS+ millimetres.
+        grid: the file's own grid, for `save_volume`.
+    """
+
+    array: np.ndarray
+    affine: np.ndarray
+    grid: Grid
+
+    @property
+    def spacing_mm(self) -> tuple[float, float, float]:
+        """Voxel size along D, H and W."""
+        return voxel_sizes(self.affine)
+
+
+def voxel_sizes(affine: np.ndarray) -> tuple[float, float, float]:
+    """Millimetres between neighbours along each axis of an affine."""
+    return tuple(float(size) for size in np.linalg.norm(affine[:3, :3], axis=0))
+
+
+def load_volume(path: str | Path, *, dtype: Any = np.float32, four_d: bool = False) -> Volume:
+    """Reads a volume and turns it into the package's orientation.
+
+    Args:
+        path: a file that nibabel reads (`.nii`, `.nii.gz`, `.mgz`, …).
+        dtype: data type of the array; None keeps the file's own (float64 where the file scales its
+            values), which `save_volume` writes back byte for byte.
+        four_d: expect (X, Y, Z, C) in the file and return (C, D, H, W).
+
+    Returns:
+        The volume with its affine and its file grid.
+
+    Raises:
+        UserError: the file is missing, damaged, cut short, or has other dimensions.
+    """
+    import nibabel as nib
+
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a NIfTI file in it")
+    if not path.exists():
+        raise UserError(f"no file {path}: check the path")
+    try:
+        image = nib.load(path)
+        stored = np.asanyarray(image.dataobj.get_unscaled())
+        slope, inter = _scaling(image)
+    except (OSError, EOFError, ValueError, zlib.error, MemoryError, OverflowError, TypeError, AttributeError,
+            nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError) as error:
+        raise UserError(
+            f"cannot read {path}: it is damaged, cut short or no NIfTI file ({_first_line(error)}); "
+            "copy or download it again"
+        ) from error
+    grid = _grid(path, image, stored, (slope, inter), exact=dtype is None)
+    array = stored.reshape(_dimensions(path, stored.shape, four_d=four_d))
+    to_package = _transform(grid.affine, path)
+    array = _apply(array, to_package)
+    if grid.scaled:
+        array = array.astype(np.float64) * slope + inter
+    if four_d:
+        array = np.moveaxis(array, 3, 0)
+    wanted = array.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype)
+    affine = grid.affine @ nib.orientations.inv_ornt_aff(to_package, stored.shape[:3])
+    return Volume(np.ascontiguousarray(array, dtype=wanted), affine, grid)
+
+
+def save_volume(
+    array: np.ndarray,
+    path: str | Path,
+    *,
+    grid: Grid | None = None,
+    affine: np.ndarray | None = None,
+    dtype: Any = None,
+    overwrite: bool = False,
+) -> Path:
+    """Writes an array of the package as NIfTI, on the grid of the file it came from.
+
+    Args:
+        array: (D, H, W), or (C, D, H, W) for a 4-D file; a torch tensor on the CPU will do.
+        path: ends in `.nii` or `.nii.gz`. It appears whole or not at all.
+        grid: grid of the file that the array lies on.
+        affine: instead of a grid, 4×4 from (d, h, w, 1) to RAS+ millimetres (phantoms, crops).
+        dtype: data type in the file. None means the array's own, and the file's own bytes again
+            where the array came from `load_volume(path, dtype=None)`.
+        overwrite: replace an existing file.
+
+    Returns:
+        The path written.
+
+    Raises:
+        UserError: the path exists or does not end in `.nii(.gz)`, or the array does not fit the grid.
+    """
+    import nibabel as nib
+
+    path = Path(path).expanduser()
+    if not path.name.endswith(SUFFIXES):
+        raise UserError(f"cannot write {path}: the name must end in .nii or .nii.gz")
+    array = np.asarray(array)
+    if array.dtype == bool:
+        array = array.astype(np.uint8)
+    if array.dtype == np.float16:  # NIfTI has no half precision
+        array = array.astype(np.float32)
+    if array.ndim not in (3, 4):
+        raise UserError(f"cannot write {path}: expected (D, H, W) or (C, D, H, W), not shape {array.shape}")
+    voxels = np.moveaxis(array, 0, 3) if array.ndim == 4 else array
+    if grid is None:
+        if affine is None:
+            raise UserError(f"cannot write {path}: pass the grid of the file, or an affine")
+        to_ras = nib.orientations.ornt_transform(_package_axes(), nib.orientations.axcodes2ornt("RAS"))
+        file_affine = np.asarray(affine) @ nib.orientations.inv_ornt_aff(to_ras, voxels.shape[:3])
+        content = _encode(_apply(voxels, to_ras), file_affine, None, dtype)
+    else:
+        voxels = _apply(voxels, grid.to_file)
+        if voxels.shape[:3] != grid.shape[:3]:
+            raise UserError(f"cannot write {path}: the array has shape {array.shape} but its grid has {grid.shape}")
+        content = _bytes_as_stored(voxels, grid) if grid.exact and dtype is None else None
+        if content is None:
+            content = _encode(voxels, grid.affine, grid.header, dtype)
+    with new_file(path, overwrite=overwrite) as part:
+        part.write_bytes(gzip.compress(content, compresslevel=6, mtime=0) if path.name.endswith(".gz") else content)
+    return path
+
+
+def _bytes_as_stored(voxels: np.ndarray, grid: Grid) -> bytes | None:
+    """The original file's bytes with these voxels, if they can be stored there without loss."""
+    native = np.dtype(np.float64) if grid.scaled else grid.dtype.newbyteorder("=")
+    if not grid.preamble or voxels.dtype != native or voxels.size != np.prod(grid.shape):
+        return None
+    stored = voxels
+    if grid.scaled:
+        stored = (voxels - grid.inter) / grid.slope
+        stored = np.rint(stored) if grid.dtype.kind in "iu" else stored
+        stored = stored.astype(grid.dtype)
+        if not np.array_equal(stored.astype(np.float64) * grid.slope + grid.inter, voxels, equal_nan=True):
+            return None
+    return grid.preamble + stored.astype(grid.dtype).tobytes(order="F")
+
+
+def _encode(voxels: np.ndarray, affine: np.ndarray, header: Any, dtype: Any) -> bytes:
+    import nibabel as nib
+
+    if dtype is not None and np.dtype(dtype).kind in "iu" and voxels.dtype.kind == "f":
+        voxels = np.rint(voxels)
+    voxels = voxels.astype(voxels.dtype.newbyteorder("=") if dtype is None else dtype)
+    if voxels.dtype in (np.int64, np.uint64):  # few viewers read 64-bit integers
+        voxels = voxels.astype(np.int32)
+    kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
+    kept = header.copy() if isinstance(header, nib.Nifti1Header) else None
+    image = kind(voxels, affine, kept)
+    image.set_data_dtype(voxels.dtype)
+    image.header.set_slope_inter(1, 0)
+    image.header["cal_min"] = image.header["cal_max"] = 0  # the window of the original image does not suit a map
+    if kept is None:
+        image.set_sform(affine, code="scanner")
+        image.header.set_xyzt_units("mm")
+    return image.to_bytes()
+
+
+def _grid(path: Path, image: Any, stored: np.ndarray, scaling: tuple[float, float], *, exact: bool) -> Grid:
+    import nibabel as nib
+
+    preamble = b""
+    if exact and path.name.endswith(SUFFIXES) and isinstance(image, nib.Nifti1Image):
+        opener = gzip.open if path.name.endswith(".gz") else open
+        with opener(path, "rb") as stream:
+            preamble = stream.read(int(image.dataobj.offset))
+    affine = np.asarray(image.affine, dtype=np.float64)
+    to_package = _transform(affine, path)
+    to_file = np.zeros_like(to_package)
+    for axis, (target, flip) in enumerate(to_package):
+        to_file[int(target)] = axis, flip
+    return Grid(stored.shape, affine, to_file, stored.dtype, *scaling, exact, image.header.copy(), preamble)
+
+
+def _scaling(image: Any) -> tuple[float, float]:
+    slope, inter = getattr(image.dataobj, "slope", 1.0), getattr(image.dataobj, "inter", 0.0)
+    return float(1.0 if slope is None else slope), float(0.0 if inter is None else inter)
+
+
+def _dimensions(path: Path, shape: tuple[int, ...], *, four_d: bool) -> tuple[int, ...]:
+    expected = 4 if four_d else 3
+    if min(shape, default=0) < 1:
+        raise UserError(f"{path} holds no voxels (shape {shape}): copy or download it again")
+    kept = shape[:expected] + tuple(size for size in shape[expected:] if size != 1)
+    if len(kept) == expected:
+        return kept
+    if not four_d and len(kept) == 4:
+        raise UserError(
+            f"{path} is 4-D (shape {shape}) where one 3-D volume is expected: save each volume as its own file, "
+            "or read it as dataset 'msd' if it is from the Medical Segmentation Decathlon"
+        )
+    raise UserError(f"{path} has shape {shape} where {expected} dimensions are expected: name a {expected}-D volume")
+
+
+def _package_axes() -> np.ndarray:
+    from nibabel.orientations import axcodes2ornt
+
+    return axcodes2ornt(ORIENTATION)
+
+
+def _transform(affine: np.ndarray, path: Path) -> np.ndarray:
+    from nibabel.orientations import io_orientation, ornt_transform
+
+    usable = np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-12
+    axes = io_orientation(affine) if usable else np.full((3, 2), np.nan)
+    if np.isnan(axes).any():
+        raise UserError(f"{path} has an affine without an inverse, so left and right are unknown: repair its header")
+    return ornt_transform(axes, _package_axes())
+
+
+def _apply(array: np.ndarray, transform: np.ndarray) -> np.ndarray:
+    from nibabel.orientations import apply_orientation
+
+    return apply_orientation(array, transform)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
