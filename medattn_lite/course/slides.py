@@ -1,0 +1,140 @@
+"""One HTML page of slides a notebook: arrow keys, no network, no script from elsewhere.
+
+A markdown cell that starts with a heading begins a slide; a markdown cell without one goes on the slide
+before it. Code goes on a slide only where its cell is tagged `slide`. Hints, exercises, quizzes and cells
+tagged `no-slide` stay off. Printing the page (or saving it as PDF) puts one slide on a sheet.
+"""
+
+from __future__ import annotations
+
+import keyword
+import re
+from html import escape
+from typing import Any
+
+from medattn_lite.course.links import moved_down
+from medattn_lite.course.mathml import mathml
+
+_HEADING = re.compile(r"#{1,3} ")
+# Not the tokenize module: what it makes of an f-string depends on the version of Python.
+_PYTHON = re.compile(
+    r"""(?P<comment>\#[^\n]*)
+    |(?P<text>(?:\b[rbfu]{1,2})?(?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
+    |(?P<number>\b\d[\w.]*)
+    |(?P<keyword>\b(?:KEYWORDS)\b)""".replace("KEYWORDS", "|".join(keyword.kwlist)),
+    re.VERBOSE,
+)
+
+
+def slide_type(cell: Any) -> str:
+    """What a cell does in a slide show: "slide", "-" (goes on) or "skip"; the author's own word wins."""
+    own = cell.metadata.get("slideshow", {}).get("slide_type")
+    if own:
+        return own
+    tags = cell.metadata.get("tags", [])
+    if "no-slide" in tags or "exercise" in tags or "<details" in cell.source:
+        return "skip"
+    if cell.cell_type == "markdown":
+        return "slide" if _HEADING.match(cell.source.lstrip()) else "-"
+    return "-" if "slide" in tags else "skip"
+
+
+def slides_page(notebook: Any, *, title: str) -> str:
+    """The whole page.
+
+    Args:
+        notebook: the notebook with solutions, links as seen from `notebooks/`.
+        title: the page's title.
+    """
+    slides: list[list[str]] = []
+    for cell in notebook.cells:
+        kind = slide_type(cell)
+        if kind in ("skip", "notes") or not cell.source.strip():
+            continue
+        if kind in ("slide", "subslide") or not slides:
+            slides.append([])
+        markdown = cell.cell_type == "markdown"
+        slides[-1].append(_rendered(cell.source) if markdown else f"<pre><code>{_coloured(cell.source)}</code></pre>")
+    sections = "\n".join(
+        f'<section id="slide-{number}" tabindex="-1" aria-label="Slide {number} of {len(slides)}">\n'
+        + "\n".join(parts) + f'\n<footer>{escape(title)} · {number} / {len(slides)}</footer>\n</section>'
+        for number, parts in enumerate(slides, start=1)
+    )
+    return _PAGE.replace("{title}", escape(title)).replace("{sections}", sections)
+
+
+def _rendered(markdown: str) -> str:
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+    reader = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
+    reader.use(dollarmath_plugin, allow_space=False, double_inline=True,
+               renderer=lambda tex, options: mathml(tex, display=options["display_mode"]))
+    return reader.render(moved_down(markdown, notebook_suffix=".html")).strip()
+
+
+def _coloured(code: str) -> str:
+    """Python as HTML, with its comments, texts, numbers and keywords marked."""
+    pieces, end = [], 0
+    for match in _PYTHON.finditer(code):
+        pieces.append(escape(code[end:match.start()], quote=False))
+        pieces.append(f'<span class="{match.lastgroup}">{escape(match.group(), quote=False)}</span>')
+        end = match.end()
+    return "".join([*pieces, escape(code[end:], quote=False)])
+
+
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+:root { color-scheme: light dark; --edge: #8a8f98; --soft: #f3f4f6; --key: #7a1fa2; --text: #0b6e3b; --note: #5a6270; }
+@media (prefers-color-scheme: dark) {
+  :root { --soft: #23262d; --key: #d6a3ff; --text: #8fd6a8; --note: #aab2c0; }
+}
+body { margin: 0; font: 20px/1.5 system-ui, sans-serif; }
+section { display: none; box-sizing: border-box; min-height: 100vh; padding: 5vh 8vw 4em; position: relative; }
+section.shown { display: block; }
+section:focus { outline: none; }
+.no-script section { display: block; border-bottom: 1px solid var(--edge); }
+h1 { font-size: 2em; line-height: 1.2; } h2 { font-size: 1.6em; line-height: 1.2; } h3 { font-size: 1.25em; }
+pre { background: var(--soft); padding: .8em 1em; overflow-x: auto; font-size: .8em; border-radius: .3em; }
+code { font-family: ui-monospace, monospace; }
+table { border-collapse: collapse; } td, th { border: 1px solid var(--edge); padding: .3em .8em; text-align: left; }
+img { max-width: 100%; max-height: 60vh; }
+math { font-size: 1.1em; }
+.keyword { color: var(--key); } .text { color: var(--text); } .comment, footer { color: var(--note); }
+footer { position: absolute; left: 8vw; bottom: 1.2em; font-size: .7em; }
+@media print { section { display: block; min-height: 0; page-break-after: always; } }
+</style>
+</head>
+<body class="no-script">
+<main>
+{sections}
+</main>
+<script>
+const slides = [...document.querySelectorAll("section")];
+let current = 0;
+function show(number) {
+  current = Math.max(0, Math.min(slides.length - 1, number));
+  slides.forEach((slide, i) => slide.classList.toggle("shown", i === current));
+  slides[current].focus({ preventScroll: true });
+  window.scrollTo(0, 0);
+  history.replaceState(null, "", "#slide-" + (current + 1));
+}
+document.body.classList.remove("no-script");
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  const step = { ArrowRight: 1, PageDown: 1, " ": 1, ArrowLeft: -1, PageUp: -1 }[event.key];
+  if (step) { event.preventDefault(); show(current + step); }
+  if (event.key === "Home") show(0);
+  if (event.key === "End") show(slides.length - 1);
+});
+window.addEventListener("hashchange", () => show(Number(location.hash.replace("#slide-", "")) - 1 || 0));
+show(Number(location.hash.replace("#slide-", "")) - 1 || 0);
+</script>
+</body>
+</html>
+"""
