@@ -6,7 +6,9 @@ from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.attention import attention_matrix, playground, weights_bars
 from medattn_lite.plots.curves import reliability, roc, training_curve
 from medattn_lite.plots.diagrams import grouped_convolution, residual_block
-from medattn_lite.plots.gates import gate_view, gates_by_layer, spatial_map_overlay, upsample_map
+from medattn_lite.plots.gate_view import gate_view
+from medattn_lite.plots.gates import gates_by_layer, spatial_map_overlay, upsample_map
+from medattn_lite.plots.lines import lines
 from medattn_lite.plots.montage import contrasts_row, image_grid, slice_montage
 from medattn_lite.plots.panels import default_window
 from medattn_lite.plots.planes import three_planes
@@ -22,6 +24,7 @@ __all__ = [
     "gates_by_layer",
     "grouped_convolution",
     "image_grid",
+    "lines",
     "mask_names",
     "new_figure",
     "playground",

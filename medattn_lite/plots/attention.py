@@ -157,12 +157,12 @@ def playground(
     plane, bars_scores, bars_weights, mixture = figure.subplots(1, 4, width_ratios=(1.5, 0.8, 0.8, 1.5))
     _vectors(plane, query, keys, colours)
     _bars(bars_scores, scores, colours, title="2 scores", note=score_name)
-    _bars(bars_weights, weights, colours, title="3 weights", note=f"temperature {temperature:g}")
-    bars_weights.set_xlim(0.0, 1.28)
+    _bars(bars_weights, weights, colours, title="3 weights", note=f"temperature {temperature:g}", limits=(0.0, 1.0))
     _mixture(mixture, values, weights, context, colours)
     words = (
-        f"Attention playground, {score_name} score, temperature {temperature:g}. Query ({query[0]:.1f}, {query[1]:.1f}). "
-        f"Scores {_pairs(names, scores)}. Weights {_pairs(names, weights)}. Context ({context[0]:.2f}, {context[1]:.2f})."
+        f"Attention playground, {score_name} score, temperature {temperature:g}. "
+        f"Query ({query[0]:.1f}, {query[1]:.1f}). Scores {_pairs(names, scores)}. "
+        f"Weights {_pairs(names, weights)}. Context ({context[0]:.2f}, {context[1]:.2f})."
     )
     return set_alt(figure, alt or words)
 
@@ -178,22 +178,33 @@ def _mixture(axes: Axes, values: np.ndarray, weights: np.ndarray, context: np.nd
     """Values as dots as large as their weight, and the context, their mean by weight, as a star between them."""
     _square(axes, np.vstack([values, context[None]]), title="4 context: Σ weight × value")
     for number, (value, weight, colour) in enumerate(zip(values, weights, colours, strict=True), start=1):
-        axes.plot([value[0], context[0]], [value[1], context[1]], color=colour, linewidth=1.0, alpha=0.25 + 0.7 * weight)
+        along = np.stack([value, context], axis=1)
+        axes.plot(*along, color=colour, linewidth=1.0, alpha=0.25 + 0.7 * weight)
         axes.scatter(*value, s=30 + 500 * weight, color=colour, alpha=0.85, zorder=3, linewidths=0)
         axes.annotate(f"v{number}", value, xytext=(7, 7), textcoords="offset points", fontsize=10, zorder=5)
     axes.scatter(*context, marker="*", s=240, color=INK, edgecolor="white", linewidth=1.0, zorder=6)
 
 
-def _bars(axes: Axes, numbers: np.ndarray, colours: list[str], *, title: str, note: str) -> None:
+def _bars(
+    axes: Axes,
+    numbers: np.ndarray,
+    colours: list[str],
+    *,
+    title: str,
+    note: str,
+    limits: tuple[float, float] | None = None,
+) -> None:
     places = np.arange(len(numbers))
-    bars = axes.barh(places, numbers, color=colours, height=0.62)
-    axes.bar_label(bars, labels=[f"{number:.2f}" for number in numbers], fontsize=10, padding=3)
+    axes.barh(places, numbers, color=colours, height=0.62)
+    for place, number in enumerate(numbers):  # a column of figures at the right edge: they never meet the bars
+        edge = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center", "fontsize": 10}
+        axes.text(1.0, place, f"{number:z.2f}", **edge)
     axes.set_yticks(places, [str(i + 1) for i in places])
     axes.set_ylim(len(numbers) - 0.4, -0.6)
     axes.axvline(0.0, color=MUTED, linewidth=0.8)
     low, high = min(0.0, float(numbers.min())), max(0.0, float(numbers.max()))
-    room = (high - low) or 1.0
-    axes.set_xlim(low - (0.55 * room if low < 0 else 0.0), high + (0.55 * room if high > 0 else 0.1 * room))
+    low, high = (low, max(high, 1.0)) if limits is None else limits
+    axes.set_xlim(low - 0.02 * (high - low), high + 0.62 * (high - low))
     axes.set_xticks([])
     axes.tick_params(axis="y", length=0)
     axes.spines[["bottom", "left"]].set_visible(False)
@@ -202,13 +213,13 @@ def _bars(axes: Axes, numbers: np.ndarray, colours: list[str], *, title: str, no
 
 
 def _square(axes: Axes, points: np.ndarray, *, title: str) -> None:
-    reach = max(2.0, float(np.ceil(np.abs(points).max()))) * 1.18
+    edge = max(2, int(np.ceil(np.abs(points).max())))
+    reach = edge * 1.3  # room for the names beyond the tips
     axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal", title=title)
     axes.axhline(0.0, color="#d9d9d9", linewidth=0.8, zorder=0)
     axes.axvline(0.0, color="#d9d9d9", linewidth=0.8, zorder=0)
-    ticks = [-int(reach / 1.18), 0, int(reach / 1.18)]
-    axes.set_xticks(ticks)
-    axes.set_yticks(ticks)
+    axes.set_xticks([-edge, 0, edge])
+    axes.set_yticks([-edge, 0, edge])
     axes.spines[:].set_visible(True)
     axes.spines[:].set_color("#d9d9d9")
 
@@ -225,7 +236,7 @@ def _arrow(axes: Axes, tip: np.ndarray, colour: str, *, text: str, width: float)
 
 
 def _pairs(names: Sequence[str], numbers: np.ndarray) -> str:
-    return ", ".join(f"{name} {number:.2f}" for name, number in zip(names, numbers, strict=True))
+    return ", ".join(f"{name} {number:z.2f}" for name, number in zip(names, numbers, strict=True))
 
 
 def _told(name: str, names: Sequence[str], values: np.ndarray) -> str:

@@ -51,7 +51,9 @@ def training_curve(
         smooth = _running_mean(losses)
         left.plot(at, losses, color=colour, alpha=0.25, linewidth=1.0)
         left.plot(at, smooth, color=colour, label=name or "running mean")
-        told = f"the loss goes from {smooth[0]:.2f} to {smooth[-1]:.2f} in {int(at[-1])} steps" if len(losses) else "no steps"
+        told = "no steps"
+        if len(losses):
+            told = f"the loss goes from {smooth[0]:.2f} to {smooth[-1]:.2f} in {int(at[-1])} steps"
         if len(scores):
             right[0].plot(valid_at, scores, color=colour, marker="o", markersize=4, label=name or None)
             told += f", {valid_label} ends at {scores[-1]:.2f}"
@@ -62,6 +64,7 @@ def training_curve(
     left.legend(loc="best")
     if right:
         right[0].set(xlabel="iteration", ylabel=valid_label, title="validation")
+        right[0].set_ylim(min(0.45, right[0].get_ylim()[0]), 1.02)
         light_grid(right[0])
         if len(runs) > 1:
             right[0].legend(loc="best")

@@ -104,8 +104,8 @@ def contrasts_row(
         raise ValueError(f"{len(names)} names for {volumes.shape[0]} channels: give one name a channel")
     edges = voxel_spacing(affine, spacing)
     if volumes.ndim == 3:
-        volumes, overlay = volumes[:, None], None if overlay is None else as_array(overlay).reshape(1, *volumes.shape[1:])
-        position = 0
+        overlay = None if overlay is None else as_array(overlay).reshape(1, *volumes.shape[1:])
+        volumes, position = volumes[:, None], 0
     extra = make_overlay(overlay, volumes.shape[1:], opacity=opacity, labels=labels, title=overlay_title)
     if position is None:
         position = volumes.shape[1] // 2
@@ -171,7 +171,8 @@ def image_grid(
         title=title,
     )
     captions = [caption.replace("\n", ", ") for caption in titles if caption]
-    words = f"{title or 'Images'}: {len(stack)} slices" + (f", captioned {listed(captions, limit=12)}" if captions else "")
+    words = f"{title or 'Images'}: {len(stack)} slices"
+    words += f", captioned {listed(captions, limit=12)}" if captions else ""
     return set_alt(figure, alt or words + (f", with {extra.words()}." if extra is not None else "."))
 
 

@@ -49,9 +49,9 @@ class Overlay:
             return self._mask_colours(plane)
         low, high = self.limits
         rgba = mpl.colormaps[MAP](Normalize(low, high, clip=True)(np.nan_to_num(plane, nan=low)))
-        largest = max(abs(low), abs(high)) or 1.0
-        strength = np.clip(np.abs(np.nan_to_num(plane)) / largest, 0.0, 1.0)
-        rgba[..., 3] = self.opacity * strength  # a weak value hides nothing
+        values = np.nan_to_num(plane, nan=max(low, 0.0))
+        strength = (values - low) / (high - low) if low >= 0 else np.abs(values) / max(-low, high)
+        rgba[..., 3] = self.opacity * np.clip(strength, 0.0, 1.0)  # a weak value hides nothing
         return rgba
 
     def _mask_colours(self, plane: np.ndarray) -> np.ndarray:
@@ -82,8 +82,8 @@ class Overlay:
     def unique_names(self) -> dict[int, str]:
         """Labels without repeats of a name (BraTS wrote 4, then 3, for enhancing tumour)."""
         present = np.unique(self.values)
-        named = {value: name for value, name in self.names.items() if value in present}
-        return {value: name for value, name in named.items() if name not in list(named.values())[: list(named).index(value)]}
+        first = {name: value for value, name in reversed(self.names.items()) if value in present}
+        return {value: name for name, value in reversed(first.items())}
 
     def words(self) -> str:
         """The overlay in a phrase, for alt text."""
@@ -134,4 +134,6 @@ def make_overlay(
         low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 0.0)
         limits = (min(low, 0.0), max(high, 0.0))
         limits = (0.0, 1.0) if limits == (0.0, 0.0) else limits
+    if not limits[1] > limits[0]:
+        limits = (limits[0], limits[0] + 1e-6)  # a flat map: one colour, fully faint
     return Overlay(array.astype(np.float32, copy=False), opacity, title or "map", limits=limits)

@@ -113,7 +113,7 @@ def _position(position: Sequence[int] | None, shape: Sequence[int]) -> tuple[int
 def _add_keys(figure: Figure, window: tuple[float, float], overlay: Overlay | None) -> None:
     """Under the planes: the grey scale of the image on the left, the overlay's key on the right."""
     height = figure.get_figheight()
-    grey = figure.add_axes((0.02, 0.3 / height, 0.2, 0.13 / height))
+    grey = figure.add_axes((0.04, 0.3 / height, 0.19, 0.13 / height))
     bar = figure.colorbar(ScalarMappable(Normalize(*window), GREY), cax=grey, orientation="horizontal")
     bar.outline.set_linewidth(0.6)
     bar.set_ticks(list(window), labels=[f"{value:.3g}" for value in window])
@@ -121,7 +121,7 @@ def _add_keys(figure: Figure, window: tuple[float, float], overlay: Overlay | No
     if overlay is None:
         return
     if overlay.is_mask or overlay.is_empty:
-        overlay.add_key(figure.add_axes((0.29, 0.24 / height, 0.68, 0.28 / height)))
+        overlay.add_key(figure.add_axes((0.3, 0.24 / height, 0.68, 0.28 / height)))
     else:
         overlay.add_key(figure.add_axes((0.33, 0.3 / height, 0.34, 0.13 / height)))
 

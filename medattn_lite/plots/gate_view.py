@@ -1,0 +1,139 @@
+"""One image's way through the gates of a model, and what the prediction becomes when some are switched off."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from medattn_lite.plots.alt import listed, set_alt
+from medattn_lite.plots.gates import FLAT, spatial_overlay, upsample_map
+from medattn_lite.plots.layers import short_names
+from medattn_lite.plots.panels import AXIAL, default_window, draw_plane
+from medattn_lite.plots.style import (
+    CLASS_COLOURS,
+    MUTED,
+    SWITCHED_OFF,
+    as_array,
+    figure_function,
+    light_grid,
+    new_figure,
+)
+
+
+@figure_function
+def gate_view(
+    image: object,
+    *,
+    gates: Mapping[str, object],
+    layer: str,
+    before: object,
+    after: object,
+    off: Sequence[int] = (),
+    spatial: object | None = None,
+    spatial_name: str = "spatial attention",
+    opacity: float = 0.6,
+    class_names: Sequence[str] | None = None,
+    caption: str = "",
+    alt: str | None = None,
+) -> Figure:
+    """One image's way through the gates: the image, its spatial map, the gates, the prediction before and after.
+
+    Args:
+        image: (H, W).
+        gates: layer → (C,) gates of this image, nothing switched off.
+        layer: the layer shown channel by channel.
+        before: (K,) probabilities with all gates working.
+        after: (K,) probabilities with `off` at zero.
+        off: channels of `layer` that are switched off.
+        spatial: (h, w) spatial map, or None.
+        spatial_name: which layer it comes from.
+        opacity: of the spatial map.
+        class_names: by class number.
+        caption: above the image.
+        alt: alt text, instead of the one written from the values.
+    """
+    slice_ = as_array(image)
+    layers = {name: as_array(values).ravel() for name, values in gates.items()}
+    before, after = as_array(before).ravel(), as_array(after).ravel()
+    class_names = [f"class {i}" for i in range(len(before))] if class_names is None else list(class_names)
+    figure = new_figure(9.6, 6.2)
+    upper, lower = figure.subfigures(2, 1, height_ratios=(1.45, 1.0))
+    count = 3 if spatial is not None else 2
+    panels = upper.subplots(1, count, width_ratios=(*[1.0] * (count - 1), 1.25))
+    window = default_window(slice_)
+    draw_plane(panels[0], slice_, window=window, letters=AXIAL.letters)
+    panels[0].set_title(caption or "image", fontsize=11)
+    if spatial is not None:
+        fine = upsample_map(spatial, slice_.shape)
+        draw_plane(panels[1], slice_, window=window, overlay=(spatial_overlay(fine, opacity=opacity), fine))
+        flat = ", nearly flat" if np.ptp(fine) < FLAT else ""
+        panels[1].set_title(f"{spatial_name}\n{fine.min():.2f} to {fine.max():.2f}{flat}", fontsize=10)
+    _before_after(panels[-1], before, after, class_names)
+    one, every = lower.subplots(1, 2, width_ratios=(1.9, 1.0))
+    _one_layer(one, short_names(layers)[layer], layers[layer], off)
+    _every_layer(every, layers, layer)
+    return set_alt(figure, alt or _gate_words(caption, layers, layer, off, before, after, class_names))
+
+
+def _one_layer(axes: Axes, layer: str, values: np.ndarray, off: Sequence[int]) -> None:
+    channels = np.arange(len(values))
+    closed = np.isin(channels, list(off))
+    axes.bar(channels[~closed], values[~closed], color=CLASS_COLOURS[0], width=0.85)
+    axes.bar(channels[closed], values[closed], color="#f2d5c4", edgecolor=SWITCHED_OFF, width=0.85, linewidth=0.8)
+    axes.plot(channels[closed], np.zeros(closed.sum()), "x", color=SWITCHED_OFF, markersize=6, clip_on=False, zorder=5)
+    axes.set_ylim(0.0, 1.03)
+    axes.set_xlim(-0.8, len(values) - 0.2)
+    axes.set(xlabel="channel", ylabel="gate")
+    axes.set_title(f"{layer}: {int(closed.sum())} of {len(values)} switched off (×)", fontsize=11)
+    light_grid(axes)
+
+
+def _every_layer(axes: Axes, layers: Mapping[str, np.ndarray], chosen: str) -> None:
+    """The spread of the gates of each layer: a dot a channel, layers from input (top) to output."""
+    for row, (name, values) in enumerate(layers.items()):
+        colour = CLASS_COLOURS[0] if name == chosen else MUTED
+        spread = ((np.arange(len(values)) * 0.618) % 1.0 - 0.5) * 0.55  # golden-ratio jitter: even, never random
+        axes.scatter(values, row + spread, s=9, color=colour, alpha=0.55, linewidths=0)
+    names = list(short_names(layers).values())
+    shown = range(0, len(names), max(1, -(-len(names) // 8)))
+    axes.set_yticks(shown, [names[i] if len(names[i]) <= 18 else "…" + names[i][-17:] for i in shown])
+    axes.set_ylim(len(names) - 0.4, -0.6)
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_xlabel("gate")
+    axes.set_title("all layers", fontsize=11)
+    light_grid(axes, axis="x")
+
+
+def _before_after(axes: Axes, before: np.ndarray, after: np.ndarray, names: Sequence[str]) -> None:
+    places = np.arange(len(before))
+    first = axes.barh(places - 0.2, before, height=0.36, color="#b8bcc2", label="all gates")
+    second = axes.barh(places + 0.2, after, height=0.36, color=CLASS_COLOURS[0], label="with gates off")
+    for bars, numbers in ((first, before), (second, after)):
+        axes.bar_label(bars, labels=[f"{number:.2f}" for number in numbers], fontsize=10, padding=3)
+    axes.set_yticks(places, names)
+    axes.set_ylim(len(before) - 0.4, -0.6)
+    axes.set_xlim(0.0, 1.2)
+    axes.set_xticks([0.0, 0.5, 1.0])
+    axes.set_title("prediction", fontsize=11)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, columnspacing=1.2, handlelength=1.2)
+
+
+def _gate_words(
+    caption: str,
+    layers: Mapping[str, np.ndarray],
+    layer: str,
+    off: Sequence[int],
+    before: np.ndarray,
+    after: np.ndarray,
+    names: Sequence[str],
+) -> str:
+    chosen = layers[layer]
+    text = f"Gate explorer{f', {caption}' if caption else ''}. Layer {short_names(layers)[layer]} has "
+    text += f"{len(chosen)} gates, mean {chosen.mean():.2f}, most open channel {int(chosen.argmax())} ({chosen.max():.2f}). "
+    closed = listed([str(channel) for channel in off], limit=10) if len(off) else "nothing"
+    text += f"Switched off: {closed}. "
+    best = int(before.argmax())
+    return text + f"Probability of {names[best]}: {before[best]:.2f} before, {after[best]:.2f} after."
