@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from medattn_lite.data.cases import Case, PatientDataset, Sample, map_labels
+from medattn_lite.data.cases import Case, PatientDataset, Sample
 from medattn_lite.data.files import existing_folder
 from medattn_lite.data.tables import column, natural, number, read_csv, text
 from medattn_lite.errors import UserError
@@ -149,7 +149,7 @@ def read_stack(case: Case, *, images: bool = True, masks: bool = True) -> tuple[
         image = np.moveaxis(_stack(files, channels=True), -1, 0)
     if masks:
         # 0 and 255 in the files, with a few in-between values in recompressed copies
-        mask = map_labels((_stack([mask_file(path) for path in files], channels=False) > 127), {1: 1}, folder)
+        mask = (_stack([mask_file(path) for path in files], channels=False) > 127).astype(np.uint8)
     return image, mask
 
 
