@@ -11,6 +11,7 @@ from medattn_lite.plots.gates import gates_by_layer, spatial_map_overlay, upsamp
 from medattn_lite.plots.lines import lines
 from medattn_lite.plots.montage import contrasts_row, image_grid, slice_montage
 from medattn_lite.plots.panels import default_window
+from medattn_lite.plots.patches import patch_weights
 from medattn_lite.plots.planes import three_planes
 from medattn_lite.plots.show import render_png, show
 from medattn_lite.plots.style import mask_names, new_figure, styled
@@ -27,6 +28,7 @@ __all__ = [
     "lines",
     "mask_names",
     "new_figure",
+    "patch_weights",
     "playground",
     "reliability",
     "render_png",

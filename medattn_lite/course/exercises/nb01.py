@@ -1,0 +1,176 @@
+"""Checks of notebook 01: softmax with a temperature, one decoder step, attention without a choice."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from medattn_lite.attention import softmax_weights
+from medattn_lite.course.checks import Result, exercise
+from medattn_lite.course.diagnose import Mistake, compare_function
+
+
+def _numbers(*shape: int, seed: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+# ---- 01-weights -------------------------------------------------------------------------------------------------
+
+_DIVIDE_FIRST = "(01.5) divides the scores by the temperature before exp; after that the rows must still sum to 1."
+
+
+@exercise("01-weights", title="Softmax with a temperature")
+def check_weights(weights_with_temperature: Callable[[Tensor, float], Tensor]) -> Result:
+    """The learner's softmax on three batches of scores, at a cold, a warm and a hot temperature."""
+    return compare_function(
+        weights_with_temperature,
+        reference=lambda scores, temperature: softmax_weights(scores, temperature=temperature),
+        cases=[(_numbers(2, 3, 5, seed=1), 0.5), (_numbers(1, 4, 4, seed=2), 2.0), (_numbers(2, 1, 6, seed=3) - 2.0, 3.0)],
+        mistakes=[
+            Mistake(lambda s, t: s.softmax(dim=-1), "the temperature is not used", _DIVIDE_FIRST),
+            Mistake(lambda s, t: (s * t).softmax(dim=-1), "you multiplied by the temperature",
+                    "Hot should be flat: dividing by a large number makes the differences small."),
+            Mistake(lambda s, t: s.softmax(dim=-1) / t,
+                    "you divided the weights by the temperature, so a row no longer sums to 1", _DIVIDE_FIRST),
+            Mistake(lambda s, t: s.exp() / t / (s.exp() / t).sum(dim=-1, keepdim=True),
+                    "you divided after exp, where the temperature cancels out", _DIVIDE_FIRST),
+            Mistake(lambda s, t: (s / t).softmax(dim=1), "the sum runs over the queries (dim 1)",
+                    "One row per query, one column per key: the shares of one query sum to 1, so sum over dim=-1."),
+            Mistake(lambda s, t: (s / t).softmax(dim=0), "the sum runs over the batch (dim 0)",
+                    "Each sentence has shares of its own: sum over the keys, dim=-1."),
+            Mistake(lambda s, t: (s / t).exp() / (s / t).exp().sum(),
+                    "you divided by one total for the whole tensor",
+                    "Each query has shares of its own: sum over dim=-1 and keep the axis with keepdim=True."),
+            Mistake(lambda s, t: (s / t).exp(), "the exponentials are not yet shares",
+                    "Divide each row by its own sum, (01.2)."),
+            Mistake(lambda s, t: (s / t) / (s / t).sum(dim=-1, keepdim=True), "exp is missing",
+                    "Scores can be negative, and shares cannot: take exp first, (01.2)."),
+        ],
+        what="the weights",
+        praise="Cold is sharp, hot is flat, and every row sums to 1.",
+        hint="Two steps: exp of scores / temperature, then each row divided by its own sum.",
+    )
+
+
+# ---- 01-decoder-step --------------------------------------------------------------------------------------------
+
+
+def _decoder_step(
+    state: Tensor,
+    words: Tensor,
+    real: Tensor,
+    *,
+    scale: bool = True,
+    masked: str = "before",
+    axis: int = -1,
+    mix: str = "weighted",
+    order: str = "context first",
+) -> Tensor:
+    """The right answer and, by one option changed, each of the usual wrong ones."""
+    scores = state[:, None] @ words.transpose(-2, -1)  # (B, 1, N)
+    scores = scores / state.shape[-1] ** 0.5 if scale else scores
+    if masked == "before":
+        scores = scores.masked_fill(~real[:, None], float("-inf"))
+    elif masked == "inverted":
+        scores = scores.masked_fill(real[:, None], float("-inf"))
+    elif masked == "zero score":
+        scores = scores.masked_fill(~real[:, None], 0.0)
+    weights = torch.softmax(scores, dim=axis)
+    if masked == "after":
+        weights = weights * real[:, None]
+    if mix == "weighted":
+        context = (weights @ words).squeeze(1)
+    elif mix == "sum":
+        context = (words * real[..., None]).sum(dim=1)
+    else:
+        context = (words * real[..., None]).sum(dim=1) / real.sum(dim=1, keepdim=True)
+    if order == "context only":
+        return context
+    if order == "added":
+        return context + state
+    return torch.cat([state, context] if order == "state first" else [context, state], dim=-1)
+
+
+def _wrong(**options: object) -> Callable[..., Tensor]:
+    return lambda state, words, real: _decoder_step(state, words, real, **options)
+
+
+_BEFORE_SOFTMAX = "exp(−∞) = 0: fill the scores of padding with float('-inf') before softmax."
+
+
+@exercise("01-decoder-step", title="One step of a decoder")
+def check_decoder_step(decoder_step: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Result:
+    """The learner's step on two batches, with a different number of real words in each sentence."""
+    lengths = (torch.tensor([5, 3, 4]), torch.tensor([2, 6]))
+    cases = []
+    for seed, (length, d) in enumerate(zip(lengths, (8, 5), strict=True)):
+        n = int(length.max())
+        words = _numbers(len(length), n, d, seed=10 + seed)
+        cases.append((_numbers(len(length), d, seed=20 + seed), words, torch.arange(n) < length[:, None]))
+    return compare_function(
+        decoder_step,
+        reference=_decoder_step,
+        cases=cases,
+        mistakes=[
+            Mistake(_wrong(order="state first"), "the state comes before the context",
+                    "The deck's order is [a ; s]: the context first. A next layer trained on one order cannot read the other."),
+            Mistake(_wrong(order="context only"), "only the context comes back, without the state",
+                    "torch.cat([context, state], dim=-1) gives (B, 2d)."),
+            Mistake(_wrong(order="added"), "context and state are added, not laid side by side",
+                    "Concatenate: torch.cat([context, state], dim=-1). A sum cannot be taken apart again."),
+            Mistake(_wrong(scale=False), "the scores are not divided by √d",
+                    "This exercise wants scaled scores: / state.shape[-1] ** 0.5, before softmax."),
+            Mistake(_wrong(masked="no"), "padding gets attention: `real` is not used", _BEFORE_SOFTMAX),
+            Mistake(_wrong(masked="inverted"), "the mask is upside down: you look at the padding only",
+                    "masked_fill fills where its mask is True; `real` is True at real words, so pass ~real."),
+            Mistake(_wrong(masked="zero score"), "a score of 0 is not weight 0", _BEFORE_SOFTMAX),
+            Mistake(_wrong(masked="after"), "you masked after softmax, so the real words' weights sum to less than 1",
+                    _BEFORE_SOFTMAX),
+            Mistake(_wrong(masked="no", axis=1), "softmax runs over the queries, the one row of dim 1",
+                    "The keys are the last axis: softmax(dim=-1)."),
+            Mistake(_wrong(masked="before", axis=1), "softmax runs over the queries, the one row of dim 1",
+                    "The keys are the last axis: softmax(dim=-1)."),
+            Mistake(_wrong(masked="before", axis=0), "softmax runs over the batch (dim 0)",
+                    "The keys are the last axis: softmax(dim=-1)."),
+            Mistake(_wrong(mix="sum"), "the context is a plain sum of the words",
+                    "(01.3) is a weighted sum: weights @ words."),
+            Mistake(_wrong(mix="mean"), "the context is the plain mean of the words",
+                    "(01.3) is a weighted sum: weights @ words. Are the weights used?"),
+        ],
+        what="what your step returns",
+        praise="Context beside state, and nothing looked up in the padding.",
+        hint="Four steps: scaled scores, −∞ at padding, softmax over the keys, then [context ; state].",
+    )
+
+
+# ---- 01-uniform -------------------------------------------------------------------------------------------------
+
+
+@exercise("01-uniform", title="Attention without a choice")
+def check_uniform(uniform_weights: Callable[[Tensor], Tensor]) -> Result:
+    """The learner's ablation on scores of two shapes."""
+    return compare_function(
+        uniform_weights,
+        reference=lambda scores: torch.full_like(scores, 1 / scores.shape[-1]),
+        cases=[(_numbers(2, 3, 5, seed=31),), (_numbers(1, 4, 7, seed=32),)],
+        mistakes=[
+            Mistake(torch.ones_like, "a row of ones sums to N, not to 1", "Each of N keys gets 1 / N."),
+            Mistake(torch.zeros_like, "all weights are 0, so the context is always 0",
+                    "No choice is not no look: each of N keys gets 1 / N."),
+            Mistake(lambda s: torch.full_like(s, 1 / s.shape[1]), "you divided by the number of queries T",
+                    "The shares of one query run over the keys: N is scores.shape[-1]."),
+            Mistake(lambda s: torch.full_like(s, 1 / s.shape[0]), "you divided by the size of the batch",
+                    "The shares of one query run over the keys: N is scores.shape[-1]."),
+            Mistake(lambda s: torch.full_like(s, 1 / s.numel()), "you divided by the number of all scores",
+                    "Each row sums to 1 on its own: N is scores.shape[-1]."),
+            Mistake(lambda s: s.softmax(dim=-1), "these weights still depend on the scores",
+                    "The ablation takes the choice away: every key gets the same, whatever its score."),
+            Mistake(lambda s: torch.full(s.shape[-1:], 1 / s.shape[-1]), "one row came back, not one for each query",
+                    "Give back the shape of `scores`: (B, T, N)."),
+        ],
+        what="the weights",
+        praise="Equal shares. Now train with them.",
+        hint="Give back the shape of `scores`, every number 1 / N.",
+    )

@@ -1,0 +1,93 @@
+"""Where one patch of a slice looks: the slice with the asking patch framed, and its weights beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+
+from medattn_lite.plots.alt import listed, set_alt
+from medattn_lite.plots.panels import AXIAL, default_window, draw_plane
+from medattn_lite.plots.style import CROSSHAIR, MAP, as_array, figure_function, new_figure
+
+PANEL = 3.1  # inches along the longer edge of a slice
+
+
+@figure_function
+def patch_weights(
+    image: object,
+    queries: Sequence[tuple[int, int]],
+    *,
+    side: int,
+    weights: Sequence[object] | None = None,
+    outline: object | None = None,
+    alt: str | None = None,
+) -> Figure:
+    """Draw a slice with a framed patch, and the weights which that patch gives to all others.
+
+    Args:
+        image: (H, W), one contrast.
+        queries: (row, column) of each asking patch, counted in patches; one row of pictures each.
+        side: pixels along a patch.
+        weights: one map (rows, columns) a query, on one colour scale; None draws the slices only.
+        outline: mask (H, W) drawn as a line on the weights.
+        alt: alt text, instead of the one written from the arguments.
+
+    Raises:
+        ValueError: as many maps as queries were expected.
+    """
+    picture = as_array(image)
+    maps = None if weights is None else [as_array(each) for each in weights]
+    if maps is not None and len(maps) != len(queries):
+        raise ValueError(f"{len(maps)} maps for {len(queries)} queries: give one a query")
+    columns = 1 if maps is None else 2
+    height, width = (PANEL * length / max(picture.shape) for length in picture.shape)
+    figure = new_figure(columns * width + (1.1 if maps else 0.2), len(queries) * (height + 0.35), layout="compressed")
+    grid = figure.subplots(len(queries), columns, squeeze=False)
+    largest = max(float(each.max()) for each in maps) if maps else 1.0
+    for number, (query, row) in enumerate(zip(queries, grid, strict=True)):
+        draw_plane(row[0], picture, window=default_window(picture), letters=AXIAL.letters)
+        row[0].set_title(f"query: patch {query[0]}, {query[1]}", fontsize=11)
+        _frame(row[0], query, side)
+        if maps is not None:
+            _map(row[1], maps[number], picture.shape, side, largest, outline)
+            _frame(row[1], query, side)
+    if maps is not None:
+        bar = figure.colorbar(ScalarMappable(Normalize(0.0, largest), MAP), ax=grid, shrink=0.8, label="weight")
+        bar.outline.set_visible(False)
+    return set_alt(figure, alt or _words(queries, maps))
+
+
+def _map(axes: Axes, weights: np.ndarray, shape: tuple[int, int], side: int, largest: float, outline: object) -> None:
+    rows, columns = weights.shape
+    extent = (-0.5, columns * side - 0.5, -0.5, rows * side - 0.5)
+    axes.imshow(weights, cmap=MAP, origin="lower", extent=extent, vmin=0.0, vmax=largest, interpolation="nearest")
+    axes.set(xticks=[], yticks=[], xlim=(-0.5, shape[1] - 0.5), ylim=(-0.5, shape[0] - 0.5))
+    axes.spines[:].set_visible(False)
+    axes.set_title("weights", fontsize=11)
+    mask = None if outline is None else as_array(outline) > 0
+    if mask is not None and mask.any():
+        axes.contour(mask.astype(float), levels=[0.5], colors=["white"], linewidths=1.2)
+
+
+def _frame(axes: Axes, query: tuple[int, int], side: int) -> None:
+    corner = (query[1] * side - 0.5, query[0] * side - 0.5)
+    for colour, line in (("black", 3.6), (CROSSHAIR, 2.0)):  # a dark edge keeps the frame visible on bright tissue
+        axes.add_patch(Rectangle(corner, side, side, fill=False, edgecolor=colour, linewidth=line))
+
+
+def _words(queries: Sequence[tuple[int, int]], maps: list[np.ndarray] | None) -> str:
+    said = []
+    for number, (row, column) in enumerate(queries):
+        text = f"the patch in row {row}, column {column} is framed"
+        if maps is not None:
+            best = [f"{int(i) // maps[number].shape[1]}, {int(i) % maps[number].shape[1]}"
+                    for i in np.argsort(-maps[number].ravel())[:3]]
+            text += f" and looks most at the patches {listed(best)}"
+        said.append(text)
+    return f"A slice of a head, cut into patches: {'; '.join(said)}."
