@@ -7,6 +7,7 @@ import importlib
 _LAZY = {
     "CapturedMap": "medattn_lite.explain.capture",
     "capture_attention": "medattn_lite.explain.capture",
+    "edited_maps": "medattn_lite.explain.edit",
     "channel_gates": "medattn_lite.explain.gates",
     "spatial_gates": "medattn_lite.explain.gates",
     "switched_off": "medattn_lite.explain.gates",

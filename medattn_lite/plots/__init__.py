@@ -6,6 +6,7 @@ from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.attention import attention_matrix, playground, weights_bars
 from medattn_lite.plots.curves import reliability, roc, training_curve
 from medattn_lite.plots.diagrams import grouped_convolution, residual_block
+from medattn_lite.plots.forest import forest
 from medattn_lite.plots.gate_view import gate_view
 from medattn_lite.plots.gates import gates_by_layer, spatial_map_overlay, upsample_map
 from medattn_lite.plots.lines import lines
@@ -15,12 +16,14 @@ from medattn_lite.plots.patches import patch_weights
 from medattn_lite.plots.planes import three_planes
 from medattn_lite.plots.show import render_png, show
 from medattn_lite.plots.style import mask_names, new_figure, styled
+from medattn_lite.plots.tables import picture_table
 
 __all__ = [
     "alt_text",
     "attention_matrix",
     "contrasts_row",
     "default_window",
+    "forest",
     "gate_view",
     "gates_by_layer",
     "grouped_convolution",
@@ -29,6 +32,7 @@ __all__ = [
     "mask_names",
     "new_figure",
     "patch_weights",
+    "picture_table",
     "playground",
     "reliability",
     "render_png",

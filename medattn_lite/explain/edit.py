@@ -1,0 +1,66 @@
+"""Change attention maps on their way through a network, for the length of a block: freeze, swap, flatten.
+
+    with edited_maps(model, lambda gate: gate.mean(dim=0, keepdim=True).expand_as(gate), kind="channel"):
+        logits = model(images)
+
+An `AttentionMap` hands its map to the block around it; a forward hook hands over another one in its
+place. What the network loses by it says what the map was for. The hooks go when the block ends, also when
+it ends by an exception.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+
+from medattn_lite.attention.maps import KINDS, AttentionMap
+from medattn_lite.errors import UserError
+
+
+@contextmanager
+def edited_maps(
+    model: nn.Module, edit: Callable[[Tensor], Tensor], *, kind: str | None = None, layer: str | None = None
+) -> Iterator[int]:
+    """Put `edit(map)` in the place of every attention map that fits.
+
+    Args:
+        model: any network with attention maps in it.
+        edit: takes a map as its module returns it, gives one of the same shape.
+        kind: only maps of this kind, such as "channel" or "spatial"; None for all.
+        layer: only the module of this name; None for all.
+
+    Yields:
+        How many modules are edited.
+
+    Raises:
+        UserError: no map fits, or `edit` gives another shape.
+    """
+    if kind is not None and kind not in KINDS:
+        raise UserError(f"there is no kind of attention map called {kind!r}: choose one of {', '.join(KINDS)}")
+    chosen = [
+        (name, module)
+        for name, module in model.named_modules()
+        if isinstance(module, AttentionMap) and kind in (None, module.kind) and layer in (None, name)
+    ]
+    if not chosen:
+        wanted = " and ".join(part for part in (kind and f"kind {kind!r}", layer and f"name {layer!r}") if part)
+        raise UserError(f"{type(model).__name__} has no attention map" + (f" of {wanted}" if wanted else ""))
+    handles = [module.register_forward_hook(_replacing(edit, name)) for name, module in chosen]
+    try:
+        yield len(chosen)
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def _replacing(edit: Callable[[Tensor], Tensor], name: str) -> Callable[..., Tensor]:
+    def hook(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
+        changed = edit(output)
+        if not isinstance(changed, Tensor) or changed.shape != output.shape:
+            found = tuple(changed.shape) if isinstance(changed, Tensor) else type(changed).__name__
+            raise UserError(f"the edited map of {name!r} is {found}, not of shape {tuple(output.shape)}")
+        return changed
+
+    return hook
