@@ -56,7 +56,7 @@ class RecurrentSliceAttention(nn.Module):
         if not order or len(set(order)) != len(order):
             raise ValueError(f"order is {order}; name each direction once, such as {DEFAULT_ORDER[spatial_dims]}")
         self.order = order
-        self.projections = SliceProjections(channels, spatial_dims=spatial_dims, projections=projections)
+        self.projections = SliceProjections(channels, projections=projections)
         self.affinities = nn.ModuleDict(
             {plane: SliceAffinity(plane, spatial_dims=spatial_dims, scaled=scaled) for plane in order}
         )

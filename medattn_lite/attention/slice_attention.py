@@ -13,7 +13,9 @@ Readings, each with its option:
   largest weight is close to 1.
 - the paper calls β α, and α appears at the other summand in the text of figure 4; eq. 2 and the code agree.
 
-Deviations: 2-D from the same class, where the slices are rows or columns.
+Deviations: 2-D from the same class, where the slices are rows or columns. The 1×1×1 convolutions are
+written as linear maps of the channels, which they are: with unscaled scores in the hundreds, the last bit
+of a score decides the sixth digit of the result, and a matrix product rounds alike on any number of threads.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from medattn_lite.attention.dimensions import CONVOLUTION, check_positive, check_spatial_dims
+from medattn_lite.attention.dimensions import check_positive, check_spatial_dims
 from medattn_lite.attention.maps import SLICE_SLICE, AttentionMap
 
 # Name of a direction → the dimension of (B, C, D, H, W) or (B, C, H, W) that its slices are stacked along.
@@ -53,22 +55,32 @@ class SliceAffinity(AttentionMap):
 
     def forward(self, query: Tensor, key: Tensor) -> Tensor:
         """Two (B, C, D, H, W) to (B, S, S); row i says which slices j slice i looks at."""
-        query_slices = self.slices(query)  # (B, S, C·H·W)
-        key_slices = self.slices(key)  # (B, S, C·H·W)
-        scores = query_slices @ key_slices.transpose(1, 2)  # (B, S, S)
+        query_rows = self._rows(query)  # (B, S, C·H·W), M₂ of the paper
+        key_columns = self._columns(key)  # (B, C·H·W, S), M₁
+        scores = query_rows @ key_columns  # (B, S, S)
         if self.scaled:
-            scores = scores / math.sqrt(query_slices.shape[-1])
+            scores = scores / math.sqrt(query_rows.shape[-1])
         return torch.softmax(scores, dim=-1)
-
-    def slices(self, features: Tensor) -> Tensor:
-        """(B, C, D, H, W) to one row a slice, (B, S, C·H·W)."""
-        return features.movedim(self.dim, 1).flatten(2)
 
     def gather(self, affinity: Tensor, values: Tensor) -> Tensor:
         """Weighted sums of the slices of `values` (B, C, D, H, W), in the same shape."""
-        mixed = affinity @ self.slices(values)  # (B, S, C·H·W)
+        mixed = affinity @ self._rows(values)  # (B, S, C·H·W), A M₃
         slices_first = values.movedim(self.dim, 1).shape
         return mixed.reshape(slices_first).movedim(1, self.dim)
+
+    def _rows(self, features: Tensor) -> Tensor:
+        return features.movedim(self.dim, 1).flatten(2)
+
+    def _columns(self, features: Tensor) -> Tensor:
+        return features.movedim(self.dim, -1).flatten(1, -2)
+
+
+class ChannelProjection(nn.Linear):
+    """1×1 (×1) convolution as a linear map of the channels; the same weights serve 2-D and 3-D."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C_in, …) to (B, C_out, …)."""
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
 
 
 class SliceProjections(nn.Module):
@@ -76,18 +88,15 @@ class SliceProjections(nn.Module):
 
     Args:
         channels: C.
-        spatial_dims: 2 or 3.
         projections: False for the paper's literal eq. 1.
     """
 
-    def __init__(self, channels: int, *, spatial_dims: int = 3, projections: bool = True) -> None:
+    def __init__(self, channels: int, *, projections: bool = True) -> None:
         super().__init__()
-        check_spatial_dims(spatial_dims)
         check_positive("channels", channels)
-        convolution = CONVOLUTION[spatial_dims]
-        self.query = convolution(channels, channels, 1) if projections else nn.Identity()
-        self.key = convolution(channels, channels, 1) if projections else nn.Identity()
-        self.value = convolution(channels, channels, 1) if projections else nn.Identity()
+        self.query = ChannelProjection(channels, channels) if projections else nn.Identity()
+        self.key = ChannelProjection(channels, channels) if projections else nn.Identity()
+        self.value = ChannelProjection(channels, channels) if projections else nn.Identity()
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, C, D, H, W) to three of the same shape."""
@@ -120,7 +129,7 @@ class SliceAttention(nn.Module):
         super().__init__()
         check_spatial_dims(spatial_dims)
         plane = next(iter(PLANES[spatial_dims])) if plane is None else plane
-        self.projections = SliceProjections(channels, spatial_dims=spatial_dims, projections=projections)
+        self.projections = SliceProjections(channels, projections=projections)
         self.affinity = SliceAffinity(plane, spatial_dims=spatial_dims, scaled=scaled)
         self.beta = nn.Parameter(torch.zeros(()))
 

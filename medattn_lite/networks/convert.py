@@ -49,8 +49,9 @@ def without_wrapper(state_dict: Mapping[str, Tensor]) -> StateDict:
 
 
 def from_rsa_block(state_dict: Mapping[str, Tensor]) -> StateDict:
-    """`rsaBlock` of tinymilky/RSANet to `RecurrentSliceAttention`."""
-    return rename(state_dict, _RSA)
+    """`rsaBlock` of tinymilky/RSANet to `RecurrentSliceAttention`; its 1×1×1 convolutions become matrices."""
+    renamed = rename(state_dict, _RSA)
+    return {key: value.flatten(1) if _is_projection(key) else value for key, value in renamed.items()}
 
 
 def from_cbam(state_dict: Mapping[str, Tensor]) -> StateDict:
@@ -177,6 +178,10 @@ def load_matching(network: nn.Module, state_dict: Mapping[str, Tensor]) -> LoadR
         missing=tuple(missing),
         unused=tuple(key for key in given if key not in own),
     )
+
+
+def _is_projection(key: str) -> bool:
+    return re.search(r"(^|\.)projections\.\w+\.weight$", key) is not None
 
 
 def _is_flat_gate(key: str, value: Tensor) -> bool:
