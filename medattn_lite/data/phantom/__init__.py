@@ -1,0 +1,39 @@
+"""The phantom cohort: synthetic brains with diseases, exact masks and known truth.
+
+`Subject(glioma(grade="high", diameter_mm=32), seed=3).render()` is a scan;
+`PhantomCohort(200, task="grade")` is a data set. Everything is synthetic and says so.
+"""
+
+from __future__ import annotations
+
+from medattn_lite.data.phantom.cohort import LABELS, TASKS, PhantomCohort
+from medattn_lite.data.phantom.pathology import (
+    Glioma,
+    Healthy,
+    Meningioma,
+    Metastases,
+    MSLesions,
+    glioma,
+    healthy,
+    meningioma,
+    metastases,
+    ms_lesions,
+)
+from medattn_lite.data.phantom.subject import Subject
+
+__all__ = [
+    "LABELS",
+    "TASKS",
+    "Glioma",
+    "Healthy",
+    "MSLesions",
+    "Meningioma",
+    "Metastases",
+    "PhantomCohort",
+    "Subject",
+    "glioma",
+    "healthy",
+    "meningioma",
+    "metastases",
+    "ms_lesions",
+]

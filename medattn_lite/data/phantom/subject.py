@@ -1,0 +1,191 @@
+"""One phantom subject: a person, a disease, and a scan of both."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from medattn_lite.data.phantom import contrasts as sequences
+from medattn_lite.data.phantom.anatomy import anatomy_of
+from medattn_lite.data.phantom.geometry import Grid, make_grid
+from medattn_lite.data.phantom.lesions import Lesions, place
+from medattn_lite.data.phantom.ms import draw_ms
+from medattn_lite.data.phantom.pathology import Glioma, Healthy, Meningioma, Metastases, MSLesions, Pathology
+from medattn_lite.data.phantom.person import Person, draw_person
+from medattn_lite.data.phantom.scanner import acquire, stamp_mark
+from medattn_lite.data.phantom.tumours import draw_glioma, draw_meningioma, draw_metastases
+from medattn_lite.errors import UserError
+
+_DRAW = {Glioma: draw_glioma, Metastases: draw_metastases, Meningioma: draw_meningioma, MSLesions: draw_ms}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A synthetic subject. `dataclasses.replace(subject, pathology=...)` is the same person, other disease.
+
+    Attributes:
+        pathology: What the person has: `glioma(...)`, `metastases(...)`, `meningioma(...)`,
+            `ms_lesions(...)` or `healthy()`.
+        seed: Decides head, folding, tissue, scanner, and whatever the pathology leaves open.
+        subject_id: Name in tables; made from the seed when None.
+        shortcut: Plant the scanner mark.
+        age_years: Age; drawn from the seed when None.
+        resection: "gross total", "subtotal" or "biopsy"; changes survival, not the picture.
+    """
+
+    pathology: Pathology
+    seed: int = 0
+    subject_id: str | None = None
+    shortcut: bool = False
+    age_years: float | None = None
+    resection: str | None = None
+
+    def __init__(
+        self,
+        pathology: Pathology,
+        seed: int = 0,
+        *,
+        subject_id: str | None = None,
+        shortcut: bool = False,
+        age_years: float | None = None,
+        resection: str | None = None,
+    ) -> None:
+        if type(pathology) is not Healthy and type(pathology) not in _DRAW:
+            raise UserError(f"pathology={pathology!r}: give glioma(...), metastases(...), meningioma(...), "
+                            "ms_lesions(...) or healthy()")  # fmt: skip
+        if age_years is not None and not 0 < age_years < 120:
+            raise UserError(f"age_years={age_years}: give an age in years between 0 and 120")
+        values = {
+            "pathology": pathology,
+            "seed": int(seed),
+            "subject_id": f"phantom-{int(seed):06d}" if subject_id is None else subject_id,
+            "shortcut": bool(shortcut),
+            "age_years": age_years,
+            "resection": resection,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def person(self) -> Person:
+        """The traits that no disease changes."""
+        return draw_person(self.seed, self.age_years)
+
+    @property
+    def label(self) -> int:
+        """Grade of a glioma (0 low, 1 high); for others 1 if there is a disease."""
+        if isinstance(self.pathology, Glioma):
+            return int(self.pathology.grade == "high")
+        return int(not isinstance(self.pathology, Healthy))
+
+    def lesions(self, grid: Grid, device: str | torch.device = "cpu") -> Lesions:
+        """The disease on a grid, with the anatomy it pushed aside."""
+        anatomy = anatomy_of(self.person, grid, device)
+        if isinstance(self.pathology, Healthy):
+            nothing = torch.zeros(grid.shape, dtype=torch.uint8, device=device)
+            return Lesions(anatomy, {}, nothing, nothing.bool())
+        return _DRAW[type(self.pathology)](self.pathology, anatomy, self.seed)
+
+    def render(
+        self,
+        *,
+        shape: tuple[int, ...] = (96, 112, 96),
+        spacing_mm: float | tuple[float, ...] | None = None,
+        contrasts: tuple[str, ...] = sequences.CONTRASTS,
+        device: str | torch.device = "cpu",
+        noise: float = 1.0,
+        contrast: float = 1.0,
+        vessels: float = 1.0,
+        slice_mm: float | None = None,
+    ) -> dict:
+        """Scan the subject.
+
+        Args:
+            shape: `(D, H, W)`; or `(H, W)` for one axial slice.
+            spacing_mm: Voxel size; None fits the whole head into the shape with cubic voxels.
+            contrasts: Sequences, of "t1", "t1ce", "t2", "flair".
+            device: Where to compute and where the tensors stay.
+            noise: Noise level; 1 is a typical scan, 0 none.
+            contrast: Lesion contrast; 1 is typical.
+            vessels: Brightness of vessels; 1 is typical.
+            slice_mm: World z of a 2-D slice; None takes the lesion's centre, or the ventricles.
+
+        Returns:
+            A sample: `image` `(C, D, H, W)` float32, `mask` `(1, D, H, W)` uint8, `signal`
+            `(1, D, H, W)` bool, `label`, `affine`, `subject`, `source`, `channels`, `grid`, `meta`.
+            For a 2-D shape the D axis is gone and `affine` is that of the slice.
+        """
+        unknown = [name for name in contrasts if name not in sequences.CONTRASTS]
+        if unknown or not contrasts:
+            raise UserError(f"contrasts={tuple(contrasts)!r}: choose from {', '.join(sequences.CONTRASTS)}")
+        flat = len(shape) == 2
+        grid = self._slice_grid(shape, spacing_mm, slice_mm) if flat else make_grid(tuple(shape), spacing_mm)
+        lesions = self.lesions(grid, device)
+        image = sequences.tissue_images(lesions.anatomy, self.seed, tuple(contrasts), vessels=vessels)
+        texture = lesions.anatomy["texture"]
+        image = sequences.paint_lesions(
+            image, lesions.fractions, self.seed, tuple(contrasts), texture, contrast=contrast
+        )
+        image = acquire(image, lesions.anatomy["brain"], grid, self.seed, tuple(contrasts), noise=noise)
+        mark = None
+        if self.shortcut:
+            image, mark = stamp_mark(image, grid)
+        return self._sample(image, lesions, mark, grid, tuple(contrasts), flat)
+
+    def _slice_grid(self, shape: tuple[int, ...], spacing_mm: float | None, slice_mm: float | None) -> Grid:
+        """A slab of three slices around the one that is asked for (derivatives need neighbours)."""
+        volume = make_grid((max(shape), *shape), spacing_mm)
+        if slice_mm is None:
+            kind = self.pathology.kind
+            site = getattr(self.pathology, "site", None)
+            known = kind in ("glioma", "metastases", "meningioma")
+            slice_mm = float(place(self.seed, kind, site)[0]) if known else 16.0
+        return Grid((3, *volume.shape[1:]), volume.spacing_mm, (slice_mm, *volume.centre_mm[1:]))
+
+    def _sample(
+        self, image: torch.Tensor, lesions: Lesions, mark: torch.Tensor | None, grid: Grid,
+        contrasts: tuple[str, ...], flat: bool,
+    ) -> dict:  # fmt: skip
+        affine = grid.affine
+        keep = slice(1, 2) if flat else slice(None)
+        if flat:
+            affine = affine.copy()
+            affine[:3, 3] += affine[:3, 0]
+        sample = {
+            "image": image[:, keep].float(),
+            "mask": lesions.label[None, keep],
+            "signal": lesions.signal[None, keep],
+            "label": self.label,
+            "affine": np.asarray(affine, dtype=np.float64),
+            "subject": self.subject_id,
+            "source": "phantom",
+            "channels": contrasts,
+            "grid": None,
+            "meta": self._meta(lesions, grid),
+        }
+        if mark is not None:
+            sample["mark"] = mark[None, keep]
+        if flat:
+            for name in ("image", "mask", "signal", "mark"):
+                if name in sample:
+                    sample[name] = sample[name][:, 0]
+        return sample
+
+    def _meta(self, lesions: Lesions, grid: Grid) -> dict:
+        kind = self.pathology.kind
+        meta = {
+            "synthetic": True,
+            "pathology": kind,
+            "grade": {"high": "HGG", "low": "LGG"}.get(getattr(self.pathology, "grade", ""), ""),
+            "diameter_mm": getattr(self.pathology, "diameter_mm", float("nan")),
+            "age_years": self.person.age_years,
+            "resection": self.resection,
+            "shortcut": self.shortcut,
+            "spacing_mm": grid.spacing_mm,
+            "whole_ml": float((lesions.label > 0).sum()) * grid.voxel_ml,
+        }
+        for value, name in ((1, "label1_ml"), (2, "label2_ml"), (4, "label4_ml")):
+            meta[name] = float((lesions.label == value).sum()) * grid.voxel_ml
+        return meta | lesions.facts

@@ -1,0 +1,169 @@
+"""The atlas every phantom starts from: ICBM 152 tissue maps and the distances derived from them.
+
+nilearn ships the symmetric ICBM 2009a grey- and white-matter maps (Fonov et al., NeuroImage 2011),
+averages of 152 people. From them this module derives, once, what a person is drawn with: how deep
+a point lies under the cortical surface, how far it is from the ventricles, and soft labels of the
+regions that behave differently. The result is kept for the process and in the user's cache folder.
+
+All arrays are `(D, H, W)` = (inferior→superior, posterior→anterior, left→right) at 1.5 mm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import tempfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import torch
+
+SPACING_MM = 1.5
+ORIGIN_MM = (-84.0, -121.5, -85.5)  # world z, y, x of voxel (0, 0, 0)
+SHAPE = (122, 141, 115)
+VERSION = 7  # part of the cache's file name: raise it when the derivation changes
+
+CHANNELS = (
+    "grey", "white", "depth", "brain_depth", "ventricle", "cortex", "cerebellum", "limbic", "pallidum", "stem", "side",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Atlas:
+    """Tissue maps and distances in template space.
+
+    Attributes:
+        maps: `(channels, D, H, W)` float32, in the order of `CHANNELS`. `grey` and `white` are
+            fractions; `depth` is mm under the hull of one's own hemisphere, `brain_depth` under the
+            hull of the brain, `ventricle` mm to the ventricles (negative inside); the others are
+            soft memberships in [0, 1].
+    """
+
+    maps: torch.Tensor
+
+    def channel(self, name: str) -> torch.Tensor:
+        """One map `(D, H, W)` by its name."""
+        return self.maps[CHANNELS.index(name)]
+
+
+def atlas_coordinates(points_mm: torch.Tensor) -> torch.Tensor:
+    """World points `(..., 3)` as (z, y, x) mm → `grid_sample` coordinates (x, y, z) in [-1, 1]."""
+    origin = points_mm.new_tensor(ORIGIN_MM)
+    extent = points_mm.new_tensor([(n - 1) * SPACING_MM for n in SHAPE])
+    return ((points_mm - origin) / extent * 2 - 1).flip(-1)
+
+
+@lru_cache(maxsize=1)
+def load_atlas() -> Atlas:
+    """Read the atlas from the cache, or derive it (about 10 s) and keep it.
+
+    Set `MEDATTN_CACHE` to another folder, or to an empty string to keep nothing on disk.
+    """
+    path = _cache_file()
+    if path is not None and path.exists():
+        with contextlib.suppress(OSError, ValueError, EOFError):
+            maps = np.load(path)
+            if maps.shape == (len(CHANNELS), *SHAPE):
+                return Atlas(torch.from_numpy(maps.astype(np.float32)))
+    maps = _derive()
+    if path is not None:
+        _store(path, maps)
+    # Through float16 in either case, so that the first process and the later ones agree.
+    return Atlas(torch.from_numpy(maps.astype(np.float16).astype(np.float32)))
+
+
+def _cache_file() -> Path | None:
+    folder = os.environ.get("MEDATTN_CACHE")
+    if folder == "":
+        return None
+    if folder is None:
+        if sys.platform == "win32":
+            base = os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local"))
+        elif sys.platform == "darwin":
+            base = str(Path.home() / "Library" / "Caches")
+        else:
+            base = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+        folder = str(Path(base) / "medattn-lite")
+    return Path(folder) / f"phantom_atlas_v{VERSION}.npy"
+
+
+def _store(path: Path, maps: np.ndarray) -> None:
+    """Write beside the target and rename, so that a reader never sees half a file."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
+        with os.fdopen(handle, "wb") as file:
+            np.save(file, maps.astype(np.float16))
+        os.replace(temporary, path)
+    except OSError:
+        return  # A read-only home is no reason to fail; the next process derives the atlas again.
+
+
+def _on_atlas_grid(image: object) -> np.ndarray:
+    """A nilearn image (RAS, 1 mm) resampled to the atlas grid as `(D, H, W)`."""
+    from scipy.ndimage import gaussian_filter, map_coordinates
+
+    data = gaussian_filter(np.asarray(image.dataobj, dtype=np.float32), 0.45)
+    world = np.stack(_world_axes(), axis=-1)[..., ::-1]  # x, y, z
+    index = (world - image.affine[:3, 3]) / np.diag(image.affine)[:3]
+    return map_coordinates(data, index.transpose(3, 0, 1, 2), order=1).astype(np.float32)
+
+
+def _world_axes() -> list[np.ndarray]:
+    axes = [ORIGIN_MM[i] + SPACING_MM * np.arange(SHAPE[i], dtype=np.float32) for i in range(3)]
+    return np.meshgrid(*axes, indexing="ij")
+
+
+def _signed_depth(region: np.ndarray) -> np.ndarray:
+    """Distance to the border in mm, positive inside, a little smoothed against voxel steps."""
+    from scipy.ndimage import distance_transform_edt, gaussian_filter
+
+    inside = distance_transform_edt(region)
+    outside = distance_transform_edt(~region)
+    return gaussian_filter(((inside - outside) * SPACING_MM).astype(np.float32), 0.8)
+
+
+def _closed(region: np.ndarray, radius_mm: float) -> np.ndarray:
+    """Morphological closing by distances (a ball of any radius in two transforms)."""
+    from scipy.ndimage import distance_transform_edt
+
+    grown = distance_transform_edt(~region) * SPACING_MM <= radius_mm
+    return distance_transform_edt(grown) * SPACING_MM > radius_mm
+
+
+def _derive() -> np.ndarray:
+    from nilearn import datasets
+
+    from medattn_lite.data.phantom import regions
+
+    grey = _on_atlas_grid(datasets.load_mni152_gm_template(resolution=1))
+    white = _on_atlas_grid(datasets.load_mni152_wm_template(resolution=1))
+    brightness = _on_atlas_grid(datasets.load_mni152_template(resolution=1))
+    brain = _on_atlas_grid(datasets.load_mni152_brain_mask(resolution=1)) > 0.5
+    z, y, x = _world_axes()
+
+    brain_hull = _closed(brain, 6.0)
+    infratentorial, stem = regions.infratentorial(brain, brightness, x, y, z)
+    cerebrum = brain_hull & ~infratentorial
+    cut = regions.interhemispheric_cut(white, x, y, z)
+    left, right = cerebrum & ~(cut & (x >= 0)), cerebrum & ~(cut & (x <= 0))
+    hemispheres = [_signed_depth(_closed(half, 9.0) & cerebrum & ~cut) for half in (left & ~cut, right & ~cut)]
+    depth = np.maximum(*hemispheres)
+    ventricles = regions.ventricles(brain, grey + white, x, y, z)
+    maps = {
+        "grey": grey,
+        "white": white,
+        "depth": depth,
+        "brain_depth": _signed_depth(brain_hull),
+        "ventricle": -_signed_depth(ventricles),
+        "cerebellum": regions.soft(infratentorial & (stem < 0.5)),
+        "stem": regions.soft(stem > 0.5),
+        "limbic": regions.limbic(x, y, z),
+        "pallidum": regions.pallidum(x, y, z),
+        "side": np.tanh(x / 3.0),
+    }
+    maps["cortex"] = regions.cortex(depth, regions.soft(infratentorial), x, y, z)
+    return np.stack([maps[name] for name in CHANNELS]).astype(np.float32)
