@@ -132,7 +132,8 @@ def _gate_words(
 ) -> str:
     chosen = layers[layer]
     text = f"Gate explorer{f', {caption}' if caption else ''}. Layer {short_names(layers)[layer]} has "
-    text += f"{len(chosen)} gates, mean {chosen.mean():.2f}, most open channel {int(chosen.argmax())} ({chosen.max():.2f}). "
+    text += f"{len(chosen)} gates, mean {chosen.mean():.2f}, "
+    text += f"most open channel {int(chosen.argmax())} ({chosen.max():.2f}). "
     closed = listed([str(channel) for channel in off], limit=10) if len(off) else "nothing"
     text += f"Switched off: {closed}. "
     best = int(before.argmax())
