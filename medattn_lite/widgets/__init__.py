@@ -1,1 +1,10 @@
+"""Widgets: sliders over `explain/` and `plots/`. Each is an `Explorer` and computes nothing of its own."""
 
+from __future__ import annotations
+
+from medattn_lite.widgets.explorer import Explorer
+from medattn_lite.widgets.gates import gate_explorer
+from medattn_lite.widgets.playground import attention_playground
+from medattn_lite.widgets.slices import slice_explorer
+
+__all__ = ["Explorer", "attention_playground", "gate_explorer", "slice_explorer"]

@@ -1,0 +1,171 @@
+"""What all widgets share: labelled controls, one picture that is replaced in place, and the same in words.
+
+A widget computes nothing of its own. It turns the state of its controls into a call of `explain/` and of
+`plots/`; so every state can be drawn without a browser, by `static()`, and tested without one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+
+import ipywidgets
+from matplotlib.figure import Figure
+from traitlets import TraitError
+
+from medattn_lite.errors import UserError
+from medattn_lite.plots.alt import alt_text
+from medattn_lite.plots.show import mime_bundle, render_png
+
+LABEL = {"description_width": "112px"}
+CONTROL = {"width": "340px"}
+
+
+class Picture(ipywidgets.Image):
+    """An image with a text for those who do not see it (the browser's `title`, the image's accessible name)."""
+
+    @property
+    def alt(self) -> str:
+        return self.tooltip or ""
+
+    @alt.setter
+    def alt(self, text: str) -> None:
+        self.tooltip = text
+
+
+class Explorer(ipywidgets.VBox):
+    """Controls, a picture and a readout that follow each other.
+
+    Subclasses give the controls and `view`. A redraw happens within the message that moved a control:
+    JupyterLab sends a slider's next value only after the last one was answered, and only the newest, so a
+    fast hand never queues pictures.
+
+    Args:
+        controls: name → ipywidget with a `value` and a description; all usable by keyboard.
+        box: how the controls are laid out; a wrapping row by default.
+
+    Attributes:
+        controls: as given; `controls["opacity"].value = 0.3` works as moving it.
+        picture: the one image, replaced in place.
+        readout: the state in words, announced to screen readers.
+        summary: the words of the readout.
+        error: what went wrong in the last redraw, or None.
+    """
+
+    def __init__(
+        self, controls: Mapping[str, ipywidgets.ValueWidget], *, box: ipywidgets.Box | None = None
+    ) -> None:
+        self.controls = dict(controls)
+        self.picture = Picture(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
+        self.readout = ipywidgets.HTML()
+        self.summary = ""
+        self.error: Exception | None = None
+        self._holding = False
+        self._start = self.state
+        self._again = ipywidgets.Button(description="Start again", tooltip="All controls back to where they began")
+        self._again.on_click(lambda _: self.reset())
+        row = {"flex_flow": "row wrap", "grid_gap": "0 16px"}
+        box = box or ipywidgets.Box(list(self.controls.values()), layout=row)
+        super().__init__([box, self._again, self.picture, self.readout], layout={"max_width": "980px"})
+        for name, control in self.controls.items():
+            control.observe(lambda change, name=name: self._moved(name), names="value")
+        self.redraw()
+
+    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
+        """The figure of a state, with alt text, and the state in words. Reads nothing but its argument.
+
+        Args:
+            state: name → value, as `state` gives it.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not say how it looks")
+
+    def adjust(self, name: str) -> None:
+        """Called when a control has moved, before the redraw: a place to fit the range of other controls."""
+
+    @property
+    def state(self) -> dict[str, object]:
+        """Name → value of every control."""
+        return {name: control.value for name, control in self.controls.items()}
+
+    def set(self, **state: object) -> None:
+        """Move several controls at once, with one redraw.
+
+        Raises:
+            UserError: for a control that does not exist or a value it cannot take; nothing is moved then.
+        """
+        unknown = [name for name in state if name not in self.controls]
+        if unknown:
+            raise UserError(f"no control {', '.join(map(repr, unknown))}; there are {', '.join(self.controls)}")
+        before = self.state
+        self._holding = True
+        try:
+            for name in self.controls:  # in the order on the screen: a later one may depend on an earlier one
+                if name in state:
+                    self._assign(name, state[name])
+        except UserError:
+            for name, value in before.items():
+                self._assign(name, value)
+            raise
+        finally:
+            self._holding = False
+        self.redraw()
+
+    def reset(self) -> None:
+        """Bring all controls back to where they began."""
+        self.set(**self._start)
+
+    def static(self) -> Figure:
+        """The picture of the present state as a figure, for the page that is read without a kernel."""
+        return self.view(self.state)[0]
+
+    def redraw(self) -> None:
+        """Draw the present state. An error is written into the readout, kept in `error`, and raised."""
+        try:
+            figure, summary = self.view(self.state)
+            png, alt = render_png(figure), alt_text(figure)
+        except Exception as error:
+            self.error = error
+            self.summary = f"This state could not be drawn ({type(error).__name__}): {error}"
+            self.readout.value = f'<div role="alert"><b>{escape(self.summary)}</b></div>'
+            raise
+        self.error = None
+        self.summary = summary
+        self.picture.value = png
+        self.picture.alt = alt
+        self.readout.value = f'<div role="status" aria-live="polite" style="line-height:1.5">{escape(summary)}</div>'
+
+    def _moved(self, name: str) -> None:
+        if self._holding:
+            return
+        self._holding = True
+        try:
+            self.adjust(name)
+        finally:
+            self._holding = False
+        self.redraw()
+
+    def _assign(self, name: str, value: object) -> None:
+        control = self.controls[name]
+        try:
+            control.value = value
+        except TraitError as error:
+            raise UserError(f"{name} cannot be {value!r}: {error}") from error
+        taken = control.value
+        same = tuple(taken) == tuple(value) if isinstance(taken, tuple) else taken == value  # type: ignore[arg-type]
+        if not same:  # sliders silently stop at their ends
+            raise UserError(f"{name} cannot be {value!r}: it goes from {control.min} to {control.max}")
+        self.adjust(name)
+
+    def _repr_mimebundle_(self, **options: object) -> tuple[dict[str, object], dict[str, object]]:
+        """The live widget, and beside it the picture and the words for pages without a kernel."""
+        data = dict(super()._repr_mimebundle_(**options) or {})
+        picture, metadata = mime_bundle(self.static())
+        return data | picture | {"text/plain": self.summary}, metadata
+
+
+def fit_range(slider: ipywidgets.ValueWidget, low: float, high: float, value: object) -> None:
+    """Give a slider new ends and a value between them, in an order in which every step is valid."""
+    slider.max = max(slider.max, high)
+    slider.min = low
+    slider.max = high
+    slider.value = value

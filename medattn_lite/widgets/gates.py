@@ -1,0 +1,184 @@
+"""The gate explorer: the gates of a trained model for one image, and the prediction when some are shut."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+import ipywidgets
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from medattn_lite.errors import UserError
+from medattn_lite.explain.gates import channel_gates, predict, ranked_channels, spatial_gates, switched_off
+from medattn_lite.plots.alt import listed
+from medattn_lite.plots.gate_view import gate_view
+from medattn_lite.plots.layers import short_names
+from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
+
+NONE = "none"
+
+
+class GateExplorer(Explorer):
+    """See `gate_explorer`."""
+
+    def __init__(
+        self,
+        model: nn.Module,
+        images: Tensor,
+        *,
+        labels: Sequence[int] | None,
+        names: Sequence[str] | None,
+        channels: Sequence[str] | None,
+    ) -> None:
+        self._model, self._images, self._labels = model, images, labels
+        self._names, self._channels = names, channels
+        self._readings = lru_cache(maxsize=8)(self._read)
+        gates, spatial, _ = self._readings(0)
+        if not gates:
+            raise UserError("this model has no channel gates: give one with squeeze-and-excitation or CBAM in it")
+        self._sizes = {layer: len(values) for layer, values in gates.items()}
+        last = list(gates)[-1]
+        style = {"style": LABEL, "layout": CONTROL}
+        self.controls: dict[str, ipywidgets.ValueWidget] = {
+            "image": ipywidgets.IntSlider(
+                value=0, min=0, max=len(images) - 1, disabled=len(images) == 1, description="image", **style
+            ),
+            "layer": ipywidgets.Dropdown(
+                options=[(short, layer) for layer, short in short_names(gates).items()],
+                value=last, description="layer", **style,
+            ),
+            "most_open": ipywidgets.IntSlider(
+                value=0, min=0, max=self._sizes[last], description="shut most open", **style
+            ),
+            "most_closed": ipywidgets.IntSlider(
+                value=0, min=0, max=self._sizes[last], description="shut least open", **style
+            ),
+            "channel": ipywidgets.SelectionSlider(options=[NONE], value=NONE, description="shut channel", **style),
+        }
+        self.adjust("layer")
+        if images.dim() == 5:
+            depth = images.shape[2]
+            self.controls["slice"] = ipywidgets.IntSlider(
+                value=depth // 2, min=0, max=depth - 1, description="axial I→S", **style
+            )
+        if images.shape[1] > 1:
+            contrasts = channels or [f"channel {i}" for i in range(images.shape[1])]
+            self.controls["background"] = ipywidgets.Dropdown(
+                options=[(str(name), i) for i, name in enumerate(contrasts)], value=0, description="background", **style
+            )
+        if spatial:
+            self.controls["spatial"] = ipywidgets.Dropdown(
+                options=[(short, layer) for layer, short in short_names(spatial).items()],
+                value=next(iter(spatial)), description="spatial map", **style,
+            )
+            self.controls["opacity"] = ipywidgets.FloatSlider(
+                value=0.6, min=0.0, max=1.0, step=0.05, description="opacity", readout_format=".0%", **style
+            )
+        super().__init__(self.controls)
+
+    def adjust(self, name: str) -> None:
+        """Another layer has another number of channels; what was shut is opened again."""
+        if name != "layer":
+            return
+        count = self._sizes[self.controls["layer"].value]
+        for slider in ("most_open", "most_closed"):
+            self.controls[slider].value = 0
+            self.controls[slider].max = count
+        self.controls["channel"].options = [NONE, *range(count)]
+
+    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
+        number, layer = int(state["image"]), str(state["layer"])
+        gates, spatial, before = self._readings(number)
+        off = self._off(gates[layer], state)
+        after = before
+        if off:
+            with switched_off(self._model, layer, off):
+                after = predict(self._model, self._images[number : number + 1])[0]
+        shown = state.get("spatial")
+        picture = self._images[number, int(state.get("background", 0))]
+        map_ = None if shown is None else spatial[shown]
+        if "slice" in state:
+            map_ = None if map_ is None else self._slice_of(map_, int(state["slice"]), len(picture))
+            picture = picture[int(state["slice"])]
+        names = self._names or [f"class {i}" for i in range(len(before))]
+        truth = "" if self._labels is None else f": {names[int(self._labels[number])]}"
+        opacity = float(state.get("opacity", 0.6))
+        figure = gate_view(
+            picture, gates=gates, layer=layer, before=before, after=after, off=off, spatial=map_,
+            spatial_name=short_names(spatial).get(shown, ""), opacity=opacity, class_names=names,
+            caption=f"image {number}{truth}",
+        )
+        summary = f"Image {number}{truth}. " + self._prediction(names, before, after, off, short_names(gates)[layer])
+        if "slice" in state:
+            summary += f" Axial slice {state['slice']}."
+        if shown is not None:
+            low, high = float(spatial[shown].min()), float(spatial[shown].max())
+            summary += f" Spatial map of {short_names(spatial)[shown]} from {low:.2f} to {high:.2f}"
+            summary += f", at {opacity:.0%} opacity."
+        return figure, summary
+
+    def _read(self, number: int) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
+        """Gates, spatial maps and probabilities of one image, nothing shut; the last eight are remembered."""
+        image = self._images[number : number + 1]
+        gates = {layer: values[0] for layer, values in channel_gates(self._model, image).items()}
+        maps = {layer: values[0] for layer, values in spatial_gates(self._model, image).items()}
+        return gates, maps, predict(self._model, image)[0]
+
+    @staticmethod
+    def _off(gates: Tensor, state: dict[str, object]) -> list[int]:
+        order = ranked_channels(gates)
+        off = {*order[: int(state["most_open"])], *order[len(order) - int(state["most_closed"]) :]}
+        if state["channel"] != NONE:
+            off.add(int(state["channel"]))
+        return sorted(off)
+
+    @staticmethod
+    def _slice_of(values: Tensor, index: int, depth: int) -> Tensor:
+        """The map's slice that covers slice `index` of an image with `depth` slices."""
+        return values[min(len(values) - 1, int((index + 0.5) * len(values) / depth))]
+
+    @staticmethod
+    def _prediction(names: Sequence[str], before: Tensor, after: Tensor, off: list[int], layer: str) -> str:
+        best = int(before.argmax())
+        text = f"The model says {names[best]} ({before[best]:.3f}) with all gates at work. "
+        if not off:
+            return text + f"Nothing is shut in {layer}."
+        shut = f"channel{'s' if len(off) > 1 else ''} {listed([str(channel) for channel in off], limit=8)}"
+        now = int(after.argmax())
+        text += f"With {len(off)} shut in {layer} ({shut}) it says {names[now]} ({after[now]:.3f}); "
+        return text + f"{names[best]} went from {before[best]:.3f} to {after[best]:.3f}."
+
+
+def gate_explorer(
+    model: nn.Module,
+    images: Tensor,
+    labels: Sequence[int] | Tensor | None = None,
+    names: Sequence[str] | None = None,
+    *,
+    channels: Sequence[str] | None = None,
+) -> GateExplorer:
+    """The gates of a model by layer for a chosen image; shut some and see the prediction move.
+
+    Args:
+        model: a classifier with squeeze-and-excitation or CBAM in it; it is not changed.
+        images: (N, C, H, W) or (N, C, D, H, W), as the model takes them.
+        labels: (N,) true classes, for the caption.
+        names: names of the classes.
+        channels: names of the images' channels.
+
+    Returns:
+        An `Explorer`. Its controls: image, layer, most_open (how many of the most open gates to shut),
+        most_closed, channel ("none" or a number), and where they make sense slice, background (which
+        channel of the image is drawn), spatial (which map) and opacity.
+
+    Raises:
+        UserError: for a model without channel gates, or images that are not a batch.
+    """
+    images = torch.as_tensor(images)
+    if images.dim() not in (4, 5):
+        raise UserError(f"the gate explorer takes a batch (N, C, H, W) or (N, C, D, H, W), not {tuple(images.shape)}")
+    if labels is not None and len(labels) != len(images):
+        raise UserError(f"{len(labels)} labels for {len(images)} images: give one an image")
+    return GateExplorer(model, images, labels=labels, names=names, channels=channels)
