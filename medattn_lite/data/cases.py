@@ -73,6 +73,8 @@ class PatientDataset(Sequence):
         UserError: no case is complete.
     """
 
+    expects = "image files"  # the layout, for the message that nothing was found
+
     def __init__(
         self,
         source: str,
@@ -89,11 +91,13 @@ class PatientDataset(Sequence):
         self.incomplete = [case for case in cases if case.missing]
         self.mask_values = mask_values
         if not self.cases:
-            found = f"{len(self.incomplete)} cases, none of them with all of {', '.join(self.channels)}"
-            raise UserError(
-                f"nothing to read in {root}: {found if self.incomplete else 'no case'}; "
-                f"run: medattn check-data {source} --root {root}"
-            )
+            if self.incomplete:
+                lacks = f"{len(self.incomplete)} cases in {root}, none of them with all of {', '.join(self.channels)}"
+                error = UserError(f"{lacks}; run: medattn check-data {source} --root {root}")
+            else:
+                error = UserError(f"{root} holds no case of {source}: expected {self.expects}; check the folder")
+            error.incomplete = self.incomplete  # for check_dataset, which says what each one lacks
+            raise error
 
     def __len__(self) -> int:
         return len(self.cases)

@@ -39,6 +39,8 @@ class LGGDataset(PatientDataset):
             (found when a sample is read; `drop` reads every case once).
     """
 
+    expects = "CASE/CASE_1.tif, CASE/CASE_1_mask.tif, …"
+
     def __init__(
         self,
         root: str | Path,

@@ -187,11 +187,12 @@ def _cut(sample: dict[str, Any], task: str, *, images: bool = True) -> list[_Sli
         image, mask, signal = (None if x is None else x.unsqueeze(1) for x in (image, mask, signal))
     if task == "presence" and mask is None:
         return []
-    head = foreground(image)[0].flatten(1).sum(dim=1).float()
+    inside = foreground(image)
+    head = inside[0].flatten(1).sum(dim=1).float()
     largest = head.max().clamp(min=1)
     tumour = torch.zeros_like(head) if mask is None else (mask[0] > 0).flatten(1).sum(dim=1).float()
     used = torch.nonzero(head >= ENOUGH_HEAD * largest).flatten().tolist()
-    scored = normalise(image) if images else image
+    scored = normalise(image, inside) if images else image
     slices = []
     for depth in used:
         area = float(tumour[depth] / largest)
@@ -260,7 +261,10 @@ def _match_heights(slices: list[_Slice], generator: np.random.Generator) -> list
         zeros = [index for index, item in enumerate(slices) if bins[index] == height and not item.label]
         keep.update(ones)
         keep.update(generator.permutation(zeros)[: len(ones)].astype(int).tolist())
-    return [item for index, item in enumerate(slices) if index in keep]
+    matched = [item for index, item in enumerate(slices) if index in keep]
+    both = {item.label for item in slices} == {0, 1}
+    # one or two patients may have no slice of either class at the same height: then keep them all
+    return slices if both and len({item.label for item in matched}) < 2 else matched
 
 
 def _by_subject(slices: list[_Slice]) -> dict[str, list[_Slice]]:

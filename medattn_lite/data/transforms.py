@@ -169,9 +169,11 @@ def resample(sample: Sample, spacing_mm: float | Sequence[float]) -> Sample:
 def _window(sample: Sample, start: Sequence[int], shape: Sequence[int]) -> Sample:
     result = dict(sample)
     size = sample["image"].shape[1:]
-    inside = tuple(slice(max(s, 0), max(min(s + want, have), 0)) for s, want, have in zip(start, shape, size, strict=True))
-    target = tuple(slice(max(-s, 0), max(-s, 0) + max(part.stop - part.start, 0))
-                   for s, part in zip(start, inside, strict=True))
+    inside, target = [], []  # the same voxels in the old image and in the new one
+    for first, want, have in zip(start, shape, size, strict=True):
+        low, high = min(max(first, 0), have), min(max(first + want, 0), have)
+        inside.append(slice(low, high))
+        target.append(slice(low - first, high - first) if high > low else slice(0, 0))
     for key in SPATIAL:
         if sample.get(key) is None:
             continue

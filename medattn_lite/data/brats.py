@@ -1,0 +1,183 @@
+"""BraTS in every layout since 2017: four skull-stripped modalities and tumour labels, 240×240×155 at 1 mm.
+
+| years | folder and file | enhancing |
+|---|---|---|
+| 2017–2020 | `[HGG\\|LGG/]CASE/CASE_{t1,t1ce,t2,flair,seg}.nii.gz` | 4 |
+| 2021 | `CASE/CASE_{t1,t1ce,t2,flair,seg}.nii.gz` | 4 |
+| 2023 on | `CASE/CASE-{t1n,t1c,t2w,t2f,seg}.nii.gz` | 3 |
+
+Samples use the older values whatever the file says: 1 necrotic and non-enhancing core, 2 oedema,
+4 enhancing, and 5 resection cavity (written 4 in the post-treatment cases of 2024). A file of the
+older years with both 3 and 4 follows BraTS 2015, where 3 is non-enhancing core: it becomes 1.
+Paediatric cases (`BraTS-PED`) changed their labels from year to year: name them with `label_map`.
+
+Grade comes from the HGG or LGG folder, or from `name_mapping*.csv`. Survival in days comes from
+`survival_data.csv`, `survival_info.csv` or `survival_evaluation.csv`; "ALIVE (361 days later)" is
+follow-up of 361 days without an event.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from medattn_lite.data.cases import Case, PatientDataset, map_labels, require_same_grid
+from medattn_lite.data.files import existing_folder
+from medattn_lite.data.tables import column, natural, number, read_csv, text
+from medattn_lite.data.volumes import Grid, load_volume
+from medattn_lite.errors import UserError
+
+CHANNELS = ("t1", "t1ce", "t2", "flair")
+LABELS = {1: "necrotic and non-enhancing core", 2: "oedema", 4: "enhancing tumour", 5: "resection cavity"}
+_ENDINGS = {
+    "t1": "t1", "t1n": "t1",
+    "t1ce": "t1ce", "t1c": "t1ce", "t1gd": "t1ce",
+    "t2": "t2", "t2w": "t2",
+    "flair": "flair", "t2f": "flair",
+    "seg": "seg", "segm": "seg",
+}  # fmt: skip
+_ENDING = re.compile(r"[._-]([A-Za-z0-9]+)\.nii(\.gz)?$")
+
+
+class BraTSDataset(PatientDataset):
+    """One sample a scan: image (4, D, H, W) in the order t1, t1ce, t2, flair; mask if there is one.
+
+    Args:
+        root: the folder with the cases, at any depth.
+        label_map: file label → sample label, instead of the years' conventions above.
+    """
+
+    expects = "CASE/CASE_t1.nii.gz, …_t1ce, …_t2, …_flair, …_seg (2023 on: -t1n, -t1c, -t2w, -t2f)"
+
+    def __init__(self, root: str | Path, *, label_map: Mapping[int, int] | None = None) -> None:
+        folder = existing_folder(root, "BraTS cases (CASE/CASE_t1.nii.gz …)")
+        super().__init__("brats", folder, CHANNELS, find_cases(folder), mask_values=label_map)
+
+    def read_mask(self, case: Case, grid: Grid | None) -> np.ndarray:
+        """(D, H, W) with 0, 1, 2, 4 and, after treatment, 5."""
+        volume = load_volume(case.mask)
+        if grid is not None:
+            require_same_grid(grid, volume.grid, case.images["t1"], case.mask)
+        values = self.mask_values or label_values(case.case, np.unique(volume.array), case.mask)
+        return map_labels(volume.array, values, case.mask)
+
+
+def label_values(case: str, present: np.ndarray, path: Path) -> dict[int, int]:
+    """File label → sample label, by the naming of the case and, for the older years, by what occurs."""
+    if case.lower().startswith("brats-ped"):
+        raise UserError(
+            f"{path}: the labels of BraTS-PED differ between years; say what yours mean, e.g. "
+            "label_map={1: 4, 2: 1, 3: 1, 4: 2} where 1 is enhancing, 2 core, 3 cyst, 4 oedema"
+        )
+    if case.lower().startswith("brats-"):
+        return {1: 1, 2: 2, 3: 4, 4: 5}
+    if 3 in present and 4 in present:
+        return {1: 1, 2: 2, 3: 1, 4: 4}
+    return {1: 1, 2: 2, 3: 4, 4: 4}
+
+
+def find_cases(root: Path) -> list[Case]:
+    """Every folder below `root` that holds a file of one of the four modalities."""
+    facts = _Facts(root)
+    return [facts.add(_case(folder, files)) for folder, files in sorted(
+        _folders(root).items(), key=lambda item: natural(str(item[0])))]
+
+
+def patient(case: str) -> str:
+    """The patient of a case name: without the time point that some years append.
+
+    `BraTS-GLI-00001-000` → `BraTS-GLI-00001`; `Brats18_TCIA01_131_1` → `Brats18_TCIA01_131`;
+    in `BraTS20_Training_001` and `BraTS2021_00000` the number is the patient.
+    """
+    dashed = re.fullmatch(r"(BraTS-[A-Za-z]+-\d+)-\d{3}", case, flags=re.IGNORECASE)
+    if dashed:
+        return dashed.group(1)
+    timed = re.fullmatch(r"(Brats(?:1[789]|_TCGA).*)_\d", case, flags=re.IGNORECASE)
+    return timed.group(1) if timed else case
+
+
+def _folders(root: Path) -> dict[Path, dict[str, list[Path]]]:
+    """Folder → role (channel or "seg") → files."""
+    found: dict[Path, dict[str, list[Path]]] = {}
+    for path in sorted(root.rglob("*.nii*")):
+        ending = _ENDING.search(path.name)
+        if path.name.startswith(".") or not ending or not path.is_file():
+            continue
+        role = _ENDINGS.get(ending.group(1).lower())
+        if role:
+            found.setdefault(path.parent, {}).setdefault(role, []).append(path)
+    return {folder: roles for folder, roles in found.items() if set(roles) - {"seg"}}
+
+
+def _case(folder: Path, roles: dict[str, list[Path]]) -> Case:
+    grades = [part.upper() for part in folder.parts if part.upper() in ("HGG", "LGG")]
+    meta: dict[str, Any] = {"grade": grades[-1] if grades else None, "mask_labels": LABELS}
+    several = {role: [path.name for path in paths] for role, paths in roles.items() if len(paths) > 1}
+    if several:
+        meta["several_files"] = several
+    return Case(
+        case=folder.name,
+        subject=patient(folder.name),
+        images={role: paths[0] for role, paths in roles.items() if role != "seg"},
+        mask=roles["seg"][0] if "seg" in roles else None,
+        label={"LGG": 0, "HGG": 1}.get(meta["grade"]),
+        meta=meta,
+        missing=tuple(name for name in CHANNELS if name not in roles),
+    )
+
+
+def parse_survival(value: Any) -> tuple[float, bool] | None:
+    """Days and whether death was seen: "289" → (289, True); "ALIVE (361 days later)" → (361, False)."""
+    word = text(value)
+    if word is None:
+        return None
+    if "alive" in word.lower():
+        days = re.search(r"\d+(?:\.\d+)?", word)
+        return (float(days.group()), False) if days else None
+    days = number(word)
+    return (days, True) if days is not None else None
+
+
+class _Facts:
+    """Grade from name_mapping*.csv; age, survival and resection from survival*.csv; by case name."""
+
+    def __init__(self, root: Path) -> None:
+        self.rows: dict[str, dict[str, Any]] = {}
+        # the tables lie beside the cases; a user who names HGG alone has them one folder above
+        above = [root.parent] if root.name.upper() in ("HGG", "LGG") else []
+        for read, pattern in ((self._grades, "name_mapping*.csv"), (self._survival, "survival*.csv")):
+            for path in [*sorted(root.rglob(pattern)), *(path for place in above for path in place.glob(pattern))]:
+                read(path)
+
+    def _grades(self, path: Path) -> None:
+        frame = read_csv(path)
+        grade = column(frame, ["Grade"])
+        names = [name for name in frame.columns if "subject" in name.lower() or name.lower().endswith("id")]
+        for _, row in frame.iterrows():
+            for name in names:
+                if grade and text(row[name]) and text(row[grade]):
+                    self.rows.setdefault(row[name].strip(), {})["grade"] = text(row[grade]).upper()
+
+    def _survival(self, path: Path) -> None:
+        frame = read_csv(path)
+        key = next((name for name in frame.columns if "brats" in name.lower()), frame.columns[0])
+        age = column(frame, ["Age"])
+        days = column(frame, ["Survival_days", "Survival", "Survival (days)", "OS"])
+        extent = column(frame, ["Extent_of_Resection", "ResectionStatus", "Resection_Status", "EOR"])
+        for _, row in frame.iterrows():
+            facts = self.rows.setdefault(row[key].strip(), {})
+            facts["age"] = number(row[age]) if age else None
+            facts["resection"] = text(row[extent]) if extent else None
+            facts["survival"] = parse_survival(row[days]) if days else None
+
+    def add(self, case: Case) -> Case:
+        facts = self.rows.get(case.case, {})
+        meta = {key: facts[key] for key in ("age", "resection") if facts.get(key) is not None}
+        grade = case.meta["grade"] or facts.get("grade")
+        time, event = facts.get("survival") or (None, None)
+        return case.with_facts(label={"LGG": 0, "HGG": 1}.get(grade), time=time, event=event,
+                               meta={"grade": grade, **meta})
