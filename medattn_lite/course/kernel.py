@@ -1,0 +1,110 @@
+"""The kernel that the runner starts, and how much memory it takes.
+
+The kernel is this very Python with this very package, whatever kernels the user's Jupyter folders name
+`python3`, and with an IPython profile of its own, so that start-up files of the user's change nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import AsyncKernelManager
+
+import medattn_lite
+
+
+def kernel_environment(scratch: Path) -> dict[str, str]:
+    """What the kernel's environment has beyond ours.
+
+    Args:
+        scratch: a folder for the kernel's own files, away when the run is over.
+    """
+    package = str(Path(medattn_lite.__file__).resolve().parents[1])
+    path = [package, *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    return {
+        "IPYTHONDIR": str(scratch / "ipython"),
+        "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
+        "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads that spin slow a busy machine down many times
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a warning of the debugger's that means nothing here
+        "PYTHONPATH": os.pathsep.join(dict.fromkeys(path)),
+    }
+
+
+def kernel_manager_class(scratch: Path) -> type[AsyncKernelManager]:
+    """A kernel manager that starts this Python; its `started` lists the managers made."""
+
+    class CurrentPython(AsyncKernelManager):
+        started: list[AsyncKernelManager] = []
+
+        def __init__(self, *args: object, **kwargs: object) -> None:
+            super().__init__(*args, **kwargs)
+            if os.name == "posix":  # sockets in our own folder: no port to race for, nobody else can listen
+                self.transport, self.ip = "ipc", str(scratch / "kernel")
+            self.started.append(self)
+
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            if self._kernel_spec is None:
+                self._kernel_spec = KernelSpec(
+                    argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=50"],
+                    display_name="this Python",
+                    language="python",
+                    env=kernel_environment(scratch),
+                )
+            return self._kernel_spec
+
+    return CurrentPython
+
+
+class MemoryWatch:
+    """Samples the resident memory of a kernel and all its children while a `with` block runs.
+
+    Attributes:
+        peak: the largest sum seen, in bytes; 0 before the kernel is up.
+    """
+
+    def __init__(self, managers: type[AsyncKernelManager], *, interval: float = 0.1) -> None:
+        self.peak = 0
+        self._managers = managers
+        self._interval = interval
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True, name="kernel memory")
+
+    def __enter__(self) -> MemoryWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None,
+                 trace: TracebackType | None) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._interval):
+            self.peak = max(self.peak, sum(map(_tree_memory, self._pids())))
+
+    def _pids(self) -> list[int]:
+        provisioners = [manager.provisioner for manager in self._managers.started]
+        return [p.pid for p in provisioners if p is not None and getattr(p, "pid", None)]
+
+
+def _tree_memory(pid: int) -> int:
+    """Resident bytes of a process and its children; 0 if it is gone."""
+    total = 0
+    try:
+        root = psutil.Process(pid)
+        processes = [root, *root.children(recursive=True)]
+    except psutil.Error:
+        return 0
+    for process in processes:
+        try:
+            total += process.memory_info().rss
+        except psutil.Error:  # ended between being listed and being asked
+            continue
+    return total

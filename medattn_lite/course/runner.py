@@ -1,0 +1,292 @@
+"""Run notebooks by papermill, in order, and say what came of each.
+
+papermill alone lets three kinds of mistakes through: a parameter that the notebook does not have and a
+missing `parameters` tag only warn, and an error inside a widget's callback is kept in the widget and the run
+passes. Here each of them fails the notebook. The kernel works in a folder of its own outside the project, so
+that nothing depends on where it was started.
+"""
+
+from __future__ import annotations
+
+import ast
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from medattn_lite.course.checks import CHECK_MIME
+from medattn_lite.course.metrics import collect_metrics
+from medattn_lite.course.scales import check_scale
+from medattn_lite.errors import UserError
+
+_WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+# Seconds a single cell may take before the run gives up on it; generous, since machines differ.
+_CELL_TIMEOUT = {"smoke": 600, "laptop": 3600, "paper": None}
+
+
+@dataclass
+class NotebookRun:
+    """What came of one notebook.
+
+    Attributes:
+        name: the notebook's name without its ending.
+        executed: the executed copy.
+        seconds: wall time, from before the kernel's start to after its end.
+        peak_memory_mb: largest resident memory of the kernel and its children, in MB (10⁶ bytes).
+        metrics: what the notebook recorded, in order.
+        exercises: state of each check that was called, by exercise.
+        errors: one line an error; empty if all went well.
+    """
+
+    name: str
+    executed: Path
+    seconds: float = 0.0
+    peak_memory_mb: float = 0.0
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    exercises: dict[str, str] = field(default_factory=dict)
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the notebook ran to its end without an error."""
+        return not self.errors
+
+
+def notebook_paths(folder: Path, only: Sequence[str] = ()) -> list[Path]:
+    """The notebooks of a folder in order, or those named by number or name.
+
+    Raises:
+        UserError: the folder has no notebooks, or one that was named is not there.
+    """
+    paths = sorted(path for path in folder.glob("[0-9][0-9]_*.ipynb"))
+    if not paths:
+        raise UserError(f"{folder} has no NN_name.ipynb: give the folder with --notebooks, or run "
+                        "`python -m medattn_lite.course.generate` in a checkout")
+    if not only:
+        return paths
+    chosen = []
+    for word in only:
+        match = [path for path in paths if word.removesuffix(".ipynb") in (path.stem, path.stem[:2], path.stem[1:2])
+                 and not (len(word) == 1 and path.stem[0] != "0")]
+        if not match:
+            raise UserError(f"there is no notebook {word!r} in {folder}: it has {', '.join(p.stem for p in paths)}")
+        chosen += [path for path in match if path not in chosen]
+    return sorted(chosen)
+
+
+def parameter_names(notebook: Any, *, name: str = "the notebook") -> list[str]:
+    """The names assigned in the cell tagged `parameters`.
+
+    Raises:
+        UserError: no cell has the tag, or more than one has.
+    """
+    cells = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(cells) != 1:
+        raise UserError(f"{name}: {len(cells) or 'no'} cells are tagged `parameters`; exactly one must be")
+    names = []
+    for line in ast.parse(cells[0].source).body:
+        targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
+        names += [target.id for target in targets if isinstance(target, ast.Name)]
+    return names
+
+
+def run_notebook(
+    path: Path,
+    *,
+    out: Path,
+    parameters: Mapping[str, Any],
+    cell_timeout: int | None = 600,
+    on_cell: Callable[[], None] | None = None,
+) -> NotebookRun:
+    """Run one notebook to its end or its first error.
+
+    Args:
+        path: the notebook.
+        out: folder for the executed copy, which gets the same name.
+        parameters: values for its parameters cell; each must be assigned there.
+        cell_timeout: seconds a cell may take; None for no limit.
+        on_cell: called whenever a cell begins.
+
+    Returns:
+        What came of it. A notebook's errors are in it and are not raised.
+    """
+    import nbformat
+
+    run = NotebookRun(name=path.stem, executed=out / path.name)
+    start = time.perf_counter()
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        known = parameter_names(notebook, name=path.name)
+        unknown = [name for name in parameters if name not in known]
+        if unknown:
+            raise UserError(f"{path.name} has no parameter {', '.join(unknown)}; it has {', '.join(known)}")
+    except UserError as error:
+        run.errors.append(str(error))
+        return run
+    except (OSError, ValueError, nbformat.ValidationError) as error:
+        run.errors.append(f"{path.name} cannot be read as a notebook: {_one_line(error)}")
+        return run
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="medattn-", ignore_cleanup_errors=True) as scratch:
+        failure = _execute(run, path, Path(scratch), parameters, cell_timeout, on_cell)
+    run.seconds = time.perf_counter() - start
+    if run.executed.exists():
+        executed = _tidy(run.executed)
+        run.metrics = collect_metrics(executed.cells)
+        run.exercises = _exercise_states(executed)
+        run.errors += [*_cell_errors(executed), *_widget_errors(executed)]
+    if failure and not run.errors:
+        run.errors.append(failure)
+    return run
+
+
+def run_course(
+    *,
+    notebooks: Path,
+    out: Path,
+    only: Sequence[str] = (),
+    scale: str = "smoke",
+    device: str = "auto",
+    seed: int = 0,
+    data: str = "phantom",
+    root: Path | None = None,
+    progress: bool = True,
+) -> list[NotebookRun]:
+    """Run the course's notebooks in order, go on after a failure, and write the report.
+
+    Args:
+        notebooks: folder of the notebooks to run.
+        out: folder for the executed copies, `report.json` and `report.html`.
+        only: numbers or names of notebooks; all of them if empty.
+        scale: smoke, laptop or paper.
+        device: "auto" or a device's name.
+        seed: handed to every notebook.
+        data: "phantom" or the name of a real data set.
+        root: the real data set's folder.
+        progress: whether to show a bar.
+
+    Raises:
+        UserError: a word that does not exist, or a folder that does not.
+    """
+    import nbformat
+    from tqdm.auto import tqdm
+
+    from medattn_lite.course.report import write_report
+
+    parameters = _parameters(scale, device, seed, data, root)
+    paths = notebook_paths(notebooks, only)
+    if out.resolve() in (notebooks.resolve(), notebooks.resolve() / "solutions"):
+        raise UserError(f"--out {out} is where the notebooks are: choose another folder, such as runs/course")
+    sizes = {path: len(nbformat.read(path, as_version=4).cells) + 1 for path in paths}  # + the injected cell
+    runs: list[NotebookRun] = []
+    start = time.time()
+    try:
+        with tqdm(total=sum(sizes.values()), unit="cell", disable=not progress, dynamic_ncols=True) as bar:
+            for path in paths:
+                bar.set_description(path.stem)
+                before = bar.n
+                runs.append(run_notebook(path, out=out, parameters=parameters, cell_timeout=_CELL_TIMEOUT[scale],
+                                         on_cell=bar.update))
+                bar.update(before + sizes[path] - bar.n)
+    finally:  # an interrupted course still says what it has done
+        write_report(runs, out=out, notebooks=notebooks, parameters=parameters, started=start)
+    return runs
+
+
+def _parameters(scale: str, device: str, seed: int, data: str, root: Path | None) -> dict[str, Any]:
+    from medattn_lite.data.datasets import NAMES
+    from medattn_lite.training.device import choose
+
+    check_scale(scale)
+    choose(device)
+    if data not in NAMES:
+        raise UserError(f"unknown data {data!r}: use one of {', '.join(NAMES)}")
+    if data != "phantom" and root is None:
+        raise UserError(f"data {data!r} needs a folder: add --root PATH/TO/IT")
+    if root is not None and not root.is_dir():
+        raise UserError(f"--root {root} is not a folder: give the folder that holds the data set")
+    folder = str(root.resolve()) if root is not None else None  # the kernel works in another folder
+    return {"SCALE": scale, "DEVICE": device, "SEED": seed, "DATA": data, "DATA_ROOT": folder}
+
+
+def _execute(run: NotebookRun, path: Path, scratch: Path, parameters: Mapping[str, Any],
+             cell_timeout: int | None, on_cell: Callable[[], None] | None) -> str:
+    """Let papermill do it; returns the failure in one line, or nothing."""
+    import papermill
+    from nbclient.exceptions import CellTimeoutError, DeadKernelError
+
+    from medattn_lite.course.kernel import MemoryWatch, kernel_manager_class
+
+    managers = kernel_manager_class(scratch)
+    (scratch / "work").mkdir()
+    run.executed.unlink(missing_ok=True)
+    with MemoryWatch(managers) as memory:
+        try:
+            papermill.execute_notebook(
+                str(path.resolve()), str(run.executed.resolve()), parameters=dict(parameters), kernel_name="python3",
+                language="python", progress_bar=False, cwd=str(scratch / "work"), start_timeout=120,
+                execution_timeout=cell_timeout, kernel_manager_class=managers,
+                on_cell_start=(lambda cell, cell_index: on_cell()) if on_cell else None,
+            )
+            failure = ""
+        except papermill.PapermillExecutionError:
+            failure = ""  # the executed copy has it, with the errors that are there on purpose
+        except CellTimeoutError:
+            failure = f"a cell took longer than {cell_timeout} s"
+        except DeadKernelError:
+            failure = f"the kernel died, most often for lack of memory; the last seen was {memory.peak / 1e6:.0f} MB"
+        except Exception as error:  # whatever happens in one notebook, the next one runs
+            failure = f"could not be run: {_one_line(error)}"
+    run.peak_memory_mb = memory.peak / 1e6
+    return failure
+
+
+def _tidy(path: Path) -> Any:
+    """The executed copy, without the banners that papermill puts over errors (intended ones too)."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    kept = [cell for cell in notebook.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
+    if len(kept) < len(notebook.cells):
+        notebook.cells = kept
+        nbformat.write(notebook, path)
+    return notebook
+
+
+def _cell_errors(notebook: Any) -> list[str]:
+    """Errors shown by the cells, except where the cell is there to raise one; cells counted from 1, as written."""
+    lines, number = [], 0
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        number += "injected-parameters" not in tags
+        if "raises-exception" not in tags:
+            errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
+            lines += [f"cell {number}: {error.ename}: {_short(error.evalue)}" for error in errors]
+    return lines
+
+
+def _widget_errors(notebook: Any) -> list[str]:
+    """Errors that a widget's callback raised and an Output widget caught."""
+    models = notebook.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
+    return [
+        f"in a widget: {output['ename']}: {_short(output['evalue'])}"
+        for model in models.values()
+        for output in model.get("state", {}).get("outputs", [])
+        if output.get("output_type") == "error"
+    ]
+
+
+def _exercise_states(notebook: Any) -> dict[str, str]:
+    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    return {data[CHECK_MIME]["name"]: data[CHECK_MIME]["state"] for data in outputs if CHECK_MIME in data}
+
+
+def _one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {_short(str(error))}"
+
+
+def _short(text: str) -> str:
+    text = " ".join(str(text).split())
+    return text if len(text) <= 300 else text[:297] + "…"

@@ -1,0 +1,148 @@
+"""The runner lets no mistake through that papermill would, and reports what it saw."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from medattn_lite.course.runner import notebook_paths, run_course, run_notebook
+from medattn_lite.errors import UserError
+from tests.course.notebook_maker import VALUES, make_notebook
+
+CAUGHT_IN_A_WIDGET = """
+import ipywidgets
+box = ipywidgets.Output()
+with box:
+    raise ValueError("nobody sees me")
+"""
+
+
+def test_an_unknown_parameter_fails_before_anything_runs(tmp_path: Path) -> None:
+    path = make_notebook(tmp_path / "01_small.ipynb", "1 + 1")
+    run = run_notebook(path, out=tmp_path / "out", parameters={**VALUES, "SCALLE": "smoke"})
+    assert run.errors == ["01_small.ipynb has no parameter SCALLE; it has SCALE, DEVICE, SEED, DATA, DATA_ROOT"]
+    assert not run.executed.exists()
+
+
+def test_a_missing_parameters_tag_fails_before_anything_runs(tmp_path: Path) -> None:
+    path = make_notebook(tmp_path / "01_small.ipynb", "1 + 1", parameters=None)
+    run = run_notebook(path, out=tmp_path / "out", parameters=VALUES)
+    assert run.errors == ["01_small.ipynb: no cells are tagged `parameters`; exactly one must be"]
+    assert not run.executed.exists()
+
+
+def test_a_file_that_is_no_notebook_is_an_error_of_that_notebook_only(tmp_path: Path) -> None:
+    path = tmp_path / "01_small.ipynb"
+    path.write_text("{")
+    run = run_notebook(path, out=tmp_path / "out", parameters=VALUES)
+    assert len(run.errors) == 1 and "cannot be read as a notebook" in run.errors[0]
+
+
+def test_a_good_notebook_reports_figures_exercises_memory_and_runs_elsewhere_on_this_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A user's own kernel called python3, which does not work, must not be taken.
+    broken = tmp_path / "jupyter" / "kernels" / "python3"
+    broken.mkdir(parents=True)
+    (broken / "kernel.json").write_text(json.dumps({"argv": ["no-such-python"], "display_name": "x", "language": "x"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    path = make_notebook(
+        tmp_path / "01_small.ipynb",
+        "import os, sys, time\nfrom medattn_lite.course import check, record\n"
+        "record('python', sys.executable)\nrecord('folder', os.getcwd())\n"
+        "record('SEED', SEED)\nrecord('half', 0.5, 's')",
+        "held = bytearray(os.urandom(1)) * 300_000_000\ntime.sleep(0.5)\nlen(held)",
+        "check('99-no-such-exercise', 1)",
+        "raise RuntimeError('shown on purpose')",
+        tags={3: "raises-exception"},
+    )
+    run = run_notebook(path, out=tmp_path / "out", parameters=VALUES)
+    assert run.ok, run.errors
+    values = {metric["name"]: metric["value"] for metric in run.metrics}
+    assert values["python"] == sys.executable
+    assert values["SEED"] == 3 and values["half"] == 0.5
+    repository = Path(__file__).resolve().parents[2]
+    assert repository not in Path(values["folder"]).parents and not Path(values["folder"]).exists()
+    assert 300 < run.peak_memory_mb < 3000
+    assert run.exercises == {"99-no-such-exercise": "not yet"}
+    assert run.seconds > 0.5 and run.executed.exists()
+
+
+def test_an_error_caught_by_a_widget_fails_the_notebook(tmp_path: Path) -> None:
+    path = make_notebook(tmp_path / "01_small.ipynb", CAUGHT_IN_A_WIDGET)
+    run = run_notebook(path, out=tmp_path / "out", parameters=VALUES)
+    assert run.errors == ["in a widget: ValueError: nobody sees me"]
+
+
+def test_the_course_goes_on_after_a_failure_and_after_a_dead_kernel(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    make_notebook(folder / "00_fails.ipynb", "1 / 0", title="00 · Fails")
+    make_notebook(folder / "01_dies.ipynb", "import os\nos._exit(1)", title="01 · Dies")
+    make_notebook(folder / "02_draws.ipynb", (
+        "import base64\nfrom IPython.display import display\n"
+        "png = base64.b64encode(b'not really').decode()\n"
+        "display({'image/png': png}, metadata={'image/png': {'alt': 'A <brain> drawn'}}, raw=True)"
+    ), title="02 · Draws")
+    out = tmp_path / "out"
+    runs = run_course(notebooks=folder, out=out, device="cpu", progress=False)
+    assert [run.name for run in runs] == ["00_fails", "01_dies", "02_draws"]
+    assert runs[0].errors == ["cell 3: ZeroDivisionError: division by zero"]
+    assert len(runs[1].errors) == 1 and runs[1].errors[0].startswith("the kernel died")
+    assert runs[2].ok
+    report = json.loads((out / "report.json").read_text())
+    assert report["ok"] is False and [entry["ok"] for entry in report["notebooks"]] == [False, False, True]
+    assert {"seconds", "peak_memory_mb", "metrics", "errors"} <= set(report["notebooks"][2])
+    page = (out / "report.html").read_text()
+    assert 'alt="A &lt;brain&gt; drawn" src="data:image/png;base64,' in page
+    assert "http" not in page and "<script" not in page and "<link" not in page
+    assert "2 of 3 did not run to their end" in page and "ZeroDivisionError" in page
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        (["03", "01"], ["01_b", "03_d"]),
+        (["3"], ["03_d"]),
+        (["12_last.ipynb"], ["12_last"]),
+        (["2"], None),
+        (["99"], None),
+    ],
+)
+def test_notebooks_are_chosen_by_number_or_name(tmp_path: Path, words: list[str], names: list[str] | None) -> None:
+    for name in ("00_a", "01_b", "03_d", "12_last"):
+        (tmp_path / f"{name}.ipynb").touch()
+    if names is None:
+        with pytest.raises(UserError, match="there is no notebook"):
+            notebook_paths(tmp_path, words)
+    else:
+        assert [path.stem for path in notebook_paths(tmp_path, words)] == names
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"scale": "huge"}, "SCALE is 'huge'"),
+        ({"device": "toaster"}, "unknown device"),
+        ({"data": "cats"}, "unknown data 'cats'"),
+        ({"data": "lgg"}, "needs a folder"),
+        ({"data": "lgg", "root": Path("/no/such/folder")}, "is not a folder"),
+        ({"only": ["77"]}, "there is no notebook '77'"),
+    ],
+)
+def test_a_wrong_word_is_said_in_one_line_before_anything_runs(tmp_path: Path, options: dict, message: str) -> None:
+    make_notebook(tmp_path / "01_small.ipynb", "1 + 1")
+    with pytest.raises(UserError, match=message):
+        run_course(notebooks=tmp_path, out=tmp_path / "out", progress=False, **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_executed_copies_never_go_over_the_notebooks(tmp_path: Path) -> None:
+    path = make_notebook(tmp_path / "01_small.ipynb", "1 + 1")
+    before = path.read_bytes()
+    with pytest.raises(UserError, match="choose another folder"):
+        run_course(notebooks=tmp_path, out=Path(os.path.relpath(tmp_path)), progress=False)
+    assert path.read_bytes() == before
