@@ -70,8 +70,8 @@ def from_split_attention(state_dict: Mapping[str, Tensor]) -> StateDict:
 
 
 def from_p3d_bottleneck(state_dict: Mapping[str, Tensor]) -> StateDict:
-    """`Bottleneck` of qijiezhao/pseudo-3d-pytorch with structure A to `P3DBlock`."""
-    return rename(state_dict, _P3D)
+    """`Bottleneck` of qijiezhao/pseudo-3d-pytorch with structure A to `P3DBlock`: the names are the same."""
+    return without_wrapper(state_dict)
 
 
 def from_monai_se_layer(state_dict: Mapping[str, Tensor]) -> StateDict:
@@ -124,8 +124,8 @@ def from_resnest(state_dict: Mapping[str, Tensor]) -> StateDict:
 
 
 def from_rsanet(state_dict: Mapping[str, Tensor]) -> StateDict:
-    """The 3-D U-Net of tinymilky/RSANet to `RSANet`."""
-    return rename(state_dict, _RSANET)
+    """The 3-D U-Net of tinymilky/RSANet to `RSANet` with RSA at 010."""
+    return from_rsa_block(rename(state_dict, _RSANET))
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,6 @@ _NON_LOCAL: Rules = (
     (r"^W\.(0\.)?(weight|bias)$", r"output.\2"),
     (r"^W\.1\.", "norm."),
 )
-_P3D: Rules = ((r"(^|\.)conv2\.", r"\1conv2."),)
 _MONAI_SE_RESNEXT: Rules = (
     (r"^layer0\.", ""),
     (r"\.conv(\d)\.conv\.", r".conv\1."),
@@ -229,4 +228,11 @@ _SURVIVAL_CBAM: Rules = (
     (r"\.ca\.fc\.(\d)\.", r".cbam.channel.mlp.\1."),
     (r"\.sa\.conv1\.", ".cbam.spatial.convolution."),
 )
-_RSANET: Rules = ()
+_RSANET: Rules = (
+    (r"\.layer\.layer\.", "."),
+    (r"^conv(\d)\.", r"encoder.level\1."),
+    (r"^down(\d)\.down\.", r"down.level\1."),
+    (r"^up_concat(\d)\.up\.up\.0\.", r"decoder.level\1.reduce."),
+    (r"^up_concat(\d)\.conv\.", r"decoder.level\1.convs."),
+    (r"^rsa_block\.", "attention.center."),
+)

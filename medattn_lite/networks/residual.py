@@ -30,6 +30,7 @@ class ResidualNetwork(nn.Module):
         num_features: channels of the last stage.
         num_classes: outputs; None leaves the classifier out and gives the `num_features` means.
         dropout: probability in front of the classifier.
+        norm_first: norm, then activation after the stem; False for the other order.
     """
 
     def __init__(
@@ -44,10 +45,12 @@ class ResidualNetwork(nn.Module):
         num_features: int,
         num_classes: int | None,
         dropout: float = 0.0,
+        norm_first: bool = True,
     ) -> None:
         super().__init__()
         self.spatial_dims = spatial_dims
         self.num_features = num_features
+        self.norm_first = norm_first
         self.conv1 = stem
         self.bn1 = stem_norm
         self.relu = activation
@@ -60,7 +63,8 @@ class ResidualNetwork(nn.Module):
     def features(self, x: Tensor) -> Tensor:
         """(B, C, …) images to the last stage's feature map (B, num_features, …), 32 times smaller."""
         self._check_input(x)
-        x = self.relu(self.bn1(self.conv1(x)))  # 1/2
+        x = self.conv1(x)  # 1/2
+        x = self.relu(self.bn1(x)) if self.norm_first else self.bn1(self.relu(x))
         x = self.maxpool(x)  # 1/4
         x = self.layer1(x)  # 1/4
         x = self.layer2(x)  # 1/8
@@ -117,10 +121,15 @@ def make_stages(
 
 
 def make_shortcut(
-    convolution: type[nn.Module], batch_norm: type[nn.Module], in_channels: int, out_channels: int, stride: int
+    convolution: type[nn.Module],
+    batch_norm: type[nn.Module],
+    in_channels: int,
+    out_channels: int,
+    stride: int | tuple[int, ...],
 ) -> nn.Module | None:
     """1×1 convolution and batch norm where a block changes size or channels, else None."""
-    if stride == 1 and in_channels == out_channels:
+    keeps_size = set(stride if isinstance(stride, tuple) else (stride,)) == {1}
+    if keeps_size and in_channels == out_channels:
         return None
     return nn.Sequential(
         convolution(in_channels, out_channels, 1, stride=stride, bias=False), batch_norm(out_channels)

@@ -1,0 +1,187 @@
+"""The two networks that dual fusion joins: MONAI's DynUNet and SegResNet, at any image size, last feature map included.
+
+    features = decoder(encoder(image))        (B, f, D, H, W), as large as the image
+    logits   = f_1(features)                  one channel a region
+
+Papers: Isensee et al. 2021 (nnU-Net, which DynUNet rebuilds), Myronenko 2019 (SegResNet); the dual fusion
+paper trains both alone first. With 4 channels in and 3 regions out: 31,192,035 parameters (DynUNet, six
+levels) and 4,702,227 (SegResNet, 16 filters).
+
+Deviations: none in the networks, they are MONAI's and load MONAI's checkpoints. An image whose sides the
+strides do not divide is padded at its far ends with zeros (the background of a normalised image), and
+the padding is cut off the output again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from medattn_lite.attention.dimensions import check_spatial_dims
+from medattn_lite.errors import UserError
+
+DYNUNET_FILTERS = (32, 64, 128, 256, 320, 320)
+SEGRESNET_GROUPS = 8  # of its group norms; the filters must be a multiple
+
+
+class SegmentationBackbone(nn.Module):
+    """A MONAI segmentation network that also gives its last feature map.
+
+    Args:
+        network: MONAI's network.
+        trunk: the part of it that ends in the last feature map.
+        classifier: the part that makes logits of that map.
+        spatial_dims: 2 or 3.
+        num_features: channels of the last feature map.
+        num_classes: channels of the logits.
+        multiple: sides of the image are padded to a multiple of it.
+        minimum: the longest side is padded to at least this.
+    """
+
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        trunk: str | None,
+        classifier: str,
+        spatial_dims: int,
+        num_features: int,
+        num_classes: int,
+        multiple: int,
+        minimum: int,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.trunk = trunk
+        self.classifier = classifier
+        self.spatial_dims = spatial_dims
+        self.num_features = num_features
+        self.num_classes = num_classes
+        self.multiple = multiple
+        self.minimum = minimum
+
+    def features(self, x: Tensor) -> Tensor:
+        """(B, C, D, H, W) images to the last feature map (B, num_features, D, H, W)."""
+        return crop_to(self._padded_features(x), x.shape[2:])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, D, H, W) images to logits (B, num_classes, D, H, W)."""
+        features = self._padded_features(x)  # (B, num_features, D', H', W')
+        logits = self.network.get_submodule(self.classifier)(features)  # (B, num_classes, D', H', W')
+        return crop_to(logits, x.shape[2:])  # (B, num_classes, D, H, W)
+
+    def _padded_features(self, x: Tensor) -> Tensor:
+        if x.dim() != self.spatial_dims + 2:
+            raise UserError(
+                f"{type(self.network).__name__} is {self.spatial_dims}-D and got images of shape {tuple(x.shape)}; "
+                f"give (B, C, {'H, W' if self.spatial_dims == 2 else 'D, H, W'})"
+            )
+        trunk = self.network if self.trunk is None else self.network.get_submodule(self.trunk)
+        return trunk(pad_to_multiple(x, multiple=self.multiple, minimum=self.minimum))
+
+
+def dynunet(
+    *,
+    spatial_dims: int = 3,
+    in_channels: int = 4,
+    num_classes: int = 3,
+    filters: Sequence[int] = DYNUNET_FILTERS,
+) -> SegmentationBackbone:
+    """MONAI's DynUNet, a U-Net that halves the image at each level but the first.
+
+    Args:
+        spatial_dims: 2 or 3.
+        in_channels: channels of the images.
+        num_classes: regions; 3 for whole tumour, tumour core and enhancing tumour.
+        filters: channels of each level, three levels or more; the published six by default.
+
+    Raises:
+        UserError: fewer than three levels.
+    """
+    from monai.networks.nets import DynUNet
+
+    check_spatial_dims(spatial_dims)
+    if len(filters) < 3:
+        raise UserError(f"filters is {tuple(filters)}; a DynUNet needs three levels or more, such as (16, 32, 64)")
+    levels = len(filters)
+    network = DynUNet(
+        spatial_dims=spatial_dims,
+        in_channels=in_channels,
+        out_channels=num_classes,
+        kernel_size=[3] * levels,
+        strides=[1] + [2] * (levels - 1),
+        upsample_kernel_size=[2] * (levels - 1),
+        filters=list(filters),
+    )
+    reach = 2 ** (levels - 1)
+    return SegmentationBackbone(
+        network,
+        trunk="skip_layers",
+        classifier="output_block",
+        spatial_dims=spatial_dims,
+        num_features=filters[0],
+        num_classes=num_classes,
+        multiple=reach,
+        minimum=2 * reach,  # instance norm at the deepest level needs more than one voxel
+    )
+
+
+def segresnet(
+    *, spatial_dims: int = 3, in_channels: int = 4, num_classes: int = 3, init_filters: int = 16
+) -> SegmentationBackbone:
+    """MONAI's SegResNet, a residual U-Net of four levels without the autoencoder branch.
+
+    Args:
+        spatial_dims: 2 or 3.
+        in_channels: channels of the images.
+        num_classes: regions.
+        init_filters: channels of the first level, a multiple of 8; doubled at each of the three below.
+
+    Raises:
+        UserError: filters that 8 does not divide.
+    """
+    from monai.networks.nets import SegResNet
+
+    check_spatial_dims(spatial_dims)
+    if init_filters < SEGRESNET_GROUPS or init_filters % SEGRESNET_GROUPS:
+        raise UserError(f"init_filters is {init_filters}; SegResNet's group norms need a multiple of 8, such as 16")
+    network = SegResNet(
+        spatial_dims=spatial_dims, in_channels=in_channels, out_channels=num_classes, init_filters=init_filters
+    )
+    network.use_conv_final = False  # its parameters stay: `forward` of the backbone applies them
+    return SegmentationBackbone(
+        network,
+        trunk=None,
+        classifier="conv_final",
+        spatial_dims=spatial_dims,
+        num_features=init_filters,
+        num_classes=num_classes,
+        multiple=8,
+        minimum=8,
+    )
+
+
+def pad_to_multiple(x: Tensor, *, multiple: int, minimum: int) -> Tensor:
+    """Zeros at the far end of each side, up to the next multiple; the longest side gets `minimum` at least.
+
+    Args:
+        x: (B, C, …).
+        multiple: each side becomes a multiple of it.
+        minimum: of the longest side (of the last one, where several are longest); a multiple of `multiple`.
+    """
+    target = [-(-side // multiple) * multiple for side in x.shape[2:]]
+    longest = max(range(len(target)), key=lambda axis: (target[axis], axis))
+    target[longest] = max(target[longest], minimum)
+    padding = [(0, wanted - side) for side, wanted in zip(x.shape[2:], target, strict=True)]
+    if not any(after for _, after in padding):
+        return x
+    return F.pad(x, [amount for pair in reversed(padding) for amount in pair])
+
+
+def crop_to(x: Tensor, size: Sequence[int]) -> Tensor:
+    """The first `size` places of each side: undoes `pad_to_multiple`."""
+    for axis, side in enumerate(size, start=2):
+        x = x.narrow(axis, 0, side)
+    return x

@@ -1,0 +1,207 @@
+"""Survival networks: a 3-D backbone, the mean over space, and a head of hazards or of one risk.
+
+    logistic   h_j = σ(x_j)                    hazard of interval j; x_j one output an interval
+    official   1 − h_j = σ(x_j)^exp(x_j)       the survival code's
+    cox        log risk = wᵀ features          one output; only its order and differences matter
+
+Papers: the survival deck (SE-ResNeXt-50, ResNet-50-CBAM, DenseNet-121 for adult-type diffuse gliomas; code
+kyuchoi/3D_MRI_survival_glioma), Gensheimer & Narasimhan 2019 (nnet-survival), Kvamme & Borgan 2021
+(logistic hazard), Katzman et al. 2018 (Cox). With 4 channels in and 19 intervals: 28,457,539, 48,785,779
+and 11,327,955 parameters.
+
+Why the official head is not the default: σ(x)^exp(x) falls from 1 to 1/e = 0.368 as x grows, never below.
+A patient whom the network gives up still has 37 % to survive each interval, so no hazard can exceed
+1 − 1/e = 0.632. (nnet-survival takes the power of a baseline that has a parameter of its own, and has no such
+bound.) Written literally it also breaks in float32 from x ≈ 14 on; here it is computed as
+log p = −exp(x) · log(1 + exp(−x)), with a series where that cancels.
+
+Deviations: DenseNet's features are averaged over space; the official code flattens them into a layer of
+2,048 inputs, which does not fit any of its image sizes. Clinical values may stand beside the image features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from medattn_lite.attention.dimensions import check_positive, check_spatial_dims
+from medattn_lite.errors import UserError
+from medattn_lite.networks.resnet_cbam import resnet50_cbam
+from medattn_lite.networks.se_resnext import se_resnext50
+
+INTERVALS = 19
+SERIES_BELOW = 1e-3  # where two terms of a series are closer than the formula in float32
+
+
+def logistic_log_probabilities(outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """log(1 − h) and log h of the logistic hazard h = σ(x).
+
+    Args:
+        outputs: x, (B, intervals).
+
+    Returns:
+        log of surviving each interval and log of dying in it, given that it was reached; (B, intervals) each.
+    """
+    return F.logsigmoid(-outputs), F.logsigmoid(outputs)
+
+
+def official_log_probabilities(outputs: Tensor) -> tuple[Tensor, Tensor]:
+    """log p and log(1 − p) of the survival code's p = σ(x)^exp(x), which lies between 1/e and 1.
+
+    Args:
+        outputs: x, (B, intervals).
+
+    Returns:
+        as `logistic_log_probabilities`, finite with finite gradients for every finite x.
+    """
+    log_cumulative = _official_log_cumulative_hazard(outputs)  # log(−log p), at most 0
+    cumulative = log_cumulative.exp()  # −log p
+    small = cumulative < SERIES_BELOW
+    series = log_cumulative - cumulative / 2  # log(1 − e^−c) for small c
+    formula = torch.log(-torch.expm1(-cumulative.clamp(min=SERIES_BELOW)))
+    return -cumulative, torch.where(small, series, formula)
+
+
+def _official_log_cumulative_hazard(x: Tensor) -> Tensor:
+    """log(exp(x) · log(1 + exp(−x)))."""
+    inverse = torch.exp(-x.clamp(min=0))  # u = exp(−x), at most 1
+    small = inverse < SERIES_BELOW
+    series = torch.log1p(-inverse / 2 + inverse.square() / 3)  # log(log(1 + u) / u)
+    safe = inverse.clamp(min=SERIES_BELOW)
+    positive = torch.where(small, series, torch.log(torch.log1p(safe) / safe))
+    below = x.clamp(max=0)
+    negative = below + torch.log(F.softplus(-below))
+    return torch.where(x > 0, positive, negative)
+
+
+LINKS: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
+    "logistic": logistic_log_probabilities,
+    "official": official_log_probabilities,
+}
+HEADS = (*LINKS, "cox")
+
+
+class SurvivalNetwork(nn.Module):
+    """Backbone → features (B, F) → one linear layer.
+
+    Args:
+        backbone: gives features (B, F); has `num_features`.
+        head: "logistic", "official" or "cox".
+        intervals: intervals of time of the discrete heads.
+        clinical_features: numbers a patient (age, resection, …, each standardised) put beside the image features.
+
+    Raises:
+        UserError: an unknown head.
+    """
+
+    def __init__(
+        self, backbone: nn.Module, *, head: str = "logistic", intervals: int = INTERVALS, clinical_features: int = 0
+    ) -> None:
+        super().__init__()
+        if head not in HEADS:
+            raise UserError(f"unknown survival head {head!r}; use {', '.join(HEADS)}")
+        self.backbone = backbone
+        self.head = head
+        self.clinical_features = clinical_features
+        outputs = 1 if head == "cox" else check_positive("intervals", intervals)
+        # A constant added to every risk changes nothing in Cox's likelihood, so that head has no bias.
+        self.fc = nn.Linear(backbone.num_features + clinical_features, outputs, bias=head != "cox")
+
+    def forward(self, images: Tensor, clinical: Tensor | None = None) -> Tensor:
+        """(B, C, D, H, W) images and (B, K) clinical values to outputs (B, intervals), or (B, 1) of Cox."""
+        features = self.backbone(images)  # (B, F)
+        self._check_clinical(len(features), clinical)
+        if clinical is not None:
+            features = torch.cat([features, clinical], dim=1)  # (B, F + K)
+        return self.fc(features)  # (B, intervals)
+
+    def log_probabilities(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
+        """Log of surviving and of dying in each interval, from this network's outputs; not for Cox.
+
+        Raises:
+            UserError: the head is Cox's.
+        """
+        if self.head not in LINKS:
+            raise UserError("a Cox head has no hazards by interval; use head='logistic', or rank by its output")
+        return LINKS[self.head](outputs)
+
+    def hazards(self, outputs: Tensor) -> Tensor:
+        """Probability (B, intervals) of dying in each interval, given that it was reached; not for Cox."""
+        return self.log_probabilities(outputs)[1].exp()
+
+    def _check_clinical(self, batch: int, clinical: Tensor | None) -> None:
+        given = (batch, 0) if clinical is None else tuple(clinical.shape)
+        if given != (batch, self.clinical_features):
+            raise UserError(
+                f"the survival network takes {self.clinical_features} clinical values a patient and got "
+                f"{'none' if clinical is None else f'shape {given} for {batch} patients'}"
+            )
+
+
+class DenseNetFeatures(nn.Module):
+    """MONAI's DenseNet-121 up to the mean over space.
+
+    Args:
+        spatial_dims: 2 or 3.
+        in_channels: channels of the images.
+        **options: of `monai.networks.nets.DenseNet121`, such as `block_config` for a smaller one.
+    """
+
+    def __init__(self, *, spatial_dims: int = 3, in_channels: int = 4, **options) -> None:
+        from monai.networks.nets import DenseNet121
+
+        super().__init__()
+        check_spatial_dims(spatial_dims)
+        network = DenseNet121(spatial_dims=spatial_dims, in_channels=in_channels, out_channels=1, **options)
+        self.features = network.features
+        self.num_features: int = network.class_layers.out.in_features
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, …) images to features (B, 1024)."""
+        x = self.features(x)  # (B, 1024, …), 32 times smaller
+        return torch.relu(x).flatten(2).mean(dim=2)  # (B, 1024)
+
+
+def _resnet50_cbam_features(**options) -> nn.Module:
+    return resnet50_cbam(num_classes=None, **options)
+
+
+def _se_resnext50_features(**options) -> nn.Module:
+    return se_resnext50(num_classes=None, **options)
+
+
+BACKBONES: dict[str, Callable[..., nn.Module]] = {
+    "se_resnext50": _se_resnext50_features,
+    "resnet50_cbam": _resnet50_cbam_features,
+    "densenet121": DenseNetFeatures,
+}
+
+
+def survival_network(
+    backbone: str = "se_resnext50",
+    *,
+    head: str = "logistic",
+    intervals: int = INTERVALS,
+    clinical_features: int = 0,
+    **options,
+) -> SurvivalNetwork:
+    """A survival network by the name of its backbone, at published size unless the options say otherwise.
+
+    Args:
+        backbone: "se_resnext50", "resnet50_cbam" or "densenet121".
+        head: see `SurvivalNetwork`.
+        intervals: see `SurvivalNetwork`.
+        clinical_features: see `SurvivalNetwork`.
+        **options: of the backbone: `spatial_dims`, `in_channels`, `layers`, widths.
+
+    Raises:
+        UserError: an unknown backbone or head.
+    """
+    if backbone not in BACKBONES:
+        raise UserError(f"unknown survival backbone {backbone!r}; use {', '.join(BACKBONES)}")
+    return SurvivalNetwork(
+        BACKBONES[backbone](**options), head=head, intervals=intervals, clinical_features=clinical_features
+    )
