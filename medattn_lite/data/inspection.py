@@ -243,7 +243,7 @@ def _mask(
     if mask is None:
         return
     report.mask_voxels = int((mask > 0).sum())
-    report.mask_labels = tuple(np.unique(mask).tolist())
+    report.mask_labels = tuple(np.unique(mask[mask > 0]).tolist())
     if report.mask_voxels == 0:
         report.problems.append("empty mask")
         return

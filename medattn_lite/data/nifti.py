@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _MASK = re.compile(r"(^|[^a-z])(mask|seg\w*|labels?|lesions?|roi|gt|truth|consensus|ot\w*class|ot)([^a-z]|$)")
-_BRAIN = re.compile(r"brain.?mask|mask.?brain")
+_BRAIN = re.compile(r"brain.*(mask|seg)|mask.?brain")
 _CHANNELS = ((r"flair|t2f", "flair"), (r"t1ce|t1c|t1gd|t1post|t1wks", "t1ce"), (r"t1", "t1"), (r"t2", "t2"),
              (r"adc", "adc"), (r"dwi", "dwi"), (r"swi", "swi"))
 _OWN = ("mask", "label", "time", "event", "subject")
