@@ -1,0 +1,164 @@
+"""Scores of segmentation: Dice, IoU and the 95 % Hausdorff distance, with intervals drawn by patient.
+
+    Dice = 2 TP / (2 TP + FP + FN)        IoU = TP / (TP + FP + FN)
+
+A sample average scores each patient and takes the mean, so that a small lesion counts as much as a large one; a
+voxel average adds up the voxels of all patients first, so that large lesions decide. The RSANet paper reports
+both. The 95 % Hausdorff distance, in mm, is MONAI's: the larger of the two directed 95th percentiles of
+the distances between the surfaces.
+
+Empty masks, as in the BraTS challenges: where truth and prediction are both empty, overlap is 1 and the distance 0;
+where one of them is, overlap is 0 and the distance the diagonal of the image (373.1 mm for a BraTS volume).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from medattn_lite.errors import UserError
+from medattn_lite.evaluation.intervals import Interval, bootstrap
+
+
+@dataclass(frozen=True)
+class VoxelCounts:
+    """Voxels of N patients and R regions, (N, R) each: found, wrongly found, missed."""
+
+    true_positive: np.ndarray
+    false_positive: np.ndarray
+    false_negative: np.ndarray
+
+
+def voxel_counts(predicted: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -> VoxelCounts:
+    """Counts the voxels of each patient's masks.
+
+    Args:
+        predicted: a mask a patient, (R, D, H, W) of 0 and 1; sizes may differ between patients.
+        truth: the same for the truth.
+
+    Raises:
+        UserError: no patients, other numbers of them, other shapes, or labels beside 0 and 1.
+    """
+    if len(predicted) != len(truth) or not len(truth):
+        raise UserError(f"{len(predicted)} predictions for {len(truth)} masks: give one a patient, above 0")
+    rows = []
+    for number, (found, wanted) in enumerate(zip(predicted, truth, strict=True)):
+        found, wanted = _as_mask(found, f"prediction {number}"), _as_mask(wanted, f"mask {number}")
+        if found.shape != wanted.shape:
+            raise UserError(f"prediction {number} has shape {found.shape} and its mask {wanted.shape}: make them equal")
+        both, space = found & wanted, tuple(range(1, found.ndim))
+        rows.append([both.sum(space), (found & ~wanted).sum(space), (wanted & ~found).sum(space)])
+    if len({len(row[0]) for row in rows}) > 1:
+        raise UserError(f"patients have {sorted({len(row[0]) for row in rows})} regions: give each the same ones")
+    return VoxelCounts(*np.moveaxis(np.array(rows, dtype=np.int64), 1, 0))
+
+
+def dice(true_positive: np.ndarray, false_positive: np.ndarray, false_negative: np.ndarray) -> np.ndarray:
+    """Dice of counts of any shape; 1 where there is nothing to find and nothing was found."""
+    return _share(2 * true_positive, 2 * true_positive + false_positive + false_negative)
+
+
+def iou(true_positive: np.ndarray, false_positive: np.ndarray, false_negative: np.ndarray) -> np.ndarray:
+    """Intersection over union of counts of any shape; 1 where there is nothing to find and nothing was found."""
+    return _share(true_positive, true_positive + false_positive + false_negative)
+
+
+OVERLAPS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] = {"Dice": dice, "IoU": iou}
+
+
+def hausdorff95(predicted: np.ndarray, truth: np.ndarray, *, spacing_mm: Sequence[float]) -> float:
+    """95 % Hausdorff distance of two masks in mm.
+
+    Args:
+        predicted: (D, H, W) of 0 and 1, or (H, W).
+        truth: the same.
+        spacing_mm: millimetres from voxel to voxel along each axis.
+
+    Raises:
+        UserError: other shapes, or a spacing that does not fit.
+    """
+    from monai.metrics import compute_hausdorff_distance
+
+    predicted, truth = _as_mask(predicted, "the prediction"), _as_mask(truth, "the mask")
+    if predicted.shape != truth.shape:
+        raise UserError(f"the prediction has shape {predicted.shape} and the mask {truth.shape}: make them equal")
+    if len(spacing_mm) != truth.ndim or not all(step > 0 for step in spacing_mm):
+        raise UserError(f"spacing is {tuple(spacing_mm)} mm: give {truth.ndim} numbers above 0, one an axis")
+    if not predicted.any() and not truth.any():
+        return 0.0
+    if not predicted.any() or not truth.any():
+        return float(np.linalg.norm(np.multiply(truth.shape, spacing_mm)))
+    distance = compute_hausdorff_distance(
+        predicted[None, None], truth[None, None], include_background=True, percentile=95, spacing=list(spacing_mm)
+    )
+    return float(distance)
+
+
+def segmentation_report(
+    predicted: Sequence[np.ndarray],
+    truth: Sequence[np.ndarray],
+    *,
+    regions: Sequence[str],
+    spacing_mm: Sequence[Sequence[float]] | None = None,
+    subjects: Sequence | None = None,
+    n: int = 1000,
+    seed: int = 0,
+) -> dict[str, dict[str, Interval]]:
+    """Both averages of Dice and IoU, and the mean 95 % Hausdorff distance, each with a 95 % interval by patient.
+
+    Args:
+        predicted: a mask an image, (R, D, H, W).
+        truth: the same.
+        regions: names of the R regions, such as ("WT", "TC", "ET").
+        spacing_mm: of each image; None leaves the Hausdorff distance out.
+        subjects: patient ids, needed as soon as a patient has more than one image.
+        n: bootstrap draws.
+        seed: of the draws.
+
+    Returns:
+        region → name of the score → interval.
+
+    Raises:
+        UserError: see `voxel_counts`.
+    """
+    counts = voxel_counts(predicted, truth)
+    columns = (counts.true_positive, counts.false_positive, counts.false_negative)
+    if len(regions) != columns[0].shape[1]:
+        raise UserError(f"{len(regions)} names for {columns[0].shape[1]} regions: {', '.join(regions)}")
+    options = {"groups": subjects, "n": n, "seed": seed}
+    report: dict[str, dict[str, Interval]] = {}
+    for place, region in enumerate(regions):
+        own = [column[:, place] for column in columns]
+        scores = {}
+        for name, overlap in OVERLAPS.items():
+            scores[f"{name}, sample average"] = bootstrap(sample_average(overlap), *own, **options)
+            scores[f"{name}, voxel average"] = bootstrap(voxel_average(overlap), *own, **options)
+        if spacing_mm is not None:
+            pairs = zip(predicted, truth, spacing_mm, strict=True)
+            distances = [hausdorff95(found[place], wanted[place], spacing_mm=mm) for found, wanted, mm in pairs]
+            scores["95 % Hausdorff distance (mm)"] = bootstrap(np.mean, distances, **options)
+        report[region] = scores
+    return report
+
+
+def sample_average(overlap: Callable[..., np.ndarray]) -> Callable[..., float]:
+    """The statistic that scores each patient, then takes the mean; of counts (N,) each."""
+    return lambda *counts: float(np.mean(overlap(*counts)))
+
+
+def voxel_average(overlap: Callable[..., np.ndarray]) -> Callable[..., float]:
+    """The statistic that adds up the voxels of all patients, then scores; of counts (N,) each."""
+    return lambda *counts: float(overlap(*(np.sum(column) for column in counts)))
+
+
+def _share(part: np.ndarray, whole: np.ndarray) -> np.ndarray:
+    return np.divide(part, whole, out=np.ones_like(whole, dtype=float), where=np.asarray(whole) != 0)
+
+
+def _as_mask(mask: np.ndarray, name: str) -> np.ndarray:
+    mask = np.asarray(mask)
+    if mask.dtype != bool and not np.isin(mask, (0, 1)).all():
+        raise UserError(f"{name} holds {np.unique(mask)[:5].tolist()} and more: give one mask of 0 and 1 a region")
+    return mask.astype(bool)

@@ -1,0 +1,188 @@
+"""Every network of the five papers by name: what it is, how to build it, how large it is, what goes in and comes out.
+
+    build("p3d_iam")                      the network at published size
+    describe("p3d_iam").parameters        34,931,826
+
+Nothing is imported before it is asked for. `describe` builds a network on torch's meta device, where tensors
+have shapes and no memory, so that the largest takes a second and no gigabyte.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import nn
+
+from medattn_lite.errors import UserError
+
+GRADING = "Du et al., Pseudo-3D CNN with inter-slice attention for glioma grading"
+CLASSIFICATION = "Zhang Y. et al., Brain tumors classification for MR images based on attention guided deep learning"
+LESIONS = "Zhang H. et al. 2019, RSANet: recurrent slice-wise attention network for MS lesion segmentation"
+FUSION = "Vo-Thanh et al., 3D dual-fusion attention network for brain tumor segmentation"
+SURVIVAL = "Added prognostic value of 3D deep learning-derived features from preoperative MRI for diffuse gliomas"
+
+BACKBONES = "dual_fusion_backbones"
+DUAL = "dual_fusion_net:dual_fusion_net"
+
+GLIOMA_CROP = (4, 128, 128, 128)  # t1, t1ce, t2, flair around the tumour
+SLICE = (3, 256, 256)
+MS_SCAN = (3, 44, 230, 320)  # the smallest image of the paper; sides that no stride divides
+SURVIVAL_VOLUME = (4, 78, 120, 120)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One network.
+
+    Attributes:
+        name: what the command and the recipes call it.
+        paper: where it is from.
+        summary: what it is, in a few words.
+        factory: "module:function" within `medattn_lite.networks`.
+        input_shape: of one image at published size, (C, H, W) or (C, D, H, W).
+        output: what comes out of an image.
+        options: for the factory, beyond its defaults.
+    """
+
+    name: str
+    paper: str
+    summary: str
+    factory: str
+    input_shape: tuple[int, ...]
+    output: str
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    def build(self, **options: Any) -> nn.Module:
+        """The network at published size; options of the factory make it another size."""
+        module, function = self.factory.split(":")
+        factory = getattr(importlib.import_module(f"medattn_lite.networks.{module}"), function)
+        return factory(**{**self.options, **options})
+
+
+@dataclass(frozen=True)
+class Description:
+    """One network measured, as `medattn networks` lists it; shapes are of a batch of one image."""
+
+    name: str
+    paper: str
+    summary: str
+    parameters: int
+    trainable: int
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    output: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+def _grading(name: str, summary: str, **options: Any) -> Entry:
+    return Entry(name, GRADING, summary, "p3d:p3d_resnet50", GLIOMA_CROP, "logits of low and high grade", options)
+
+
+def _classification(name: str, summary: str, factory: str) -> Entry:
+    return Entry(name, CLASSIFICATION, summary, f"resnest:{factory}", SLICE, "logits of two classes")
+
+
+def _lesions(name: str, summary: str, **options: Any) -> Entry:
+    return Entry(name, LESIONS, summary, "rsanet:rsanet", MS_SCAN, "logits of background and lesion a voxel", options)
+
+
+def _attended_lesions(family: str, words: str, attention: str, positions: str) -> Entry:
+    summary = f"the 3-D U-Net with {words}, {positions}"
+    return _lesions(f"{family}_{positions}", summary, attention=attention, positions=positions)
+
+
+def _fusion(name: str, summary: str, factory: str, **options: Any) -> Entry:
+    return Entry(name, FUSION, summary, factory, GLIOMA_CROP, "logits of three tumour regions a voxel", options)
+
+
+def _survival(name: str, summary: str, **options: Any) -> Entry:
+    output = "one output of the hazard for each of 19 intervals"
+    return Entry(name, SURVIVAL, summary, "survival:survival_network", SURVIVAL_VOLUME, output, options)
+
+
+_ENTRIES = (
+    _grading("p3d_iam", "P3D-ResNet-50 with inter-slice attention"),
+    _grading("p3d", "P3D-ResNet-50 without attention", attention=False),
+    _grading("resnet50_3d", "ResNet-50 with full 3×3×3 convolutions", attention=False, pseudo_3d=False),
+    _classification("resnest50", "ResNeSt-50: split attention", "resnest50"),
+    _classification("resnesat50", "ResNeSAt: split attention and spatial attention", "resnesat50"),
+    _lesions("unet3d", "the 3-D U-Net inside RSANet", attention=None),
+    *(_attended_lesions("ncl", "non-local blocks", "non_local", where) for where in ("010", "101", "111")),
+    *(_attended_lesions("rsanet", "recurrent slice attention", "rsa", where) for where in ("010", "101", "111")),
+    _fusion("dynunet", "DynUNet alone", f"{BACKBONES}:dynunet"),
+    _fusion("segresnet", "SegResNet alone", f"{BACKBONES}:segresnet"),
+    _fusion("late_fusion", "DynUNet and SegResNet, mean of the probabilities", DUAL, fusion="late"),
+    _fusion("early_fusion", "DynUNet and SegResNet, joined feature maps", DUAL, fusion="early"),
+    _fusion("dual_fusion", "DynUNet and SegResNet, dual-fusion attention", DUAL, fusion="attention"),
+    _survival("survival_se_resnext50", "SE-ResNeXt-50, 3-D, hazards by interval", backbone="se_resnext50"),
+    _survival("survival_resnet50_cbam", "ResNet-50-CBAM, 3-D, hazards by interval", backbone="resnet50_cbam"),
+    _survival("survival_densenet121", "DenseNet-121, 3-D, hazards by interval", backbone="densenet121"),
+)
+NETWORKS: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
+
+
+def find(name: str) -> Entry:
+    """The entry of a name.
+
+    Raises:
+        UserError: there is no such network.
+    """
+    if name not in NETWORKS:
+        raise UserError(f"no network is called {name!r}: use one of {', '.join(NETWORKS)}")
+    return NETWORKS[name]
+
+
+def build(name: str, **options: Any) -> nn.Module:
+    """A network by name, at published size unless the options of its factory say otherwise.
+
+    Raises:
+        UserError: there is no such network.
+    """
+    return find(name).build(**options)
+
+
+def describe(name: str) -> Description:
+    """A network's parameters and shapes, measured without memory for its weights.
+
+    Raises:
+        UserError: there is no such network.
+    """
+    entry = find(name)
+    with torch.device("meta"), torch.no_grad():
+        network = entry.build().eval()
+        output = network(torch.empty(1, *entry.input_shape))
+    sizes = [(parameter.numel(), parameter.requires_grad) for parameter in network.parameters()]
+    return Description(
+        name=entry.name,
+        paper=entry.paper,
+        summary=entry.summary,
+        parameters=sum(size for size, _ in sizes),
+        trainable=sum(size for size, trainable in sizes if trainable),
+        input_shape=(1, *entry.input_shape),
+        output_shape=tuple(output.shape),
+        output=entry.output,
+    )
+
+
+def table(descriptions: list[Description]) -> list[str]:
+    """Lines of text: one a network, under its paper."""
+    lines, paper = [], None
+    for item in descriptions:
+        if item.paper != paper:
+            paper = item.paper
+            lines += ["", paper] if lines else [paper]
+        shapes = f"{_times(item.input_shape)} → {_times(item.output_shape)}"
+        lines.append(f"  {item.name:<24}{item.parameters:>12,}  {shapes:<40}{item.summary}")
+    return lines
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
