@@ -7,7 +7,7 @@ import pytest
 from medattn_lite.course import Question, quiz
 
 ASKED = [
-    Question("Which axis does softmax run over?", ("queries", "keys <all>"), 1, ("Wrong: that mixes them.", "One sum.")),
+    Question("Which axis does softmax run over?", ("queries", "keys <all>"), 1, ("That mixes them.", "One sum.")),
     Question("What is the sum of the weights?", ("0", "1", "as many as keys"), "1", ("No.", "Yes.", "Not that much.")),
 ]
 

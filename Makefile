@@ -1,0 +1,68 @@
+# Two commands: `make course` runs every notebook, `make test` every test.
+# Both first make .venv with the locked versions, once.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+# The first Python that is new enough (the lock is tested on 3.11); or name one: make course PYTHON=/path/to/python3.12
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
+  command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+  && { echo $$p; break; }; done)
+VENV ?= .venv
+SCALE ?= smoke
+OUT ?= runs/course
+# Test workers. Each uses one thread.
+WORKERS ?= 2
+
+STAMP := $(VENV)/.installed
+RUN := $(VENV)/bin/python
+JUPYTER := $(VENV)/bin/jupyter
+
+# Waiting threads that spin slow a shared machine down many times.
+export OMP_WAIT_POLICY ?= PASSIVE
+
+.PHONY: help course test lint lab notebooks doctor clean
+
+help:
+	@echo "make course     set up, run every notebook at SCALE=$(SCALE), report in $(OUT)/report.html"
+	@echo "make test       set up, run every test"
+	@echo "make lab        set up, open JupyterLab at notebook 00"
+	@echo "make notebooks  make the notebooks, solutions and slides from notebooks/source"
+	@echo "make doctor     what is installed, which device, do widgets show"
+	@echo "make clean      remove caches and runs/course; .venv stays"
+
+course: $(STAMP)
+	$(RUN) -m medattn_lite.cli course --scale $(SCALE) --out $(OUT)
+
+test: lint
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS)
+
+lint: $(STAMP)
+	$(RUN) -m ruff check .
+
+lab: $(STAMP)
+	$(JUPYTER) lab notebooks/00_start_here.ipynb
+
+notebooks: $(STAMP)
+	$(RUN) -m medattn_lite.course.generate
+
+doctor: $(STAMP)
+	$(RUN) -m medattn_lite.cli doctor
+
+# The stamp is written last, so that an interrupted set-up is taken up again.
+$(STAMP): requirements.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+	  echo "medattn_lite needs Python 3.11 or newer, and none was found." >&2; \
+	  echo "Install one, or name it: make course PYTHON=/path/to/python3.12" >&2; exit 2; fi
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else \
+	  "medattn_lite needs Python 3.11 or newer; this is %d.%d. Name another: make course PYTHON=..." % v[:2])'
+	@test -x $(RUN) || "$(PYTHON)" -m venv $(VENV) || { \
+	  echo "The virtual environment could not be made. On Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
+	@echo "Installing the locked versions into $(VENV): once, a few minutes, about 2 GB."
+	$(RUN) -m pip install --disable-pip-version-check -r requirements.lock
+	$(RUN) -m pip install --disable-pip-version-check -q --no-deps -e .
+	@touch $(STAMP)
+
+clean:
+	rm -rf runs/course .pytest_cache .ruff_cache .hypothesis
+	find medattn_lite tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,186 @@
+"""`medattn doctor`: what is installed, which device and precision will be used and why, do widgets show."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import re
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from medattn_lite.course.widget_setup import widget_findings
+from medattn_lite.errors import UserError
+
+OK, REMARK, PROBLEM = "✓", "!", "✗"
+_CHECKOUT = Path(__file__).resolve().parents[2]
+_CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the doctor's.
+
+    Attributes:
+        mark: "✓" as it should be, "!" worth knowing, "✗" something will not work.
+        topic: what it is about, in a word or two.
+        text: what was found and, where needed, what to do.
+    """
+
+    mark: str
+    topic: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.mark} {self.topic:<10} {self.text}"
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What the doctor found; printed, it is the report."""
+
+    findings: tuple[Finding, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """0 if all will work, 1 if something will not."""
+        return int(any(finding.mark == PROBLEM for finding in self.findings))
+
+    def __str__(self) -> str:
+        verdict = "Something will not work: see ✗ above." if self.exit_code else "All set."
+        return "\n".join([*map(str, self.findings), verdict])
+
+
+def doctor(*, device: str = "auto", lock: Path = _CHECKOUT / "requirements.lock") -> Diagnosis:
+    """Look at this environment.
+
+    Args:
+        device: as for a run: "auto" or a device's name.
+        lock: the lock file to compare with; skipped where there is none.
+    """
+    findings: list[Finding] = []
+    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+        _python, _requirements, lambda: _lock(lock), lambda: _device(device), _memory_and_disk,
+        lambda: (Finding(*found) for found in widget_findings()), _browser,
+    )
+    for check in checks:
+        try:
+            findings += check()
+        except Exception as error:  # the doctor looks at broken environments; one broken part hides no other
+            findings.append(Finding(PROBLEM, "doctor", f"could not look: {type(error).__name__}: {error}"))
+    return Diagnosis(tuple(findings))
+
+
+def _python() -> Iterator[Finding]:
+    good = sys.version_info >= (3, 11)
+    yield Finding(OK if good else PROBLEM, "Python", f"{platform.python_version()} at {sys.executable}"
+                  + ("" if good else "; 3.11 or newer is needed"))
+
+
+def _requirements() -> Iterator[Finding]:
+    """Does every package that medattn_lite needs exist, in a version it can work with?"""
+    from packaging.requirements import Requirement
+
+    import medattn_lite
+
+    try:
+        asked = [Requirement(line) for line in importlib.metadata.requires("medattn-lite") or []]
+    except importlib.metadata.PackageNotFoundError:
+        yield Finding(PROBLEM, "packages", "medattn_lite is not installed here: run `pip install -e .` in the checkout")
+        return
+    wrong = []
+    for need in asked:
+        if need.marker is not None and not need.marker.evaluate({"extra": ""}):
+            continue
+        version = _version(need.name)
+        if version is None:
+            wrong.append(f"{need.name} is missing")
+        elif not need.specifier.contains(version, prereleases=True):
+            wrong.append(f"{need.name} is {version}, needed is {need.specifier}")
+    text = "; ".join(wrong) + "; run `make course`, or `pip install -r requirements.lock`"
+    yield Finding(PROBLEM, "packages", text) if wrong else \
+        Finding(OK, "packages", f"medattn_lite {medattn_lite.__version__} has all it needs (torch {_version('torch')}, "
+                                f"monai {_version('monai')}, numpy {_version('numpy')})")
+
+
+def _lock(lock: Path) -> Iterator[Finding]:
+    if not lock.is_file():
+        return
+    pins = dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
+    # A build tag such as +cpu is the same version.
+    differ = [f"{name} {found} (locked {pin})" for name, pin in pins.items()
+              if (found := (_version(name) or "missing").split("+")[0]) != pin]
+    if differ:
+        shown = ", ".join(differ[:5]) + (f" and {len(differ) - 5} more" if len(differ) > 5 else "")
+        yield Finding(REMARK, "lock file", f"{len(differ)} of {len(pins)} packages are not the locked version: {shown}")
+    else:
+        yield Finding(OK, "lock file", f"all {len(pins)} packages are the locked version")
+
+
+def _device(name: str) -> Iterator[Finding]:
+    import torch
+
+    from medattn_lite.training.device import choose
+
+    try:
+        chosen = choose(name)
+    except UserError as error:
+        yield Finding(PROBLEM, "device", str(error))
+        return
+    threads = f", {torch.get_num_threads()} threads" if chosen.device.type == "cpu" else ""
+    yield Finding(OK, "device", f"{chosen.device}{threads}: {chosen.why}")
+    speed = bf16_speed(chosen.device)
+    measured = f"bf16 runs a small 3-D convolution {speed:.1f} times as fast as fp32 here" if speed else \
+        "bf16 does not run here"
+    yield Finding(OK, "precision", f"{chosen.precision}; measured now: {measured}")
+
+
+def bf16_speed(device: object, *, repeats: int = 3) -> float | None:
+    """How many times faster a small 3-D convolution and its gradient are in bf16 than in fp32; None if it fails."""
+    import torch
+
+    layer = torch.nn.Conv3d(8, 16, 3, padding=1).to(device)
+    image = torch.zeros(1, 8, 24, 24, 24, device=device)
+    seconds = {}
+    for bf16 in (False, True):
+        times = []
+        for _ in range(repeats + 1):  # the first one warms up
+            start = time.perf_counter()
+            try:
+                with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=bf16):
+                    layer(image).float().sum().backward()
+                if image.device.type == "cuda":
+                    torch.cuda.synchronize()
+            except (RuntimeError, NotImplementedError):
+                return None
+            times.append(time.perf_counter() - start)
+        seconds[bf16] = min(times[1:])
+    return seconds[False] / seconds[True]
+
+
+def _memory_and_disk() -> Iterator[Finding]:
+    import psutil
+
+    free = psutil.virtual_memory().available / 1e9
+    yield Finding(OK if free > 3 else REMARK, "memory", f"{free:.1f} GB free"
+                  + ("" if free > 3 else "; the notebooks at smoke scale want about 3 GB"))
+    disk = shutil.disk_usage(Path.cwd()).free / 1e9
+    yield Finding(OK if disk > 2 else REMARK, "disk", f"{disk:.1f} GB free in {Path.cwd()}")
+
+
+def _browser() -> Iterator[Finding]:
+    found = next(filter(None, map(shutil.which, _CHROMIUM_NAMES)), None)
+    if found:
+        yield Finding(OK, "Chromium", f"{found} (the browser tests use it)")
+    else:
+        yield Finding(REMARK, "Chromium", "not found; only the browser tests want it (Debian: apt install chromium)")
+
+
+def _version(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,80 @@
+"""Will ipywidgets show in JupyterLab? They need two halves that fit: one in the kernel, one in the server.
+
+The usual trouble: `jupyter lab` is started from another environment than the kernel's, and that one has no
+widget extension, or one of another major version. Then a cell says "Error displaying widget".
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import shutil
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+_EXTENSION = Path("share") / "jupyter" / "labextensions" / "@jupyter-widgets" / "jupyterlab-manager" / "package.json"
+_EXTENSION_NAME = "@jupyter-widgets/jupyterlab-manager"
+# Which major version of the server's half draws which of the kernel's half.
+_PAIRS = {8: (5,)}
+
+OK, REMARK, PROBLEM = "✓", "!", "✗"
+
+
+def widget_findings(*, prefix: Path = Path(sys.prefix), server: str | None = None) -> Iterator[tuple[str, str, str]]:
+    """Mark, topic and text of each finding.
+
+    Args:
+        prefix: the kernel's environment.
+        server: the `jupyter-lab` that a user would start; the one on the PATH if None.
+    """
+    try:
+        kernel_half = importlib.metadata.version("ipywidgets")
+    except importlib.metadata.PackageNotFoundError:
+        yield PROBLEM, "widgets", "ipywidgets is missing: run `pip install -r requirements.lock`"
+        return
+    yield _pairing(prefix, kernel_half, "this environment")
+    disabled = _disabled()
+    if disabled:
+        yield PROBLEM, "widgets", f"{_EXTENSION_NAME} is disabled in {disabled}: run `jupyter labextension enable " \
+                                  f"{_EXTENSION_NAME}`"
+    found = server or shutil.which("jupyter-lab")
+    if found is None:
+        own = prefix / "bin" / "jupyter-lab"
+        yield REMARK, "JupyterLab", f"not on the PATH; start it with `make lab`{f' or {own}' if own.exists() else ''}"
+        return
+    home = Path(found).absolute().parent.parent
+    if home.resolve() == prefix.resolve():
+        yield OK, "JupyterLab", f"{found} is this environment's own"
+        return
+    mark, _, text = _pairing(home, kernel_half, f"the environment of {found}")
+    yield REMARK, "JupyterLab", f"{found}, the first on the PATH, is another environment's; `make lab` starts ours"
+    yield (REMARK if mark == PROBLEM else mark), "JupyterLab", text
+
+
+def _pairing(prefix: Path, kernel_half: str, where: str) -> tuple[str, str, str]:
+    """Does the extension in an environment draw the widgets of this kernel?"""
+    try:
+        server_half = json.loads((prefix / _EXTENSION).read_text(encoding="utf-8"))["version"]
+    except (OSError, ValueError, KeyError):
+        return PROBLEM, "widgets", f"{where} has no widget extension: install jupyterlab_widgets there"
+    fitting = _PAIRS.get(int(kernel_half.split(".")[0]), ())
+    if int(server_half.split(".")[0]) not in fitting:
+        return PROBLEM, "widgets", f"ipywidgets {kernel_half} and the extension {server_half} of {where} do not fit: " \
+                                   "install ipywidgets and jupyterlab_widgets from requirements.lock in both"
+    return OK, "widgets", f"will show: ipywidgets {kernel_half} and the extension {server_half} of {where} fit"
+
+
+def _disabled() -> Path | None:
+    """The file that turns the extension off, if one does."""
+    from jupyter_core.paths import jupyter_config_path
+
+    for folder in jupyter_config_path():
+        path = Path(folder) / "labconfig" / "page_config.json"
+        try:
+            off = json.loads(path.read_text(encoding="utf-8")).get("disabledExtensions", {})
+        except (OSError, ValueError, AttributeError):
+            continue
+        if (off.get(_EXTENSION_NAME) if isinstance(off, dict) else _EXTENSION_NAME in off):
+            return path
+    return None
