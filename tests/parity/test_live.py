@@ -1,0 +1,25 @@
+"""Blocks equal the libraries that have them, with weights copied over."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.parity.live import LIVE, LIVE_LIMIT
+from tests.parity.table import Row, markdown
+
+
+@pytest.mark.parametrize("name", LIVE)
+def test_block_equals_the_library(name: str) -> None:
+    output, gradient = LIVE[name][2]()
+    assert output <= LIVE_LIMIT
+    assert gradient <= LIVE_LIMIT
+
+
+def test_table_marks_what_does_not_hold() -> None:
+    text = markdown([Row("a", "Block", "theirs", output=1e-6, gradient=2e-3, limit=1e-4, parameters=1234)])
+    assert "| 1,234 | 1.0e-06 | 2.0e-03 | 1e-04 | NO |" in text
+
+
+def test_table_says_how_a_gradient_was_settled() -> None:
+    row = Row("a", "Block", "theirs", 1e-6, 3e-6, 1e-3, gradient_as_computed=5e-3, undecided=2)
+    assert "[1] a: 5.0e-03 as computed. 2 ReLU inputs" in markdown([row])
