@@ -17,12 +17,15 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> float:
         labels: (N,) 0 or 1.
         scores: (N,) higher means class 1.
     """
-    from sklearn.metrics import roc_auc_score
+    from scipy.stats import rankdata
 
-    labels = np.asarray(labels)
-    if len(np.unique(labels)) < 2:
+    # By ranks (Mann-Whitney): the same number as scikit-learn's, ties included, and fast enough to bootstrap.
+    positive = np.asarray(labels) == 1
+    ones, zeros = int(positive.sum()), int((~positive).sum())
+    if ones == 0 or zeros == 0:
         return float("nan")
-    return float(roc_auc_score(labels, scores))
+    ranks = rankdata(np.asarray(scores, dtype=float))
+    return float((ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
 def accuracy(labels: np.ndarray, scores: np.ndarray) -> float:

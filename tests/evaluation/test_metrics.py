@@ -49,3 +49,13 @@ def test_concordance_by_hand_with_censoring() -> None:
     assert concordance(event, time, np.array([4.0, 5.0, 1.0, 2.0])) == pytest.approx(2 / 4)
     with pytest.raises(ValueError):
         concordance(np.zeros(4, dtype=bool), time, time)
+
+
+def test_auc_equals_scikit_learns_ties_included():
+    from sklearn.metrics import roc_auc_score
+
+    generator = np.random.default_rng(3)
+    for _ in range(50):
+        labels = np.r_[0, 1, generator.integers(0, 2, 20)]
+        scores = generator.normal(size=22).round(1)  # one decimal: many ties
+        assert auc(labels, scores) == pytest.approx(roc_auc_score(labels, scores), abs=1e-12)
