@@ -136,6 +136,7 @@ def image_grid(
     overlay_title: str | None = None,
     opacity: float = 0.5,
     letters: bool = False,
+    window: tuple[float, float] | None = None,
     title: str | None = None,
     alt: str | None = None,
 ) -> Figure:
@@ -148,6 +149,7 @@ def image_grid(
         overlays: (N, H, W) or (N, 1, H, W), masks or maps.
         labels, overlay_title, opacity, alt: as in `three_planes`.
         letters: write L/R and A/P on axial slices.
+        window: intensities drawn black and white in every picture; by default each has its own.
         title: what is shown, above the first row and in the alt text.
 
     Raises:
@@ -165,7 +167,7 @@ def image_grid(
         list(zip(stack, layers, titles, strict=True)),
         columns=min(columns, len(stack)),
         spacing=(1.0, 1.0),
-        windows=[default_window(picture) for picture in stack],
+        windows=[window or default_window(picture) for picture in stack],
         letters=AXIAL.letters if letters else None,
         overlay=extra,
         title=title,

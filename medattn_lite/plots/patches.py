@@ -15,7 +15,7 @@ from medattn_lite.plots.alt import listed, set_alt
 from medattn_lite.plots.panels import AXIAL, default_window, draw_plane
 from medattn_lite.plots.style import CROSSHAIR, MAP, as_array, figure_function, new_figure
 
-PANEL = 3.1  # inches along the longer edge of a slice
+PANEL = 3.8  # inches along the longer edge of a slice
 
 
 @figure_function
@@ -34,7 +34,7 @@ def patch_weights(
         image: (H, W), one contrast.
         queries: (row, column) of each asking patch, counted in patches; one row of pictures each.
         side: pixels along a patch.
-        weights: one map (rows, columns) a query, on one colour scale; None draws the slices only.
+        weights: one map (rows, columns) a query, each on a colour scale of its own; None draws the slices only.
         outline: mask (H, W) drawn as a line on the weights.
         alt: alt text, instead of the one written from the arguments.
 
@@ -45,31 +45,30 @@ def patch_weights(
     maps = None if weights is None else [as_array(each) for each in weights]
     if maps is not None and len(maps) != len(queries):
         raise ValueError(f"{len(maps)} maps for {len(queries)} queries: give one a query")
-    columns = 1 if maps is None else 2
+    columns = 1 if maps is None else 2  # slice, weights
     height, width = (PANEL * length / max(picture.shape) for length in picture.shape)
     figure = new_figure(columns * width + (1.1 if maps else 0.2), len(queries) * (height + 0.35), layout="compressed")
     grid = figure.subplots(len(queries), columns, squeeze=False)
-    largest = max(float(each.max()) for each in maps) if maps else 1.0
     for number, (query, row) in enumerate(zip(queries, grid, strict=True)):
         draw_plane(row[0], picture, window=default_window(picture), letters=AXIAL.letters)
         row[0].set_title(f"query: patch {query[0]}, {query[1]}", fontsize=11)
         _frame(row[0], query, side)
         if maps is not None:
-            _map(row[1], maps[number], picture.shape, side, largest, outline)
+            _map(row[1], maps[number], picture.shape, side, outline)
             _frame(row[1], query, side)
-    if maps is not None:
-        bar = figure.colorbar(ScalarMappable(Normalize(0.0, largest), MAP), ax=grid, shrink=0.8, label="weight")
-        bar.outline.set_visible(False)
     return set_alt(figure, alt or _words(queries, maps))
 
 
-def _map(axes: Axes, weights: np.ndarray, shape: tuple[int, int], side: int, largest: float, outline: object) -> None:
+def _map(axes: Axes, weights: np.ndarray, shape: tuple[int, int], side: int, outline: object) -> None:
     rows, columns = weights.shape
+    largest = float(weights.max()) or 1.0
     extent = (-0.5, columns * side - 0.5, -0.5, rows * side - 0.5)
     axes.imshow(weights, cmap=MAP, origin="lower", extent=extent, vmin=0.0, vmax=largest, interpolation="nearest")
     axes.set(xticks=[], yticks=[], xlim=(-0.5, shape[1] - 0.5), ylim=(-0.5, shape[0] - 0.5))
     axes.spines[:].set_visible(False)
-    axes.set_title("weights", fontsize=11)
+    axes.set_title("its weights", fontsize=11)
+    bar = axes.figure.colorbar(ScalarMappable(Normalize(0.0, largest), MAP), ax=axes, shrink=0.8)
+    bar.outline.set_visible(False)
     mask = None if outline is None else as_array(outline) > 0
     if mask is not None and mask.any():
         axes.contour(mask.astype(float), levels=[0.5], colors=["white"], linewidths=1.2)

@@ -23,12 +23,12 @@ def test_the_frame_lies_on_the_pixels_of_the_asking_patch():
         assert (frame.get_width(), frame.get_height()) == (4, 4)
 
 
-def test_two_queries_share_one_colour_scale_and_the_map_lies_on_the_slice():
+def test_each_map_has_its_own_colour_scale_and_lies_on_the_slice():
     weights = np.zeros((6, 5))
     weights[1, 4] = 0.5
     figure = patch_weights(SLICE, [(0, 0), (2, 3)], side=4, weights=[weights, weights / 5])
-    pictures = [axes.images[0] for axes in figure.axes if axes.get_title(loc="left") == "weights"]
-    assert [picture.get_clim() for picture in pictures] == [(0.0, 0.5), (0.0, 0.5)]
+    pictures = [axes.images[0] for axes in figure.axes if axes.get_title(loc="left") == "its weights"]
+    assert [picture.get_clim() for picture in pictures] == [(0.0, 0.5), (0.0, 0.1)]
     assert all(picture.get_extent() == [-0.5, 19.5, -0.5, 23.5] for picture in pictures)
 
 

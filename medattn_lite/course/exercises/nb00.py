@@ -28,7 +28,8 @@ def check_millimetres(voxel_to_mm: Callable[[np.ndarray, Sequence[int]], np.ndar
         reference=_world,
         cases=[(_STRAIGHT, (10, 20, 30)), (_TILTED, (7, 50, 41))],
         mistakes=[
-            Mistake(lambda a, i: a[:3, :3] @ np.asarray(i, dtype=float), "the last column is missing: where voxel (0, 0, 0) lies",
+            Mistake(lambda a, i: a[:3, :3] @ np.asarray(i, dtype=float),
+                    "the last column is missing: where voxel (0, 0, 0) lies",
                     "Put a 1 behind the index, so that the last column of the affine is added."),
             Mistake(lambda a, i: _world(a, i[::-1]), "the index is turned round to (w, h, d)",
                     "This affine takes the index as it is, (d, h, w); its rows do the turning."),

@@ -27,7 +27,11 @@ def check_weights(weights_with_temperature: Callable[[Tensor, float], Tensor]) -
     return compare_function(
         weights_with_temperature,
         reference=lambda scores, temperature: softmax_weights(scores, temperature=temperature),
-        cases=[(_numbers(2, 3, 5, seed=1), 0.5), (_numbers(1, 4, 4, seed=2), 2.0), (_numbers(2, 1, 6, seed=3) - 2.0, 3.0)],
+        cases=[
+            (_numbers(2, 3, 5, seed=1), 0.5),
+            (_numbers(1, 4, 4, seed=2), 2.0),
+            (_numbers(2, 1, 6, seed=3) - 2.0, 3.0),
+        ],
         mistakes=[
             Mistake(lambda s, t: s.softmax(dim=-1), "the temperature is not used", _DIVIDE_FIRST),
             Mistake(lambda s, t: (s * t).softmax(dim=-1), "you multiplied by the temperature",
@@ -115,7 +119,7 @@ def check_decoder_step(decoder_step: Callable[[Tensor, Tensor, Tensor], Tensor])
         cases=cases,
         mistakes=[
             Mistake(_wrong(order="state first"), "the state comes before the context",
-                    "The deck's order is [a ; s]: the context first. A next layer trained on one order cannot read the other."),
+                    "The deck's order is [a ; s]: the context first. A layer learns one order only."),
             Mistake(_wrong(order="context only"), "only the context comes back, without the state",
                     "torch.cat([context, state], dim=-1) gives (B, 2d)."),
             Mistake(_wrong(order="added"), "context and state are added, not laid side by side",

@@ -1,0 +1,513 @@
+# %% [markdown] slideshow={"slide_type": "slide"}
+# # 00 · Start here: a notebook, an MRI volume, a phantom
+#
+# **35 minutes to read, 15 to do the exercises; under a minute to run at `smoke`.**
+# Difficulty: ●○○○ (you know some Python; no medicine needed).
+#
+# This course builds the attention mechanisms of medical imaging from scratch: each one by hand, in a loop, as
+# a module, trained, and looked at critically. The pictures are MRI of the brain. So before any attention we look
+# at what such a picture *is*: a box of numbers, with a place in a head, made in several ways that show
+# different things.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ### At the end you can
+# - run a notebook, change its parameters, and get feedback on an exercise;
+# - say what is bright and dark in four kinds of MRI, and roughly why;
+# - find your way in a volume: axes, planes, left and right, millimetres;
+# - measure a tumour from its mask;
+# - tell the synthetic phantom from a real patient, and say what each is good for;
+# - say why patients are split, and never slices.
+#
+# **You need** Python as far as lists, functions and `import`. New words link to the [glossary](glossary.md).
+
+# %% tags=["parameters"]
+SCALE = "smoke"
+DEVICE = "auto"
+SEED = 0
+DATA = "phantom"
+DATA_ROOT = None
+
+# %%
+import numpy as np
+import torch
+
+from medattn_lite import plots, widgets
+from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
+from medattn_lite.data import SliceSet, foreground, normalise, open_dataset, train_valid_test
+from medattn_lite.data.phantom import Subject, glioma, healthy, meningioma, metastases, ms_lesions
+
+print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 1 · How a notebook works
+#
+# A notebook is a page of **cells**. Grey ones hold Python. Click into one and press **Shift + Enter**: it runs,
+# its result appears below, and the next cell is chosen. Cells share their variables, so run them **from top to
+# bottom**. If things get muddled: menu *Kernel → Restart Kernel and Run All Cells*.
+#
+# You can change every cell. You cannot break anything: the original stays where you got it.
+#
+# **Try it:** run the next cell, then change a number and run it again.
+
+# %%
+slices, rows, columns = 96, 112, 96
+print("A volume of this size has", slices * rows * columns, "numbers.")
+
+# %% [markdown]
+# ### Parameters
+#
+# The first code cell of every notebook holds five settings. Change one, then run all cells again.
+#
+# | name | values | meaning |
+# |---|---|---|
+# | `SCALE` | `"smoke"`, `"laptop"`, `"paper"` | a quick look; a result worth looking at; the published size |
+# | `DEVICE` | `"auto"`, `"cpu"`, `"cuda"` | where to compute |
+# | `SEED` | any whole number | the same seed gives the same numbers |
+# | `DATA` | `"phantom"`, `"lgg"` | synthetic heads, or real patients |
+# | `DATA_ROOT` | a folder | where the real patients lie |
+#
+# The line printed under it says what will really be used. In a terminal, `medattn doctor` says more.
+
+# %% [markdown]
+# ### Exercises and guesses
+#
+# An exercise is a cell with `...  # your code here`. Write your answer there, run it, and run the **check**
+# below it. It says one of three things: *not attempted yet*; *passed*; or *not yet*, with what seems to be
+# wrong. The notebook runs to its end in all three cases. Hints are folded; open one when you have been stuck
+# for five minutes.
+#
+# Often the text asks you to **guess** before you run a cell. Do it, even if it feels silly. A guess that turned
+# out wrong is what you remember.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 2 · The question
+#
+# The next cell shows one slice of one head, several times. Nothing moved between the pictures; only the
+# machine's settings changed. Each setting is called a [contrast](glossary.md#contrast).
+#
+# This head has a brain tumour, a [glioma](glossary.md#glioma).
+#
+# **Guess:** where is it? Which picture shows it best? And which parts of what you see are tumour, and which are
+# only swollen?
+
+# %%
+options = {"n": 6, "task": "segmentation", "seed": SEED} if DATA == "phantom" else {}
+dataset = open_dataset(DATA, DATA_ROOT, **options)
+sample = dataset[dataset.table()["label"].tolist().index(1)]    # the first of the higher grade
+image, mask = sample["image"], sample["mask"]
+depth = int((mask[0] > 0).sum(dim=(1, 2)).argmax())         # the slice with the largest tumour
+plots.show(plots.contrasts_row(image, names=sample["channels"], position=depth, affine=sample["affine"]))
+
+# %% [markdown]
+# *Figure 00.1.* One axial slice: a horizontal cut, seen from above, nose up. **L** and **R** are the patient's
+# left and right, **A** is the front (anterior), **P** the back (posterior).
+#
+# ### What MRI measures
+#
+# A strong magnet lines up the hydrogen nuclei of the body's water and fat. A radio pulse tips them over. As
+# they swing back they send a faint radio signal. How fast they do so depends on what surrounds them: water
+# swings back slowly, fat quickly. Two clocks run, called T1 and T2. By choosing *when* to pulse and *when* to
+# listen, the machine makes a picture that follows one clock or the other.
+
+# %% [markdown]
+# ### Four contrasts
+#
+# | | fluid | grey matter | white matter | good for |
+# |---|---|---|---|---|
+# | **T1** | black | grey | light | anatomy |
+# | **T1ce** | black | grey | light | leaks: after *contrast agent* (gadolinium), tissue with leaky vessels lights up |
+# | **T2** | white | light | dark | fluid, and swelling |
+# | **FLAIR** | black | light | dark | swelling: T2 with the free fluid switched off |
+#
+# *Fluid* is the water around and inside the brain ([CSF](glossary.md#csf)). *Grey matter* is the folded
+# rind, *white matter* the cables under it. White matter has much fat, which is why T1 paints it light.
+#
+# The real patients of this course have three channels: `pre` is T1, `post` is T1ce.
+
+# %% [markdown]
+# So a tumour shows in three ways:
+#
+# - **swelling** ([oedema](glossary.md#oedema)) is water between the cells: bright in T2 and FLAIR, a little dark
+#   in T1;
+# - an **enhancing** part has leaky vessels: bright in T1ce and *only* there. Compare T1 with T1ce to see it;
+# - a **necrotic** core is dead: dark in T1ce, often inside a bright ring.
+#
+# Low-grade gliomas grow slowly and mostly swell. High-grade ones leak and die inside. Remember this pattern: a
+# network that grades gliomas must find it.
+#
+# Now measured, in standard deviations (sd). **Guess** the sign of each number: is the marked tissue brighter (+) or
+# darker (−) than the rest of the head?
+
+# %%
+inside = mask[0] > 0                                        # (D, H, W) bool: marked tissue
+rest = foreground(image)[0] & ~inside                       # (D, H, W) bool: head, but not marked
+for name, channel in zip(sample["channels"], normalise(image), strict=True):
+    record(f"{name}: marked tissue minus the rest", channel[inside].mean() - channel[rest].mean(), "sd")
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 3 · A volume is a box of numbers
+#
+# One contrast of one head is a stack of slices: a box of small cubes, the [voxels](glossary.md#voxel). Several
+# contrasts make a fourth axis, the channels. Everywhere in this course:
+#
+# $$\text{image}[\,c,\; d,\; h,\; w\,] \tag{00.1}$$
+#
+# | letter | counts | runs from … to |
+# |---|---|---|
+# | C | channels (contrasts) | |
+# | D | slices | inferior (neck) → superior (crown) |
+# | H | rows | posterior (back) → anterior (nose) |
+# | W | columns | the patient's left → right |
+
+# %%
+C, D, H, W = image.shape
+print("C, D, H, W =", (C, D, H, W), " channels:", sample["channels"])
+
+d, h, w = torch.nonzero(inside).float().mean(dim=0).round().int().tolist()     # the middle of the tumour
+for name, value in zip(sample["channels"], image[:, d, h, w], strict=True):
+    print(f"{name:6s} at voxel {(d, h, w)}: {value:.1f}")
+
+# %% [markdown]
+# **Planes.** Hold one index still and you cut the box. Hold `d`: an **axial** slice, $(H, W)$. Hold `h`: a
+# **coronal** one, seen from behind, $(D, W)$. Hold `w`: a **sagittal** one, seen from the side, $(D, H)$.
+#
+# **Guess:** in which of the three do you see the nose?
+
+# %%
+flair = image[sample["channels"].index("flair")]            # (D, H, W)
+print("axial", tuple(flair[d].shape), " coronal", tuple(flair[:, h].shape), " sagittal", tuple(flair[:, :, w].shape))
+plots.show(plots.three_planes(flair, position=(d, h, w), affine=sample["affine"], title="FLAIR"))
+
+# %% [markdown]
+# *Figure 00.2.* Three cuts through one voxel, under the cross. The planes are **linked**: move the voxel, and
+# all three follow. (Most viewers show the patient's right on *your* left, as if you stood at their feet. Here
+# left stays left. Read the letters, always.) The LGG patients look squashed from the side: their files do not say
+# how thick a slice is.
+#
+# ### Millimetres
+#
+# Voxels are counted; heads are measured. The [affine](glossary.md#affine), a matrix of 4 × 4 numbers in the
+# file, takes an index to a place: $x$ millimetres to the right, $y$ to the front, $z$ up.
+#
+# $$(x, y, z, 1)^\top = A\,(d, h, w, 1)^\top \tag{00.2}$$
+
+# %%
+A = np.array([[0.0, 0.0, 2.0, -90.0],        # x = 2 w − 90
+              [0.0, 1.0, 0.0, -120.0],       # y = 1 h − 120
+              [3.0, 0.0, 0.0, -70.0],        # z = 3 d − 70
+              [0.0, 0.0, 0.0, 1.0]])
+print("by hand: x =", 2 * 45 - 90, " y =", 1 * 100 - 120, " z =", 3 * 20 - 70)
+print("matrix: ", A @ np.array([20, 100, 45, 1.0]))
+
+# %% [markdown]
+# The first three columns say how far one step along D, H and W goes, and which way. The last says where voxel
+# (0, 0, 0) lies. In this example slices are 3 mm apart and columns 2 mm.
+#
+# **Exercise 1 · from a voxel to millimetres** (easy, 5 minutes). Write (00.2) for any affine and any index
+# (d, h, w). Return the three numbers x, y, z.
+#
+# <details><summary>Hint 1</summary>The matrix has four columns, the index three numbers. Which fourth number lets the last column be added as it is?</details>
+# <details><summary>Hint 2</summary><code>affine @ np.array([d, h, w, 1.0])</code> gives four numbers; the first three are the answer.</details>
+
+# %% tags=["exercise"]
+def voxel_to_mm(affine, index):
+    """Place (x, y, z) in mm of the voxel with array index (d, h, w)."""
+    ### BEGIN SOLUTION
+    return (affine @ np.array([*index, 1.0]))[:3]
+    ### END SOLUTION
+
+# %%
+check("00-millimetres", voxel_to_mm)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 4 · Masks: where the tumour is
+#
+# A [mask](glossary.md#mask) is a box of the same size that holds a **label** per voxel: 0 for no tumour, other
+# numbers for its parts. The phantom uses the numbers of the BraTS challenge. The real patients here have one
+# label, drawn on FLAIR.
+#
+# | label | phantom, BraTS | LGG patients |
+# |---|---|---|
+# | 1 | necrotic core, or tumour that does not enhance | abnormal FLAIR |
+# | 2 | oedema | |
+# | 4 | enhancing tumour | |
+
+# %%
+plots.show(plots.contrasts_row(image, names=sample["channels"], position=depth, overlay=mask[0],
+                               affine=sample["affine"], opacity=0.45))
+
+# %% [markdown]
+# *Figure 00.3.* The slice of figure 00.1 with its mask. Where was your guess?
+#
+# **From a loop to one line.** How many voxels does each label have? A loop over all voxels says exactly what
+# counting means, and takes its time. `mask == label` compares all voxels at once, and `sum` counts the hits.
+# Both must agree. This is how every notebook goes on: first a loop you can follow, then the fast form.
+
+# %%
+labels = [int(label) for label in mask.unique() if label > 0]
+counted = dict.fromkeys(labels, 0)
+for value in mask[0, depth].flatten().tolist():             # one slice; the volume would take a while
+    if value > 0:
+        counted[value] += 1
+at_once = {label: int((mask[0, depth] == label).sum()) for label in labels}
+print("loop  ", counted, "\nat once", at_once, "\nequal:", counted == at_once)
+
+# %% [markdown]
+# **Exercise 2 · how large is the tumour?** (a thought, 10 minutes). Return the volume of the whole tumour, all
+# labels together, in millilitres. The helper `voxel_mm3` gives the size of one voxel in cubic millimetres.
+# 1 mL = 1000 mm³.
+#
+# <details><summary>Hint 1</summary>Count voxels, do not add up labels: an enhancing voxel has label 4 and is still one voxel.</details>
+# <details><summary>Hint 2</summary>(mask > 0).sum() voxels, times voxel_mm3(affine), divided by 1000.</details>
+
+# %% tags=["exercise"]
+def voxel_mm3(affine):
+    """Volume of one voxel: the determinant of the affine's 3 × 3 corner, without its sign."""
+    return abs(np.linalg.det(affine[:3, :3]))
+
+def tumour_ml(mask, affine):
+    """Volume in mL of all labels above 0 in a mask (1, D, H, W)."""
+    ### BEGIN SOLUTION
+    return int((mask > 0).sum()) * voxel_mm3(affine) / 1000
+    ### END SOLUTION
+
+# %%
+check("00-volume", tumour_ml)
+
+# %% [markdown]
+# ### Parity
+#
+# Do we get what others get? *nibabel* is the library that reads most brain images. Its functions must give the
+# same place and the same voxel size, for the affine of this very sample. `assert_allclose` stops with an error
+# if they do not.
+
+# %%
+from nibabel.affines import apply_affine, voxel_sizes
+
+affine = sample["affine"]
+place = (affine @ np.array([d, h, w, 1.0]))[:3]
+np.testing.assert_allclose(place, apply_affine(affine, [d, h, w]))
+np.testing.assert_allclose(voxel_mm3(affine), np.prod(voxel_sizes(affine)))
+print("voxel", (d, h, w), "lies at x, y, z =", place.round(1), "mm; a voxel has", round(voxel_mm3(affine), 2), "mm³")
+unit = "mL" if sample["meta"].get("voxel_size_mm", True) else "thousand voxels (the files carry no voxel size)"
+record("tumour volume", int(inside.sum()) * voxel_mm3(affine) / 1000, unit)
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 5 · Look
+#
+# The slice explorer shows three linked planes. Move through the head, switch the contrast, lay the mask over it,
+# change its opacity. The **window** says which numbers are drawn black and white; narrow it to see faint
+# differences. A slider that has the focus also follows the arrow keys.
+#
+# Find three things: the fluid-filled ventricles in the middle; the darkest part of the tumour in FLAIR; and a
+# plane in which the tumour looks smallest.
+
+# %%
+from IPython.display import display
+
+explorer = widgets.slice_explorer(sample)
+display(explorer)
+plots.show(explorer.static())
+
+# %% [markdown]
+# *Figure 00.4.* The explorer, and under it the same state as a plain picture, for readers without a running
+# kernel.
+#
+# ## 6 · The phantom, and what it is not
+#
+# Real scans need permission and a download. The [phantom](glossary.md#phantom) needs neither: a head made by a
+# program from a map of an average brain, folded differently for every seed. It is **synthetic**. No person was
+# scanned.
+#
+# You order a phantom: which disease, how large, which person. The next cell makes six. **Guess** from the
+# picture which is which before you read the captions: healthy, low-grade glioma, high-grade glioma,
+# metastases, meningioma, multiple sclerosis. (As in many data sets, the skull has been cut away.)
+
+# %%
+SHAPE = scale_numbers(SCALE, smoke=(64, 80, 64), laptop=(96, 112, 96), paper=(128, 144, 128))
+orders = {
+    "healthy": healthy(), "low-grade glioma": glioma(grade="low", diameter_mm=40),
+    "high-grade glioma": glioma(grade="high", diameter_mm=40), "metastases": metastases(),
+    "meningioma": meningioma(), "multiple sclerosis": ms_lesions(load_ml=25.0),
+}
+people = {name: Subject(disease, seed=SEED + i).render(shape=SHAPE) for i, (name, disease) in enumerate(orders.items())}
+
+def widest_slice(sample):
+    """Index of the slice with the largest lesion; the middle one where there is none."""
+    areas = (sample["mask"][0] > 0).sum(dim=(1, 2))
+    return int(areas.argmax()) if areas.any() else len(areas) // 2
+
+# %%
+pictures = [people[name]["image"][3, widest_slice(people[name])] for name in people]        # FLAIR, (H, W) each
+plots.show(plots.image_grid(torch.stack(pictures), titles=list(people), columns=3, letters=True,
+                            title="Six phantoms (synthetic), FLAIR"))
+
+# %% [markdown]
+# *Figure 00.5.* Six synthetic people. Multiple sclerosis is no tumour: its lesions are small and lie along the
+# ventricles.
+#
+# A phantom can do what no patient can: be **the same person with another disease**. That is a
+# [counterfactual](glossary.md#counterfactual). If a network's answer changes between the two pictures below, the
+# tumour is the reason, for nothing else differs. Notebooks 09 to 11 live on this.
+
+# %%
+from dataclasses import replace
+
+person = Subject(glioma(grade="high", diameter_mm=36), seed=SEED + 7)
+twin = replace(person, pathology=glioma(grade="low", diameter_mm=36))
+pair = [subject.render(shape=SHAPE, contrasts=("t1ce",)) for subject in (person, twin)]
+where = widest_slice(pair[0])
+pictures = torch.stack([scan["image"][0, where] for scan in pair])      # (2, H, W)
+plots.show(plots.image_grid(pictures, columns=2, letters=True, window=(0.0, pictures.max().item() * 0.8),
+                            titles=["high grade", "the same person, low grade"], title="T1ce, synthetic"))
+
+# %% [markdown]
+# *Figure 00.6.* A phantom, and the person it could have been.
+#
+# | | phantom | real patients |
+# |---|---|---|
+# | to learn a method | yes | yes |
+# | to know the truth exactly | yes | no: masks are drawn by people, who differ |
+# | to claim that something works on patients | **no** | only on many, from several hospitals |
+#
+# **Real patients:** `DATA = "lgg"` and `DATA_ROOT = "…/kaggle_3m"` show one in every figure above. They are low-grade
+# gliomas of the Cancer Genome Atlas. Each result of the course says which of the two it is about.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 7 · What goes wrong
+#
+# | mistake | symptom | remedy |
+# |---|---|---|
+# | comparing raw numbers of two scans | "brain 1 is brighter" | normalise each scan; next cell |
+# | left and right swapped | a tumour on the wrong side | read the affine, look at L and R |
+# | voxels taken for millimetres | volumes off by a factor | `voxel_mm3` |
+# | a mask resampled like an image | labels such as 2.7 | nearest voxel for masks |
+# | slices split, not patients | wonderful test results | section 8 |
+#
+# The first: MRI numbers have **no unit**. A scanner may double them all; the picture looks the same.
+# **Guess** what happens to mean and spread after [normalisation](glossary.md#normalisation).
+
+# %%
+options = {"n": 12, "task": "segmentation", "seed": SEED, "shape": (48, 56, 48)} if DATA == "phantom" else {}
+cohort = open_dataset(DATA, DATA_ROOT, **options)
+if DATA != "phantom":
+    cohort = cohort.subset(sorted(set(cohort.subjects))[:12])       # twelve people are enough here
+
+for other in (cohort[0], cohort[1], cohort[2]):
+    inside_head, channel = foreground(other["image"])[0], other["channels"].index("flair")
+    raw, scored = (values[channel][inside_head] for values in (other["image"], normalise(other["image"])))
+    print(f"{other['subject'][-8:]}: FLAIR, raw mean {raw.mean():5.0f} and spread {raw.std():4.0f};"
+          f" normalised mean {scored.mean():+.2f} and spread {scored.std():.2f}")
+
+# %% [markdown]
+# `normalise` takes the mean away and divides by the standard deviation, both measured inside the head and
+# without its most extreme voxels. So the last two numbers come out near 0 and 1, and not exactly there.
+#
+# ## 8 · Split patients, never slices
+#
+# To test a network you keep some data aside. Neighbouring slices of one head are nearly the same picture. If one
+# is used to train and its neighbour to test, the network can *recognise the person*.
+#
+# **Guess:** take a slice, and search among the slices of twelve people for the one most like it. How often does
+# it belong to the same person?
+
+# %%
+many = SliceSet(cohort, size=(48, 48), per_subject=6, seed=SEED)
+
+flat = many.images.flatten(1)                               # (N, numbers in a slice)
+distance = torch.cdist(flat, flat).fill_diagonal_(float("inf"))         # (N, N)
+nearest = distance.argmin(dim=1)                            # (N,)
+same_person = [many.subjects[i] == many.subjects[j] for i, j in enumerate(nearest.tolist())]
+by_chance = np.mean([(many.subjects.count(s) - 1) / (len(many) - 1) for s in many.subjects])
+record("most similar slice is of the same person", np.mean(same_person))
+record("the same by chance", by_chance)
+
+# %% [markdown]
+# Compare the two numbers. A network that remembers people gets such slices right without knowing anything about
+# tumours. Notebook 04 shows what a paper's result looks like with and without this mistake.
+#
+# So the package splits by patient, and **only** by patient. There is no function that splits slices.
+
+# %%
+split = train_valid_test(cohort.subjects, cohort.table()["label"], fractions=(0.6, 0.2, 0.2), seed=SEED)
+for name in ("train", "valid", "test"):
+    people_in = getattr(split, name)
+    print(f"{name:6s} {len(people_in)} people, {len(many.subset(people_in))} slices")
+print("in two parts at once:", set(split.train) & set(split.test) or "nobody")
+
+# %% [markdown]
+# ## 9 · What the deck says and what we found
+#
+# The *survival deck*, the first of our papers, introduces the contrasts in three lines. Beside this run:
+#
+# | deck | here |
+# |---|---|
+# | T1 shows anatomy; water is dark | yes: the fluid in figure 00.1 is black |
+# | T2 shows lesions; water is white | yes |
+# | FLAIR shows lesions better still, since fluid is dark | compare the numbers of section 2 |
+# | in T2 and FLAIR, fat is dark | not in general: in today's usual *fast* sequences fat is bright, unless it is suppressed |
+#
+# The last row does not matter here: the brain's fat is in its cables, not in lumps.
+
+# %% [markdown] slideshow={"slide_type": "slide"}
+# ## 10 · The road
+#
+# | | notebook | state |
+# |---|---|---|
+# | 00 | start here | you are here |
+# | 01 | [attention scores and softmax](01_attention_scores.ipynb) | ready |
+# | 02 | [squeeze-and-excitation](02_squeeze_excitation.ipynb) | ready |
+# | 03 | [CBAM](03_cbam.ipynb) | ready |
+# | 04–07 | split attention · pseudo-3-D and inter-slice · non-local and slice attention · dual fusion | to come |
+# | 08 | survival | to come |
+# | 09–11 | maps in 3-D · is attention an explanation? · explore | to come |
+# | 12 | your own data | to come |
+#
+# The five papers behind it are networks for glioma survival, tumour presence, glioma grading, lesions of multiple
+# sclerosis, and tumour segmentation. Each is one kind of attention in one network.
+
+# %% [markdown]
+# ## Quiz
+#
+# Four questions. Every answer gets a reason, the wrong ones too.
+
+# %% jupyter={"source_hidden": true}
+quiz([
+    Question(
+        "Tissue is bright in T1ce and not in T1. What is it?",
+        ["Enhancing tumour", "Fluid", "Oedema"], answer=0,
+        feedback=["Right: the agent leaked there.",
+                  "Fluid is dark in both.",
+                  "Oedema is dark in both, bright in FLAIR."]),
+    Question(
+        "What does image[:, d] of a volume (C, D, H, W) give?",
+        ["One contrast", "A coronal slice in all contrasts", "An axial slice in all contrasts"], answer=2,
+        feedback=["That is image[c].", "Coronal holds h still: image[:, :, h].", "Right: (C, H, W)."]),
+    Question(
+        "A mask has 500 voxels of label 4; a voxel has 2 mm³. The volume?",
+        ["4 mL", "1 mL", "2 mL"], answer=1,
+        feedback=["The label is a name, not an amount.",
+                  "Right: 500 × 2 = 1000 mm³.",
+                  "500 × 2 mm³, and 1000 mm³ are 1 mL."]),
+    Question(
+        "Why never split slices at random?",
+        ["It is slower", "The same person is then in both parts", "Slices differ in size"], answer=1,
+        feedback=["Speed is the same.",
+                  "Right: the test then measures recognition.",
+                  "They can be brought to one size."]),
+])
+
+# %% [markdown]
+# ## Summary
+#
+# | word | in one line |
+# |---|---|
+# | volume | `image[c, d, h, w]`: contrast, up, forward, to the right |
+# | contrast | T1 anatomy, T1ce leaks, T2 fluid and swelling, FLAIR swelling alone |
+# | affine | from index to millimetres |
+# | mask | a label per voxel, 0 is background |
+# | normalise | scans have no unit; give them one |
+# | split | by patient |
+#
+# **Next:** [01 · Attention scores and softmax](01_attention_scores.ipynb): given a patch of this tumour, which other
+# patches are worth looking at?
