@@ -1,4 +1,4 @@
-"""Which channels and places a model's gates open for an image, and what it says when some are shut.
+"""Which channels and places a model's gates open for an image, and what it says when some are switched off.
 
 A channel gate s multiplies its channel, x' = s ⊗ x. Switching channel c off sets s_c = 0 for the length of
 a `with` block: the cheapest question one can ask a trained gate, "does the prediction need you?".

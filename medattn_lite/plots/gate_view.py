@@ -121,10 +121,10 @@ def _before_after(axes: Axes, before: np.ndarray, after: np.ndarray, names: Sequ
     first = axes.barh(places - 0.2, before, height=0.36, color="#b8bcc2", label="all gates")
     second = axes.barh(places + 0.2, after, height=0.36, color=CLASS_COLOURS[0], label="with gates off")
     for bars, numbers in ((first, before), (second, after)):
-        axes.bar_label(bars, labels=[f"{number:.2f}" for number in numbers], fontsize=10, padding=3)
+        axes.bar_label(bars, labels=[f"{number:.3f}" for number in numbers], fontsize=10, padding=3)
     axes.set_yticks(places, names)
     axes.set_ylim(len(before) - 0.4, -0.6)
-    axes.set_xlim(0.0, 1.2)
+    axes.set_xlim(0.0, 1.25)
     axes.set_xticks([0.0, 0.5, 1.0])
     axes.set_title("prediction", fontsize=11)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=2, columnspacing=1.2, handlelength=1.2)

@@ -11,7 +11,7 @@ from html import escape
 
 import ipywidgets
 from matplotlib.figure import Figure
-from traitlets import TraitError
+from traitlets import TraitError, Unicode
 
 from medattn_lite.errors import UserError
 from medattn_lite.plots.alt import alt_text
@@ -23,6 +23,10 @@ CONTROL = {"width": "340px"}
 
 class Picture(ipywidgets.Image):
     """An image with a text for those who do not see it (the browser's `title`, the image's accessible name)."""
+
+    # ipywidgets' page sets a tooltip only on a widget whose description is empty, and an Image has none: without
+    # this one the whole picture is replaced by a JavaScript error.
+    description = Unicode("").tag(sync=True)
 
     @property
     def alt(self) -> str:
@@ -57,7 +61,9 @@ class Explorer(ipywidgets.VBox):
     ) -> None:
         self.controls = dict(controls)
         self.picture = Picture(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
+        self.picture.add_class("medattn-picture")
         self.readout = ipywidgets.HTML()
+        self.readout.add_class("medattn-readout")
         self.summary = ""
         self.error: Exception | None = None
         self._holding = False
@@ -67,6 +73,7 @@ class Explorer(ipywidgets.VBox):
         row = {"flex_flow": "row wrap", "grid_gap": "0 16px"}
         box = box or ipywidgets.Box(list(self.controls.values()), layout=row)
         super().__init__([box, self._again, self.picture, self.readout], layout={"max_width": "980px"})
+        self.add_class("medattn-explorer")
         for name, control in self.controls.items():
             control.observe(lambda change, name=name: self._moved(name), names="value")
         self.redraw()

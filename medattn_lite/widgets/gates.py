@@ -1,4 +1,4 @@
-"""The gate explorer: the gates of a trained model for one image, and the prediction when some are shut."""
+"""The gate explorer: the gates of a trained model for one image, and the prediction when some are off."""
 
 from __future__ import annotations
 
@@ -50,12 +50,12 @@ class GateExplorer(Explorer):
                 value=last, description="layer", **style,
             ),
             "most_open": ipywidgets.IntSlider(
-                value=0, min=0, max=self._sizes[last], description="shut most open", **style
+                value=0, min=0, max=self._sizes[last], description="most open off", **style
             ),
             "most_closed": ipywidgets.IntSlider(
-                value=0, min=0, max=self._sizes[last], description="shut least open", **style
+                value=0, min=0, max=self._sizes[last], description="least open off", **style
             ),
-            "channel": ipywidgets.SelectionSlider(options=[NONE], value=NONE, description="shut channel", **style),
+            "channel": ipywidgets.SelectionSlider(options=[NONE], value=NONE, description="channel off", **style),
         }
         self.adjust("layer")
         if images.dim() == 5:
@@ -79,7 +79,7 @@ class GateExplorer(Explorer):
         super().__init__(self.controls)
 
     def adjust(self, name: str) -> None:
-        """Another layer has another number of channels; what was shut is opened again."""
+        """Another layer has another number of channels; what was off is on again."""
         if name != "layer":
             return
         count = self._sizes[self.controls["layer"].value]
@@ -120,7 +120,7 @@ class GateExplorer(Explorer):
         return figure, summary
 
     def _read(self, number: int) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
-        """Gates, spatial maps and probabilities of one image, nothing shut; the last eight are remembered."""
+        """Gates, spatial maps and probabilities of one image, nothing off; the last eight are remembered."""
         image = self._images[number : number + 1]
         gates = {layer: values[0] for layer, values in channel_gates(self._model, image).items()}
         maps = {layer: values[0] for layer, values in spatial_gates(self._model, image).items()}
@@ -144,10 +144,10 @@ class GateExplorer(Explorer):
         best = int(before.argmax())
         text = f"The model says {names[best]} ({before[best]:.3f}) with all gates at work. "
         if not off:
-            return text + f"Nothing is shut in {layer}."
-        shut = f"channel{'s' if len(off) > 1 else ''} {listed([str(channel) for channel in off], limit=8)}"
+            return text + f"Nothing is switched off in {layer}."
+        which = f"channel{'s' if len(off) > 1 else ''} {listed([str(channel) for channel in off], limit=8)}"
         now = int(after.argmax())
-        text += f"With {len(off)} shut in {layer} ({shut}) it says {names[now]} ({after[now]:.3f}); "
+        text += f"With {len(off)} switched off in {layer} ({which}) it says {names[now]} ({after[now]:.3f}); "
         return text + f"{names[best]} went from {before[best]:.3f} to {after[best]:.3f}."
 
 
@@ -159,7 +159,7 @@ def gate_explorer(
     *,
     channels: Sequence[str] | None = None,
 ) -> GateExplorer:
-    """The gates of a model by layer for a chosen image; shut some and see the prediction move.
+    """The gates of a model by layer for a chosen image; switch some off and see the prediction move.
 
     Args:
         model: a classifier with squeeze-and-excitation or CBAM in it; it is not changed.
@@ -169,7 +169,7 @@ def gate_explorer(
         channels: names of the images' channels.
 
     Returns:
-        An `Explorer`. Its controls: image, layer, most_open (how many of the most open gates to shut),
+        An `Explorer`. Its controls: image, layer, most_open (how many of the most open gates are off),
         most_closed, channel ("none" or a number), and where they make sense slice, background (which
         channel of the image is drawn), spatial (which map) and opacity.
 
