@@ -1,0 +1,135 @@
+"""Every notebook of the course: within its limits, clean, linked, and running to its end at smoke scale."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from medattn_lite.course.generate import NOTEBOOKS, source_paths
+from medattn_lite.course.links import images, relative_targets
+from medattn_lite.course.report import picture_alt
+from medattn_lite.course.runner import notebook_paths, parameter_names, run_notebook
+from tests.course.exercise_source import check_call
+from tests.notebooks.limits import CODE_LINES_MOST, MARKDOWN_WORDS, PARAMETERS, broken_limits, words
+
+NAMES = [path.stem for path in source_paths(NOTEBOOKS)]
+LEARNER = {name: NOTEBOOKS / f"{name}.ipynb" for name in NAMES}
+COPIES = [pytest.param(NOTEBOOKS / part / f"{name}.ipynb", id=f"{part or 'learner'}-{name}")
+          for part in ("", "solutions") for name in NAMES]
+SMOKE_SECONDS = 60
+every_notebook = pytest.mark.parametrize("name", NAMES)
+every_copy = pytest.mark.parametrize("path", COPIES)
+
+
+def read(path: Path) -> nbformat.NotebookNode:
+    return nbformat.read(path, as_version=4)
+
+
+@pytest.mark.slow
+@every_notebook
+def test_a_notebook_runs_to_its_end_at_smoke_scale(name: str, tmp_path: Path, record_property) -> None:
+    values = {"SCALE": "smoke", "DEVICE": "cpu", "SEED": 0, "DATA": "phantom", "DATA_ROOT": None}
+    run = run_notebook(LEARNER[name], out=tmp_path, parameters=values, cell_timeout=600)
+    record_property("seconds", round(run.seconds, 1))
+    record_property("peak_memory_mb", round(run.peak_memory_mb))
+    print(f"{name}: {run.seconds:.1f} s, {run.peak_memory_mb:.0f} MB, limit for a quiet machine {SMOKE_SECONDS} s")
+    assert run.ok, "\n".join(run.errors)
+    assert set(run.exercises.values()) <= {"not attempted yet"}
+    outputs = [output for cell in read(run.executed).cells for output in cell.get("outputs", [])]
+    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
+    assert pictures, "a notebook shows something"
+    assert all(len(picture_alt(picture)) > 20 for picture in pictures), "every picture has its description"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in NAMES if name[:2] in ("02", "03")])
+def test_a_notebook_runs_on_real_patients(name: str, tmp_path: Path, real_data: Path) -> None:
+    values = {"SCALE": "smoke", "DEVICE": "cpu", "SEED": 0, "DATA": "lgg", "DATA_ROOT": str(real_data / "kaggle_3m")}
+    run = run_notebook(LEARNER[name], out=tmp_path, parameters=values, cell_timeout=600)
+    assert run.ok, "\n".join(run.errors)
+    assert run.metrics, "a training notebook reports its figures"
+
+
+def test_the_course_is_what_the_sources_are() -> None:
+    assert [path.stem for path in notebook_paths(NOTEBOOKS)] == NAMES
+    assert [name[:2] for name in NAMES] == sorted({name[:2] for name in NAMES}), "one notebook a number"
+
+
+@every_notebook
+def test_a_notebook_has_the_five_parameters_under_one_tag(name: str) -> None:
+    assert set(parameter_names(read(LEARNER[name]), name=name)) >= PARAMETERS
+
+
+@every_copy
+def test_a_copy_has_no_outputs_and_no_widget_state(path: Path) -> None:
+    notebook = read(path)
+    assert "widgets" not in notebook.metadata
+    assert all(not cell.get("outputs") and cell.get("execution_count") is None for cell in notebook.cells)
+    nbformat.validate(notebook)
+
+
+@every_notebook
+def test_a_notebook_keeps_the_limits(name: str) -> None:
+    assert broken_limits(read(LEARNER[name])) == []
+
+
+@every_copy
+def test_a_copys_links_and_pictures_exist_and_pictures_have_alt_text(path: Path) -> None:
+    for cell in read(path).cells:
+        if cell.cell_type != "markdown":
+            continue
+        for target in relative_targets(cell.source):
+            assert not target or (path.parent / target).exists(), f"{path.name} links to {target}, which is not there"
+        for alt, target in images(cell.source):
+            assert len(alt) > 10, f"the picture {target} in {path.name} says nothing to who cannot see it"
+
+
+@pytest.mark.parametrize("number", range(len(NAMES)))
+def test_a_notebook_leads_on_and_back(number: int) -> None:
+    last = read(LEARNER[NAMES[number]]).cells[-1].source
+    assert (f"({NAMES[number - 1]}.ipynb)" in last) == (number > 0)
+    assert number == len(NAMES) - 1 or f"({NAMES[number + 1]}.ipynb)" in last
+
+
+@every_notebook
+def test_a_notebook_starts_with_a_title_minutes_and_what_it_takes(name: str) -> None:
+    first = read(LEARNER[name]).cells[0].source
+    assert re.match(rf"# {name[:2]}\b", first)
+    assert re.search(r"\bmin(ute)?s?\b", first)
+
+
+@every_notebook
+def test_a_check_that_is_shown_is_the_last_line_of_its_cell(name: str) -> None:
+    for cell in read(LEARNER[name]).cells:
+        if cell.cell_type == "code":
+            lines = [line.value for line in ast.walk(ast.parse(cell.source)) if isinstance(line, ast.Expr)]
+            shown = [line for line in lines if isinstance(line, ast.Call) and getattr(line.func, "id", "") == "check"]
+            assert len(shown) == (check_call(cell.source) is not None), cell.source
+
+
+@every_notebook
+def test_headings_go_down_one_step_at_a_time(name: str) -> None:
+    texts = [cell.source for cell in read(LEARNER[name]).cells if cell.cell_type == "markdown"]
+    prose = re.sub(r"```.*?```", "", "\n".join(texts), flags=re.DOTALL)
+    headings = re.findall(r"^(#{1,6}) (.+)", prose, re.MULTILINE)
+    assert len(headings[0][0]) == 1 and [len(mark) for mark, _ in headings].count(1) == 1
+    for (before, _), (after, title) in zip(headings, headings[1:], strict=False):
+        assert len(after) <= len(before) + 1, f"{title!r} skips a level"
+
+
+def test_the_limits_notice_what_breaks_them() -> None:
+    cells = [new_code_cell("x = 1\n" * (CODE_LINES_MOST + 1)), new_markdown_cell("word " * (MARKDOWN_WORDS + 1)),
+             new_code_cell("y = 2")]
+    lines = broken_limits(new_notebook(cells=cells))
+    assert len(lines) == 5
+    assert [any(part in line for line in lines) for part in
+            ("3 cells", "1 of 3 cells are markdown", "in the median", "31 lines", "121 words")] == [True] * 5
+
+
+def test_words_count_what_a_reader_reads() -> None:
+    assert words("One [two words](http://a.b/c) $x + y$ `code`, well-known") == 6
