@@ -147,7 +147,8 @@ class DenseNetFeatures(nn.Module):
     Args:
         spatial_dims: 2 or 3.
         in_channels: channels of the images.
-        **options: of `monai.networks.nets.DenseNet121`, such as `block_config` for a smaller one.
+        **options: of `monai.networks.nets.DenseNet121`: `init_features`, `growth_rate` and a
+            `block_config` of four numbers, for a smaller one.
     """
 
     def __init__(self, *, spatial_dims: int = 3, in_channels: int = 4, **options) -> None:
@@ -158,9 +159,20 @@ class DenseNetFeatures(nn.Module):
         network = DenseNet121(spatial_dims=spatial_dims, in_channels=in_channels, out_channels=1, **options)
         self.features = network.features
         self.num_features: int = network.class_layers.out.in_features
+        # The stem halves twice and rounds up; each of the three transitions halves and rounds down.
+        self.smallest_side = 29
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, …) images to features (B, 1024)."""
+        """(B, C, …) images to features (B, 1024).
+
+        Raises:
+            UserError: a side of the images is below 29 voxels.
+        """
+        if min(x.shape[2:]) < self.smallest_side:
+            raise UserError(
+                f"DenseNet-121 needs sides of {self.smallest_side} voxels or more and got {tuple(x.shape[2:])}; "
+                "pad the images"
+            )
         x = self.features(x)  # (B, 1024, …), 32 times smaller
         return torch.relu(x).flatten(2).mean(dim=2)  # (B, 1024)
 

@@ -103,7 +103,8 @@ def survival_at(hazards: Tensor, days: Sequence[float] | Tensor, breaks: Tensor)
     Raises:
         UserError: a day before 0 or after the last break.
     """
-    days = torch.as_tensor(days, dtype=torch.float64).reshape(-1)
+    days = torch.as_tensor(days, dtype=torch.float64, device="cpu").reshape(-1)  # (T,)
+    breaks = breaks.cpu()
     if ((days < 0) | (days > breaks[-1]) | days.isnan()).any():
         raise UserError(f"survival is predicted from day 0 to day {breaks[-1]:.0f}; got days {days.tolist()}")
     log_curve = survival_curve(hazards).double().log().clamp(min=LOWEST_LOG)  # (B, K + 1)

@@ -1,0 +1,100 @@
+"""DynUNet and SegResNet: MONAI's own output at any size, and the last feature map."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from medattn_lite.errors import UserError
+from medattn_lite.networks.dual_fusion_backbones import crop_to, dynunet, pad_to_multiple, segresnet
+
+SMALL_FILTERS = (8, 12, 16)  # three levels: sides are padded to multiples of 4
+
+
+@pytest.fixture
+def image() -> torch.Tensor:
+    return torch.randn(1, 4, 9, 12, 11, generator=torch.Generator().manual_seed(0))
+
+
+def small(name: str, **options):
+    torch.manual_seed(1)
+    if name == "dynunet":
+        return dynunet(filters=SMALL_FILTERS, **options).eval()
+    return segresnet(init_filters=8, **options).eval()
+
+
+@pytest.mark.parametrize("name, padding", [("dynunet", (0, 1, 0, 0, 0, 3)), ("segresnet", (0, 5, 0, 4, 0, 7))])
+def test_odd_sizes_give_monais_output_on_the_padded_image_cropped_back(name, padding, image):
+    backbone = small(name)
+    backbone.network.use_conv_final = True  # MONAI's own forward; DynUNet has no such switch and ignores it
+    expected = backbone.network(F.pad(image, padding))[..., :9, :12, :11]
+    backbone.network.use_conv_final = False
+    assert backbone(image).shape == (1, 3, 9, 12, 11)
+    torch.testing.assert_close(backbone(image), expected)
+
+
+def test_weights_of_monais_segresnet_load_and_give_its_output():
+    from monai.networks.nets import SegResNet
+
+    official = SegResNet(in_channels=4, out_channels=3, init_filters=8).eval()
+    backbone = small("segresnet")
+    backbone.network.load_state_dict(official.state_dict())
+    image = torch.randn(2, 4, 16, 8, 16)
+    torch.testing.assert_close(backbone(image), official(image))
+
+
+@pytest.mark.parametrize("name, channels, classifier", [("dynunet", 8, "output_block"), ("segresnet", 8, "conv_final")])
+def test_the_last_feature_map_is_what_the_classifier_sees(name, channels, classifier):
+    backbone = small(name)
+    image = torch.randn(1, 4, 8, 16, 8)
+    features = backbone.features(image)
+    assert features.shape == (1, channels, 8, 16, 8) and backbone.num_features == channels
+    torch.testing.assert_close(getattr(backbone.network, classifier)(features), backbone(image))
+
+
+@pytest.mark.parametrize("name", ["dynunet", "segresnet"])
+def test_two_dimensions_work(name):
+    assert small(name, spatial_dims=2, in_channels=1, num_classes=2)(torch.randn(1, 1, 13, 10)).shape == (1, 2, 13, 10)
+
+
+def test_an_image_as_small_as_one_voxel_a_level_still_runs_while_training():
+    assert small("dynunet").train()(torch.randn(1, 4, 4, 4, 4)).shape == (1, 3, 4, 4, 4)
+
+
+@pytest.mark.parametrize(
+    "size, expected",
+    [
+        ((8, 16, 8), (8, 16, 8)),
+        ((9, 16, 8), (16, 16, 8)),
+        ((1, 1, 1), (8, 8, 16)),  # nothing is longest: the last side takes the minimum
+        ((3, 12, 5), (8, 16, 8)),
+        ((8, 8, 5), (8, 8, 16)),
+    ],
+)
+def test_padding_reaches_the_next_multiple_and_the_minimum(size, expected):
+    x = torch.rand(2, 1, *size) + 1
+    padded = pad_to_multiple(x, multiple=8, minimum=16)
+    assert padded.shape == (2, 1, *expected)
+    assert torch.equal(crop_to(padded, size), x)
+    assert (padded != 0).sum() == x.numel()  # what was added is zero
+    assert padded[..., 0, 0, 0].equal(x[..., 0, 0, 0])  # at the far ends
+
+
+def test_nothing_is_copied_where_the_size_fits():
+    x = torch.rand(1, 1, 8, 16, 8)
+    assert pad_to_multiple(x, multiple=8, minimum=16) is x
+
+
+@pytest.mark.parametrize(
+    "make, what",
+    [
+        (lambda: dynunet(filters=(8, 16)), "three levels"),
+        (lambda: segresnet(init_filters=12), "multiple of 8"),
+        (lambda: segresnet(init_filters=0), "multiple of 8"),
+        (lambda: small("segresnet")(torch.zeros(1, 4, 8, 8)), "3-D and got images of shape"),
+    ],
+)
+def test_impossible_sizes_are_explained(make, what):
+    with pytest.raises(UserError, match=what):
+        make()
