@@ -22,12 +22,12 @@ TISSUES: dict[str, tuple[float, float, float, float]] = {
     "choroid": (0.45, 1.20, 0.75, 0.50),
 }
 LESIONS: dict[str, tuple[float, float, float, float]] = {
-    "oedema": (0.56, 0.58, 0.74, 0.86),
+    "oedema": (0.58, 0.58, 0.72, 0.82),
     "infiltration": (0.60, 0.62, 0.66, 0.80),
-    "solid": (0.50, 0.52, 0.76, 0.88),
+    "solid": (0.52, 0.54, 0.74, 0.82),
     "suppressed": (0.42, 0.44, 0.92, 0.55),
-    "enhancing": (0.58, 1.28, 0.62, 0.74),
-    "necrosis": (0.36, 0.40, 0.90, 0.66),
+    "enhancing": (0.58, 1.18, 0.62, 0.72),
+    "necrosis": (0.38, 0.42, 0.88, 0.62),
     "cyst": (0.26, 0.28, 0.98, 0.26),
     "meningioma": (0.60, 1.30, 0.52, 0.66),
     "plaque": (0.58, 0.60, 0.70, 0.92),
@@ -35,6 +35,9 @@ LESIONS: dict[str, tuple[float, float, float, float]] = {
     "cleft": (0.25, 0.30, 0.95, 0.20),
     "tail": (0.45, 1.15, 0.50, 0.45),
 }
+
+# Relative variation inside a lesion.
+_ROUGHNESS = {"enhancing": 0.13, "necrosis": 0.10, "meningioma": 0.04, "oedema": 0.035}
 
 
 def tissue_images(
@@ -92,7 +95,7 @@ def paint_lesions(
         weight = lesions[name].clamp(0, 1) * contrast
         for channel, sequence in enumerate(contrasts):
             value = row[CONTRASTS.index(sequence)] * normal(stream(seed, "lesion", name, sequence), 1.0, 0.05)
-            painted = value * (1 + (0.11 if name == "enhancing" else 0.05) * texture)
+            painted = value * (1 + _ROUGHNESS.get(name, 0.03) * texture)
             out[channel] = torch.lerp(out[channel], painted, weight)
     return out
 

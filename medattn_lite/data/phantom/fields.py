@@ -50,7 +50,7 @@ class NoiseField:
     period_mm: tuple[float, float, float]
 
     def at(self, points_mm: torch.Tensor) -> torch.Tensor:
-        """Values `(channels, D, H, W)` at world points `(D, H, W, 3)` given as (z, y, x) in mm."""
+        """Values `(channels, ...)` at world points `(..., 3)` given as (z, y, x) in mm."""
         period = points_mm.new_tensor(self.period_mm)
         wrapped = torch.remainder(points_mm / period, 1.0) * 2 - 1
         return sample(self.values.to(points_mm.device), wrapped.flip(-1))
@@ -77,8 +77,8 @@ def noise_field(
         stretch: Factors along z, y, x by which the field is drawn out.
         extent_mm: Largest period; shorter for short wavelengths, to keep the field small.
     """
-    period = min(extent_mm, 14.0 * wavelength_mm)
-    count = max(8, math.ceil(7.0 * period / wavelength_mm))
+    period = min(extent_mm, 11.0 * wavelength_mm)
+    count = max(8, 2 * math.ceil(3.2 * period / wavelength_mm))
     white = torch.randn(channels, count, count, count, generator=generator)
     frequency = torch.fft.fftfreq(count, d=period / count)
     half = torch.fft.rfftfreq(count, d=period / count)
@@ -96,10 +96,12 @@ def noise_field(
 
 
 def sample(volume: torch.Tensor, coordinates: torch.Tensor) -> torch.Tensor:
-    """Trilinear values of `(channels, D, H, W)` at `grid_sample` coordinates `(D, H, W, 3)`."""
-    return functional.grid_sample(
-        volume[None], coordinates[None], mode="bilinear", padding_mode="border", align_corners=True
+    """Trilinear values `(channels, ...)` of `(channels, D, H, W)` at `grid_sample` coordinates `(..., 3)`."""
+    places = coordinates.reshape(1, 1, 1, -1, 3) if coordinates.dim() != 4 else coordinates[None]
+    values = functional.grid_sample(
+        volume[None], places, mode="bilinear", padding_mode="border", align_corners=True
     )[0]
+    return values.reshape(len(volume), *coordinates.shape[:-1])
 
 
 def smoothstep(value: torch.Tensor, start: float, end: float) -> torch.Tensor:

@@ -75,6 +75,28 @@ class Grid:
             out.append(slice(low, high))
         return tuple(out)
 
+    def crop(self, box: tuple[slice, slice, slice]) -> Grid:
+        """The grid of a box of voxels."""
+        shape = tuple(b.stop - b.start for b in box)
+        centre = tuple(
+            o + s * (b.start + 0.5 * (b.stop - b.start - 1))
+            for o, s, b in zip(self.origin_mm, self.spacing_mm, box, strict=True)
+        )
+        return Grid(shape, self.spacing_mm, centre)
+
+    def coarse(self, step_mm: float) -> Grid:
+        """A coarser grid whose corner voxels coincide with this one's."""
+        extent = [(n - 1) * s for n, s in zip(self.shape, self.spacing_mm, strict=True)]
+        shape = tuple(max(2, math.ceil(mm / step_mm) + 1) for mm in extent)
+        spacing = tuple(max(mm, 1e-3) / (n - 1) for mm, n in zip(extent, shape, strict=True))
+        return Grid(shape, spacing, self.centre_mm)
+
+    def coordinates(self, points_mm: torch.Tensor) -> torch.Tensor:
+        """World points `(..., 3)` → `grid_sample` coordinates (x, y, z) in this grid."""
+        spacing = points_mm.new_tensor(self.spacing_mm)
+        size = points_mm.new_tensor([max(n - 1, 1) for n in self.shape])
+        return ((points_mm - points_mm.new_tensor(self.origin_mm)) / spacing / size * 2 - 1).flip(-1)
+
 
 def make_grid(shape: tuple[int, ...], spacing_mm: float | tuple[float, ...] | None, *, skull: bool = False) -> Grid:
     """The grid for a 3-D shape; without a spacing the voxels are cubes that fit the whole head."""
@@ -105,24 +127,30 @@ class HeadShape:
     def _displacement(self) -> tuple[NoiseField, NoiseField]:
         random = stream(self.seed, "displacement")
         return (
-            noise_field(random, 95.0, channels=3, low_pass=True),
-            noise_field(random, 42.0, channels=3, bandwidth=0.35),
+            noise_field(random, 110.0, channels=3, low_pass=True),
+            noise_field(random, 46.0, channels=3, bandwidth=0.3),
         )
 
     def to_template(self, points_mm: torch.Tensor) -> torch.Tensor:
-        """Person's world points `(D, H, W, 3)` (z, y, x) → template world points."""
+        """Person's world points `(..., 3)` (z, y, x) → template world points."""
+        return self.linear(points_mm) + self.displacement(points_mm)
+
+    def linear(self, points_mm: torch.Tensor) -> torch.Tensor:
+        """The affine part of `to_template`."""
         centre = points_mm.new_tensor(CENTRE_MM)
-        linear = (points_mm - centre) @ self.matrix.to(points_mm).T + centre
+        return (points_mm - centre) @ self.matrix.to(points_mm).T + centre
+
+    def displacement(self, points_mm: torch.Tensor) -> torch.Tensor:
+        """The smooth part of `to_template`, in mm: slow enough to be looked up on a coarse grid."""
         broad, fine = self._displacement
-        moved = 3.4 * broad.at(points_mm) + 1.3 * fine.at(points_mm)
-        return linear + moved.permute(1, 2, 3, 0)
+        return (2.4 * broad.at(points_mm) + 0.6 * fine.at(points_mm)).movedim(0, -1)
 
     def from_template(self, point_mm: torch.Tensor) -> torch.Tensor:
         """One template point (z, y, x) → the person's world, by fixed-point iteration."""
         inverse = torch.linalg.inv(self.matrix)
         point = point_mm.clone().float()
         for _ in range(12):
-            point = point + inverse @ (point_mm - self.to_template(point.view(1, 1, 1, 3)).view(3))
+            point = point + inverse @ (point_mm - self.to_template(point))
         return point
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 
 from medattn_lite.data.phantom.anatomy import MAPS, Anatomy
-from medattn_lite.data.phantom.fields import sample, smoothstep, stream
+from medattn_lite.data.phantom.fields import noise_field, sample, smoothstep, stream, uniform
 from medattn_lite.data.phantom.geometry import Grid, HeadShape
 from medattn_lite.data.phantom.templates import ORIGIN_MM, SPACING_MM, load_atlas
 
@@ -63,8 +63,9 @@ def place(seed: int, kind: str, site: tuple[float, float, float] | None, number:
 
 
 def push_aside(
-    anatomy: Anatomy, pushes: list[tuple[torch.Tensor, float, float]], points: torch.Tensor
-) -> tuple[Anatomy, torch.Tensor]:
+    anatomy: Anatomy, pushes: list[tuple[torch.Tensor, float, float]], points: torch.Tensor,
+    reach_mm: float = 1e9,
+) -> tuple[Anatomy, torch.Tensor]:  # fmt: skip
     """Mass effect: displace the anatomy away from lesion centres.
 
     Tissue at distance `r` from a centre comes from `r − a (r/R) exp(1 − r/R)`: nothing moves at the
@@ -74,6 +75,7 @@ def push_aside(
         anatomy: The person without the lesion.
         pushes: Per lesion its centre (z, y, x), radius `R` and largest shift `a`, in mm.
         points: World points of the grid `(D, H, W, 3)`.
+        reach_mm: Distance from the centre at which the shift has faded out.
 
     Returns:
         The displaced anatomy, and the length of the displacement `(D, H, W)` in mm.
@@ -85,15 +87,57 @@ def push_aside(
         away = points - centre.to(points)
         distance = away.square().sum(-1).sqrt()
         length = min(amount, 0.33 * radius) / radius * torch.exp(1 - distance / radius)
+        length = length * smoothstep(distance, reach_mm, 0.6 * reach_mm)
         shift += (length * free)[..., None] * away
-    spacing = points.new_tensor(grid.spacing_mm)
-    size = points.new_tensor([max(n - 1, 1) for n in grid.shape])
-    index = (points - points.new_tensor(grid.origin_mm) - shift) / spacing
-    coordinates = (index / size * 2 - 1).flip(-1)
-    moved = sample(anatomy.maps, coordinates)
+    moved = sample(anatomy.maps, grid.coordinates(points - shift))
     moved[MAPS.index("brain")] = anatomy["brain"]
     moved[MAPS.index("brain_depth")] = anatomy["brain_depth"]
     return Anatomy(moved, grid), shift.square().sum(-1).sqrt()
+
+
+def paste(part: Lesions, whole: Anatomy, box: tuple[slice, slice, slice]) -> Lesions:
+    """A disease drawn in a box of the grid, on the whole grid."""
+
+    def spread(values: torch.Tensor) -> torch.Tensor:
+        out = values.new_zeros(whole.grid.shape)
+        out[box] = values
+        return out
+
+    fractions = {name: spread(values) for name, values in part.fractions.items()}
+    return Lesions(whole.with_part(box, part.anatomy), fractions, spread(part.label), spread(part.signal), part.facts)
+
+
+def ellipsoid_distance(points: torch.Tensor, centre: torch.Tensor, seed: int, name: str) -> torch.Tensor:
+    """Distance in mm from a centre in a space stretched at random, its volumes kept."""
+    random = stream(seed, "ellipsoid", name)
+    stretch = torch.tensor([uniform(random, 0.78, 1.25) for _ in range(3)])
+    axes = torch.linalg.qr(torch.randn(3, 3, generator=random)).Q
+    matrix = axes @ torch.diag(stretch / stretch.prod() ** (1 / 3)) @ axes.T
+    return ((points - centre.to(points)) @ matrix.to(points)).square().sum(-1).sqrt()
+
+
+def border_noise(points: torch.Tensor, radius_mm: float, seed: int, name: str) -> torch.Tensor:
+    """Lobes and raggedness of a border, in mm: about a fifth of the radius."""
+    random = stream(seed, "border", name)
+    lobes = noise_field(random, max(1.5 * radius_mm, 12.0), low_pass=True, extent_mm=160.0).at(points)[0]
+    ragged = noise_field(random, max(0.55 * radius_mm, 7.0), bandwidth=0.4).at(points)[0]
+    return radius_mm * (0.19 * lobes + 0.08 * ragged)
+
+
+def spread_cost(anatomy: Anatomy, centre: torch.Tensor, seed: int, points: torch.Tensor) -> torch.Tensor:
+    """How hard it is to spread into a voxel, in mm added to the distance.
+
+    White matter is easy, cortex hard, fluid out of reach; the other hemisphere is reached through
+    the corpus callosum only.
+    """
+    noise = noise_field(stream(seed, "spread"), 17.0, bandwidth=0.5).at(points)[0]
+    nearest = (points - centre.to(points)).square().sum(-1).argmin()
+    side = torch.sign(anatomy["side"].flatten()[nearest] + 1e-3)
+    beyond = smoothstep(-side * anatomy["side"], -1.0, 3.0)
+    through_callosum = anatomy["white"] * smoothstep(anatomy["depth"], 6.0, 16.0)
+    cost = 5.0 * noise + 45.0 * (1 - through_callosum) * beyond
+    cost = cost + 16.0 * anatomy["grey"] + 60.0 * smoothstep(anatomy["fluid"], 0.2, 0.6)
+    return cost + 30.0 * anatomy["stem"] + 30.0 * anatomy["cerebellum"]
 
 
 def fraction_below(score: torch.Tensor, threshold: float | torch.Tensor, width: float) -> torch.Tensor:

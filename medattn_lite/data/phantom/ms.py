@@ -13,7 +13,7 @@ import math
 import torch
 
 from medattn_lite.data.phantom.anatomy import Anatomy
-from medattn_lite.data.phantom.fields import gradient, noise_field, smoothstep, stream, uniform
+from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream, uniform
 from medattn_lite.data.phantom.lesions import Lesions, fraction_below, threshold_for_volume
 from medattn_lite.data.phantom.pathology import MSLesions
 
@@ -45,8 +45,7 @@ def draw_ms(disease: MSLesions, anatomy: Anatomy, seed: int) -> Lesions:
     allowed &= (anatomy["white"] > 0.45) | (wall < 3.0)
 
     random = stream(seed, "ms")
-    away = gradient(wall, grid.spacing_mm)
-    away = away / away.square().sum(0, keepdim=True).sqrt().clamp(min=0.3)
+    away = torch.stack([anatomy["wall_z"], anatomy["wall_y"], anatomy["wall_x"]])
     along = points - (0.85 * wall.clamp(0, 25) * away).permute(1, 2, 3, 0)
     fingers = noise_field(random, 11.0, channels=1, bandwidth=0.4).at(along)[0]
     patchy = noise_field(random, 45.0, channels=2, low_pass=True).at(points)

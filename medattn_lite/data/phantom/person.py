@@ -41,10 +41,10 @@ def draw_person(seed: int, age_years: float | None = None, *, age_range: tuple[f
     return Person(
         seed=seed,
         age_years=age,
-        ventricle_mm=max(-1.2, normal(random, 0.5 + 1.1 * atrophy, 0.9)),
+        ventricle_mm=max(-1.2, normal(random, 0.6 + 1.2 * atrophy, 1.1)),
         sulcus_mm=max(0.35, normal(random, 0.75 + 0.28 * atrophy, 0.15)),
-        cortex_mm=normal(random, 2.7 - 0.12 * atrophy, 0.12),
+        cortex_mm=normal(random, 2.8 - 0.12 * atrophy, 0.12),
         gyrus_mm=normal(random, 24.0, 1.2),
         rim_mm=max(0.2, normal(random, 0.9 + 0.5 * atrophy, 0.35)),
-        strip_mm=normal(random, 0.2, 0.6),
+        strip_mm=normal(random, 0.9, 0.5),
     )

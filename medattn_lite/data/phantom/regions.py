@@ -54,7 +54,7 @@ def infratentorial(brain: np.ndarray, brightness: np.ndarray, x: np.ndarray, y: 
 
 def interhemispheric_cut(white: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """The plane between the hemispheres: around the corpus callosum, not through it."""
-    middle = np.abs(x) < 2.0
+    middle = np.abs(x) < 0.8
     callosum = white[:, :, np.abs(x[0, 0]) < 1.0].mean(-1) > 0.45  # (D, H)
     z_axis, y_axis = z[:, 0, 0], y[0, :, 0]
     callosum &= (z_axis[:, None] > -8) & (y_axis[None] > -46) & (y_axis[None] < 36)

@@ -10,12 +10,13 @@ import torch
 from medattn_lite.data.phantom import contrasts as sequences
 from medattn_lite.data.phantom.anatomy import anatomy_of
 from medattn_lite.data.phantom.geometry import Grid, make_grid
+from medattn_lite.data.phantom.gliomas import draw_glioma
 from medattn_lite.data.phantom.lesions import Lesions, place
+from medattn_lite.data.phantom.masses import draw_meningioma, draw_metastases
 from medattn_lite.data.phantom.ms import draw_ms
 from medattn_lite.data.phantom.pathology import Glioma, Healthy, Meningioma, Metastases, MSLesions, Pathology
 from medattn_lite.data.phantom.person import Person, draw_person
 from medattn_lite.data.phantom.scanner import acquire, stamp_mark
-from medattn_lite.data.phantom.tumours import draw_glioma, draw_meningioma, draw_metastases
 from medattn_lite.errors import UserError
 
 _DRAW = {Glioma: draw_glioma, Metastases: draw_metastases, Meningioma: draw_meningioma, MSLesions: draw_ms}

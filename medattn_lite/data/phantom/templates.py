@@ -24,10 +24,11 @@ import torch
 SPACING_MM = 1.5
 ORIGIN_MM = (-84.0, -121.5, -85.5)  # world z, y, x of voxel (0, 0, 0)
 SHAPE = (122, 141, 115)
-VERSION = 7  # part of the cache's file name: raise it when the derivation changes
+VERSION = 8  # part of the cache's file name: raise it when the derivation changes
 
 CHANNELS = (
-    "grey", "white", "depth", "brain_depth", "ventricle", "cortex", "cerebellum", "limbic", "pallidum", "stem", "side",
+    "grey", "white", "depth", "brain_depth", "ventricle", "cortex", "cerebellum", "limbic", "pallidum", "stem",
+    "inward_z", "inward_y", "inward_x", "wall_z", "wall_y", "wall_x",
 )  # fmt: skip
 
 
@@ -39,7 +40,7 @@ class Atlas:
         maps: `(channels, D, H, W)` float32, in the order of `CHANNELS`. `grey` and `white` are
             fractions; `depth` is mm under the hull of one's own hemisphere, `brain_depth` under the
             hull of the brain, `ventricle` mm to the ventricles (negative inside); the others are
-            soft memberships in [0, 1].
+            soft memberships in [0, 1]. `inward_*` point away from the hull, `wall_*` from the ventricles.
     """
 
     maps: torch.Tensor
@@ -126,6 +127,14 @@ def _signed_depth(region: np.ndarray) -> np.ndarray:
     return gaussian_filter(((inside - outside) * SPACING_MM).astype(np.float32), 0.8)
 
 
+def _direction(distance: np.ndarray, sigma_voxels: float) -> np.ndarray:
+    """Unit vectors `(3, D, H, W)` along the growth of a distance, smoothed over its creases."""
+    from scipy.ndimage import gaussian_filter
+
+    slope = np.stack(np.gradient(gaussian_filter(distance, sigma_voxels), SPACING_MM))
+    return slope / np.maximum(np.sqrt((slope**2).sum(0)), 0.4)
+
+
 def _closed(region: np.ndarray, radius_mm: float) -> np.ndarray:
     """Morphological closing by distances (a ball of any radius in two transforms)."""
     from scipy.ndimage import distance_transform_edt
@@ -149,9 +158,7 @@ def _derive() -> np.ndarray:
     infratentorial, stem = regions.infratentorial(brain, brightness, x, y, z)
     cerebrum = brain_hull & ~infratentorial
     cut = regions.interhemispheric_cut(white, x, y, z)
-    left, right = cerebrum & ~(cut & (x >= 0)), cerebrum & ~(cut & (x <= 0))
-    hemispheres = [_signed_depth(_closed(half, 9.0) & cerebrum & ~cut) for half in (left & ~cut, right & ~cut)]
-    depth = np.maximum(*hemispheres)
+    depth = _signed_depth(cerebrum & ~cut)
     ventricles = regions.ventricles(brain, grey + white, x, y, z)
     maps = {
         "grey": grey,
@@ -163,7 +170,9 @@ def _derive() -> np.ndarray:
         "stem": regions.soft(stem > 0.5),
         "limbic": regions.limbic(x, y, z),
         "pallidum": regions.pallidum(x, y, z),
-        "side": np.tanh(x / 3.0),
     }
+    for axis, name in enumerate("zyx"):
+        maps[f"inward_{name}"] = _direction(depth, 2.0)[axis]
+        maps[f"wall_{name}"] = _direction(maps["ventricle"], 1.5)[axis]
     maps["cortex"] = regions.cortex(depth, regions.soft(infratentorial), x, y, z)
     return np.stack([maps[name] for name in CHANNELS]).astype(np.float32)
