@@ -13,6 +13,7 @@ where one of them is, overlap is 0 and the distance the diagonal of the image (3
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -90,10 +91,10 @@ def hausdorff95(predicted: np.ndarray, truth: np.ndarray, *, spacing_mm: Sequenc
         return 0.0
     if not predicted.any() or not truth.any():
         return float(np.linalg.norm(np.multiply(truth.shape, spacing_mm)))
-    distance = compute_hausdorff_distance(
-        predicted[None, None], truth[None, None], include_background=True, percentile=95, spacing=list(spacing_mm)
-    )
-    return float(distance)
+    options = {"include_background": True, "percentile": 95, "spacing": list(spacing_mm)}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # MONAI warns of an argument that only MONAI passes
+        return float(compute_hausdorff_distance(predicted[None, None], truth[None, None], **options))
 
 
 def segmentation_report(

@@ -95,7 +95,8 @@ def c_index(
         raise UserError(f"no death among {len(test.time)} patients: a C-index compares deaths with later times")
     risk = _as_risk(risk, test)
     try:
-        return bootstrap(concordance, test.event, test.time, risk, groups=subjects, n=n, seed=seed)
+        with np.errstate(invalid="ignore"):  # a draw in which no two patients can be compared is 0 / 0
+            return bootstrap(concordance, test.event, test.time, risk, groups=subjects, n=n, seed=seed)
     except ValueError as error:
         raise UserError(f"no two of {len(test.time)} patients can be compared: {error}") from None
 
