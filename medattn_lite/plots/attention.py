@@ -18,6 +18,7 @@ from medattn_lite.plots.style import (
     figure_function,
     light_grid,
     new_figure,
+    readable_on,
 )
 
 
@@ -105,8 +106,8 @@ def attention_matrix(
     picture = axes.imshow(matrix, cmap=MAP, vmin=low, vmax=high, aspect="equal")
     if cell >= 0.5:
         for (i, j), value in np.ndenumerate(matrix):
-            dark = (value - low) / ((high - low) or 1.0) < 0.6
-            axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=10, color="white" if dark else "black")
+            ink = readable_on(picture.cmap(picture.norm(value)))
+            axes.text(j, i, f"{value:z.2f}", ha="center", va="center", fontsize=10, color=ink)
     step_x, step_y = max(1, round(0.3 / cell)), max(1, round(0.22 / cell))
     axes.set_xticks(range(0, keys, step_x), columns[::step_x], rotation=0 if max(map(len, columns)) < 5 else 45)
     axes.set_yticks(range(0, queries, step_y), rows[::step_y])

@@ -14,6 +14,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 
 from medattn_lite.plots.alt import alt_text
@@ -132,6 +133,12 @@ def as_array(values: object) -> np.ndarray:
     if hasattr(values, "detach"):
         values = values.detach().cpu()
     return np.asarray(values)
+
+
+def readable_on(background: object) -> str:
+    """Black or white, whichever has more contrast on a colour (both have at least 4.5 : 1 at the border)."""
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(background))
+    return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
 
 
 def light_grid(axes: Axes, *, axis: str = "y") -> None:

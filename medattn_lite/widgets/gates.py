@@ -107,7 +107,7 @@ class GateExplorer(Explorer):
         opacity = float(state.get("opacity", 0.6))
         figure = gate_view(
             picture, gates=gates, layer=layer, before=before, after=after, off=off, spatial=map_,
-            spatial_name=short_names(spatial).get(shown, ""), opacity=opacity, class_names=names,
+            spatial_name=f"spatial map, {short_names(spatial).get(shown, '')}", opacity=opacity, class_names=names,
             caption=f"image {number}{truth}",
         )
         summary = f"Image {number}{truth}. " + self._prediction(names, before, after, off, short_names(gates)[layer])

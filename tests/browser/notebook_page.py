@@ -118,8 +118,10 @@ class NotebookPage:
     def screenshot(self, path: Path, *, tallest: int = 16_000) -> None:
         """The whole notebook as one picture, without the side bar."""
         self.page.keyboard.press("Control+b")
-        height = self.page.evaluate("() => document.querySelector('.jp-WindowedPanel-outer').scrollHeight")
-        self.page.set_viewport_size({"width": self.page.viewport_size["width"], "height": min(tallest, height + 160)})
+        self.page.evaluate("() => { document.querySelector('.jp-WindowedPanel-outer').scrollTop = 0; }")
+        end = self.page.locator(".jp-Notebook .jp-Cell").last.bounding_box()
+        height = min(tallest, round(end["y"] + end["height"]) + 60)
+        self.page.set_viewport_size({"width": self.page.viewport_size["width"], "height": height})
         self.page.wait_for_timeout(800)
         self.page.screenshot(path=path)
 
