@@ -170,12 +170,12 @@ class ResNeSt(ResidualNetwork):
         )
 
 
-def resnest50(*, in_channels: int = 3, num_classes: int | None = 2, **options) -> ResNeSt:
+def resnest50(*, in_channels: int = 3, num_classes: int | None = 2, **options: Any) -> ResNeSt:
     """ResNeSt-50 as published (radix 2, cardinality 1, deep stem)."""
     return ResNeSt(in_channels=in_channels, num_classes=num_classes, **options)
 
 
-def resnesat50(*, in_channels: int = 3, num_classes: int | None = 2, **options) -> ResNeSt:
+def resnesat50(*, in_channels: int = 3, num_classes: int | None = 2, **options: Any) -> ResNeSt:
     """ResNeSAt: ResNeSt-50 with spatial attention in every block."""
     return ResNeSt(in_channels=in_channels, num_classes=num_classes, spatial_attention=True, **options)
 

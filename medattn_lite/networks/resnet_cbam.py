@@ -144,7 +144,7 @@ class ResNetCBAM(ResidualNetwork):
 
 
 def resnet50_cbam(
-    *, spatial_dims: int = 3, in_channels: int = 4, num_classes: int | None = 19, **options
+    *, spatial_dims: int = 3, in_channels: int = 4, num_classes: int | None = 19, **options: Any
 ) -> ResNetCBAM:
     """ResNet-50-CBAM as published; by default the survival deck's, 3-D, 4 MRI contrasts, 19 intervals."""
     return ResNetCBAM(spatial_dims=spatial_dims, in_channels=in_channels, num_classes=num_classes, **options)

@@ -154,7 +154,7 @@ class RSANet(nn.Module):
             raise UserError(f"RSANet is {self.spatial_dims}-D and got images of shape {tuple(x.shape)}; give (B, C, …)")
 
 
-def rsanet(*, in_channels: int = 3, num_classes: int = 2, **options) -> RSANet:
+def rsanet(*, in_channels: int = 3, num_classes: int = 2, **options: Any) -> RSANet:
     """RSANet as published: T1, T2 and FLAIR, lesion or not, attention at the center."""
     return RSANet(in_channels=in_channels, num_classes=num_classes, **options)
 
