@@ -1,0 +1,240 @@
+"""The command `medattn`.
+
+A mistake of the user's is one line on stderr and exit code 2. What a command needs is imported when it runs,
+so that `medattn --help` answers at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from medattn_lite import __version__
+from medattn_lite.course.scales import SCALES
+from medattn_lite.errors import UserError
+
+USER_MISTAKE = 2
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit code.
+
+    Args:
+        arguments: the words after `medattn`; those of this process if None.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except UserError as error:
+        if options.debug:
+            raise
+        print(f"medattn: {error}", file=sys.stderr)
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        print("medattn: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:  # the reader of our output, such as `head`, has gone
+        sys.stderr.close()
+        return 0
+
+
+class _OneLineParser(argparse.ArgumentParser):
+    """argparse, with a wrong word answered in one line instead of the whole usage."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"medattn: {message} (see `{self.prog} --help`)", file=sys.stderr)
+        raise SystemExit(USER_MISTAKE)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _OneLineParser(prog="medattn", description="Learn, teach and explore attention in medical imaging.")
+    parser.add_argument("--version", action="version", version=f"medattn_lite {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show where a mistake was noticed (a traceback)")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _doctor_options(commands.add_parser("doctor", help="what is installed, which device, do widgets show"))
+    _course_options(commands.add_parser("course", help="run the notebooks in order and write a report"))
+    _notebooks_options(commands.add_parser("notebooks", help="make the notebooks from their sources"))
+    _check_data_options(commands.add_parser("check-data", help="is a data set's folder usable?"))
+    _fetch_options(commands.add_parser("fetch", help="download a data set that is free to download"))
+    _phantom_options(commands.add_parser("phantom", help="write synthetic patients, or measure them"))
+    return parser
+
+
+def _doctor_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps")
+    parser.set_defaults(run=_doctor)
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from medattn_lite.course.doctor import doctor
+
+    diagnosis = doctor(device=options.device)
+    print(diagnosis)
+    return diagnosis.exit_code
+
+
+def _course_options(parser: argparse.ArgumentParser) -> None:
+    from medattn_lite.course.generate import NOTEBOOKS
+
+    parser.add_argument("--scale", default="smoke", metavar="S", help="; ".join(f"{s}: {t}" for s, t in SCALES.items()))
+    parser.add_argument("--only", default="", metavar="03,05", help="numbers or names of notebooks; all if left out")
+    parser.add_argument("--data", default="phantom", metavar="NAME", help="phantom (made on the fly), lgg, brats, …")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the real data set named by --data")
+    parser.add_argument("--out", type=Path, default=Path("runs/course"), metavar="DIR", help="for the executed copies")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR", help="folder of notebooks to run")
+    parser.set_defaults(run=_course)
+
+
+def _course(options: argparse.Namespace) -> int:
+    from medattn_lite.course.runner import run_course
+
+    runs = run_course(
+        notebooks=options.notebooks,
+        out=options.out,
+        only=[word.strip() for word in options.only.split(",") if word.strip()],
+        scale=options.scale,
+        device=options.device,
+        seed=options.seed,
+        data=options.data,
+        root=options.root,
+    )
+    for run in runs:
+        print(f"{run.name}: {'ran' if run.ok else 'FAILED'} in {run.seconds:.1f} s, {run.peak_memory_mb:.0f} MB")
+    failed = [run for run in runs if not run.ok]
+    for run in failed:
+        more = f" (and {len(run.errors) - 1} more)" if len(run.errors) > 1 else ""
+        print(f"medattn: {run.name}: {run.errors[0]}{more}", file=sys.stderr)
+    print(f"report: {options.out / 'report.html'}")
+    return int(bool(failed))
+
+
+def _notebooks_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if anything is stale")
+    parser.set_defaults(run=_notebooks)
+
+
+def _notebooks(options: argparse.Namespace) -> int:
+    from medattn_lite.course import generate
+
+    return generate.main(["--check"] if options.check else [])
+
+
+def _check_data_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="brats, msd, lgg, open-ms, images or nifti")
+    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="its folder")
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
+                        help="an option of the data set, such as csv=table.csv; may be repeated")
+    parser.set_defaults(run=_check_data)
+
+
+def _check_data(options: argparse.Namespace) -> int:
+    from medattn_lite.data.check import check_dataset
+
+    report = check_dataset(options.dataset, options.root, **_named_values(options.option))
+    print("\n".join(report.lines), file=sys.stderr if report.exit_code == USER_MISTAKE else sys.stdout)
+    return report.exit_code
+
+
+def _named_values(words: Sequence[str]) -> dict[str, object]:
+    """`name=value` words as keyword arguments; `true`, `false` and lists with commas are understood."""
+    values: dict[str, object] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name.isidentifier():
+            raise UserError(f"--option {word!r} is not NAME=VALUE: write for example --option csv=table.csv")
+        plain = {"true": True, "false": False}.get(value.lower(), value)
+        values[name] = value.split(",") if "," in value else plain
+    return values
+
+
+def _fetch_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("dataset", help="open-ms or msd; brats, lgg and ucsf-pdgm give the steps to get them")
+    parser.add_argument("--out", type=Path, default=Path("data"), metavar="DIR", help="the data folder (default: data)")
+    parser.add_argument("--layout", help="for open-ms: MNI, coregistered or raw")
+    parser.add_argument("--mirror", action="append", metavar="NAME", help="use this mirror; may be repeated")
+    parser.add_argument("--accept-licence", action="store_true", help="you have read the licence, which is shown first")
+    parser.add_argument("--overwrite", action="store_true", help="replace files whose checksum differs")
+    parser.set_defaults(run=_fetch)
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    from medattn_lite.data.fetch import fetch
+
+    fetch(options.dataset, options.out, accept_licence=options.accept_licence, layout=options.layout,
+          mirrors=options.mirror, overwrite=options.overwrite)
+    return 0
+
+
+def _phantom_options(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--beside", type=Path, metavar="ROOT", help="a picture: phantoms beside real patients")
+    what.add_argument("--controls", action="store_true", help="what tumour size, the signal and a network can tell")
+    what.add_argument("--timings", action="store_true", help="seconds a subject at three sizes")
+    parser.add_argument("--n", type=int, help="how many subjects")
+    parser.add_argument("--out", type=Path, help="a new folder for the files; with --beside, the picture's name")
+    parser.add_argument("--task", default="grade", help="grade, presence, source, type, segmentation, ms or survival")
+    parser.add_argument("--shape", type=_shape, default=(96, 112, 96), metavar="D,H,W", help="default: 96,112,96")
+    parser.add_argument("--scale", default="smoke", metavar="S", help="for --controls: smoke or laptop")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(run=_phantom)
+
+
+def _shape(word: str) -> tuple[int, ...]:
+    parts = word.replace("x", ",").split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(f"{word!r} is not three sizes such as 96,112,96")
+    return tuple(int(part) for part in parts)
+
+
+def _phantom(options: argparse.Namespace) -> int:
+    if not (options.beside or options.controls or options.timings or options.out):
+        raise UserError("medattn phantom writes files: add --out DIR (or ask for --beside, --controls or --timings)")
+    if options.beside:
+        return _phantom_beside(options)
+    if options.controls:
+        return _phantom_controls(options)
+    if options.timings:
+        return _phantom_timings(options)
+    from medattn_lite.data.phantom import PhantomCohort
+    from medattn_lite.data.phantom.export import export_cohort
+    from medattn_lite.training.device import pick_device
+
+    n = 4 if options.n is None else options.n
+    cohort = PhantomCohort(n, task=options.task, shape=options.shape, seed=options.seed,
+                           device=pick_device(options.device))
+    export_cohort(cohort, options.out)
+    print(f"{n} synthetic subjects in {options.out}")
+    return 0
+
+
+def _phantom_beside(options: argparse.Namespace) -> int:
+    from medattn_lite.data.phantom.beside import beside
+
+    picture = beside(options.beside, options.out or Path("runs/phantom/beside.png"), n=options.n or 4, seed=options.seed)
+    print(f"{picture} (it shows real patients: keep it to yourself)")
+    return 0
+
+
+def _phantom_controls(options: argparse.Namespace) -> int:
+    from medattn_lite.training.phantom_controls import phantom_controls
+
+    print(phantom_controls(n=options.n, seed=options.seed, scale=options.scale, device=options.device))
+    return 0
+
+
+def _phantom_timings(options: argparse.Namespace) -> int:
+    from medattn_lite.data.phantom.export import timings
+
+    print(timings(device=options.device, n=options.n or 3))
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

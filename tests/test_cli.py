@@ -1,0 +1,139 @@
+"""The command `medattn`: one line for a mistake, exit code 2, never a traceback."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from medattn_lite import __version__, cli
+from medattn_lite.errors import UserError
+from tests.course.notebook_maker import make_notebook
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+COMMANDS = {"doctor", "course", "notebooks", "check-data", "fetch", "phantom"}
+
+
+def medattn(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-m", "medattn_lite.cli", *words], capture_output=True, text=True, cwd=cwd,
+                          timeout=300, env={**os.environ, "PYTHONPATH": str(CHECKOUT), **environment})
+
+
+def assert_one_line(stderr: str, *words: str) -> None:
+    assert stderr.count("\n") == 1 and stderr.startswith("medattn: "), stderr
+    assert "Traceback" not in stderr
+    assert all(word in stderr for word in words), stderr
+
+
+def test_help_names_the_commands_that_exist_and_version_says_which() -> None:
+    found = medattn("--help")
+    assert found.returncode == 0
+    assert set(re.findall(r"^    ([a-z-]+)(?: |$)", found.stdout, re.MULTILINE)) >= COMMANDS
+    assert medattn("--version").stdout.strip() == f"medattn_lite {__version__}"
+
+
+def test_the_readme_promises_no_command_that_does_not_exist() -> None:
+    text = (CHECKOUT / "README.md").read_text()
+    assert set(re.findall(r"^medattn ([a-z-]+)|`medattn ([a-z-]+)", text, re.MULTILINE)) <= \
+        {(name, "") for name in COMMANDS} | {("", name) for name in COMMANDS}
+    targets = set(re.findall(r"^([a-z-]+):", (CHECKOUT / "Makefile").read_text(), re.MULTILINE))
+    assert set(re.findall(r"(?:`|^)make ([a-z]+)", text, re.MULTILINE)) <= targets
+    for link in re.findall(r"\]\((?!http|#)([^)#]+)", text):
+        assert (CHECKOUT / link).exists(), link
+
+
+def test_the_command_starts_without_what_it_does_not_need() -> None:
+    code = "import sys, medattn_lite.cli as c; c._parser(); print(sorted({'torch', 'papermill'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
+    assert found.stdout.strip() == "[]", found.stdout + found.stderr
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (("course", "--scale", "huge"), ("SCALE is 'huge'",)),
+    (("course", "--only", "99"), ("no notebook '99'",)),
+    (("course", "--data", "lgg"), ("--root",)),
+    (("course", "--data", "lgg", "--root", "nowhere"), ("nowhere is not a folder",)),
+    (("course", "--data", "cats", "--root", "."), ("unknown data 'cats'",)),
+    (("course", "--notebooks", "nowhere"), ("nowhere has no NN_name.ipynb",)),
+    (("course", "--device", "toaster"), ("unknown device 'toaster'",)),
+    (("check-data", "nifti", "--root", ".", "--option", "csv"), ("NAME=VALUE",)),
+    (("fetch", "cats"), ("cats",)),
+])
+def test_a_mistake_is_one_line_and_exit_code_2(words: tuple, says: tuple, capsys: pytest.CaptureFixture, tmp_path: Path,
+                                               monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(words) == 2
+    assert_one_line(capsys.readouterr().err, *says)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [(), ("teach",), ("course", "--seed", "x"), ("phantom", "--shape", "9"),
+                                   ("check-data", "lgg"), ("phantom", "--controls", "--timings")])
+def test_a_word_that_is_not_understood_is_one_line_too(words: tuple, capsys: pytest.CaptureFixture) -> None:
+    with pytest.raises(SystemExit) as end:
+        cli.main(words)
+    assert end.value.code == 2
+    assert_one_line(capsys.readouterr().err, "--help")
+
+
+def test_debug_shows_where_a_mistake_was_noticed() -> None:
+    with pytest.raises(UserError):
+        cli.main(["--debug", "course", "--scale", "huge"])
+
+
+def test_an_interrupt_ends_with_130_and_one_line(monkeypatch: pytest.MonkeyPatch,
+                                                     capsys: pytest.CaptureFixture) -> None:
+    def interrupted(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("medattn_lite.course.doctor.doctor", interrupted)
+    assert cli.main(["doctor"]) == 130
+    assert_one_line(capsys.readouterr().err, "interrupted")
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    found = subprocess.run(f"{sys.executable} -m medattn_lite.cli doctor | head -1", shell=True, capture_output=True,
+                           text=True, cwd=CHECKOUT, timeout=120)
+    assert found.returncode == 0 and "Python" in found.stdout and "Traceback" not in found.stderr, found.stderr
+
+
+def test_check_data_says_what_is_there_case_by_case_and_its_code(real_data: Path,
+                                                                 capsys: pytest.CaptureFixture) -> None:
+    code = cli.main(["check-data", "open-ms", "--root", str(real_data / "open_ms_data")])
+    output = capsys.readouterr().out
+    assert code in (0, 1) and "patient07" in output and "patient19" in output
+
+
+def test_check_data_of_a_folder_that_cannot_be_read_ends_with_2_on_stderr(tmp_path: Path,
+                                                                        capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(["check-data", "brats", "--root", str(tmp_path)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == "" and str(tmp_path) in shown.err and "Traceback" not in shown.err
+
+
+def test_options_of_a_data_set_keep_their_kind() -> None:
+    assert cli._named_values(["csv=a b.csv", "contrast=true", "channels=t1,flair"]) == {
+        "csv": "a b.csv", "contrast": True, "channels": ["t1", "flair"]}
+
+
+def test_course_runs_the_chosen_notebooks_and_names_the_one_that_failed(tmp_path: Path) -> None:
+    make_notebook(tmp_path / "nb" / "00_good.ipynb", "SCALE, SEED")
+    make_notebook(tmp_path / "nb" / "01_bad.ipynb", "{}['gate']")
+    make_notebook(tmp_path / "nb" / "02_not_chosen.ipynb", "1 / 0")
+    found = medattn("course", "--notebooks", "nb", "--only", "00,01", "--device", "cpu", "--out", "out", cwd=tmp_path)
+    assert found.returncode == 1
+    assert found.stderr.splitlines()[-1] == "medattn: 01_bad: cell 3: KeyError: 'gate'"
+    assert "Traceback" not in found.stderr
+    assert "00_good: ran in" in found.stdout and "01_bad: FAILED" in found.stdout
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "00_good.ipynb", "01_bad.ipynb", "report.html", "report.json"]
+
+
+def test_notebooks_check_says_what_is_stale_or_that_nothing_is(capsys: pytest.CaptureFixture) -> None:
+    code = cli.main(["notebooks", "--check"])
+    output = capsys.readouterr().out
+    assert output == "every notebook is as its source makes it\n" if code == 0 else "differs" in output
