@@ -7,6 +7,7 @@ so that `medattn --help` answers at once.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,6 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     _check_data_options(commands.add_parser("check-data", help="is a data set's folder usable?"))
     _fetch_options(commands.add_parser("fetch", help="download a data set that is free to download"))
     _phantom_options(commands.add_parser("phantom", help="write synthetic patients, or measure them"))
+    _networks_options(commands.add_parser("networks", help="the papers' networks: parameters, shapes in and out"))
     return parser
 
 
@@ -217,7 +219,8 @@ def _phantom(options: argparse.Namespace) -> int:
 def _phantom_beside(options: argparse.Namespace) -> int:
     from medattn_lite.data.phantom.beside import beside
 
-    picture = beside(options.beside, options.out or Path("runs/phantom/beside.png"), n=options.n or 4, seed=options.seed)
+    picture = options.out or Path("runs/phantom/beside.png")
+    beside(options.beside, picture, n=options.n or 4, seed=options.seed)
     print(f"{picture} (it shows real patients: keep it to yourself)")
     return 0
 
@@ -233,6 +236,23 @@ def _phantom_timings(options: argparse.Namespace) -> int:
     from medattn_lite.data.phantom.export import timings
 
     print(timings(device=options.device, n=options.n or 3))
+    return 0
+
+
+def _networks_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="networks to list; all if left out")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+    parser.set_defaults(run=_networks)
+
+
+def _networks(options: argparse.Namespace) -> int:
+    from medattn_lite.networks.registry import NETWORKS, describe, table
+
+    descriptions = [describe(name) for name in options.names or NETWORKS]
+    if options.json:
+        print(json.dumps([item.as_dict() for item in descriptions], indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(table(descriptions)))
     return 0
 
 

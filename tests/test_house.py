@@ -1,0 +1,74 @@
+"""The house stands: imports go down or stay, files stay short, and the front door opens fast."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "medattn_lite"
+FILES = sorted(PACKAGE.rglob("*.py"))
+FLOORS = {"attention": 1, "data": 1, "evaluation": 1, "plots": 1, "networks": 2, "training": 3, "explain": 3,
+          "widgets": 4, "course": 4, "cli": 5}
+LONGEST_FILE = 320
+LONGEST_FORWARD = 20
+
+
+def room(path: Path) -> str:
+    """The first part of a file's place in the package."""
+    return path.relative_to(PACKAGE).with_suffix("").parts[0]
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """The rooms that a file imports from, at its top or inside a function; types alone do not count."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = []
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            own = node.module == "medattn_lite"
+            names += [f"medattn_lite.{alias.name}" for alias in node.names] if own else [node.module]
+    return {name.split(".")[1] for name in names if name.startswith("medattn_lite.")}
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_go_to_the_same_floor_or_a_lower_one(path: Path) -> None:
+    here = FLOORS.get(room(path))
+    if here is None:
+        return
+    allowed = {name for name, floor in FLOORS.items() if floor <= here} | {"errors", "__version__"}
+    if room(path) == "attention":
+        allowed = {"attention"}
+    assert imported_rooms(path) <= allowed
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_stays_short_and_says_what_it_is_for(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= LONGEST_FILE
+    assert ast.get_docstring(ast.parse(text))
+
+
+def test_a_forward_has_at_most_twenty_lines() -> None:
+    too_long = []
+    for path in FILES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef) and node.name == "forward":
+                body = node.body[1:] if ast.get_docstring(node) else node.body
+                lines = body[-1].end_lineno - body[0].lineno + 1 if body else 0
+                if lines > LONGEST_FORWARD:
+                    too_long.append(f"{path.name}:{node.lineno} {lines} lines")
+    assert too_long == []
+
+
+@pytest.mark.parametrize("module", ["medattn_lite", "medattn_lite.attention", "medattn_lite.cli"])
+def test_the_front_door_does_not_import_what_is_slow(module: str) -> None:
+    slow = ["monai", "captum", "sksurv", "nilearn", "matplotlib", "pandas"]
+    code = f"import sys, {module}; print([name for name in {slow} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
+    assert found.stdout.strip() == "[]", found.stdout + found.stderr
