@@ -9,6 +9,7 @@ import sys
 import pytest
 import torch
 
+from medattn_lite.cli import main
 from medattn_lite.errors import UserError
 from medattn_lite.networks.registry import NETWORKS, build, describe, table
 
@@ -97,6 +98,20 @@ def test_the_table_puts_networks_under_their_paper():
 def test_an_unknown_name_gets_the_list_of_names():
     with pytest.raises(UserError, match="no network is called 'p3d-iam': use one of p3d_iam, p3d,"):
         describe("p3d-iam")
+
+
+def test_the_command_lists_networks_as_text_and_as_json(capsys):
+    assert main(["networks", "segresnet", "resnest50"]) == 0
+    assert capsys.readouterr().out.splitlines() == table([describe("segresnet"), describe("resnest50")])
+    assert main(["networks", "--json"]) == 0
+    listed = {item["name"]: item for item in json.loads(capsys.readouterr().out)}
+    assert {name: item["parameters"] for name, item in listed.items()} == PARAMETERS
+    assert listed["p3d_iam"]["input_shape"] == [1, 4, 128, 128, 128]
+
+
+def test_the_command_answers_an_unknown_network_in_one_line(capsys):
+    assert main(["networks", "unet"]) == 2
+    assert capsys.readouterr().err.startswith("medattn: no network is called 'unet'")
 
 
 def test_the_list_of_names_imports_no_network():
