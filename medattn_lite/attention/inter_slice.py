@@ -52,9 +52,7 @@ class InterSliceChannelAttention(AttentionMap):
 class InterSliceSpatialAttention(AttentionMap):
     """a^s; its output is the map (B, 1, D, H, W), a gate for each voxel."""
 
-    def __init__(
-        self, *, kernel_size: tuple[int, int, int] = (3, 3, 3), bias: bool = True, norm: bool = False
-    ) -> None:
+    def __init__(self, *, kernel_size: tuple[int, int, int] = (3, 3, 3), bias: bool = True, norm: bool = False) -> None:
         super().__init__(kind=SPATIAL, axes=("batch", "channel", *SPATIAL_AXES[3]))
         if len(kernel_size) != 3:
             raise ValueError(f"spatial_kernel is {kernel_size}; give three sizes, such as (3, 3, 3) or (3, 1, 3)")

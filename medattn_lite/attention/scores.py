@@ -142,9 +142,7 @@ class AttentionWeights(AttentionMap):
         temperature: see `softmax_weights`.
     """
 
-    def __init__(
-        self, *, axes: tuple[str, ...], score: str | nn.Module = "dot", temperature: float = 1.0
-    ) -> None:
+    def __init__(self, *, axes: tuple[str, ...], score: str | nn.Module = "dot", temperature: float = 1.0) -> None:
         super().__init__(kind=QUERY_KEY, axes=axes)
         if isinstance(score, str) and score not in SCORES:
             raise ValueError(f"unknown score {score!r}; use {', '.join(map(repr, SCORES))} or a module")

@@ -16,6 +16,14 @@ _LAZY = {
     "resnest50": "resnest",
     "resnesat50": "resnest",
     "RSANet": "rsanet",
+    "DualFusionNet": "dual_fusion_net",
+    "dual_fusion_net": "dual_fusion_net",
+    "dynunet": "dual_fusion_backbones",
+    "segresnet": "dual_fusion_backbones",
+    "SurvivalNetwork": "survival",
+    "survival_network": "survival",
+    "build": "registry",
+    "describe": "registry",
     "load_matching": "convert",
 }
 __all__ = list(_LAZY)

@@ -131,9 +131,7 @@ def make_shortcut(
     keeps_size = set(stride if isinstance(stride, tuple) else (stride,)) == {1}
     if keeps_size and in_channels == out_channels:
         return None
-    return nn.Sequential(
-        convolution(in_channels, out_channels, 1, stride=stride, bias=False), batch_norm(out_channels)
-    )
+    return nn.Sequential(convolution(in_channels, out_channels, 1, stride=stride, bias=False), batch_norm(out_channels))
 
 
 def initialise(network: nn.Module) -> None:

@@ -139,6 +139,8 @@ class SEResNeXt(ResidualNetwork):
         )
 
 
-def se_resnext50(*, spatial_dims: int = 3, in_channels: int = 4, num_classes: int | None = 19, **options: Any) -> SEResNeXt:
+def se_resnext50(
+    *, spatial_dims: int = 3, in_channels: int = 4, num_classes: int | None = 19, **options: Any
+) -> SEResNeXt:
     """SE-ResNeXt-50 (32×4d) as published; by default the survival deck's, 3-D, 4 MRI contrasts, 19 intervals."""
     return SEResNeXt(spatial_dims=spatial_dims, in_channels=in_channels, num_classes=num_classes, **options)

@@ -206,9 +206,7 @@ def build_rsanet(record: Record) -> RSANet:
 
 
 REFERENCES: dict[str, Reference] = {
-    "rsa_block": Reference(
-        build_rsa_block, convert.from_rsa_block, "RecurrentSliceAttention", "tinymilky/RSANet"
-    ),
+    "rsa_block": Reference(build_rsa_block, convert.from_rsa_block, "RecurrentSliceAttention", "tinymilky/RSANet"),
     "cbam2d": Reference(build_cbam, convert.from_cbam, "CBAM", "Jongchan/attention-module"),
     "non_local3d": Reference(build_non_local, convert.from_non_local, "NonLocal", "AlexHex7/Non-local_pytorch"),
     "split_attention": Reference(

@@ -1,6 +1,6 @@
 """The parity table: block, reference, largest relative difference of output and gradient.
 
-    python -m tests.parity.table            prints it and writes figures/parity.md and figures/parity.json
+python -m tests.parity.table            prints it and writes figures/parity.md and figures/parity.json
 """
 
 from __future__ import annotations
