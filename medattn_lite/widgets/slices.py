@@ -93,7 +93,7 @@ class SliceExplorer(Explorer):
         value = overlay[position]
         said = f"{value:.3g}"
         if overlay.dtype.kind in "bu":
-            said = mask_names([value]).get(int(value), "nothing")
+            said = mask_names(np.unique(overlay)).get(int(value), "nothing")
         return text + f"Overlay {state['overlay']} at {state['opacity']:.0%} opacity; at the cross: {said}."
 
     def _middle(self, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -10,7 +10,7 @@
 # different things.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### At the end you can
+# ## At the end you can
 # - run a notebook, change its parameters, and get feedback on an exercise;
 # - say what is bright and dark in four kinds of MRI, and roughly why;
 # - find your way in a volume: axes, planes, left and right, millimetres;
@@ -99,7 +99,7 @@ depth = int((mask[0] > 0).sum(dim=(1, 2)).argmax())         # the slice with the
 plots.show(plots.contrasts_row(image, names=sample["channels"], position=depth, affine=sample["affine"]))
 
 # %% [markdown]
-# *Figure 00.1.* One axial slice: a horizontal cut, seen from above, nose up. **L** and **R** are the patient's
+# *Figure 00.1.* One axial slice: a horizontal cut, seen from above, the face up. **L** and **R** are the patient's
 # left and right, **A** is the front (anterior), **P** the back (posterior).
 #
 # ### What MRI measures
@@ -129,7 +129,7 @@ plots.show(plots.contrasts_row(image, names=sample["channels"], position=depth, 
 #
 # - **swelling** ([oedema](glossary.md#oedema)) is water between the cells: bright in T2 and FLAIR, a little dark
 #   in T1;
-# - an **enhancing** part has leaky vessels: bright in T1ce and *only* there. Compare T1 with T1ce to see it;
+# - an **enhancing** part has leaky vessels: bright in T1ce and *not* in T1. Compare the two to see it;
 # - a **necrotic** core is dead: dark in T1ce, often inside a bright ring.
 #
 # Low-grade gliomas grow slowly and mostly swell. High-grade ones leak and die inside. Remember this pattern: a
@@ -171,11 +171,11 @@ for name, value in zip(sample["channels"], image[:, d, h, w], strict=True):
 # **Planes.** Hold one index still and you cut the box. Hold `d`: an **axial** slice, $(H, W)$. Hold `h`: a
 # **coronal** one, seen from behind, $(D, W)$. Hold `w`: a **sagittal** one, seen from the side, $(D, H)$.
 #
-# **Guess:** in which of the three do you see the nose?
+# **Guess:** which of the three shows only one half of the brain?
 
 # %%
 flair = image[sample["channels"].index("flair")]            # (D, H, W)
-print("axial", tuple(flair[d].shape), " coronal", tuple(flair[:, h].shape), " sagittal", tuple(flair[:, :, w].shape))
+print("shapes:", *(tuple(plane.shape) for plane in (flair[d], flair[:, h], flair[:, :, w])))
 plots.show(plots.three_planes(flair, position=(d, h, w), affine=sample["affine"], title="FLAIR"))
 
 # %% [markdown]
@@ -288,8 +288,8 @@ affine = sample["affine"]
 place = (affine @ np.array([d, h, w, 1.0]))[:3]
 np.testing.assert_allclose(place, apply_affine(affine, [d, h, w]))
 np.testing.assert_allclose(voxel_mm3(affine), np.prod(voxel_sizes(affine)))
-print("voxel", (d, h, w), "lies at x, y, z =", place.round(1), "mm; a voxel has", round(voxel_mm3(affine), 2), "mm³")
-unit = "mL" if sample["meta"].get("voxel_size_mm", True) else "thousand voxels (the files carry no voxel size)"
+print("voxel", (d, h, w), "lies at x, y, z =", place.round(1), "mm")
+unit = "mL" if sample["meta"].get("voxel_size_mm", True) else "thousand voxels; the files say no size"
 record("tumour volume", int(inside.sum()) * voxel_mm3(affine) / 1000, unit)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -305,7 +305,8 @@ record("tumour volume", int(inside.sum()) * voxel_mm3(affine) / 1000, unit)
 # %%
 from IPython.display import display
 
-explorer = widgets.slice_explorer(sample)
+explorer = widgets.slice_explorer(sample, title="")
+explorer.set(channel="flair")
 display(explorer)
 plots.show(explorer.static())
 
@@ -330,7 +331,7 @@ orders = {
     "high-grade glioma": glioma(grade="high", diameter_mm=40), "metastases": metastases(),
     "meningioma": meningioma(), "multiple sclerosis": ms_lesions(load_ml=25.0),
 }
-people = {name: Subject(disease, seed=SEED + i).render(shape=SHAPE) for i, (name, disease) in enumerate(orders.items())}
+people = {name: Subject(orders[name], seed=SEED + i).render(shape=SHAPE) for i, name in enumerate(orders)}
 
 def widest_slice(sample):
     """Index of the slice with the largest lesion; the middle one where there is none."""
@@ -338,7 +339,7 @@ def widest_slice(sample):
     return int(areas.argmax()) if areas.any() else len(areas) // 2
 
 # %%
-pictures = [people[name]["image"][3, widest_slice(people[name])] for name in people]        # FLAIR, (H, W) each
+pictures = [people[name]["image"][3, widest_slice(people[name])] for name in people]    # FLAIR, (H, W)
 plots.show(plots.image_grid(torch.stack(pictures), titles=list(people), columns=3, letters=True,
                             title="Six phantoms (synthetic), FLAIR"))
 
@@ -388,9 +389,10 @@ plots.show(plots.image_grid(pictures, columns=2, letters=True, window=(0.0, pict
 # **Guess** what happens to mean and spread after [normalisation](glossary.md#normalisation).
 
 # %%
-options = {"n": 12, "task": "segmentation", "seed": SEED, "shape": (48, 56, 48)} if DATA == "phantom" else {}
-cohort = open_dataset(DATA, DATA_ROOT, **options)
-if DATA != "phantom":
+if DATA == "phantom":
+    cohort = open_dataset(DATA, n=12, task="segmentation", seed=SEED, shape=(48, 56, 48))
+else:
+    cohort = open_dataset(DATA, DATA_ROOT)
     cohort = cohort.subset(sorted(set(cohort.subjects))[:12])       # twelve people are enough here
 
 for other in (cohort[0], cohort[1], cohort[2]):
@@ -438,7 +440,8 @@ print("in two parts at once:", set(split.train) & set(split.test) or "nobody")
 # %% [markdown]
 # ## 9 · What the deck says and what we found
 #
-# The *survival deck*, the first of our papers, introduces the contrasts in three lines. Beside this run:
+# The *survival deck*, slides of a study that predicts survival with glioma, is the first of our papers. It introduces
+# the contrasts in three lines:
 #
 # | deck | here |
 # |---|---|

@@ -11,7 +11,7 @@
 # From the papers: the attention pages of the survival deck.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ### At the end you can
+# ## At the end you can
 # - compute scores, weights and context with a pencil;
 # - say what softmax, temperature and the division by $\sqrt d$ are for, and measure the last one;
 # - write dot-product, additive and multi-head attention, and show that they equal PyTorch's;
@@ -48,7 +48,6 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 #
 # **Guess before you run it.** Would you give every other patch the same attention? If not, which ones come
 # first, and what makes them worth it? Keep your answer. In section 8 a formula of one line gives its own.
-# (Figure 01.1 is synthetic with `DATA = "phantom"`, a real patient with `"lgg"`.)
 
 # %%
 options = {"n": 3, "task": "segmentation", "seed": SEED} if DATA == "phantom" else {}
@@ -65,6 +64,8 @@ flair = image[sample["channels"].index("flair")]                        # (H, W)
 plots.show(plots.patch_weights(flair, [asked], side=SIDE))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
+# *Figure 01.1.* The framed patch, in FLAIR. Synthetic with `DATA = "phantom"`, a real patient with `"lgg"`.
+#
 # ## 1 · Why attention was invented
 #
 # Attention comes from translation. There, a *sequence-to-sequence* network has two halves. The **encoder**
@@ -74,10 +75,10 @@ plots.show(plots.patch_weights(flair, [asked], side=SIDE))
 # The survival deck names two limits:
 #
 # 1. **A fixed context.** Five words or fifty: everything must fit into that one last vector.
-# 2. **Vanishing gradients.** Learning what word 1 should do means sending a signal back through every later
-#    step, and each step shrinks it.
+# 2. **Vanishing gradients.** To learn about word 1, a signal must come back through every later step, and each
+#    one shrinks it.
 #
-# We measure the second limit now and the first in section 7.
+# We measure the second now, the first in section 7.
 
 # %%
 reader = nn.RNN(input_size=8, hidden_size=32, batch_first=True)
@@ -91,8 +92,8 @@ def influence(result):
     return torch.autograd.grad(result.sum(), words, retain_graph=True)[0].norm(dim=-1).mean(dim=0)
 
 from_last, from_context = influence(last), influence(context)           # (N,) each
-fig = plots.lines(range(29, -1, -1), {"through the last state": from_last, "through attention": from_context},
-                  xlabel="how many words ago", ylabel="gradient", log_y=True)
+both = {"through the last state": from_last, "through attention": from_context}
+fig = plots.lines(range(29, -1, -1), both, xlabel="how many words ago", ylabel="gradient", log_y=True)
 plots.show(fig)
 
 # %% [markdown]
@@ -125,8 +126,8 @@ from math import exp
 s = [2.0, 1.0]                                    # what the decoder looks for: the query
 h = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]          # what the three words offer: the keys
 
-scores = [s[0] * key[0] + s[1] * key[1] for key in h]                                       # (01.1)
-weights = [exp(score) / sum(exp(other) for other in scores) for score in scores]            # (01.2)
+scores = [s[0] * key[0] + s[1] * key[1] for key in h]                               # (01.1)
+weights = [exp(score) / sum(exp(other) for other in scores) for score in scores]    # (01.2)
 print("scores ", scores, "\nweights", [round(weight, 3) for weight in weights])
 print("third over first:", round(weights[2] / weights[0], 3), " and e is", round(exp(1), 3))
 
@@ -144,9 +145,9 @@ print("third over first:", round(weights[2] / weights[0], 3), " and e is", round
 # $$[\,a\,;\,s\,] \tag{01.4}$$
 
 # %%
-context = [sum(weight * key[axis] for weight, key in zip(weights, h, strict=True)) for axis in (0, 1)]   # (01.3)
+context = [sum(weights[i] * h[i][axis] for i in range(3)) for axis in (0, 1)]       # (01.3)
 print("context", [round(value, 3) for value in context])
-print("context beside state", [round(value, 3) for value in context + s])                                # (01.4)
+print("context beside state", [round(value, 3) for value in context + s])           # (01.4)
 
 fig = plots.weights_bars({"score": scores, "weight": weights}, names=["word 1", "word 2", "word 3"],
                          title="", label="", limits=(0, 3))
@@ -327,11 +328,12 @@ def parity(name, mine, theirs):
 
 values, x = torch.randn(B, N, d), torch.randn(2, 6, 16)
 mine, mine_weights = DotAttention()(queries, keys, values)
-parity("package: attend(score='scaled')", mine, attention.attend(queries, keys, values, score="scaled").context)
+packaged = attention.attend(queries, keys, values, score="scaled")
+parity("package: attend(score='scaled')", mine, packaged.context)
 parity("torch: scaled_dot_product_attention", mine, F.scaled_dot_product_attention(queries, keys, values))
 
 additive, theirs = AdditiveScore(8, 8, 32), attention.AdditiveScores(8, 8, hidden_features=32)
-theirs.load_state_dict({**additive.state_dict(), "key.bias": torch.zeros(32)})      # theirs has one bias more
+theirs.load_state_dict({**additive.state_dict(), "key.bias": torch.zeros(32)})  # one bias more
 parity("package: AdditiveScores", additive(queries, keys), theirs(queries, keys))
 
 heads, theirs = Heads(embed_dim=16, num_heads=4), nn.MultiheadAttention(16, 4, batch_first=True)
@@ -432,8 +434,8 @@ class Reverser(nn.Module):
 # %%
 from medattn_lite.training.letters import letters_right, practice_words, train_backwards
 
-NUMBERS = scale_numbers(SCALE, smoke={"iterations": 300, "size": 48}, laptop={"iterations": 2000, "size": 64},
-                        paper={"iterations": 6000, "size": 128})
+NUMBERS = scale_numbers(SCALE, smoke={"iterations": 300, "size": 48},
+                        laptop={"iterations": 2000, "size": 64}, paper={"iterations": 6000, "size": 128})
 LENGTHS = (4, 6, 8, 10, 12, 16)
 
 def trained(kind, weigh):
@@ -465,7 +467,7 @@ word, written, answer = practice_words(200, 8, seed=SEED + 2)            # (200,
 def alignment(network):
     """Draw the weights for one word; return how often the largest lies on the letter to be written."""
     with torch.no_grad():
-        network(word, written)                                          # leaves network.weights, (200, T, N)
+        network(word, written)                              # leaves network.weights, (200, T, N)
     letters = ["·abcdefghij"[number] for number in word[0]]
     plots.show(plots.attention_matrix(network.weights[0], rows=letters[::-1], columns=letters,
                                       row_label="letter to write", column_label="letter read"))
@@ -519,7 +521,8 @@ for name in results:
 # patch as the query. This is the question from the beginning.
 #
 # Each patch has 4 × 4 pixels in every contrast. We bring each patch vector to the same length, so that the
-# score compares *pattern* and not *brightness*. Patches of air are masked, as in exercise 3.
+# score compares *pattern* and not *brightness*. Patches of air are masked, as
+# padding was in exercise 2.
 
 # %%
 in_head = foreground(sample["image"])[:, depth]                         # (1, H, W)
@@ -527,7 +530,7 @@ in_head = F.avg_pool2d(in_head.float(), SIDE)[0].flatten() > 0.5        # (N,): 
 rows, columns = tumour_share.shape
 patches = F.unfold(image[None], SIDE, stride=SIDE)[0].T                 # (N, d), one row a patch
 patches = patches - patches[in_head].mean(dim=0)                        # a mean patch becomes 0
-patches = F.normalize(patches, dim=-1) * patches.shape[-1] ** 0.5       # length √d: scores between −√d and √d
+patches = F.normalize(patches, dim=-1) * patches.shape[-1] ** 0.5       # length √d
 
 def look_from(row, column):
     """One patch's weights over all patches of the head, as a map (rows, columns)."""
@@ -535,7 +538,7 @@ def look_from(row, column):
     seen = attention.attend(query, patches, patches, score="scaled", mask=in_head)
     return seen.weights.view(rows, columns)
 
-asking = [asked, (asked[0], columns - 1 - asked[1])]                    # the patch, and its place on the other side
+asking = [asked, (asked[0], columns - 1 - asked[1])]                    # and the other side
 maps = [look_from(*patch) for patch in asking]
 plots.show(plots.patch_weights(flair, asking, side=SIDE, weights=maps, outline=tumour))
 inside = tumour_share > 0.5
@@ -545,15 +548,14 @@ record("tumour's share of the weight, asked from the other side", maps[1][inside
 
 # %% [markdown]
 # *Figure 01.9.* Compare with your guess. Nothing was trained, and nobody told the formula what a tumour is. Patches
-# of tumour resemble each other in these contrasts, so they score high. The lower row asks from the same place
-# on the **other side** of the head: other query, other weights, same keys.
+# of tumour resemble each other in these contrasts, so they score high. The lower row asks from the **other
+# side** of the head: other query, other weights, same keys. (A patch always fits itself well.)
 #
 # ### Play with it
 #
-# The playground has one query and a few keys in the plane. Move them with the sliders (after a click the
-# arrow keys work too).
+# One query and a few keys in the plane; move them with the sliders or, after a click, the arrow keys.
 #
-# 1. Make a key **longer** without turning it. Is what happens what you want of a comparison?
+# 1. Make a key **longer** without turning it. Is the result what you want of a comparison?
 # 2. Turn the temperature down. Where does the context go?
 # 3. Find a query for which the context is the plain mean of the keys.
 
@@ -565,6 +567,8 @@ display(playground)
 plots.show(playground.static())
 
 # %% [markdown] slideshow={"slide_type": "slide"}
+# *Figure 01.10.* The playground, and the same as a picture for readers without a running kernel.
+#
 # ## 9 · What goes wrong
 #
 # Attention fails quietly: shapes fit, no error, wrong numbers. Four ways, each with the symptom that gives it
@@ -572,18 +576,19 @@ plots.show(playground.static())
 #
 # 1. softmax over the wrong axis (`dim=1` instead of `dim=-1` on (B, T, N)): look at the row sums;
 # 2. padding not masked: how much of the weight goes to nothing;
-# 3. no division by $\sqrt d$ at $d = 1024$: the largest slope $\alpha(1-\alpha)$, without and with it;
+# 3. no division by $\sqrt d$ at $d = 1024$: the mean slope $\alpha(1-\alpha)$, without and with it;
 # 4. temperature 0.
 
 # %%
-scores = queries @ keys.transpose(-2, -1)                                       # (B, T, N)
-padded = torch.cat([keys[:, :2], torch.zeros(B, 3, d)], dim=1)                  # (B, N, d): 2 real keys, 3 of padding
-long_query, long_keys = torch.randn(1, 1024), torch.randn(10, 1024)
-
+scores = queries @ keys.transpose(-2, -1)                           # (B, T, N)
+padded = torch.cat([keys[:, :2], torch.zeros(B, 3, d)], dim=1)      # (B, N, d): 2 real keys, 3 of padding
+on_padding = attention.attend(queries, padded, padded).weights[..., 2:].sum(dim=-1)         # (B, T)
+long_queries, long_keys = torch.randn(200, 1024), torch.randn(10, 1024)
+raw = attention.dot_scores(long_queries, long_keys)                 # (200, 10)
 print("1. row sums       ", [round(value, 2) for value in scores.softmax(dim=1)[0].sum(dim=-1).tolist()])
-print("2. on padding     ", f"{attention.attend(queries, padded, padded).weights[..., 2:].sum(dim=-1).mean():.0%}")
-both = [attention.attend(long_query, long_keys, long_keys, score=score).weights for score in ("dot", "scaled")]
-print("3. slope α(1 − α) ", [f"{(alpha * (1 - alpha)).max():.1e}" for alpha in both])
+print("2. on padding     ", f"{on_padding.mean():.0%}")
+slopes = [(a * (1 - a)).mean().item() for a in (raw.softmax(dim=-1), (raw / 32).softmax(dim=-1))]
+print("3. slope α(1 − α)  not scaled {:.4f}, scaled {:.4f}".format(*slopes))
 print("4. temperature 0  ", (scores[0, 0] / 0.0).softmax(dim=-1).tolist())
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -604,29 +609,32 @@ one_way_on_target = alignment(one_way)
 record("largest weight on the right letter, one-way encoder", one_way_on_target)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# *Figure 01.10.* The recorded numbers say: it writes well, and its strongest weight often lies on another
-# letter. How? A state $h_i$ is not the letter $i$. It is everything read up to there, so the network may take
-# a letter from a neighbour's state. **A weight says which state was used, not which input mattered.** In a
-# deep network on images every feature has seen its surroundings too. Notebook 10 takes this up in earnest.
+# *Figure 01.11.* Compare the two recorded numbers with each other: how often is the letter right, and how often does
+# the largest weight lie on it? Where the first is larger, letters came out right while the weights pointed
+# elsewhere. How? A state $h_i$ is not the letter $i$. It is everything read up to there, so a letter can be taken
+# from its neighbour's state.
+#
+# **A weight says which state was used, not which input mattered.** In a deep network on images every feature has
+# seen its surroundings too. Notebook 10 takes this up in earnest.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 10 · What the deck says and what we found
 #
 # The next cell puts the deck's claims beside what this run measured. Three remarks:
 #
-# - The deck's score has no $\sqrt d$. At its sizes and in our word task that does no harm. Section 5 shows when
-#   it does. Luong et al. (2015) have the same unscaled score; the division is from Vaswani et al. (2017).
+# - The deck's score has no $\sqrt d$. Our word network learns without it too; section 5 shows when it hurts. Luong
+#   et al. (2015) have the same unscaled score; the division is from Vaswani et al. (2017).
 # - The deck blames `tanh` and many layers for the vanishing gradient. For a sequence, what counts is the number
 #   of *steps*.
 # - "Attend to what is relevant" is a hope, not a property of (01.3). Exercise 3 and the fifth failure test it.
 
 # %%
 print("\n".join(f"{claim:42s} {found}" for claim, found in {
-    "a signal fades through an RNN's steps": f"word 1 of 30 keeps {from_last[0] / from_last[-1]:.0e} of word 30's",
+    "a signal fades through an RNN's steps": f"word 1 of 30 keeps {from_last[0] / from_last[-1]:.0e}",
     "a fixed context loses long sequences": f"16 letters: {results['last state only'][-1]:.0%} right",
     "attention mends it": f"16 letters: {results['with attention'][-1]:.0%} right",
-    "what helps is the choice, not the pipe": f"16 letters without: {results['all states, no choice'][-1]:.0%} right",
-    "it looks at the relevant input": f"read both ways {on_target:.0%}, read one way {one_way_on_target:.0%}",
+    "the choice is what helps": f"16 letters: {results['all states, no choice'][-1]:.0%} without it",
+    "it looks at the relevant input": f"both ways {on_target:.0%}, one way {one_way_on_target:.0%}",
 }.items()))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -656,8 +664,8 @@ quiz([
                   "Dividing by d would make long vectors too hot: nearly equal weights."]),
     Question(
         "An attention map is bright on the tumour. What follows?",
-        ["The network decided by the tumour", "States there got large weights, no more", "It is right"], answer=1,
-        feedback=["Not shown: figure 01.10 had sharp weights on the wrong letters and right answers.",
+        ["The tumour decided the answer", "States there got large weights, no more", "It is right"], answer=1,
+        feedback=["Not shown: in section 9, letters came out right while the weights lay elsewhere.",
                   "Right. What those states carry, and what is done with them, is another question.",
                   "A map says nothing about the answer."]),
 ])
