@@ -17,7 +17,7 @@ _LAZY = {
     "resnesat50": "resnest",
     "RSANet": "rsanet",
     "DualFusionNet": "dual_fusion_net",
-    "dual_fusion_net": "dual_fusion_net",
+    "dual_fusion": "dual_fusion_net",
     "dynunet": "dual_fusion_backbones",
     "segresnet": "dual_fusion_backbones",
     "SurvivalNetwork": "survival",

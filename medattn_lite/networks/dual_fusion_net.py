@@ -152,7 +152,7 @@ class DualFusionNet(nn.Module):
             log.info("dual fusion attends to %s tokens, means over the voxels of %s", tokens, written)
 
 
-def dual_fusion_net(
+def dual_fusion(
     *,
     spatial_dims: int = 3,
     in_channels: int = 4,

@@ -27,7 +27,7 @@ FUSION = "Vo-Thanh et al., 3D dual-fusion attention network for brain tumor segm
 SURVIVAL = "Added prognostic value of 3D deep learning-derived features from preoperative MRI for diffuse gliomas"
 
 BACKBONES = "dual_fusion_backbones"
-DUAL = "dual_fusion_net:dual_fusion_net"
+DUAL = "dual_fusion_net:dual_fusion"
 
 GLIOMA_CROP = (4, 128, 128, 128)  # t1, t1ce, t2, flair around the tumour
 SLICE = (3, 256, 256)

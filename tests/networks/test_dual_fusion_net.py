@@ -13,7 +13,7 @@ from medattn_lite.networks.dual_fusion_net import (
     DualFusionNet,
     EarlyFusionHead,
     average_probabilities,
-    dual_fusion_net,
+    dual_fusion,
 )
 
 SMALL = {"filters": (8, 12, 16), "init_filters": 8, "channels": 4, "num_classes": 3}
@@ -22,7 +22,7 @@ SMALL = {"filters": (8, 12, 16), "init_filters": 8, "channels": 4, "num_classes"
 def small(fusion: str = "attention", **options) -> DualFusionNet:
     torch.manual_seed(2)
     channels = options.pop("channels", SMALL["channels"])
-    return dual_fusion_net(fusion=fusion, **{**SMALL, "channels": channels, **options})
+    return dual_fusion(fusion=fusion, **{**SMALL, "channels": channels, **options})
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def test_other_fusions_do_not_speak_of_attention(image, caplog):
 
 
 def test_the_published_size_runs_with_one_image():
-    network = dual_fusion_net()
+    network = dual_fusion()
     parts = [network.first, network.second, network.head, network]
     assert [sum(p.numel() for p in part.parameters()) for part in parts] == [31_192_035, 4_702_227, 117_635, 36_011_897]
     assert network(torch.randn(1, 4, 30, 33, 32)).shape == (1, 3, 30, 33, 32)
