@@ -11,8 +11,18 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "medattn_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
-FLOORS = {"attention": 1, "data": 1, "evaluation": 1, "plots": 1, "networks": 2, "training": 3, "explain": 3,
-          "widgets": 4, "course": 4, "cli": 5}
+FLOORS = {
+    "attention": 1,
+    "data": 1,
+    "evaluation": 1,
+    "plots": 1,
+    "networks": 2,
+    "training": 3,
+    "explain": 3,
+    "widgets": 4,
+    "course": 4,
+    "cli": 5,
+}
 LONGEST_FILE = 320
 LONGEST_FORWARD = 20
 
@@ -67,9 +77,35 @@ def test_a_forward_has_at_most_twenty_lines() -> None:
     assert too_long == []
 
 
-@pytest.mark.parametrize("module", ["medattn_lite", "medattn_lite.attention", "medattn_lite.cli"])
+@pytest.mark.parametrize("module", ["medattn_lite", "medattn_lite.attention", "medattn_lite.data", "medattn_lite.cli"])
 def test_the_front_door_does_not_import_what_is_slow(module: str) -> None:
-    slow = ["monai", "captum", "sksurv", "nilearn", "matplotlib", "pandas"]
+    slow = ["monai", "captum", "sksurv", "nilearn", "matplotlib", "pandas", "sklearn"]
     code = f"import sys, {module}; print([name for name in {slow} if name in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
     assert found.stdout.strip() == "[]", found.stdout + found.stderr
+
+
+def test_readers_and_splits_open_without_the_slow_libraries() -> None:
+    names = "open_dataset, SliceSet, load_volume, train_valid_test, normalise, check_dataset, fetch"
+    slow = ["monai", "nilearn", "matplotlib", "pandas", "sklearn", "scipy"]
+    code = f"from medattn_lite.data import {names}; import sys; print([name for name in {slow} if name in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
+    assert found.stdout.strip() == "[]", found.stdout + found.stderr
+
+
+def test_the_package_adds_little_to_the_start_of_torch() -> None:
+    code = "import time, torch; start = time.perf_counter(); import medattn_lite; print(time.perf_counter() - start)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
+    # the promise is 0.3 s on a quiet machine; five times that is no busy machine but a heavy import
+    assert float(found.stdout) < 1.5, found.stdout + found.stderr
+
+
+def test_attention_needs_nothing_but_torch() -> None:
+    foreign = []
+    for path in (PACKAGE / "attention").glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+            tops = {name.split(".")[0] for name in names} - {"torch", "medattn_lite"} - sys.stdlib_module_names
+            foreign += [f"{path.name} → {name}" for name in tops]
+    assert foreign == []

@@ -83,7 +83,7 @@ def label_values(case: str, present: np.ndarray, path: Path) -> dict[int, int]:
 def find_cases(root: Path) -> list[Case]:
     """Every folder below `root` that holds a file of one of the four modalities."""
     facts = _Facts(root)
-    return [facts.add(_case(folder, files)) for folder, files in sorted(
+    return [facts.add(_case(root, folder, files)) for folder, files in sorted(
         _folders(root).items(), key=lambda item: natural(str(item[0])))]
 
 
@@ -113,8 +113,10 @@ def _folders(root: Path) -> dict[Path, dict[str, list[Path]]]:
     return {folder: roles for folder, roles in found.items() if set(roles) - {"seg"}}
 
 
-def _case(folder: Path, roles: dict[str, list[Path]]) -> Case:
-    grades = [part.upper() for part in folder.parts if part.upper() in ("HGG", "LGG")]
+def _case(root: Path, folder: Path, roles: dict[str, list[Path]]) -> Case:
+    # a folder above the one that the user named may be called anything
+    parts = (root.resolve().name, *folder.relative_to(root).parts)
+    grades = [part.upper() for part in parts if part.upper() in ("HGG", "LGG")]
     meta: dict[str, Any] = {"grade": grades[-1] if grades else None, "mask_labels": LABELS}
     several = {role: [path.name for path in paths] for role, paths in roles.items() if len(paths) > 1}
     if several:

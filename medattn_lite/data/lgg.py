@@ -13,6 +13,7 @@ size: the affine counts in voxels, `meta["voxel_size_mm"]` is None unless you gi
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -127,8 +128,10 @@ def read_tiff(path: Path) -> np.ndarray:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path, formats=["TIFF"]) as picture:
-            return np.asarray(picture)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pillow warns about a cut file before it fails: once is enough
+            with Image.open(path, formats=["TIFF"]) as picture:
+                return np.asarray(picture)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: copy or download the case again") from error
     except (OSError, ValueError, SyntaxError, TypeError, UnidentifiedImageError) as error:

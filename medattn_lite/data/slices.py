@@ -56,6 +56,7 @@ class SliceSet:
         task: "presence" labels a slice by its tumour; any other word takes the patient's label, for
             slices with tumour (all slices where there is no mask).
         match_height: see the module's text; only for "presence".
+        min_tumour: area from which a tumour counts as seen, as a share of the patient's largest slice.
         progress: show a bar.
 
     Attributes:
@@ -81,6 +82,7 @@ class SliceSet:
         seed: int = 0,
         task: str = "presence",
         match_height: bool = True,
+        min_tumour: float = ENOUGH_TUMOUR,
         progress: bool = True,
     ) -> None:
         if min(size) < 8:
@@ -93,7 +95,7 @@ class SliceSet:
         generator = np.random.default_rng(seed)
         slices: list[_Slice] = []
         for sample in _samples(dataset, progress):
-            own = [item for item in _cut(sample, task) if item.label is not None]
+            own = [item for item in _cut(sample, task, min_tumour) if item.label is not None]
             # heights are matched over all patients below, so keep the spare negatives until then
             spare = None if per_subject is None else (4 if match_height and task == "presence" else 1) * per_subject
             slices += [_sized(item, sample, size) for item in _draw(own, spare, generator)]
@@ -157,7 +159,9 @@ class SliceSet:
                 f"{tuple(self.images.shape[1:])}, {self.task}: {counts} by class)")
 
 
-def slice_table(dataset: Sequence, *, task: str = "presence", progress: bool = True) -> pd.DataFrame:
+def slice_table(
+    dataset: Sequence, *, task: str = "presence", min_tumour: float = ENOUGH_TUMOUR, progress: bool = True
+) -> pd.DataFrame:
     """Every slice with enough head: subject, depth, height, head and tumour area, label.
 
     Areas are shares of the subject's largest slice. The label is missing where the tumour is a
@@ -168,7 +172,7 @@ def slice_table(dataset: Sequence, *, task: str = "presence", progress: bool = T
     rows = [
         {name: getattr(item, name) for name in ("subject", "depth", "height", "head", "tumour", "label")}
         for sample in _samples(dataset, progress)
-        for item in _cut(sample, task, images=False)
+        for item in _cut(sample, task, min_tumour, images=False)
     ]
     return pd.DataFrame(rows)
 
@@ -180,7 +184,7 @@ def _samples(dataset: Sequence, progress: bool) -> Iterable[dict[str, Any]]:
     return (dataset[number] for number in numbers)
 
 
-def _cut(sample: dict[str, Any], task: str, *, images: bool = True) -> list[_Slice]:
+def _cut(sample: dict[str, Any], task: str, min_tumour: float, *, images: bool = True) -> list[_Slice]:
     """The slices of one sample that show enough head."""
     image, mask, signal = (sample.get(key) for key in ("image", "mask", "signal"))
     if image.ndim == 3:  # a picture is one slice
@@ -202,7 +206,7 @@ def _cut(sample: dict[str, Any], task: str, *, images: bool = True) -> list[_Sli
             height=(depth - used[0]) / max(used[-1] - used[0], 1),
             head=float(head[depth] / largest),
             tumour=area,
-            label=_label(sample, area, task, has_mask=mask is not None),
+            label=_label(sample, task, area, min_tumour if mask is not None else 0.0),
             image=scored[:, depth],
             mask=torch.zeros_like(scored[:1, depth], dtype=torch.uint8) if mask is None else mask[:, depth],
             signal=None if signal is None else signal[:, depth],
@@ -210,11 +214,10 @@ def _cut(sample: dict[str, Any], task: str, *, images: bool = True) -> list[_Sli
     return slices
 
 
-def _label(sample: dict[str, Any], area: float, task: str, *, has_mask: bool) -> int | None:
+def _label(sample: dict[str, Any], task: str, area: float, min_tumour: float) -> int | None:
     if task == "presence":
-        return 1 if area >= ENOUGH_TUMOUR else 0 if area == 0 else None
-    seen = area >= ENOUGH_TUMOUR or not has_mask
-    return int(sample["label"]) if seen and sample.get("label") is not None else None
+        return 1 if area >= min_tumour else 0 if area == 0 else None
+    return int(sample["label"]) if area >= min_tumour and sample.get("label") is not None else None
 
 
 def _sized(item: _Slice, sample: dict[str, Any], size: tuple[int, int]) -> _Slice:

@@ -6,6 +6,7 @@ dealt out stratum by stratum, a stratum being the labels that occur among a pati
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 
@@ -33,8 +34,7 @@ class Split:
 
     def __post_init__(self) -> None:
         everyone = [*self.train, *self.valid, *self.test]
-        twice = {patient for patient in everyone if everyone.count(patient) > 1} if (
-            len(set(everyone)) < len(everyone)) else set()
+        twice = [patient for patient, count in Counter(everyone).items() if count > 1]
         if twice:
             raise UserError(f"patient {sorted(twice)[0]} is in a split twice: a patient belongs to one side only")
 

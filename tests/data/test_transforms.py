@@ -1,0 +1,210 @@
+"""Crops, padding, voxel size and intensity: every voxel keeps its place in the world."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from medattn_lite.data.transforms import crop_around, crop_or_pad, foreground, normalise, resample
+from medattn_lite.errors import UserError
+from tests.data.makers import brain
+
+AFFINE = np.array([[0, 0, 1.0, -4], [0, 1.5, 0, -5], [3.0, 0, 0, -6], [0, 0, 0, 1]])
+
+
+def make(shape: tuple[int, int, int], place: tuple[int, int, int], seed: int = 0) -> dict:
+    """A sample whose only tumour voxel is at `place`."""
+    image = torch.from_numpy(np.random.default_rng(seed).normal(size=(2, *shape)).astype(np.float32))
+    mask = torch.zeros((1, *shape), dtype=torch.uint8)
+    mask[(0, *place)] = 4
+    return {
+        "image": image,
+        "mask": mask,
+        "signal": mask > 0,
+        "affine": AFFINE,
+        "grid": "the file's",
+        "meta": {"voxel_size_mm": (3.0, 1.5, 1.0)},
+        "label": 1,
+    }
+
+
+def world(sample: dict, index: np.ndarray) -> np.ndarray:
+    return (sample["affine"] @ [*index, 1])[:3]
+
+
+sizes = st.tuples(*[st.integers(1, 9)] * 3)
+
+
+@st.composite
+def samples(draw):
+    shape = draw(sizes)
+    place = tuple(draw(st.integers(0, size - 1)) for size in shape)
+    return make(shape, place, draw(st.integers(0, 50))), np.array(place)
+
+
+@settings(max_examples=150, deadline=None)
+@given(made=samples(), window=sizes)
+def test_a_window_around_a_tumour_at_any_border_holds_it_in_its_middle(made, window):
+    sample, place = made
+    result = crop_around(sample, window)
+    assert result["image"].shape == (2, *window)
+    here = torch.nonzero(result["mask"][0])[0].numpy()
+    assert here.tolist() == [size // 2 for size in window]
+    np.testing.assert_allclose(world(result, here), world(sample, place))
+    assert torch.equal(result["image"][(slice(None), *here)], sample["image"][(slice(None), *place)])
+    assert torch.equal(result["signal"], result["mask"] > 0)
+
+
+@settings(max_examples=150, deadline=None)
+@given(made=samples(), window=sizes)
+def test_cropping_and_padding_keep_every_shared_voxel_in_its_place(made, window):
+    sample, _ = made
+    result = crop_or_pad(sample, window)
+    shift = np.linalg.solve(AFFINE, result["affine"])[:3, 3].round().astype(int)
+    low = sample["image"].flatten(1).min(dim=1).values
+    for index in np.ndindex(*window):
+        source = np.array(index) + shift
+        inside = (source >= 0).all() and (source < sample["image"].shape[1:]).all()
+        expected = sample["image"][(slice(None), *source)] if inside else low
+        assert torch.equal(result["image"][(slice(None), *index)], expected)
+
+
+@settings(max_examples=80, deadline=None)
+@given(made=samples(), margin=st.tuples(*[st.integers(0, 4)] * 3))
+def test_padding_and_cropping_back_changes_nothing(made, margin):
+    sample, _ = made
+    shape = sample["image"].shape[1:]
+    larger = crop_or_pad(sample, [size + 2 * extra for size, extra in zip(shape, margin, strict=True)])
+    back = crop_or_pad(larger, shape)
+    assert torch.equal(back["image"], sample["image"]) and torch.equal(back["mask"], sample["mask"])
+    np.testing.assert_allclose(back["affine"], sample["affine"])
+
+
+def test_transforms_leave_their_input_alone():
+    sample = make((5, 6, 7), (0, 0, 0))
+    before = sample["image"].clone(), sample["affine"].copy()
+    crop_around(sample, (4, 4, 4))
+    crop_or_pad(sample, (9, 9, 9))
+    assert torch.equal(sample["image"], before[0]) and np.array_equal(sample["affine"], before[1])
+    assert sample["grid"] == "the file's"
+
+
+def test_a_crop_forgets_the_file_grid_but_not_the_rest():
+    result = crop_or_pad(make((5, 6, 7), (0, 0, 0)), (3, 3, 3))
+    assert result["grid"] is None and result["label"] == 1
+
+
+def test_a_sample_without_a_tumour_is_cut_around_its_middle():
+    sample = make((6, 6, 6), (0, 0, 0))
+    sample["mask"] = torch.zeros_like(sample["mask"])
+    assert torch.equal(crop_around(sample, (4, 4, 4))["image"], sample["image"][:, 1:5, 1:5, 1:5])
+
+
+def test_pictures_are_cropped_too():
+    sample = {"image": torch.arange(30.0).reshape(1, 5, 6), "affine": AFFINE, "meta": {}}
+    result = crop_or_pad(sample, (3, 4))
+    assert torch.equal(result["image"], sample["image"][:, 1:4, 1:5])
+    np.testing.assert_allclose(world(result, np.array([0, 0, 0])), world(sample, np.array([0, 1, 1])))
+
+
+@pytest.mark.parametrize("shape", [(4, 4), (4, 4, 4, 4), (0, 4, 4)])
+def test_a_shape_of_other_dimensions_is_refused(shape):
+    with pytest.raises(UserError, match="3 positive numbers"):
+        crop_or_pad(make((5, 6, 7), (0, 0, 0)), shape)
+
+
+def test_resampling_reaches_the_voxel_size_and_keeps_the_head_in_place():
+    image = torch.from_numpy(brain((20, 24, 16)))[None]
+    mask = (image > 0).to(torch.uint8)
+    sample = {"image": image, "mask": mask, "affine": AFFINE, "grid": None, "meta": {"voxel_size_mm": (3.0, 1.5, 1.0)}}
+    result = resample(sample, 2.0)
+    assert result["meta"]["voxel_size_mm"] == pytest.approx((2.0, 2.0, 2.0), abs=1e-6)
+    assert set(result["mask"].unique().tolist()) <= {0, 1} and result["mask"].dtype == torch.uint8
+
+    def centre(of: dict) -> np.ndarray:
+        return world(of, torch.nonzero(of["mask"][0]).double().mean(dim=0).numpy())
+
+    np.testing.assert_allclose(centre(result), centre(sample), atol=0.5)
+    volume = float(mask.sum()) * 3 * 1.5 * 1
+    assert float(result["mask"].sum()) * 8 == pytest.approx(volume, rel=0.08)
+
+
+def test_resampling_to_the_same_size_changes_nothing():
+    sample = make((5, 6, 7), (1, 2, 3))
+    result = resample(sample, (3.0, 1.5, 1.0))
+    torch.testing.assert_close(result["image"], sample["image"], atol=1e-5, rtol=0)
+    assert torch.equal(result["mask"], sample["mask"])
+
+
+def test_coarsening_does_not_alias_stripes_into_bands():
+    stripes = torch.zeros(1, 4, 4, 64)
+    stripes[..., ::2] = 1.0
+    sample = {"image": stripes, "affine": np.diag([1.0, 1, 1, 1])[[2, 1, 0, 3]], "meta": {}}
+    result = resample(sample, (1.0, 1.0, 4.0))["image"][0, 2, 2, 2:-2]
+    assert float(result.std()) < 0.02
+
+
+@pytest.mark.parametrize(
+    ("change", "spacing", "words"),
+    [
+        ({"meta": {"voxel_size_mm": None}}, 1.0, "unknown"),
+        ({}, -1.0, "positive"),
+        ({"image": torch.zeros(1, 4, 4)}, 1.0, "single picture"),
+    ],
+)
+def test_resampling_what_cannot_be_is_refused(change, spacing, words):
+    with pytest.raises(UserError, match=words):
+        resample({**make((5, 6, 7), (0, 0, 0)), **change}, spacing)
+
+
+def test_foreground_of_a_stripped_brain_is_all_that_is_not_background():
+    image = torch.from_numpy(brain())[None]
+    assert torch.equal(foreground(image), image != 0)
+    scored = torch.where(image > 0, image - 100, -7.0)  # z-scored brains are negative in part, background is constant
+    assert torch.equal(foreground(scored), image != 0)
+
+
+def test_foreground_of_a_head_in_noise_is_the_head():
+    generator = np.random.default_rng(0)
+    clean = brain((20, 24, 16))
+    noisy = np.abs(clean + generator.normal(0, 4, clean.shape))
+    found = foreground(torch.from_numpy(noisy.astype(np.float32))[None])[0].numpy()
+    assert (found == (clean > 0)).mean() > 0.97
+
+
+def test_normalising_gives_mean_0_and_spread_1_and_forgets_gain_and_offset():
+    image = torch.from_numpy(np.stack([brain(seed=0), brain(seed=1)]))
+    result = normalise(image)
+    inside = image[0] > 0
+    for channel in result:
+        assert abs(float(channel[inside].mean())) < 0.02
+        assert 0.95 < float(channel[inside].std()) < 1.05
+        assert float(channel[~inside].max()) <= float(channel[inside].median())
+    shifted = torch.where(image > 0, 3.5 * image + 40, 0.0)
+    torch.testing.assert_close(normalise(shifted)[:, inside], result[:, inside], atol=1e-3, rtol=1e-3)
+
+
+def test_a_few_extreme_voxels_do_not_move_the_rest():
+    image = torch.from_numpy(brain())[None]
+    bright = image.clone()
+    bright[0, 10, 12, 8] = 1e6
+    inside = (image > 0) & (bright == image)
+    torch.testing.assert_close(normalise(bright)[inside], normalise(image)[inside], atol=0.02, rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("image", "words"),
+    [(torch.full((1, 4, 4, 4), float("nan")), "NaN"), (torch.ones(1, 4, 4, 4), "foreground")],
+)
+def test_images_that_cannot_be_normalised_are_refused(image, words):
+    with pytest.raises(UserError, match=words):
+        normalise(image)
+
+
+def test_a_channel_that_is_constant_inside_the_head_is_refused():
+    image = torch.from_numpy(np.stack([brain(), (brain() > 0).astype(np.float32)]))
+    with pytest.raises(UserError, match="channel 1: it is constant"):
+        normalise(image)
