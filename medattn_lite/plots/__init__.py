@@ -9,6 +9,7 @@ from medattn_lite.plots.diagrams import grouped_convolution, residual_block
 from medattn_lite.plots.forest import forest
 from medattn_lite.plots.gate_view import gate_view
 from medattn_lite.plots.gates import gates_by_layer, spatial_map_overlay, upsample_map
+from medattn_lite.plots.layers import short_names
 from medattn_lite.plots.lines import lines
 from medattn_lite.plots.montage import contrasts_row, image_grid, slice_montage
 from medattn_lite.plots.panels import default_window
@@ -39,6 +40,7 @@ __all__ = [
     "residual_block",
     "roc",
     "set_alt",
+    "short_names",
     "show",
     "slice_montage",
     "spatial_map_overlay",

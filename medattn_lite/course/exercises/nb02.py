@@ -40,7 +40,7 @@ def check_squeeze(squeeze: Callable[..., Tensor]) -> Result:
                     "that is the sum, not the mean: a larger head would count for more", COUNT_HINT),
             Mistake(lambda u, inside: (u * inside).flatten(2).sum(dim=2) / inside.sum(),
                     "you divided by the pixels inside all heads together", COUNT_HINT),
-            Mistake(lambda u, inside: (u * inside).sum(dim=1) / inside[:, 0],
+            Mistake(lambda u, inside: (u * inside).mean(dim=1),
                     "you averaged over the channels, and kept space", SPACE_HINT),
             Mistake(lambda u, inside: u.mean(dim=1), "you averaged over the channels, and kept space", SPACE_HINT),
             Mistake(lambda u, inside: (u * inside).flatten(2).amax(dim=2),
@@ -77,8 +77,9 @@ def check_se_conv(block: type[nn.Module]) -> Result:
             parameter.mul_(2.5)
     mine = block(channels, reduction=reduction).eval()
     u = torch.randn(2, channels, 3, 5, 4) + 0.3
+    answer = first_output(mine, u)
     if not list(mine.parameters()):
-        if _first_output(mine, u) is None:
+        if answer is None:
             raise NotAttempted
         raise NotYet("Your module has no layers to learn.", "Make two `nn.Conv3d` in `__init__`, as `self.…`.")
     copy_parameters(reference, mine, hint="Two convolutions: C → C/r, then C/r → C, each with its bias.")
@@ -95,8 +96,19 @@ def check_se_conv(block: type[nn.Module]) -> Result:
         )
 
 
-def _first_output(module: nn.Module, u: Tensor) -> Tensor | None:
-    answer = module(u.clone())
+def first_output(module: nn.Module, x: Tensor) -> Tensor | None:
+    """What the learner's module gives, or None for a stub.
+
+    Raises:
+        NotYet: it pooled over the channels, which its own convolution then refuses.
+    """
+    try:
+        answer = module(x.clone())
+    except RuntimeError as error:
+        if "but got 1 channels" not in str(error):
+            raise
+        raise NotYet("You pooled over the channels: one is left, and the convolution wants all of them.",
+                     "Pool over space, axes (2, 3, 4), with keepdim=True.") from None
     return None if is_stub(answer) else answer
 
 

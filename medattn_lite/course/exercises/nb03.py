@@ -1,0 +1,205 @@
+"""Checks of notebook 03: a description of places, channel attention for volumes, maps without their places."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from medattn_lite.attention import ChannelAttention
+from medattn_lite.course.checks import NotAttempted, NotYet, Result, exercise
+from medattn_lite.course.diagnose import Mistake, compare_function, copy_parameters
+from medattn_lite.course.exercises.nb02 import first_output
+
+PLACES_HINT = "A map of places keeps the axes from 2 on; only axis 1, the channels, goes."
+
+
+@exercise("03-describe", title="Exercise 03.1, a third description")
+def check_describe(describe: Callable[[Tensor], Tensor]) -> Result:
+    """(B, C, …) to (B, 3, …): max, mean and standard deviation over the channels."""
+    generator = torch.Generator().manual_seed(3)
+    cases = [(torch.randn(shape, generator=generator) + 0.5,) for shape in ((2, 5, 4, 3), (2, 4, 3, 5, 2))]
+    return compare_function(
+        describe,
+        reference=_described,
+        cases=cases,
+        mistakes=[
+            Mistake(lambda x: _described(x)[:, [1, 0, 2]], "mean and maximum have changed places",
+                    "The order is max, mean, standard deviation: weights trained in one order are wrong in another."),
+            Mistake(lambda x: _stacked(x, 1, unbiased=True),
+                    "the standard deviation divides by C - 1", "Pass `unbiased=False`."),
+            Mistake(lambda x: torch.cat([x.amax(1, True), x.mean(1, True), x.var(1, unbiased=False, keepdim=True)], 1),
+                    "that is the variance, the square of the standard deviation", "Use `x.std`."),
+            Mistake(lambda x: torch.cat([x.amax(1, True), x.sum(1, True), x.std(1, unbiased=False, keepdim=True)], 1),
+                    "you have a sum where the mean should be", "With more channels a sum grows; a mean does not."),
+            Mistake(lambda x: torch.stack([x.flatten(2).amax(2), x.flatten(2).mean(2),
+                                           x.flatten(2).std(2, unbiased=False)], 1),
+                    "you pooled over space: these are three numbers a channel", PLACES_HINT),
+            Mistake(lambda x: torch.cat([x.amax((2, 3), True), x.mean((2, 3), True),
+                                         x.std((2, 3), unbiased=False, keepdim=True)], 1),
+                    "you pooled over space: these are three numbers a channel", PLACES_HINT),
+            Mistake(lambda x: _stacked(x, 0), "you pooled over the batch: one patient's map depends on the others",
+                    "Pool over axis 1, the channels."),
+            Mistake(lambda x: torch.cat(_described(x).split(1, dim=1), dim=0),
+                    "the three are joined along the batch; they should lie side by side as channels",
+                    "`torch.cat([…], dim=1)`"),
+            Mistake(lambda x: torch.stack(_described(x).split(1, dim=1), dim=1),
+                    "there is an axis too many: `stack` makes a new one where `keepdim` has kept one",
+                    "`torch.cat` with `keepdim=True`, or `torch.stack` without."),
+            Mistake(lambda x: _described(x)[:, :2], "the standard deviation is missing: two channels, not three"),
+        ],
+        what="your description",
+        praise="Each place is now described by three numbers, in slices and in volumes.",
+        hint="Three poolings over axis 1 with keepdim=True, joined along axis 1.",
+    )
+
+
+def _stacked(x: Tensor, axis: int, *, unbiased: bool = False) -> Tensor:
+    """Max, mean and standard deviation over an axis, side by side as channels."""
+    pools = (x.amax(axis, True), x.mean(axis, True), x.std(axis, unbiased=unbiased, keepdim=True))
+    return torch.cat(pools, dim=1)
+
+
+def _described(x: Tensor) -> Tensor:
+    return _stacked(x, 1)
+
+
+@exercise("03-channel", title="Exercise 03.2, channel attention for volumes")
+def check_channel(block: type[nn.Module]) -> Result:
+    """The class with two convolutions of size 1, given a reference's weights, equals the reference."""
+    if not inspect.isclass(block):
+        raise NotYet("Hand over the class itself, not an object of it.", '`check("03-channel", ChannelAttention3d)`')
+    torch.manual_seed(3)
+    reference = ChannelAttention(12, reduction=4, spatial_dims=3, mlp_bias=False).eval()
+    with torch.no_grad():  # gates away from one half, so that mistakes show
+        for parameter in reference.parameters():
+            parameter.mul_(2.0)
+    mine = block(12, reduction=4).eval()
+    x = torch.randn(2, 12, 3, 5, 4) * torch.linspace(0.3, 2.0, 12).reshape(1, -1, 1, 1, 1) + 0.2
+    _inspect_layers(mine, reference, x)
+    copy_parameters(reference, mine, hint="Two convolutions without biases: C → C/r, then C/r → C.")
+    with torch.no_grad():
+        return compare_function(
+            mine,
+            reference=reference,
+            cases=[(x,), (x[:1, :, :2] * 1.5 - 0.4,)],
+            mistakes=_channel_mistakes(*(parameter.detach() for parameter in reference.parameters())),
+            what="your map",
+            praise="Mean and maximum through one network, one sigmoid around the sum.",
+            hint="Pool twice over space, send both through the same two convolutions, add, then one sigmoid.",
+        )
+
+
+def _inspect_layers(mine: nn.Module, reference: nn.Module, x: Tensor) -> None:
+    """Mistakes that the list of parameters gives away."""
+    answer = first_output(mine, x)
+    sizes = [parameter.numel() for parameter in mine.parameters()]
+    wanted = [parameter.numel() for parameter in reference.parameters()]
+    if not sizes:
+        if answer is None:
+            raise NotAttempted
+        raise NotYet("Your module has no layers to learn.", "Make two `nn.Conv3d` in `__init__`, as `self.…`.")
+    if sorted(sizes) == sorted(wanted * 2):
+        raise NotYet("The MLP is not shared: you have one for the mean and one for the maximum.",
+                     "Make two convolutions in all, and send both descriptions through them.")
+    if any(parameter.ndim == 1 for parameter in mine.parameters()):
+        raise NotYet("Your convolutions have biases; the survival deck's code has none.",
+                     "Pass `bias=False` to both `nn.Conv3d`.")
+
+
+def _channel_mistakes(w0: Tensor, w1: Tensor) -> list[Mistake]:
+    """The usual ways to get it wrong, computed with the same weights."""
+
+    def mlp(z: Tensor, *, relu: bool = True) -> Tensor:
+        hidden = z @ w0.T
+        return (hidden.relu() if relu else hidden) @ w1.T
+
+    def mean(x: Tensor) -> Tensor:
+        return x.flatten(2).mean(2)
+
+    def largest(x: Tensor) -> Tensor:
+        return x.flatten(2).amax(2)
+
+    def both(x: Tensor, *, relu: bool = True) -> Tensor:
+        return mlp(mean(x), relu=relu) + mlp(largest(x), relu=relu)
+
+    def shaped(gate: Tensor) -> Tensor:
+        return gate[:, :, None, None, None]
+
+    return [
+        Mistake(lambda x: shaped(both(x)), "the sigmoid is missing: your map leaves the range from 0 to 1",
+                "It is the last step, around the sum."),
+        Mistake(lambda x: shaped(mlp(mean(x)).sigmoid() + mlp(largest(x)).sigmoid()),
+                "there are two sigmoids, and their sum reaches up to 2", "One sigmoid, around the sum."),
+        Mistake(lambda x: shaped(both(x, relu=False).sigmoid()), "the ReLU between the two convolutions is missing",
+                "Without it the two layers are one."),
+        Mistake(lambda x: shaped(both(x).softmax(1)),
+                "a softmax over the channels makes them compete; CBAM uses a sigmoid",
+                "Each channel decides for itself."),
+        Mistake(lambda x: shaped(both(x).softmax(0)),
+                "that softmax runs over the batch: one patient's map depends on the others", "Use a sigmoid."),
+        Mistake(lambda x: shaped(mlp(mean(x)).sigmoid()),
+                "the maximum is missing: this is squeeze-and-excitation", "Send both descriptions through the MLP."),
+        Mistake(lambda x: shaped(mlp(largest(x)).sigmoid()), "the mean is missing",
+                "Send both descriptions through the MLP."),
+        Mistake(lambda x: shaped(mlp(mean(x) + largest(x)).sigmoid()),
+                "you added mean and maximum before the MLP; the ReLU then sees only their sum",
+                "The MLP first, for each; then the sum."),
+        Mistake(lambda x: shaped((both(x) / 2).sigmoid()), "you took the mean of the two; (03.1) has their sum"),
+        Mistake(lambda x: shaped((mlp(mean(x)) * mlp(largest(x))).sigmoid()),
+                "you multiplied the two; (03.1) adds them"),
+        Mistake(lambda x: shaped((mlp(x.flatten(2).sum(2)) + mlp(largest(x))).sigmoid()),
+                "you have a sum over space where the mean should be", "A larger volume must not mean a larger gate."),
+        Mistake(lambda x: both(x).sigmoid(), "the numbers are right, but the map has the shape (B, C)",
+                "It should multiply a volume: keep three axes of length 1."),
+        Mistake(lambda x: x * shaped(both(x).sigmoid()),
+                "you returned the scaled features; the exercise asks for the map", "Return what you multiply by."),
+        Mistake(lambda x: x + shaped(both(x).sigmoid()), "you added the map to the features; return the map alone"),
+    ]
+
+
+@exercise("03-flatten", title="Exercise 03.3, take the where away")
+def check_flatten(flatten_map: Callable[[Tensor], Tensor]) -> Result:
+    """(B, 1, H, W) to the same shape: each image's map replaced by its mean over places."""
+    maps = torch.rand(3, 1, 4, 5, generator=torch.Generator().manual_seed(3))
+    one_row = "the means are right, but the places are gone from the shape"
+    return compare_function(
+        flatten_map,
+        reference=flat,
+        cases=[(maps,), (maps[:2, :, :3] ** 2,)],
+        mistakes=[
+            Mistake(lambda m: m.mean(dim=(2, 3), keepdim=True), one_row,
+                    "`expand_as(maps)` gives the mean to every place."),
+            Mistake(lambda m: m.mean(dim=(2, 3)), one_row, "keepdim=True, then `expand_as(maps)`."),
+            Mistake(lambda m: m.mean(dim=1, keepdim=True).expand_as(m),
+                    "you averaged over axis 1, which has length 1: the maps are as they were",
+                    "Places are axes 2 and 3."),
+            Mistake(lambda m: m.mean(dim=0, keepdim=True).expand_as(m),
+                    "you averaged over the images: the places are still there, the same for every patient",
+                    "Places are axes 2 and 3."),
+            Mistake(lambda m: m.mean().expand_as(m),
+                    "you averaged over everything: every image should keep its own amount",
+                    "Average over axes 2 and 3 only."),
+            Mistake(lambda m: m.sum(dim=(2, 3), keepdim=True).expand_as(m), "that is a sum over places, not a mean",
+                    "The amount should stay; a sum multiplies it by the number of places."),
+            Mistake(lambda m: m.amax(dim=(2, 3), keepdim=True).expand_as(m),
+                    "that is the largest value: it lets more through than before",
+                    "The amount should stay: use the mean."),
+            Mistake(torch.ones_like, "all ones change the amount as well; only the places should go",
+                    "Use each map's own mean."),
+            Mistake(lambda m: m.mean(dim=3, keepdim=True).expand_as(m),
+                    "you averaged along the width only: rows still differ", "Average over axes 2 and 3."),
+            Mistake(lambda m: m.mean(dim=2, keepdim=True).expand_as(m),
+                    "you averaged along the height only: columns still differ", "Average over axes 2 and 3."),
+        ],
+        what="your map",
+        praise="Now the cell below asks whether the network misses the places.",
+        hint="One mean for each image, over height and width, given to every place.",
+    )
+
+
+def flat(maps: Tensor) -> Tensor:
+    """(B, 1, H, W) to the same shape: each image's mean over places, at every place."""
+    return maps.mean(dim=(2, 3), keepdim=True).expand_as(maps)

@@ -1,0 +1,592 @@
+# %% [markdown]
+# # 02 · Squeeze-and-excitation: which channel should be listened to?
+#
+# **25 minutes to read, 25 for the exercises; about a minute to run at `smoke`.** Difficulty ●●○○
+#
+# You will build the smallest attention of this course: a block that gives **each channel one number between 0 and 1** and multiplies the channel by it. It won the ImageNet challenge of 2017. It is the attention in SE-ResNeXt-50, the first network of the survival deck.
+#
+# You need to know what a convolution is. A tensor is a box of numbers with a shape; every line below says the shape in a comment.
+
+# %% [markdown]
+# **At the end you can**
+# - compute a [squeeze](glossary.md#squeeze), an [excitation](glossary.md#excitation) and a [gate](glossary.md#gate) with a pencil;
+# - write the block for 2-D slices and 3-D volumes, and show that it equals MONAI's;
+# - say where it sits in a network, and what it costs;
+# - train a network with and without it, split by patient, and say honestly whether it helped;
+# - test whether the gates answer to the image at all.
+#
+# **Before this:** notebook [01](01_attention_scores.ipynb) made weights that share one whole among all. The gates here do not share: each is its own decision.
+
+# %% tags=["parameters"]
+SCALE = "smoke"  # "smoke", "laptop" or "paper"
+DEVICE = "auto"
+SEED = 0
+DATA = "phantom"  # or "lgg", with DATA_ROOT the folder of the patients
+DATA_ROOT = None
+
+# %%
+import torch
+from torch import nn
+
+from medattn_lite import plots
+from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
+
+NUMBERS = scale_numbers(
+    SCALE,
+    smoke={"n": 40, "shape": (48, 64, 64), "per_subject": 8, "size": (64, 64), "iterations": 150},
+    laptop={"n": 240, "shape": (72, 96, 96), "per_subject": 8, "size": (96, 96), "iterations": 800},
+    paper={"n": 1000, "shape": (96, 128, 128), "per_subject": 16, "size": (128, 128), "iterations": 20000},
+)
+torch.manual_seed(SEED)
+print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
+
+# %% [markdown]
+# ## 1 · The question
+#
+# A convolution layer turns one picture into many: its **channels**. One answers to bright spots, one to edges, one to dark fluid. The next layer hears all of them, equally loud.
+#
+# Below is one slice of a head with a tumour (yellow line) in FLAIR, a kind of MRI in which swollen tissue is bright and free fluid is dark. Beside it are four channels made by hand.
+#
+# **Guess before you go on.** The question is "is there a tumour in this slice?". Which channel would you turn up, which down?
+
+# %%
+from medattn_lite.data import SliceSet, open_dataset
+
+phantom = {"n": NUMBERS["n"], "shape": NUMBERS["shape"], "task": "segmentation", "seed": SEED}
+dataset = open_dataset(DATA, DATA_ROOT, **(phantom if DATA == "phantom" else {}))
+slices = SliceSet(dataset, size=NUMBERS["size"], per_subject=NUMBERS["per_subject"], seed=SEED)
+print(slices)
+
+# %%
+flair = slices.images[:, slices.channels.index("flair")]  # (N, H, W)
+channels = torch.stack([
+    flair.relu(),  # bright tissue
+    (-flair).relu(),  # dark tissue and fluid
+    flair.diff(dim=1, prepend=flair[:, :1]).abs(),  # edges from front to back
+    (flair - flair.flip(-1)).relu(),  # brighter than the mirror image
+], dim=1)  # (N, 4, H, W)
+names = ["bright", "dark", "edges", "unlike its mirror"]
+example = int(slices.masks.flatten(1).sum(1).argmax())
+plots.show(plots.picture_table(
+    [[flair[example], *channels[example]]], columns=["slice (FLAIR)", *names], maps_from=1, map_label="channel",
+    outlines=[slices.masks[example]], alt="A FLAIR slice and four channels of it; the outlined tumour stands out in "
+    "the bright channel and in the one that compares left with right.",
+))
+
+# %% [markdown]
+# *Figure 02.1. One slice, four channels. With `DATA="phantom"` all heads in this notebook are synthetic.*
+#
+# How well does **one number per channel**, its mean over the whole picture, tell slices with tumour from slices without? The measure is the [AUC](glossary.md#auc): 0.5 is a coin, 1 is perfect. The line is a 95 % interval, drawn by patient.
+
+# %%
+from medattn_lite.evaluation import auc, bootstrap
+
+labels = slices.labels.numpy()
+single = {
+    name: bootstrap(auc, labels, channels[:, c].mean(dim=(1, 2)).numpy(), groups=slices.subjects, n=300)
+    for c, name in enumerate(names)
+}
+plots.show(plots.forest(single, label="AUC of the channel's mean", reference=0.5, reference_label="a coin"))
+
+# %% [markdown]
+# *Figure 02.2. What each channel's mean knows about the answer.*
+#
+# Was your guess right? Two things matter here:
+#
+# - Channels are **not equally useful**. (Below one half is useful too: the less of it, the more tumour.)
+# - Which ones depends on the slice. Near the ears, brightness says little; beside the ventricles, it says a lot.
+#
+# So we want a gate for each channel, and the network itself should choose it, **from what it sees**. That is squeeze-and-excitation.
+
+# %% [markdown]
+# ## 2 · By hand
+#
+# Three channels of 2×2 pixels. Take a pencil, and look only then.
+#
+# 1. **Squeeze**: one number per channel, its mean.
+# 2. **Excitation**: two small layers and a sigmoid. The first mixes the three numbers into one ("channel 0 minus channel 1 plus channel 2"), and a ReLU drops what is negative. The second hands it back to three channels. The sigmoid $\sigma(t) = 1/(1+e^{-t})$ squashes each into 0…1: that is the **gate**.
+# 3. **Scale**: multiply each channel by its gate.
+
+# %%
+u = torch.tensor([
+    [[4.0, 0.0], [0.0, 0.0]],  # channel 0: one bright pixel
+    [[2.0, 2.0], [2.0, 2.0]],  # channel 1: bright everywhere
+    [[0.0, 0.0], [6.0, 6.0]],  # channel 2: a bright lower half
+])  # (C, H, W) = (3, 2, 2)
+w1 = torch.tensor([[1.0, -1.0, 1.0]])  # (1, 3): three numbers in, one out
+w2 = torch.tensor([[1.0], [-1.0], [0.0]])  # (3, 1): one in, three out
+
+z = u.mean(dim=(1, 2))  # (C,)
+hidden = (w1 @ z).relu()  # (1,)
+gate = (w2 @ hidden).sigmoid()  # (C,)
+torch.set_printoptions(precision=2, sci_mode=False)
+print("squeeze", z, "\nhidden ", hidden, "\ngate   ", gate)
+print("scaled", u * gate[:, None, None], sep="\n")
+
+# %% [markdown]
+# Channel 0 is kept nearly whole, channel 1 is almost silenced, channel 2 is halved.
+#
+# **Try it.** Make channel 1 stronger: fives in place of twos. What happens to `hidden`, and so to all three gates? Guess, then run the cell again. (The ReLU closes: every gate becomes σ(0), one half. One channel's strength has changed the gates of the *others*. That is what two layers can do and a threshold on each channel cannot.)
+
+# %% [markdown]
+# ## 3 · From loops to a module
+#
+# In the paper's letters ($u$ is the feature map, $\delta$ the ReLU):
+#
+# $$z_c = \frac{1}{HW}\sum_{i,j} u_c(i,j) \tag{02.1}$$
+# $$s = \sigma\big(W_2\,\delta(W_1 z + b_1) + b_2\big) \tag{02.2}$$
+# $$\tilde x_c = s_c\,u_c \tag{02.3}$$
+#
+# $W_1$ goes from $C$ to $C/r$ numbers, $W_2$ back. The [reduction](glossary.md#reduction) $r$ is 16 in the paper: a narrow waist keeps the block small and makes it find what channels have in common. First with loops, as you would do it by hand:
+
+# %%
+import math
+
+
+def recalibrate_loop(u, w1, b1, w2, b2):
+    out = torch.empty_like(u)  # (B, C, H, W)
+    for b in range(u.shape[0]):
+        z = [sum(channel.flatten().tolist()) / channel.numel() for channel in u[b]]  # (02.1): C numbers
+        hidden = []
+        for weights, bias in zip(w1.tolist(), b1.tolist(), strict=True):
+            total = sum(w * value for w, value in zip(weights, z, strict=True)) + bias
+            hidden.append(max(total, 0.0))  # δ: C/r numbers
+        for c, (weights, bias) in enumerate(zip(w2.tolist(), b2.tolist(), strict=True)):
+            total = sum(w * value for w, value in zip(weights, hidden, strict=True)) + bias
+            s = 1 / (1 + math.exp(-total))  # (02.2)
+            out[b, c] = s * u[b, c]  # (02.3)
+    return out
+
+
+# %% [markdown]
+# Then without loops. `mean(dim=(2, 3))` takes the mean over height and width; `[:, :, None, None]` gives the gate two axes of length 1, so that it multiplies every pixel.
+
+# %%
+def recalibrate(u, w1, b1, w2, b2):
+    z = u.mean(dim=(2, 3))  # (B, C)            (02.1)
+    hidden = (z @ w1.T + b1).relu()  # (B, C/r)
+    s = (hidden @ w2.T + b2).sigmoid()  # (B, C)            (02.2)
+    return u * s[:, :, None, None]  # (B, C, H, W)      (02.3)
+
+
+feature_map = torch.randn(2, 6, 5, 4)
+weights = torch.randn(3, 6), torch.randn(3), torch.randn(6, 3), torch.randn(6)
+torch.testing.assert_close(recalibrate(feature_map, *weights), recalibrate_loop(feature_map, *weights))
+print("loop and vectorised agree")
+
+# %% [markdown]
+# Last as a module that learns its weights. `flatten(2)` lays all axes of space in one row, so the same class takes slices and volumes. It is named `SE`; the package's tested class is `SqueezeExcitation`.
+
+# %% tags=["define:SE"]
+class SE(nn.Module):
+    def __init__(self, channels, reduction=16):
+        super().__init__()
+        self.reduce = nn.Linear(channels, channels // reduction)  # W1, b1
+        self.expand = nn.Linear(channels // reduction, channels)  # W2, b2
+
+    def forward(self, u):  # (B, C, H, W) or (B, C, D, H, W)
+        z = u.flatten(2).mean(dim=2)  # (B, C)            (02.1)
+        hidden = self.reduce(z).relu()  # (B, C/r)
+        s = self.expand(hidden).sigmoid()  # (B, C)            (02.2)
+        ones = [1] * (u.ndim - 2)
+        return u * s.reshape(*s.shape, *ones)  # (B, C, …)         (02.3)
+
+
+print("slices ", tuple(SE(32)(torch.randn(2, 32, 24, 24)).shape))
+print("volumes", tuple(SE(32)(torch.randn(2, 32, 12, 24, 24)).shape))
+
+# %% [markdown]
+# ### A linear layer is a 1×1 convolution
+#
+# In other people's code you will meet the two layers as convolutions of size 1. It is the same thing. A 1×1 convolution multiplies the channel vector at each pixel by one matrix; after the squeeze there is only one pixel left. The weights are the same numbers, with two more axes of length 1.
+
+# %%
+linear = nn.Linear(32, 2)
+convolution = nn.Conv2d(32, 2, kernel_size=1)
+convolution.weight.data = linear.weight.data[:, :, None, None]  # (2, 32) → (2, 32, 1, 1)
+convolution.bias.data = linear.bias.data
+z = torch.randn(4, 32)
+torch.testing.assert_close(linear(z), convolution(z[:, :, None, None]).flatten(1))
+print("the same numbers")
+
+# %% [markdown]
+# ## 4 · Does it equal the real thing?
+#
+# Copy your weights into the package's class and into MONAI's, and compare outputs **and gradients**, in 2-D and in 3-D. Two blocks may agree in the first and differ in the second.
+
+# %%
+from monai.networks.blocks import ChannelSELayer
+
+from medattn_lite.attention import SqueezeExcitation
+
+for dims, size in ((2, (9, 7)), (3, (5, 9, 7))):
+    mine = SE(32)
+    ours = SqueezeExcitation(32, reduction=16, spatial_dims=dims)
+    monai = ChannelSELayer(dims, 32, r=16)
+    for other in (ours, monai):  # four tensors each, in the same order
+        other.load_state_dict(dict(zip(other.state_dict(), mine.state_dict().values(), strict=True)))
+    x = torch.randn(2, 32, *size, requires_grad=True)
+    gradient = torch.autograd.grad(mine(x).square().sum(), x)[0]
+    for name, other in (("package", ours), ("MONAI", monai)):
+        torch.testing.assert_close(mine(x), other(x))
+        torch.testing.assert_close(gradient, torch.autograd.grad(other(x).square().sum(), x)[0])
+        print(f"{dims}-D: equal to {name}, output and gradient")
+
+# %% [markdown]
+# Where published codes differ, so that you are not surprised:
+#
+# | code | what is different |
+# |---|---|
+# | the paper's own (Caffe) | biases in both layers, as here |
+# | MONAI `ChannelSELayer` | $r = 2$ unless you say `r=16` |
+# | timm `SEModule` | 2-D only; rounds $C/r$ to a multiple of 8 |
+# | `senet.pytorch`, much copied | no biases |
+#
+# ## 5 · Your turn
+#
+# **Exercise 02.1: squeeze only the head** (5 minutes, easy). The air around the head is part of the mean. Take the mean over the pixels where `inside` is 1, for slices and volumes alike. You may leave an exercise for later: the notebook goes on without it.
+
+# %% tags=["exercise"]
+def squeeze_inside(u, inside):
+    """u (B, C, H, W) or (B, C, D, H, W); inside (B, 1, …) with 0 and 1; returns (B, C)."""
+    ### BEGIN SOLUTION
+    total = (u * inside).flatten(2).sum(dim=2)  # (B, C)
+    count = inside.flatten(2).sum(dim=2)  # (B, 1)
+    return total / count
+    ### END SOLUTION
+
+
+# %%
+check("02-squeeze", squeeze_inside)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>A mean is a sum divided by a count. Multiply first, so that pixels outside add nothing.</details>
+# <details><summary>Hint 2</summary>`(u * inside).flatten(2).sum(dim=2)` is the sum, shape (B, C). The count is not H·W: it is the sum of `inside`, shape (B, 1), and it differs from image to image.</details>
+#
+# **Exercise 02.2: the block with convolutions** (12 minutes, needs thought). Write the block for volumes with two `nn.Conv3d` of size 1 in place of the linear layers. Register them in the order they are used, so that the check can give your block the weights of a reference.
+
+# %% tags=["exercise"]
+class SEConv3d(nn.Module):
+    """(B, C, D, H, W) to the same shape. Equal to `SE` with the same weights."""
+
+    def __init__(self, channels, reduction=16):
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.reduce = nn.Conv3d(channels, channels // reduction, kernel_size=1)
+        self.expand = nn.Conv3d(channels // reduction, channels, kernel_size=1)
+        ### END SOLUTION
+
+    def forward(self, u):
+        ### BEGIN SOLUTION
+        z = u.mean(dim=(2, 3, 4), keepdim=True)  # (B, C, 1, 1, 1)
+        s = self.expand(self.reduce(z).relu()).sigmoid()  # (B, C, 1, 1, 1)
+        return u * s
+        ### END SOLUTION
+
+
+# %%
+check("02-se-conv", SEConv3d)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>Convolutions want all five axes. <code>keepdim=True</code> leaves axes of length 1 where the mean was taken, and then no reshaping is needed.</details>
+# <details><summary>Hint 2</summary>Five steps: mean over (2, 3, 4), first convolution, ReLU, second convolution, sigmoid. Then one product. If the check speaks of the range of the gate, the sigmoid is missing or is not the last step.</details>
+
+# %% [markdown]
+# ## 6 · Where it sits
+#
+# In a residual block, the gate sits on the **branch, before the addition**. The shortcut stays untouched, so that a closed gate silences what the block *adds*, and not what came before. (Were it after the addition, sixteen gates of one half in a row would leave $1/65\,536$ of the input.)
+#
+# ResNeXt is a ResNet whose middle convolution is **grouped**: the channels are dealt into 32 groups, and each output channel reads only its own group. Fewer links, so more channels for the same cost.
+
+# %%
+plots.show(plots.residual_block("squeeze-excitation"))
+plots.show(plots.grouped_convolution((1, 2, 4)))
+
+# %% [markdown]
+# *Figure 02.3. Above: a ResNeXt block with its gate. Below: a convolution of 8 channels in 1, 2 and 4 groups; a line is a weight (times the kernel's size).*
+#
+# Stack 3, 4, 6 and 3 such blocks and you have **SE-ResNeXt-50**. The survival deck uses it in 3-D: four kinds of MRI in, 19 numbers out, one per interval of time. Here it is at its published size. On the device `meta`, torch keeps shapes but no numbers, so that counting costs nothing.
+
+# %%
+from torch.utils.flop_counter import FlopCounterMode
+
+from medattn_lite.networks import se_resnext50
+
+
+def published_cost(**options):
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        network = se_resnext50(spatial_dims=3, in_channels=4, num_classes=19, **options).eval()
+        network(torch.empty(1, 4, 120, 120, 78))
+    return sum(p.numel() for p in network.parameters()), counter.get_total_flops() / 2
+
+
+with_se, without = published_cost(), published_cost(squeeze_excitation=False)
+for name, (parameters, products) in (("with SE", with_se), ("without", without)):
+    print(f"{name}: {parameters:,} parameters, {products / 1e9:.2f} billion multiplications")
+record("parameters of the published network", with_se[0])
+record("SE's share of the parameters", 100 * (with_se[0] / without[0] - 1), "%")
+record("SE's share of the multiplications", 100 * (with_se[1] / without[1] - 1), "%")
+
+# %% [markdown]
+# Look at the last two lines. SE is nearly free in multiplications, since it works on one number per channel. It is **not** free in parameters: its two layers are as wide as the network. Both are "what SE costs"; papers like to quote the first.
+#
+# ## 7 · Train it, with and without
+#
+# The same class, smaller: four blocks, few channels. The task: **does this slice show tumour?** Patients are split, never slices: two slices of one head are nearly the same picture. Two thirds of the patients train, one third tests; small and large tumours are dealt evenly.
+
+# %%
+from medattn_lite.data import train_valid_test
+
+size = slices.table().groupby("subject")["tumour_pixels"].mean()
+split = train_valid_test(size.index, size > size.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
+train, test = slices.subset(split.train), slices.subset(split.test)
+for name, part in (("train", train), ("test", test)):
+    print(f"{name}: {len(part.labels)} slices of {len(set(part.subjects))} patients")
+
+# %%
+from medattn_lite.networks import SEResNeXt
+from medattn_lite.training import fit, predict_probabilities
+
+SMALL = {"layers": (1, 1, 1, 1), "groups": 4, "base_width": 16, "stem_width": 16}
+PUBLISHED = {"layers": (3, 4, 6, 3), "groups": 32, "base_width": 4, "stem_width": 64}
+
+
+def train_one(seed, squeeze_excitation):
+    torch.manual_seed(seed)
+    model = SEResNeXt(spatial_dims=2, in_channels=len(slices.channels), num_classes=2,
+                      squeeze_excitation=squeeze_excitation, **(PUBLISHED if SCALE == "paper" else SMALL))
+    history = fit(model, train.images, train.labels, iterations=NUMBERS["iterations"], seed=seed, device=DEVICE)
+    return model, history
+
+
+runs = {
+    "without SE": train_one(SEED, False),
+    "without SE, again": train_one(SEED + 1, False),
+    "with SE": train_one(SEED, True),
+}
+model = runs["with SE"][0]
+plots.show(plots.training_curve({name: history for name, (_, history) in runs.items()}))
+
+# %% [markdown]
+# *Figure 02.4. The loss on the training slices.* It says how well the networks know their own patients. Now the patients that none of them has seen. Beside them stands a **control** that needs no network: how bright the slice is on average.
+
+# %%
+from medattn_lite.evaluation import paired_difference
+
+truth, patients = test.labels.numpy(), test.subjects
+scores = {name: predict_probabilities(network, test.images)[:, 1].numpy() for name, (network, _) in runs.items()}
+scores["control: brightness"] = test.images[:, test.channels.index("flair")].relu().mean((1, 2)).numpy()
+results = {name: bootstrap(auc, truth, score, groups=patients) for name, score in scores.items()}
+plots.show(plots.forest(results, label="AUC on test patients", reference=0.5, reference_label="a coin"))
+for name, interval in results.items():
+    record(f"AUC {name}", interval)
+
+# %%
+base = scores["without SE"]
+gains = {name: paired_difference(auc, truth, scores[name], base, groups=patients) for name in list(runs)[1:]}
+plots.show(plots.forest(gains, label="AUC minus that of “without SE”", reference=0.0))
+for name, interval in gains.items():
+    record(f"AUC gain, {name}", interval)
+
+# %% [markdown]
+# *Figures 02.5 and 02.6. AUC on the test patients, and differences; 95 % intervals drawn by patient.*
+#
+# The differences are the honest figure. Both networks are scored on the **same** drawn patients, so what makes a patient hard cancels out. If 0 lies inside a bar, these patients do not tell the two apart.
+#
+# And look at **"without SE, again"**: the same network from another random start. Its bar shows what luck does. The interval covers the choice of patients, *not* the luck of training. A gain that is no larger than this bar is no gain, even when it leaves out 0.
+
+# %% [markdown]
+# ## 8 · Look at the gates
+#
+# Every gate of every layer, for one slice. Choose another slice, another layer; **switch a channel off** and see whether the prediction moves. A gate near 1 says "passed on", not "important": a channel may pass whole and carry nothing.
+
+# %%
+from IPython.display import display
+
+from medattn_lite.widgets import gate_explorer
+
+shown = torch.cat([(test.labels == 1).nonzero()[:6, 0], (test.labels == 0).nonzero()[:6, 0]])
+explorer = gate_explorer(model, test.images[shown], labels=test.labels[shown], names=["no tumour", "tumour"],
+                         channels=test.channels)
+display(explorer)
+plots.show(explorer.static())
+
+# %% [markdown]
+# *Figure 02.7. The explorer as a still picture, for readers without a running kernel.*
+#
+# One slice is an anecdote. The SE paper looked at the **mean gate per class and layer**, and found early gates alike for all classes and late gates different. Is it so here? One line per class; where the lines part, the gate depends on the answer.
+
+# %%
+from medattn_lite.explain import channel_gates
+
+gates = channel_gates(model, test.images)  # layer name → (N, C)
+plots.show(plots.gates_by_layer(gates, labels=test.labels, class_names=["no tumour", "tumour"]))
+for layer, values in gates.items():
+    apart = values[truth == 1].mean(0) - values[truth == 0].mean(0)  # (C,)
+    record(f"{layer}: distance between the classes", apart.abs().mean())
+    record(f"{layer}: spread over slices", values.std(dim=0).mean())
+
+# %% [markdown]
+# *Figure 02.8. Mean gates of the test slices.*
+#
+# The **spread over slices** is worth a second look. If it is near zero, the gate is a constant: the network has learned a fixed volume for each channel and does not look at the picture to set it. A constant could be folded into the weights of the convolution before it. Would that still be attention?
+#
+# **Exercise 02.3: freeze the gates** (10 minutes, changes the experiment). Give every image the *average* gate: row after row the same. The cell after the check then runs your trained network with frozen gates. Guess first: does the AUC fall?
+
+# %% tags=["exercise"]
+def freeze(gates):
+    """gates (B, C), one row per image; returns (B, C), every row the mean row."""
+    ### BEGIN SOLUTION
+    return gates.mean(dim=0, keepdim=True).expand_as(gates)  # (1, C) → (B, C)
+    ### END SOLUTION
+
+
+# %%
+check("02-frozen-gates", freeze)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>Images are on axis 0, channels on axis 1. Which of the two should lose its differences?</details>
+# <details><summary>Hint 2</summary><code>gates.mean(dim=0, keepdim=True)</code> has the shape (1, C). <code>.expand_as(gates)</code> repeats it for every image.</details>
+#
+# The experiment: the same network, four kinds of gates. *Swapped* gives each slice the gates of another slice; *open* sets them all to 1. (Until your function is right, the package's takes its place.)
+
+# %%
+from medattn_lite.course.exercises.nb02 import frozen
+from medattn_lite.explain import edited_maps
+
+my_freeze = freeze if check("02-frozen-gates", freeze).passed else frozen
+edits = {"its own": lambda g: g, "frozen": my_freeze, "swapped": lambda g: g.roll(1, 0), "open": torch.ones_like}
+outcome = {}
+for name, edit in edits.items():
+    with edited_maps(model, lambda g, edit=edit: edit(g.flatten(1)).reshape(g.shape), kind="channel"):
+        changed = predict_probabilities(model, test.images, batch_size=len(test.images))[:, 1].numpy()
+    outcome[name] = bootstrap(auc, truth, changed, groups=patients)
+    record(f"AUC with gates: {name}", outcome[name])
+plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, reference_label="a coin"))
+
+# %% [markdown]
+# *Figure 02.9. What the trained network loses when its gates are changed.*
+#
+# Read it like this:
+#
+# - **frozen as good as its own**: what the gates say about *this* image is not needed; a fixed volume for each channel does the work;
+# - **swapped much worse**: the network does rely on gates that fit the image;
+# - **open much worse**: the volumes matter, fixed or not. (The network was never trained with open gates, so a fall here alone says little.)
+#
+# Which of these do you see, and do the intervals allow you to say so?
+
+# %% [markdown]
+# ## 9 · What goes wrong
+#
+# All of these run without an error, and some even train. Each wrong variant gets the same feature map and the same weights. The table says how far the gates of one block reach, how much they move when the image is looked at **alone** in place of in its batch, and what is left of the features after sixteen blocks (without shortcuts, to make it plain). Which number gives each mistake away?
+
+# %%
+def run(images, squeeze=lambda u: u.mean((2, 3)), act=torch.relu, last=torch.sigmoid, join=torch.mul, blocks=16):
+    generator, u, gates = torch.Generator().manual_seed(SEED), images, []
+    for _ in range(blocks):
+        w1, w2 = torch.randn(4, 32, generator=generator), torch.randn(32, 4, generator=generator)
+        gates.append(last(act(squeeze(u) @ w1.T) @ w2.T))  # (B, C)
+        u = join(u, gates[-1][:, :, None, None])
+    return gates[0], float(u.std() / images.std())
+
+
+images = torch.rand(4, 32, 24, 24) * torch.rand(4, 32, 1, 1)  # four feature maps, channels of unlike strength
+variants = {
+    "right": {},
+    "no sigmoid": {"last": lambda t: t},
+    "sum, not mean": {"squeeze": lambda u: u.sum((2, 3))},
+    "softmax over channels": {"last": lambda t: t.softmax(1)},
+    "softmax over the batch": {"last": lambda t: t.softmax(0)},
+    "added, not multiplied": {"join": torch.add},
+    "no ReLU": {"act": lambda t: t},
+}
+print(f"{'variant':24}{'lowest':>8}{'highest':>9}{'moves if alone':>16}{'left after 16':>15}")
+for name, options in variants.items():
+    (gate, left), (alone, _) = run(images, **options), run(images[:1], **options)
+    print(f"{name:24}{gate.min():8.2f}{gate.max():9.2f}{(gate[:1] - alone).abs().max():16.2f}{left:15.1e}")
+
+# %% [markdown]
+# | variant | symptom |
+# |---|---|
+# | no sigmoid | gates below 0 or above 1; the size runs away or dies |
+# | sum, not mean | gates stuck at 0 or 1, and changing with the picture's size |
+# | softmax over channels | gates near $1/C$: the map fades far faster |
+# | softmax over the batch | a patient's result depends on who else is in the batch |
+# | added, not multiplied | nothing can be silenced |
+# | no ReLU | **none in this table**: $W_2W_1$ is one matrix, and "close if channel 1 is strong" is lost |
+#
+# The last row is why the exercise checks compare numbers, not shapes.
+
+# %% [markdown]
+# ## 10 · What the paper says, and what we found
+#
+# The survival deck quotes: *"computation grows by 0.26 %"*, from 3.86 to 3.87 billion multiplications for ResNet-50 at 224×224. Let us count, layer by layer.
+
+# %%
+stages = list(zip((3, 4, 6, 3), (64, 128, 256, 512), (56, 28, 14, 7), strict=True))  # blocks, width, side
+base, wide_in, side_in = 3 * 64 * 7**2 * 112**2 + 2048 * 1000, 64, 56  # stem and classifier
+layers = squeezed = scaled = 0
+for blocks, width, side in stages:
+    out = 4 * width
+    for block in range(blocks):
+        pixels = side**2  # the stride sits on the first 1×1 convolution, as in the original
+        base += (wide_in * width + 9 * width**2 + width * out) * pixels
+        base += wide_in * out * pixels if block == 0 else 0  # the shortcut's 1×1
+        layers += 2 * out * out // 16  # two linear layers
+        squeezed += out * pixels  # additions of the mean
+        scaled += out * pixels  # products with the gate
+        wide_in = out
+print(f"ResNet-50: {base / 1e9:.3f} billion")
+for name, extra in (("layers", layers), ("+ squeeze", layers + squeezed), ("+ scale", layers + squeezed + scaled)):
+    record(f"SE adds, counting the {name}", 100 * extra / base, "%")
+record("the deck's figure, from its two rounded numbers", 100 * (3.87 / 3.86 - 1), "%")
+
+# %% [markdown]
+# So **0.26 % is no count**: it is $3.87 / 3.86$, two numbers rounded to two decimals. The true share depends on what you count; you see three answers above. "Well under one per cent" holds. The digits mean nothing.
+#
+# | claim | here |
+# |---|---|
+# | "+0.26 % computation" | right in size, a rounding in its digits; figures above |
+# | cheap | in multiplications; in parameters, SE's share is far larger (section 6) |
+# | "improves any network" | Figure 02.6: read the bars, and the control beside them |
+# | late gates depend on the class, early ones do not | Figure 02.8, on two classes and four layers |
+#
+# ## 11 · Quiz
+
+# %%
+quiz([
+    Question(
+        "A feature map is (8, 64, 12, 24, 24). What shape has the squeeze?",
+        ["(8, 64)", "(8, 12, 24, 24)", "(64,)"],
+        "(8, 64)",
+        ["Yes: one number for each image and channel.", "That is a mean over the channels: see notebook 03.",
+         "Each image of the batch has its own."],
+    ),
+    Question(
+        "Why a sigmoid and not a softmax?",
+        ["It is faster", "Several channels may be wanted at once", "The gates must add up to 1"],
+        "Several channels may be wanted at once",
+        ["Both cost next to nothing here.", "Yes. A softmax makes channels compete; gates are independent decisions.",
+         "That is what a softmax does; gates need not add up to anything."],
+    ),
+    Question(
+        "AUC 0.84 with SE, 0.82 without; the interval of the difference is −0.03 to 0.07. What do you write?",
+        ["SE improves the AUC by 0.02", "SE does not help", "These patients do not show a difference"],
+        "These patients do not show a difference",
+        ["The interval contains 0: a difference of this size comes up by chance.",
+         "It might: 0.05 is inside the interval too. Not shown is not the same as not there.",
+         "Yes. And you give the interval, so that the reader sees what is still possible."],
+    ),
+])
+
+# %% [markdown]
+# ## 12 · In short
+#
+# - **Squeeze**: the mean of each channel. **Excitation**: two layers and a sigmoid. **Scale**: multiply.
+# - The same class serves slices and volumes; linear layers and 1×1 convolutions are the same thing.
+# - It sits on the branch, before the addition. Nearly free in multiplications, not in parameters.
+# - Whether it helps is a question for an interval, by patient. Whether it *attends* is a question for an experiment: freeze the gates.
+#
+# **Next:** a channel gate says *what*, never *where*. [03 · CBAM](03_cbam.ipynb) adds a map of places.
+#
+# **Read:** Hu, Shen, Sun, *Squeeze-and-Excitation Networks* (CVPR 2018, [arXiv:1709.01507](https://arxiv.org/abs/1709.01507)); Xie et al., *Aggregated Residual Transformations* (ResNeXt, [arXiv:1611.05431](https://arxiv.org/abs/1611.05431)). Words: [glossary](glossary.md).

@@ -1,0 +1,561 @@
+# %% [markdown]
+# # 03 · CBAM: which channel, and where?
+#
+# **25 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●○○
+#
+# Squeeze-and-excitation turns whole channels up and down. It can say *what*, never *where*. CBAM, the "convolutional block attention module", does both: a gate for each channel, then a **map of places** that is multiplied onto every channel. It is the attention in ResNet-50-CBAM, the second network of the survival deck.
+#
+# You will also test the claim one would most like to believe: that the map lies on the tumour.
+
+# %% [markdown]
+# **At the end you can**
+# - compute [channel attention](glossary.md#channel-attention) and [spatial attention](glossary.md#spatial-attention) with a pencil;
+# - write both as a module, and name the five mistakes that published copies make;
+# - explain how the paper, its authors' code and the survival deck differ;
+# - train a network with CBAM and measure **how much of its map lies inside the tumour, against chance**;
+# - test whether the network uses the places at all.
+#
+# **Before this:** notebook [02](02_squeeze_excitation.ipynb), for squeeze, gate and "it sits before the addition".
+
+# %% tags=["parameters"]
+SCALE = "smoke"  # "smoke", "laptop" or "paper"
+DEVICE = "auto"
+SEED = 0
+DATA = "phantom"  # or "lgg", with DATA_ROOT the folder of the patients
+DATA_ROOT = None
+
+# %%
+import torch
+from torch import nn
+from torch.nn import functional
+
+from medattn_lite import plots
+from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
+from medattn_lite.evaluation import auc, bootstrap, paired_difference
+
+NUMBERS = scale_numbers(
+    SCALE,
+    smoke={"n": 40, "shape": (48, 64, 64), "per_subject": 8, "size": (64, 64), "iterations": 150},
+    laptop={"n": 240, "shape": (72, 96, 96), "per_subject": 8, "size": (96, 96), "iterations": 800},
+    paper={"n": 1000, "shape": (96, 128, 128), "per_subject": 16, "size": (128, 128), "iterations": 20000},
+)
+torch.manual_seed(SEED)
+print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
+
+# %% [markdown]
+# ## 1 · The question
+#
+# Below: a slice with a tumour (yellow line), and a channel that answers to bright tissue. A channel gate of one half gives the same picture, fainter. A **map** keeps some places and silences others; here one drawn by hand, from the true outline. The network has no outline. It must make its map from the features.
+#
+# **Guess before you go on.** CBAM describes a channel by its mean *and* its largest value. A small tumour in a large head: which of the two will notice it?
+
+# %%
+from medattn_lite.data import SliceSet, open_dataset
+
+phantom = {"n": NUMBERS["n"], "shape": NUMBERS["shape"], "task": "segmentation", "seed": SEED}
+dataset = open_dataset(DATA, DATA_ROOT, **(phantom if DATA == "phantom" else {}))
+slices = SliceSet(dataset, size=NUMBERS["size"], per_subject=NUMBERS["per_subject"], seed=SEED)
+print(slices)
+
+# %%
+flair = slices.images[:, slices.channels.index("flair")]  # (N, H, W)
+bright = flair.relu()
+example = int(slices.masks.flatten(1).sum(1).argmax())
+by_hand = functional.avg_pool2d((slices.masks[example] > 0).float(), 7, stride=1, padding=3)[0]
+plots.show(plots.picture_table(
+    [[flair[example], bright[example], 0.5 * bright[example], by_hand * bright[example]]],
+    columns=["slice (FLAIR)", "a channel", "× gate 0.5", "× a map"], maps_from=1, map_label="channel",
+    outlines=[slices.masks[example]], alt="A slice, a channel, the channel at half strength, and only at the tumour."))
+
+# %% [markdown]
+# *Figure 03.1. What a channel gate can do, and what a map can. With `DATA="phantom"` all heads here are synthetic.*
+#
+# The answer to the guess, over all slices: how well does one number tell slices with tumour from slices without?
+
+# %%
+pools = {
+    "mean over space": bright.mean(dim=(1, 2)),
+    "max over space": bright.amax(dim=(1, 2)),
+    "mean of the brightest 2 %": bright.flatten(1).topk(flair[0].numel() // 50).values.mean(1),
+}
+single = {name: bootstrap(auc, slices.labels, pool, groups=slices.subjects, n=300) for name, pool in pools.items()}
+plots.show(plots.forest(single, label="AUC of one number", reference=0.5, reference_label="a coin"))
+
+# %% [markdown]
+# *Figure 03.2. What is left of a tumour in one number.* The mean drowns a small thing in a large head. The maximum hears it, but it also hears every vessel and every speck of noise. Neither is enough, so CBAM takes both. The third bar is a pool in between, which CBAM does not have.
+
+# %% [markdown]
+# ## 2 · By hand
+#
+# **Channel attention.** Two channels; mean and max of each; *one* small network (MLP) for both descriptions; sum; sigmoid.
+
+# %%
+x = torch.tensor([
+    [[4.0, 0.0], [0.0, 0.0]],  # channel 0: mean 1, max 4
+    [[2.0, 2.0], [2.0, 2.0]],  # channel 1: mean 2, max 2
+])  # (C, H, W)
+w0 = torch.tensor([[1.0, -1.0]])  # (1, 2): "channel 0 minus channel 1"
+w1 = torch.tensor([[1.0], [-1.0]])  # (2, 1)
+from_mean = w1 @ (w0 @ x.mean((1, 2))).relu()  # (C,)
+from_max = w1 @ (w0 @ x.amax((1, 2))).relu()  # (C,)
+torch.set_printoptions(precision=2, sci_mode=False)
+print("after the MLP: from the mean", from_mean, "from the max", from_max)
+print("gate", (from_mean + from_max).sigmoid())
+
+# %% [markdown]
+# The mean finds nothing to say about channel 0; the max does.
+#
+# **Spatial attention.** Now the other axes: at each *place*, the largest and the mean value over the channels; a convolution that reads both; sigmoid. Five places in a row, and a kernel of 3 in place of 7×7. Compute the middle place with a pencil, then the first one. (Outside the row there are zeros.)
+
+# %%
+row = torch.tensor([[0.0, 0.0, 4.0, 0.0, 0.0], [1.0, 1.0, 2.0, 1.0, 1.0]])  # (C, W): two channels, five places
+described = torch.stack([row.amax(0), row.mean(0)])  # (2, W): max, mean
+kernel = torch.tensor([[[-1.0, 2.0, -1.0], [0.0, 1.0, 0.0]]])  # (1, 2, 3): "more than my neighbours"
+logits = functional.conv1d(described[None], kernel, padding=1)[0, 0]  # (W,)
+print("max   ", described[0], "\nmean  ", described[1])
+print("logits", logits, "\nmap   ", logits.sigmoid())
+
+# %% [markdown]
+# The middle is open, its neighbours are shut. But look at the **two ends**: they are open too, though nothing is there. Their neighbours outside are zeros from the padding, so the kernel finds them "more than my neighbours". Keep this in mind when a map glows along the border of a picture.
+
+# %% [markdown]
+# ## 3 · From loops to a module
+#
+# $$M_c = \sigma\big(\mathrm{MLP}(\mathrm{mean}_{space}\,F) + \mathrm{MLP}(\max_{space} F)\big) \tag{03.1}$$
+# $$F' = M_c \otimes F \tag{03.2}$$
+# $$M_s = \sigma\big(f^{7\times 7}[\max_{channels} F' \,;\, \mathrm{mean}_{channels}\,F']\big) \tag{03.3}$$
+# $$F'' = M_s \otimes F' \tag{03.4}$$
+
+# %%
+def spatial_map_loop(x, kernel):
+    """x (C, H, W), kernel (2, k, k) → map (H, W)."""
+    _, height, width = x.shape
+    half = kernel.shape[-1] // 2
+    result = torch.empty(height, width)
+    for i in range(height):
+        for j in range(width):
+            total = 0.0
+            for di in range(-half, half + 1):
+                for dj in range(-half, half + 1):
+                    if 0 <= i + di < height and 0 <= j + dj < width:  # outside are zeros
+                        place = x[:, i + di, j + dj]  # (C,)
+                        total += kernel[0, half + di, half + dj] * place.max()
+                        total += kernel[1, half + di, half + dj] * place.mean()
+            result[i, j] = torch.sigmoid(total)  # (03.3)
+    return result
+
+
+# %% [markdown]
+# The loops are a convolution, written out. The vectorised form does both halves, for a whole batch:
+
+# %%
+def channel_map(x, mlp):  # x (B, C, H, W)
+    logits = mlp(x.mean(dim=(2, 3))) + mlp(x.amax(dim=(2, 3)))  # (B, C)
+    return logits.sigmoid()[:, :, None, None]  # (B, C, 1, 1)   (03.1)
+
+
+def spatial_map(x, kernel):  # kernel (1, 2, k, k)
+    described = torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], dim=1)  # (B, 2, H, W)
+    return functional.conv2d(described, kernel, padding=kernel.shape[-1] // 2).sigmoid()  # (B, 1, H, W)   (03.3)
+
+
+x, kernel = torch.randn(1, 4, 6, 5), torch.randn(1, 2, 3, 3)
+torch.testing.assert_close(spatial_map(x, kernel)[0, 0], spatial_map_loop(x[0], kernel[0]))
+print("loop and vectorised agree")
+
+# %% [markdown]
+# And the module. The MLP is called **twice and stored once**. The spatial map is made from `x` *after* the channels were scaled: first what, then where. The package's tested class is `CBAM`; it takes volumes too.
+
+# %% tags=["define:MyCBAM"]
+class MyCBAM(nn.Module):
+    def __init__(self, channels, reduction=16, kernel_size=7):
+        super().__init__()
+        hidden = channels // reduction
+        self.mlp = nn.Sequential(nn.Linear(channels, hidden), nn.ReLU(), nn.Linear(hidden, channels))
+        self.convolution = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
+
+    def forward(self, x):  # (B, C, H, W)
+        x = x * channel_map(x, self.mlp)  # (B, C, H, W) ⊗ (B, C, 1, 1)    (03.2)
+        x = x * spatial_map(x, self.convolution.weight)  # (B, C, H, W) ⊗ (B, 1, H, W)    (03.4)
+        return x
+
+
+print(MyCBAM(32)(torch.randn(2, 32, 24, 20)).shape)
+
+# %% [markdown]
+# ## 4 · Does it equal the real thing?
+#
+# Which real thing? Three readings of CBAM are in use, and they are not the same function:
+#
+# | | paper's text | authors' code | survival deck |
+# |---|---|---|---|
+# | MLP | shared | shared, biases | shared, no biases |
+# | described as | [mean ; max] | [max ; mean] | [mean ; max] |
+# | before the map's sigmoid | nothing | a batch norm | nothing |
+# | start of the map | – | exactly ½ everywhere | random |
+#
+# The package's class has them all as options. Yours is the authors' without the batch norm.
+
+# %%
+from medattn_lite.attention import CBAM, SpatialAttention
+
+mine, package = MyCBAM(32), CBAM(32, spatial_norm=False)
+package.load_state_dict(dict(zip(package.state_dict(), mine.state_dict().values(), strict=True)))
+x = torch.randn(2, 32, 9, 7, requires_grad=True)
+gradients = [torch.autograd.grad(block(x).square().sum(), x)[0] for block in (mine, package)]
+torch.testing.assert_close(mine(x), package(x))
+torch.testing.assert_close(*gradients)
+print("equal to the package: output and gradient")
+
+swapped = CBAM(32, spatial_norm=False, pool_order="mean-max")
+swapped.load_state_dict(package.state_dict())
+print(f"the same weights, read as [mean ; max]: largest difference {(swapped(x) - mine(x)).abs().max():.2f}")
+swapped.spatial.convolution.weight.data = package.spatial.convolution.weight.data.flip(1)
+print(f"and with the kernel's two halves swapped: {(swapped(x) - mine(x)).abs().max():.0e}")
+
+# %% [markdown]
+# So weights trained in one reading are **wrong in the other**, without any error message: only the order of two channels differs. (That the package equals the *authors'* code is checked in `tests/parity` on numbers frozen from it; no library installed here has CBAM.)
+#
+# Now the authors' start. Their batch norm begins with weight 0, so the map is σ(0) at every place:
+
+# %%
+start = SpatialAttention(initial_gate=0.5)(torch.randn(2, 32, 9, 7))
+print(f"the map at the start: from {start.min():.3f} to {start.max():.3f}")
+volume = torch.randn(1, 32, 6, 9, 7)  # (B, C, D, H, W)
+print("in 3-D, the same class:", tuple(CBAM(32, spatial_dims=3)(volume).shape))
+
+# %% [markdown]
+# A map that begins at one half everywhere begins without an opinion, and halves every branch. That is harmless if you train from the start. If you put it into a network that is trained already, you have just changed all of its numbers; `initial_gate=0.99` is the gentler start.
+#
+# ## 5 · Your turn
+#
+# **Exercise 03.1: a third description** (5 minutes, easy). Describe each place by the largest value, the mean **and the standard deviation** over the channels, in this order, for slices and for volumes. (`x.std(dim=…, unbiased=False)`.)
+
+# %% tags=["exercise"]
+def describe(x):
+    """x (B, C, H, W) or (B, C, D, H, W); returns (B, 3, …): max, mean, standard deviation over the channels."""
+    ### BEGIN SOLUTION
+    largest = x.amax(dim=1, keepdim=True)  # (B, 1, …)
+    mean = x.mean(dim=1, keepdim=True)  # (B, 1, …)
+    spread = x.std(dim=1, keepdim=True, unbiased=False)  # (B, 1, …)
+    return torch.cat([largest, mean, spread], dim=1)  # (B, 3, …)
+    ### END SOLUTION
+
+
+# %%
+check("03-describe", describe)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>A map of places keeps all axes of space. Only one axis goes: which one?</details>
+# <details><summary>Hint 2</summary><code>keepdim=True</code> leaves an axis of length 1 where the channels were; <code>torch.cat([…], dim=1)</code> puts three of them side by side.</details>
+#
+# **Exercise 03.2: channel attention for volumes** (12 minutes, needs thought). Write (03.1) with two `nn.Conv3d` of size 1 **without biases**, as the survival deck's code does. Return the *map*, not the scaled features. Reduction $r$: hidden channels are `channels // reduction`.
+
+# %% tags=["exercise"]
+class ChannelAttention3d(nn.Module):
+    """(B, C, D, H, W) to its channel map (B, C, 1, 1, 1)."""
+
+    def __init__(self, channels, reduction=16):
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.first = nn.Conv3d(channels, channels // reduction, kernel_size=1, bias=False)
+        self.second = nn.Conv3d(channels // reduction, channels, kernel_size=1, bias=False)
+        ### END SOLUTION
+
+    def forward(self, x):
+        ### BEGIN SOLUTION
+        pools = (x.mean(dim=(2, 3, 4), keepdim=True), x.amax(dim=(2, 3, 4), keepdim=True))  # (B, C, 1, 1, 1) each
+        logits = sum(self.second(self.first(pool).relu()) for pool in pools)  # (B, C, 1, 1, 1)
+        return logits.sigmoid()
+        ### END SOLUTION
+
+
+# %%
+check("03-channel", ChannelAttention3d)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>Two convolutions in all, not four. Both descriptions go through the same two.</details>
+# <details><summary>Hint 2</summary>Where does the sigmoid stand in (03.1): around each MLP, or around their sum? Two sigmoids that are added reach up to 2.</details>
+
+# %% [markdown]
+# ## 6 · Where it sits
+#
+# Where squeeze-and-excitation sits: on the branch, before the addition, in each of the sixteen blocks of a ResNet-50.
+
+# %%
+from torch.utils.flop_counter import FlopCounterMode
+
+from medattn_lite.networks import resnet50_cbam
+
+
+def published_cost(**options):
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:  # shapes without numbers
+        network = resnet50_cbam(spatial_dims=3, in_channels=4, num_classes=19, **options).eval()
+        network(torch.empty(1, 4, 120, 120, 78))
+    return sum(p.numel() for p in network.parameters()), counter.get_total_flops() / 2
+
+
+plots.show(plots.residual_block("cbam", middle="conv 3×3"))
+with_cbam, without = published_cost(), published_cost(attention=False)
+record("parameters of the published network", with_cbam[0])
+record("CBAM's share of the parameters", 100 * (with_cbam[0] / without[0] - 1), "%")
+record("CBAM's share of the multiplications", 100 * (with_cbam[1] / without[1] - 1), "%")
+record("parameters of one spatial map, 7×7×7", 2 * 7**3)
+
+# %% [markdown]
+# *Figure 03.3. A residual block with CBAM.* The numbers are the survival deck's 3-D network: four kinds of MRI in, 19 intervals of time out. Nearly all of CBAM's parameters are the channel MLPs. The map of places costs a few hundred: it is the cheapest part, and the part everyone shows in pictures.
+
+# %% [markdown]
+# ## 7 · Train it, with and without
+#
+# As in notebook 02: does this slice show tumour? Split by patient; the same class at small numbers.
+
+# %%
+from medattn_lite.data import train_valid_test
+from medattn_lite.networks import ResNetCBAM
+from medattn_lite.training import fit, predict_probabilities
+
+size = slices.table().groupby("subject")["tumour_pixels"].mean()
+split = train_valid_test(size.index, size > size.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
+train, test = slices.subset(split.train), slices.subset(split.test)
+
+# %%
+def new_network(seed=SEED, attention=True):
+    torch.manual_seed(seed)
+    size = {"layers": (3, 4, 6, 3), "width": 64} if SCALE == "paper" else {"layers": (1, 1, 1, 1), "width": 16}
+    return ResNetCBAM(spatial_dims=2, in_channels=len(slices.channels), num_classes=2, attention=attention, **size)
+
+
+seeds = {"without CBAM": SEED, "without CBAM, again": SEED + 1, "with CBAM": SEED}
+networks = {name: new_network(seed, attention=name == "with CBAM") for name, seed in seeds.items()}
+budget = {"iterations": NUMBERS["iterations"], "device": DEVICE}
+histories = {
+    name: fit(network, train.images, train.labels, seed=seeds[name], **budget) for name, network in networks.items()
+}
+model = networks["with CBAM"]
+plots.show(plots.training_curve(histories))
+
+# %%
+truth, patients = test.labels.numpy(), test.subjects
+flair_test = test.images[:, test.channels.index("flair")]  # (N, H, W)
+scores = {name: predict_probabilities(network, test.images)[:, 1].numpy() for name, network in networks.items()}
+scores["control: brightest pixel"] = flair_test.amax((1, 2)).numpy()
+results = {name: bootstrap(auc, truth, score, groups=patients) for name, score in scores.items()}
+plots.show(plots.forest(results, label="AUC on test patients", reference=0.5, reference_label="a coin"))
+for name, interval in results.items():
+    record(f"AUC {name}", interval)
+base = scores["without CBAM"]
+gains = {name: paired_difference(auc, truth, scores[name], base, groups=patients) for name in list(networks)[1:]}
+plots.show(plots.forest(gains, label="AUC minus that of “without CBAM”", reference=0.0))
+for name, interval in gains.items():
+    record(f"AUC gain, {name}", interval)
+
+# %% [markdown]
+# *Figures 03.4 to 03.6. The loss while training; AUC on the test patients; differences. 95 % intervals drawn by patient.*
+#
+# Compare with the **control**, the brightest pixel of the slice: a network that does not beat it has learned less than one number. And compare the gain by CBAM with the gain by **"again"**, the same network from another start: a gain no larger than that is luck.
+
+# %% [markdown]
+# ## 8 · Look at the maps
+#
+# The explorer shows one slice's way through all gates and maps. Move through slices and layers, switch channels off, and watch the prediction.
+
+# %%
+from IPython.display import display
+
+from medattn_lite.widgets import gate_explorer
+
+shown = torch.cat([(test.labels == 1).nonzero()[:6, 0], (test.labels == 0).nonzero()[:6, 0]])
+explorer = gate_explorer(model, test.images[shown], labels=test.labels[shown], names=["no tumour", "tumour"],
+                         channels=test.channels)
+display(explorer)
+plots.show(explorer.static())
+
+# %% [markdown]
+# *Figure 03.7. The explorer as a still picture.* Now several patients side by side. A map has the size of its layer: fine at first, coarse at last.
+
+# %%
+from medattn_lite.explain import spatial_gates
+
+maps = spatial_gates(model, test.images)  # layer name → (N, h, w)
+chosen = test.masks.flatten(1).sum(1).topk(24).indices[::6]  # four slices with tumour
+rows = [[flair_test[i], *(plots.upsample_map(v[i], flair_test[i].shape) for v in maps.values())] for i in chosen]
+plots.show(plots.picture_table(
+    rows, columns=["slice (FLAIR)", *plots.short_names(maps).values()], outlines=test.masks[chosen], maps_from=1,
+    map_label="map", alt="Four slices, tumours outlined, and beside each its spatial maps, from fine to coarse."))
+
+# %% [markdown]
+# *Figure 03.8. Spatial maps of four test slices, tumour outlined.*
+#
+# It is easy to see what one hopes for. So count: **what share of the map's mass lies inside the tumour, compared with the tumour's share of the head?** 1 is chance: a map that is the same everywhere. Above 1, the map prefers the tumour; below 1, it avoids it.
+#
+# Two controls: the same network **before training**, and the plain **brightness** of the slice, which needs no network.
+
+# %%
+from medattn_lite.data.transforms import foreground
+
+
+def concentration(values, tumour, head):
+    """Mass of a map inside the tumour, over chance. All (H, W)."""
+    share = (values * tumour).sum() / (values * head).sum()
+    return float(share / (tumour.sum() / head.sum()))
+
+
+def over_slices(values):
+    """The mean over all test slices with tumour, and its interval by patient."""
+    fine = [torch.from_numpy(plots.upsample_map(values[i], flair_test[i].shape)) for i in sick]
+    ratios = [concentration(f, test.masks[i, 0] > 0, heads[i]) for f, i in zip(fine, sick, strict=True)]
+    return bootstrap(lambda r: r.mean(), ratios, groups=[patients[i] for i in sick], n=500)
+
+
+sick = (test.labels == 1).nonzero()[:, 0].tolist()
+heads = torch.cat([foreground(image - image.amin(dim=(1, 2), keepdim=True)) for image in test.images])  # (N, H, W)
+before = spatial_gates(new_network().eval(), test.images)
+layers = plots.short_names(maps)
+measured = {f"{layers[name]}, trained": over_slices(values) for name, values in maps.items()}
+measured |= {f"{layers[name]}, untrained": over_slices(values) for name, values in before.items()}
+measured["brightness"] = over_slices(flair_test - flair_test.amin())
+plots.show(plots.forest(measured, label="mass in the tumour ÷ chance", reference=1.0, reference_label="chance"))
+for name, interval in measured.items():
+    record(f"concentration on the tumour: {name}", interval)
+
+# %% [markdown]
+# *Figure 03.9. How much the maps prefer the tumour.*
+#
+# Read three things. Is a layer's interval clear of 1? Is the trained map clear of its **untrained** twin? Is it clear of plain **brightness**? A map below 1 is not broken: the network is free to *turn down* the places it has decided on, since the weights behind the map can be negative.
+#
+# **Exercise 03.3: take the "where" away** (10 minutes, changes the experiment). Give every place of a map the map's own mean: the amount stays, the places go. The next cell then runs the trained network so. Guess first: does the AUC fall?
+
+# %% tags=["exercise"]
+def flatten_map(maps):
+    """maps (B, 1, H, W); returns the same shape, each image's map replaced by its mean over places."""
+    ### BEGIN SOLUTION
+    return maps.mean(dim=(2, 3), keepdim=True).expand_as(maps)  # (B, 1, 1, 1) → (B, 1, H, W)
+    ### END SOLUTION
+
+
+# %%
+check("03-flatten", flatten_map)
+
+# %% [markdown]
+# <details><summary>Hint 1</summary>Each image keeps its own mean, so the batch axis stays. Which axes are places?</details>
+# <details><summary>Hint 2</summary><code>maps.mean(dim=(2, 3), keepdim=True)</code> has the shape (B, 1, 1, 1). <code>.expand_as(maps)</code> gives it to every place.</details>
+#
+# The experiment: the same network with its own maps, flat ones, and maps *shifted* by half a picture, so that they point at the wrong places. (Until your function is right, the package's takes its place.)
+
+# %%
+from medattn_lite.course.exercises.nb03 import flat
+from medattn_lite.explain import edited_maps
+
+my_flat = flatten_map if check("03-flatten", flatten_map).passed else flat
+half_away = lambda m: m.roll((m.shape[2] // 2, m.shape[3] // 2), (2, 3))
+edits = {"its own": lambda m: m, "flat": my_flat, "shifted": half_away}
+outcome = {}
+for name, edit in edits.items():
+    with edited_maps(model, edit, kind="spatial"):
+        changed = predict_probabilities(model, test.images)[:, 1].numpy()
+    outcome[name] = bootstrap(auc, truth, changed, groups=patients)
+    record(f"AUC with maps: {name}", outcome[name])
+plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, reference_label="a coin"))
+
+# %% [markdown]
+# *Figure 03.10. What the trained network loses without its places.*
+#
+# If *flat* is as good as *its own*, the pretty map was decoration: the decision did not need it. Notebook 10 makes a method of this question.
+
+# %% [markdown]
+# ## 9 · What goes wrong
+#
+# Five mistakes found in public copies of CBAM. All run. Each gets the same features; the numbers give them away.
+
+# %%
+x, block = torch.rand(4, 32, 24, 24) * 2, MyCBAM(32)
+mlp, other, kernel = block.mlp, MyCBAM(32).mlp, block.convolution.weight
+mean, largest, channel, place = x.mean((2, 3)), x.amax((2, 3)), channel_map(x, mlp), spatial_map(x, kernel)
+logits = torch.logit(place)
+variants = {
+    "right, channels": (channel, x * channel),
+    "no sigmoid": ((mlp(mean) + mlp(largest))[:, :, None, None], x * (mlp(mean) + mlp(largest))[:, :, None, None]),
+    "two MLPs": (c := (mlp(mean) + other(largest)).sigmoid()[:, :, None, None], x * c),
+    "two sigmoids, summed": (c := (mlp(mean).sigmoid() + mlp(largest).sigmoid())[:, :, None, None], x * c),
+    "right, places": (place, x * place),
+    "softmax over places": (m := logits.flatten(2).softmax(2).view_as(logits), x * m),
+    "pooled over space, not channels": (m := (x.amax((2, 3), True) + x.mean((2, 3), True)).sigmoid(), x * m),
+    "added, not multiplied": (place, x + place),
+}
+print(f"{'variant':34}{'lowest':>8}{'highest':>9}{'size ÷ input':>14}  shape of the map")
+for name, (gate, out) in variants.items():
+    size = out.std() / x.std()
+    print(f"{name:34}{gate.min():8.3f}{gate.max():9.3f}{size:14.3f}  {tuple(gate.shape)}")
+
+# %% [markdown]
+# | variant | symptom |
+# |---|---|
+# | no sigmoid | values below 0 or above 1 |
+# | two MLPs | **none in the numbers**; count the parameters: twice as many |
+# | two sigmoids, summed | gates near 1 at the start, up to 2 |
+# | softmax over places | each place gets about $1/HW$: the features all but vanish |
+# | pooled over space | a map of the wrong shape: it cannot point anywhere |
+# | added | a silent place is not silent |
+#
+# One does not run: without `padding` the map is smaller than its picture.
+#
+# ## 10 · What the papers say, and what we found
+
+# %%
+from medattn_lite.networks.resnet_cbam import OFFICIAL_CBAM
+
+with torch.device("meta"):
+    official = resnet50_cbam(spatial_dims=2, in_channels=3, num_classes=1000, **OFFICIAL_CBAM)
+    base = resnet50_cbam(spatial_dims=2, in_channels=3, num_classes=1000, attention=False)
+record("ResNet-50", sum(p.numel() for p in base.parameters()) / 1e6, "million parameters")
+record("ResNet-50 with CBAM", sum(p.numel() for p in official.parameters()) / 1e6, "million parameters")
+
+# %% [markdown]
+# | claim | what we found |
+# |---|---|
+# | Woo et al.: 25.56 M parameters grow to 28.09 M | counted above |
+# | Woo et al.: the parameter overhead is "negligible" | for the map, yes; the channel MLPs are most of what you see above and in section 6 |
+# | Woo et al.: CBAM improves every network it is put into | Figure 03.6: read the bars, and the control beside them |
+# | "the map tells where to look" | Figures 03.9 and 03.10: measured, with controls |
+# | survival deck: ResNet-50-CBAM beats SE-ResNeXt-50 | no test of CBAM against SE: the networks differ in everything else too |
+#
+# ## 11 · Quiz
+
+# %%
+quiz([
+    Question(
+        "Your channel attention has twice as many parameters as the paper's. What happened?",
+        ["The MLP is not shared", "The kernel is too large", "The sigmoid is missing"],
+        "The MLP is not shared",
+        ["Yes: one MLP for both descriptions; it is called twice and stored once.",
+         "A 7×7 kernel over two channels is 98 numbers; that does not double anything.",
+         "A sigmoid has no parameters."],
+    ),
+    Question(
+        "Weights trained with [max ; mean] are loaded into a block that reads [mean ; max]. What do you see?",
+        ["An error", "Nothing at all", "No error, other numbers"],
+        "No error, other numbers",
+        ["Both have the shape (1, 2, 7, 7), so torch is content.", "Look at section 4 again: the difference is large.",
+         "Yes, the worst kind of bug. Swap the kernel's two halves with `.flip(1)`."],
+    ),
+    Question(
+        "A map has 1.0 times its chance mass inside the tumour. What does that say of the network?",
+        ["It cannot see the tumour", "Its map does not prefer the tumour", "It is broken"],
+        "Its map does not prefer the tumour",
+        ["It may well: features can carry the tumour while the map stays flat.",
+         "Yes, and no more. What the network uses is another question.", "Its AUC would tell you that, not its map."],
+    ),
+])
+
+# %% [markdown]
+# ## 12 · In short
+#
+# - **Channel attention**: mean and max over space, one shared MLP, sum, sigmoid. **Spatial attention**: max and mean over channels, one convolution, sigmoid. First what, then where.
+# - Three readings of CBAM are in use; weights of one are wrong in another, silently.
+# - The map is a few hundred parameters; the channel MLPs cost the rest.
+# - A map is a part of the computation. Whether it lies on the tumour, and whether the network needs it, are two questions; you have measured both.
+#
+# **Next in the course:** split attention, where copies of a channel compete for one whole again.
+#
+# **Read:** Woo et al., *CBAM* (ECCV 2018, [arXiv:1807.06521](https://arxiv.org/abs/1807.06521)). Words: [glossary](glossary.md).

@@ -1,0 +1,74 @@
+"""Edited attention maps: what is put in a map's place is what the network gets, and only inside the block."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from medattn_lite.attention import CBAM, SqueezeExcitation
+from medattn_lite.errors import UserError
+from medattn_lite.explain import edited_maps
+
+
+def _two_blocks() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(SqueezeExcitation(8, reduction=2), CBAM(8, reduction=2)).eval()
+
+
+def test_the_edited_map_is_what_multiplies_the_features() -> None:
+    block, x = SqueezeExcitation(8, reduction=2), torch.randn(2, 8, 5, 4)
+    with edited_maps(block, lambda gate: torch.full_like(gate, 0.25)):
+        torch.testing.assert_close(block(x), 0.25 * x)
+
+
+def test_the_model_is_as_before_after_the_block_and_after_an_exception() -> None:
+    model, x = _two_blocks(), torch.randn(2, 8, 5, 4)
+    before = model(x)
+    with pytest.raises(ZeroDivisionError), edited_maps(model, torch.zeros_like):
+        assert not torch.equal(model(x), before)
+        raise ZeroDivisionError
+    torch.testing.assert_close(model(x), before)
+
+
+def test_only_the_chosen_kind_and_layer_are_edited() -> None:
+    model, seen = _two_blocks(), []
+
+    def note(values: torch.Tensor) -> torch.Tensor:
+        seen.append(tuple(values.shape))
+        return values
+
+    with edited_maps(model, note) as count:
+        model(torch.randn(2, 8, 5, 4))
+    assert count == 3 and len(seen) == 3
+    seen.clear()
+    with edited_maps(model, note, kind="spatial") as count:
+        model(torch.randn(2, 8, 5, 4))
+    assert count == 1 and seen == [(2, 1, 5, 4)]
+    seen.clear()
+    with edited_maps(model, note, kind="channel", layer="1.channel") as count:
+        model(torch.randn(2, 8, 5, 4))
+    assert count == 1 and seen == [(2, 8, 1, 1)]
+
+
+def test_gradients_flow_through_an_edited_map() -> None:
+    block, x = SqueezeExcitation(8, reduction=2), torch.randn(2, 8, 5, 4)
+    with edited_maps(block, lambda gate: gate.mean(dim=0, keepdim=True).expand_as(gate)):
+        block(x).sum().backward()
+    assert all(parameter.grad is not None and parameter.grad.abs().sum() > 0 for parameter in block.parameters())
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"kind": "colour"}, "no kind of attention map"), ({"kind": "split"}, "no attention map of kind 'split'"),
+     ({"layer": "7.gate"}, "no attention map of name '7.gate'")],
+)
+def test_a_map_that_is_not_there_is_named(options: dict, words: str) -> None:
+    with pytest.raises(UserError, match=words), edited_maps(_two_blocks(), torch.ones_like, **options):
+        pass
+
+
+def test_a_map_of_another_shape_is_refused() -> None:
+    model = _two_blocks()
+    with pytest.raises(UserError, match="'0.gate' is"), edited_maps(model, lambda gate: gate.mean(), layer="0.gate"):
+        model(torch.randn(2, 8, 5, 4))
