@@ -161,7 +161,8 @@ def _choose(file: RemoteFile, mirrors: Iterable[str] | None) -> RemoteFile:
     chosen = []
     for wanted in mirrors:
         if wanted.startswith(("http://", "https://")):
-            chosen.append(Mirror(wanted, wanted))
+            # for the files of a repository the address holds {path}
+            chosen.append(Mirror(wanted, wanted.replace("{path}", file.path.partition("/")[2])))
         else:
             chosen += [mirror for mirror in file.mirrors if mirror.name == wanted]
     if not chosen:

@@ -317,6 +317,12 @@ def test_mirrors_can_be_chosen_by_name_or_address(site, tmp_path):
         quiet(source, tmp_path / "three", mirrors=["nowhere"])
 
 
+def test_a_mirror_of_a_repository_is_an_address_with_a_path(site, tmp_path):
+    source = in_git(site, FILES)
+    result, _ = quiet(source, tmp_path, mirrors=[site.url("/raw/{path}")])
+    assert result.downloaded == 3 and not any("/gone/" in path for path, _ in site.requests)
+
+
 # the sources that are named in the package
 
 
