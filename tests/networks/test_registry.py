@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import subprocess
 import sys
@@ -11,7 +12,8 @@ import torch
 
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
-from medattn_lite.networks.registry import NETWORKS, build, describe, table
+from medattn_lite.networks.registry import NETWORKS, build, table
+from medattn_lite.networks.registry import describe as describe_anew
 
 # Counted in the official code, or as MONAI's network of that size; NCL, 101 and 111 and the fusions follow from them.
 PARAMETERS = {
@@ -42,6 +44,7 @@ OUTPUTS = {
     (3, 44, 230, 320): {(1, 2, 44, 230, 320)},
     (4, 78, 120, 120): {(1, 19)},
 }
+describe = functools.cache(describe_anew)  # each network is built once for all tests here
 ODD = {2: (65, 78), 3: (29, 34, 41)}
 
 

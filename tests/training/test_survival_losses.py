@@ -50,6 +50,15 @@ def test_the_official_head_pays_at_least_one_minus_1_over_e_for_a_death():
     assert paid.item() == pytest.approx(-math.log(1 - 1 / math.e), rel=1e-5)
 
 
+def test_without_an_image_the_best_hazards_are_deaths_over_those_at_risk():
+    _, time, event = cohort(200, tied=False)
+    survived, died = interval_labels(time * 500, event, interval_breaks(intervals=6))
+    best = died.sum(0) / (died + survived).sum(0)
+    outputs = torch.logit(best.double()).expand(200, 6).clone().requires_grad_()
+    logistic_hazard_nll(outputs, survived, died).backward()
+    torch.testing.assert_close(outputs.grad.sum(0), torch.zeros(6, dtype=torch.float64), atol=1e-7, rtol=0)
+
+
 def test_impossible_outcomes_cost_infinity_and_silent_intervals_nothing():
     log_survive, log_die = torch.tensor([[0.0, -math.inf]]), torch.tensor([[-math.inf, 0.0]])
     first = torch.tensor([[1.0, 0.0]])
