@@ -178,7 +178,7 @@ def _phantom_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--beside", type=Path, metavar="ROOT", help="a picture: phantoms beside real patients")
     what.add_argument("--controls", action="store_true", help="what tumour size, the signal and a network can tell")
     what.add_argument("--timings", action="store_true", help="seconds a subject at three sizes")
-    parser.add_argument("--n", type=int, help="how many subjects")
+    parser.add_argument("--n", type=_count, help="how many subjects")
     parser.add_argument("--out", type=Path, help="a new folder for the files; with --beside, the picture's name")
     parser.add_argument("--task", default="grade", help="grade, presence, source, type, segmentation, ms or survival")
     parser.add_argument("--shape", type=_shape, default=(96, 112, 96), metavar="D,H,W", help="default: 96,112,96")
@@ -186,6 +186,12 @@ def _phantom_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps")
     parser.add_argument("--seed", type=int, default=0)
     parser.set_defaults(run=_phantom)
+
+
+def _count(word: str) -> int:
+    if not word.isdigit() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number of subjects, 1 or more")
+    return int(word)
 
 
 def _shape(word: str) -> tuple[int, ...]:
@@ -235,7 +241,8 @@ def _phantom_controls(options: argparse.Namespace) -> int:
 def _phantom_timings(options: argparse.Namespace) -> int:
     from medattn_lite.data.phantom.export import timings
 
-    print(timings(device=options.device, n=options.n or 3))
+    for what, seconds in timings(device=options.device, n=options.n or 3).items():
+        print(f"{what:<28} {seconds:.3f} s a subject")
     return 0
 
 

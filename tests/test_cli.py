@@ -62,6 +62,9 @@ def test_the_command_starts_without_what_it_does_not_need() -> None:
     (("course", "--device", "toaster"), ("unknown device 'toaster'",)),
     (("check-data", "nifti", "--root", ".", "--option", "csv"), ("NAME=VALUE",)),
     (("fetch", "cats"), ("cats",)),
+    (("phantom",), ("--out DIR",)),
+    (("phantom", "--out", "new", "--task", "cats"), ("cats",)),
+    (("phantom", "--beside", "nowhere"), ("nowhere is no folder",)),
 ])
 def test_a_mistake_is_one_line_and_exit_code_2(words: tuple, says: tuple, capsys: pytest.CaptureFixture, tmp_path: Path,
                                                monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,6 +75,7 @@ def test_a_mistake_is_one_line_and_exit_code_2(words: tuple, says: tuple, capsys
 
 
 @pytest.mark.parametrize("words", [(), ("teach",), ("course", "--seed", "x"), ("phantom", "--shape", "9"),
+                                   ("phantom", "--n", "0"),
                                    ("check-data", "lgg"), ("phantom", "--controls", "--timings")])
 def test_a_word_that_is_not_understood_is_one_line_too(words: tuple, capsys: pytest.CaptureFixture) -> None:
     with pytest.raises(SystemExit) as end:
@@ -113,6 +117,24 @@ def test_check_data_of_a_folder_that_cannot_be_read_ends_with_2_on_stderr(tmp_pa
     assert cli.main(["check-data", "brats", "--root", str(tmp_path)]) == 2
     shown = capsys.readouterr()
     assert shown.out == "" and str(tmp_path) in shown.err and "Traceback" not in shown.err
+
+
+def test_phantoms_are_written_as_files_that_check_data_finds_usable(tmp_path: Path,
+                                                                    capsys: pytest.CaptureFixture) -> None:
+    words = ["phantom", "--n", "2", "--shape", "32,36,32", "--out", str(tmp_path / "cohort"), "--device", "cpu"]
+    assert cli.main(words) == 0
+    assert cli.main(["check-data", "brats", "--root", str(tmp_path / "cohort")]) == 0
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    capsys.readouterr()
+    assert cli.main(words) == 2
+    assert "is there already" in capsys.readouterr().err
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_timings_are_one_line_a_size(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    monkeypatch.setattr("medattn_lite.data.phantom.export.timings", lambda **asked: {"64×64×64": float(asked["n"])})
+    assert cli.main(["phantom", "--timings", "--n", "5"]) == 0
+    assert capsys.readouterr().out.split() == ["64×64×64", "5.000", "s", "a", "subject"]
 
 
 def test_options_of_a_data_set_keep_their_kind() -> None:
