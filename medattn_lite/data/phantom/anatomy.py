@@ -66,6 +66,11 @@ def anatomy_of(person: Person, grid: Grid, device: str | torch.device = "cpu") -
     return built
 
 
+def forget() -> None:
+    """Drop the anatomies that are kept for counterfactuals."""
+    _CACHE.clear()
+
+
 class Cloud:
     """The voxels that hold something: world points `(n, 3)` and where they belong on the grid."""
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 from medattn_lite.data.phantom.anatomy import Anatomy
-from medattn_lite.data.phantom.fields import normal, smoothstep, stream
+from medattn_lite.data.phantom.fields import normal, stream, uniform
 
 CONTRASTS = ("t1", "t1ce", "t2", "flair")
 
@@ -22,22 +22,22 @@ TISSUES: dict[str, tuple[float, float, float, float]] = {
     "choroid": (0.45, 1.20, 0.75, 0.50),
 }
 LESIONS: dict[str, tuple[float, float, float, float]] = {
-    "oedema": (0.58, 0.58, 0.72, 0.82),
-    "infiltration": (0.60, 0.62, 0.66, 0.80),
-    "solid": (0.52, 0.54, 0.74, 0.82),
+    "oedema": (0.58, 0.58, 0.70, 0.78),
+    "infiltration": (0.61, 0.62, 0.63, 0.71),
+    "solid": (0.52, 0.54, 0.72, 0.75),
     "suppressed": (0.42, 0.44, 0.92, 0.55),
     "enhancing": (0.58, 1.18, 0.62, 0.72),
     "necrosis": (0.38, 0.42, 0.88, 0.62),
     "cyst": (0.26, 0.28, 0.98, 0.26),
-    "meningioma": (0.60, 1.30, 0.52, 0.66),
-    "plaque": (0.58, 0.60, 0.70, 0.92),
-    "hole": (0.40, 0.42, 0.82, 0.80),
+    "meningioma": (0.60, 1.16, 0.50, 0.60),
+    "plaque": (0.60, 0.61, 0.66, 0.84),
+    "hole": (0.42, 0.44, 0.80, 0.76),
     "cleft": (0.25, 0.30, 0.95, 0.20),
     "tail": (0.45, 1.15, 0.50, 0.45),
 }
 
 # Relative variation inside a lesion.
-_ROUGHNESS = {"enhancing": 0.13, "necrosis": 0.10, "meningioma": 0.04, "oedema": 0.035}
+_ROUGHNESS = {"solid": 0.045, "enhancing": 0.13, "necrosis": 0.10, "meningioma": 0.04, "oedema": 0.035}
 
 
 def tissue_images(
@@ -58,6 +58,8 @@ def tissue_images(
         index = CONTRASTS.index(contrast)
         random = stream(seed, "tissue", contrast)
         value = {name: row[index] * normal(random, 1.0, 0.03) for name, row in TISSUES.items()}
+        low, high = (0.6, 1.1) if contrast in ("t1", "t1ce") else (0.7, 1.4)
+        value["grey"] = value["white"] + (value["grey"] - value["white"]) * uniform(random, low, high)
         grey_map = value["grey"] * (1 + 0.020 * anatomy["texture"])
         white_map = value["white"] * (1 + 0.014 * anatomy["tract"])
         if contrast == "flair":
@@ -75,8 +77,8 @@ def tissue_images(
 
 
 def paint_lesions(
-    images: torch.Tensor, lesions: dict[str, torch.Tensor], seed: int, contrasts: tuple[str, ...], texture: torch.Tensor,
-    *, contrast: float = 1.0,
+    images: torch.Tensor, lesions: dict[str, torch.Tensor], seed: int, contrasts: tuple[str, ...],
+    texture: torch.Tensor, *, contrast: float = 1.0,
 ) -> torch.Tensor:  # fmt: skip
     """Lay lesion tissues over healthy ones, in the order of `LESIONS`.
 
@@ -99,7 +101,3 @@ def paint_lesions(
             out[channel] = torch.lerp(out[channel], painted, weight)
     return out
 
-
-def caps(ventricle: torch.Tensor) -> torch.Tensor:
-    """How strongly the rim of the ventricles shines on FLAIR at a distance in mm."""
-    return smoothstep(ventricle, 4.0, 0.0)

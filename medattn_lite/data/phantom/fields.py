@@ -79,7 +79,8 @@ def noise_field(
     """
     period = min(extent_mm, 11.0 * wavelength_mm)
     count = max(8, 2 * math.ceil(3.2 * period / wavelength_mm))
-    white = torch.randn(channels, count, count, count, generator=generator)
+    # Noise drawn as its spectrum: the inverse transform of random coefficients is random too.
+    white = torch.randn(channels, count, count, count // 2 + 1, 2, generator=generator)
     frequency = torch.fft.fftfreq(count, d=period / count)
     half = torch.fft.rfftfreq(count, d=period / count)
     grid = torch.stack(torch.meshgrid(frequency, frequency, half, indexing="ij"))
@@ -89,7 +90,7 @@ def noise_field(
     else:
         response = torch.exp(-0.5 * ((relative - 1.0) / bandwidth).square())
     response[0, 0, 0] = 0.0
-    shaped = torch.fft.irfftn(torch.fft.rfftn(white, dim=(1, 2, 3)) * response, s=(count,) * 3, dim=(1, 2, 3))
+    shaped = torch.fft.irfftn(torch.view_as_complex(white) * response, s=(count,) * 3, dim=(1, 2, 3))
     shaped = shaped / shaped.std(dim=(1, 2, 3), keepdim=True)
     padded = functional.pad(shaped[None], (0, 1, 0, 1, 0, 1), mode="circular")[0]
     return NoiseField(padded, tuple(period * factor for factor in stretch))

@@ -51,7 +51,7 @@ class Folding:
         self.sheet = _distance(field[0], cloud, person.gyrus_mm)
         self.across = _distance(field[1], cloud, person.gyrus_mm)
         self.minor = _distance(shallow, cloud, 0.7 * person.gyrus_mm)
-        self.reach = (16.5 + 4.0 * self.slow[2]).clamp(8.0, 24.0)
+        self.reach = (19.0 + 4.5 * self.slow[2]).clamp(9.0, 27.0)
         self.minor_reach = (4.0 + 2.5 * self.slow[1]).clamp(0.0, 8.0)
 
 
@@ -73,7 +73,7 @@ def cortex_tissues(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Fluid and white fractions of the refolded cortex."""
     depth = atlas["depth"] - person.rim_mm
-    barrier = 50.0 * (atlas["white"] - 0.94).clamp(min=0)
+    barrier = 14.0 * (atlas["white"] - 0.92).clamp(min=0)
     bottom = (depth - fold.reach).clamp(min=0) + barrier
     sheet = (fold.sheet.square() + bottom.square()).sqrt()
     minor_bottom = (depth - fold.minor_reach).clamp(min=0) + barrier

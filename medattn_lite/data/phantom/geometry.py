@@ -127,7 +127,7 @@ class HeadShape:
     def _displacement(self) -> tuple[NoiseField, NoiseField]:
         random = stream(self.seed, "displacement")
         return (
-            noise_field(random, 110.0, channels=3, low_pass=True),
+            noise_field(random, 125.0, channels=3, low_pass=True),
             noise_field(random, 46.0, channels=3, bandwidth=0.3),
         )
 
@@ -143,7 +143,7 @@ class HeadShape:
     def displacement(self, points_mm: torch.Tensor) -> torch.Tensor:
         """The smooth part of `to_template`, in mm: slow enough to be looked up on a coarse grid."""
         broad, fine = self._displacement
-        return (2.4 * broad.at(points_mm) + 0.6 * fine.at(points_mm)).movedim(0, -1)
+        return (2.2 * broad.at(points_mm) + 0.4 * fine.at(points_mm)).movedim(0, -1)
 
     def from_template(self, point_mm: torch.Tensor) -> torch.Tensor:
         """One template point (z, y, x) → the person's world, by fixed-point iteration."""

@@ -51,7 +51,7 @@ def draw_glioma(disease: Glioma, whole_anatomy: Anatomy, seed: int) -> Lesions:
     whole_ml = ball_ml(disease.diameter_mm)
     core_ml = whole_ml * (1 - shares["oedema"])
     radius = 0.5 * disease.diameter_mm * (1 - shares["oedema"]) ** (1 / 3)
-    moved, shift = push_aside(anatomy, [(centre, 1.1 * radius, (0.30 if high else 0.18) * radius)], points, reach)
+    moved, shift = push_aside(anatomy, [(centre, 1.2 * radius, (0.40 if high else 0.20) * radius)], points, reach)
 
     allowed = (moved["brain"] > 0.5) & (moved["ventricle"] > 0.5 * grid.voxel_mm) & (moved["stem"] < 0.8)
     cost = spread_cost(moved, centre, seed, points)

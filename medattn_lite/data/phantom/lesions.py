@@ -41,9 +41,10 @@ def _candidates(kind: str) -> torch.Tensor:
     wall = atlas.channel("ventricle")
     if kind == "glioma":
         chosen = above & (white > 0.5) & (depth > 9) & (wall > 7)
-    elif kind == "metastases":
-        cerebellar = (atlas.channel("cerebellum") > 0.9) & (atlas.channel("brain_depth") > 8)
-        chosen = (above & (white > 0.25) & (white < 0.75) & (depth > 5) & (depth < 14)) | cerebellar
+    elif kind in ("metastases", "juxtacortical"):
+        chosen = above & (white > 0.25) & (white < 0.75) & (depth > 5) & (depth < 14)
+        if kind == "metastases":
+            chosen |= (atlas.channel("cerebellum") > 0.9) & (atlas.channel("brain_depth") > 8)
     else:  # meningioma: under the hull of the convexity, and along the falx
         chosen = above & (depth > 0) & (depth < 2)
     index = chosen.nonzero().float()
@@ -121,7 +122,7 @@ def border_noise(points: torch.Tensor, radius_mm: float, seed: int, name: str) -
     random = stream(seed, "border", name)
     lobes = noise_field(random, max(1.5 * radius_mm, 12.0), low_pass=True, extent_mm=160.0).at(points)[0]
     ragged = noise_field(random, max(0.55 * radius_mm, 7.0), bandwidth=0.4).at(points)[0]
-    return radius_mm * (0.19 * lobes + 0.08 * ragged)
+    return radius_mm * (0.19 * lobes + 0.055 * ragged)
 
 
 def spread_cost(anatomy: Anatomy, centre: torch.Tensor, seed: int, points: torch.Tensor) -> torch.Tensor:

@@ -93,7 +93,8 @@ def _solid_mass(
         spread = score.clamp(min=0) + spread_cost(moved, nearest, seed, points).clamp(min=0)
         spread = spread - threshold_for_volume(spread, reachable, ratio * core_ml, grid)
         swollen = reachable & (spread <= 0)
-        fractions["oedema"] = 0.92 * fraction_below(spread, 0.0, max(1.5 * grid.voxel_mm, 4.0)) * (moved["ventricle"] > 0)
+        soft = fraction_below(spread, 0.0, max(1.5 * grid.voxel_mm, 4.0))
+        fractions["oedema"] = 0.92 * soft * (moved["ventricle"] > 0)
     hollow = core & (dead > 0.5)
     label = torch.zeros_like(core, dtype=torch.uint8)
     label[swollen] = 2

@@ -14,7 +14,7 @@ import torch
 
 from medattn_lite.data.phantom.anatomy import Anatomy
 from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream, uniform
-from medattn_lite.data.phantom.lesions import Lesions, fraction_below, threshold_for_volume
+from medattn_lite.data.phantom.lesions import Lesions, fraction_below, place, threshold_for_volume
 from medattn_lite.data.phantom.pathology import MSLesions
 
 # Deciles (0, 10, … 100 %) of lesion load in mL, from the 29 consensus masks of the Ljubljana MS
@@ -42,15 +42,17 @@ def draw_ms(disease: MSLesions, anatomy: Anatomy, seed: int) -> Lesions:
     lateral = 1 - smoothstep(points[..., 0], -12.0, -20.0)
     allowed = (anatomy["fluid"] < 0.4) & (anatomy["brain_depth"] > 4) & (anatomy["stem"] < 0.5)
     allowed &= (anatomy["cerebellum"] < 0.5) & (wall > 0)
-    allowed &= (anatomy["white"] > 0.45) | (wall < 3.0)
+    allowed &= anatomy["white"] > 0.5
 
     random = stream(seed, "ms")
     away = torch.stack([anatomy["wall_z"], anatomy["wall_y"], anatomy["wall_x"]])
     along = points - (0.85 * wall.clamp(0, 25) * away).permute(1, 2, 3, 0)
-    fingers = noise_field(random, 11.0, channels=1, bandwidth=0.4).at(along)[0]
+    fingers = noise_field(random, 10.0, channels=1, bandwidth=0.4).at(along)[0]
     patchy = noise_field(random, 45.0, channels=2, low_pass=True).at(points)
     ragged = noise_field(random, 6.0, channels=1, bandwidth=0.4).at(points)[0]
-    band = wall - 4.0 * fingers - 2.2 * patchy[0] - 0.6 * ragged + 25.0 * (1 - lateral)
+    # The third ventricle is spared, and so are walls that border on thalamus instead of white matter.
+    spared = 8.0 * smoothstep(anatomy["side"].abs(), 9.0, 4.0) + 25.0 * (1 - lateral)
+    band = wall - 2.4 * fingers - 2.0 * patchy[0] - 0.6 * ragged + spared
 
     ovoids = _ovoids(seed, anatomy, points, load) - 0.8 * ragged
     band_edge = threshold_for_volume(band, allowed, share * load, grid)
@@ -60,7 +62,7 @@ def draw_ms(disease: MSLesions, anatomy: Anatomy, seed: int) -> Lesions:
     lesion = in_band | (allowed & (ovoids <= ovoid_edge))
 
     score = torch.minimum(band - band_edge, ovoids - ovoid_edge)
-    part = fraction_below(score, 0.0, 1.6 * grid.voxel_mm) * (wall > -0.5 * grid.voxel_mm) * smoothstep(anatomy["fluid"], 0.6, 0.3)
+    part = fraction_below(score, 0.0, max(1.4 * grid.voxel_mm, 2.0)) * smoothstep(anatomy["white"], 0.15, 0.6) * allowed
     holes = smoothstep(patchy[1], 0.3, 1.2) * fraction_below(score, -1.5, 3.0)
     fractions = {"plaque": part * (1 - 0.6 * holes), "hole": 0.7 * part * holes}
     facts = {"load_ml": lesion.sum().item() * grid.voxel_ml, "periventricular": share}
@@ -69,13 +71,11 @@ def draw_ms(disease: MSLesions, anatomy: Anatomy, seed: int) -> Lesions:
 
 def _ovoids(seed: int, anatomy: Anatomy, points: torch.Tensor, load: float) -> torch.Tensor:
     """Signed distance in mm to the discrete lesions of deep white matter and under the cortex."""
-    from medattn_lite.data.phantom.lesions import place
-
     random = stream(seed, "ovoids")
     count = 6 + int(uniform(random, 0.5, 1.5) * 3.0 * math.sqrt(load))
     out = torch.full(anatomy.grid.shape, 1e3, device=points.device)
     for number in range(count):
-        kind = "metastases" if number % 3 == 0 else "glioma"
+        kind = "juxtacortical" if number % 3 == 0 else "glioma"
         centre = place(seed, kind, None, 100 + number)
         radius = uniform(random, 1.0, 1.6) * (1.0 + 2.5 * uniform(random, 0, 1) ** 3)
         stretch = torch.tensor([uniform(random, 0.75, 1.3) for _ in range(3)])

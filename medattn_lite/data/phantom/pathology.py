@@ -9,7 +9,6 @@ sclerosis lesion is 1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Union
 
 from medattn_lite.errors import UserError
 
@@ -125,7 +124,7 @@ class MSLesions:
         _check_fraction("periventricular", self.periventricular)
 
 
-Pathology = Union[Healthy, Glioma, Metastases, Meningioma, MSLesions]
+Pathology = Healthy | Glioma | Metastases | Meningioma | MSLesions
 
 
 def healthy() -> Healthy:

@@ -45,6 +45,6 @@ def draw_person(seed: int, age_years: float | None = None, *, age_range: tuple[f
         sulcus_mm=max(0.35, normal(random, 0.75 + 0.28 * atrophy, 0.15)),
         cortex_mm=normal(random, 2.8 - 0.12 * atrophy, 0.12),
         gyrus_mm=normal(random, 24.0, 1.2),
-        rim_mm=max(0.2, normal(random, 0.9 + 0.5 * atrophy, 0.35)),
-        strip_mm=normal(random, 0.9, 0.5),
+        rim_mm=max(0.2, normal(random, 0.7 + 0.4 * atrophy, 0.3)),
+        strip_mm=normal(random, 1.3, 0.6),
     )

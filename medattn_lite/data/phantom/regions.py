@@ -84,7 +84,7 @@ def ventricles(brain: np.ndarray, tissue: np.ndarray, x: np.ndarray, y: np.ndarr
 
 def cortex(depth: np.ndarray, below: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Where the folding is drawn anew for every person: the convexity, not insula or deep nuclei."""
-    shell = smoothstep(depth, 27.0, 18.0)
+    shell = smoothstep(depth, 32.0, 24.0)
     kept = np.zeros_like(depth)
     for side in (-1, 1):
         kept = np.maximum(kept, ellipsoid(x, y, z, (side * 34, 2, 0), (13, 27, 15)))  # insula, Sylvian floor

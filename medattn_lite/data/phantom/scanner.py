@@ -33,7 +33,7 @@ def acquire(
         random = stream(seed, "scanner", contrast)
         sigma = _resolution(random, contrast, grid)
         image = blur(images[channel : channel + 1] * head, sigma)[0]
-        strength = abs(normal(random, 0.05, 0.03))
+        strength = abs(normal(random, 0.06, 0.05))
         image = image * torch.exp(strength * (0.8 * field[0] + 0.6 * field[1] * uniform(random, -1, 1)))
         if noise > 0:
             level = noise * uniform(random, 0.010, 0.028)
@@ -55,7 +55,8 @@ def _resolution(random: torch.Generator, contrast: str, grid: Grid) -> tuple[flo
     slice_mm = uniform(random, 2.5, 4.5) if thick else uniform(random, 0.9, 1.3)
     in_plane_mm = uniform(random, 0.8, 1.2)
     widths = (slice_mm, in_plane_mm, in_plane_mm)
-    return tuple(0.42 * math.sqrt(max(w**2 - (0.5 * s) ** 2, 0.0)) / s for w, s in zip(widths, grid.spacing_mm, strict=True))
+    excess = (math.sqrt(max(w**2 - (0.5 * s) ** 2, 0.0)) for w, s in zip(widths, grid.spacing_mm, strict=True))
+    return tuple(0.42 * mm / s for mm, s in zip(excess, grid.spacing_mm, strict=True))
 
 
 def stamp_mark(images: torch.Tensor, grid: Grid) -> tuple[torch.Tensor, torch.Tensor]:

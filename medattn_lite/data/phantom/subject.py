@@ -11,6 +11,7 @@ from medattn_lite.data.phantom import contrasts as sequences
 from medattn_lite.data.phantom.anatomy import anatomy_of
 from medattn_lite.data.phantom.geometry import Grid, make_grid
 from medattn_lite.data.phantom.gliomas import draw_glioma
+from medattn_lite.data.phantom.head import add_head
 from medattn_lite.data.phantom.lesions import Lesions, place
 from medattn_lite.data.phantom.masses import draw_meningioma, draw_metastases
 from medattn_lite.data.phantom.ms import draw_ms
@@ -100,6 +101,7 @@ class Subject:
         contrast: float = 1.0,
         vessels: float = 1.0,
         slice_mm: float | None = None,
+        skull: bool = False,
     ) -> dict:
         """Scan the subject.
 
@@ -111,6 +113,7 @@ class Subject:
             noise: Noise level; 1 is a typical scan, 0 none.
             contrast: Lesion contrast; 1 is typical.
             vessels: Brightness of vessels; 1 is typical.
+            skull: Keep skull and scalp; by default the brain is stripped, as in public data sets.
             slice_mm: World z of a 2-D slice; None takes the lesion's centre, or the ventricles.
 
         Returns:
@@ -122,22 +125,30 @@ class Subject:
         if unknown or not contrasts:
             raise UserError(f"contrasts={tuple(contrasts)!r}: choose from {', '.join(sequences.CONTRASTS)}")
         flat = len(shape) == 2
-        grid = self._slice_grid(shape, spacing_mm, slice_mm) if flat else make_grid(tuple(shape), spacing_mm)
+        if flat:
+            grid = self._slice_grid(shape, spacing_mm, slice_mm, skull)
+        else:
+            grid = make_grid(shape, spacing_mm, skull=skull)
         lesions = self.lesions(grid, device)
         image = sequences.tissue_images(lesions.anatomy, self.seed, tuple(contrasts), vessels=vessels)
         texture = lesions.anatomy["texture"]
         image = sequences.paint_lesions(
             image, lesions.fractions, self.seed, tuple(contrasts), texture, contrast=contrast
         )
-        image = acquire(image, lesions.anatomy["brain"], grid, self.seed, tuple(contrasts), noise=noise)
+        kept = lesions.anatomy["brain"]
+        if skull:
+            image, kept = add_head(image, kept, grid, self.seed, tuple(contrasts))
+        image = acquire(image, kept, grid, self.seed, tuple(contrasts), noise=noise)
         mark = None
         if self.shortcut:
             image, mark = stamp_mark(image, grid)
         return self._sample(image, lesions, mark, grid, tuple(contrasts), flat)
 
-    def _slice_grid(self, shape: tuple[int, ...], spacing_mm: float | None, slice_mm: float | None) -> Grid:
+    def _slice_grid(
+        self, shape: tuple[int, ...], spacing_mm: float | None, slice_mm: float | None, skull: bool
+    ) -> Grid:
         """A slab of three slices around the one that is asked for (derivatives need neighbours)."""
-        volume = make_grid((max(shape), *shape), spacing_mm)
+        volume = make_grid((max(shape), *shape), spacing_mm, skull=skull)
         if slice_mm is None:
             kind = self.pathology.kind
             site = getattr(self.pathology, "site", None)

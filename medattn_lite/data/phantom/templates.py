@@ -24,10 +24,10 @@ import torch
 SPACING_MM = 1.5
 ORIGIN_MM = (-84.0, -121.5, -85.5)  # world z, y, x of voxel (0, 0, 0)
 SHAPE = (122, 141, 115)
-VERSION = 8  # part of the cache's file name: raise it when the derivation changes
+VERSION = 10  # part of the cache's file name: raise it when the derivation changes
 
 CHANNELS = (
-    "grey", "white", "depth", "brain_depth", "ventricle", "cortex", "cerebellum", "limbic", "pallidum", "stem",
+    "grey", "white", "depth", "brain_depth", "ventricle", "cortex", "cerebellum", "limbic", "pallidum", "stem", "skull",
     "inward_z", "inward_y", "inward_x", "wall_z", "wall_y", "wall_x",
 )  # fmt: skip
 
@@ -39,8 +39,9 @@ class Atlas:
     Attributes:
         maps: `(channels, D, H, W)` float32, in the order of `CHANNELS`. `grey` and `white` are
             fractions; `depth` is mm under the hull of one's own hemisphere, `brain_depth` under the
-            hull of the brain, `ventricle` mm to the ventricles (negative inside); the others are
-            soft memberships in [0, 1]. `inward_*` point away from the hull, `wall_*` from the ventricles.
+            hull of the brain, `skull` under a rounder one, `ventricle` mm to the ventricles (negative inside); the others are
+            soft memberships in [0, 1]; `inward_*` point away from the hull, `wall_*` from the
+            ventricles.
     """
 
     maps: torch.Tensor
@@ -139,8 +140,11 @@ def _closed(region: np.ndarray, radius_mm: float) -> np.ndarray:
     """Morphological closing by distances (a ball of any radius in two transforms)."""
     from scipy.ndimage import distance_transform_edt
 
+    margin = int(radius_mm / SPACING_MM) + 3  # room to grow: the border of the grid must not cut in
+    region = np.pad(region, margin)
     grown = distance_transform_edt(~region) * SPACING_MM <= radius_mm
-    return distance_transform_edt(grown) * SPACING_MM > radius_mm
+    closed = distance_transform_edt(grown) * SPACING_MM > radius_mm
+    return closed[margin:-margin, margin:-margin, margin:-margin]
 
 
 def _derive() -> np.ndarray:
@@ -165,6 +169,7 @@ def _derive() -> np.ndarray:
         "white": white,
         "depth": depth,
         "brain_depth": _signed_depth(brain_hull),
+        "skull": _signed_depth(_closed(brain_hull, 22.0)),
         "ventricle": -_signed_depth(ventricles),
         "cerebellum": regions.soft(infratentorial & (stem < 0.5)),
         "stem": regions.soft(stem > 0.5),
