@@ -67,14 +67,15 @@ def generated(folder: Path = NOTEBOOKS) -> dict[Path, str]:
         UserError: a source cannot be turned into notebooks; the message names it.
     """
     paths = source_paths(folder)
-    titles = {path.stem: _title(path) for path in paths}
+    sources = {path.stem: read_source(path) for path in paths}
+    titles = {name: _title(name, source) for name, source in sources.items()}
     texts: dict[Path, str] = {}
     for number, path in enumerate(paths):
         before = paths[number - 1].stem if number else None
         after = paths[number + 1].stem if number + 1 < len(paths) else None
         name = path.stem
         try:
-            source = read_source(path)
+            source = sources[name]
             navigation = _navigation(before, after, titles)
             learner = _copy(source, navigation, solutions=False)
             teacher = _copy(source, navigation, solutions=True)
@@ -149,11 +150,12 @@ def _navigation(before: str | None, after: str | None, titles: dict[str, str]) -
     return "---\n" + "  |  ".join(part for part in parts if part).replace("|", "·")
 
 
-def _title(path: Path) -> str:
-    """The source's first heading, as plain words."""
-    match = re.search(r"^#+ #{1,2} (.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+def _title(name: str, source: Any) -> str:
+    """The heading that the first cell starts with, as plain words."""
+    first = source.cells[0] if source.cells else None
+    match = re.match(r"#{1,2} (.+)", first.source) if first is not None and first.cell_type == "markdown" else None
     if match is None:
-        raise UserError(f"{path.name}: has no heading; its first cell must start with '# ' and the title")
+        raise UserError(f"{name}.py has no heading: its first cell must be markdown and start with '# ' and the title")
     return re.sub(r"[*`\[\]]", "", match.group(1)).strip()
 
 

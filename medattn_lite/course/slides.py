@@ -1,8 +1,8 @@
 """One HTML page of slides a notebook: arrow keys, no network, no script from elsewhere.
 
-A markdown cell that starts with a heading begins a slide; a markdown cell without one goes on the slide
-before it. Code goes on a slide only where its cell is tagged `slide`. Hints, exercises, quizzes and cells
-tagged `no-slide` stay off. Printing the page (or saving it as PDF) puts one slide on a sheet.
+A heading begins a slide; what follows it, up to the next heading, goes on the same one. Code goes on a slide
+only where its cell is tagged `slide`. Hints, exercises, figure captions and cells tagged `no-slide` stay off.
+Printing the page (or saving it as PDF) puts one slide on a sheet.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from medattn_lite.course.links import moved_down
 from medattn_lite.course.mathml import mathml
 
 _HEADING = re.compile(r"#{1,3} ")
+_CAPTION = re.compile(r"^[*_]+Figure \d.*?(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 # Not the tokenize module: what it makes of an f-string depends on the version of Python.
 _PYTHON = re.compile(
     r"""(?P<comment>\#[^\n]*)
@@ -51,16 +52,33 @@ def slides_page(notebook: Any, *, title: str) -> str:
         kind = slide_type(cell)
         if kind in ("skip", "notes") or not cell.source.strip():
             continue
-        if kind in ("slide", "subslide") or not slides:
-            slides.append([])
-        markdown = cell.cell_type == "markdown"
-        slides[-1].append(_rendered(cell.source) if markdown else f"<pre><code>{_coloured(cell.source)}</code></pre>")
+        if cell.cell_type == "code":
+            pieces = [f"<pre><code>{_coloured(cell.source)}</code></pre>"]
+        else:
+            pieces = [_rendered(piece) for piece in _pieces(cell.source)]
+        for number, piece in enumerate(pieces):
+            starts = piece.startswith("<h") or (number == 0 and kind in ("slide", "subslide"))
+            if starts or not slides:
+                slides.append([])
+            slides[-1].append(piece)
     sections = "\n".join(
         f'<section id="slide-{number}" tabindex="-1" aria-label="Slide {number} of {len(slides)}">\n'
         + "\n".join(parts) + f'\n<footer>{escape(title)} · {number} / {len(slides)}</footer>\n</section>'
         for number, parts in enumerate(slides, start=1)
     )
     return _PAGE.replace("{title}", escape(title)).replace("{sections}", sections)
+
+
+def _pieces(markdown: str) -> list[str]:
+    """A cell's text cut before each heading, without captions: the pictures they belong to are not here."""
+    pieces, fenced = [[]], False
+    for line in markdown.split("\n"):
+        fenced ^= line.startswith("```")
+        if _HEADING.match(line) and not fenced:
+            pieces.append([])
+        pieces[-1].append(line)
+    texts = (_CAPTION.sub("", "\n".join(lines)).strip() for lines in pieces)
+    return [text for text in texts if text]
 
 
 def _rendered(markdown: str) -> str:

@@ -23,6 +23,15 @@ SCALE = "smoke"
 # ## Squeeze
 #
 # $z_c = \\frac{1}{HW} \\sum_{i,j} x_{c,i,j}$
+#
+# *Figure 00.1.* What is not on the slide
+# needs no caption.
+#
+# ### Within a cell
+#
+# ```
+# # no heading
+# ```
 
 # %% tags=["slide"]
 shape = (2, 3)  # a comment
@@ -118,7 +127,8 @@ def test_links_lead_on_and_back_and_still_lead_somewhere_one_folder_down(folder:
 
 def test_slides_hold_headings_formulas_and_tagged_code_but_no_hints_and_ask_for_nothing(folder: Path) -> None:
     page = (folder / "slides" / "00_first.html").read_text()
-    assert page.count("<section") == 2 and "Slide 2 of 2" in page
+    assert page.count("<section") == 3 and "Slide 3 of 3" in page
+    assert "<h3>Within a cell</h3>" in page and "# no heading" in page and "caption" not in page
     assert "<math" in page and "<munderover>" not in page and "<mfrac>" in page
     assert 'shape = (<span class="number">2</span>' in page and '<span class="comment"># a comment</span>' in page
     assert "Two axes" not in page and "def squeeze" not in page and "SCALE" not in page
@@ -139,7 +149,7 @@ def test_what_is_missing_or_has_no_source_is_named(folder: Path) -> None:
         (FIRST.replace("    ### END SOLUTION\n", ""), "without '### END SOLUTION'"),
         (FIRST.replace("    ### BEGIN SOLUTION\n", ""), "without '### BEGIN SOLUTION'"),
         (FIRST.replace("\\frac", "\\frak"), "frak"),
-        (FIRST.replace("# # 00 · First steps", "# no heading").replace("# ## Squeeze", "#"), "has no heading"),
+        (FIRST.replace("# # 00 · First steps", "# no heading"), "has no heading"),
     ],
 )
 def test_a_source_that_cannot_be_made_is_named_and_nothing_is_written(folder: Path, text: str, message: str) -> None:
