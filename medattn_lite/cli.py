@@ -179,10 +179,10 @@ def _phantom_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--controls", action="store_true", help="what tumour size, the signal and a network can tell")
     what.add_argument("--timings", action="store_true", help="seconds a subject at three sizes")
     parser.add_argument("--n", type=_count, help="how many subjects")
-    parser.add_argument("--out", type=Path, help="a new folder for the files; with --beside, the picture's name")
+    parser.add_argument("--out", type=Path, help="a new folder for the files; with --beside or --controls, a new file")
     parser.add_argument("--task", default="grade", help="grade, presence, source, type, segmentation, ms or survival")
     parser.add_argument("--shape", type=_shape, default=(96, 112, 96), metavar="D,H,W", help="default: 96,112,96")
-    parser.add_argument("--scale", default="smoke", metavar="S", help="for --controls: smoke or laptop")
+    parser.add_argument("--scale", default="smoke", metavar="S", help="for --controls: smoke, laptop or paper")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps")
     parser.add_argument("--seed", type=int, default=0)
     parser.set_defaults(run=_phantom)
@@ -232,9 +232,20 @@ def _phantom_beside(options: argparse.Namespace) -> int:
 
 
 def _phantom_controls(options: argparse.Namespace) -> int:
+    import json
+
     from medattn_lite.training.phantom_controls import phantom_controls
 
-    print(phantom_controls(n=options.n, seed=options.seed, scale=options.scale, device=options.device))
+    if options.out and options.out.exists():
+        raise UserError(f"{options.out} is there already: name another file for the figures")
+    found = phantom_controls(options.scale, options.seed, n=options.n, device=options.device)
+    for name, value in found.items():
+        interval = isinstance(value, dict)
+        shown = f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" if interval else value
+        print(f"{name:<24} {shown}")
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -135,6 +136,19 @@ def test_timings_are_one_line_a_size(monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setattr("medattn_lite.data.phantom.export.timings", lambda **asked: {"64×64×64": float(asked["n"])})
     assert cli.main(["phantom", "--timings", "--n", "5"]) == 0
     assert capsys.readouterr().out.split() == ["64×64×64", "5.000", "s", "a", "subject"]
+
+
+def test_controls_are_printed_with_their_intervals_and_kept_in_a_new_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    figures = {"auc_volume_alone": {"value": 0.5, "low": 0.4, "high": 0.6, "level": 0.95}, "scale": "laptop"}
+    monkeypatch.setattr("medattn_lite.training.phantom_controls.phantom_controls", lambda *_, **__: figures)
+    words = ["phantom", "--controls", "--scale", "laptop", "--out", str(tmp_path / "new" / "controls.json")]
+    assert cli.main(words) == 0
+    assert capsys.readouterr().out.splitlines() == ["auc_volume_alone         0.500 [0.400, 0.600]",
+                                                    "scale                    laptop"]
+    assert json.loads((tmp_path / "new" / "controls.json").read_text()) == figures
+    assert cli.main(words) == 2
 
 
 def test_options_of_a_data_set_keep_their_kind() -> None:
