@@ -8,7 +8,7 @@
 # one a *score*, turns the scores into *weights*, and takes home one *context* vector. First with three
 # numbers, then as a module that agrees with PyTorch's own, then trained, then on an MRI slice.
 #
-# From the papers: the attention pages of the survival deck.
+# From the papers: the attention pages of the survival deck, slides of a study that predicts survival with glioma.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## At the end you can
@@ -64,12 +64,12 @@ flair = image[sample["channels"].index("flair")]                        # (H, W)
 plots.show(plots.patch_weights(flair, [asked], side=SIDE))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# *Figure 01.1.* The framed patch, in FLAIR. Synthetic with `DATA = "phantom"`, a real patient with `"lgg"`.
+# *Figure 01.1.* FLAIR, with the framed patch; synthetic, or a real patient with `DATA = "lgg"`.
 #
 # ## 1 · Why attention was invented
 #
 # Attention comes from translation. There, a *sequence-to-sequence* network has two halves. The **encoder**
-# reads a sentence word by word. After each word it updates a vector, its *hidden state* $h_i$. The **decoder**
+# reads a sentence word by word and updates a vector after each, its *hidden state* $h_i$. The **decoder**
 # starts from the **last** of these vectors and writes the translation, with states $s_t$ of its own.
 #
 # The survival deck names two limits:
@@ -78,7 +78,7 @@ plots.show(plots.patch_weights(flair, [asked], side=SIDE))
 # 2. **Vanishing gradients.** To learn about word 1, a signal must come back through every later step, and each
 #    one shrinks it.
 #
-# We measure the second now, the first in section 7.
+# The second now, the first in section 7.
 
 # %%
 reader = nn.RNN(input_size=8, hidden_size=32, batch_first=True)
@@ -322,6 +322,9 @@ class Heads(nn.Module):
 # explain.
 
 # %%
+from medattn_lite.networks.convert import from_torch_multihead
+
+
 def parity(name, mine, theirs):
     torch.testing.assert_close(mine, theirs)
     print(f"{name:45s} largest difference {(mine - theirs).abs().max():.0e}")
@@ -342,6 +345,9 @@ theirs.out_proj.load_state_dict(heads.out.state_dict())
 their_output, their_weights = theirs(x, x, x, average_attn_weights=False)
 parity("torch: MultiheadAttention, output", heads(x)[0], their_output)
 parity("torch: MultiheadAttention, weights", heads(x)[1], their_weights)
+packaged = attention.MultiHeadAttention(16, num_heads=4)
+packaged.load_state_dict(from_torch_multihead(theirs.state_dict()))
+parity("package: MultiHeadAttention, output", heads(x)[0], packaged(x))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Exercises
