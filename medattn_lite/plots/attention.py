@@ -160,10 +160,14 @@ def playground(
     _bars(bars_scores, scores, colours, title="2 scores", note=score_name)
     _bars(bars_weights, weights, colours, title="3 weights", note=f"temperature {temperature:g}", limits=(0.0, 1.0))
     _mixture(mixture, values, weights, context, colours)
+    told = [
+        f"{name} ({key[0]:z.1f}, {key[1]:z.1f}) scores {score:z.2f} and weighs {weight:.2f}"
+        for name, key, score, weight in zip(names, keys, scores, weights, strict=True)
+    ]
     words = (
         f"Attention playground, {score_name} score, temperature {temperature:g}. "
-        f"Query ({query[0]:.1f}, {query[1]:.1f}). Scores {_pairs(names, scores)}. "
-        f"Weights {_pairs(names, weights)}. Context ({context[0]:.2f}, {context[1]:.2f})."
+        f"Query ({query[0]:z.1f}, {query[1]:z.1f}). {'; '.join(told)}. "
+        f"Context ({context[0]:z.2f}, {context[1]:z.2f})."
     )
     return set_alt(figure, alt or words)
 
@@ -234,10 +238,6 @@ def _arrow(axes: Axes, tip: np.ndarray, colour: str, *, text: str, width: float)
         text, tip, xytext=tuple(away), textcoords="offset points", ha="center", va="center",
         color=colour, fontsize=11, fontweight="bold", zorder=5,
     )
-
-
-def _pairs(names: Sequence[str], numbers: np.ndarray) -> str:
-    return ", ".join(f"{name} {number:z.2f}" for name, number in zip(names, numbers, strict=True))
 
 
 def _told(name: str, names: Sequence[str], values: np.ndarray) -> str:

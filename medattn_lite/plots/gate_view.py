@@ -75,7 +75,11 @@ def gate_view(
     one, every = lower.subplots(1, 2, width_ratios=(1.9, 1.0))
     _one_layer(one, short_names(layers)[layer], layers[layer], off)
     _every_layer(every, layers, layer)
-    return set_alt(figure, alt or _gate_words(caption, layers, layer, off, before, after, class_names))
+    words = _gate_words(caption, layers, layer, off, before, after, class_names)
+    if spatial is not None:
+        words += f" {spatial_name[0].upper()}{spatial_name[1:]}, from {fine.min():.2f} to {fine.max():.2f}{flat}, "
+        words += f"lies on the image at {opacity:.0%} opacity."
+    return set_alt(figure, alt or words)
 
 
 def _one_layer(axes: Axes, layer: str, values: np.ndarray, off: Sequence[int]) -> None:

@@ -89,7 +89,7 @@ def three_planes(
         axes.set_title(f"{prefix}{plane.name} {index}", pad=5, fontsize=11)
         left += wide + GAP
     _add_keys(figure, window, extra)
-    return set_alt(figure, alt or _words(title, position, volume.shape, affine, extra))
+    return set_alt(figure, alt or _words(title, position, volume.shape, affine, window, extra))
 
 
 def _volume(image: object) -> np.ndarray:
@@ -131,6 +131,7 @@ def _words(
     position: Sequence[int],
     shape: Sequence[int],
     affine: object | None,
+    window: tuple[float, float],
     overlay: Overlay | None,
 ) -> str:
     places = [
@@ -142,6 +143,7 @@ def _words(
     if affine is not None:
         x, y, z = as_array(affine)[:3] @ np.array([*position, 1.0])
         text += f" The planes meet at x {x:+.0f}, y {y:+.0f}, z {z:+.0f} mm."
+    text += f" Grey values from {window[0]:.3g} to {window[1]:.3g}."
     if overlay is None:
         return text
     words = overlay.words()

@@ -33,7 +33,8 @@ class GateExplorer(Explorer):
         channels: Sequence[str] | None,
     ) -> None:
         self._model, self._images, self._labels = model, images, labels
-        self._names, self._channels = names, channels
+        self._names = names
+        self._contrasts = [str(name) for name in channels or [f"channel {i}" for i in range(images.shape[1])]]
         self._readings = lru_cache(maxsize=8)(self._read)
         gates, spatial, _ = self._readings(0)
         if not gates:
@@ -64,9 +65,9 @@ class GateExplorer(Explorer):
                 value=depth // 2, min=0, max=depth - 1, description="axial I→S", **style
             )
         if images.shape[1] > 1:
-            contrasts = channels or [f"channel {i}" for i in range(images.shape[1])]
             self.controls["background"] = ipywidgets.Dropdown(
-                options=[(str(name), i) for i, name in enumerate(contrasts)], value=0, description="background", **style
+                options=[(name, i) for i, name in enumerate(self._contrasts)], value=0, description="background",
+                **style,
             )
         if spatial:
             self.controls["spatial"] = ipywidgets.Dropdown(
@@ -104,13 +105,15 @@ class GateExplorer(Explorer):
             picture = picture[int(state["slice"])]
         names = self._names or [f"class {i}" for i in range(len(before))]
         truth = "" if self._labels is None else f": {names[int(self._labels[number])]}"
+        drawn = f" ({self._contrasts[int(state['background'])]})" if "background" in state else ""
         opacity = float(state.get("opacity", 0.6))
         figure = gate_view(
             picture, gates=gates, layer=layer, before=before, after=after, off=off, spatial=map_,
             spatial_name=f"spatial map, {short_names(spatial).get(shown, '')}", opacity=opacity, class_names=names,
-            caption=f"image {number}{truth}",
+            caption=f"image {number}{drawn}{truth}",
         )
-        summary = f"Image {number}{truth}. " + self._prediction(names, before, after, off, short_names(gates)[layer])
+        summary = f"Image {number}{drawn}{truth}. "
+        summary += self._prediction(names, before, after, off, short_names(gates)[layer])
         if "slice" in state:
             summary += f" Axial slice {state['slice']}."
         if shown is not None:

@@ -96,10 +96,13 @@ class AttentionPlayground(Explorer):
             score_name=str(state["score"]), temperature=temperature,
         )
         most = int(weights.argmax())
-        pairs = ", ".join(f"{i + 1}: {s:z.2f} → {w:.2f}" for i, (s, w) in enumerate(zip(scores, weights, strict=True)))
+        pairs = ", ".join(
+            f"key {i + 1} ({keys[i, 0]:z.1f}, {keys[i, 1]:z.1f}): {scores[i]:z.2f} → {weights[i]:.2f}"
+            for i in range(count)
+        )
         summary = (
-            f"The query ({query[0]:.1f}, {query[1]:.1f}) looks most at key {most + 1} "
-            f"({keys[most, 0]:.1f}, {keys[most, 1]:.1f}), with weight {weights[most]:.2f}. "
+            f"The query ({query[0]:z.1f}, {query[1]:z.1f}) looks most at key {most + 1}, "
+            f"with weight {weights[most]:.2f}. "
             f"Score → weight at T = {temperature:g}, {state['score']}: {pairs}. "
             f"Context ({context[0]:z.2f}, {context[1]:z.2f}); values are {state['values']}."
         )

@@ -11,24 +11,31 @@ OPEN = 90_000  # milliseconds; generous, for a busy computer
 RUN = 240_000
 MOVE = 30_000
 
+# JupyterLab gives an error output the same type as a line on stderr: its words tell it from a warning.
+JUPYTER_ERRORS = """() => {
+  const ERROR = '[data-mime-type="application/vnd.jupyter.stderr"]';
+  const WORDS = /Traceback \\(most recent call last\\)|^\\w*(Error|Exception|Interrupt)\\b/m;
+  const IS_ERROR = output => WORDS.test(output.innerText);
+"""
 # Text of the errors in the page, without the colour codes.
-FIND_ERRORS = """() => [
-  ...[...document.querySelectorAll('[data-mime-type="application/vnd.jupyter.error"]')].map(e => e.innerText),
+FIND_ERRORS = JUPYTER_ERRORS + """return [
+  ...[...document.querySelectorAll(ERROR)].filter(IS_ERROR).map(e => e.innerText),
   ...[...document.querySelectorAll('.jp-Notebook *')].filter(
       e => e.children.length === 0 && /Error displaying widget/.test(e.textContent)).map(e => e.textContent),
   ...[...document.querySelectorAll('.jupyter-widgets-error-widget')].map(e => 'broken widget: ' + e.innerText),
   ...[...document.querySelectorAll('.medattn-readout [role="alert"]')].map(e => e.innerText),
-]"""
-ALL_RUN = """() => {
+]; }"""
+ALL_RUN = JUPYTER_ERRORS + """
   const cells = [...document.querySelectorAll('.jp-Notebook .jp-CodeCell')];
   const filled = cells.filter(c => c.querySelector('.cm-content')?.innerText.trim());
   const prompts = filled.map(c => c.querySelector('.jp-InputArea-prompt').innerText);
-  const failed = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
+  const failed = [...document.querySelectorAll(ERROR)].some(IS_ERROR);
   return filled.length > 0 && (failed || prompts.every(p => /\\[\\d+\\]/.test(p)));
 }"""
 # The notebook's own indicator says idle before the kernel is connected; the status bar does not.
 IDLE = "() => /\\| Idle/.test(document.querySelector('#jp-main-statusbar')?.innerText || '')"
 ALL_DRAWN = """() => document.querySelector('.jupyter-widgets-error-widget') ||
+  [...document.querySelectorAll('.jp-OutputArea-output')].every(o => !/^Loading widget/.test(o.textContent)) &&
   [...document.querySelectorAll('.medattn-explorer')].every(
       explorer => explorer.querySelector('img.medattn-picture')?.naturalWidth)"""
 # The picture as the reader sees it: the pixels, not the address (which changes at every redraw).
@@ -77,8 +84,7 @@ class NotebookPage:
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         self.page.wait_for_function(ALL_RUN, timeout=RUN)
         self.page.wait_for_function(IDLE, timeout=RUN)
-        if self.page.locator(".medattn-explorer").count():
-            self.page.wait_for_function(ALL_DRAWN, timeout=MOVE)
+        self.page.wait_for_function(ALL_DRAWN, timeout=MOVE)
 
     def errors(self) -> list[str]:
         """Error outputs, broken widgets and readouts that report an error."""
