@@ -51,10 +51,14 @@ class FollowUp:
             raise UserError("survival times must be numbers of days, 0 or more: leave out patients without one")
 
     def records(self, until: float = np.inf) -> np.ndarray:
-        """scikit-survival's structured array, with follow-up cut at day `until`."""
+        """scikit-survival's structured array, with longer times cut to `until`; scores before it stay the same.
+
+        A death that was cut stays marked as one: no earlier score asks, and scikit-survival takes no set without a
+        death.
+        """
         from sksurv.util import Surv
 
-        return Surv.from_arrays(self.event & (self.time <= until), np.minimum(self.time, until))
+        return Surv.from_arrays(self.event, np.minimum(self.time, until))
 
 
 def usable_times(test: FollowUp, times: Sequence[float] | np.ndarray, *, train: FollowUp | None = None) -> np.ndarray:
@@ -129,9 +133,8 @@ def brier(
     scores = np.full(len(times), np.nan)
     usable = usable_times(test, times, train=train)
     everyone = train or test
-    tested = test.records(everyone.time.max())
-    # scikit-survival takes no set without a death.
-    if usable.any() and tested["event"].any() and everyone.event.any():
+    if usable.any() and test.event.any() and everyone.event.any():
+        tested = test.records(everyone.time.max())  # later ones have no G
         scores[usable] = brier_score(everyone.records(), tested, survival[:, usable], times[usable])[1]
     return scores
 
@@ -171,7 +174,7 @@ def time_auc(
     scores = np.full(len(times), np.nan)
     everyone = train or test
     if usable.any() and everyone.event.any():
-        # A later death gets no weight in these scores, but scikit-survival would ask for its G all the same.
+        # A later death has no weight in these scores, but scikit-survival would ask for its G all the same.
         tested = test.records(np.nextafter(times[usable].max(), np.inf))
         scores[usable] = cumulative_dynamic_auc(everyone.records(), tested, risk, times[usable])[0]
     return scores

@@ -101,22 +101,30 @@ def test_scores_equal_scikit_survivals_where_it_does_not_raise():
     )
 
 
-def test_deaths_after_the_training_follow_up_change_no_earlier_score():
+@pytest.mark.parametrize("last_dies", [True, False])
+def test_deaths_after_the_training_follow_up_change_no_earlier_score(last_dies):
     test, risk = cohort(100)
     half = np.median(test.time)
-    train = FollowUp(np.minimum(test.time, half), test.event & (test.time < half))  # follow-up ends, nobody is dead
-    survival = np.exp(-np.array([[100.0, 150.0]]) / 400 * np.exp(risk[:, None]))
     assert half > 150 and test.event[test.time > half].any()
+    event = np.where(test.time < half, test.event, False)
+    event[np.flatnonzero(test.time >= half)[0]] = last_dies  # then G is above 0 to the end, else 0
+    train = FollowUp(np.minimum(test.time, half), event)
+    survival = np.exp(-np.array([[100.0, 150.0]]) / 400 * np.exp(risk[:, None]))
     late = FollowUp(np.where(test.time > half, test.time + 5000, test.time), test.event)
-    for patients in (test, late):
-        assert np.isfinite(brier(patients, survival, [100, 150], train=train)).all()
-        assert np.isfinite(time_auc(patients, risk, [100, 150], train=train)).all()
-    np.testing.assert_allclose(
-        brier(test, survival, [100, 150], train=train), brier(late, survival, [100, 150], train=train)
-    )
-    np.testing.assert_allclose(
-        time_auc(test, risk, [100, 150], train=train), time_auc(late, risk, [100, 150], train=train)
-    )
+    briers = [brier(patients, survival, [100, 150], train=train) for patients in (test, late)]
+    aucs = [time_auc(patients, risk, [100, 150], train=train) for patients in (test, late)]
+    assert np.isfinite(briers).all() and np.isfinite(aucs).all()
+    np.testing.assert_allclose(*briers)
+    np.testing.assert_allclose(*aucs)
+
+
+def test_a_brier_score_before_the_first_death_asks_how_sure_the_network_was():
+    patients, survival = uncensored(30, 40), np.array([0.8, 0.9])
+    np.testing.assert_allclose(brier(patients, survival, [35], train=uncensored(1, 36)), [(0.8**2 + 0.1**2) / 2])
+    late = FollowUp([10, 30, 40], np.array([False, True, True]))
+    np.testing.assert_allclose(brier(late, np.array([0.5, 0.8, 0.9]), [9.9999999], train=late), [np.nan])
+    expected = (0.2**2 + 0.1**2) / 3 * 3 / 2  # one left on day 10, so each of the others stands for 3/2
+    np.testing.assert_allclose(brier(late, np.array([0.5, 0.8, 0.9]), [20]), [expected])
 
 
 def test_times_are_usable_from_the_first_until_before_the_last_follow_up():
@@ -155,6 +163,16 @@ def test_the_report_gives_four_scores_with_intervals():
         assert interval.low < interval.value < interval.high and interval.units == 80
     same = survival_report(test, survival, times, n=100)
     assert same == report
+    train, _ = cohort(80, seed=3, scale=900)
+    trained = survival_report(test, survival, times, train=train, n=20)
+    expected = [
+        report["C-index"].value,  # knows no G
+        brier(test, survival[:, 2], [365], train=train)[0],
+        integrated_brier(test, survival, times, train=train),
+        time_auc(test, risk, [365], train=train)[0],
+    ]
+    np.testing.assert_allclose([interval.value for interval in trained.values()], expected)
+    assert all(trained[name].value != report[name].value for name in list(report)[1:])
     other = survival_report(test, survival, times, risk=-risk, n=20)
     assert other["C-index"].value == pytest.approx(1 - report["C-index"].value)
 
