@@ -137,7 +137,8 @@ def test_the_gate_explorer_shows_the_prediction_of_switched_off(kind):
     best = int(before.argmax())
     assert f"With {len(off)} switched off in layer2" in explorer.summary
     assert f"went from {before[best]:.3f} to {after[best]:.3f}" in explorer.summary
-    assert f"Image 2 (channel 0): tumour. The model says {['healthy', 'tumour'][best]} ({before[best]:.3f})" in explorer.summary
+    said = ["healthy", "tumour"][best]
+    assert f"Image 2 (channel 0): tumour. The model says {said} ({before[best]:.3f})" in explorer.summary
 
 
 def test_the_model_is_as_it_was_after_exploring():

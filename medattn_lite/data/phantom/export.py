@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 import time
 from pathlib import Path
@@ -25,6 +24,7 @@ if TYPE_CHECKING:
 
     from medattn_lite.data.phantom.cohort import PhantomCohort
 
+SHAPES = ((64, 64, 64), (96, 112, 96), (128, 128, 128))
 README = """These are synthetic images, made by medattn-lite. No patient was ever in them.
 They are for learning and for testing software, not for medicine.
 """
@@ -90,11 +90,13 @@ def _write_tables(folder: Path, table) -> None:
     survival.to_csv(folder / "survival_data.csv", index=False)
 
 
-def timings(*, device: str | torch.device = "cpu", n: int = 3) -> dict[str, float]:
+def timings(
+    *, device: str | torch.device = "cpu", n: int = 3, shapes: tuple[tuple[int, int, int], ...] = SHAPES
+) -> dict[str, float]:
     """Seconds a subject (four sequences, one glioma) at three sizes, and for one counterfactual.
 
     The median of `n` new people each; the atlas is loaded before. "counterfactual" moves the tumour
-    of a person who has been drawn already, at 96×112×96.
+    of a person who has been drawn already, at the second size.
     """
     if device == "auto":
         import torch
@@ -102,17 +104,15 @@ def timings(*, device: str | torch.device = "cpu", n: int = 3) -> dict[str, floa
         device = "cuda" if torch.cuda.is_available() else "cpu"
     load_atlas()
     out = {}
-    for shape in ((64, 64, 64), (96, 112, 96), (128, 128, 128)):
+    for shape in shapes:
         Subject(glioma(), 1).render(shape=shape, device=device)
         seconds = [_seconds(Subject(glioma(), 100 + k), shape, device) for k in range(n)]
         out["×".join(map(str, shape))] = round(statistics.median(seconds), 3)
         forget()
     person = Subject(glioma(), 5)
-    person.render(device=device)
-    moved = [
-        _seconds(Subject(glioma(site=(30.0, 10.0 * math.cos(k), 25.0)), 5), (96, 112, 96), device) for k in range(n)
-    ]
-    return out | {"counterfactual 96×112×96": round(statistics.median(moved), 3)}
+    person.render(shape=shapes[1], device=device)
+    moved = [_seconds(Subject(glioma(site=(30.0, 4.0 * k, 25.0)), 5), shapes[1], device) for k in range(n)]
+    return out | {"counterfactual " + "×".join(map(str, shapes[1])): round(statistics.median(moved), 3)}
 
 
 def _seconds(subject: Subject, shape: tuple[int, ...], device: str | torch.device) -> float:

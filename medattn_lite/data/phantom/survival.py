@@ -1,7 +1,7 @@
 """Survival times with a known hazard, so that the best possible C-index is known.
 
 Weibull times with hazard `h(t) = h₀(t) exp(η)`,
-`η = 0.30 (age − 60)/10 + 0.55 ln(volume/60 mL) + 1.6 (necrosis − 0.2) + resection`,
+`η = 0.40 (age − 60)/10 + 0.9 ln(volume/60 mL) + 2.4 (necrosis − 0.3) + resection`,
 and censoring that knows nothing of η. `η` is the oracle's risk.
 """
 
@@ -11,17 +11,17 @@ import math
 
 from medattn_lite.data.phantom.fields import stream, uniform
 
-RESECTIONS = {"gross total": -0.7, "subtotal": 0.0, "biopsy": 0.7}
-SHAPE = 1.5
+RESECTIONS = {"gross total": -0.9, "subtotal": 0.0, "biopsy": 0.9}
+SHAPE = 1.6
 MEDIAN_DAYS = 430.0
-AGE, VOLUME, NECROSIS = 0.30, 0.55, 1.6
+AGE, VOLUME, NECROSIS = 0.40, 0.9, 2.4
 FOLLOW_UP_DAYS = (150.0, 2200.0)
 
 
 def log_risk(*, age_years: float, volume_ml: float, necrosis: float, resection: str) -> float:
     """The oracle's risk η; `necrosis` is the dead share of the tumour core."""
     size = VOLUME * math.log(max(volume_ml, 0.5) / 60.0)
-    return AGE * (age_years - 60.0) / 10.0 + size + NECROSIS * (necrosis - 0.2) + RESECTIONS[resection]
+    return AGE * (age_years - 60.0) / 10.0 + size + NECROSIS * (necrosis - 0.3) + RESECTIONS[resection]
 
 
 def draw_resection(seed: int) -> str:

@@ -39,9 +39,9 @@ class Atlas:
     Attributes:
         maps: `(channels, D, H, W)` float32, in the order of `CHANNELS`. `grey` and `white` are
             fractions; `depth` is mm under the hull of one's own hemisphere, `brain_depth` under the
-            hull of the brain, `skull` under a rounder one, `ventricle` mm to the ventricles (negative inside); the others are
-            soft memberships in [0, 1]; `inward_*` point away from the hull, `wall_*` from the
-            ventricles.
+            hull of the brain, `skull` under a rounder one, `ventricle` mm to the ventricles
+            (negative inside); `inward_*` point away from the hull, `wall_*` from the ventricles;
+            the others are soft memberships in [0, 1].
     """
 
     maps: torch.Tensor
