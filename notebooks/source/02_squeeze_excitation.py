@@ -33,9 +33,9 @@ from medattn_lite.course import Question, check, environment_line, quiz, record,
 
 NUMBERS = scale_numbers(
     SCALE,
-    smoke={"n": 40, "shape": (48, 64, 64), "per_subject": 8, "size": (64, 64), "iterations": 150},
-    laptop={"n": 240, "shape": (72, 96, 96), "per_subject": 8, "size": (96, 96), "iterations": 800},
-    paper={"n": 1000, "shape": (96, 128, 128), "per_subject": 16, "size": (128, 128), "iterations": 20000},
+    smoke={"n": 40, "spacing_mm": 3.0, "size": (64, 64), "per_subject": 8, "iterations": 120},
+    laptop={"n": 160, "spacing_mm": 2.0, "size": (96, 96), "per_subject": 10, "iterations": 600},
+    paper={"n": 1000, "spacing_mm": 1.5, "size": (128, 128), "per_subject": 16, "iterations": 20000},
 )
 torch.manual_seed(SEED)
 print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
@@ -52,9 +52,11 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %%
 from medattn_lite.data import SliceSet, open_dataset
 
-phantom = {"n": NUMBERS["n"], "shape": NUMBERS["shape"], "task": "segmentation", "seed": SEED}
+size, spacing = NUMBERS["size"], NUMBERS["spacing_mm"]
+shape = (size[0] * 3 // 4, *size)  # (D, H, W)
+phantom = {"n": NUMBERS["n"], "shape": shape, "spacing_mm": spacing, "task": "segmentation", "seed": SEED}
 dataset = open_dataset(DATA, DATA_ROOT, **(phantom if DATA == "phantom" else {}))
-slices = SliceSet(dataset, size=NUMBERS["size"], per_subject=NUMBERS["per_subject"], seed=SEED)
+slices = SliceSet(dataset, size=size, per_subject=NUMBERS["per_subject"], seed=SEED)
 print(slices)
 
 # %%
@@ -74,7 +76,7 @@ plots.show(plots.picture_table(
 ))
 
 # %% [markdown]
-# *Figure 02.1. One slice, four channels. With `DATA="phantom"` all heads in this notebook are synthetic.*
+# *Figure 02.1. One slice, four channels. The air counts as dark; exercise 02.1 comes back to that. With `DATA="phantom"` all heads here are synthetic.*
 #
 # How well does **one number per channel**, its mean over the whole picture, tell slices with tumour from slices without? The measure is the [AUC](glossary.md#auc): 0.5 is a coin, 1 is perfect. The line is a 95 % interval, drawn by patient.
 
@@ -163,10 +165,10 @@ def recalibrate_loop(u, w1, b1, w2, b2):
 
 # %%
 def recalibrate(u, w1, b1, w2, b2):
-    z = u.mean(dim=(2, 3))  # (B, C)            (02.1)
+    z = u.mean(dim=(2, 3))  # (02.1): (B, C)
     hidden = (z @ w1.T + b1).relu()  # (B, C/r)
-    s = (hidden @ w2.T + b2).sigmoid()  # (B, C)            (02.2)
-    return u * s[:, :, None, None]  # (B, C, H, W)      (02.3)
+    s = (hidden @ w2.T + b2).sigmoid()  # (02.2): (B, C)
+    return u * s[:, :, None, None]  # (02.3): (B, C, H, W)
 
 
 feature_map = torch.randn(2, 6, 5, 4)
@@ -185,11 +187,11 @@ class SE(nn.Module):
         self.expand = nn.Linear(channels // reduction, channels)  # W2, b2
 
     def forward(self, u):  # (B, C, H, W) or (B, C, D, H, W)
-        z = u.flatten(2).mean(dim=2)  # (B, C)            (02.1)
+        z = u.flatten(2).mean(dim=2)  # (02.1): (B, C)
         hidden = self.reduce(z).relu()  # (B, C/r)
-        s = self.expand(hidden).sigmoid()  # (B, C)            (02.2)
+        s = self.expand(hidden).sigmoid()  # (02.2): (B, C)
         ones = [1] * (u.ndim - 2)
-        return u * s.reshape(*s.shape, *ones)  # (B, C, …)         (02.3)
+        return u * s.reshape(*s.shape, *ones)  # (02.3): (B, C, …)
 
 
 print("slices ", tuple(SE(32)(torch.randn(2, 32, 24, 24)).shape))
@@ -244,7 +246,9 @@ for dims, size in ((2, (9, 7)), (3, (5, 9, 7))):
 #
 # ## 5 · Your turn
 #
-# **Exercise 02.1: squeeze only the head** (5 minutes, easy). The air around the head is part of the mean. Take the mean over the pixels where `inside` is 1, for slices and volumes alike. You may leave an exercise for later: the notebook goes on without it.
+# ### Exercise 02.1 · squeeze only the head
+#
+# *5 minutes, easy.* The air around the head is part of the mean. Take the mean over the pixels where `inside` is 1, for slices and volumes alike. You may leave an exercise for later: the notebook goes on without it.
 
 # %% tags=["exercise"]
 def squeeze_inside(u, inside):
@@ -263,7 +267,9 @@ check("02-squeeze", squeeze_inside)
 # <details><summary>Hint 1</summary>A mean is a sum divided by a count. Multiply first, so that pixels outside add nothing.</details>
 # <details><summary>Hint 2</summary>`(u * inside).flatten(2).sum(dim=2)` is the sum, shape (B, C). The count is not H·W: it is the sum of `inside`, shape (B, 1), and it differs from image to image.</details>
 #
-# **Exercise 02.2: the block with convolutions** (12 minutes, needs thought). Write the block for volumes with two `nn.Conv3d` of size 1 in place of the linear layers. Register them in the order they are used, so that the check can give your block the weights of a reference.
+# ### Exercise 02.2 · the block with convolutions
+#
+# *12 minutes, needs thought.* Write the block for volumes with two `nn.Conv3d` of size 1 in place of the linear layers. Register them in the order they are used, so that the check can give your block the weights of a reference.
 
 # %% tags=["exercise"]
 class SEConv3d(nn.Module):
@@ -337,8 +343,8 @@ record("SE's share of the multiplications", 100 * (with_se[1] / without[1] - 1),
 # %%
 from medattn_lite.data import train_valid_test
 
-size = slices.table().groupby("subject")["tumour_pixels"].mean()
-split = train_valid_test(size.index, size > size.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
+pixels = slices.table().groupby("subject")["tumour_pixels"].mean()
+split = train_valid_test(pixels.index, pixels > pixels.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
 train, test = slices.subset(split.train), slices.subset(split.test)
 for name, part in (("train", train), ("test", test)):
     print(f"{name}: {len(part.labels)} slices of {len(set(part.subjects))} patients")
@@ -405,14 +411,16 @@ from IPython.display import display
 
 from medattn_lite.widgets import gate_explorer
 
-shown = torch.cat([(test.labels == 1).nonzero()[:6, 0], (test.labels == 0).nonzero()[:6, 0]])
+area = test.masks.flatten(1).sum(1)
+shown = torch.cat([area.topk(6).indices, (area == 0).nonzero()[:6, 0]])  # six slices with tumour, six without
 explorer = gate_explorer(model, test.images[shown], labels=test.labels[shown], names=["no tumour", "tumour"],
                          channels=test.channels)
+explorer.set(background=test.channels.index("flair"), most_open=100)
 display(explorer)
 plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 02.7. The explorer as a still picture, for readers without a running kernel.*
+# *Figure 02.7. The explorer as a still picture, with the hundred most open gates of the last layer shut.*
 #
 # One slice is an anecdote. The SE paper looked at the **mean gate per class and layer**, and found early gates alike for all classes and late gates different. Is it so here? One line per class; where the lines part, the gate depends on the answer.
 
@@ -431,7 +439,9 @@ for layer, values in gates.items():
 #
 # The **spread over slices** is worth a second look. If it is near zero, the gate is a constant: the network has learned a fixed volume for each channel and does not look at the picture to set it. A constant could be folded into the weights of the convolution before it. Would that still be attention?
 #
-# **Exercise 02.3: freeze the gates** (10 minutes, changes the experiment). Give every image the *average* gate: row after row the same. The cell after the check then runs your trained network with frozen gates. Guess first: does the AUC fall?
+# ### Exercise 02.3 · freeze the gates
+#
+# *10 minutes, changes the experiment.* Give every image the *average* gate: row after row the same. The cell after the check then runs your trained network with frozen gates. Guess first: does the AUC fall?
 
 # %% tags=["exercise"]
 def freeze(gates):
@@ -484,7 +494,7 @@ plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, re
 def run(images, squeeze=lambda u: u.mean((2, 3)), act=torch.relu, last=torch.sigmoid, join=torch.mul, blocks=16):
     generator, u, gates = torch.Generator().manual_seed(SEED), images, []
     for _ in range(blocks):
-        w1, w2 = torch.randn(4, 32, generator=generator), torch.randn(32, 4, generator=generator)
+        w1, w2 = torch.randn(4, 32, generator=generator) / 4, torch.randn(32, 4, generator=generator)
         gates.append(last(act(squeeze(u) @ w1.T) @ w2.T))  # (B, C)
         u = join(u, gates[-1][:, :, None, None])
     return gates[0], float(u.std() / images.std())
@@ -508,9 +518,9 @@ for name, options in variants.items():
 # %% [markdown]
 # | variant | symptom |
 # |---|---|
-# | no sigmoid | gates below 0 or above 1; the size runs away or dies |
+# | no sigmoid | gates below 0 and above 1; the size runs away or dies |
 # | sum, not mean | gates stuck at 0 or 1, and changing with the picture's size |
-# | softmax over channels | gates near $1/C$: the map fades far faster |
+# | softmax over channels | the gates share one whole, so all are small: the features fade far faster |
 # | softmax over the batch | a patient's result depends on who else is in the batch |
 # | added, not multiplied | nothing can be silenced |
 # | no ReLU | **none in this table**: $W_2W_1$ is one matrix, and "close if channel 1 is strong" is lost |
@@ -537,7 +547,7 @@ for blocks, width, side in stages:
         scaled += out * pixels  # products with the gate
         wide_in = out
 print(f"ResNet-50: {base / 1e9:.3f} billion")
-for name, extra in (("layers", layers), ("+ squeeze", layers + squeezed), ("+ scale", layers + squeezed + scaled)):
+for name, extra in (("two layers", layers), ("layers and squeeze", layers + squeezed), ("product too", layers + squeezed + scaled)):
     record(f"SE adds, counting the {name}", 100 * extra / base, "%")
 record("the deck's figure, from its two rounded numbers", 100 * (3.87 / 3.86 - 1), "%")
 

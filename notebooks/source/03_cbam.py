@@ -35,9 +35,9 @@ from medattn_lite.evaluation import auc, bootstrap, paired_difference
 
 NUMBERS = scale_numbers(
     SCALE,
-    smoke={"n": 40, "shape": (48, 64, 64), "per_subject": 8, "size": (64, 64), "iterations": 150},
-    laptop={"n": 240, "shape": (72, 96, 96), "per_subject": 8, "size": (96, 96), "iterations": 800},
-    paper={"n": 1000, "shape": (96, 128, 128), "per_subject": 16, "size": (128, 128), "iterations": 20000},
+    smoke={"n": 40, "spacing_mm": 3.0, "size": (64, 64), "per_subject": 8, "iterations": 120},
+    laptop={"n": 160, "spacing_mm": 2.0, "size": (96, 96), "per_subject": 10, "iterations": 600},
+    paper={"n": 1000, "spacing_mm": 1.5, "size": (128, 128), "per_subject": 16, "iterations": 20000},
 )
 torch.manual_seed(SEED)
 print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
@@ -52,9 +52,11 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %%
 from medattn_lite.data import SliceSet, open_dataset
 
-phantom = {"n": NUMBERS["n"], "shape": NUMBERS["shape"], "task": "segmentation", "seed": SEED}
+size, spacing = NUMBERS["size"], NUMBERS["spacing_mm"]
+shape = (size[0] * 3 // 4, *size)  # (D, H, W)
+phantom = {"n": NUMBERS["n"], "shape": shape, "spacing_mm": spacing, "task": "segmentation", "seed": SEED}
 dataset = open_dataset(DATA, DATA_ROOT, **(phantom if DATA == "phantom" else {}))
-slices = SliceSet(dataset, size=NUMBERS["size"], per_subject=NUMBERS["per_subject"], seed=SEED)
+slices = SliceSet(dataset, size=size, per_subject=NUMBERS["per_subject"], seed=SEED)
 print(slices)
 
 # %%
@@ -151,12 +153,12 @@ def spatial_map_loop(x, kernel):
 # %%
 def channel_map(x, mlp):  # x (B, C, H, W)
     logits = mlp(x.mean(dim=(2, 3))) + mlp(x.amax(dim=(2, 3)))  # (B, C)
-    return logits.sigmoid()[:, :, None, None]  # (B, C, 1, 1)   (03.1)
+    return logits.sigmoid()[:, :, None, None]  # (03.1): (B, C, 1, 1)
 
 
 def spatial_map(x, kernel):  # kernel (1, 2, k, k)
     described = torch.cat([x.amax(1, keepdim=True), x.mean(1, keepdim=True)], dim=1)  # (B, 2, H, W)
-    return functional.conv2d(described, kernel, padding=kernel.shape[-1] // 2).sigmoid()  # (B, 1, H, W)   (03.3)
+    return functional.conv2d(described, kernel, padding=kernel.shape[-1] // 2).sigmoid()  # (03.3): (B, 1, H, W)
 
 
 x, kernel = torch.randn(1, 4, 6, 5), torch.randn(1, 2, 3, 3)
@@ -175,8 +177,8 @@ class MyCBAM(nn.Module):
         self.convolution = nn.Conv2d(2, 1, kernel_size, padding=kernel_size // 2, bias=False)
 
     def forward(self, x):  # (B, C, H, W)
-        x = x * channel_map(x, self.mlp)  # (B, C, H, W) ⊗ (B, C, 1, 1)    (03.2)
-        x = x * spatial_map(x, self.convolution.weight)  # (B, C, H, W) ⊗ (B, 1, H, W)    (03.4)
+        x = x * channel_map(x, self.mlp)  # (03.2): (B, C, H, W) ⊗ (B, C, 1, 1)
+        x = x * spatial_map(x, self.convolution.weight)  # (03.4): (B, C, H, W) ⊗ (B, 1, H, W)
         return x
 
 
@@ -229,7 +231,9 @@ print("in 3-D, the same class:", tuple(CBAM(32, spatial_dims=3)(volume).shape))
 #
 # ## 5 · Your turn
 #
-# **Exercise 03.1: a third description** (5 minutes, easy). Describe each place by the largest value, the mean **and the standard deviation** over the channels, in this order, for slices and for volumes. (`x.std(dim=…, unbiased=False)`.)
+# ### Exercise 03.1 · a third description
+#
+# *5 minutes, easy.* Describe each place by the largest value, the mean **and the standard deviation** over the channels, in this order, for slices and for volumes. (`x.std(dim=…, unbiased=False)`.)
 
 # %% tags=["exercise"]
 def describe(x):
@@ -249,7 +253,9 @@ check("03-describe", describe)
 # <details><summary>Hint 1</summary>A map of places keeps all axes of space. Only one axis goes: which one?</details>
 # <details><summary>Hint 2</summary><code>keepdim=True</code> leaves an axis of length 1 where the channels were; <code>torch.cat([…], dim=1)</code> puts three of them side by side.</details>
 #
-# **Exercise 03.2: channel attention for volumes** (12 minutes, needs thought). Write (03.1) with two `nn.Conv3d` of size 1 **without biases**, as the survival deck's code does. Return the *map*, not the scaled features. Reduction $r$: hidden channels are `channels // reduction`.
+# ### Exercise 03.2 · channel attention for volumes
+#
+# *12 minutes, needs thought.* Write (03.1) with two `nn.Conv3d` of size 1 **without biases**, as the survival deck's code does. Return the *map*, not the scaled features. Reduction $r$: hidden channels are `channels // reduction`.
 
 # %% tags=["exercise"]
 class ChannelAttention3d(nn.Module):
@@ -315,8 +321,8 @@ from medattn_lite.data import train_valid_test
 from medattn_lite.networks import ResNetCBAM
 from medattn_lite.training import fit, predict_probabilities
 
-size = slices.table().groupby("subject")["tumour_pixels"].mean()
-split = train_valid_test(size.index, size > size.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
+pixels = slices.table().groupby("subject")["tumour_pixels"].mean()
+split = train_valid_test(pixels.index, pixels > pixels.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
 train, test = slices.subset(split.train), slices.subset(split.test)
 
 # %%
@@ -365,14 +371,16 @@ from IPython.display import display
 
 from medattn_lite.widgets import gate_explorer
 
-shown = torch.cat([(test.labels == 1).nonzero()[:6, 0], (test.labels == 0).nonzero()[:6, 0]])
+area = test.masks.flatten(1).sum(1)
+shown = torch.cat([area.topk(6).indices, (area == 0).nonzero()[:6, 0]])  # six slices with tumour, six without
 explorer = gate_explorer(model, test.images[shown], labels=test.labels[shown], names=["no tumour", "tumour"],
                          channels=test.channels)
+explorer.set(background=test.channels.index("flair"), most_open=100)
 display(explorer)
 plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 03.7. The explorer as a still picture.* Now several patients side by side. A map has the size of its layer: fine at first, coarse at last.
+# *Figure 03.7. The explorer as a still picture, with the hundred most open gates of the last layer shut.* Now several patients side by side. A map has the size of its layer: fine at first, coarse at last.
 
 # %%
 from medattn_lite.explain import spatial_gates
@@ -424,7 +432,9 @@ for name, interval in measured.items():
 #
 # Read three things. Is a layer's interval clear of 1? Is the trained map clear of its **untrained** twin? Is it clear of plain **brightness**? A map below 1 is not broken: the network is free to *turn down* the places it has decided on, since the weights behind the map can be negative.
 #
-# **Exercise 03.3: take the "where" away** (10 minutes, changes the experiment). Give every place of a map the map's own mean: the amount stays, the places go. The next cell then runs the trained network so. Guess first: does the AUC fall?
+# ### Exercise 03.3 · take the "where" away
+#
+# *10 minutes, changes the experiment.* Give every place of a map the map's own mean: the amount stays, the places go. The next cell then runs the trained network so. Guess first: does the AUC fall?
 
 # %% tags=["exercise"]
 def flatten_map(maps):
