@@ -1,13 +1,12 @@
 """One HTML page of slides a notebook: arrow keys, no network, no script from elsewhere.
 
-A heading begins a slide; what follows it, up to the next heading, goes on the same one. Code goes on a slide
-only where its cell is tagged `slide`. Hints, exercises, figure captions and cells tagged `no-slide` stay off.
+A heading begins a slide; what follows it, up to the next heading, goes on the same one; a heading with nothing
+under it is dropped. Code goes on a slide only where its cell is tagged `slide`. Hints, exercises, figure captions and cells tagged `no-slide` stay off.
 Printing the page (or saving it as PDF) puts one slide on a sheet.
 """
 
 from __future__ import annotations
 
-import keyword
 import re
 from html import escape
 from typing import Any
@@ -17,14 +16,6 @@ from medattn_lite.course.mathml import mathml
 
 _HEADING = re.compile(r"#{1,3} ")
 _CAPTION = re.compile(r"^[*_]+Figure \d.*?(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
-# Not the tokenize module: what it makes of an f-string depends on the version of Python.
-_PYTHON = re.compile(
-    r"""(?P<comment>\#[^\n]*)
-    |(?P<text>(?:\b[rbfu]{1,2})?(?:\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'))
-    |(?P<number>\b\d[\w.]*)
-    |(?P<keyword>\b(?:KEYWORDS)\b)""".replace("KEYWORDS", "|".join(keyword.kwlist)),
-    re.VERBOSE,
-)
 
 
 def slide_type(cell: Any) -> str:
@@ -61,12 +52,18 @@ def slides_page(notebook: Any, *, title: str) -> str:
             if starts or not slides:
                 slides.append([])
             slides[-1].append(piece)
+    slides = [parts for number, parts in enumerate(slides) if number == 0 or not _bare(parts)]
     sections = "\n".join(
         f'<section id="slide-{number}" tabindex="-1" aria-label="Slide {number} of {len(slides)}">\n'
         + "\n".join(parts) + f'\n<footer>{escape(title)} · {number} / {len(slides)}</footer>\n</section>'
         for number, parts in enumerate(slides, start=1)
     )
     return _PAGE.replace("{title}", escape(title)).replace("{sections}", sections)
+
+
+def _bare(parts: list[str]) -> bool:
+    """A heading and nothing under it, as of a section of exercises."""
+    return len(parts) == 1 and re.fullmatch(r"<h[1-6][^>]*>[^\n]*</h[1-6]>", parts[0]) is not None
 
 
 def _pieces(markdown: str) -> list[str]:
@@ -92,13 +89,12 @@ def _rendered(markdown: str) -> str:
 
 
 def _coloured(code: str) -> str:
-    """Python as HTML, with its comments, texts, numbers and keywords marked."""
-    pieces, end = [], 0
-    for match in _PYTHON.finditer(code):
-        pieces.append(escape(code[end:match.start()], quote=False))
-        pieces.append(f'<span class="{match.lastgroup}">{escape(match.group(), quote=False)}</span>')
-        end = match.end()
-    return "".join([*pieces, escape(code[end:], quote=False)])
+    """Python as HTML; the classes are Pygments' short names (k keyword, s string, m number, c comment)."""
+    from pygments import highlight
+    from pygments.formatters import HtmlFormatter
+    from pygments.lexers import PythonLexer
+
+    return highlight(code, PythonLexer(), HtmlFormatter(nowrap=True)).rstrip()
 
 
 _PAGE = """<!DOCTYPE html>
@@ -123,7 +119,7 @@ code { font-family: ui-monospace, monospace; }
 table { border-collapse: collapse; } td, th { border: 1px solid var(--edge); padding: .3em .8em; text-align: left; }
 img { max-width: 100%; max-height: 60vh; }
 math { font-size: 1.1em; }
-.keyword { color: var(--key); } .text { color: var(--text); } .comment, footer { color: var(--note); }
+pre [class^=k] { color: var(--key); } pre [class^=s] { color: var(--text); } pre [class^=c], footer { color: var(--note); }
 footer { position: absolute; left: 8vw; bottom: 1.2em; font-size: .7em; }
 @media print { section { display: block; min-height: 0; page-break-after: always; } }
 </style>

@@ -194,7 +194,7 @@ print("loop and matrix product agree: scores", tuple(scores.shape), "context", t
 # Two numbers are new. The [temperature](glossary.md#temperature) $\tau$ is a dial, the subject of section 4.
 # $\sqrt d$ is a repair, the subject of section 5. As a module:
 
-# %%
+# %% tags=["slide"]
 class DotAttention(nn.Module):
     """Scores → weights → context, for queries (B, T, d), keys (B, N, d) and values (B, N, v)."""
 
@@ -268,7 +268,7 @@ plots.show(fig)
 #
 # $$\mathrm{score}(q, k) = v^\top \tanh(W_q\, q + W_k\, k) \tag{01.6}$$
 
-# %%
+# %% tags=["slide"]
 class AdditiveScore(nn.Module):
     """Compare (B, T, q) queries with (B, N, k) keys through a hidden layer: (B, T, N) scores."""
 
@@ -293,7 +293,7 @@ class AdditiveScore(nn.Module):
 # Here queries, keys and values all come from the **same** input, each through its own learnt layer. That is
 # [self-attention](glossary.md#self-attention): every position looks at every other.
 
-# %%
+# %% tags=["slide"]
 class Heads(nn.Module):
     """Self-attention with several heads on (B, N, E)."""
 

@@ -163,7 +163,7 @@ def recalibrate_loop(u, w1, b1, w2, b2):
 # %% [markdown]
 # Then without loops. `mean(dim=(2, 3))` takes the mean over height and width; `[:, :, None, None]` gives the gate two axes of length 1, so that it multiplies every pixel.
 
-# %%
+# %% tags=["slide"]
 def recalibrate(u, w1, b1, w2, b2):
     z = u.mean(dim=(2, 3))  # (02.1): (B, C)
     hidden = (z @ w1.T + b1).relu()  # (B, C/r)
@@ -179,7 +179,7 @@ print("loop and vectorised agree")
 # %% [markdown]
 # Last as a module that learns its weights. `flatten(2)` lays all axes of space in one row, so the same class takes slices and volumes. It is named `SE`; the package's tested class is `SqueezeExcitation`.
 
-# %% tags=["define:SE"]
+# %% tags=["slide", "define:SE"]
 class SE(nn.Module):
     def __init__(self, channels, reduction=16):
         super().__init__()

@@ -150,7 +150,7 @@ def spatial_map_loop(x, kernel):
 # %% [markdown]
 # The loops are a convolution, written out. The vectorised form does both halves, for a whole batch:
 
-# %%
+# %% tags=["slide"]
 def channel_map(x, mlp):  # x (B, C, H, W)
     logits = mlp(x.mean(dim=(2, 3))) + mlp(x.amax(dim=(2, 3)))  # (B, C)
     return logits.sigmoid()[:, :, None, None]  # (03.1): (B, C, 1, 1)
@@ -168,7 +168,7 @@ print("loop and vectorised agree")
 # %% [markdown]
 # And the module. The MLP is called **twice and stored once**. The spatial map is made from `x` *after* the channels were scaled: first what, then where. The package's tested class is `CBAM`; it takes volumes too.
 
-# %% tags=["define:MyCBAM"]
+# %% tags=["slide", "define:MyCBAM"]
 class MyCBAM(nn.Module):
     def __init__(self, channels, reduction=16, kernel_size=7):
         super().__init__()
