@@ -1,7 +1,8 @@
 """One HTML page of slides a notebook: arrow keys, no network, no script from elsewhere.
 
 A heading begins a slide; what follows it, up to the next heading, goes on the same one; a heading with nothing
-under it is dropped. Code goes on a slide only where its cell is tagged `slide`. Hints, exercises, figure captions and cells tagged `no-slide` stay off.
+under it is dropped. Code goes on a slide only where its cell is tagged `slide`. Hints, exercises, figure
+captions and cells tagged `no-slide` stay off.
 Printing the page (or saving it as PDF) puts one slide on a sheet.
 """
 
@@ -119,7 +120,8 @@ code { font-family: ui-monospace, monospace; }
 table { border-collapse: collapse; } td, th { border: 1px solid var(--edge); padding: .3em .8em; text-align: left; }
 img { max-width: 100%; max-height: 60vh; }
 math { font-size: 1.1em; }
-pre [class^=k] { color: var(--key); } pre [class^=s] { color: var(--text); } pre [class^=c], footer { color: var(--note); }
+pre [class^=k] { color: var(--key); } pre [class^=s] { color: var(--text); }
+pre [class^=c], footer { color: var(--note); }
 footer { position: absolute; left: 8vw; bottom: 1.2em; font-size: .7em; }
 @media print { section { display: block; min-height: 0; page-break-after: always; } }
 </style>
