@@ -107,13 +107,16 @@ class GateExplorer(Explorer):
         truth = "" if self._labels is None else f": {names[int(self._labels[number])]}"
         drawn = f" ({self._contrasts[int(state['background'])]})" if "background" in state else ""
         opacity = float(state.get("opacity", 0.6))
+        chosen = "" if state["channel"] == NONE else f", channel {state['channel']} off"
         figure = gate_view(
             picture, gates=gates, layer=layer, before=before, after=after, off=off, spatial=map_,
             spatial_name=f"spatial map, {short_names(spatial).get(shown, '')}", opacity=opacity, class_names=names,
-            caption=f"image {number}{drawn}{truth}",
+            caption=f"image {number}{drawn}{truth}{chosen}",
         )
         summary = f"Image {number}{drawn}{truth}. "
         summary += self._prediction(names, before, after, off, short_names(gates)[layer])
+        if state["channel"] != NONE and off == self._off(gates[layer], {**state, "channel": NONE}):
+            summary += f" Channel {state['channel']} was off already."
         if "slice" in state:
             summary += f" Axial slice {state['slice']}."
         if shown is not None:

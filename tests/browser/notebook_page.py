@@ -157,7 +157,8 @@ class NotebookPage:
 
     @staticmethod
     def _place(handle: object) -> str | None:
-        return handle.get_attribute("aria-valuenow")  # type: ignore[attr-defined]
+        # Not aria-valuenow: it is rounded to one decimal, so a step of 0.02 would pass for none.
+        return handle.evaluate("handle => handle.parentElement.style.transform")  # type: ignore[attr-defined]
 
     def _guard(self, route: object) -> None:
         if self._note(route.request.url):  # type: ignore[attr-defined]

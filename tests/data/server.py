@@ -79,8 +79,8 @@ def serve(site: Site) -> Iterator[Site]:
             self.send_header("ETag", site.tag)
             self.end_headers()
             limit = site.cut_after.pop(0) if site.cut_after else None
+            site.sent += len(body if limit is None else body[:limit])  # before: the client may be done first
             self.wfile.write(body if limit is None else body[:limit])
-            site.sent += len(body if limit is None else body[:limit])
             if limit is not None:
                 self.wfile.flush()
                 self.close_connection = True

@@ -141,6 +141,16 @@ def test_the_gate_explorer_shows_the_prediction_of_switched_off(kind):
     assert f"Image 2 (channel 0): tumour. The model says {said} ({before[best]:.3f})" in explorer.summary
 
 
+def test_a_channel_that_is_off_already_is_said():
+    explorer = gate_explorer(make_model("se"), make_images())
+    explorer.set(most_open=3)
+    first = ranked_channels(channel_gates(explorer._model, explorer._images[:1])[explorer.state["layer"]][0])[0]
+    before = explorer.picture.value, explorer.picture.alt
+    explorer.set(channel=int(first))
+    assert f"Channel {first} was off already." in explorer.summary
+    assert explorer.picture.value != before[0] and explorer.picture.alt != before[1]
+
+
 def test_the_model_is_as_it_was_after_exploring():
     model = make_model("cbam").train()
     state = {name: values.clone() for name, values in model.state_dict().items()}
