@@ -36,7 +36,7 @@ class Case:
         time: days of follow-up, if known.
         event: whether death was seen at `time`; False means alive when last heard of.
         meta: whatever else the source says (grade, age, …).
-        missing: channels without a file.
+        missing: channels without a file. `meta["not_found"]` has the paths that a table names for them.
     """
 
     case: str
@@ -48,6 +48,12 @@ class Case:
     event: bool | None = None
     meta: dict[str, Any] = field(default_factory=dict)
     missing: tuple[str, ...] = ()
+
+    @property
+    def lacks(self) -> str:
+        """The missing channels in words, with the file that a table names for each, if one does."""
+        paths = self.meta.get("not_found", {})
+        return ", ".join(f"{name} (no file {paths[name]})" if name in paths else name for name in self.missing)
 
     def with_facts(self, **facts: Any) -> Case:
         """A copy with some fields replaced; `meta` is added to, not replaced."""
@@ -92,8 +98,10 @@ class PatientDataset(Sequence):
         self.mask_values = mask_values
         if not self.cases:
             if self.incomplete:
-                lacks = f"{len(self.incomplete)} cases in {root}, none of them with all of {', '.join(self.channels)}"
-                error = UserError(f"{lacks}; run: medattn check-data {source} --root {root}")
+                first = self.incomplete[0]
+                error = UserError(f"none of the {len(self.incomplete)} cases in {root} has all of "
+                                  f"{', '.join(self.channels)}: {first.case} lacks {first.lacks}; add the files "
+                                  f"(medattn check-data {source} --root {root} names them all)")
             else:
                 error = UserError(f"{root} holds no case of {source}: expected {self.expects}; check the folder")
             error.incomplete = self.incomplete  # for check_dataset, which says what each one lacks

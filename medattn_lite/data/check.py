@@ -58,7 +58,7 @@ def check_dataset(name: str, root: str | Path | None, *, progress: bool = True, 
     try:
         dataset = open_dataset(name, root, **options)
     except UserError as error:
-        lacking = [f"  {case.case} (not read): PROBLEM missing {', '.join(case.missing)}"
+        lacking = [f"  {case.case} (not read): PROBLEM missing {case.lacks}"
                    for case in getattr(error, "incomplete", [])]
         return CheckReport(2, [f"{name}: {error}", *lacking])
     cases: list[Case] = sorted([*dataset.cases, *dataset.incomplete], key=lambda case: case.case)

@@ -73,7 +73,7 @@ def inspect_case(dataset: PatientDataset, case: Case) -> Inspection:
     inspect = {"lgg": _lgg, "msd": _msd, "images": _picture}.get(dataset.source, _volumes)
     report.attempt(inspect, dataset, case, report)
     if case.missing and not report.problems:
-        report.problems.append(f"missing {', '.join(case.missing)}")
+        report.problems.append(f"missing {case.lacks}")
     return report
 
 
@@ -86,7 +86,7 @@ def digest(array: np.ndarray) -> str:
 def _volumes(dataset: PatientDataset, case: Case, report: Inspection) -> None:
     """BraTS, open_ms_data and folders of NIfTI: one file a channel."""
     if case.missing:
-        report.problems.append(f"missing {', '.join(case.missing)}")
+        report.problems.append(f"missing {case.lacks}")
     for role, names in case.meta.get("several_files", {}).items():
         report.problems.append(f"several files for {role}: {', '.join(names)}")
     free_grids = getattr(dataset, "layout", "") == "raw"

@@ -6,12 +6,14 @@ Optional columns: `mask`, `label`, `time` (days), `event` (1 = died, 0 = alive),
 every other column goes to `meta`. Paths are relative to the CSV.
 
 Without one: every sub-folder with NIfTI files is a case, and a file whose name says mask, seg, label,
-lesion, roi, gt or OT is its mask; a brain mask is set aside. Files directly in the folder are one case each.
+lesion, roi, gt or OT is its mask; a brain mask is set aside. Files directly in the folder are one case
+each, and the mask `NAME_mask.nii.gz` belongs to the image `NAME.nii.gz`.
 """
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -66,16 +68,21 @@ def find_cases(
     """
     table = find_csv(root, csv)
     cases = _from_table(table) if table else _from_folders(root)
+    if table and not cases:
+        raise UserError(f"{table} names no image: give it a row for every case under its header")
     if not cases:
         raise UserError(f"no NIfTI file (.nii, .nii.gz) in {root}: name the folder that holds the images")
+    if isinstance(channels, str):
+        channels = [channels]
     if channels is None:
         # channels of a few cases only would make all others incomplete
         counts: dict[str, int] = {}
         for case in cases:
-            for name in case.images:
+            for name in (*case.images, *case.meta.get("not_found", {})):
                 counts[name] = counts.get(name, 0) + 1
         channels = [name for name, count in counts.items() if 2 * count >= len(cases)] or list(counts)
-    missing = [name for name in channels if not any(name in case.images for case in cases)]
+    missing = [name for name in channels
+               if not any(name in case.images or name in case.meta.get("not_found", {}) for case in cases)]
     if missing:
         raise UserError(f"no case in {root} has a channel {missing[0]!r}: there are "
                         f"{', '.join(sorted({name for case in cases for name in case.images}))}")
@@ -108,30 +115,39 @@ def _from_table(path: Path) -> list[Case]:
     if not images and single is None:
         raise UserError(f"{path} needs a column 'image', or 'image_t1', 'image_flair', …; "
                         f"it has {', '.join(frame.columns) or 'none'}")
+    named = [_cells(row, images, single) for _, row in frame.iterrows()]
+    shared = Counter(Path(next(iter(cells.values()))).name for cells in named if cells)
     cases = []
-    for line, (_, row) in enumerate(frame.iterrows(), start=2):
-        cells = {name: text(row[own]) for name, own in images.items()}
-        if single is not None and not images:
-            files = [part.strip() for part in row[single].split(";") if part.strip()]
-            cells = {"image": files[0]} if len(files) == 1 else dict(enumerate(files))
-            cells = {name if isinstance(name, str) else f"channel{name}": cell for name, cell in cells.items()}
-        paths = {name: path.parent / cell for name, cell in cells.items() if cell}
+    for line, (cells, (_, row)) in enumerate(zip(named, frame.iterrows(), strict=True), start=2):
+        paths = {name: path.parent / cell for name, cell in cells.items()}
         if not paths:
             raise UserError(f"{path}, line {line}: no image is named; fill in the cell or delete the line")
         facts = {name: text(row[own]) if own else None for name, own in columns.items()}
-        name = next(iter(paths.values())).name.removesuffix(".gz").removesuffix(".nii")
+        # a file's name alone is no name where every patient has a folder of his own: p1/t1.nii.gz, p2/t1.nii.gz
+        first = next(iter(paths))
+        name = _stem(paths[first]) if shared[paths[first].name] < 2 else str(Path(cells[first]).with_name(
+            _stem(paths[first])))
+        absent = {channel: file for channel, file in paths.items() if not file.is_file()}
         cases.append(Case(
             case=name,
             subject=facts["subject"] or name,
-            images={channel: file for channel, file in paths.items() if file.is_file()},
+            images={channel: file for channel, file in paths.items() if channel not in absent},
             mask=path.parent / facts["mask"] if facts["mask"] else None,
             label=_whole(facts["label"], path, line, "label"),
             time=_positive(facts["time"], path, line),
             event=_event(facts["event"], path, line),
-            meta={"patient_known": columns["subject"] is not None,
+            meta={"patient_known": facts["subject"] is not None, **({"not_found": absent} if absent else {}),
                   **_rest(frame, row, columns, [*images.values(), single])},
         ))
     return cases
+
+
+def _cells(row: pd.Series, images: Mapping[str, str], single: str | None) -> dict[str, str]:
+    """Channel → what the row names for it, without the empty cells."""
+    if images:
+        return {name: cell for name, own in images.items() if (cell := text(row[own]))}
+    files = [part.strip() for part in row[single].split(";") if part.strip()]
+    return {"image" if len(files) == 1 else f"channel{place}": file for place, file in enumerate(files)}
 
 
 def _from_folders(root: Path) -> list[Case]:
@@ -142,15 +158,30 @@ def _from_folders(root: Path) -> list[Case]:
     cases = []
     for folder, files in groups.items():
         if folder == root:  # a flat folder: every file is a case
-            cases += [Case(case=_stem(path), subject=_stem(path), images={"image": path}, meta={"patient_known": False})
-                      for path in files if not _is_mask(path)]
+            cases += _flat(files)
             continue
         masks = [path for path in files if _is_mask(path)]
         images = [path for path in files if path not in masks and not _BRAIN.search(path.name.lower())]
         case = str(folder.relative_to(root))
         cases.append(Case(case=case, subject=case, images=_named(images, folder.name), mask=masks[0] if masks else None,
-                          meta={"patient_known": False}))
+                          meta=_meta(masks)))
     return cases
+
+
+def _flat(files: Sequence[Path]) -> list[Case]:
+    images = [path for path in files if not _is_mask(path) and not _BRAIN.search(path.name.lower())]
+    owners: dict[Path, list[Path]] = {path: [] for path in images}
+    for mask in filter(_is_mask, files):
+        fitting = [path for path in images if re.match(re.escape(_stem(path)) + r"[ ._-]", _stem(mask))]
+        if fitting:
+            owners[max(fitting, key=lambda path: len(_stem(path)))].append(mask)
+    return [Case(case=_stem(path), subject=_stem(path), images={"image": path}, mask=masks[0] if masks else None,
+                 meta=_meta(masks)) for path, masks in owners.items()]
+
+
+def _meta(masks: Sequence[Path]) -> dict:
+    several = {"several_files": {"the mask": [path.name for path in masks]}} if len(masks) > 1 else {}
+    return {"patient_known": False, **several}
 
 
 def _named(files: Sequence[Path], folder: str) -> dict[str, Path]:

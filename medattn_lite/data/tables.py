@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import math
 import re
 from collections.abc import Sequence
@@ -17,18 +18,31 @@ MISSING = {"", "na", "n/a", "nan", "none", "[not available]", "unknown", "not av
 
 
 def read_csv(path: Path) -> pd.DataFrame:
-    """A table of text cells.
+    """A table of text cells, separated by comma, semicolon or tab, whichever the header row has most of.
+
+    Short rows are filled up with empty cells, blank lines are left out, and columns of one name get numbers.
 
     Raises:
-        UserError: it cannot be read as a CSV.
+        UserError: it cannot be read as a CSV, it is empty, or a row has more cells than the header.
     """
     import pandas as pd
 
     try:
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False, sep=None, engine="python", encoding="utf-8-sig")
-    except (OSError, ValueError, UnicodeDecodeError, pd.errors.ParserError) as error:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            header = stream.readline()
+            stream.seek(0)
+            rows = [row for row in csv.reader(stream, delimiter=_separator(header)) if any(map(str.strip, row))]
+    except (OSError, ValueError, csv.Error) as error:
         raise UserError(f"cannot read the table {path} ({error}): save it as CSV, UTF-8, with a header row") from error
-    return frame.rename(columns=lambda name: str(name).strip())
+    if not rows:
+        raise UserError(f"the table {path} is empty: it needs a header row and a row for every case")
+    names = _unlike([name.strip() for name in rows[0]])
+    for row in rows[1:]:
+        if any(map(str.strip, row[len(names):])):
+            raise UserError(f"the table {path} has {len(row)} cells in the row {row[0]!r} but {len(names)} columns: "
+                            "put quotes around cells that hold the separator")
+    cells = [(row + [""] * len(names))[:len(names)] for row in rows[1:]]
+    return pd.DataFrame(cells, columns=names, dtype=str)
 
 
 def column(frame: pd.DataFrame, names: Sequence[str]) -> str | None:
@@ -59,6 +73,15 @@ def number(value: Any) -> float | None:
 def natural(name: str) -> list[tuple[int, int | str]]:
     """Sort key in which slice 10 comes after slice 9."""
     return [(0, int(part)) if part.isdigit() else (1, part.lower()) for part in re.split(r"(\d+)", name) if part]
+
+
+def _separator(header: str) -> str:
+    # a guess from the whole text would split a table of one column at its commonest letter
+    return max(",;\t", key=header.count)
+
+
+def _unlike(names: Sequence[str]) -> list[str]:
+    return [name if names.index(name) == place else f"{name}.{place}" for place, name in enumerate(names)]
 
 
 def _plain(name: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from medattn_lite.data import open_dataset
+from medattn_lite.data import check_dataset, open_dataset
 from medattn_lite.data.slices import SliceSet
 from medattn_lite.errors import UserError
 from tests.data.makers import brain, save, tumour
@@ -104,6 +104,75 @@ def test_one_column_image_and_semicolons(tmp_path):
     assert open_dataset("nifti", tmp_path).labels == [0]
     table.write_text('image,label\n"a.nii.gz;b.nii.gz",1\n')
     assert open_dataset("nifti", tmp_path)[0]["image"].shape[0] == 2
+
+
+def test_a_table_of_one_column_is_not_cut_at_a_letter(tmp_path):
+    for name in ("image one.nii.gz", "image two.nii.gz"):
+        save(brain(), tmp_path / name)
+    (tmp_path / "cases.csv").write_text("image\nimage one.nii.gz\n\nimage two.nii.gz\n")
+    assert open_dataset("nifti", tmp_path).subjects == ["image one", "image two"]
+
+
+def test_files_of_one_name_in_many_folders_are_many_patients(tmp_path):
+    for patient in ("p1", "p2"):
+        save(brain(), tmp_path / patient / "t1.nii.gz")
+    (tmp_path / "cases.csv").write_text("image_t1,label\np1/t1.nii.gz,0\np2/t1.nii.gz,1\n")
+    dataset = open_dataset("nifti", tmp_path)
+    assert dataset.subjects == ["p1/t1", "p2/t1"]
+    assert dataset[0]["meta"]["patient_known"] is False
+
+
+def test_a_file_that_a_table_names_and_that_is_not_there_is_named(tmp_path):
+    table = tmp_path / "cases.csv"
+    table.write_text("image_t1,image_t2\na_t1.nii.gz,a_t2.nii.gz\nb_t1.nii.gz,b_t2.nii.gz\n")
+    with pytest.raises(UserError, match=r"a_t1 lacks t1 \(no file .*a_t1\.nii\.gz\), t2 \(no file"):
+        open_dataset("nifti", tmp_path)
+    for name in ("a_t1", "a_t2", "b_t1"):
+        save(brain(seed=len(name)), tmp_path / f"{name}.nii.gz")
+    dataset = open_dataset("nifti", tmp_path)
+    assert dataset.subjects == ["a_t1"] and dataset.incomplete[0].missing == ("t2",)
+    report = check_dataset("nifti", tmp_path, progress=False)
+    assert report.exit_code == 1 and f"missing t2 (no file {tmp_path / 'b_t2.nii.gz'})" in str(report)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", "is empty"),
+        ("image,label\n", "names no image"),
+        ("image,label\na.nii.gz,1,2\n", "3 cells in the row 'a.nii.gz' but 2 columns"),
+        ("image,label\na.nii.gz\n,1\n", "line 3: no image"),
+    ],
+)
+def test_a_table_that_is_empty_or_ragged_is_one_line(tmp_path, text, words):
+    save(brain(), tmp_path / "a.nii.gz")
+    (tmp_path / "cases.csv").write_text(text)
+    with pytest.raises(UserError, match=f"cases.csv.*{words}"):
+        open_dataset("nifti", tmp_path)
+
+
+def test_one_channel_may_be_asked_for_as_a_word(tmp_path):
+    for ending in ("t1", "flair"):
+        save(brain(), tmp_path / "one" / f"one_{ending}.nii.gz")
+    assert open_dataset("nifti", tmp_path, channels="flair").channels == ("flair",)
+
+
+def test_a_mask_beside_its_image_in_a_flat_folder_is_its_mask(tmp_path):
+    for name in ("a", "a_2", "b"):
+        save(brain(), tmp_path / f"{name}.nii.gz")
+    for name in ("a_mask", "a_2_mask"):
+        save(tumour(), tmp_path / f"{name}.nii.gz")
+    save((brain() > 0).astype(np.uint8), tmp_path / "a_brain_mask.nii.gz")
+    masks = {case.case: case.mask and case.mask.name for case in open_dataset("nifti", tmp_path).cases}
+    assert masks == {"a": "a_mask.nii.gz", "a_2": "a_2_mask.nii.gz", "b": None}
+
+
+def test_two_masks_of_one_case_are_a_problem_and_not_a_choice_in_silence(tmp_path):
+    save(brain(), tmp_path / "one" / "flair.nii.gz")
+    for rater in (1, 2):
+        save(tumour(), tmp_path / "one" / f"mask_{rater}.nii.gz")
+    report = check_dataset("nifti", tmp_path, progress=False)
+    assert report.exit_code == 1 and "several files for the mask: mask_1.nii.gz, mask_2.nii.gz" in str(report)
 
 
 @pytest.mark.parametrize(
