@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 
+# The same examples in every run, so that a red test means a change. HYPOTHESIS_PROFILE=search draws new ones.
+settings.register_profile("steady", derandomize=True, deadline=None)
+settings.register_profile("search", max_examples=1000, deadline=None)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 torch.set_num_threads(1)  # two workers with two threads each slow each other down many times
 
 

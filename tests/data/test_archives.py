@@ -68,6 +68,25 @@ def test_hostile_zip_members_are_refused(tmp_path, name):
     assert list((tmp_path / "data").iterdir()) == []
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize("names", [("set/a", "set/a"), ("set/a", "set/a/b"), ("set/a/b", "set/a"), (".",)])
+def test_members_that_would_overwrite_each_other_are_refused(tmp_path, names):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
+        for name in names:
+            opened.writestr(name, "x")
+    with pytest.raises(UserError, match="comes twice, or is a file and a folder"):
+        unpack(tmp_path / "a.zip", tmp_path / "data", progress=False)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_member_that_the_disk_cannot_name_is_one_line_and_leaves_nothing(tmp_path):
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as opened:
+        opened.writestr("set/" + "a" * 300, "x")
+    with pytest.raises(UserError, match="cannot unpack .*a.zip"):
+        unpack(tmp_path / "a.zip", tmp_path / "data", progress=False)
+    assert list((tmp_path / "data").iterdir()) == []
+
+
 def test_a_symlink_in_a_zip_is_refused(tmp_path):
     info = zipfile.ZipInfo("set/link")
     info.external_attr = (stat.S_IFLNK | 0o777) << 16

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from medattn_lite.data import open_dataset
 from medattn_lite.data.datasets import NAMES
@@ -99,12 +100,57 @@ def test_a_damaged_slice_names_its_file(tmp_path):
     [
         ("lgg", {"task": "size"}, "choose one of grade, idh"),
         ("lgg", {"copies": "mend"}, "keep"),
+        ("lgg", {"spacing_mm": ("a", "b", "c")}, "one or three positive numbers"),
+        ("lgg", {"spacing_mm": (1, 1)}, "one or three positive numbers"),
+        ("lgg", {"spacing_mm": (0, 1, 1)}, "one or three positive numbers"),
     ],
 )
 def test_options_with_unknown_values(tmp_path, name, options, words):
     lgg_case(tmp_path, "TCGA_CS_0001_19990101")
     with pytest.raises(UserError, match=words):
         open_dataset(name, tmp_path, **options)
+
+
+def test_a_voxel_size_may_be_one_number_or_three(tmp_path):
+    lgg_case(tmp_path, "TCGA_CS_0001_19990101")
+    assert open_dataset("lgg", tmp_path, spacing_mm=2)[0]["meta"]["voxel_size_mm"] == (2.0, 2.0, 2.0)
+    assert open_dataset("lgg", tmp_path, spacing_mm=["5", "1", "1"])[0]["meta"]["voxel_size_mm"] == (5.0, 1.0, 1.0)
+
+
+def test_a_mask_on_another_grid_names_the_image_it_does_not_fit(tmp_path):
+    save(brain(), tmp_path / "one" / "flair.nii.gz")
+    save(tumour((20, 24, 17)), tmp_path / "one" / "mask.nii.gz")
+    with pytest.raises(UserError) as caught:
+        open_dataset("nifti", tmp_path)[0]
+    says(caught, "one/mask.nii.gz", "one/flair.nii.gz")
+
+
+@pytest.mark.parametrize("contents", [
+    "[]", '{"modality": ["FLAIR"], "training": []}', '{"modality": {"0": "FLAIR"}, "training": {}}',
+    '{"modality": {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"}, "training": ["imagesTr/a.nii.gz"]}',
+])
+def test_a_description_of_another_kind_is_one_line(tmp_path, contents):
+    (tmp_path / "dataset.json").write_text(contents)
+    with pytest.raises(UserError, match="dataset.json .*download"):
+        open_dataset("msd", tmp_path)
+
+
+def test_a_layout_that_the_folder_is_not_is_refused_and_one_it_may_be_is_believed(tmp_path):
+    for name in ("FLAIR", "T1W", "T2W"):
+        save(brain(), tmp_path / "raw" / "patient01" / f"{name}.nii.gz")
+    with pytest.raises(UserError, match="is the layout raw, not MNI"):
+        open_dataset("open-ms", tmp_path / "raw", layout="MNI")
+    (tmp_path / "raw").rename(tmp_path / "mine")
+    assert open_dataset("open-ms", tmp_path / "mine", layout="raw").layout == "raw"
+
+
+def test_a_table_without_a_patient_does_not_make_every_picture_one(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / "pictures" / name).mkdir(parents=True)
+        Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(tmp_path / "pictures" / name / "1.png")
+    (tmp_path / "who.csv").write_text("file,subject\n")
+    with pytest.raises(UserError, match="who.csv names no patient for this picture"):
+        open_dataset("images", tmp_path / "pictures", patients=tmp_path / "who.csv")
 
 
 def test_a_subset_of_unknown_patients_is_refused(tmp_path):

@@ -106,6 +106,7 @@ PATIENTS, GRADES = [f"p{number}" for number in range(10)], [0, 1] * 5
         (PATIENTS, [1] * 10, {}, "of class 1: a stratified split needs two classes"),
         (PATIENTS, GRADES, {"folds": 11}, "11 folds but only 10 patients"),
         (PATIENTS, GRADES, {"folds": 6}, "6 folds but only 5 patients of class 0"),
+        (PATIENTS, [0] * 9 + [1], {}, "2 folds but only 1 patient of class 1: add patients"),
         (PATIENTS, GRADES, {"folds": 1}, "at least 2 folds"),
         (PATIENTS, GRADES[:-1], {}, "10 subjects but 9 labels"),
         ([], [], {}, "empty"),
@@ -123,7 +124,7 @@ def test_folds_that_cannot_be_made_say_why(subjects, labels, options, words):
     ("labels", "fractions", "words"),
     [
         ([0] * 10, (0.6, 0.2, 0.2), "two classes"),
-        ([0] * 9 + [1], (0.6, 0.2, 0.2), "only 1 patients of class 1"),
+        ([0] * 9 + [1], (0.6, 0.2, 0.2), "only 1 patient of class 1"),
         (GRADES, (0.6, 0.2), "not three shares"),
         (GRADES, (0.6, 0.6, 0.2), "sum to 1"),
         (GRADES, (0.0, 0.5, 0.5), "not three shares"),

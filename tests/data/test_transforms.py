@@ -153,6 +153,9 @@ def test_coarsening_does_not_alias_stripes_into_bands():
         ({"meta": {"voxel_size_mm": None}}, 1.0, "unknown"),
         ({}, -1.0, "positive"),
         ({"image": torch.zeros(1, 4, 4)}, 1.0, "single picture"),
+        ({"image": torch.zeros(1, 4, 4)}, (1.0, 1.0, 1.0), "single picture"),
+        ({}, (1.0, 1.0), "one or three"),
+        ({}, float("nan"), "one or three"),
     ],
 )
 def test_resampling_what_cannot_be_is_refused(change, spacing, words):

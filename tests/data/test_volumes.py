@@ -36,7 +36,7 @@ def content(path: Path) -> bytes:
     return gzip.decompress(path.read_bytes()) if path.name.endswith(".gz") else path.read_bytes()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     code=st.sampled_from(CODES),
     shape=st.tuples(*[st.integers(1, 6)] * 3),
@@ -67,7 +67,14 @@ def test_any_axis_order_and_flip_comes_back_byte_equal(
     volume = load_volume(path, dtype=None)
     again = save_volume(volume.array, folder / f"again{suffix}", grid=volume.grid)
 
-    assert content(again) == content(path)
+    scaled = slope is not None and suffix == ".nii"
+    if not scaled or np.issubdtype(dtype, np.integer) or slope in [(1.0, 0.0), (0.5, 0.0)]:
+        assert content(again) == content(path)
+        return
+    # Other scalings of floats round on the way in and on the way out: the last bits of a stored float may differ.
+    assert content(again)[:352] == content(path)[:352]
+    first, second = (np.asarray(nib.load(own).dataobj) for own in (path, again))
+    np.testing.assert_allclose(second, first, rtol=8 * np.finfo(dtype).eps)
 
 
 @pytest.mark.parametrize("code", CODES)
@@ -205,6 +212,22 @@ def test_an_affine_without_an_inverse_is_refused(tmp_path):
 def test_a_wrong_target_is_refused(tmp_path, path, words):
     with pytest.raises(UserError, match=words):
         save_volume(np.zeros((2, 2, 2)), tmp_path / path, affine=np.eye(4))
+
+
+@pytest.mark.parametrize("dtype", [np.dtype([("R", "u1"), ("G", "u1"), ("B", "u1")]), np.complex64])
+def test_colours_and_complex_numbers_are_refused_by_name(tmp_path, dtype):
+    nib.save(nib.Nifti1Image(np.zeros((3, 4, 5), dtype), np.eye(4)), tmp_path / "a.nii")
+    with pytest.raises(UserError, match="a.nii holds colours or complex numbers"):
+        load_volume(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize(("value", "dtype"), [(300.0, np.uint8), (-1, np.uint8), (np.nan, np.int16),
+                                              (5_000_000_000, None), (2**63, np.uint64)])
+def test_values_are_never_wrapped_around_to_fit_a_data_type(tmp_path, value, dtype):
+    array = np.full((3, 4, 5), value)
+    with pytest.raises(UserError, match="a.nii.* do not fit"):
+        save_volume(array, tmp_path / "a.nii", affine=np.eye(4), dtype=dtype)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_array_of_another_shape_does_not_fit_the_grid(tmp_path):
