@@ -63,7 +63,7 @@ def bootstrap(
             that cannot be scored (one class only): such draws are left out and counted.
         *arrays: arrays of one length N, rows belonging together.
         groups: N patient ids; rows of one id are drawn together. None: each row is a unit of its own.
-        n: number of draws.
+        n: number of draws; 0 gives the figure alone, with NaN for its ends.
         seed: of the draws.
         level: coverage.
 
@@ -78,6 +78,8 @@ def bootstrap(
     if len(lengths) != 1 or 0 in lengths:
         raise UserError(f"bootstrap needs arrays of one length above 0, got lengths {[len(c) for c in columns]}")
     rows_of = _rows_by_unit(len(columns[0]), groups)
+    if n == 0:
+        return Interval(_score(statistic, columns, np.arange(len(columns[0]))), np.nan, np.nan, level, len(rows_of))
     rng = np.random.default_rng(seed)
     draws = [
         _score(statistic, columns, np.concatenate([rows_of[k] for k in rng.integers(0, len(rows_of), len(rows_of))]))

@@ -23,7 +23,7 @@ from medattn_lite.training.loop import fit
 # scale → training subjects, test subjects, iterations, grid, subjects for the oracle
 SCALES = {
     "smoke": (12, 12, 8, (28, 32, 28), 200),
-    "laptop": (200, 100, 360, (56, 64, 56), 500),
+    "laptop": (240, 120, 800, (56, 64, 56), 500),
     "paper": (1000, 300, 3000, (96, 112, 96), 2000),
 }
 

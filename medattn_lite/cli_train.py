@@ -1,0 +1,132 @@
+"""`medattn train`: a paper's recipe, run whole; also under `accelerate launch -m medattn_lite.cli train …`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medattn_lite.errors import UserError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+PRECISIONS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+
+
+def train_options(parser: argparse.ArgumentParser) -> None:
+    """The words after `medattn train`."""
+    parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="its name; --list says which there are")
+    parser.add_argument("--list", action="store_true", help="recipes, their variants and their scales")
+    parser.add_argument("--scale", default="smoke", metavar="S", help="smoke, laptop or paper")
+    parser.add_argument("--data", default="phantom", metavar="NAME", help="phantom (made on the fly), lgg, brats, …")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the real data set named by --data")
+    parser.add_argument("--variants", default="", metavar="A,B", help="names as --list gives them; all if left out")
+    parser.add_argument("--folds", type=int, metavar="K", help="parts of the cross-validation, or random splits")
+    parser.add_argument("--first-folds", type=int, metavar="N", help="run the first N folds only")
+    parser.add_argument("--label", metavar="L", help="what to predict, where the data know several: grade or idh")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, metavar="DIR", help="runs/RECIPE-DATA-SCALE-SEED if left out")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
+    parser.add_argument("--save-every", type=int, default=50, metavar="N", help="steps between two saved states")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                        help="another number in the recipe, such as learning_rate=0.3; may be repeated")  # fmt: skip
+    parser.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> int:
+    from medattn_lite.training.recipes import find_recipe
+
+    if options.list or options.recipe is None:
+        print(list_recipes())
+        return 0
+    from medattn_lite.training.experiment import Plan, run_experiment
+
+    settings = find_recipe(options.recipe).at(options.scale)
+    changes = dict(_change(word, settings) for word in options.set)
+    if options.label is not None:
+        changes["options"] = {"label": options.label}
+    plan = Plan(
+        recipe=options.recipe, scale=options.scale, data=options.data, root=options.root, seed=options.seed,
+        variants=tuple(word.strip() for word in options.variants.split(",") if word.strip()), folds=options.folds,
+        first_folds=options.first_folds, changes=changes, out=options.out,
+    )  # fmt: skip
+    accelerator = _accelerator(options.device, options.precision)
+    results = run_experiment(plan, accelerator=accelerator, save_every=options.save_every)
+    if accelerator.is_main_process:
+        print(summary(results))
+        print(f"metrics: {plan.folder / 'metrics.json'}")
+    return 0
+
+
+def list_recipes() -> str:
+    """Every recipe: what it compares, its variants, and its budget at each scale."""
+    from medattn_lite.training.recipes import NAMES, find_recipe
+
+    lines = []
+    for name in NAMES:
+        recipe = find_recipe(name)
+        lines += [f"{name}: {recipe.summary}", f"  paper     {recipe.paper}"]
+        lines.append("  variants  " + ", ".join(variant.name for variant in recipe.variants))
+        for scale, own in recipe.scales.items():
+            budget = f"{own.epochs} epochs" if own.epochs else f"{own.iterations} iterations"
+            size = "×".join(map(str, own.size))
+            lines.append(f"  {scale:8}  {own.folds} folds, {budget}, batch {own.batch_size}, {size}, "
+                         f"{own.optimiser} {own.learning_rate:g}")  # fmt: skip
+    return "\n".join(lines)
+
+
+def summary(results: dict[str, Any]) -> str:
+    """A run's scores as lines of text."""
+    facts = results["data_facts"]
+    lines = [f"{results['recipe']} at {results['scale']} scale on {results['data']}: {facts['patients']} patients, "
+             f"{results['folds']} folds, seed {results['seed']}; pooled scores with 95 % intervals"]  # fmt: skip
+    for name, variant in results["variants"].items():
+        scores = ", ".join(f"{score} {_written(value)}" for score, value in variant["pooled"].items())
+        lines.append(f"{name} ({variant['parameters']:,} parameters): {scores}")
+    for pair in results["comparisons"]:
+        scores = ", ".join(f"{score} {_written(value)}" for score, value in pair["difference"].items())
+        lines.append(f"{pair['first']} minus {pair['second']}: {scores}")
+    return "\n".join(lines)
+
+
+def _written(interval: dict[str, Any]) -> str:
+    ends = [interval[name] for name in ("value", "low", "high")]
+    value, low, high = ("—" if end is None or end != end else f"{end:.3f}" for end in ends)
+    return f"{value} [{low}, {high}]"
+
+
+def _change(word: str, settings: Any) -> tuple[str, Any]:
+    """`NAME=VALUE` as a name of `Settings` and a value of the type it has there."""
+    import ast
+
+    name, separator, text = word.partition("=")
+    numbers = [own for own in settings.__dataclass_fields__ if own not in ("phantom", "network", "options")]
+    if not separator or name not in numbers:
+        raise UserError(f"--set {word}: write NAME=VALUE with one of {', '.join(numbers)}")
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        value = text
+    return name, value
+
+
+def _accelerator(device: str, precision: str) -> Accelerator:
+    from accelerate import Accelerator
+
+    from medattn_lite.training.device import choose
+
+    if precision not in ("auto", *PRECISIONS):
+        raise UserError(f"unknown precision {precision!r}: use auto, {', '.join(PRECISIONS)}")
+    chosen = choose(device)
+    if chosen.device.type == "cuda" and chosen.device.index is not None:
+        raise UserError(f"--device {device}: choose GPUs with CUDA_VISIBLE_DEVICES, and leave --device cuda")
+    wanted = chosen.precision if precision == "auto" else precision
+    if wanted == "fp16" and chosen.device.type == "cpu":
+        raise UserError("fp16 needs a GPU: use --precision fp32 or bf16 on a CPU")
+    accelerator = Accelerator(cpu=chosen.device.type == "cpu", mixed_precision=PRECISIONS[wanted])
+    if accelerator.is_main_process:
+        print(f"device {accelerator.device}, {wanted}: {chosen.why}", file=sys.stderr)
+    return accelerator

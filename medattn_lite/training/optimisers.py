@@ -1,0 +1,83 @@
+"""Optimisers and learning rates by name, and the second look of sharpness-aware minimisation.
+
+    SAM    ε = ρ g / ‖g‖,  step with the gradient at w + ε          Foret et al. 2021
+    steps  η ← 0.1 η at each milestone
+    cosine η = η_end + (η₀ − η_end) (1 + cos(π e / T)) / 2           e counts whole epochs
+
+The learning rate is a function of the iteration and of nothing else, so that a run that goes on after a stop has
+the rate it would have had. With T smaller than the run, the cosine rises again after T epochs: the survival
+code's schedule does.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import nn
+
+from medattn_lite.errors import UserError
+from medattn_lite.training.recipes.recipe import Settings
+
+OPTIMISERS = ("adam", "adamw", "sgd")
+
+
+def make_optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
+    """The recipe's optimiser over the parameters that learn.
+
+    Raises:
+        UserError: an unknown optimiser, or a network in which nothing learns.
+    """
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not parameters:
+        raise UserError("no parameter of this network learns: it is put together from trained ones, so evaluate it")
+    common = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+    if settings.optimiser == "adam":
+        return torch.optim.Adam(parameters, **common)
+    if settings.optimiser == "adamw":
+        return torch.optim.AdamW(parameters, **common)
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(parameters, momentum=settings.momentum, **common)
+    raise UserError(f"unknown optimiser {settings.optimiser!r}: use {', '.join(OPTIMISERS)}")
+
+
+def learning_rate(settings: Settings, iteration: int, steps_per_epoch: int, iterations: int) -> float:
+    """The rate of one step.
+
+    Args:
+        settings: of the recipe.
+        iteration: counted from 0.
+        steps_per_epoch: steps in one pass through the training images.
+        iterations: steps of the whole run.
+    """
+    epoch = iteration // steps_per_epoch
+    if settings.schedule == "steps":
+        return settings.learning_rate * 0.1 ** sum(epoch >= milestone for milestone in settings.milestones)
+    if settings.schedule == "cosine":
+        half_period = settings.cosine_epochs or max(1, math.ceil(iterations / steps_per_epoch))
+        share = (1 + math.cos(math.pi * epoch / half_period)) / 2
+        return settings.final_rate + (settings.learning_rate - settings.final_rate) * share
+    return settings.learning_rate
+
+
+@contextmanager
+def sharpest_nearby(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
+    """Weights moved by ρ along their gradient, to where the loss is about highest nearby; moved back afterwards.
+
+    Compute the gradient inside, and step outside. Gradients are set to None on entry.
+    """
+    moved = [p for p in parameters if p.grad is not None]
+    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(p.grad) for p in moved]))
+    before = [p.detach().clone() for p in moved]
+    with torch.no_grad():
+        for parameter in moved:
+            parameter += parameter.grad * (rho / (norm + 1e-12))
+            parameter.grad = None
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for parameter, value in zip(moved, before, strict=True):
+                parameter.copy_(value)  # not subtracted: rounding would leave a trace

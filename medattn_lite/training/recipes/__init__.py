@@ -1,0 +1,33 @@
+"""The papers' recipes by name; each is read when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+
+from medattn_lite.errors import UserError
+from medattn_lite.training.recipes.recipe import SCALES, Recipe, Settings, Variant
+
+__all__ = ["NAMES", "SCALES", "Recipe", "Settings", "Variant", "find_recipe"]
+
+# name → module and constant
+_PLACES = {
+    "grading": "grading:GRADING",
+    # "presence": "slices:PRESENCE",
+    # "source": "slices:SOURCE",
+    # "lesions": "lesions:LESIONS",
+    # "fusion": "fusion:FUSION",
+    # "survival": "survival:SURVIVAL",
+}
+NAMES = tuple(_PLACES)
+
+
+def find_recipe(name: str) -> Recipe:
+    """The recipe of a name.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in _PLACES:
+        raise UserError(f"unknown recipe {name!r}: use {', '.join(NAMES)} (medattn train --list)")
+    module, constant = _PLACES[name].split(":")
+    return getattr(importlib.import_module(f"medattn_lite.training.recipes.{module}"), constant)

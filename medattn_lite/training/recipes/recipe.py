@@ -1,0 +1,170 @@
+"""What a recipe is: the networks to compare, and every number of their training, by scale.
+
+A recipe is data. `paper` holds the published values; `smoke` and `laptop` change numbers only, never the class of
+a network. What a paper leaves open stands in `guesses`, in words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+from medattn_lite.errors import UserError
+
+SCALES = ("smoke", "laptop", "paper")
+SCHEDULES = ("constant", "steps", "cosine")
+
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The numbers of one recipe at one scale.
+
+    Attributes:
+        size: spatial shape that the network trains on, (D, H, W) or (H, W).
+        batch_size: images a step, over all processes.
+        epochs: passes through the training images; None where `iterations` is given.
+        iterations: optimiser steps; None where `epochs` is given.
+        learning_rate: at the start.
+        optimiser: "adam", "adamw", "adamp" or "sgd".
+        weight_decay: of the optimiser.
+        momentum: of SGD.
+        sharpness: ρ of sharpness-aware minimisation; 0 leaves it out.
+        schedule: "constant"; "steps": ×0.1 at `milestones`; "cosine": to `final_rate` after `cosine_epochs`.
+        milestones: epochs.
+        cosine_epochs: half a period of the cosine in epochs; None is the whole run.
+        final_rate: lowest learning rate of the cosine.
+        patience: stop after this many validations without a better one; None trains to the end.
+        valid_every: epochs from one validation to the next.
+        folds: parts of the cross-validation, or random splits.
+        subjects: phantoms made; real data sets have their own number.
+        phantom: options of the phantom cohort: `spacing_mm`, `shape`, `difficulty`.
+        network: options that make every network of the recipe smaller than published.
+        options: the task's own numbers.
+    """
+
+    size: tuple[int, ...]
+    batch_size: int
+    learning_rate: float
+    epochs: int | None = None
+    iterations: int | None = None
+    optimiser: str = "adam"
+    weight_decay: float = 0.0
+    momentum: float = 0.0
+    sharpness: float = 0.0
+    schedule: str = "constant"
+    milestones: tuple[int, ...] = ()
+    cosine_epochs: int | None = None
+    final_rate: float = 0.0
+    patience: int | None = None
+    valid_every: int = 1
+    folds: int = 5
+    subjects: int = 100
+    phantom: Mapping[str, Any] = field(default_factory=_nothing)
+    network: Mapping[str, Any] = field(default_factory=_nothing)
+    options: Mapping[str, Any] = field(default_factory=_nothing)
+
+    def __post_init__(self) -> None:
+        if (self.epochs is None) == (self.iterations is None):
+            raise UserError("a recipe is budgeted in epochs or in iterations: give one of the two")
+        if min(self.batch_size, self.folds, self.epochs or self.iterations) < 1:
+            raise UserError("batch size, folds and the budget of a recipe must be 1 or more")
+        if self.schedule not in SCHEDULES:
+            raise UserError(f"unknown schedule {self.schedule!r}: use {', '.join(SCHEDULES)}")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One row of the paper's table.
+
+    Attributes:
+        name: as in the table, and as the folder of its runs.
+        network: name in `medattn networks`; "" for a method without one.
+        options: for the network's factory.
+        settings: what differs from the recipe's settings.
+        needs: role → name of a variant that is trained before, in the same fold.
+        trained: False for what is only put together from others.
+    """
+
+    name: str
+    network: str
+    options: Mapping[str, Any] = field(default_factory=_nothing)
+    settings: Mapping[str, Any] = field(default_factory=_nothing)
+    needs: Mapping[str, str] = field(default_factory=_nothing)
+    trained: bool = True
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One paper's protocol.
+
+    Attributes:
+        name: what the command calls it.
+        paper: where it is from.
+        summary: what is compared, in a few words.
+        task: "module:Class" within `medattn_lite.training.tasks`.
+        phantom_task: task of the phantom cohort.
+        variants: rows of the table, in the order in which they are trained.
+        comparisons: pairs of variants whose difference is reported, first minus second.
+        scales: scale → settings.
+        guesses: what the paper does not say, and how it is read here.
+        published: variant → score → the paper's figure, as printed.
+    """
+
+    name: str
+    paper: str
+    summary: str
+    task: str
+    phantom_task: str
+    variants: tuple[Variant, ...]
+    comparisons: tuple[tuple[str, str], ...]
+    scales: Mapping[str, Settings]
+    guesses: tuple[str, ...] = ()
+    published: Mapping[str, Mapping[str, str]] = field(default_factory=_nothing)
+
+    def at(self, scale: str) -> Settings:
+        """The settings of a scale.
+
+        Raises:
+            UserError: there is no such scale.
+        """
+        if scale not in self.scales:
+            raise UserError(f"recipe {self.name} has no scale {scale!r}: use {', '.join(self.scales)}")
+        return self.scales[scale]
+
+    def variant(self, name: str) -> Variant:
+        """The variant of a name.
+
+        Raises:
+            UserError: there is none.
+        """
+        for variant in self.variants:
+            if variant.name == name:
+                return variant
+        names = ", ".join(variant.name for variant in self.variants)
+        raise UserError(f"recipe {self.name} has no variant {name!r}: use {names}")
+
+
+def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
+    """Settings with some values replaced; `options` are merged."""
+    merged = dict(changes)
+    if "options" in merged:
+        merged["options"] = {**settings.options, **merged["options"]}
+    return replace(settings, **merged)
+
+
+def as_json(value: Any) -> Any:
+    """A recipe, settings or variant as plain JSON values."""
+    if hasattr(value, "__dataclass_fields__"):
+        return {name: as_json(getattr(value, name)) for name in value.__dataclass_fields__}
+    if isinstance(value, Mapping):
+        return {str(key): as_json(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_json(item) for item in value]
+    return value

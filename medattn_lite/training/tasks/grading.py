@@ -1,0 +1,82 @@
+"""Grade of a tumour from its volume: a crop around the annotated tumour, one label a patient.
+
+Du et al. cut a 128³ box around the tumour that an expert had drawn, and mirrored low-grade images only. Both are
+kept: a mask is needed to grade a new patient, and the mirroring is one class's privilege.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from medattn_lite.data.transforms import crop_around
+from medattn_lite.errors import UserError
+from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.training.tasks.binary import binary_differences, binary_quick_score, binary_scores, confusion
+from medattn_lite.training.tasks.task import Batch, Prediction, Task
+from medattn_lite.training.tasks.volumes import open_images, read_all
+
+
+class Grading(Task):
+    """Low or high grade; or, with the option `label="idh"` on data that know it, IDH wild type or mutant."""
+
+    validates = True
+
+    def load(self) -> None:
+        label = self.settings.options.get("label", "grade")
+        dataset = open_images(self, **({"task": label} if self.data == "lgg" else {}))
+        self.channels = tuple(dataset.channels)
+        known = [value for value in dataset.labels if value is not None]
+        if len(set(known)) != 2:
+            raise UserError(f"grading needs two classes and {self.data} has {sorted(set(known))}: use a data set with "
+                            "grades (phantom, brats, lgg)")
+        self.class_names = {"idh": ("IDH wild type", "IDH mutant")}.get(label, ("low grade", "high grade"))
+        self.subjects, self.strata, self.images = [], [], []
+        for sample in read_all(self, dataset, keep=lambda sample: sample.get("label") is not None):
+            self.images.append(crop_around(sample, self.settings.size)["image"].half())
+            self.subjects.append(sample["subject"])
+            self.strata.append(int(sample["label"]))
+
+    def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:
+        """`image` (B, C, D, H, W) and `label` (B,); classes in the option `flip_classes` are mirrored left-right."""
+        flipped = self.settings.options.get("flip_classes", (0,))
+        images = []
+        for row, generator in zip(rows, generators, strict=True):
+            image = self.images[row].float()
+            mirror = torch.rand((), generator=generator) < 0.5
+            images.append(image.flip(-1) if mirror and self.strata[row] in flipped else image)
+        return {"image": torch.stack(images), "label": torch.tensor([self.strata[row] for row in rows])}
+
+    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """Cross-entropy of logits (B, 2)."""
+        return F.cross_entropy(output, batch["label"])
+
+    def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
+        """Probability of class 1."""
+        logits = model(self.images[row].float()[None].to(device)).float()
+        return {"subject": self.subjects[row], "label": self.strata[row], "probability": float(logits.softmax(1)[0, 1])}
+
+    def quick_score(self, predictions: Sequence[Prediction]) -> float:
+        """See `binary_quick_score`."""
+        return binary_quick_score(predictions)
+
+    def score(self, predictions: Sequence[Prediction], *, draws: int = 1000) -> dict[str, Interval]:
+        """See `binary_scores`."""
+        return binary_scores(predictions, draws=draws)
+
+    def compare(self, first: Sequence[Prediction], second: Sequence[Prediction]) -> dict[str, Interval]:
+        """See `binary_differences`."""
+        return binary_differences(first, second)
+
+    def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """The confusion matrix."""
+        return {"confusion": confusion(predictions, self.class_names)}
+
+    def about(self) -> dict[str, Any]:
+        """Patients by class."""
+        counts = {name: self.strata.count(number) for number, name in enumerate(self.class_names)}
+        return {**super().about(), "classes": counts}

@@ -1,0 +1,151 @@
+"""What a task is: where images come from, what a batch holds, what is lost, predicted and scored.
+
+The trainer knows only this class; it never looks into a batch. A task holds its prepared images in memory, in
+half precision, so that a fold costs no second reading.
+"""
+
+from __future__ import annotations
+
+import copy
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from medattn_lite.data.splits import Split, stratified_kfold
+from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.networks.registry import build
+from medattn_lite.training.recipes.recipe import Recipe, Settings, Variant
+
+Prediction = dict[str, Any]
+Batch = dict[str, Tensor]
+
+
+class Task(ABC):
+    """One kind of question, asked of one data set.
+
+    Args:
+        recipe: the protocol.
+        settings: its numbers.
+        data: name of the data set, "phantom" or one of `medattn_lite.data.NAMES`.
+        root: its folder; None for phantoms.
+        seed: of phantoms and splits.
+        device: where phantoms are rendered.
+        progress: show bars.
+
+    Attributes:
+        subjects: patient of every row; a row is what is predicted at once: a patient, or a slice.
+        strata: class of every row, to spread over the folds.
+        groups: what stays together in a split: the patient.
+        channels: names of the images' channels.
+    """
+
+    subjects: list[str]
+    strata: list[Any]
+    channels: tuple[str, ...]
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        settings: Settings,
+        *,
+        data: str = "phantom",
+        root: Path | None = None,
+        seed: int = 0,
+        device: str | torch.device = "cpu",
+        progress: bool = True,
+    ) -> None:
+        self.recipe, self.settings, self.data, self.root = recipe, settings, data, root
+        self.seed, self.device, self.progress = seed, device, progress
+        self.load()
+
+    @abstractmethod
+    def load(self) -> None:
+        """Reads or makes all images; sets `subjects`, `strata` and `channels`."""
+
+    @property
+    def groups(self) -> list[str]:
+        """What a split keeps together, one a row."""
+        return self.subjects
+
+    def splits(self) -> list[Split]:
+        """Cross-validation by patient: fold k is tested, fold k + 1 validates where the recipe stops early."""
+        folds = stratified_kfold(self.groups, self.strata, self.settings.folds, self.seed)
+        if not self.validates or len(folds) < 3:
+            return folds
+        held = [fold.test for fold in folds]
+        valid = [held[(number + 1) % len(held)] for number in range(len(held))]
+        return [
+            Split(tuple(p for p in fold.train if p not in set(own)), fold.test, own)
+            for fold, own in zip(folds, valid, strict=True)
+        ]
+
+    # Whether training watches patients of its own to keep its best state.
+    validates: bool = False
+
+    def rows(self, split: Split, side: str) -> np.ndarray:
+        """Rows of one side of a split."""
+        return split.rows(side, self.groups)
+
+    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Task:
+        """This task with a variant's settings and fitted to a fold's training rows; the images are shared."""
+        own = copy.copy(self)
+        own.settings = settings
+        return own
+
+    def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
+        """The variant's network, untrained but for what it is put together from.
+
+        Args:
+            variant: what to build.
+            trained: role → network of the variants it needs.
+        """
+        options = {**self.settings.network, **self.network_options(), **variant.options}
+        return build(variant.network, **options)
+
+    def network_options(self) -> dict[str, Any]:
+        """Options that follow from the data."""
+        return {"in_channels": len(self.channels)}
+
+    @abstractmethod
+    def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:
+        """Training images of some rows on the CPU, each changed at random with its own generator; first axis: row."""
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """The network's output for a batch."""
+        return model(batch["image"])
+
+    @abstractmethod
+    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """One number, the mean over the rows of the batch."""
+
+    @abstractmethod
+    def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
+        """What the network says of one whole row, as plain JSON values; with `subject` and the truth."""
+
+    @abstractmethod
+    def score(self, predictions: Sequence[Prediction], *, draws: int = 1000) -> dict[str, Interval]:
+        """Scores of predictions pooled over folds, with 95 % intervals by patient; `draws=0` leaves those out.
+
+        A score that these predictions do not define (one class only, no death) is NaN.
+        """
+
+    @abstractmethod
+    def quick_score(self, predictions: Sequence[Prediction]) -> float:
+        """One number to choose a checkpoint by; higher is better."""
+
+    @abstractmethod
+    def compare(self, first: Sequence[Prediction], second: Sequence[Prediction]) -> dict[str, Interval]:
+        """Differences of scores, first minus second, on the same patients, with paired intervals."""
+
+    def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """More about the predictions, as plain JSON values: a confusion matrix, scores patient by patient."""
+        return {}
+
+    def about(self) -> dict[str, Any]:
+        """What the data are, for the record: counts that a reader needs beside the scores."""
+        return {"rows": len(self.subjects), "patients": len(set(self.subjects)), "channels": list(self.channels)}

@@ -1,0 +1,247 @@
+"""One training loop for every recipe: any device, precision and number of processes, and exact after a stop.
+
+Which images a step sees and how they are changed is a function of the seed and of the step's number; so is the
+learning rate, and the random numbers inside the network. A state saved after a step therefore needs no more
+than weights and optimiser, and a run that was killed ends with the weights it would have had (on one device;
+many GPU kernels add in no fixed order). Hugging Face accelerate brings device, precision and processes.
+
+The batch of a recipe is the batch of all processes together: each takes its share of it.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from tqdm.auto import tqdm
+
+from medattn_lite.errors import UserError
+from medattn_lite.training.checkpoint import load_state, load_weights, save_state, save_weights
+from medattn_lite.training.log import read_log, write_log
+from medattn_lite.training.optimisers import learning_rate, make_optimiser, sharpest_nearby
+from medattn_lite.training.recipes.recipe import Settings
+from medattn_lite.training.tasks.task import Prediction, Task
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
+
+SAVE_EVERY = 50  # steps from one saved state to the next, unless said otherwise
+
+
+@dataclass
+class Progress:
+    """How far a run has come.
+
+    Attributes:
+        iteration: steps done.
+        best: best validation score so far.
+        best_iteration: where it was reached.
+        without_better: validations since then.
+        seconds: training time, over all starts.
+        log: one row a step: iteration, epoch, loss, learning rate, validation score or None.
+    """
+
+    iteration: int = 0
+    best: float = -math.inf
+    best_iteration: int = 0
+    without_better: int = 0
+    seconds: float = 0.0
+    log: list[list] = field(default_factory=list)
+
+
+class Trainer:
+    """Trains one network on one split.
+
+    Args:
+        task: images, loss and scores.
+        settings: numbers of the recipe, with the variant's changes.
+        folder: of this run: `last.safetensors`, `best.safetensors`, `log.csv`, and `state.safetensors` until it ends.
+        accelerator: accelerate's.
+        seed: of the order of the images, their changes and dropout.
+        save_every: steps from one saved state to the next.
+        progress: show a bar.
+    """
+
+    def __init__(
+        self,
+        task: Task,
+        settings: Settings,
+        folder: Path,
+        accelerator: Accelerator,
+        *,
+        seed: int = 0,
+        save_every: int = SAVE_EVERY,
+        progress: bool = True,
+    ) -> None:
+        self.task, self.settings, self.folder, self.accelerator = task, settings, folder, accelerator
+        self.seed, self.save_every, self.show = seed, save_every, progress and accelerator.is_main_process
+        processes = accelerator.num_processes
+        if settings.batch_size % processes:
+            raise UserError(
+                f"a batch of {settings.batch_size} cannot be shared by {processes} processes: use a number of "
+                "processes that divides it"
+            )
+
+    def fit(self, model: nn.Module, train: Sequence[int], valid: Sequence[int] = ()) -> Progress:
+        """Trains `model` in place, going on from a saved state if there is one.
+
+        Args:
+            model: on the CPU; it ends there, in eval mode, with its best weights if `valid` chose some, else its last.
+            train: rows to train on.
+            valid: rows to choose the best state by; none keeps the last.
+
+        Returns:
+            how it went.
+        """
+        train = np.asarray(train)
+        steps = max(1, len(train) // self.settings.batch_size)
+        iterations = self.settings.iterations or steps * self.settings.epochs
+        optimiser = make_optimiser(model, self.settings)
+        model, optimiser = self.accelerator.prepare(model, optimiser)
+        done = self._resume(model, optimiser)
+        bar = tqdm(range(done.iteration, iterations), initial=done.iteration, total=iterations, desc="training",
+                   disable=not self.show, leave=False)  # fmt: skip
+        began = time.monotonic()
+        for iteration in bar:
+            rate = learning_rate(self.settings, iteration, steps, iterations)
+            loss = self._step(model, optimiser, self._rows(train, iteration, steps), iteration, rate)
+            done.iteration, score = iteration + 1, None
+            if len(valid) and self._is_due(done.iteration, steps, iterations):
+                score = self._validate(model, valid, done)
+            done.log.append([done.iteration, iteration // steps, loss, rate, score])
+            ended = done.iteration == iterations or self._has_stopped(done)
+            if ended or done.iteration % self.save_every == 0:
+                now = time.monotonic()
+                done.seconds, began = done.seconds + now - began, now
+                self._save(model, optimiser, done)
+            if ended:
+                break
+        return self._finish(model, done, chosen=bool(len(valid)))
+
+    def _rows(self, train: np.ndarray, iteration: int, steps: int) -> np.ndarray:
+        """The rows of one step that belong to this process: a fresh order each epoch, the short last batch left out."""
+        epoch, place = divmod(iteration, steps)
+        order = np.random.default_rng([self.seed, epoch]).permutation(len(train))
+        size = self.settings.batch_size
+        if len(train) < size:  # fewer images than a batch holds: some are seen twice
+            order = np.resize(order, size)
+        batch = train[order[place * size : (place + 1) * size]]
+        share = size // self.accelerator.num_processes
+        first = self.accelerator.process_index * share
+        return batch[first : first + share]
+
+    def _step(
+        self, model: nn.Module, optimiser: torch.optim.Optimizer, rows: np.ndarray, iteration: int, rate: float
+    ) -> float:
+        # A generator for each place in the batch, so that the processes' shares change as one batch would.
+        process = self.accelerator.process_index
+        places = range(process * len(rows), (process + 1) * len(rows))
+        generators = [torch.Generator().manual_seed(_mixed(self.seed, iteration, place)) for place in places]
+        torch.manual_seed(_mixed(self.seed, iteration, process, 1))  # of dropout
+        batch = self.task.batch(rows.tolist(), generators)
+        batch = {name: tensor.to(self.accelerator.device, non_blocking=True) for name, tensor in batch.items()}
+        for group in optimiser.param_groups:
+            group["lr"] = rate
+        model.train()
+        optimiser.zero_grad(set_to_none=True)
+        loss = self._backward(model, batch)
+        if self.settings.sharpness > 0:
+            with sharpest_nearby(model.parameters(), self.settings.sharpness):
+                self._backward(model, batch)
+        optimiser.step()
+        value = float(self.accelerator.reduce(loss.detach().float(), reduction="mean"))
+        if not math.isfinite(value):
+            raise UserError(f"the loss became {value} at step {iteration + 1}: lower the learning rate, or use fp32")
+        return value
+
+    def _backward(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
+        with self.accelerator.autocast():
+            output = self.task.forward(model, batch)
+        loss = self.task.loss(output.float(), batch)
+        self.accelerator.backward(loss)
+        return loss
+
+    def _is_due(self, iteration: int, steps: int, iterations: int) -> bool:
+        every = steps * self.settings.valid_every
+        return iteration % every == 0 or iteration == iterations
+
+    def _validate(self, model: nn.Module, valid: Sequence[int], done: Progress) -> float:
+        score = self.task.quick_score(predict_rows(self.task, model, valid, self.accelerator))
+        if score > done.best:
+            done.best, done.best_iteration, done.without_better = score, done.iteration, 0
+            if self.accelerator.is_main_process:
+                weights = self.accelerator.unwrap_model(model)
+                save_weights(weights, self.folder / "best.safetensors", iteration=done.iteration, score=score)
+        else:
+            done.without_better += 1
+        return score
+
+    def _has_stopped(self, done: Progress) -> bool:
+        patience = self.settings.patience
+        return patience is not None and done.without_better >= patience
+
+    def _save(self, model: nn.Module, optimiser: torch.optim.Optimizer, done: Progress) -> None:
+        if self.accelerator.is_main_process:
+            scaler = self.accelerator.scaler
+            facts = {name: value for name, value in vars(done).items() if name != "log"}
+            facts["best"] = done.best if math.isfinite(done.best) else None
+            facts["scaler"] = scaler.state_dict() if scaler is not None else None
+            # The log first: a state without its log could not go on, a log too long is cut.
+            write_log(self.folder / "log.csv", done.log)
+            path = self.folder / "state.safetensors"
+            save_state(self.accelerator.unwrap_model(model), optimiser.optimizer, path, **facts)
+        self.accelerator.wait_for_everyone()
+
+    def _resume(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
+        path = self.folder / "state.safetensors"
+        if not path.exists():
+            return Progress()
+        facts = load_state(self.accelerator.unwrap_model(model), optimiser.optimizer, path)
+        scaler = facts.pop("scaler", None)
+        if scaler and self.accelerator.scaler is not None:
+            self.accelerator.scaler.load_state_dict(scaler)
+        facts["best"] = -math.inf if facts["best"] is None else facts["best"]
+        log = read_log(self.folder / "log.csv")[: facts["iteration"]]
+        self.accelerator.wait_for_everyone()
+        return Progress(**facts, log=log)
+
+    def _finish(self, model: nn.Module, done: Progress, *, chosen: bool) -> Progress:
+        plain = self.accelerator.unwrap_model(model)
+        if self.accelerator.is_main_process:
+            save_weights(plain, self.folder / "last.safetensors", iteration=done.iteration)
+        self.accelerator.wait_for_everyone()
+        plain.to("cpu").eval()
+        if chosen and math.isfinite(done.best):
+            load_weights(plain, self.folder / "best.safetensors")
+        self.accelerator.free_memory()
+        return done
+
+
+def predict_rows(task: Task, model: nn.Module, rows: Sequence[int], accelerator: Accelerator) -> list[Prediction]:
+    """The task's prediction of each row, in order, shared by all processes; every process gets all of them."""
+    plain = accelerator.unwrap_model(model)
+    training = plain.training
+    plain.to(accelerator.device).eval()
+    rows = [int(row) for row in rows]
+    share = math.ceil(len(rows) / accelerator.num_processes)
+    own = rows[accelerator.process_index * share : (accelerator.process_index + 1) * share]
+    with torch.no_grad(), accelerator.autocast():
+        predictions = [task.predict(plain, row, accelerator.device) for row in own]
+    plain.train(training)
+    if accelerator.num_processes == 1:
+        return predictions
+    from accelerate.utils import gather_object
+
+    return gather_object(predictions)
+
+
+def _mixed(*numbers: int) -> int:
+    """One seed from several."""
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
