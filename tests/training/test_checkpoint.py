@@ -1,0 +1,96 @@
+"""Checkpoints: whole, without pickle, and refused where they do not fit."""
+
+from __future__ import annotations
+
+import pickletools
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from medattn_lite.errors import UserError
+from medattn_lite.training.checkpoint import load_state, load_weights, save_state, save_weights
+
+
+def network(width: int = 4) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(1, width, 3), nn.BatchNorm2d(width), nn.Flatten(), nn.LazyLinear(2))
+
+
+def trained(optimiser: type, **options):
+    torch.manual_seed(0)
+    model = network()
+    model(torch.randn(3, 1, 8, 8))
+    own = optimiser(model.parameters(), lr=0.1, **options)
+    for _ in range(3):
+        own.zero_grad()
+        model(torch.randn(3, 1, 8, 8)).square().sum().backward()
+        own.step()
+    return model, own
+
+
+@pytest.mark.parametrize(
+    ("optimiser", "options"),
+    [(torch.optim.Adam, {}), (torch.optim.AdamW, {"amsgrad": True}), (torch.optim.SGD, {"momentum": 0.9}),
+     (torch.optim.SGD, {})],
+)  # fmt: skip
+def test_network_and_optimiser_come_back_as_they_were(tmp_path, optimiser, options):
+    model, own = trained(optimiser, **options)
+    save_state(model, own, tmp_path / "state.safetensors", iteration=3)
+    torch.manual_seed(9)
+    other = network()
+    other(torch.randn(3, 1, 8, 8))
+    fresh = optimiser(other.parameters(), lr=0.5, **options)
+    assert load_state(other, fresh, tmp_path / "state.safetensors") == {"iteration": 3}
+    image = torch.randn(3, 1, 8, 8)
+    for network_, optimiser_ in ((model, own), (other, fresh)):
+        optimiser_.zero_grad()
+        network_(image).square().sum().backward()
+        optimiser_.step()
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name]), name
+    assert fresh.param_groups[0]["lr"] == 0.1
+
+
+def test_a_checkpoint_holds_no_pickle(tmp_path):
+    model, own = trained(torch.optim.Adam)
+    path = tmp_path / "state.safetensors"
+    save_state(model, own, path, iteration=3)
+    assert any(name.startswith("model.") for name in load_file(path))
+    with pytest.raises(ValueError):
+        pickletools.dis(path.read_bytes(), out=open("/dev/null", "w"))
+
+
+def test_a_save_that_is_cut_leaves_the_one_before(tmp_path, monkeypatch):
+    model, _ = trained(torch.optim.Adam)
+    path = tmp_path / "last.safetensors"
+    save_weights(model, path, iteration=1)
+    before = path.read_bytes()
+
+    def fails(tensors, name, metadata):
+        name.write_bytes(b"half")
+        raise OSError("disk full")
+
+    monkeypatch.setattr("safetensors.torch.save_file", fails)
+    with pytest.raises(OSError, match="disk full"):
+        save_weights(model, path, iteration=2)
+    assert path.read_bytes() == before
+
+
+def test_what_does_not_fit_is_named_in_one_line(tmp_path):
+    model, own = trained(torch.optim.Adam)
+    path = tmp_path / "last.safetensors"
+    save_weights(model, path)
+    wide = network(8)
+    wide(torch.randn(1, 1, 8, 8).expand(2, 1, 8, 8))
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(path.read_bytes()[:100])
+    for action, message in (
+        (lambda: load_weights(wide, path), "belongs to another network"),
+        (lambda: load_weights(model, damaged), "damaged"),
+        (lambda: load_weights(model, tmp_path / "none.safetensors"), "train first"),
+        (lambda: load_state(model, own, path), "holds no state"),
+    ):
+        with pytest.raises(UserError, match=message) as caught:
+            action()
+        assert "\n" not in str(caught.value)

@@ -1,0 +1,118 @@
+"""Whole runs: folds by patient, the same for every variant, gone on with after a stop, kept apart from others."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from accelerate import Accelerator
+
+from medattn_lite.errors import UserError
+from medattn_lite.training import experiment
+from medattn_lite.training.experiment import Plan, run_experiment
+from medattn_lite.training.recipes.recipe import with_changes
+from tests.training.toy import TOY, ToyTask, settings
+
+
+@pytest.fixture(autouse=True)
+def toy(monkeypatch):
+    monkeypatch.setattr(experiment, "find_recipe", lambda name: TOY)
+    monkeypatch.setattr(experiment, "open_task", lambda recipe, own, **options: ToyTask(recipe, own, **options))
+
+
+def run(folder, **changes):
+    return run_experiment(Plan("toy", out=folder, **changes), accelerator=Accelerator(cpu=True), progress=False)
+
+
+def test_the_record_holds_pooled_scores_folds_means_and_paired_differences(tmp_path):
+    results = run(tmp_path / "run")
+    assert results == json.loads((tmp_path / "run" / "metrics.json").read_text())
+    for name in ("A", "B"):
+        own = results["variants"][name]
+        pooled = own["pooled"]["AUC"]
+        assert pooled["low"] <= pooled["value"] <= pooled["high"] and pooled["units"] == 24
+        folds = [fold["AUC"] for fold in own["folds"]]
+        assert own["mean_over_folds"]["AUC"]["mean"] == pytest.approx(np.mean(folds)) and len(folds) == 2
+    [pair] = results["comparisons"]
+    scores = [results["variants"][name]["pooled"]["accuracy"]["value"] for name in ("A", "B")]
+    assert pair["difference"]["accuracy"]["value"] == pytest.approx(scores[0] - scores[1])
+    environment = json.loads((tmp_path / "run" / "environment.json").read_text())
+    assert environment["device"] == "cpu" and environment["precision"] == "fp32"
+
+
+def test_every_patient_is_tested_once_and_never_trained_on_in_that_fold(tmp_path):
+    run(tmp_path / "run")
+    tested = {}
+    for variant in ("A", "B"):
+        for fold in (0, 1):
+            record = json.loads((tmp_path / "run" / variant / f"fold-{fold}" / "predictions.json").read_text())
+            predicted = [row["subject"] for row in record["predictions"]]
+            assert not set(predicted) & set(record["split"]["train"])
+            tested.setdefault(variant, []).append(predicted)
+    assert tested["A"] == tested["B"]
+    assert sorted(sum(tested["A"], [])) == sorted(f"toy-{index}" for index in range(24))
+
+
+def test_a_run_is_gone_on_with_and_what_is_done_is_not_done_again(tmp_path, monkeypatch):
+    whole = run(tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        with monkeypatch.context() as patch:
+            fit = experiment.Trainer.fit
+            folds = []
+
+            def interrupted(trainer, model, *rows):
+                folds.append(trainer.folder)
+                if len(folds) == 3:
+                    raise KeyboardInterrupt
+                return fit(trainer, model, *rows)
+
+            patch.setattr(experiment.Trainer, "fit", interrupted)
+            run(tmp_path / "again")
+    first = tmp_path / "again" / "A" / "fold-0" / "last.safetensors"
+    written = first.stat().st_mtime_ns
+    again = run(tmp_path / "again")
+    assert first.stat().st_mtime_ns == written
+    for results in (whole, again):
+        for variant in results["variants"].values():
+            del variant["training_seconds"]
+    assert again == whole
+
+
+def test_a_folder_with_another_run_or_with_other_files_is_left_alone(tmp_path):
+    run(tmp_path / "run", variants=("A",))
+    before = (tmp_path / "run" / "metrics.json").read_bytes()
+    with pytest.raises(UserError, match="holds another run .its seed differs"):
+        run(tmp_path / "run", seed=1)
+    with pytest.raises(UserError, match="its learning_rate differs|its changes differs"):
+        run(tmp_path / "run", changes={"learning_rate": 0.5})
+    assert (tmp_path / "run" / "metrics.json").read_bytes() == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match="holds no run"):
+        run(tmp_path / "mine")
+
+
+def test_variants_change_settings_and_unknown_ones_are_named(tmp_path):
+    results = run(tmp_path / "run", variants=("B",))
+    assert list(results["variants"]) == ["B"] and results["comparisons"] == []
+    log = (tmp_path / "run" / "B" / "fold-0" / "log.csv").read_text().splitlines()
+    assert log[1].split(",")[3] == "0.001"
+    with pytest.raises(UserError, match="no variant 'C': use A, B"):
+        run(tmp_path / "other", variants=("C",))
+
+
+def test_validation_patients_are_neither_trained_on_nor_tested():
+    task = ToyTask(TOY, settings(folds=4))
+    task.validates = True
+    for split in task.splits():
+        sides = [set(split.train), set(split.valid), set(split.test)]
+        assert all(sides) and len(set.union(*sides)) == 24 == sum(map(len, sides))
+
+
+def test_settings_need_one_budget_and_options_are_merged():
+    with pytest.raises(UserError, match="epochs or in iterations"):
+        settings(epochs=3)
+    own = replace(settings(), options={"a": 1, "b": 2})
+    assert with_changes(own, {"options": {"b": 3}, "folds": 7}).options == {"a": 1, "b": 3}

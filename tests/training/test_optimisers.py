@@ -1,0 +1,61 @@
+"""Learning rates as the papers print them, and sharpness-aware minimisation against its formula."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import nn
+
+from medattn_lite.errors import UserError
+from medattn_lite.training.optimisers import learning_rate, make_optimiser, sharpest_nearby
+from tests.training.toy import settings
+
+
+def test_steps_divide_by_ten_at_each_milestone():
+    own = settings(learning_rate=3e-4, schedule="steps", milestones=(20, 50), iterations=None, epochs=100)
+    rates = [learning_rate(own, epoch * 7, 7, 700) for epoch in (0, 19, 20, 49, 50, 99)]
+    assert rates == pytest.approx([3e-4, 3e-4, 3e-5, 3e-5, 3e-6, 3e-6])
+    assert learning_rate(own, 20 * 7 - 1, 7, 700) == pytest.approx(3e-4)
+
+
+def test_the_cosine_of_epochs_starts_high_and_ends_low():
+    own = settings(learning_rate=1e-3, schedule="cosine", iterations=None, epochs=100)
+    rates = [learning_rate(own, epoch * 5, 5, 500) for epoch in range(100)]
+    assert rates[0] == 1e-3 and rates[50] == pytest.approx(5e-4) and rates == sorted(rates, reverse=True)
+    assert rates[99] == pytest.approx(0.5e-3 * (1 + math.cos(math.pi * 99 / 100)))
+    assert {learning_rate(own, 5 * 7 + k, 5, 500) for k in range(5)} == {rates[7]}
+
+
+def test_a_short_half_period_makes_the_cosine_rise_again():
+    own = settings(learning_rate=1e-4, schedule="cosine", cosine_epochs=10, final_rate=1e-6)
+    rates = [learning_rate(own, epoch, 1, 200) for epoch in range(41)]
+    assert rates[10] == pytest.approx(1e-6) and rates[20] == pytest.approx(1e-4) == rates[40]
+
+
+def test_sharpness_uses_the_gradient_at_the_highest_point_nearby():
+    layer = nn.Linear(2, 1, bias=False)
+    with torch.no_grad():
+        layer.weight.copy_(torch.tensor([[3.0, 4.0]]))
+
+    def loss():
+        return layer.weight.square().sum() / 2  # its gradient is the weight itself
+
+    loss().backward()
+    with sharpest_nearby(layer.parameters(), rho=0.5):
+        assert torch.allclose(layer.weight, torch.tensor([[3.3, 4.4]]))
+        loss().backward()
+    assert torch.equal(layer.weight, torch.tensor([[3.0, 4.0]]))
+    assert torch.allclose(layer.weight.grad, torch.tensor([[3.3, 4.4]]))
+
+
+def test_frozen_parameters_stay_out_and_nothing_to_learn_is_said():
+    layer = nn.Linear(2, 1)
+    layer.bias.requires_grad_(False)
+    assert [len(group["params"]) for group in make_optimiser(layer, settings()).param_groups] == [1]
+    layer.requires_grad_(False)
+    with pytest.raises(UserError, match="no parameter of this network learns"):
+        make_optimiser(layer, settings())
+    with pytest.raises(UserError, match="unknown optimiser"):
+        make_optimiser(nn.Linear(1, 1), settings(optimiser="magic"))

@@ -1,0 +1,182 @@
+"""The trainer: exact after a stop, the same on two processes, its log complete, its best state kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+
+from medattn_lite.errors import UserError
+from medattn_lite.training.checkpoint import load_weights
+from medattn_lite.training.log import read_log
+from medattn_lite.training.trainer import Trainer
+from tests.training.toy import TOY, settings, toy_task
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class Stop(Exception):
+    pass
+
+
+def train(folder, own, *, seed=3, stop_at=None, valid=(), save_every=5):
+    task = toy_task(own)
+    if stop_at is not None:
+        calls, batch = iter(range(10**6)), task.batch
+
+        def stopping(rows, generators):
+            if next(calls) == stop_at:
+                raise Stop
+            return batch(rows, generators)
+
+        task.batch = stopping
+    torch.manual_seed(seed)
+    model = task.build(TOY.variants[0], {})
+    trainer = Trainer(task, own, folder, Accelerator(cpu=True), seed=seed, save_every=save_every, progress=False)
+    return model, trainer.fit(model, range(16), valid)
+
+
+def weights(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+OPTIONS = [
+    {"optimiser": "adam"},
+    {"optimiser": "sgd", "momentum": 0.9, "weight_decay": 1e-3, "schedule": "cosine"},
+    {"optimiser": "adamw", "sharpness": 0.05},
+    {"schedule": "steps", "milestones": (2, 4)},
+]
+
+
+@pytest.mark.parametrize("changes", OPTIONS, ids=lambda own: "-".join(map(str, own.values())))
+@pytest.mark.parametrize("stop_at", [3, 5, 17])
+def test_a_run_that_was_stopped_ends_with_the_weights_it_would_have_had(tmp_path, changes, stop_at):
+    own = settings(**changes)
+    whole, one = train(tmp_path / "whole", own, valid=range(16, 24))
+    with pytest.raises(Stop):
+        train(tmp_path / "twice", own, stop_at=stop_at, valid=range(16, 24))
+    again, two = train(tmp_path / "twice", own, valid=range(16, 24))
+    assert torch.equal(weights(whole), weights(again))
+    assert one.log == two.log and len(two.log) == 30 and one.best == two.best
+    for name in ("last.safetensors", "best.safetensors", "log.csv"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "twice" / name).read_bytes()
+
+
+def test_training_learns_and_the_log_holds_every_step(tmp_path):
+    own = settings(iterations=60)
+    model, done = train(tmp_path, own, valid=range(16, 24))
+    log = read_log(tmp_path / "log.csv")
+    assert [row[0] for row in log] == list(range(1, 61)) and log == done.log
+    assert sum(row[2] for row in log[-10:]) < 0.5 * sum(row[2] for row in log[:10])
+    assert done.best > 0.9 and log[done.best_iteration - 1][4] == done.best
+
+
+def test_the_best_state_by_validation_is_what_remains(tmp_path):
+    own = settings(iterations=40, learning_rate=0.5)  # too fast: the last state is not the best
+    model, done = train(tmp_path, own, valid=range(16, 24))
+    best = toy_task(own).build(TOY.variants[0], {})
+    facts = load_weights(best, tmp_path / "best.safetensors")
+    assert torch.equal(weights(best), weights(model))
+    assert facts == {"iteration": done.best_iteration, "score": done.best}
+
+
+def test_patience_ends_training(tmp_path):
+    _, done = train(tmp_path, settings(iterations=400, patience=2), valid=range(16, 24))
+    scores = [row[4] for row in done.log if row[4] is not None]
+    assert len(scores) >= 3 and max(scores[-2:]) <= max(scores[:-2]) and done.iteration < 400
+
+
+def test_another_seed_gives_another_run_and_the_same_seed_the_same(tmp_path):
+    runs = [weights(train(tmp_path / name, settings(), seed=seed)[0]) for name, seed in (("a", 1), ("b", 1), ("c", 2))]
+    assert torch.equal(runs[0], runs[1]) and not torch.allclose(runs[0], runs[2])
+
+
+def test_every_image_is_seen_once_an_epoch(tmp_path):
+    own = settings(iterations=4)
+    trainer = Trainer(toy_task(own), own, tmp_path, Accelerator(cpu=True), progress=False)
+    import numpy as np
+
+    seen = np.concatenate([trainer._rows(np.arange(16), iteration, 4) for iteration in range(4)])
+    following = np.concatenate([trainer._rows(np.arange(16), iteration, 4) for iteration in range(4, 8)])
+    assert sorted(seen) == list(range(16)) == sorted(following) and seen.tolist() != following.tolist()
+
+
+def test_a_loss_that_is_no_number_stops_with_the_remedy(tmp_path):
+    with pytest.raises(UserError, match="lower the learning rate"):
+        train(tmp_path, settings(learning_rate=1e38, optimiser="sgd"))
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+import torch
+torch.set_num_threads(1)
+from accelerate import Accelerator
+from tests.training.toy import TOY, settings, toy_task
+from medattn_lite.training.trainer import Trainer
+own = settings(iterations=int(sys.argv[2]), options={"dropout": 0.0})
+task = toy_task(own)
+torch.manual_seed(3)
+model = task.build(TOY.variants[0], {})
+trainer = Trainer(task, own, Path(sys.argv[1]), Accelerator(cpu=True), seed=3, save_every=10, progress=False)
+trainer.fit(model, range(16))
+"""
+
+
+def run_script(folder: Path, iterations: int, *, processes: int = 1) -> subprocess.Popen:
+    script = folder.parent / "script.py"
+    script.write_text(SCRIPT)
+    launch = [sys.executable, str(script)]
+    if processes > 1:
+        launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes),
+                  "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
+                  "--main_process_port", "0", str(script)]  # fmt: skip
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([*launch, str(folder), str(iterations)], env=environment, cwd=CHECKOUT,
+                            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
+
+
+def test_a_killed_process_started_again_ends_with_the_same_weights(tmp_path):
+    whole = run_script(tmp_path / "whole", 3000)
+    killed = run_script(tmp_path / "killed", 3000)
+    state = tmp_path / "killed" / "state.safetensors"
+    deadline = time.monotonic() + 120
+    while not state.exists() and time.monotonic() < deadline and killed.poll() is None:
+        time.sleep(0.02)
+    killed.send_signal(signal.SIGKILL)
+    killed.wait()
+    assert state.exists() and not (tmp_path / "killed" / "last.safetensors").exists(), "it was not killed in the middle"
+    again = run_script(tmp_path / "killed", 3000)
+    for process in (whole, again):
+        said, _ = process.communicate(timeout=240)
+        assert process.returncode == 0, said
+    for name in ("last.safetensors", "log.csv"):
+        assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
+
+
+def test_two_processes_give_the_loss_curve_of_one(tmp_path):
+    processes = [run_script(tmp_path / name, 40, processes=n) for name, n in (("one", 1), ("two", 2))]
+    for process in processes:
+        said, _ = process.communicate(timeout=240)
+        assert process.returncode == 0, said
+    one, two = (read_log(tmp_path / name / "log.csv") for name in ("one", "two"))
+    assert len(one) == len(two) == 40
+    assert [row[2] for row in two] == pytest.approx([row[2] for row in one], rel=1e-4)
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(tmp_path):
+    accelerator = Accelerator(cpu=True)
+
+    class Three:
+        num_processes, is_main_process = 3, True
+
+    assert accelerator.num_processes == 1
+    with pytest.raises(UserError, match="number of processes that divides it"):
+        Trainer(toy_task(), settings(), tmp_path, Three())
