@@ -1,4 +1,7 @@
-"""`medattn train`: a paper's recipe, run whole; also under `accelerate launch -m medattn_lite.cli train …`."""
+"""`medattn train`: a paper's recipe, run whole; also under `accelerate launch -m medattn_lite.cli train …`.
+
+`medattn results` writes the page of what the runs found.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ def train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
     parser.add_argument("--save-every", type=int, default=50, metavar="N", help="steps between two saved states")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                        help="another number in the recipe, such as learning_rate=0.3; may be repeated")  # fmt: skip
+                        help="another value in the recipe, such as learning_rate=0.3; may be repeated")  # fmt: skip
     parser.set_defaults(run=_train)
 
 
@@ -45,9 +48,7 @@ def _train(options: argparse.Namespace) -> int:
     from medattn_lite.training.experiment import Plan, run_experiment
 
     settings = find_recipe(options.recipe).at(options.scale)
-    changes = dict(_change(word, settings) for word in options.set)
-    if options.label is not None:
-        changes["options"] = {"label": options.label}
+    changes = _changes([*options.set, *([f"label={options.label}"] if options.label is not None else [])], settings)
     plan = Plan(
         recipe=options.recipe, scale=options.scale, data=options.data, root=options.root, seed=options.seed,
         variants=tuple(word.strip() for word in options.variants.split(",") if word.strip()), folds=options.folds,
@@ -58,6 +59,26 @@ def _train(options: argparse.Namespace) -> int:
     if accelerator.is_main_process:
         print(summary(results))
         print(f"metrics: {plan.folder / 'metrics.json'}")
+    return 0
+
+
+def results_options(parser: argparse.ArgumentParser) -> None:
+    """The words after `medattn results`."""
+    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="finished runs; none writes the page anew")
+    parser.add_argument("--keep", type=Path, default=Path("figures/results"), metavar="DIR", help="folder of records")
+    parser.add_argument("--out", type=Path, default=Path("figures/results.md"), metavar="FILE")
+    parser.set_defaults(run=_results)
+
+
+def _results(options: argparse.Namespace) -> int:
+    from medattn_lite.evaluation.results import keep, page
+
+    for record in keep(options.runs, options.keep):
+        print(record)
+    text = page(options.keep, command="medattn results")
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(text, encoding="utf-8")
+    print(options.out)
     return 0
 
 
@@ -98,19 +119,24 @@ def _written(interval: dict[str, Any]) -> str:
     return f"{value} [{low}, {high}]"
 
 
-def _change(word: str, settings: Any) -> tuple[str, Any]:
-    """`NAME=VALUE` as a name of `Settings` and a value of the type it has there."""
+def _changes(words: list[str], settings: Any) -> dict[str, Any]:
+    """Every `NAME=VALUE`, NAME being a field of `Settings` or one of the recipe's own `options`."""
     import ast
 
-    name, separator, text = word.partition("=")
     numbers = [own for own in settings.__dataclass_fields__ if own not in ("phantom", "network", "options")]
-    if not separator or name not in numbers:
-        raise UserError(f"--set {word}: write NAME=VALUE with one of {', '.join(numbers)}")
-    try:
-        value = ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        value = text
-    return name, value
+    known = [*numbers, *(own for own in settings.options if own not in numbers)]
+    changes: dict[str, Any] = {}
+    for word in words:
+        name, separator, text = word.partition("=")
+        if not separator or name not in [*known, "label"]:
+            raise UserError(f"--set {word}: write NAME=VALUE with one of {', '.join(known)}")
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            value = text
+        place = changes if name in numbers else changes.setdefault("options", {})
+        place[name] = value
+    return changes
 
 
 def _accelerator(device: str, precision: str) -> Accelerator:

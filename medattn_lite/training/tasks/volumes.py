@@ -15,7 +15,7 @@ from medattn_lite.training.tasks.task import Task
 Sample = dict[str, Any]
 
 
-def open_images(task: Task, **options: Any) -> Sequence:
+def open_images(task: Task, /, **options: Any) -> Sequence:
     """The task's data set.
 
     Args:

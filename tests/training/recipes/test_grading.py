@@ -1,0 +1,97 @@
+"""Glioma grading at smoke scale, on phantoms and on real patients, and what its batches hold."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from medattn_lite.cli import main
+from medattn_lite.errors import UserError
+from medattn_lite.training.recipes import find_recipe
+from medattn_lite.training.recipes.recipe import with_changes
+from medattn_lite.training.tasks import open_task
+
+RECIPE = find_recipe("grading")
+
+
+@pytest.fixture(scope="module")
+def task():
+    return open_task(RECIPE, RECIPE.at("smoke"), progress=False)
+
+
+def generators(count, seed=0):
+    return [torch.Generator().manual_seed(seed + place) for place in range(count)]
+
+
+def test_the_published_numbers_stand_at_paper_scale():
+    own = RECIPE.at("paper")
+    assert (own.size, own.batch_size, own.epochs, own.milestones) == ((128, 128, 128), 4, 100, (20, 50))
+    assert own.learning_rate == 3e-4 and own.folds == 5 and own.network == {}
+
+
+def test_sides_are_sixty_twenty_twenty_and_every_class_is_on_each(task):
+    for split in task.splits():
+        assert [len(side) for side in (split.train, split.valid, split.test)] == [6, 2, 2]
+        for side in ("train", "valid", "test"):
+            assert {task.strata[row] for row in task.rows(split, side)} == {0, 1}
+
+
+def test_only_low_grade_is_mirrored_left_to_right(task):
+    seen = {0: set(), 1: set()}
+    for row, label in enumerate(task.strata):
+        for seed in range(12):
+            image = task.batch([row], generators(1, seed))["image"][0]
+            original = task.images[row].float()
+            assert torch.equal(image, original) or torch.equal(image, original.flip(-1))
+            seen[label].add(torch.equal(image, original))
+    assert seen == {0: {True, False}, 1: {True}}
+
+
+def test_a_perfect_reader_scores_one_and_a_coin_does_not(task):
+    truth = zip(task.subjects, task.strata, strict=True)
+    perfect = [{"subject": subject, "label": label, "probability": float(label)} for subject, label in truth]
+    coin = [{**row, "probability": 0.5} for row in perfect]
+    scores = task.score(perfect)
+    assert all(interval.value == 1 for interval in scores.values())
+    assert task.score(coin)["AUC"].value == 0.5
+    assert task.compare(perfect, coin)["AUC"].value == 0.5
+    assert task.details(perfect)["confusion"] == {"low grade": {"low grade": 5, "high grade": 0},
+                                                  "high grade": {"low grade": 0, "high grade": 5}}  # fmt: skip
+    with pytest.raises(UserError, match="other patients"):
+        task.compare(perfect, coin[::-1])
+
+
+def test_the_smoke_run_writes_every_variant_and_comparison(tmp_path, capsys):
+    assert main(["train", "grading", "--folds", "3", "--out", str(tmp_path / "run"), "--device", "cpu"]) == 0
+    results = json.loads((tmp_path / "run" / "metrics.json").read_text())
+    assert list(results["variants"]) == ["P3D", "P3D + IAM", "ResNet-50 3-D"]
+    assert [(pair["first"], pair["second"]) for pair in results["comparisons"]] == list(RECIPE.comparisons)
+    assert results["data_facts"]["patients"] == 10 and results["data"] == "phantom"
+    said = capsys.readouterr().out
+    assert "P3D + IAM minus P3D: AUC" in said and "10 patients, 3 folds" in said
+
+
+@pytest.mark.parametrize("label", ["grade", "idh"])
+def test_real_patients_are_graded(real_data, label):
+    settings = with_changes(RECIPE.at("smoke"), {"options": {"label": label}})
+    task = open_task(RECIPE, settings, data="lgg", root=real_data / "kaggle_3m", progress=False)
+    expected = {"grade": {"low grade": 37, "high grade": 43}, "idh": {"IDH wild type": 11, "IDH mutant": 64}}
+    assert task.about()["classes"] == expected[label]
+    batch = task.batch([0, 1], generators(2))
+    assert batch["image"].shape == (2, 3, *settings.size) and torch.isfinite(batch["image"]).all()
+
+
+def test_data_without_two_classes_are_refused(real_data):
+    with pytest.raises(UserError, match="grading needs two classes"):
+        open_task(RECIPE, RECIPE.at("smoke"), data="brats", root=real_data / "brats_layout", progress=False)
+
+
+def test_a_wrong_word_is_answered_in_one_line(tmp_path, capsys):
+    wrong = ("nope", "grading --scale huge", "grading --variants X", "grading --set folds", "grading --folds 9",
+             "grading --data lgg", "grading --precision fp7")  # fmt: skip
+    for words in wrong:
+        assert main(["train", *words.split(), "--out", str(tmp_path / "run"), "--device", "cpu"]) == 2, words
+    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("medattn: ")]
+    assert len(said) == 7
