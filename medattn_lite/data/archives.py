@@ -1,7 +1,8 @@
 """Unpacking an archive from outside: every member is looked at before the first one is written.
 
 Refused are members that leave the folder (`../`, absolute paths, drive letters), links of either
-kind, devices and pipes, and archives that hold more than the disk has room for.
+kind, devices and pipes, members that would overwrite each other, and archives that hold more than the
+disk has room for.
 """
 
 from __future__ import annotations
@@ -49,12 +50,13 @@ def unpack(archive: Path, folder: Path, *, progress: bool = True) -> list[Path]:
         with tarfile.open(archive) as opened:
             members = [_tar_member(info, archive) for info in opened]
             return _unpack(archive, members, opened.extractfile, folder, progress)
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error) as error:
+    except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
         raise UserError(f"{archive} is no archive, or damaged ({error}): delete it and fetch again") from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise UserError(f"the disk is full while unpacking {archive}: free some space and try again") from error
-        raise
+        raise UserError(f"cannot unpack {archive} into {folder} ({error.strerror or error}): "
+                        "check the folder, or get the archive from elsewhere") from error
 
 
 Member = tuple[PurePosixPath, bool, int, object]  # path, is a folder, bytes, the archive's own record
@@ -86,6 +88,7 @@ def _inside(name: str, archive: Path) -> PurePosixPath:
 
 
 def _unpack(archive: Path, members: list[Member], read: Callable, folder: Path, progress: bool) -> list[Path]:
+    _require_unlike(archive, members)
     needed = sum(size for _, _, size, _ in members)
     if shutil.disk_usage(folder).free < needed:
         raise OSError(errno.ENOSPC, "not enough space")
@@ -105,6 +108,17 @@ def _unpack(archive: Path, members: list[Member], read: Callable, folder: Path, 
         for top in tops:
             os.rename(Path(scratch, top), folder / top)
     return [folder / top for top in tops]
+
+
+def _require_unlike(archive: Path, members: list[Member]) -> None:
+    files = [path for path, is_folder, _, _ in members if not is_folder]
+    parents = {parent for path, _, _, _ in members for parent in path.parents}
+    seen: set[PurePosixPath] = set()
+    for path in files:
+        if not path.parts or path in seen or path in parents:
+            raise UserError(f"{archive} was refused: its member {str(path)!r} comes twice, or is a file and a folder; "
+                            "get the archive from elsewhere")
+        seen.add(path)
 
 
 def _require_new(folder: Path, tops: list[str]) -> None:

@@ -193,7 +193,7 @@ class PatientDataset(Sequence):
 
     def read_mask(self, case: Case, grid: Grid | None) -> np.ndarray:
         """(D, H, W) of labels."""
-        return read_labels(case.mask, self.mask_values, grid=grid)
+        return read_labels(case.mask, self.mask_values, grid=grid, image=next(iter(case.images.values()), None))
 
 
 def read_channels(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray, Grid]:
@@ -223,20 +223,23 @@ def require_same_grid(first: Grid, second: Grid, first_path: Path, second_path: 
         )
 
 
-def read_labels(path: Path, values: Mapping[int, int] | None, *, grid: Grid | None = None) -> np.ndarray:
+def read_labels(
+    path: Path, values: Mapping[int, int] | None, *, grid: Grid | None = None, image: Path | None = None
+) -> np.ndarray:
     """Reads a mask and maps its labels.
 
     Args:
         path: mask file.
         values: file label → sample label; 0 stays 0. None keeps whole numbers from 0 to 255.
         grid: grid that the mask must share, if given.
+        image: file that the grid is of, for the message.
 
     Raises:
         UserError: other shape or affine, values that are not whole numbers, or unknown labels.
     """
     volume = load_volume(path)
     if grid is not None:
-        require_same_grid(grid, volume.grid, path.parent / "the image", path)
+        require_same_grid(grid, volume.grid, image or Path("its image"), path)
     return map_labels(volume.array, values, path)
 
 

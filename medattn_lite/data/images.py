@@ -70,7 +70,7 @@ def find_cases(
         raise UserError(f"patient={patient!r} is no regular expression ({error}): e.g. r'^(\\d+)_'") from error
     if pattern is not None and pattern.groups < 1:
         raise UserError(f"patient={patient!r} has no group: put the part that names the patient in parentheses")
-    known = _table(Path(patients)) if patients is not None else {}
+    known = _table(Path(patients).expanduser()) if patients is not None else None
     found: list[tuple[str, str, Path]] = []
     for part, place in _parts(root):
         for folder in sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith(".")):
@@ -81,11 +81,11 @@ def find_cases(
     cases = []
     for part, name, path in found:
         place = str(path.relative_to(root))
-        subject = known.get(place, known.get(path.name)) if known else _subject(pattern, path, place)
+        subject = _subject(pattern, path, place) if known is None else known.get(place, known.get(path.name))
         if subject is None:
-            what = f"the table {patients}" if known else f"the pattern {patient!r}"
+            what = f"the table {patients}" if known is not None else f"the pattern {patient!r}"
             raise UserError(f"{path}: {what} names no patient for this picture; correct it")
-        meta = {"class": name, "classes": classes, "patient_known": bool(known or pattern)}
+        meta = {"class": name, "classes": classes, "patient_known": known is not None or pattern is not None}
         cases.append(Case(case=place, subject=subject, images={"red": path, "green": path, "blue": path, "grey": path},
                           label=classes.index(name), meta={**meta, "part": part} if part else meta))
     return classes, cases

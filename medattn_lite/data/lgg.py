@@ -23,6 +23,7 @@ import numpy as np
 from medattn_lite.data.cases import Case, PatientDataset, Sample
 from medattn_lite.data.files import existing_folder
 from medattn_lite.data.tables import column, natural, number, read_csv, text
+from medattn_lite.data.transforms import positive_sizes
 from medattn_lite.errors import UserError
 
 CHANNELS = ("pre", "flair", "post")
@@ -47,7 +48,7 @@ class LGGDataset(PatientDataset):
         root: str | Path,
         *,
         task: str = "grade",
-        spacing_mm: Sequence[float] | None = None,
+        spacing_mm: float | Sequence[float] | None = None,
         copies: str = "keep",
     ) -> None:
         if task not in TASKS:
@@ -57,7 +58,7 @@ class LGGDataset(PatientDataset):
         folder = existing_folder(root, "the case folders of lgg-mri-segmentation (CASE/CASE_1.tif …)")
         cases = find_cases(folder, task=task)
         super().__init__("lgg", folder, CHANNELS, cases)
-        self.spacing_mm = None if spacing_mm is None else tuple(float(size) for size in spacing_mm)
+        self.spacing_mm = None if spacing_mm is None else positive_sizes(spacing_mm)
         if copies == "drop":
             self.cases = [case for case in self.cases if not copied_channels(read_stack(case)[0])]
 

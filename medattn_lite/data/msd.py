@@ -62,17 +62,23 @@ def find_cases(root: Path) -> tuple[list[str], list[Case]]:
     if not (root / "dataset.json").is_file() and (root / "Task01_BrainTumour").is_dir():
         root = root / "Task01_BrainTumour"
     contents = read_contents(root)
+    if not (isinstance(contents.get("modality"), dict) and isinstance(contents.get("training", []), list)
+            and isinstance(contents.get("test", []), list)):
+        raise UserError(f"{root / 'dataset.json'} is not the description of a Decathlon task: "
+                        "download Task01_BrainTumour again")
     order = [_NAMES.get(str(name).strip().lower(), str(name))
-             for _, name in sorted(contents.get("modality", {}).items(), key=lambda item: natural(item[0]))]
+             for _, name in sorted(contents["modality"].items(), key=lambda item: natural(item[0]))]
     if sorted(order) != sorted(CHANNELS):
         raise UserError(f"{root / 'dataset.json'} names the channels {order or 'not at all'}: "
                         "this reader is for Task01_BrainTumour (FLAIR, T1w, T1gd, T2w)")
     cases = []
     for entry in contents.get("training", []):
-        image, label = (root / str(entry.get(key, "")) for key in ("image", "label"))
-        cases.append(_case(image, label, "train"))
+        if not (isinstance(entry, dict) and entry.get("image") and entry.get("label")):
+            raise UserError(f"{root / 'dataset.json'} names a training case without its image or label ({entry!r}): "
+                            "download Task01_BrainTumour again")
+        cases.append(_case(root / str(entry["image"]), root / str(entry["label"]), "train"))
     for entry in contents.get("test", []):
-        cases.append(_case(root / str(entry["image"] if isinstance(entry, dict) else entry), None, "test"))
+        cases.append(_case(root / str(entry.get("image") if isinstance(entry, dict) else entry), None, "test"))
     if not cases:
         raise UserError(f"{root / 'dataset.json'} names no scan: download Task01_BrainTumour again")
     return order, sorted(cases, key=lambda case: (case.meta["part"] == "test", natural(case.case)))

@@ -77,7 +77,7 @@ class OpenMSDataset(PatientDataset):
         if self.layout == "raw" and case.images.get("flair") is not None:
             flair = load_volume(case.images["flair"])
             return map_labels(onto(volume, flair, order=0), self.mask_values, case.mask)
-        return read_labels(case.mask, self.mask_values, grid=grid)
+        return read_labels(case.mask, self.mask_values, grid=grid, image=case.images.get("flair"))
 
     def lesion_masks(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Patient, (D, H, W) mask and affine of everyone with a mask, images or not."""
@@ -97,7 +97,9 @@ def find_layout(root: Path, layout: str | None) -> tuple[str, Path]:
             if (place / name).is_dir():
                 return name, place / name
     if any(root.glob("patient*/")):
-        return (layout or root.name if root.name in LAYOUTS else "MNI"), root
+        if layout and root.name in LAYOUTS and root.name != layout:
+            raise UserError(f"{root} is the layout {root.name}, not {layout}: name its folder, or leave layout out")
+        return layout or (root.name if root.name in LAYOUTS else "MNI"), root
     raise UserError(f"no {layout or 'MNI, coregistered or raw'} folder of open_ms_data in {root}: "
                     "get it with: medattn fetch open-ms")
 

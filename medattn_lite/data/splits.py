@@ -81,8 +81,8 @@ def stratified_kfold(
     for stratum in sorted(set(strata), key=str):
         count = strata.count(stratum)
         if count < folds:
-            raise UserError(f"{folds} folds but only {count} patients of class {_name(stratum)}: "
-                            f"choose at most {max(count, 2)} folds, or add patients")
+            fewer = f"choose at most {count} folds, or add patients" if count > 1 else "add patients, or leave it out"
+            raise UserError(f"{folds} folds but only {_patients_in_words(count)} of class {_name(stratum)}: {fewer}")
     codes = np.unique([str(stratum) for stratum in strata], return_inverse=True)[1]
     splitter = StratifiedKFold(n_splits=folds, shuffle=True, random_state=seed)
     everyone = np.array(patients)
@@ -100,8 +100,8 @@ def train_valid_test(
 ) -> Split:
     """One split into training, validation and test patients.
 
-    Within each class the parts have the wanted sizes to within one patient, and every class has a
-    patient in every part whose fraction is above zero.
+    Every class has a patient in every part whose fraction is above zero; but for that, the parts have the
+    wanted sizes within each class to within one patient.
 
     Args:
         subjects: patient of every row.
@@ -122,7 +122,7 @@ def train_valid_test(
     for stratum in sorted(set(strata), key=str):
         members = [patient for patient, own in zip(patients, strata, strict=True) if own == stratum]
         if len(members) < np.count_nonzero(shares):
-            raise UserError(f"only {len(members)} patients of class {_name(stratum)}: a split into "
+            raise UserError(f"only {_patients_in_words(len(members))} of class {_name(stratum)}: a split into "
                             f"{np.count_nonzero(shares)} parts needs at least that many; add patients")
         generator.shuffle(members)
         for side, size in zip(sides, _sizes(len(members), shares), strict=True):
@@ -165,6 +165,10 @@ def _patients(
         raise UserError(f"all {len(found)} patients are of class {values[0]}: a stratified split needs two classes")
     patients = sorted(found)
     return patients, [tuple(sorted(found[patient], key=str)) for patient in patients]
+
+
+def _patients_in_words(count: int) -> str:
+    return f"{count} patient{'' if count == 1 else 's'}"
 
 
 def _name(stratum: tuple[Hashable, ...]) -> str:

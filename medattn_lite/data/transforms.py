@@ -117,7 +117,7 @@ def crop_around(sample: Sample, shape: Sequence[int]) -> Sample:
     mask = sample.get("mask")
     if mask is None or not bool((mask > 0).any()):
         return crop_or_pad(sample, shape)
-    place = torch.nonzero(mask[0] > 0)
+    place = torch.nonzero((mask > 0).any(dim=0))
     middle = (place.min(dim=0).values + place.max(dim=0).values + 1) // 2
     start = [int(centre) - want // 2 for centre, want in zip(middle, shape, strict=True)]
     return _window(sample, start, shape)
@@ -137,11 +137,9 @@ def resample(sample: Sample, spacing_mm: float | Sequence[float]) -> Sample:
         UserError: the sample is 2-D, its voxel size is unknown, or the wanted one is not positive.
     """
     image = sample["image"]
-    wanted = tuple(float(size) for size in np.broadcast_to(np.asarray(spacing_mm, dtype=float), (image.ndim - 1,)))
     if image.ndim != 4:
         raise UserError("resample works on volumes (C, D, H, W); this sample is a single picture")
-    if min(wanted) <= 0:
-        raise UserError(f"voxel sizes are positive millimetres, not {spacing_mm}")
+    wanted = positive_sizes(spacing_mm)
     if sample.get("meta", {}).get("voxel_size_mm", ()) is None:
         raise UserError(
             f"the voxel size of {sample.get('subject', 'this sample')} is unknown (its files carry none): "
@@ -164,6 +162,21 @@ def resample(sample: Sample, spacing_mm: float | Sequence[float]) -> Sample:
         result[key] = moved.as_tensor().to(tensor.dtype)
         result["affine"] = np.asarray(moved.affine, dtype=np.float64)
     return _off_grid(result)
+
+
+def positive_sizes(spacing_mm: float | Sequence[float]) -> tuple[float, float, float]:
+    """Voxel size along D, H and W from one number or three, also as text.
+
+    Raises:
+        UserError: it is neither one number nor three, or one of them is not above 0.
+    """
+    try:
+        sizes = np.asarray(spacing_mm, dtype=float).reshape(-1)
+    except (TypeError, ValueError):
+        sizes = np.zeros(1)
+    if sizes.size not in (1, 3) or not (np.isfinite(sizes) & (sizes > 0)).all():
+        raise UserError(f"voxel sizes are one or three positive numbers of millimetres (D, H, W), not {spacing_mm!r}")
+    return tuple(float(size) for size in np.broadcast_to(sizes, 3))
 
 
 def _window(sample: Sample, start: Sequence[int], shape: Sequence[int]) -> Sample:

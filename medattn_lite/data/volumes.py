@@ -37,6 +37,7 @@ class Grid:
         exact: loaded with `dtype=None`, to be written back byte for byte.
         header: nibabel header, for files of another data type on the same grid.
         preamble: the bytes before the voxels, kept as they were; empty for other formats than `.nii`.
+        stored: the stored values in the file's axis order, where scaling rounds them beyond recovery.
     """
 
     shape: tuple[int, ...]
@@ -48,6 +49,7 @@ class Grid:
     exact: bool = False
     header: Any = field(default=None, repr=False)
     preamble: bytes = field(default=b"", repr=False)
+    stored: np.ndarray | None = field(default=None, repr=False)
 
     @property
     def scaled(self) -> bool:
@@ -93,7 +95,7 @@ def load_volume(path: str | Path, *, dtype: Any = np.float32, four_d: bool = Fal
         The volume with its affine and its file grid.
 
     Raises:
-        UserError: the file is missing, damaged, cut short, or has other dimensions.
+        UserError: the file is missing, damaged, cut short, in colour, or has other dimensions.
     """
     import nibabel as nib
 
@@ -112,6 +114,9 @@ def load_volume(path: str | Path, *, dtype: Any = np.float32, four_d: bool = Fal
             f"cannot read {path}: it is damaged, cut short or no NIfTI file ({_first_line(error)}); "
             "copy or download it again"
         ) from error
+    if stored.dtype.kind not in "iuf":
+        raise UserError(f"{path} holds colours or complex numbers ({stored.dtype}) where one number a voxel is "
+                        "expected: name the grey image, or convert it")
     grid = _grid(path, image, stored, (slope, inter), exact=dtype is None)
     array = stored.reshape(_dimensions(path, stored.shape, four_d=four_d))
     to_package = _transform(grid.affine, path)
@@ -149,7 +154,8 @@ def save_volume(
         The path written.
 
     Raises:
-        UserError: the path exists or does not end in `.nii(.gz)`, or the array does not fit the grid.
+        UserError: the path exists or does not end in `.nii(.gz)`, the array does not fit the grid, or its
+            values do not fit the data type.
     """
     import nibabel as nib
 
@@ -169,14 +175,14 @@ def save_volume(
             raise UserError(f"cannot write {path}: pass the grid of the file, or an affine")
         to_ras = nib.orientations.ornt_transform(_package_axes(), nib.orientations.axcodes2ornt("RAS"))
         file_affine = np.asarray(affine) @ nib.orientations.inv_ornt_aff(to_ras, voxels.shape[:3])
-        content = _encode(_apply(voxels, to_ras), file_affine, None, dtype)
+        content = _encode(_apply(voxels, to_ras), file_affine, None, _storable(path, voxels, dtype))
     else:
         voxels = _apply(voxels, grid.to_file)
         if voxels.shape[:3] != grid.shape[:3]:
             raise UserError(f"cannot write {path}: the array has shape {array.shape} but its grid has {grid.shape}")
         content = _bytes_as_stored(voxels, grid) if grid.exact and dtype is None else None
         if content is None:
-            content = _encode(voxels, grid.affine, grid.header, dtype)
+            content = _encode(voxels, grid.affine, grid.header, _storable(path, voxels, dtype))
     with new_file(path, overwrite=overwrite) as part:
         part.write_bytes(gzip.compress(content, compresslevel=6, mtime=0) if path.name.endswith(".gz") else content)
     return path
@@ -192,19 +198,32 @@ def _bytes_as_stored(voxels: np.ndarray, grid: Grid) -> bytes | None:
         stored = (voxels - grid.inter) / grid.slope
         stored = np.rint(stored) if grid.dtype.kind in "iu" else stored
         stored = stored.astype(grid.dtype)
+        if grid.stored is not None:  # several floats scale to one value: keep the file's own where it fits
+            own = grid.stored.reshape(voxels.shape)
+            value = own.astype(np.float64) * grid.slope + grid.inter
+            stored = np.where((value == voxels) | np.isnan(value) & np.isnan(voxels), own, stored)
         if not np.array_equal(stored.astype(np.float64) * grid.slope + grid.inter, voxels, equal_nan=True):
             return None
     return grid.preamble + stored.astype(grid.dtype).tobytes(order="F")
 
 
-def _encode(voxels: np.ndarray, affine: np.ndarray, header: Any, dtype: Any) -> bytes:
+def _storable(path: Path, voxels: np.ndarray, dtype: Any) -> np.dtype:
+    """The data type to write; refuses one that would wrap values around or turn NaN into a number."""
+    kind = voxels.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype)
+    if kind in (np.int64, np.uint64):  # few viewers read 64-bit integers
+        kind = np.dtype(np.int32)
+    if kind.kind in "iu" and voxels.size:
+        limits, low, high = np.iinfo(kind), np.rint(voxels.min()), np.rint(voxels.max())
+        if not (limits.min <= low and high <= limits.max):  # NaN fits nowhere
+            raise UserError(f"cannot write {path}: values from {low:g} to {high:g} do not fit {kind}; "
+                            "write them as float32")
+    return kind
+
+
+def _encode(voxels: np.ndarray, affine: np.ndarray, header: Any, dtype: np.dtype) -> bytes:
     import nibabel as nib
 
-    if dtype is not None and np.dtype(dtype).kind in "iu" and voxels.dtype.kind == "f":
-        voxels = np.rint(voxels)
-    voxels = voxels.astype(voxels.dtype.newbyteorder("=") if dtype is None else dtype)
-    if voxels.dtype in (np.int64, np.uint64):  # few viewers read 64-bit integers
-        voxels = voxels.astype(np.int32)
+    voxels = (np.rint(voxels) if dtype.kind in "iu" and voxels.dtype.kind == "f" else voxels).astype(dtype)
     kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
     kept = header.copy() if isinstance(header, nib.Nifti1Header) else None
     image = kind(voxels, affine, kept)
@@ -230,7 +249,9 @@ def _grid(path: Path, image: Any, stored: np.ndarray, scaling: tuple[float, floa
     to_file = np.zeros_like(to_package)
     for axis, (target, flip) in enumerate(to_package):
         to_file[int(target)] = axis, flip
-    return Grid(stored.shape, affine, to_file, stored.dtype, *scaling, exact, image.header.copy(), preamble)
+    lossy = preamble and scaling != (1.0, 0.0) and (stored.dtype.kind == "f" or stored.dtype.itemsize == 8)
+    return Grid(stored.shape, affine, to_file, stored.dtype, *scaling, exact, image.header.copy(), preamble,
+                stored if lossy else None)
 
 
 def _scaling(image: Any) -> tuple[float, float]:

@@ -67,14 +67,7 @@ def test_any_axis_order_and_flip_comes_back_byte_equal(
     volume = load_volume(path, dtype=None)
     again = save_volume(volume.array, folder / f"again{suffix}", grid=volume.grid)
 
-    scaled = slope is not None and suffix == ".nii"
-    if not scaled or np.issubdtype(dtype, np.integer) or slope in [(1.0, 0.0), (0.5, 0.0)]:
-        assert content(again) == content(path)
-        return
-    # Other scalings of floats round on the way in and on the way out: the last bits of a stored float may differ.
-    assert content(again)[:352] == content(path)[:352]
-    first, second = (np.asarray(nib.load(own).dataobj) for own in (path, again))
-    np.testing.assert_allclose(second, first, rtol=8 * np.finfo(dtype).eps)
+    assert content(again) == content(path)
 
 
 @pytest.mark.parametrize("code", CODES)
