@@ -121,9 +121,8 @@ class GlobalFusion(nn.Module):
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         if self.affinity.is_watched or self.token_grid is not None:
             return gather_context(self.affinity(query, key), value)
-        tokens = [features.flatten(2).transpose(1, 2) for features in (query, key, value)]  # 3 × (B, N, f)
-        context = F.scaled_dot_product_attention(*tokens)  # (B, N, f), without the (N, N) matrix
-        return context.transpose(1, 2).reshape(value.shape)
+        context = F.scaled_dot_product_attention(*map(_as_one_head, (query, key, value)))  # (B, 1, N, f)
+        return context.transpose(2, 3).reshape(value.shape)
 
     def _to_size(self, context: Tensor, size: torch.Size) -> Tensor:
         if context.shape[2:] == size:
@@ -210,6 +209,11 @@ class DualFusionAttention(nn.Module):
         fused = self.global_fusion(query, key, value)  # (B, f, D, H, W)
         local = self.local_attention(fused)  # (B, f, D, H, W)
         return self.head(local)  # (B, classes, D, H, W)
+
+
+def _as_one_head(features: Tensor) -> Tensor:
+    """(B, f, D, H, W) to (B, 1, N, f), contiguous: otherwise torch takes the kernel that builds the (N, N) matrix."""
+    return features.flatten(2).transpose(1, 2).unsqueeze(1).contiguous()
 
 
 def _grid(token_grid: int | tuple[int, ...] | None, spatial_dims: int) -> tuple[int, ...] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch.nn import functional as F
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from medattn_lite.attention import (
     DualFusionAttention,
@@ -198,6 +199,13 @@ def test_global_fusion_on_a_token_grid_pools_and_comes_back_to_size() -> None:
     context = context.transpose(1, 2).reshape(1, 4, 4, 3, 5)
     context = F.interpolate(context, size=(8, 9, 5), mode="trilinear", align_corners=False)
     torch.testing.assert_close(block(query, key, value), context * value, rtol=1e-4, atol=1e-5)
+
+
+def test_exact_global_fusion_takes_a_kernel_that_builds_no_matrix() -> None:
+    query, key, value = torch.randn(3, 2, 8, 3, 4, 5, generator=torch.Generator().manual_seed(0)).unbind(0)
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):  # raises where only the plain kernel would do
+        fused = GlobalFusion(token_grid=None)(query, key, value)
+    assert fused.shape == value.shape
 
 
 def test_a_flat_value_passes_the_token_grid_unchanged() -> None:
