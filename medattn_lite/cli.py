@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from medattn_lite import __version__
+from medattn_lite.cli_phantom import phantom_options
+from medattn_lite.cli_train import results_options, train_options
 from medattn_lite.course.scales import SCALES
 from medattn_lite.errors import UserError
 
@@ -35,12 +37,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"medattn: {error}", file=sys.stderr)
         return USER_MISTAKE
-    except KeyboardInterrupt:
-        print("medattn: interrupted", file=sys.stderr)
-        return INTERRUPTED
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         sys.stderr.close()
         return 0
+    except OSError as error:  # what a path of the user's does not allow: no permission, a file for a folder, …
+        if options.debug or error.filename is None:
+            raise
+        print(f"medattn: {error.filename}: {error.strerror}; check the path and its permissions", file=sys.stderr)
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        print("medattn: interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 class _OneLineParser(argparse.ArgumentParser):
@@ -61,8 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     _notebooks_options(commands.add_parser("notebooks", help="make the notebooks from their sources"))
     _check_data_options(commands.add_parser("check-data", help="is a data set's folder usable?"))
     _fetch_options(commands.add_parser("fetch", help="download a data set that is free to download"))
-    _phantom_options(commands.add_parser("phantom", help="write synthetic patients, or measure them"))
+    phantom_options(commands.add_parser("phantom", help="write synthetic patients, or measure them"))
     _networks_options(commands.add_parser("networks", help="the papers' networks: parameters, shapes in and out"))
+    train_options(commands.add_parser("train", help="run a paper's recipe: train, test and compare its networks"))
+    results_options(commands.add_parser("results", help="one page of results from finished runs"))
     return parser
 
 
@@ -131,7 +140,8 @@ def _check_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="brats, msd, lgg, open-ms, images or nifti")
     parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="its folder")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
-                        help="an option of the data set, such as csv=table.csv; may be repeated")
+                        help="an option of the data set, such as csv=table.csv, channels=t1,flair or "
+                             "label_map=1:4,2:1; may be repeated")
     parser.set_defaults(run=_check_data)
 
 
@@ -139,12 +149,15 @@ def _check_data(options: argparse.Namespace) -> int:
     from medattn_lite.data.check import check_dataset
 
     report = check_dataset(options.dataset, options.root, **_named_values(options.option))
-    print("\n".join(report.lines), file=sys.stderr if report.exit_code == USER_MISTAKE else sys.stdout)
+    if report.exit_code == USER_MISTAKE:
+        print("medattn: " + "\n".join(report.lines), file=sys.stderr)
+    else:
+        print("\n".join(report.lines))
     return report.exit_code
 
 
 def _named_values(words: Sequence[str]) -> dict[str, object]:
-    """`name=value` words as keyword arguments; `true`, `false` and lists with commas are understood."""
+    """`name=value` words as keyword arguments; `true`, `false`, lists `a,b` and label maps `1:4,2:1` are understood."""
     values: dict[str, object] = {}
     for word in words:
         name, equals, value = word.partition("=")
@@ -152,11 +165,18 @@ def _named_values(words: Sequence[str]) -> dict[str, object]:
             raise UserError(f"--option {word!r} is not NAME=VALUE: write for example --option csv=table.csv")
         plain = {"true": True, "false": False}.get(value.lower(), value)
         values[name] = value.split(",") if "," in value else plain
+        if name == "label_map":
+            pairs = [pair.partition(":") for pair in value.split(",")]
+            if not all(label.strip().isdigit() and int(label) < 256 for old, _, new in pairs for label in (old, new)):
+                raise UserError(f"--option {word!r} is no label map: write file label:sample label, as in "
+                                "label_map=1:4,2:1")
+            values[name] = {int(old): int(new) for old, _, new in pairs}
     return values
 
 
 def _fetch_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", help="open-ms or msd; brats, lgg and ucsf-pdgm give the steps to get them")
+    parser.add_argument("dataset", nargs="?", help="open-ms or msd; brats, lgg and ucsf-pdgm give the steps to get "
+                                                   "them; left out: list them all")
     parser.add_argument("--out", type=Path, default=Path("data"), metavar="DIR", help="the data folder (default: data)")
     parser.add_argument("--layout", help="for open-ms: MNI, coregistered or raw")
     parser.add_argument("--mirror", action="append", metavar="NAME", help="use this mirror; may be repeated")
@@ -167,93 +187,15 @@ def _fetch_options(parser: argparse.ArgumentParser) -> None:
 
 def _fetch(options: argparse.Namespace) -> int:
     from medattn_lite.data.fetch import fetch
+    from medattn_lite.data.sources import SOURCES
 
+    if options.dataset is None:
+        for source in SOURCES.values():
+            how = "by hand: `medattn fetch` gives the steps" if source.steps else "free to download"
+            print(f"{source.name:<10} {source.title}\n{'':<10} {source.licence}; {source.size}; {how}")
+        return 0
     fetch(options.dataset, options.out, accept_licence=options.accept_licence, layout=options.layout,
           mirrors=options.mirror, overwrite=options.overwrite)
-    return 0
-
-
-def _phantom_options(parser: argparse.ArgumentParser) -> None:
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--beside", type=Path, metavar="ROOT", help="a picture: phantoms beside real patients")
-    what.add_argument("--controls", action="store_true", help="what tumour size, the signal and a network can tell")
-    what.add_argument("--timings", action="store_true", help="seconds a subject at three sizes")
-    parser.add_argument("--n", type=_count, help="how many subjects")
-    parser.add_argument("--out", type=Path, help="a new folder for the files; with --beside or --controls, a new file")
-    parser.add_argument("--task", default="grade", help="grade, presence, source, type, segmentation, ms or survival")
-    parser.add_argument("--shape", type=_shape, default=(96, 112, 96), metavar="D,H,W", help="default: 96,112,96")
-    parser.add_argument("--scale", default="smoke", metavar="S", help="for --controls: smoke, laptop or paper")
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.set_defaults(run=_phantom)
-
-
-def _count(word: str) -> int:
-    if not word.isdigit() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a number of subjects, 1 or more")
-    return int(word)
-
-
-def _shape(word: str) -> tuple[int, ...]:
-    parts = word.replace("x", ",").split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
-        raise argparse.ArgumentTypeError(f"{word!r} is not three sizes such as 96,112,96")
-    return tuple(int(part) for part in parts)
-
-
-def _phantom(options: argparse.Namespace) -> int:
-    if not (options.beside or options.controls or options.timings or options.out):
-        raise UserError("medattn phantom writes files: add --out DIR (or ask for --beside, --controls or --timings)")
-    if options.beside:
-        return _phantom_beside(options)
-    if options.controls:
-        return _phantom_controls(options)
-    if options.timings:
-        return _phantom_timings(options)
-    from medattn_lite.data.phantom import PhantomCohort
-    from medattn_lite.data.phantom.export import export_cohort
-    from medattn_lite.training.device import pick_device
-
-    n = 4 if options.n is None else options.n
-    cohort = PhantomCohort(n, task=options.task, shape=options.shape, seed=options.seed,
-                           device=pick_device(options.device))
-    export_cohort(cohort, options.out)
-    print(f"{n} synthetic subjects in {options.out}")
-    return 0
-
-
-def _phantom_beside(options: argparse.Namespace) -> int:
-    from medattn_lite.data.phantom.beside import beside
-
-    picture = options.out or Path("runs/phantom/beside.png")
-    beside(options.beside, picture, n=options.n or 4, seed=options.seed)
-    print(f"{picture} (it shows real patients: keep it to yourself)")
-    return 0
-
-
-def _phantom_controls(options: argparse.Namespace) -> int:
-    import json
-
-    from medattn_lite.training.phantom_controls import phantom_controls
-
-    if options.out and options.out.exists():
-        raise UserError(f"{options.out} is there already: name another file for the figures")
-    found = phantom_controls(options.scale, options.seed, n=options.n, device=options.device)
-    for name, value in found.items():
-        interval = isinstance(value, dict)
-        shown = f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" if interval else value
-        print(f"{name:<24} {shown}")
-    if options.out:
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
-    return 0
-
-
-def _phantom_timings(options: argparse.Namespace) -> int:
-    from medattn_lite.data.phantom.export import timings
-
-    for what, seconds in timings(device=options.device, n=options.n or 3).items():
-        print(f"{what:<28} {seconds:.3f} s a subject")
     return 0
 
 

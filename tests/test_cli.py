@@ -59,6 +59,15 @@ def test_the_command_starts_without_what_it_does_not_need() -> None:
     (("course", "--data", "lgg"), ("--root",)),
     (("course", "--data", "lgg", "--root", "nowhere"), ("nowhere is not a folder",)),
     (("course", "--data", "cats", "--root", "."), ("unknown data 'cats'",)),
+    (("course", "--root", "."), ("phantoms are made, not read",)),
+    (("course", "--data", "brats", "--root", "."), ("is empty", "BraTS")),
+    (("check-data", "cats", "--root", "."), ("cannot check 'cats'", "lgg")),
+    (("check-data", "lgg", "--root", "nowhere"), ("no folder nowhere", "check the path")),
+    (("check-data", "nifti", "--root", ".", "--option", "label_map=1"), ("is no label map", "1:4,2:1")),
+    (("check-data", "lgg", "--root", ".", "--option", "colour=1"), ("no option 'colour'",)),
+    (("fetch", "phantom"), ("nothing to fetch",)),
+    (("fetch", "msd"), ("--accept-licence",)),
+    (("fetch", "open-ms", "--accept-licence", "--layout", "cats"), ("unknown layout 'cats'",)),
     (("course", "--notebooks", "nowhere"), ("nowhere has no NN_name.ipynb",)),
     (("course", "--device", "toaster"), ("unknown device 'toaster'",)),
     (("check-data", "nifti", "--root", ".", "--option", "csv"), ("NAME=VALUE",)),
@@ -152,8 +161,25 @@ def test_controls_are_printed_with_their_intervals_and_kept_in_a_new_file(
 
 
 def test_options_of_a_data_set_keep_their_kind() -> None:
-    assert cli._named_values(["csv=a b.csv", "contrast=true", "channels=t1,flair"]) == {
-        "csv": "a b.csv", "contrast": True, "channels": ["t1", "flair"]}
+    words = ["csv=a b.csv", "contrast=true", "channels=t1,flair", "label_map=1:4,2:1"]
+    assert cli._named_values(words) == {
+        "csv": "a b.csv", "contrast": True, "channels": ["t1", "flair"], "label_map": {1: 4, 2: 1}}
+
+
+def test_fetch_alone_lists_what_there_is_with_its_licence(capsys: pytest.CaptureFixture) -> None:
+    assert cli.main(["fetch"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown for name in ("open-ms", "msd", "lgg", "brats", "ucsf-pdgm", "CC BY-SA 4.0"))
+
+
+def test_a_path_that_may_not_be_read_is_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+                                                 capsys: pytest.CaptureFixture) -> None:
+    def closed(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path))
+
+    monkeypatch.setattr(Path, "iterdir", closed)
+    assert cli.main(["check-data", "lgg", "--root", str(tmp_path)]) == 2
+    assert_one_line(capsys.readouterr().err, str(tmp_path), "Permission denied", "check the path")
 
 
 def test_course_runs_the_chosen_notebooks_and_names_the_one_that_failed(tmp_path: Path) -> None:

@@ -22,6 +22,8 @@ FLOORS = {
     "widgets": 4,
     "course": 4,
     "cli": 5,
+    "cli_phantom": 5,
+    "cli_train": 5,
 }
 LONGEST_FILE = 320
 LONGEST_FORWARD = 20

@@ -168,9 +168,8 @@ def run_course(
         progress: whether to show a bar.
 
     Raises:
-        UserError: a word that does not exist, or a folder that does not.
+        UserError: a word that does not exist, or a folder that does not or that holds no such data set.
     """
-    import nbformat
     from tqdm.auto import tqdm
 
     from medattn_lite.course.report import write_report
@@ -179,7 +178,7 @@ def run_course(
     paths = notebook_paths(notebooks, only)
     if out.resolve() in (notebooks.resolve(), notebooks.resolve() / "solutions"):
         raise UserError(f"--out {out} is where the notebooks are: choose another folder, such as runs/course")
-    sizes = {path: len(nbformat.read(path, as_version=4).cells) + 1 for path in paths}  # + the injected cell
+    sizes = {path: _length(path) for path in paths}
     runs: list[NotebookRun] = []
     start = time.time()
     try:
@@ -196,7 +195,7 @@ def run_course(
 
 
 def _parameters(scale: str, device: str, seed: int, data: str, root: Path | None) -> dict[str, Any]:
-    from medattn_lite.data.datasets import NAMES
+    from medattn_lite.data.datasets import NAMES, open_dataset
     from medattn_lite.training.device import choose
 
     check_scale(scale)
@@ -207,8 +206,22 @@ def _parameters(scale: str, device: str, seed: int, data: str, root: Path | None
         raise UserError(f"data {data!r} needs a folder: add --root PATH/TO/IT")
     if root is not None and not root.is_dir():
         raise UserError(f"--root {root} is not a folder: give the folder that holds the data set")
+    if data == "phantom" and root is not None:
+        raise UserError(f"phantoms are made, not read: leave --root {root} out, or name its data set with --data")
+    if data != "phantom":
+        open_dataset(data, root)  # lists the folder only; a wrong one is said now, and once
     folder = str(root.resolve()) if root is not None else None  # the kernel works in another folder
     return {"SCALE": scale, "DEVICE": device, "SEED": seed, "DATA": data, "DATA_ROOT": folder}
+
+
+def _length(path: Path) -> int:
+    """The steps of a run: its cells and the injected one; 1 for what cannot be read, which its run will say."""
+    import nbformat
+
+    try:
+        return len(nbformat.read(path, as_version=4).cells) + 1
+    except (OSError, ValueError, nbformat.ValidationError):
+        return 1
 
 
 def _execute(run: NotebookRun, path: Path, scratch: Path, parameters: Mapping[str, Any],

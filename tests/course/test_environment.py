@@ -84,6 +84,12 @@ def test_the_precision_probe_measures_a_ratio() -> None:
     assert speed is None or speed > 0
 
 
+def test_a_bf16_that_is_fast_and_not_used_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("medattn_lite.course.doctor.bf16_speed", lambda *_, **__: 20.0)
+    line = next(finding.text for finding in doctor(device="cpu").findings if finding.topic == "precision")
+    assert "20.0 times as fast" in line and "fp32 is used all the same" in line
+
+
 def _extension(prefix: Path, version: str) -> Path:
     folder = prefix / "share" / "jupyter" / "labextensions" / "@jupyter-widgets" / "jupyterlab-manager"
     folder.mkdir(parents=True)

@@ -42,6 +42,22 @@ def test_a_file_that_is_no_notebook_is_an_error_of_that_notebook_only(tmp_path: 
     assert len(run.errors) == 1 and "cannot be read as a notebook" in run.errors[0]
 
 
+def test_a_course_with_a_broken_file_runs_the_others_and_says_so(tmp_path: Path) -> None:
+    (tmp_path / "nb").mkdir()
+    (tmp_path / "nb" / "00_broken.ipynb").write_text("{")
+    make_notebook(tmp_path / "nb" / "01_small.ipynb", "1 + 1")
+    runs = run_course(notebooks=tmp_path / "nb", out=tmp_path / "out", device="cpu", progress=False)
+    assert [run.ok for run in runs] == [False, True]
+    assert "cannot be read as a notebook" in runs[0].errors[0]
+
+
+def test_a_folder_that_holds_no_such_data_set_is_told_before_anything_runs(tmp_path: Path) -> None:
+    make_notebook(tmp_path / "nb" / "00_small.ipynb", "1 + 1")
+    with pytest.raises(UserError, match="expected CASE/CASE_1.tif"):
+        run_course(notebooks=tmp_path / "nb", out=tmp_path / "out", device="cpu", data="lgg", root=tmp_path / "nb")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_good_notebook_reports_figures_exercises_memory_and_runs_elsewhere_on_this_python(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

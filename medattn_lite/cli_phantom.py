@@ -1,0 +1,92 @@
+"""The command `medattn phantom`: synthetic patients as files, beside real ones, measured and timed."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from medattn_lite.errors import UserError
+
+
+def phantom_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `medattn phantom` to its parser."""
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--beside", type=Path, metavar="ROOT", help="a picture: phantoms beside real patients")
+    what.add_argument("--controls", action="store_true", help="what tumour size, the signal and a network can tell")
+    what.add_argument("--timings", action="store_true", help="seconds a subject at three sizes")
+    parser.add_argument("--n", type=_count, help="how many subjects")
+    parser.add_argument("--out", type=Path, help="a new folder for the files; with --beside or --controls, a new file")
+    parser.add_argument("--task", default="grade", help="grade, presence, source, type, segmentation, ms or survival")
+    parser.add_argument("--shape", type=_shape, default=(96, 112, 96), metavar="D,H,W", help="default: 96,112,96")
+    parser.add_argument("--scale", default="smoke", metavar="S", help="for --controls: smoke, laptop or paper")
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.set_defaults(run=_phantom)
+
+
+def _count(word: str) -> int:
+    if not word.isdigit() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number of subjects, 1 or more")
+    return int(word)
+
+
+def _shape(word: str) -> tuple[int, ...]:
+    parts = word.replace("x", ",").split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+        raise argparse.ArgumentTypeError(f"{word!r} is not three sizes such as 96,112,96")
+    return tuple(int(part) for part in parts)
+
+
+def _phantom(options: argparse.Namespace) -> int:
+    if not (options.beside or options.controls or options.timings or options.out):
+        raise UserError("phantoms are written as files: add --out DIR (or ask for --beside, --controls or --timings)")
+    if options.beside:
+        return _phantom_beside(options)
+    if options.controls:
+        return _phantom_controls(options)
+    if options.timings:
+        return _phantom_timings(options)
+    from medattn_lite.data.phantom import PhantomCohort
+    from medattn_lite.data.phantom.export import export_cohort
+    from medattn_lite.training.device import pick_device
+
+    n = 4 if options.n is None else options.n
+    cohort = PhantomCohort(n, task=options.task, shape=options.shape, seed=options.seed,
+                           device=pick_device(options.device))
+    export_cohort(cohort, options.out)
+    print(f"{n} synthetic subjects in {options.out}")
+    return 0
+
+
+def _phantom_beside(options: argparse.Namespace) -> int:
+    from medattn_lite.data.phantom.beside import beside
+
+    picture = options.out or Path("runs/phantom/beside.png")
+    beside(options.beside, picture, n=options.n or 4, seed=options.seed)
+    print(f"{picture} (it shows real patients: keep it to yourself)")
+    return 0
+
+
+def _phantom_controls(options: argparse.Namespace) -> int:
+    from medattn_lite.training.phantom_controls import phantom_controls
+
+    if options.out and options.out.exists():
+        raise UserError(f"{options.out} is there already: name another file for the figures")
+    found = phantom_controls(options.scale, options.seed, n=options.n, device=options.device)
+    for name, value in found.items():
+        interval = isinstance(value, dict)
+        shown = f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" if interval else value
+        print(f"{name:<24} {shown}")
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return 0
+
+
+def _phantom_timings(options: argparse.Namespace) -> int:
+    from medattn_lite.data.phantom.export import timings
+
+    for what, seconds in timings(device=options.device, n=options.n or 3).items():
+        print(f"{what:<28} {seconds:.3f} s a subject")
+    return 0
