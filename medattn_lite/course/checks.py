@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,6 +40,13 @@ NOT_YET = "not yet"
 # Symbol, and a colour that reads on white and on JupyterLab's dark background (contrast above 4.5 on both
 # is not to be had for one colour, so it only marks the edge and the symbol; the words carry the meaning).
 _LOOKS = {NOT_ATTEMPTED: ("○", "#7f7f7f"), PASSED: ("✓", "#1a8a5a"), NOT_YET: ("✗", "#c4560c")}
+
+
+def code_html(text: str) -> str:
+    """Text as HTML, what stands between backticks as code."""
+    from html import escape
+
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 
 @dataclass(frozen=True)
@@ -75,12 +83,12 @@ class Result:
         from html import escape
 
         symbol, colour = _LOOKS[self.state]
-        hint = f'<br><span>Hint: {escape(self.hint)}</span>' if self.hint else ""
+        hint = f"<br><span>Hint: {code_html(self.hint)}</span>" if self.hint else ""
         html = (
             f'<div role="status" style="border-left: 5px solid {colour}; padding: 0.3em 0.8em; font-size: 14px">'
             f'<span aria-hidden="true" style="color: {colour}; font-weight: bold">{symbol}</span> '
             f"<b>{escape(self.title or self.name or 'Exercise')}: {self.state}.</b> "
-            f"{escape(self.message)}{hint}</div>"
+            f"{code_html(self.message)}{hint}</div>"
         )
         plain = {"name": self.name, "title": self.title, "state": self.state, "message": self.message}
         return {"text/plain": str(self), "text/html": html, CHECK_MIME: plain}

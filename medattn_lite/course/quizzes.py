@@ -13,6 +13,8 @@ from typing import Any
 
 import ipywidgets
 
+from medattn_lite.course.checks import code_html
+
 _LETTERS = "ABCDEFGH"
 
 
@@ -74,9 +76,9 @@ class Quiz(ipywidgets.VBox):
         self.buttons = [self._buttons(number) for number in range(len(self.questions))]
         parts: list[ipywidgets.Widget] = [ipywidgets.HTML(f"<b>{escape(title)}</b>")]
         for number, question in enumerate(self.questions):
-            parts.append(_html(f"<p style='margin: 0.8em 0 0.2em'><b>{number + 1}.</b> {escape(question.text)}</p>"))
+            parts.append(_html(f"<p style='margin: 0.8em 0 0.2em'><b>{number + 1}.</b> {code_html(question.text)}</p>"))
             for button, option in zip(self.buttons[number], question.options, strict=True):
-                parts.append(ipywidgets.HBox([button, _html(escape(option))]))
+                parts.append(ipywidgets.HBox([button, _html(code_html(option))]))
             parts.append(self.feedback[number])
         self._count()
         super().__init__([*parts, self.status], layout=ipywidgets.Layout(max_width="50em"))
@@ -90,7 +92,7 @@ class Quiz(ipywidgets.VBox):
         colour = "#1a8a5a" if option == asked.right else "#c4560c"
         self.feedback[question].value = (
             f'<div role="status" style="border-left: 5px solid {colour}; padding: 0.2em 0.8em">'
-            f"{escape(asked.verdict(option))}</div>"
+            f"{code_html(asked.verdict(option))}</div>"
         )
         for position, button in enumerate(self.buttons[question]):
             button.button_style = "" if position != option else "success" if option == asked.right else "warning"
@@ -110,9 +112,9 @@ class Quiz(ipywidgets.VBox):
         """The quiz as a page without a kernel shows it, each answer folded away."""
         items = []
         for question in self.questions:
-            options = "".join(f"<li>{escape(option)}</li>" for option in question.options)
-            told = "".join(f"<li>{escape(question.verdict(i))}</li>" for i in range(len(question.options)))
-            items.append(f'<li>{escape(question.text)}<ol type="A">{options}</ol>'
+            options = "".join(f"<li>{code_html(option)}</li>" for option in question.options)
+            told = "".join(f"<li>{code_html(question.verdict(i))}</li>" for i in range(len(question.options)))
+            items.append(f'<li>{code_html(question.text)}<ol type="A">{options}</ol>'
                          f"<details><summary>Answer</summary><ul>{told}</ul></details></li>")
         return f"<div><b>{escape(self.title)}</b><ol>{''.join(items)}</ol></div>"
 

@@ -19,6 +19,7 @@ PLAIN = "#e8e8e8"
 POOLED = "#bcd7f0"
 LEARNED = "#ffe08a"
 INK = "#333333"
+ARROW = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.4, "shrinkA": 0.0, "shrinkB": 2.0}
 
 # What each gate does, from the feature map upwards: pooled, learned, squashed.
 _GATES = {
@@ -97,7 +98,7 @@ def grouped_convolution(groups: Sequence[int] = (1, 2, 4), *, channels: int = 8)
         axes.scatter(range(channels), [0] * channels, s=110, color=LEARNED, edgecolor=INK, zorder=2)
         links = f"{count} group{'s' if count > 1 else ''}: {channels * width} links"
         axes.set_title(links, fontsize=12)
-        axes.set(ylim=(-0.25, 1.25))
+        axes.set(xlim=(-1.2, channels + 0.2), ylim=(-0.25, 1.25))  # room between one panel and the next
         axes.axis("off")
         said.append(links)
     return set_alt(
@@ -110,17 +111,16 @@ def grouped_convolution(groups: Sequence[int] = (1, 2, 4), *, channels: int = 8)
 def _gate(axes: Axes, here: float, name: str) -> float:
     """Draw a gate above the main line, from `here`; return where the gated feature map leaves."""
     x = here + 1.15
-    axes.plot([here, x + 0.95], [0.0, 0.0], color=INK, linewidth=1.4)
     _arrow(axes, (here + 0.25, 0.0), (here + 0.25, 0.6))
     for height, text, colour in zip((1.0, 2.0, 2.85), _GATES[name], _COLOURS, strict=True):
         _box(axes, x - 0.1, height, text, colour)
     for low in (1.35, 2.35):
         _arrow(axes, (x - 0.1, low), (x - 0.1, low + 0.3))
     product = here + 2.55
-    axes.plot([x + 0.4, product, product], [2.85, 2.85, 2.8], color=INK, linewidth=1.4)
-    _arrow(axes, (product, 2.8), (product, 0.3))
+    axes.plot([x + 0.4, product], [2.85, 2.85], color=INK, linewidth=1.4, solid_capstyle="projecting")
+    _arrow(axes, (product, 2.85), (product, 0.3))
     axes.text(x - 0.1, 3.4, name, ha="center", va="center", fontsize=12, fontweight="bold")
-    _arrow(axes, (x + 0.5, 0.0), (product - 0.22, 0.0))
+    _arrow(axes, (here, 0.0), (product - 0.22, 0.0))
     _sign(axes, product, "×")
     return product + 0.25
 
@@ -136,7 +136,7 @@ def _sign(axes: Axes, x: float, text: str) -> None:
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:
-    axes.annotate("", xy=end, xytext=start, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.4})
+    axes.annotate("", xy=end, xytext=start, arrowprops=ARROW)
 
 
 def _residual_alt(gates: Sequence[str]) -> str:

@@ -6,10 +6,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from medattn_lite.plots.alt import set_alt
-from medattn_lite.plots.style import INK, MUTED, OKABE_ITO, figure_function, light_grid, new_figure
+from medattn_lite.plots.style import INK, MUTED, OKABE_ITO, PAPER, figure_function, light_grid, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+# Behind a number, so that the dashed line does not run through it.
+BEHIND = {"boxstyle": "square,pad=0.1", "facecolor": PAPER, "edgecolor": "none"}
 
 
 class HasInterval(Protocol):
@@ -51,8 +55,8 @@ def forest(
     for row, interval in enumerate(results.values()):
         axes.plot([interval.low, interval.high], [row, row], color=OKABE_ITO["blue"], linewidth=3, alpha=0.55)
         axes.plot(interval.value, row, "o", color=OKABE_ITO["blue"], markersize=8)
-        axes.annotate(f"{interval.value:.2f}", (interval.value, row), xytext=(0, 7), textcoords="offset points",
-                      ha="center", fontsize=10, color=INK)
+        axes.annotate(f"{interval.value:.2f}".replace("-", "−"), (interval.value, row), xytext=(0, 7),
+                      textcoords="offset points", ha="center", fontsize=10, color=INK, bbox=BEHIND, zorder=4)
     if reference is not None:
         axes.axvline(reference, color=MUTED, linestyle="--", linewidth=1.2)
         axes.annotate(reference_label, (reference, len(results) - 0.45), xytext=(4, 0), textcoords="offset points",

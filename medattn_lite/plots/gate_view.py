@@ -68,16 +68,17 @@ def gate_view(
     panels[0].set_title(caption or "image", fontsize=11)
     if spatial is not None:
         fine = upsample_map(spatial, slice_.shape)
+        low, high = float(as_array(spatial).min()), float(as_array(spatial).max())
         draw_plane(panels[1], slice_, window=window, overlay=(spatial_overlay(fine, opacity=opacity), fine))
-        flat = ", nearly flat" if np.ptp(fine) < FLAT else ""
-        panels[1].set_title(f"{spatial_name}\n{fine.min():.2f} to {fine.max():.2f}{flat}", fontsize=10)
+        flat = ", nearly flat" if high - low < FLAT else ""
+        panels[1].set_title(f"{spatial_name}\n{low:.2f} to {high:.2f}{flat}", fontsize=10)
     _before_after(panels[-1], before, after, class_names)
     one, every = lower.subplots(1, 2, width_ratios=(1.9, 1.0))
     _one_layer(one, short_names(layers)[layer], layers[layer], off)
     _every_layer(every, layers, layer)
     words = _gate_words(caption, layers, layer, off, before, after, class_names)
     if spatial is not None:
-        words += f" {spatial_name[0].upper()}{spatial_name[1:]}, from {fine.min():.2f} to {fine.max():.2f}{flat}, "
+        words += f" {spatial_name[0].upper()}{spatial_name[1:]}, from {low:.2f} to {high:.2f}{flat}, "
         words += f"lies on the image at {opacity:.0%} opacity."
     return set_alt(figure, alt or words)
 

@@ -69,6 +69,8 @@ def lines(
     if few:
         axes.set_xticks(positions, [f"{position:g}" for position in positions])
         axes.set_xticks([], minor=True)
+    elif log_x:
+        axes.xaxis.set_major_formatter("{x:g}")  # 0.1, 1, 10 reads more easily than powers of ten
     if mark is not None:
         axes.axvline(mark[0], color=MUTED, linestyle=":", linewidth=1.4)
         axes.annotate(mark[1], (mark[0], 0.02), xycoords=("data", "axes fraction"), xytext=(4, 0),

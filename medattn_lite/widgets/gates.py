@@ -120,7 +120,7 @@ class GateExplorer(Explorer):
         if "slice" in state:
             summary += f" Axial slice {state['slice']}."
         if shown is not None:
-            low, high = float(spatial[shown].min()), float(spatial[shown].max())
+            low, high = float(map_.min()), float(map_.max())
             summary += f" Spatial map of {short_names(spatial)[shown]} from {low:.2f} to {high:.2f}"
             summary += f", at {opacity:.0%} opacity."
         return figure, summary

@@ -51,7 +51,7 @@ class AttentionPlayground(Explorer):
                 options=list(SCORES), value=score, description="score", style=label, layout=row
             ),
             "temperature": ipywidgets.FloatLogSlider(
-                value=temperature, min=-1, max=1, step=0.05, description="temp. T", readout_format=".2f",
+                value=temperature, min=-1, max=1, step=0.05, description="temp. τ", readout_format=".2f",
                 style=label, layout=row,
             ),
             "keys": ipywidgets.IntSlider(
@@ -103,7 +103,7 @@ class AttentionPlayground(Explorer):
         summary = (
             f"The query ({query[0]:z.1f}, {query[1]:z.1f}) looks most at key {most + 1}, "
             f"with weight {weights[most]:.2f}. "
-            f"Score → weight at T = {temperature:g}, {state['score']}: {pairs}. "
+            f"Score → weight at τ = {temperature:g}, {state['score']}: {pairs}. "
             f"Context ({context[0]:z.2f}, {context[1]:z.2f}); values are {state['values']}."
         )
         return figure, summary

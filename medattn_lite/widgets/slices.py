@@ -15,6 +15,7 @@ from medattn_lite.plots.style import as_array, mask_names
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer, fit_range
 
 NONE = "none"
+WIDE = 20  # a window as wide as this is read in whole numbers
 
 
 class SliceExplorer(Explorer):
@@ -57,6 +58,7 @@ class SliceExplorer(Explorer):
             span = high - low
             slider = self.controls["window"]
             slider.step = float(f"{span / 50:.1g}")
+            slider.readout_format = ".0f" if span >= WIDE else ".2f"  # the readout has room for seven characters
             ends = min(float(volume.min()), low), max(float(volume.max()), high)
             fit_range(slider, max(ends[0], low - span), min(ends[1], high + span), (low, high))
         if name == "overlay":
@@ -87,7 +89,8 @@ class SliceExplorer(Explorer):
             x, y, z = self._affine[:3] @ np.array([*position, 1.0])
             text += f" (x {x:+.0f}, y {y:+.0f}, z {z:+.0f} mm)"
         low, high = state["window"]
-        text += f". Intensity at the cross {intensity:.2f}; window {low:.2f} to {high:.2f}. "
+        digits = 0 if high - low >= WIDE else 2
+        text += f". Intensity at the cross {intensity:.{digits}f}; window {low:.{digits}f} to {high:.{digits}f}. "
         if overlay is None:
             return text + "No overlay."
         value = overlay[position]

@@ -21,10 +21,10 @@
 # **You need** Python as far as lists, functions and `import`. New words link to the [glossary](glossary.md).
 
 # %% tags=["parameters"]
-SCALE = "smoke"
+SCALE = "smoke"  # "smoke", "laptop" or "paper"
 DEVICE = "auto"
 SEED = 0
-DATA = "phantom"
+DATA = "phantom"  # or "lgg", with DATA_ROOT the folder of the patients
 DATA_ROOT = None
 
 # %%
@@ -85,7 +85,8 @@ print("A volume of this size has", slices * rows * columns, "numbers.")
 # The next cell shows one slice of one head, several times. Nothing moved between the pictures; only the
 # machine's settings changed. Each setting is called a [contrast](glossary.md#contrast).
 #
-# This head has a brain tumour, a [glioma](glossary.md#glioma).
+# This head has a brain tumour, a [glioma](glossary.md#glioma). The head is a [phantom](glossary.md#phantom), made by
+# a program, unless you asked for real patients above.
 #
 # **Guess:** where is it? Which picture shows it best? And which parts of what you see are tumour, and which are
 # only swollen?
@@ -100,8 +101,10 @@ plots.show(plots.contrasts_row(image, names=sample["channels"], position=depth, 
 
 # %% [markdown]
 # *Figure 00.1.* One axial slice: a horizontal cut, seen from above, the face up. **L** and **R** are the patient's
-# left and right, **A** is the front (anterior), **P** the back (posterior).
-#
+# left and right, **A** is the front (anterior), **P** the back (posterior). The phantoms' skull has been cut away, as
+# in many data sets. The real patients still have theirs: the bright ring is fat under the skin.
+
+# %% [markdown]
 # ### What MRI measures
 #
 # A strong magnet lines up the hydrogen nuclei of the body's water and fat. A radio pulse tips them over. As
@@ -122,7 +125,8 @@ plots.show(plots.contrasts_row(image, names=sample["channels"], position=depth, 
 # *Fluid* is the water around and inside the brain ([CSF](glossary.md#csf)). *Grey matter* is the folded
 # rind, *white matter* the cables under it. White matter has much fat, which is why T1 paints it light.
 #
-# The real patients of this course have three channels: `pre` is T1, `post` is T1ce.
+# The real patients of this course, the [LGG patients](glossary.md#lgg-patients), have three channels: `pre` is T1,
+# `flair` is FLAIR, `post` is T1ce.
 
 # %% [markdown]
 # So a tumour shows in three ways:
@@ -135,7 +139,7 @@ plots.show(plots.contrasts_row(image, names=sample["channels"], position=depth, 
 # Low-grade gliomas grow slowly and mostly swell. High-grade ones leak and die inside. Remember this pattern: a
 # network that grades gliomas must find it.
 #
-# Now measured, in standard deviations (sd). **Guess** the sign of each number: is the marked tissue brighter (+) or
+# Now measured, in [standard deviations](glossary.md#standard-deviation) (sd). **Guess** the sign of each number: is the marked tissue brighter (+) or
 # darker (−) than the rest of the head?
 
 # %%
@@ -203,8 +207,9 @@ print("matrix: ", A @ np.array([20, 100, 45, 1.0]))
 # The first three columns say how far one step along D, H and W goes, and which way. The last says where voxel
 # (0, 0, 0) lies. In this example slices are 3 mm apart and columns 2 mm.
 #
-# **Exercise 1 · from a voxel to millimetres** (easy, 5 minutes). Write (00.2) for any affine and any index
-# (d, h, w). Return the three numbers x, y, z.
+# ### Exercise 00.1 · from a voxel to millimetres
+#
+# *5 minutes, easy.* Write (00.2) for any affine and any index (d, h, w). Return the three numbers x, y, z.
 #
 # <details><summary>Hint 1</summary>The matrix has four columns, the index three numbers. Which fourth number lets the last column be added as it is?</details>
 # <details><summary>Hint 2</summary><code>affine @ np.array([d, h, w, 1.0])</code> gives four numbers; the first three are the answer.</details>
@@ -223,7 +228,7 @@ check("00-millimetres", voxel_to_mm)
 # ## 4 · Masks: where the tumour is
 #
 # A [mask](glossary.md#mask) is a box of the same size that holds a **label** per voxel: 0 for no tumour, other
-# numbers for its parts. The phantom uses the numbers of the BraTS challenge. The real patients here have one
+# numbers for its parts. The phantom uses the numbers of [BraTS](glossary.md#brats). The real patients here have one
 # label, drawn on FLAIR.
 #
 # | label | phantom, BraTS | LGG patients |
@@ -253,8 +258,9 @@ at_once = {label: int((mask[0, depth] == label).sum()) for label in labels}
 print("loop  ", counted, "\nat once", at_once, "\nequal:", counted == at_once)
 
 # %% [markdown]
-# **Exercise 2 · how large is the tumour?** (a thought, 10 minutes). Return the volume of the whole tumour, all
-# labels together, in millilitres. The helper `voxel_mm3` gives the size of one voxel in cubic millimetres.
+# ### Exercise 00.2 · how large is the tumour?
+#
+# *10 minutes, needs thought.* Return the volume of the whole tumour, all labels together, in millilitres. The helper `voxel_mm3` gives the size of one voxel in cubic millimetres.
 # 1 mL = 1000 mm³.
 #
 # <details><summary>Hint 1</summary>Count voxels, do not add up labels: an enhancing voxel has label 4 and is still one voxel.</details>
@@ -320,9 +326,10 @@ plots.show(explorer.static())
 # program from a map of an average brain, folded differently for every seed. It is **synthetic**. No person was
 # scanned.
 #
-# You order a phantom: which disease, how large, which person. The next cell makes six. **Guess** from the
-# picture which is which before you read the captions: healthy, low-grade glioma, high-grade glioma,
-# metastases, meningioma, multiple sclerosis. (As in many data sets, the skull has been cut away.)
+# You order a phantom: which disease, how large, which person. The next cells make six and shuffle them. **Guess**
+# which is which: healthy; low-grade glioma; high-grade glioma; [metastases](glossary.md#metastasis), often
+# several, each in its own swelling; [meningioma](glossary.md#meningioma), which grows from the brain's skin and presses inwards;
+# [multiple sclerosis](glossary.md#multiple-sclerosis), many small spots along the ventricles.
 
 # %%
 SHAPE = scale_numbers(SCALE, smoke=(64, 80, 64), laptop=(96, 112, 96), paper=(128, 144, 128))
@@ -339,17 +346,24 @@ def widest_slice(sample):
     return int(areas.argmax()) if areas.any() else len(areas) // 2
 
 # %%
-pictures = [people[name]["image"][3, widest_slice(people[name])] for name in people]    # FLAIR, (H, W)
-plots.show(plots.image_grid(torch.stack(pictures), titles=list(people), columns=3, letters=True,
+shuffled = [list(people)[i] for i in np.random.default_rng(SEED).permutation(len(people))]
+pictures = [people[name]["image"][3, widest_slice(people[name])] for name in shuffled]  # FLAIR, (H, W)
+plots.show(plots.image_grid(torch.stack(pictures), titles=list("ABCDEF"), columns=3, letters=True,
                             title="Six phantoms (synthetic), FLAIR"))
 
 # %% [markdown]
-# *Figure 00.5.* Six synthetic people. Multiple sclerosis is no tumour: its lesions are small and lie along the
-# ventricles.
+# *Figure 00.5.* Six synthetic people, each cut where the lesion is widest. Write down your six answers, then run
+# the next cell.
+
+# %%
+print("\n".join(f"{letter}  {name}" for letter, name in zip("ABCDEF", shuffled, strict=True)))
+
+# %% [markdown]
+# FLAIR alone does not settle everything. A radiologist, too, would ask for T1ce here.
 #
 # A phantom can do what no patient can: be **the same person with another disease**. That is a
 # [counterfactual](glossary.md#counterfactual). If a network's answer changes between the two pictures below, the
-# tumour is the reason, for nothing else differs. Notebooks 09 to 11 live on this.
+# tumour is the reason, for nothing else differs. Notebooks 09 to 11 will live on this.
 
 # %%
 from dataclasses import replace
@@ -395,10 +409,11 @@ else:
     cohort = open_dataset(DATA, DATA_ROOT)
     cohort = cohort.subset(sorted(set(cohort.subjects))[:12])       # twelve people are enough here
 
-for other in (cohort[0], cohort[1], cohort[2]):
+for number in range(3):
+    other = cohort[number]
     inside_head, channel = foreground(other["image"])[0], other["channels"].index("flair")
     raw, scored = (values[channel][inside_head] for values in (other["image"], normalise(other["image"])))
-    print(f"{other['subject'][-8:]}: FLAIR, raw mean {raw.mean():5.0f} and spread {raw.std():4.0f};"
+    print(f"head {number + 1}: FLAIR, raw mean {raw.mean():5.0f} and spread {raw.std():4.0f};"
           f" normalised mean {scored.mean():+.2f} and spread {scored.std():.2f}")
 
 # %% [markdown]
@@ -426,7 +441,7 @@ record("the same by chance", by_chance)
 
 # %% [markdown]
 # Compare the two numbers. A network that remembers people gets such slices right without knowing anything about
-# tumours. Notebook 04 shows what a paper's result looks like with and without this mistake.
+# tumours. Notebook 04 will show what a paper's result looks like with and without this mistake.
 #
 # So the package splits by patient, and **only** by patient. There is no function that splits slices.
 
@@ -446,7 +461,7 @@ print("in two parts at once:", set(split.train) & set(split.test) or "nobody")
 # | deck | here |
 # |---|---|
 # | T1 shows anatomy; water is dark | yes: the fluid in figure 00.1 is black |
-# | T2 shows lesions; water is white | yes |
+# | T2 shows lesions; water is white | yes, in the phantom; the LGG patients have no T2 |
 # | FLAIR shows lesions better still, since fluid is dark | compare the numbers of section 2 |
 # | in T2 and FLAIR, fat is dark | not in general: in today's usual *fast* sequences fat is bright, unless it is suppressed |
 #

@@ -22,10 +22,10 @@
 # recurrent networks: section 1 says the little you need. New words link to the [glossary](glossary.md).
 
 # %% tags=["parameters"]
-SCALE = "smoke"
+SCALE = "smoke"  # "smoke", "laptop" or "paper"
 DEVICE = "auto"
 SEED = 0
-DATA = "phantom"
+DATA = "phantom"  # or "lgg", with DATA_ROOT the folder of the patients
 DATA_ROOT = None
 
 # %%
@@ -75,8 +75,8 @@ plots.show(plots.patch_weights(flair, [asked], side=SIDE))
 # The survival deck names two limits:
 #
 # 1. **A fixed context.** Five words or fifty: everything must fit into that one last vector.
-# 2. **Vanishing gradients.** To learn about word 1, a signal must come back through every later step, and each
-#    one shrinks it.
+# 2. **Vanishing [gradients](glossary.md#gradient).** To learn about word 1, a signal must come back through every
+#    later step, and each one shrinks it.
 #
 # The second now, the first in section 7.
 
@@ -98,8 +98,8 @@ plots.show(fig)
 
 # %% [markdown]
 # *Figure 01.2.* Through the last state the signal shrinks at every step: a straight fall on this logarithmic
-# axis. (This reader is untrained, with `tanh` and PyTorch's usual start. LSTM and GRU lose less, and still
-# lose.) Through attention the line is nearly flat. The context is a sum over **all** states, so every word is
+# axis. (This reader is untrained, with `tanh` and PyTorch's usual start. LSTM and GRU, two later kinds of reader,
+# lose less, and still lose.) Through attention the line is nearly flat. The context is a sum over **all** states, so every word is
 # one step away. Do not compress and hope: keep every state, and look up what you need when you need it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -112,8 +112,8 @@ plots.show(fig)
 #
 # $$e_i = \mathrm{score}(s, h_i) = s^\top h_i \tag{01.1}$$
 #
-# **Weights.** Scores can be anything. We want shares: positive, 1 together. Raise $e$ to each score and divide
-# by the total: [softmax](glossary.md#softmax).
+# **Weights.** Scores can be anything. We want shares: positive, 1 together. Take the number $\exp(1) = 2.718…$ to
+# the power of each score and divide by the total: [softmax](glossary.md#softmax).
 #
 # $$\alpha_i = \frac{\exp(e_i)}{\sum_j \exp(e_j)} \tag{01.2}$$
 #
@@ -129,10 +129,10 @@ h = [[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]          # what the three words offer: 
 scores = [s[0] * key[0] + s[1] * key[1] for key in h]                               # (01.1)
 weights = [exp(score) / sum(exp(other) for other in scores) for score in scores]    # (01.2)
 print("scores ", scores, "\nweights", [round(weight, 3) for weight in weights])
-print("third over first:", round(weights[2] / weights[0], 3), " and e is", round(exp(1), 3))
+print("third over first:", round(weights[2] / weights[0], 3), " and exp(1) is", round(exp(1), 3))
 
 # %% [markdown]
-# One point more of score is always $e \approx 2.7$ times more weight, wherever the scores stand. Softmax sees
+# One point more of score is always $\exp(1) \approx 2.7$ times more weight, wherever the scores stand. Softmax sees
 # only **differences**: add 100 to every score and no weight moves.
 #
 # **Context.** Mix the states in these shares: a weighted *sum*, one number per dimension.
@@ -355,7 +355,9 @@ parity("package: MultiHeadAttention, output", heads(x)[0], packaged(x))
 # Replace `...` by your code, run the cell, then run the check under it. Until you try, the check says *not
 # attempted yet*, and the notebook goes on without you. A wrong answer gets told what it seems to do.
 #
-# **Exercise 1 · softmax with a temperature** (easy, 5 minutes). `scores` has shape (B, T, N). Return weights of
+# ### Exercise 01.1 · softmax with a temperature
+#
+# *5 minutes, easy.* `scores` has shape (B, T, N). Return weights of
 # the same shape that follow (01.5): divide, then softmax over the keys. Use `exp` and `sum`, not
 # `torch.softmax`.
 #
@@ -374,7 +376,9 @@ def weights_with_temperature(scores, temperature):
 check("01-weights", weights_with_temperature)
 
 # %% [markdown]
-# **Exercise 2 · one step of a decoder** (a thought, 15 minutes). `state` (B, d) is the decoder's, `words`
+# ### Exercise 01.2 · one step of a decoder
+#
+# *15 minutes, needs thought.* `state` (B, d) is the decoder's, `words`
 # (B, N, d) are the encoder's. Short sentences are filled up with padding: `real` (B, N) is True at real words.
 # Return **the context followed by the state**, (B, 2d). Use *scaled* scores; padding gets weight exactly 0.
 #
@@ -486,7 +490,9 @@ record("largest weight on the right letter", on_target)
 # *Figure 01.7.* The anti-diagonal: to write the first letter it looks at the last one read, and so on. Nobody
 # told it where to look. It had only the loss.
 #
-# **Exercise 3 · take the choice away** (changes the experiment, 10 minutes). Attention has two parts: a wider
+# ### Exercise 01.3 · take the choice away
+#
+# *10 minutes, changes the experiment.* Attention has two parts: a wider
 # pipe to all states, and a *choice* among them. Which one helps? Write a `weigh` that ignores the scores and
 # gives each key the same share. Then train with it.
 #
@@ -528,7 +534,7 @@ for name in results:
 #
 # Each patch has 4 × 4 pixels in every contrast. We bring each patch vector to the same length, so that the
 # score compares *pattern* and not *brightness*. Patches of air are masked, as
-# padding was in exercise 2.
+# padding was in exercise 01.2.
 
 # %%
 in_head = foreground(sample["image"])[:, depth]                         # (1, H, W)
@@ -553,9 +559,9 @@ record("tumour's share of the weight, asked from tumour", maps[0][inside].sum())
 record("tumour's share of the weight, asked from the other side", maps[1][inside].sum())
 
 # %% [markdown]
-# *Figure 01.9.* Compare with your guess. Nothing was trained, and nobody told the formula what a tumour is. Patches
+# *Figure 01.9.* Compare with your guess. Nothing was trained. Patches
 # of tumour resemble each other in these contrasts, so they score high. The lower row asks from the **other
-# side** of the head: other query, other weights, same keys. (A patch always fits itself well.)
+# side** of the head: other query, other weights, same keys. (A patch always fits itself well. Each row has its own scale of colours.)
 #
 # ### Play with it
 #
@@ -597,6 +603,12 @@ slopes = [(a * (1 - a)).mean().item() for a in (raw.softmax(dim=-1), (raw / 32).
 print("3. slope α(1 − α)  not scaled {:.4f}, scaled {:.4f}".format(*slopes))
 print("4. temperature 0  ", (scores[0, 0] / 0.0).softmax(dim=-1).tolist())
 
+# %% [markdown]
+# 1. Each row should sum to 1, and does not. The columns do: every key shared itself among the queries.
+# 2. A score of 0 is no refusal: exp(0) = 1. Padding takes weight from real words.
+# 3. Without the division the slope is much smaller. Where it is near 0, nothing is learnt.
+# 4. `nan` is "not a number": dividing by 0 gave infinity over infinity. One such number spoils every later layer.
+
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ### The fifth: believing the picture
 #
@@ -621,7 +633,7 @@ record("largest weight on the right letter, one-way encoder", one_way_on_target)
 # from its neighbour's state.
 #
 # **A weight says which state was used, not which input mattered.** In a deep network on images every feature has
-# seen its surroundings too. Notebook 10 takes this up in earnest.
+# seen its surroundings too. Notebook 10 will take this up in earnest.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 10 · What the deck says and what we found
@@ -632,7 +644,7 @@ record("largest weight on the right letter, one-way encoder", one_way_on_target)
 #   et al. (2015) have the same unscaled score; the division is from Vaswani et al. (2017).
 # - The deck blames `tanh` and many layers for the vanishing gradient. For a sequence, what counts is the number
 #   of *steps*.
-# - "Attend to what is relevant" is a hope, not a property of (01.3). Exercise 3 and the fifth failure test it.
+# - "Attend to what is relevant" is a hope, not a property of (01.3). Exercise 01.3 and the fifth failure test it.
 
 # %%
 print("\n".join(f"{claim:42s} {found}" for claim, found in {

@@ -3,19 +3,19 @@
 #
 # **25 minutes to read, 25 for the exercises; about a minute to run at `smoke`.** Difficulty ●●○○
 #
-# You will build the smallest attention of this course: a block that gives **each channel one number between 0 and 1** and multiplies the channel by it. It won the ImageNet challenge of 2017. It is the attention in SE-ResNeXt-50, the first network of the survival deck.
+# You will build the smallest attention of this course: a block that gives **each channel one number between 0 and 1** and multiplies the channel by it. In 2017 it won ImageNet, a yearly contest in naming what is on a photograph. It is the attention in SE-ResNeXt-50, the first network of the *survival deck*: slides of a study that predicts survival with glioma, a brain tumour.
 #
-# You need to know what a convolution is. A tensor is a box of numbers with a shape; every line below says the shape in a comment.
+# You need to know what a convolution is. A [tensor](glossary.md#tensor) is a box of numbers with a shape; wherever the shape changes, a comment says to what.
 
 # %% [markdown]
-# **At the end you can**
+# ## At the end you can
 # - compute a [squeeze](glossary.md#squeeze), an [excitation](glossary.md#excitation) and a [gate](glossary.md#gate) with a pencil;
-# - write the block for 2-D slices and 3-D volumes, and show that it equals MONAI's;
+# - write the block for 2-D slices and 3-D volumes, and show that it equals the one in [MONAI](glossary.md#monai), the library of medical imaging;
 # - say where it sits in a network, and what it costs;
 # - train a network with and without it, split by patient, and say honestly whether it helped;
 # - test whether the gates answer to the image at all.
 #
-# **Before this:** notebook [01](01_attention_scores.ipynb) made weights that share one whole among all. The gates here do not share: each is its own decision.
+# **You need** notebook [01](01_attention_scores.ipynb), if only for one thought: its weights share one whole among all. The gates here do not share: each is its own decision. New words link to the [glossary](glossary.md).
 
 # %% tags=["parameters"]
 SCALE = "smoke"  # "smoke", "laptop" or "paper"
@@ -26,6 +26,7 @@ DATA_ROOT = None
 
 # %%
 import torch
+from IPython.display import display
 from torch import nn
 
 from medattn_lite import plots
@@ -57,7 +58,8 @@ shape = (size[0] * 3 // 4, *size)  # (D, H, W)
 phantom = {"n": NUMBERS["n"], "shape": shape, "spacing_mm": spacing, "task": "segmentation", "seed": SEED}
 dataset = open_dataset(DATA, DATA_ROOT, **(phantom if DATA == "phantom" else {}))
 slices = SliceSet(dataset, size=size, per_subject=NUMBERS["per_subject"], seed=SEED)
-print(slices)
+sick, people = int(slices.labels.sum()), len(set(slices.subjects))
+print(f"{len(slices)} slices of {people} heads, {sick} with tumour; each is (C, H, W) = {tuple(slices.images.shape[1:])}")
 
 # %%
 flair = slices.images[:, slices.channels.index("flair")]  # (N, H, W)
@@ -71,14 +73,14 @@ names = ["bright", "dark", "edges", "unlike its mirror"]
 example = int(slices.masks.flatten(1).sum(1).argmax())
 plots.show(plots.picture_table(
     [[flair[example], *channels[example]]], columns=["slice (FLAIR)", *names], maps_from=1, map_label="channel",
-    outlines=[slices.masks[example]], alt="A FLAIR slice and four channels of it; the outlined tumour stands out in "
-    "the bright channel and in the one that compares left with right.",
+    outlines=[slices.masks[example]], alt="A FLAIR slice with its tumour outlined, and four channels made from it: "
+    "bright tissue, dark tissue with the air, edges, and what is brighter than its mirror image.",
 ))
 
 # %% [markdown]
-# *Figure 02.1. One slice, four channels. The air counts as dark; exercise 02.1 comes back to that. With `DATA="phantom"` all heads here are synthetic.*
+# *Figure 02.1.* One slice, four channels. The air counts as dark; exercise 02.1 comes back to that. The heads are synthetic, unless `DATA` names real patients.
 #
-# How well does **one number per channel**, its mean over the whole picture, tell slices with tumour from slices without? The measure is the [AUC](glossary.md#auc): 0.5 is a coin, 1 is perfect. The line is a 95 % interval, drawn by patient.
+# How well does **one number per channel**, its mean over the whole picture, tell slices with tumour from slices without? The measure is the [AUC](glossary.md#auc): take one slice with tumour and one without; how often has the first the larger number? 0.5 is a coin, 1 is perfect. The bar is a 95 % [interval](glossary.md#interval): how far the figure would plausibly move with other patients.
 
 # %%
 from medattn_lite.evaluation import auc, bootstrap
@@ -91,14 +93,14 @@ single = {
 plots.show(plots.forest(single, label="AUC of the channel's mean", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 02.2. What each channel's mean knows about the answer.*
+# *Figure 02.2.* What each channel's mean knows about the answer.
 #
 # Was your guess right? Two things matter here:
 #
 # - Channels are **not equally useful**. (Below one half is useful too: the less of it, the more tumour.)
-# - Which ones depends on the slice. Near the ears, brightness says little; beside the ventricles, it says a lot.
+# - One mean says something, and far from everything: no bar here reaches 1.
 #
-# So we want a gate for each channel, and the network itself should choose it, **from what it sees**. That is squeeze-and-excitation.
+# So we want a gate for each channel. And the channel that helps with one slice need not help with the next, so the network should set the gates **from what it sees**. That is squeeze-and-excitation. (Whether it really uses this freedom is a question for section 8.)
 
 # %% [markdown]
 # ## 2 · By hand
@@ -106,7 +108,7 @@ plots.show(plots.forest(single, label="AUC of the channel's mean", reference=0.5
 # Three channels of 2×2 pixels. Take a pencil, and look only then.
 #
 # 1. **Squeeze**: one number per channel, its mean.
-# 2. **Excitation**: two small layers and a sigmoid. The first mixes the three numbers into one ("channel 0 minus channel 1 plus channel 2"), and a ReLU drops what is negative. The second hands it back to three channels. The sigmoid $\sigma(t) = 1/(1+e^{-t})$ squashes each into 0…1: that is the **gate**.
+# 2. **Excitation**: two small layers and a sigmoid. The first mixes the three numbers into one ("channel 0 minus channel 1 plus channel 2"), and a [ReLU](glossary.md#relu) drops what is negative. The second hands it back to three channels. The [sigmoid](glossary.md#sigmoid) $\sigma(t) = 1/(1+e^{-t})$ squashes each into 0…1: that is the **gate**.
 # 3. **Scale**: multiply each channel by its gate.
 
 # %%
@@ -128,12 +130,14 @@ print("scaled", u * gate[:, None, None], sep="\n")
 # %% [markdown]
 # Channel 0 is kept nearly whole, channel 1 is almost silenced, channel 2 is halved.
 #
-# **Try it.** Make channel 1 stronger: fives in place of twos. What happens to `hidden`, and so to all three gates? Guess, then run the cell again. (The ReLU closes: every gate becomes σ(0), one half. One channel's strength has changed the gates of the *others*. That is what two layers can do and a threshold on each channel cannot.)
+# **Try it.** Make channel 1 stronger: fives in place of twos. What happens to `hidden`, and so to all three gates? Guess, then run the cell again.
+#
+# <details><summary>What you see</summary>The ReLU closes: every gate becomes σ(0), one half. One channel's strength has changed the gates of the <i>others</i>. That is what two layers can do and a threshold on each channel cannot.</details>
 
 # %% [markdown]
 # ## 3 · From loops to a module
 #
-# In the paper's letters ($u$ is the feature map, $\delta$ the ReLU):
+# In the paper's letters: $u$ is the [feature map](glossary.md#feature-map), all channels together; $\delta$ is the ReLU; $W$ and $b$ are the weights and biases of the two layers. ($\sum_{i,j}$ adds up all pixels.)
 #
 # $$z_c = \frac{1}{HW}\sum_{i,j} u_c(i,j) \tag{02.1}$$
 # $$s = \sigma\big(W_2\,\delta(W_1 z + b_1) + b_2\big) \tag{02.2}$$
@@ -214,7 +218,7 @@ print("the same numbers")
 # %% [markdown]
 # ## 4 · Does it equal the real thing?
 #
-# Copy your weights into the package's class and into MONAI's, and compare outputs **and gradients**, in 2-D and in 3-D. Two blocks may agree in the first and differ in the second.
+# This is [parity](glossary.md#parity). Copy your weights into the package's class and into MONAI's, and compare outputs **and [gradients](glossary.md#gradient)**, in 2-D and in 3-D. Two blocks may agree in the first and differ in the second.
 
 # %%
 from monai.networks.blocks import ChannelSELayer
@@ -229,10 +233,10 @@ for dims, size in ((2, (9, 7)), (3, (5, 9, 7))):
         other.load_state_dict(dict(zip(other.state_dict(), mine.state_dict().values(), strict=True)))
     x = torch.randn(2, 32, *size, requires_grad=True)
     gradient = torch.autograd.grad(mine(x).square().sum(), x)[0]
-    for name, other in (("package", ours), ("MONAI", monai)):
+    for name, other in (("the package", ours), ("MONAI", monai)):
         torch.testing.assert_close(mine(x), other(x))
         torch.testing.assert_close(gradient, torch.autograd.grad(other(x).square().sum(), x)[0])
-        print(f"{dims}-D: equal to {name}, output and gradient")
+        print(f"{dims}-D: equal to {name}'s, output and gradient")
 
 # %% [markdown]
 # Where published codes differ, so that you are not surprised:
@@ -244,11 +248,17 @@ for dims, size in ((2, (9, 7)), (3, (5, 9, 7))):
 # | timm `SEModule` | 2-D only; rounds $C/r$ to a multiple of 8 |
 # | `senet.pytorch`, much copied | no biases |
 #
+# (Caffe was a library of that time; timm and `senet.pytorch` are collections of networks for PyTorch.)
+
+# %% [markdown]
 # ## 5 · Your turn
 #
 # ### Exercise 02.1 · squeeze only the head
 #
 # *5 minutes, easy.* The air around the head is part of the mean. Take the mean over the pixels where `inside` is 1, for slices and volumes alike. You may leave an exercise for later: the notebook goes on without it.
+#
+# <details><summary>Hint 1</summary>A mean is a sum divided by a count. Multiply first, so that pixels outside add nothing.</details>
+# <details><summary>Hint 2</summary><code>(u * inside).flatten(2).sum(dim=2)</code> is the sum, shape (B, C). The count is not H·W: it is the sum of <code>inside</code>, shape (B, 1), and it differs from image to image.</details>
 
 # %% tags=["exercise"]
 def squeeze_inside(u, inside):
@@ -264,12 +274,12 @@ def squeeze_inside(u, inside):
 check("02-squeeze", squeeze_inside)
 
 # %% [markdown]
-# <details><summary>Hint 1</summary>A mean is a sum divided by a count. Multiply first, so that pixels outside add nothing.</details>
-# <details><summary>Hint 2</summary>`(u * inside).flatten(2).sum(dim=2)` is the sum, shape (B, C). The count is not H·W: it is the sum of `inside`, shape (B, 1), and it differs from image to image.</details>
-#
 # ### Exercise 02.2 · the block with convolutions
 #
-# *12 minutes, needs thought.* Write the block for volumes with two `nn.Conv3d` of size 1 in place of the linear layers. Register them in the order they are used, so that the check can give your block the weights of a reference.
+# *12 minutes, needs thought.* Write the block for volumes with two `nn.Conv3d` of size 1 in place of the linear layers. Make them in `__init__` in the order they are used, so that the check can give your block the weights of a reference.
+#
+# <details><summary>Hint 1</summary>Convolutions want all five axes. <code>keepdim=True</code> leaves axes of length 1 where the mean was taken, and then no reshaping is needed.</details>
+# <details><summary>Hint 2</summary>Five steps: mean over (2, 3, 4), first convolution, ReLU, second convolution, sigmoid. Then one product. If the check speaks of the range of the gate, the sigmoid is missing or is not the last step.</details>
 
 # %% tags=["exercise"]
 class SEConv3d(nn.Module):
@@ -294,24 +304,20 @@ class SEConv3d(nn.Module):
 check("02-se-conv", SEConv3d)
 
 # %% [markdown]
-# <details><summary>Hint 1</summary>Convolutions want all five axes. <code>keepdim=True</code> leaves axes of length 1 where the mean was taken, and then no reshaping is needed.</details>
-# <details><summary>Hint 2</summary>Five steps: mean over (2, 3, 4), first convolution, ReLU, second convolution, sigmoid. Then one product. If the check speaks of the range of the gate, the sigmoid is missing or is not the last step.</details>
-
-# %% [markdown]
 # ## 6 · Where it sits
 #
-# In a residual block, the gate sits on the **branch, before the addition**. The shortcut stays untouched, so that a closed gate silences what the block *adds*, and not what came before. (Were it after the addition, sixteen gates of one half in a row would leave $1/65\,536$ of the input.)
+# A [residual block](glossary.md#residual-block) adds what its layers find, the *branch*, to its own input, the *shortcut*. The gate sits on the **branch, before the addition**. So a closed gate silences what the block *adds*, and not what came before. (Were it after the addition, sixteen gates of one half in a row would leave $1/65\,536$ of the input.)
 #
-# ResNeXt is a ResNet whose middle convolution is **grouped**: the channels are dealt into 32 groups, and each output channel reads only its own group. Fewer links, so more channels for the same cost.
+# A ResNet is a stack of such blocks. ResNeXt is a ResNet whose middle convolution is [grouped](glossary.md#grouped-convolution): the channels are dealt into 32 groups, and each output channel reads only its own group. Fewer links, so more channels for the same cost.
 
 # %%
 plots.show(plots.residual_block("squeeze-excitation"))
 plots.show(plots.grouped_convolution((1, 2, 4)))
 
 # %% [markdown]
-# *Figure 02.3. Above: a ResNeXt block with its gate. Below: a convolution of 8 channels in 1, 2 and 4 groups; a line is a weight (times the kernel's size).*
+# *Figure 02.3.* Above: a ResNeXt block with its gate. Below: a convolution of 8 channels in 1, 2 and 4 groups; a line is a weight (times the kernel's size).
 #
-# Stack 3, 4, 6 and 3 such blocks and you have **SE-ResNeXt-50**. The survival deck uses it in 3-D: four kinds of MRI in, 19 numbers out, one per interval of time. Here it is at its published size. On the device `meta`, torch keeps shapes but no numbers, so that counting costs nothing.
+# Stack 3, 4, 6 and 3 such blocks and you have **SE-ResNeXt-50**. The survival deck uses it in 3-D: four kinds of MRI in, 19 numbers out, one for each interval of time. Here it is at its published size. On the device `meta`, torch keeps shapes but no numbers, so that counting costs nothing.
 
 # %%
 from torch.utils.flop_counter import FlopCounterMode
@@ -334,11 +340,13 @@ record("SE's share of the parameters", 100 * (with_se[0] / without[0] - 1), "%")
 record("SE's share of the multiplications", 100 * (with_se[1] / without[1] - 1), "%")
 
 # %% [markdown]
-# Look at the last two lines. SE is nearly free in multiplications, since it works on one number per channel. It is **not** free in parameters: its two layers are as wide as the network. Both are "what SE costs"; papers like to quote the first.
+# Look at the last two lines. SE is nearly free in multiplications: it works on one number per channel. It is **not** free in parameters: its layers are as wide as the network. Papers like to quote the first.
 #
 # ## 7 · Train it, with and without
 #
 # The same class, smaller: four blocks, few channels. The task: **does this slice show tumour?** Patients are split, never slices: two slices of one head are nearly the same picture. Two thirds of the patients train, one third tests; small and large tumours are dealt evenly.
+#
+# At `smoke` this is a rehearsal: few patients, a minute of training. Take the method home, not the result. `laptop` says more.
 
 # %%
 from medattn_lite.data import train_valid_test
@@ -374,7 +382,9 @@ model = runs["with SE"][0]
 plots.show(plots.training_curve({name: history for name, (_, history) in runs.items()}))
 
 # %% [markdown]
-# *Figure 02.4. The loss on the training slices.* It says how well the networks know their own patients. Now the patients that none of them has seen. Beside them stands a **control** that needs no network: how bright the slice is on average.
+# *Figure 02.4.* The [loss](glossary.md#loss) on the training slices: how wrong the answers are (faint: each step; bold: smoothed). It says how well the networks know their own patients.
+#
+# Now the patients that none of them has seen. Beside the networks stands a [control](glossary.md#control) that needs no network: how bright the slice is on average.
 
 # %%
 from medattn_lite.evaluation import paired_difference
@@ -395,20 +405,18 @@ for name, interval in gains.items():
     record(f"AUC gain, {name}", interval)
 
 # %% [markdown]
-# *Figures 02.5 and 02.6. AUC on the test patients, and differences; 95 % intervals drawn by patient.*
+# *Figures 02.5 and 02.6.* AUC on the test patients, and differences, each with its 95 % interval.
 #
-# The differences are the honest figure. Both networks are scored on the **same** drawn patients, so what makes a patient hard cancels out. If 0 lies inside a bar, these patients do not tell the two apart.
+# The differences are the honest figure. Both networks are scored on the **same** drawn patients, so what makes a patient hard cancels out. If 0 lies inside a bar, they do not tell the two apart.
 #
-# And look at **"without SE, again"**: the same network from another random start. Its bar shows what luck does. The interval covers the choice of patients, *not* the luck of training. A gain that is no larger than this bar is no gain, even when it leaves out 0.
+# And look at **"without SE, again"**: the same network from another random start. Its bar shows what luck alone did, once. The intervals cover the choice of patients, *not* the luck of training. So a gain of about the size that luck brings is no finding, even when its bar leaves out 0. (One more start is the least you can do; ten would be better.)
 
 # %% [markdown]
 # ## 8 · Look at the gates
 #
-# Every gate of every layer, for one slice. Choose another slice, another layer; **switch a channel off** and see whether the prediction moves. A gate near 1 says "passed on", not "important": a channel may pass whole and carry nothing.
+# Every gate of every layer, for one slice. Choose another slice, another layer; **switch channels off** (the hundred most open ones are off to begin with) and see whether the prediction moves. A gate near 1 says "passed on", not "important": a channel may pass whole and carry nothing.
 
 # %%
-from IPython.display import display
-
 from medattn_lite.widgets import gate_explorer
 
 area = test.masks.flatten(1).sum(1)
@@ -420,28 +428,33 @@ display(explorer)
 plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 02.7. The explorer as a still picture, with the hundred most open gates of the last layer shut.*
+# *Figure 02.7.* The explorer, and the same as a still picture. Every bar is a gate; × marks the ones switched off.
 #
-# One slice is an anecdote. The SE paper looked at the **mean gate per class and layer**, and found early gates alike for all classes and late gates different. Is it so here? One line per class; where the lines part, the gate depends on the answer.
+# One slice is an anecdote. The SE paper looked at the **mean gate for each class, layer by layer**. It found early gates alike for all classes and later ones different, except at the very end, where the last gates did little. Is it so here? One line per class; where the lines part, the gate depends on the answer.
 
 # %%
 from medattn_lite.explain import channel_gates
 
 gates = channel_gates(model, test.images)  # layer name → (N, C)
 plots.show(plots.gates_by_layer(gates, labels=test.labels, class_names=["no tumour", "tumour"]))
-for layer, values in gates.items():
+for name, layer in plots.short_names(gates).items():
+    values = gates[name]
     apart = values[truth == 1].mean(0) - values[truth == 0].mean(0)  # (C,)
     record(f"{layer}: distance between the classes", apart.abs().mean())
     record(f"{layer}: spread over slices", values.std(dim=0).mean())
 
 # %% [markdown]
-# *Figure 02.8. Mean gates of the test slices.*
+# *Figure 02.8.* Mean gates of the test slices with and without tumour. Where you see one line only, the other lies under it.
 #
 # The **spread over slices** is worth a second look. If it is near zero, the gate is a constant: the network has learned a fixed volume for each channel and does not look at the picture to set it. A constant could be folded into the weights of the convolution before it. Would that still be attention?
-#
+
+# %% [markdown]
 # ### Exercise 02.3 · freeze the gates
 #
 # *10 minutes, changes the experiment.* Give every image the *average* gate: row after row the same. The cell after the check then runs your trained network with frozen gates. Guess first: does the AUC fall?
+#
+# <details><summary>Hint 1</summary>Images are on axis 0, channels on axis 1. Which of the two should lose its differences?</details>
+# <details><summary>Hint 2</summary><code>gates.mean(dim=0, keepdim=True)</code> has the shape (1, C). <code>.expand_as(gates)</code> repeats it for every image.</details>
 
 # %% tags=["exercise"]
 def freeze(gates):
@@ -455,17 +468,15 @@ def freeze(gates):
 check("02-frozen-gates", freeze)
 
 # %% [markdown]
-# <details><summary>Hint 1</summary>Images are on axis 0, channels on axis 1. Which of the two should lose its differences?</details>
-# <details><summary>Hint 2</summary><code>gates.mean(dim=0, keepdim=True)</code> has the shape (1, C). <code>.expand_as(gates)</code> repeats it for every image.</details>
-#
-# The experiment: the same network, four kinds of gates. *Swapped* gives each slice the gates of another slice; *open* sets them all to 1. (Until your function is right, the package's takes its place.)
+# The experiment: the same network, four kinds of gates. *Swapped* gives each slice the gates of another patient's slice; *open* sets them all to 1. (Until your function is right, the package's takes its place.)
 
 # %%
 from medattn_lite.course.exercises.nb02 import frozen
 from medattn_lite.explain import edited_maps
 
 my_freeze = freeze if check("02-frozen-gates", freeze).passed else frozen
-edits = {"its own": lambda g: g, "frozen": my_freeze, "swapped": lambda g: g.roll(1, 0), "open": torch.ones_like}
+swap = lambda g: g.roll(len(g) // 2, 0)  # half the list away sits another patient
+edits = {"its own": lambda g: g, "frozen": my_freeze, "swapped": swap, "open": torch.ones_like}
 outcome = {}
 for name, edit in edits.items():
     with edited_maps(model, lambda g, edit=edit: edit(g.flatten(1)).reshape(g.shape), kind="channel"):
@@ -475,12 +486,12 @@ for name, edit in edits.items():
 plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 02.9. What the trained network loses when its gates are changed.*
+# *Figure 02.9.* What the trained network loses when its gates are changed.
 #
 # Read it like this:
 #
 # - **frozen as good as its own**: what the gates say about *this* image is not needed; a fixed volume for each channel does the work;
-# - **swapped much worse**: the network does rely on gates that fit the image;
+# - **swapped much worse**: the network does rely on gates that fit the image. Swapped as good: it does not;
 # - **open much worse**: the volumes matter, fixed or not. (The network was never trained with open gates, so a fall here alone says little.)
 #
 # Which of these do you see, and do the intervals allow you to say so?
@@ -488,7 +499,13 @@ plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, re
 # %% [markdown]
 # ## 9 · What goes wrong
 #
-# All of these run without an error, and some even train. Each wrong variant gets the same feature map and the same weights. The table says how far the gates of one block reach, how much they move when the image is looked at **alone** in place of in its batch, and what is left of the features after sixteen blocks (without shortcuts, to make it plain). Which number gives each mistake away?
+# All of these run without an error, and some even train. Each wrong variant gets the same feature map and the same weights. The columns say
+#
+# - the lowest and the highest gate of one block;
+# - how much the gates of an image move when it is looked at **alone**, without the rest of its batch;
+# - what is left of the features after sixteen blocks (without shortcuts, to make it plain; `1e-05` is 0.00001).
+#
+# Which number gives each mistake away?
 
 # %%
 def run(images, squeeze=lambda u: u.mean((2, 3)), act=torch.relu, last=torch.sigmoid, join=torch.mul, blocks=16):
@@ -530,7 +547,7 @@ for name, options in variants.items():
 # %% [markdown]
 # ## 10 · What the paper says, and what we found
 #
-# The survival deck quotes: *"computation grows by 0.26 %"*, from 3.86 to 3.87 billion multiplications for ResNet-50 at 224×224. Let us count, layer by layer.
+# The survival deck takes a figure from the SE paper: computation grows by **0.26 %**, from 3.86 to 3.87 billion multiplications for a ResNet-50 and pictures of 224×224. Let us count, layer by layer.
 
 # %%
 stages = list(zip((3, 4, 6, 3), (64, 128, 256, 512), (56, 28, 14, 7), strict=True))  # blocks, width, side
@@ -550,20 +567,28 @@ print(f"ResNet-50: {base / 1e9:.3f} billion")
 for name, extra in (("two layers", layers), ("layers and squeeze", layers + squeezed), ("product too", layers + squeezed + scaled)):
     record(f"SE adds, counting the {name}", 100 * extra / base, "%")
 record("the deck's figure, from its two rounded numbers", 100 * (3.87 / 3.86 - 1), "%")
+print(f"\nIn this run ({SCALE}, seed {SEED}, {len(set(train.subjects))} + {len(set(patients))} heads, {DATA}), AUC gained")
+for name, gain in gains.items():
+    print(f"{name:20} {gain.value:+.2f}, from {gain.low:+.2f} to {gain.high:+.2f}")
+own, fixed = outcome["its own"].value, outcome["frozen"].value
+print(f"AUC with SE: {own:.2f} with its own gates, {fixed:.2f} with frozen ones")
 
 # %% [markdown]
-# So **0.26 % is no count**: it is $3.87 / 3.86$, two numbers rounded to two decimals. The true share depends on what you count; you see three answers above. "Well under one per cent" holds. The digits mean nothing.
+# So **0.26 % is no count**: it is $3.87 / 3.86$, two numbers rounded to two decimals. The share depends on what you count: three answers above. "Well under one per cent" holds.
 #
 # | claim | here |
 # |---|---|
-# | "+0.26 % computation" | right in size, a rounding in its digits; figures above |
-# | cheap | in multiplications; in parameters, SE's share is far larger (section 6) |
-# | "improves any network" | Figure 02.6: read the bars, and the control beside them |
-# | late gates depend on the class, early ones do not | Figure 02.8, on two classes and four layers |
+# | deck: computation grows by 0.26 % | right in size, a rounding in its digits |
+# | deck: much better for little extra computation | yes; but nearly a tenth more parameters (section 6) |
+# | deck: fits any network; the paper: helps it | figure 02.6 and the lines above: is it more than "again" gained? |
+# | paper: early gates are alike for all classes | figure 02.8, with two classes and four layers |
+# | gates answer to the image | figure 02.9: compare *its own* with *frozen* and *swapped* |
 #
-# ## 11 · Quiz
+# ## Quiz
+#
+# Three questions; every answer gets a reason.
 
-# %%
+# %% jupyter={"source_hidden": true}
 quiz([
     Question(
         "A feature map is (8, 64, 12, 24, 24). What shape has the squeeze?",
@@ -590,7 +615,7 @@ quiz([
 ])
 
 # %% [markdown]
-# ## 12 · In short
+# ## Summary
 #
 # - **Squeeze**: the mean of each channel. **Excitation**: two layers and a sigmoid. **Scale**: multiply.
 # - The same class serves slices and volumes; linear layers and 1×1 convolutions are the same thing.
@@ -599,4 +624,4 @@ quiz([
 #
 # **Next:** a channel gate says *what*, never *where*. [03 · CBAM](03_cbam.ipynb) adds a map of places.
 #
-# **Read:** Hu, Shen, Sun, *Squeeze-and-Excitation Networks* (CVPR 2018, [arXiv:1709.01507](https://arxiv.org/abs/1709.01507)); Xie et al., *Aggregated Residual Transformations* (ResNeXt, [arXiv:1611.05431](https://arxiv.org/abs/1611.05431)). Words: [glossary](glossary.md).
+# **Read on:** Hu, Shen, Sun, *Squeeze-and-Excitation Networks* (CVPR 2018, [arXiv:1709.01507](https://arxiv.org/abs/1709.01507)); Xie et al., *Aggregated Residual Transformations* (ResNeXt, [arXiv:1611.05431](https://arxiv.org/abs/1611.05431)). Words: [glossary](glossary.md).

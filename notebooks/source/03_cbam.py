@@ -3,19 +3,19 @@
 #
 # **25 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●○○
 #
-# Squeeze-and-excitation turns whole channels up and down. It can say *what*, never *where*. CBAM, the "convolutional block attention module", does both: a gate for each channel, then a **map of places** that is multiplied onto every channel. It is the attention in ResNet-50-CBAM, the second network of the survival deck.
+# Squeeze-and-excitation turns whole channels up and down. It can say *what*, never *where*. CBAM, the "convolutional block attention module", does both: a gate for each channel, then a **map of places** that is multiplied onto every channel. It is the attention in ResNet-50-CBAM, the second network of the survival deck, slides of a study that predicts survival with glioma.
 #
 # You will also test the claim one would most like to believe: that the map lies on the tumour.
 
 # %% [markdown]
-# **At the end you can**
+# ## At the end you can
 # - compute [channel attention](glossary.md#channel-attention) and [spatial attention](glossary.md#spatial-attention) with a pencil;
-# - write both as a module, and name the five mistakes that published copies make;
-# - explain how the paper, its authors' code and the survival deck differ;
+# - write both as a module, and name six mistakes that are easily made in it;
+# - explain how the paper, its authors' code and the survival study's code differ;
 # - train a network with CBAM and measure **how much of its map lies inside the tumour, against chance**;
 # - test whether the network uses the places at all.
 #
-# **Before this:** notebook [02](02_squeeze_excitation.ipynb), for squeeze, gate and "it sits before the addition".
+# **You need** notebook [02](02_squeeze_excitation.ipynb), for squeeze, gate, AUC and "it sits before the addition". New words link to the [glossary](glossary.md).
 
 # %% tags=["parameters"]
 SCALE = "smoke"  # "smoke", "laptop" or "paper"
@@ -26,6 +26,7 @@ DATA_ROOT = None
 
 # %%
 import torch
+from IPython.display import display
 from torch import nn
 from torch.nn import functional
 
@@ -57,7 +58,8 @@ shape = (size[0] * 3 // 4, *size)  # (D, H, W)
 phantom = {"n": NUMBERS["n"], "shape": shape, "spacing_mm": spacing, "task": "segmentation", "seed": SEED}
 dataset = open_dataset(DATA, DATA_ROOT, **(phantom if DATA == "phantom" else {}))
 slices = SliceSet(dataset, size=size, per_subject=NUMBERS["per_subject"], seed=SEED)
-print(slices)
+sick, people = int(slices.labels.sum()), len(set(slices.subjects))
+print(f"{len(slices)} slices of {people} heads, {sick} with tumour; each is (C, H, W) = {tuple(slices.images.shape[1:])}")
 
 # %%
 flair = slices.images[:, slices.channels.index("flair")]  # (N, H, W)
@@ -70,9 +72,9 @@ plots.show(plots.picture_table(
     outlines=[slices.masks[example]], alt="A slice, a channel, the channel at half strength, and only at the tumour."))
 
 # %% [markdown]
-# *Figure 03.1. What a channel gate can do, and what a map can. With `DATA="phantom"` all heads here are synthetic.*
+# *Figure 03.1.* What a channel gate can do, and what a map can. The heads are synthetic, unless `DATA` names real patients.
 #
-# The answer to the guess, over all slices: how well does one number tell slices with tumour from slices without?
+# The answer to the guess, over all slices: how well does one number tell slices with tumour from slices without? (AUC: 0.5 is a coin, 1 is perfect.)
 
 # %%
 pools = {
@@ -84,12 +86,14 @@ single = {name: bootstrap(auc, slices.labels, pool, groups=slices.subjects, n=30
 plots.show(plots.forest(single, label="AUC of one number", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 03.2. What is left of a tumour in one number.* The mean drowns a small thing in a large head. The maximum hears it, but it also hears every vessel and every speck of noise. Neither is enough, so CBAM takes both. The third bar is a pool in between, which CBAM does not have.
+# *Figure 03.2.* What is left of a tumour in one number. A mean drowns a small thing in a large head. A maximum hears it, but it hears *whatever* is brightest.
+#
+# So it depends on the data. Of the phantoms' slices with tumour, nine in ten have their brightest pixel inside it (`smoke`, seed 0, 40 heads), and the maximum wins. The 80 LGG patients still have their scalp, and its fat is bright: only one slice in four has its brightest pixel in the tumour, and the mean wins. CBAM takes both and lets the network learn what to make of them. (The third bar is a pool in between, which CBAM does not have.)
 
 # %% [markdown]
 # ## 2 · By hand
 #
-# **Channel attention.** Two channels; mean and max of each; *one* small network (MLP) for both descriptions; sum; sigmoid.
+# **Channel attention.** Two channels; mean and max of each; *one* small network ([MLP](glossary.md#mlp): layer, ReLU, layer) for both descriptions; sum; [sigmoid](glossary.md#sigmoid).
 
 # %%
 x = torch.tensor([
@@ -105,9 +109,9 @@ print("after the MLP: from the mean", from_mean, "from the max", from_max)
 print("gate", (from_mean + from_max).sigmoid())
 
 # %% [markdown]
-# The mean finds nothing to say about channel 0; the max does.
+# From the means, 1 and 2, the MLP makes nothing: 1 − 2 is negative, and the ReLU drops it. From the maxima, 4 and 2, it makes a gate that opens channel 0.
 #
-# **Spatial attention.** Now the other axes: at each *place*, the largest and the mean value over the channels; a convolution that reads both; sigmoid. Five places in a row, and a kernel of 3 in place of 7×7. Compute the middle place with a pencil, then the first one. (Outside the row there are zeros.)
+# **Spatial attention.** Now the other axes: at each *place*, the largest and the mean value over the channels; a convolution that reads both; sigmoid. Five places in a row, and a kernel of 3 in place of 7×7. Compute the middle place with a pencil, then the first one. (Outside the row there are zeros, the [padding](glossary.md#padding). The number before a sigmoid is called a [logit](glossary.md#logit).)
 
 # %%
 row = torch.tensor([[0.0, 0.0, 4.0, 0.0, 0.0], [1.0, 1.0, 2.0, 1.0, 1.0]])  # (C, W): two channels, five places
@@ -123,10 +127,12 @@ print("logits", logits, "\nmap   ", logits.sigmoid())
 # %% [markdown]
 # ## 3 · From loops to a module
 #
-# $$M_c = \sigma\big(\mathrm{MLP}(\mathrm{mean}_{space}\,F) + \mathrm{MLP}(\max_{space} F)\big) \tag{03.1}$$
+# $$M_c = \sigma\big(\mathrm{MLP}(\mathrm{mean}_{\text{space}}\,F) + \mathrm{MLP}(\mathrm{max}_{\text{space}}\, F)\big) \tag{03.1}$$
 # $$F' = M_c \otimes F \tag{03.2}$$
-# $$M_s = \sigma\big(f^{7\times 7}[\max_{channels} F' \,;\, \mathrm{mean}_{channels}\,F']\big) \tag{03.3}$$
+# $$M_s = \sigma\big(f^{7\times 7}[\mathrm{max}_{\text{channels}}\, F' \,;\, \mathrm{mean}_{\text{channels}}\,F']\big) \tag{03.3}$$
 # $$F'' = M_s \otimes F' \tag{03.4}$$
+#
+# $F$ is the [feature map](glossary.md#feature-map), $f^{7\times 7}$ a convolution with a 7×7 [kernel](glossary.md#kernel), and $[a\,;\,b]$ lays two pictures side by side as channels. $\otimes$ multiplies number by number; where one side has a single number for a whole axis, it is used all along that axis.
 
 # %%
 def spatial_map_loop(x, kernel):
@@ -182,21 +188,21 @@ class MyCBAM(nn.Module):
         return x
 
 
-print(MyCBAM(32)(torch.randn(2, 32, 24, 20)).shape)
+print("out:", tuple(MyCBAM(32)(torch.randn(2, 32, 24, 20)).shape))
 
 # %% [markdown]
 # ## 4 · Does it equal the real thing?
 #
 # Which real thing? Three readings of CBAM are in use, and they are not the same function:
 #
-# | | paper's text | authors' code | survival deck |
+# | | paper's text | authors' code | survival study's code |
 # |---|---|---|---|
 # | MLP | shared | shared, biases | shared, no biases |
 # | described as | [mean ; max] | [max ; mean] | [mean ; max] |
-# | before the map's sigmoid | nothing | a batch norm | nothing |
+# | before the map's sigmoid | nothing | a [batch norm](glossary.md#batch-normalisation) | nothing |
 # | start of the map | – | exactly ½ everywhere | random |
 #
-# The package's class has them all as options. Yours is the authors' without the batch norm.
+# The survival deck prints the paper's formulas. The package's class has all three as options. Yours is the authors' without the batch norm.
 
 # %%
 from medattn_lite.attention import CBAM, SpatialAttention
@@ -228,12 +234,16 @@ print("in 3-D, the same class:", tuple(CBAM(32, spatial_dims=3)(volume).shape))
 
 # %% [markdown]
 # A map that begins at one half everywhere begins without an opinion, and halves every branch. That is harmless if you train from the start. If you put it into a network that is trained already, you have just changed all of its numbers; `initial_gate=0.99` is the gentler start.
-#
+
+# %% [markdown]
 # ## 5 · Your turn
 #
 # ### Exercise 03.1 · a third description
 #
 # *5 minutes, easy.* Describe each place by the largest value, the mean **and the standard deviation** over the channels, in this order, for slices and for volumes. (`x.std(dim=…, unbiased=False)`.)
+#
+# <details><summary>Hint 1</summary>A map of places keeps all axes of space. Only one axis goes: which one?</details>
+# <details><summary>Hint 2</summary><code>keepdim=True</code> leaves an axis of length 1 where the channels were; <code>torch.cat([…], dim=1)</code> puts three of them side by side.</details>
 
 # %% tags=["exercise"]
 def describe(x):
@@ -250,12 +260,12 @@ def describe(x):
 check("03-describe", describe)
 
 # %% [markdown]
-# <details><summary>Hint 1</summary>A map of places keeps all axes of space. Only one axis goes: which one?</details>
-# <details><summary>Hint 2</summary><code>keepdim=True</code> leaves an axis of length 1 where the channels were; <code>torch.cat([…], dim=1)</code> puts three of them side by side.</details>
-#
 # ### Exercise 03.2 · channel attention for volumes
 #
-# *12 minutes, needs thought.* Write (03.1) with two `nn.Conv3d` of size 1 **without biases**, as the survival deck's code does. Return the *map*, not the scaled features. Reduction $r$: hidden channels are `channels // reduction`.
+# *12 minutes, needs thought.* Write (03.1) with two `nn.Conv3d` of size 1 **without biases**, as the survival study's code does. Return the *map*, not the scaled features. Between the two convolutions there are `channels // reduction` channels.
+#
+# <details><summary>Hint 1</summary>Two convolutions in all, not four. Both descriptions go through the same two.</details>
+# <details><summary>Hint 2</summary>Where does the sigmoid stand in (03.1): around each MLP, or around their sum? Two sigmoids that are added reach up to 2.</details>
 
 # %% tags=["exercise"]
 class ChannelAttention3d(nn.Module):
@@ -280,13 +290,9 @@ class ChannelAttention3d(nn.Module):
 check("03-channel", ChannelAttention3d)
 
 # %% [markdown]
-# <details><summary>Hint 1</summary>Two convolutions in all, not four. Both descriptions go through the same two.</details>
-# <details><summary>Hint 2</summary>Where does the sigmoid stand in (03.1): around each MLP, or around their sum? Two sigmoids that are added reach up to 2.</details>
-
-# %% [markdown]
 # ## 6 · Where it sits
 #
-# Where squeeze-and-excitation sits: on the branch, before the addition, in each of the sixteen blocks of a ResNet-50.
+# Just where squeeze-and-excitation sits: on the branch, before the addition, in each of the sixteen [residual blocks](glossary.md#residual-block) of a ResNet-50.
 
 # %%
 from torch.utils.flop_counter import FlopCounterMode
@@ -309,12 +315,12 @@ record("CBAM's share of the multiplications", 100 * (with_cbam[1] / without[1] -
 record("parameters of one spatial map, 7×7×7", 2 * 7**3)
 
 # %% [markdown]
-# *Figure 03.3. A residual block with CBAM.* The numbers are the survival deck's 3-D network: four kinds of MRI in, 19 intervals of time out. Nearly all of CBAM's parameters are the channel MLPs. The map of places costs a few hundred: it is the cheapest part, and the part everyone shows in pictures.
+# *Figure 03.3.* A residual block with CBAM. The numbers are the survival deck's 3-D network: four kinds of MRI in, 19 intervals of time out. Nearly all of CBAM's parameters are the channel MLPs. The map of places costs a few hundred: it is the cheapest part, and the part everyone shows in pictures.
 
 # %% [markdown]
 # ## 7 · Train it, with and without
 #
-# As in notebook 02: does this slice show tumour? Split by patient; the same class at small numbers.
+# As in notebook 02: does this slice show tumour? Split by patient; the network's class is the published one, only smaller. And as there, `smoke` is a rehearsal: few patients, a minute of training.
 
 # %%
 from medattn_lite.data import train_valid_test
@@ -357,18 +363,16 @@ for name, interval in gains.items():
     record(f"AUC gain, {name}", interval)
 
 # %% [markdown]
-# *Figures 03.4 to 03.6. The loss while training; AUC on the test patients; differences. 95 % intervals drawn by patient.*
+# *Figures 03.4 to 03.6.* The [loss](glossary.md#loss) while training; AUC on the test patients; differences. The bars are 95 % [intervals](glossary.md#interval), drawn by patient.
 #
-# Compare with the **control**, the brightest pixel of the slice: a network that does not beat it has learned less than one number. And compare the gain by CBAM with the gain by **"again"**, the same network from another start: a gain no larger than that is luck.
+# Compare with the [control](glossary.md#control), the brightest pixel of the slice: a network that does not beat it is worth less than one number, and at `smoke` that happens. And compare the gain by CBAM with that of **"again"**, the same network from another start. A gain of about that size may be luck, even when its own bar leaves out 0.
 
 # %% [markdown]
 # ## 8 · Look at the maps
 #
-# The explorer shows one slice's way through all gates and maps. Move through slices and layers, switch channels off, and watch the prediction.
+# The explorer shows one slice's way through all gates and maps. Move through slices and layers, switch channels off (the hundred most open ones are off to begin with), and watch the prediction. The colour over the second picture is the map: the brighter, the more passes.
 
 # %%
-from IPython.display import display
-
 from medattn_lite.widgets import gate_explorer
 
 area = test.masks.flatten(1).sum(1)
@@ -380,7 +384,9 @@ display(explorer)
 plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 03.7. The explorer as a still picture, with the hundred most open gates of the last layer shut.* Now several patients side by side. A map has the size of its layer: fine at first, coarse at last.
+# *Figure 03.7.* The explorer, and the same as a still picture. Every bar is a gate; × marks the ones switched off.
+#
+# Now several patients side by side. A map has the size of its layer: fine at first, coarse at last.
 
 # %%
 from medattn_lite.explain import spatial_gates
@@ -393,9 +399,9 @@ plots.show(plots.picture_table(
     map_label="map", alt="Four slices, tumours outlined, and beside each its spatial maps, from fine to coarse."))
 
 # %% [markdown]
-# *Figure 03.8. Spatial maps of four test slices, tumour outlined.*
+# *Figure 03.8.* Spatial maps of four test slices, tumour outlined; all maps on one scale of colours.
 #
-# It is easy to see what one hopes for. So count: **what share of the map's mass lies inside the tumour, compared with the tumour's share of the head?** 1 is chance: a map that is the same everywhere. Above 1, the map prefers the tumour; below 1, it avoids it.
+# It is easy to see what one hopes for. So count. The *mass* of a map is the sum of its values. **What share of it lies inside the tumour, compared with the tumour's share of the head?** This ratio is the [concentration](glossary.md#concentration). 1 is chance: a map that is the same everywhere. Above 1, the map prefers the tumour; below 1, it avoids it.
 #
 # Two controls: the same network **before training**, and the plain **brightness** of the slice, which needs no network.
 
@@ -411,12 +417,12 @@ def concentration(values, tumour, head):
 
 def over_slices(values):
     """The mean over all test slices with tumour, and its interval by patient."""
-    fine = [torch.from_numpy(plots.upsample_map(values[i], flair_test[i].shape)) for i in sick]
-    ratios = [concentration(f, test.masks[i, 0] > 0, heads[i]) for f, i in zip(fine, sick, strict=True)]
-    return bootstrap(lambda r: r.mean(), ratios, groups=[patients[i] for i in sick], n=500)
+    fine = [torch.from_numpy(plots.upsample_map(values[i], flair_test[i].shape)) for i in with_tumour]
+    ratios = [concentration(f, test.masks[i, 0] > 0, heads[i]) for f, i in zip(fine, with_tumour, strict=True)]
+    return bootstrap(lambda r: r.mean(), ratios, groups=[patients[i] for i in with_tumour], n=500)
 
 
-sick = (test.labels == 1).nonzero()[:, 0].tolist()
+with_tumour = (test.labels == 1).nonzero()[:, 0].tolist()
 heads = torch.cat([foreground(image - image.amin(dim=(1, 2), keepdim=True)) for image in test.images])  # (N, H, W)
 before = spatial_gates(new_network().eval(), test.images)
 layers = plots.short_names(maps)
@@ -428,13 +434,17 @@ for name, interval in measured.items():
     record(f"concentration on the tumour: {name}", interval)
 
 # %% [markdown]
-# *Figure 03.9. How much the maps prefer the tumour.*
+# *Figure 03.9.* How much the maps prefer the tumour.
 #
 # Read three things. Is a layer's interval clear of 1? Is the trained map clear of its **untrained** twin? Is it clear of plain **brightness**? A map below 1 is not broken: the network is free to *turn down* the places it has decided on, since the weights behind the map can be negative.
-#
+
+# %% [markdown]
 # ### Exercise 03.3 · take the "where" away
 #
-# *10 minutes, changes the experiment.* Give every place of a map the map's own mean: the amount stays, the places go. The next cell then runs the trained network so. Guess first: does the AUC fall?
+# *10 minutes, changes the experiment.* Give every place of a map the map's own mean: the amount stays, the places go. The cell after the check then runs the trained network so. Guess first: does the AUC fall?
+#
+# <details><summary>Hint 1</summary>Each image keeps its own mean, so the batch axis stays. Which axes are places?</details>
+# <details><summary>Hint 2</summary><code>maps.mean(dim=(2, 3), keepdim=True)</code> has the shape (B, 1, 1, 1). <code>.expand_as(maps)</code> gives it to every place.</details>
 
 # %% tags=["exercise"]
 def flatten_map(maps):
@@ -448,9 +458,6 @@ def flatten_map(maps):
 check("03-flatten", flatten_map)
 
 # %% [markdown]
-# <details><summary>Hint 1</summary>Each image keeps its own mean, so the batch axis stays. Which axes are places?</details>
-# <details><summary>Hint 2</summary><code>maps.mean(dim=(2, 3), keepdim=True)</code> has the shape (B, 1, 1, 1). <code>.expand_as(maps)</code> gives it to every place.</details>
-#
 # The experiment: the same network with its own maps, flat ones, and maps *shifted* by half a picture, so that they point at the wrong places. (Until your function is right, the package's takes its place.)
 
 # %%
@@ -469,14 +476,14 @@ for name, edit in edits.items():
 plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 03.10. What the trained network loses without its places.*
+# *Figure 03.10.* What the trained network loses without its places.
 #
-# If *flat* is as good as *its own*, the pretty map was decoration: the decision did not need it. Notebook 10 makes a method of this question.
+# If *flat* is as good as *its own*, the pretty map was decoration: the decision did not need its places. If even *shifted* is as good, a wrong map does no harm either. Notebook 10 will make a method of this question.
 
 # %% [markdown]
 # ## 9 · What goes wrong
 #
-# Five mistakes found in public copies of CBAM. All run. Each gets the same features; the numbers give them away.
+# Six mistakes that are easily made in CBAM. All run. Each gets the same features. `lowest` and `highest` are of the map, `size ÷ input` compares the spread of the features after and before. Which number gives each mistake away?
 
 # %%
 x, block = torch.rand(4, 32, 24, 24) * 2, MyCBAM(32)
@@ -508,9 +515,11 @@ for name, (gate, out) in variants.items():
 # | pooled over space | a map of the wrong shape: it cannot point anywhere |
 # | added | a silent place is not silent |
 #
-# One does not run: without `padding` the map is smaller than its picture.
+# A seventh does not run: without `padding` the map is smaller than its picture.
 #
 # ## 10 · What the papers say, and what we found
+#
+# First a count: ResNet-50 in 2-D with the authors' CBAM. Then this run's figures once more.
 
 # %%
 from medattn_lite.networks.resnet_cbam import OFFICIAL_CBAM
@@ -520,19 +529,25 @@ with torch.device("meta"):
     base = resnet50_cbam(spatial_dims=2, in_channels=3, num_classes=1000, attention=False)
 record("ResNet-50", sum(p.numel() for p in base.parameters()) / 1e6, "million parameters")
 record("ResNet-50 with CBAM", sum(p.numel() for p in official.parameters()) / 1e6, "million parameters")
+print(f"\nIn this run ({SCALE}, seed {SEED}, {len(set(train.subjects))} + {len(set(patients))} heads, {DATA}), AUC gained")
+for name, gain in gains.items():
+    print(f"{name:20} {gain.value:+.2f}, from {gain.low:+.2f} to {gain.high:+.2f}")
+print("AUC with CBAM:", ", ".join(f"{found.value:.2f} with {name} maps" for name, found in outcome.items()))
 
 # %% [markdown]
 # | claim | what we found |
 # |---|---|
-# | Woo et al.: 25.56 M parameters grow to 28.09 M | counted above |
-# | Woo et al.: the parameter overhead is "negligible" | for the map, yes; the channel MLPs are most of what you see above and in section 6 |
-# | Woo et al.: CBAM improves every network it is put into | Figure 03.6: read the bars, and the control beside them |
-# | "the map tells where to look" | Figures 03.9 and 03.10: measured, with controls |
-# | survival deck: ResNet-50-CBAM beats SE-ResNeXt-50 | no test of CBAM against SE: the networks differ in everything else too |
+# | Woo et al.: 25.56 million parameters grow to 28.09 | the same, counted |
+# | Woo et al.: the cost is negligible | of the map, yes; the channel MLPs add about a tenth in 2-D |
+# | Woo et al.: CBAM improves every network | figure 03.6: is the gain larger than that of "again"? |
+# | the map tells where to look | figures 03.9 and 03.10: measured, with controls |
+# | survival deck: with CBAM a [C-index](glossary.md#c-index) of 0.763 [0.743, 0.782], SE-ResNeXt-50 0.733 [0.712, 0.754] (all gliomas) | no test of CBAM against SE: the networks differ in more than their attention. Notebook 08 will come back to it |
 #
-# ## 11 · Quiz
+# ## Quiz
+#
+# Three questions; every answer gets a reason.
 
-# %%
+# %% jupyter={"source_hidden": true}
 quiz([
     Question(
         "Your channel attention has twice as many parameters as the paper's. What happened?",
@@ -559,13 +574,13 @@ quiz([
 ])
 
 # %% [markdown]
-# ## 12 · In short
+# ## Summary
 #
 # - **Channel attention**: mean and max over space, one shared MLP, sum, sigmoid. **Spatial attention**: max and mean over channels, one convolution, sigmoid. First what, then where.
 # - Three readings of CBAM are in use; weights of one are wrong in another, silently.
 # - The map is a few hundred parameters; the channel MLPs cost the rest.
 # - A map is a part of the computation. Whether it lies on the tumour, and whether the network needs it, are two questions; you have measured both.
 #
-# **Next in the course:** split attention, where copies of a channel compete for one whole again.
+# **Next in the course** (notebook 04, to come): split attention, where copies of a channel compete for one whole again.
 #
-# **Read:** Woo et al., *CBAM* (ECCV 2018, [arXiv:1807.06521](https://arxiv.org/abs/1807.06521)). Words: [glossary](glossary.md).
+# **Read on:** Woo et al., *CBAM* (ECCV 2018, [arXiv:1807.06521](https://arxiv.org/abs/1807.06521)). Words: [glossary](glossary.md).

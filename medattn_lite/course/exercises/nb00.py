@@ -20,7 +20,7 @@ def _world(affine: np.ndarray, index: Sequence[int]) -> np.ndarray:
     return affine[:3, :3] @ np.asarray(index, dtype=float) + affine[:3, 3]
 
 
-@exercise("00-millimetres", title="From a voxel to millimetres")
+@exercise("00-millimetres", title="Exercise 00.1, from a voxel to millimetres")
 def check_millimetres(voxel_to_mm: Callable[[np.ndarray, Sequence[int]], np.ndarray]) -> Result:
     """The learner's conversion for a straight and a tilted head."""
     return compare_function(
@@ -63,7 +63,7 @@ def _cases() -> list[tuple[Tensor, np.ndarray]]:
     return [(mask, _STRAIGHT), (lesion, _TILTED)]
 
 
-@exercise("00-volume", title="How large is the tumour?")
+@exercise("00-volume", title="Exercise 00.2, the size of the tumour")
 def check_volume(tumour_ml: Callable[[Tensor, np.ndarray], float]) -> Result:
     """The learner's volume for a mask with three labels and one with a single label."""
     return compare_function(

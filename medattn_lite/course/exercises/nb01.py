@@ -21,7 +21,7 @@ def _numbers(*shape: int, seed: int) -> Tensor:
 _DIVIDE_FIRST = "(01.5) divides the scores by the temperature before exp; after that the rows must still sum to 1."
 
 
-@exercise("01-weights", title="Softmax with a temperature")
+@exercise("01-weights", title="Exercise 01.1, softmax with a temperature")
 def check_weights(weights_with_temperature: Callable[[Tensor, float], Tensor]) -> Result:
     """The learner's softmax on three batches of scores, at a cold, a warm and a hot temperature."""
     return compare_function(
@@ -104,7 +104,7 @@ def _wrong(**options: object) -> Callable[..., Tensor]:
 _BEFORE_SOFTMAX = "exp(−∞) = 0: fill the scores of padding with float('-inf') before softmax."
 
 
-@exercise("01-decoder-step", title="One step of a decoder")
+@exercise("01-decoder-step", title="Exercise 01.2, one step of a decoder")
 def check_decoder_step(decoder_step: Callable[[Tensor, Tensor, Tensor], Tensor]) -> Result:
     """The learner's step on two batches, with a different number of real words in each sentence."""
     lengths = (torch.tensor([5, 3, 4]), torch.tensor([2, 6]))
@@ -152,7 +152,7 @@ def check_decoder_step(decoder_step: Callable[[Tensor, Tensor, Tensor], Tensor])
 # ---- 01-uniform -------------------------------------------------------------------------------------------------
 
 
-@exercise("01-uniform", title="Attention without a choice")
+@exercise("01-uniform", title="Exercise 01.3, take the choice away")
 def check_uniform(uniform_weights: Callable[[Tensor], Tensor]) -> Result:
     """The learner's ablation on scores of two shapes."""
     return compare_function(
