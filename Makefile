@@ -11,6 +11,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 VENV ?= .venv
 SCALE ?= smoke
 OUT ?= runs/course
+# Where the CPU build of torch comes from on Linux, where pip's own index has the CUDA build (several GB).
+# With an NVIDIA driver, or with TORCH_INDEX= (empty), torch comes from pip's own index.
+TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1 \
+  && echo https://download.pytorch.org/whl/cpu)
 # Test workers. Each uses one thread.
 WORKERS ?= 2
 
@@ -59,6 +63,10 @@ $(STAMP): requirements.lock pyproject.toml
 	@test -x $(RUN) || "$(PYTHON)" -m venv $(VENV) || { \
 	  echo "The virtual environment could not be made. On Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
 	@echo "Installing the locked versions into $(VENV): once, a few minutes, about 2 GB."
+	@if [ -n "$(TORCH_INDEX)" ] && ! $(RUN) -c 'import torch' 2>/dev/null; then \
+	  $(RUN) -m pip install --disable-pip-version-check --no-deps --retries 1 --index-url "$(TORCH_INDEX)" \
+	    "$$(grep '^torch==' requirements.lock)" \
+	  || echo "$(TORCH_INDEX) did not answer: torch comes from pip's own index" >&2; fi
 	$(RUN) -m pip install --disable-pip-version-check -r requirements.lock
 	$(RUN) -m pip install --disable-pip-version-check -q --no-deps -e .
 	@touch $(STAMP)

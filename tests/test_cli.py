@@ -16,7 +16,7 @@ from medattn_lite.errors import UserError
 from tests.course.notebook_maker import make_notebook
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-COMMANDS = {"doctor", "course", "notebooks", "check-data", "fetch", "phantom"}
+COMMANDS = {"doctor", "course", "notebooks", "check-data", "fetch", "phantom", "networks", "train", "results"}
 
 
 def medattn(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
