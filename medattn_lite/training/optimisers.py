@@ -19,9 +19,10 @@ import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
+from medattn_lite.training.adamp import AdamP
 from medattn_lite.training.recipes.recipe import Settings
 
-OPTIMISERS = ("adam", "adamw", "sgd")
+OPTIMISERS = ("adam", "adamw", "adamp", "sgd")
 
 
 def make_optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
@@ -38,6 +39,8 @@ def make_optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimize
         return torch.optim.Adam(parameters, **common)
     if settings.optimiser == "adamw":
         return torch.optim.AdamW(parameters, **common)
+    if settings.optimiser == "adamp":
+        return AdamP(parameters, **common)
     if settings.optimiser == "sgd":
         return torch.optim.SGD(parameters, momentum=settings.momentum, **common)
     raise UserError(f"unknown optimiser {settings.optimiser!r}: use {', '.join(OPTIMISERS)}")
