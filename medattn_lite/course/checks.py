@@ -234,8 +234,13 @@ def _is_cell(filename: str) -> bool:
 
 
 def _advice(error: BaseException) -> str:
+    text = str(error)
     if isinstance(error, NameError):
         return "Has every cell above been run? Is the name spelt as it was defined?"
+    if "return_types" in text:
+        return "`x.max(dim=…)` gives two things, the values and where they are: `x.amax(dim=…)` gives the values alone."
+    if "must match the size of tensor" in text:
+        return "Was an axis lost on the way? `keepdim=True` leaves an axis of length 1 where you summed or averaged."
     if isinstance(error, (RuntimeError, IndexError, ValueError)):
         return "Print the shapes just before that line, and compare them with what you expect."
     if isinstance(error, TypeError):

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from medattn_lite.course.checks import Result, exercise
+from medattn_lite.course.checks import NotYet, Result, exercise
 from medattn_lite.course.diagnose import Mistake, compare_function
 
 # Array indices (d, h, w) to x, y, z in mm: voxels of 1.5 × 1 × 2 mm, and a slightly tilted head.
@@ -23,6 +23,13 @@ def _world(affine: np.ndarray, index: Sequence[int]) -> np.ndarray:
 @exercise("00-millimetres", title="Exercise 00.1, from a voxel to millimetres")
 def check_millimetres(voxel_to_mm: Callable[[np.ndarray, Sequence[int]], np.ndarray]) -> Result:
     """The learner's conversion for a straight and a tilted head."""
+    try:
+        voxel_to_mm(_STRAIGHT, (10, 20, 30))
+    except ValueError as error:
+        if "matmul" not in str(error) and "not aligned" not in str(error):
+            raise
+        raise NotYet("The affine has four columns, the index three numbers: they cannot be multiplied.",
+                     "Put a 1 behind the index: np.array([d, h, w, 1.0]).") from None
     return compare_function(
         voxel_to_mm,
         reference=_world,
@@ -39,6 +46,13 @@ def check_millimetres(voxel_to_mm: Callable[[np.ndarray, Sequence[int]], np.ndar
                     "x, y and z are the first three numbers: [:3]."),
             Mistake(lambda a, i: (np.array([*i, 1.0]) @ a)[:3], "you multiplied from the wrong side",
                     "The matrix stands on the left: affine @ vector."),
+            Mistake(lambda a, i: _world(a, i).round(), "the place is rounded; it need not be a whole number",
+                    "Return x, y and z as they come out."),
+            Mistake(lambda a, i: (np.linalg.inv(a) @ np.array([*i, 1.0]))[:3],
+                    "that is the way back, from millimetres to a voxel", "No inverse is needed: affine @ vector."),
+            Mistake(lambda a, i: a[:3, :3] @ np.asarray(i, dtype=float) - a[:3, 3],
+                    "the last column is taken away; it should be added",
+                    "Put a 1 behind the index, and the matrix product adds it."),
             Mistake(lambda a, i: np.asarray(i, dtype=float) * np.linalg.norm(a[:3, :3], axis=0),
                     "voxel sizes alone: that is a distance from the corner, not a place in the head",
                     "The affine also knows where the corner lies and which way each axis runs."),
@@ -82,6 +96,15 @@ def check_volume(tumour_ml: Callable[[Tensor, np.ndarray], float]) -> Result:
                     "Each voxel has a size: voxel_mm3(affine)."),
             Mistake(lambda m, a: int((m > 0).sum()) / 1000, "every voxel counts as 1 mm³",
                     "Multiply by voxel_mm3(affine)."),
+            Mistake(lambda m, a: int((m > 0).sum()) * _voxel_mm3(a) * 1000, "you multiplied by 1000; divide",
+                    "1000 cubic millimetres are 1 millilitre."),
+            Mistake(lambda m, a: int((m > 0).sum()) * float(a[0, 0] * a[1, 1] * a[2, 2]) / 1000,
+                    "the numbers on the diagonal are not the size of a voxel: in this affine the axes are turned",
+                    "voxel_mm3(affine) does it for any affine."),
+            Mistake(lambda m, a: int((m > 0).sum()) * float(np.linalg.det(a[:3, :3])) / 1000,
+                    "a volume cannot be negative: the determinant has a sign", "voxel_mm3(affine) takes it away."),
+            Mistake(lambda m, a: int((m > 1).sum()) * _voxel_mm3(a) / 1000, "label 1 is not counted",
+                    "Every label above 0 is tumour: mask > 0."),
             Mistake(lambda m, a: int((m == 1).sum()) * _voxel_mm3(a) / 1000, "only label 1 is counted",
                     "Every label above 0 is tumour: mask > 0."),
             Mistake(lambda m, a: int((m == 0).sum()) * _voxel_mm3(a) / 1000, "that is everything but the tumour",

@@ -47,12 +47,18 @@ def check_weights(weights_with_temperature: Callable[[Tensor, float], Tensor]) -
             Mistake(lambda s, t: (s / t).exp() / (s / t).exp().sum(),
                     "you divided by one total for the whole tensor",
                     "Each query has shares of its own: sum over dim=-1 and keep the axis with keepdim=True."),
+            Mistake(lambda s, t: (s / t).log_softmax(dim=-1), "these are logarithms of weights",
+                    "Shares are positive and sum to 1: no logarithm."),
+            Mistake(lambda s, t: (s / t).sigmoid(), "that is a sigmoid: each score by itself, and no row sums to 1",
+                    "Divide each exponential by the sum of its row, (01.2)."),
+            Mistake(lambda s, t: (s / t**0.5).softmax(dim=-1), "you divided by the root of the temperature",
+                    "The root in (01.5) belongs to d, not to τ."),
             Mistake(lambda s, t: (s / t).exp(), "the exponentials are not yet shares",
                     "Divide each row by its own sum, (01.2)."),
             Mistake(lambda s, t: (s / t) / (s / t).sum(dim=-1, keepdim=True), "exp is missing",
                     "Scores can be negative, and shares cannot: take exp first, (01.2)."),
         ],
-        what="the weights",
+        what="your table of weights",
         praise="Cold is sharp, hot is flat, and every row sums to 1.",
         hint="Two steps: exp of scores / temperature, then each row divided by its own sum.",
     )
@@ -66,7 +72,7 @@ def _decoder_step(
     words: Tensor,
     real: Tensor,
     *,
-    scale: bool = True,
+    scale: bool | str = True,
     masked: str = "before",
     axis: int = -1,
     mix: str = "weighted",
@@ -74,7 +80,8 @@ def _decoder_step(
 ) -> Tensor:
     """The right answer and, by one option changed, each of the usual wrong ones."""
     scores = state[:, None] @ words.transpose(-2, -1)  # (B, 1, N)
-    scores = scores / state.shape[-1] ** 0.5 if scale else scores
+    if scale:
+        scores = scores / {"by d": state.shape[-1], "by √N": words.shape[1] ** 0.5}.get(scale, state.shape[-1] ** 0.5)
     if masked == "before":
         scores = scores.masked_fill(~real[:, None], float("-inf"))
     elif masked == "inverted":
@@ -126,6 +133,9 @@ def check_decoder_step(decoder_step: Callable[[Tensor, Tensor, Tensor], Tensor])
                     "Concatenate: torch.cat([context, state], dim=-1). A sum cannot be taken apart again."),
             Mistake(_wrong(scale=False), "the scores are not divided by √d",
                     "This exercise wants scaled scores: / state.shape[-1] ** 0.5, before softmax."),
+            Mistake(_wrong(scale="by d"), "the scores are divided by d, not by √d", "/ state.shape[-1] ** 0.5"),
+            Mistake(_wrong(scale="by √N"), "the scores are divided by √N, from the number of words",
+                    "d is the length of a vector: / state.shape[-1] ** 0.5"),
             Mistake(_wrong(masked="no"), "padding gets attention: `real` is not used", _BEFORE_SOFTMAX),
             Mistake(_wrong(masked="inverted"), "the mask is upside down: you look at the padding only",
                     "masked_fill fills where its mask is True; `real` is True at real words, so pass ~real."),
@@ -174,7 +184,7 @@ def check_uniform(uniform_weights: Callable[[Tensor], Tensor]) -> Result:
             Mistake(lambda s: torch.full(s.shape[-1:], 1 / s.shape[-1]), "one row came back, not one for each query",
                     "Give back the shape of `scores`: (B, T, N)."),
         ],
-        what="the weights",
+        what="your table of weights",
         praise="Equal shares. Now train with them.",
         hint="Give back the shape of `scores`, every number 1 / N.",
     )

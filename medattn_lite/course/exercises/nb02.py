@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable
 
 import torch
@@ -45,6 +46,8 @@ def check_squeeze(squeeze: Callable[..., Tensor]) -> Result:
             Mistake(lambda u, inside: u.mean(dim=1), "you averaged over the channels, and kept space", SPACE_HINT),
             Mistake(lambda u, inside: (u * inside).flatten(2).amax(dim=2),
                     "that is the largest value inside, not the mean", "CBAM, in the next notebook, uses both."),
+            Mistake(lambda u, inside: _squeeze_inside(u, 1 - inside), "that is the mean of the air",
+                    "`inside` is 1 in the head: multiply by it, not by 1 - inside."),
             Mistake(lambda u, inside: _squeeze_inside(u, inside).reshape(*u.shape[:2], *[1] * (u.ndim - 2)),
                     "the numbers are right, but axes of length 1 are left over", "Return the shape (B, C)."),
             Mistake(_squeeze_two_axes, "a volume keeps an axis: you summed over (2, 3) only",
@@ -100,12 +103,21 @@ def first_output(module: nn.Module, x: Tensor) -> Tensor | None:
     """What the learner's module gives, or None for a stub.
 
     Raises:
-        NotYet: it pooled over the channels, which its own convolution then refuses.
+        NotYet: its own convolution refuses what it is given, for a reason that has a name.
     """
     try:
         answer = module(x.clone())
     except RuntimeError as error:
-        if "but got 1 channels" not in str(error):
+        text = str(error)
+        if "Expected 3D (unbatched) or 4D" in text:
+            raise NotYet("`nn.Conv2d` is for slices; this is a volume.", "Use `nn.Conv3d`.") from None
+        if re.search(r"input of size: \[\d+, \d+\]", text):
+            raise NotYet("The axes of space are gone, and a convolution wants them, if only with length 1.",
+                         "Pool over axes (2, 3, 4) with `keepdim=True`.") from None
+        if "Kernel size can't be greater" in text:
+            raise NotYet("The kernel is larger than what is left after the squeeze, a single voxel.",
+                         "Pass `kernel_size=1`.") from None
+        if "but got 1 channels" not in text:
             raise
         raise NotYet("You pooled over the channels: one is left, and the convolution wants all of them.",
                      "Pool over space, axes (2, 3, 4), with keepdim=True.") from None
@@ -115,15 +127,18 @@ def first_output(module: nn.Module, x: Tensor) -> Tensor | None:
 def _block_mistakes(w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> list[Mistake]:
     """The usual ways to get it wrong, computed with the same weights."""
 
-    def gate(u: Tensor, *, squeeze: str = "mean", relu: bool = True, last: str = "sigmoid") -> Tensor:
+    def gate(u: Tensor, *, squeeze: str = "mean", relu: bool = True, last: str = "sigmoid",
+             middle: str = "relu") -> Tensor:
         flat = u.flatten(2)
         z = {"mean": flat.mean(2), "sum": flat.sum(2), "max": flat.amax(2)}[squeeze]
         hidden = z @ w1.T + b1
-        logits = (hidden.relu() if relu else hidden) @ w2.T + b2
+        hidden = (hidden.sigmoid() if middle == "sigmoid" else hidden.relu()) if relu else hidden
+        logits = hidden @ w2.T + b2
         s = {
             "sigmoid": logits.sigmoid(),
             "none": logits,
             "relu": logits.relu(),
+            "tanh": logits.tanh(),
             "softmax": logits.softmax(1),
             "softmax0": logits.softmax(0),
         }[last]
@@ -134,6 +149,10 @@ def _block_mistakes(w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> list[Mist
                 "It is the last step before the product."),
         Mistake(lambda u: u * gate(u, last="relu"), "the last step should be a sigmoid, not a second ReLU",
                 "A ReLU has no upper end; a gate lies between 0 and 1."),
+        Mistake(lambda u: u * gate(u, last="tanh"), "the last step is a tanh, which reaches down to −1",
+                "A gate lies between 0 and 1: sigmoid."),
+        Mistake(lambda u: u * gate(u, middle="sigmoid"), "between the two convolutions stands a sigmoid",
+                "ReLU after the first convolution, sigmoid after the second."),
         Mistake(lambda u: u * gate(u, relu=False), "the ReLU between the two convolutions is missing",
                 "Without it the two layers are one: a product of two matrices is a matrix."),
         Mistake(lambda u: u * gate(u, relu=False, last="none"), "the ReLU and the sigmoid are both missing",
@@ -187,13 +206,17 @@ def check_frozen_gates(freeze: Callable[[Tensor], Tensor]) -> Result:
             Mistake(lambda g: g.mean().expand_as(g),
                     "you averaged over everything: channels and images both lost their differences",
                     "Average over axis 0 only."),
+            Mistake(lambda g: g[:1].expand_as(g), "every image has the first image's gates",
+                    "Which image is first is chance; take the mean over all, axis 0."),
+            Mistake(lambda g: g.amax(dim=0, keepdim=True).expand_as(g), "that is the largest gate, not the mean",
+                    "`mean`, over axis 0."),
             Mistake(lambda g: torch.ones_like(g), "all ones take the gates away; the question is about a fixed gate",
                     "Keep each channel's mean gate."),
             Mistake(lambda g: g.sum(dim=0, keepdim=True).expand_as(g), "that is a sum over the images, not a mean",
                     "A gate stays between 0 and 1."),
             Mistake(lambda g: g, "these are the gates as they were", "Average over axis 0, the images."),
         ],
-        what="your gates",
+        what="your table of gates",
         praise="Now the cell below asks whether the network misses what you took away.",
         hint="The mean over the images is one row (1, C); every image gets that row.",
     )

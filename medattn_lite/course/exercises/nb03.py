@@ -34,6 +34,8 @@ def check_describe(describe: Callable[[Tensor], Tensor]) -> Result:
                     "that is the variance, the square of the standard deviation", "Use `x.std`."),
             Mistake(lambda x: torch.cat([x.amax(1, True), x.sum(1, True), x.std(1, unbiased=False, keepdim=True)], 1),
                     "you have a sum where the mean should be", "With more channels a sum grows; a mean does not."),
+            Mistake(lambda x: torch.cat([x.amin(1, True), _described(x)[:, 1:]], 1),
+                    "the first is the smallest value, not the largest", "`x.amax`."),
             Mistake(lambda x: torch.stack([x.flatten(2).amax(2), x.flatten(2).mean(2),
                                            x.flatten(2).std(2, unbiased=False)], 1),
                     "you pooled over space: these are three numbers a channel", PLACES_HINT),
@@ -105,7 +107,7 @@ def _inspect_layers(mine: nn.Module, reference: nn.Module, x: Tensor) -> None:
         raise NotYet("The MLP is not shared: you have one for the mean and one for the maximum.",
                      "Make two convolutions in all, and send both descriptions through them.")
     if any(parameter.ndim == 1 for parameter in mine.parameters()):
-        raise NotYet("Your convolutions have biases; the survival deck's code has none.",
+        raise NotYet("Your convolutions have biases; the survival study's code has none.",
                      "Pass `bias=False` to both `nn.Conv3d`.")
 
 
@@ -135,6 +137,15 @@ def _channel_mistakes(w0: Tensor, w1: Tensor) -> list[Mistake]:
                 "there are two sigmoids, and their sum reaches up to 2", "One sigmoid, around the sum."),
         Mistake(lambda x: shaped(both(x, relu=False).sigmoid()), "the ReLU between the two convolutions is missing",
                 "Without it the two layers are one."),
+        Mistake(lambda x: shaped(both(x).tanh()), "a tanh reaches down to −1; a gate lies between 0 and 1",
+                "One sigmoid, around the sum."),
+        Mistake(lambda x: shaped(mlp(mean(x)).sigmoid() * mlp(largest(x)).sigmoid()),
+                "there are two sigmoids, multiplied", "Add first, then one sigmoid around the sum."),
+        Mistake(lambda x: shaped(torch.maximum(mlp(mean(x)), mlp(largest(x))).sigmoid()),
+                "you took the larger of the two; (03.1) has their sum"),
+        Mistake(lambda x: shaped((mlp(mean(x)).relu() + mlp(largest(x)).relu()).sigmoid()),
+                "there is a ReLU after the second convolution too: no gate can close below one half",
+                "One ReLU, between the two convolutions."),
         Mistake(lambda x: shaped(both(x).softmax(1)),
                 "a softmax over the channels makes them compete; CBAM uses a sigmoid",
                 "Each channel decides for itself."),
@@ -187,6 +198,8 @@ def check_flatten(flatten_map: Callable[[Tensor], Tensor]) -> Result:
             Mistake(lambda m: m.amax(dim=(2, 3), keepdim=True).expand_as(m),
                     "that is the largest value: it lets more through than before",
                     "The amount should stay: use the mean."),
+            Mistake(torch.zeros_like, "all zeros let nothing pass; only the places should go",
+                    "Use each map's own mean."),
             Mistake(torch.ones_like, "all ones change the amount as well; only the places should go",
                     "Use each map's own mean."),
             Mistake(lambda m: m.mean(dim=3, keepdim=True).expand_as(m),

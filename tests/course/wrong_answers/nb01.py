@@ -95,6 +95,24 @@ def one_number(scores):
     return 1 / scores.shape[-1]
 
 
+
+def logarithms(scores, temperature):
+    return (scores / temperature).log_softmax(dim=-1)
+
+
+def each_by_itself(scores, temperature):
+    return (scores / temperature).sigmoid()
+
+
+def root_of_temperature(scores, temperature):
+    return (scores / temperature**0.5).softmax(dim=-1)
+
+
+def divided_by_d(state, words, real):
+    scores = (state[:, None] @ words.transpose(-2, -1) / state.shape[-1]).masked_fill(~real[:, None], float("-inf"))
+    return torch.cat([(scores.softmax(dim=-1) @ words).squeeze(1), state], dim=-1)
+
+
 WRONG_ANSWERS = {
     "01-weights": [
         (temperature_forgotten, "temperature is not used"),
@@ -102,10 +120,14 @@ WRONG_ANSWERS = {
         (softmax_over_queries, "over the queries"),
         (temperature_on_weights, "no longer sums to 1"),
         (one_total, "one total for the whole tensor"),
-        (keepdim_forgotten, "raised RuntimeError"),
+        (keepdim_forgotten, "keepdim=True"),
+        (logarithms, "logarithms"),
+        (each_by_itself, "sigmoid"),
+        (root_of_temperature, "root of the temperature"),
     ],
     "01-decoder-step": [
         (no_scaling, "not divided by √d"),
+        (divided_by_d, "divided by d, not"),
         (state_first, "state comes before the context"),
         (plain_sum, "plain sum"),
         (padding_seen, "Padding gets attention"),

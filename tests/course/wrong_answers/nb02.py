@@ -39,6 +39,10 @@ def axes_left(u, inside):
     return (u * inside).sum(dim=space, keepdim=True) / inside.sum(dim=space, keepdim=True)
 
 
+def air_only(u, inside):
+    return (u * (1 - inside)).flatten(2).sum(dim=2) / (1 - inside).flatten(2).sum(dim=2)
+
+
 def slices_only(u, inside):
     return (u * inside).sum(dim=(2, 3)) / inside.sum(dim=(2, 3))
 
@@ -143,6 +147,27 @@ class SlicesOnly(Block):
         return u.mean(dim=(2, 3), keepdim=True)
 
 
+class SpaceGone(Block):
+    def squeeze(self, u):
+        return u.mean(dim=(2, 3, 4))
+
+
+class LargeKernel(Block):
+    def __init__(self, channels, reduction=16):
+        super().__init__(channels, reduction)
+        self.reduce = nn.Conv3d(channels, channels // reduction, kernel_size=3)
+
+
+class TanhLast(Block):
+    def forward(self, u):
+        return u * self.logits(u).tanh()
+
+
+class SigmoidInTheMiddle(Block):
+    def forward(self, u):
+        return u * self.expand(self.reduce(self.squeeze(u)).sigmoid()).sigmoid()
+
+
 class NoLayers(nn.Module):
     def __init__(self, channels, reduction=16):
         super().__init__()
@@ -153,6 +178,14 @@ class NoLayers(nn.Module):
 
 def channels_averaged(gates):
     return gates.mean(dim=1, keepdim=True).expand_as(gates)
+
+
+def first_image(gates):
+    return gates[:1].expand_as(gates)
+
+
+def largest_gate(gates):
+    return gates.max(dim=0, keepdim=True).values.expand_as(gates)
 
 
 def one_row(gates):
@@ -186,6 +219,7 @@ WRONG_ANSWERS = {
         (largest, "largest value"),
         (axes_left, "axes of length 1"),
         (slices_only, "summed over (2, 3) only"),
+        (air_only, "mean of the air"),
         (changes_input, "changes its input"),
     ],
     "02-se-conv": [
@@ -202,12 +236,18 @@ WRONG_ANSWERS = {
         (NoSqueeze, "squeeze is missing"),
         (OverChannels, "pooled over the channels"),
         (NoBias, "each with its bias"),
-        (SlicesOnly, "Your code raised"),
+        (SlicesOnly, "nn.Conv2d` is for slices"),
+        (SpaceGone, "keepdim=True"),
+        (LargeKernel, "kernel_size=1"),
+        (TanhLast, "tanh"),
+        (SigmoidInTheMiddle, "stands a sigmoid"),
         (NoLayers, "no layers to learn"),
     ],
     "02-frozen-gates": [
         (channels_averaged, "averaged over the channels"),
         (one_row, "every image needs one"),
+        (first_image, "first image's gates"),
+        (largest_gate, "largest gate"),
         (everything_averaged, "averaged over everything"),
         (all_open, "all ones"),
         (images_summed, "sum over the images"),

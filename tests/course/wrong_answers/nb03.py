@@ -51,6 +51,14 @@ def stacked(x):
     return torch.stack(_pooled(x, 1), dim=1)
 
 
+def smallest_first(x):
+    return torch.cat([x.amin(1, True), x.mean(1, True), x.std(1, unbiased=False, keepdim=True)], dim=1)
+
+
+def pairs_joined(x):
+    return torch.cat([x.max(dim=1, keepdim=True), x.mean(1, True), x.std(1, unbiased=False, keepdim=True)], dim=1)
+
+
 def two_only(x):
     return torch.cat(_pooled(x, 1)[:2], dim=1)
 
@@ -87,6 +95,26 @@ class NoSigmoid(Gate):
 class TwoSigmoids(Gate):
     def forward(self, x):
         return self.mlp(self.mean(x)).sigmoid() + self.mlp(self.largest(x)).sigmoid()
+
+
+class TwoSigmoidsMultiplied(Gate):
+    def forward(self, x):
+        return self.mlp(self.mean(x)).sigmoid() * self.mlp(self.largest(x)).sigmoid()
+
+
+class LargerOfTheTwo(Gate):
+    def forward(self, x):
+        return torch.maximum(self.mlp(self.mean(x)), self.mlp(self.largest(x))).sigmoid()
+
+
+class ReLUTwice(Gate):
+    def forward(self, x):
+        return (self.mlp(self.mean(x)).relu() + self.mlp(self.largest(x)).relu()).sigmoid()
+
+
+class Tanh(Gate):
+    def forward(self, x):
+        return self.logits(x).tanh()
 
 
 class TwoMLPs(Gate):
@@ -210,6 +238,10 @@ def all_open(maps):
     return torch.ones_like(maps)
 
 
+def all_shut(maps):
+    return maps * 0
+
+
 def width_only(maps):
     return maps.mean(dim=3, keepdim=True).expand_as(maps)
 
@@ -226,10 +258,16 @@ WRONG_ANSWERS = {
         (joined_along_batch, "joined along the batch"),
         (stacked, "an axis too many"),
         (two_only, "standard deviation is missing"),
+        (smallest_first, "smallest value"),
+        (pairs_joined, "x.amax"),
     ],
     "03-channel": [
         (NoSigmoid, "sigmoid is missing"),
-        (TwoSigmoids, "two sigmoids"),
+        (TwoSigmoids, "their sum reaches"),
+        (TwoSigmoidsMultiplied, "two sigmoids, multiplied"),
+        (LargerOfTheTwo, "larger of the two"),
+        (ReLUTwice, "ReLU after the second"),
+        (Tanh, "tanh"),
         (TwoMLPs, "not shared"),
         (NoReLU, "ReLU between the two convolutions is missing"),
         (SoftmaxOverChannels, "softmax over the channels"),
@@ -255,6 +293,7 @@ WRONG_ANSWERS = {
         (summed, "sum over places"),
         (largest, "largest value"),
         (all_open, "all ones"),
+        (all_shut, "all zeros"),
         (width_only, "along the width only"),
     ],
 }
