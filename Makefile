@@ -64,7 +64,7 @@ $(STAMP): requirements.lock pyproject.toml
 	  echo "The virtual environment could not be made. On Debian and Ubuntu: apt install python3-venv" >&2; exit 2; }
 	@echo "Installing the locked versions into $(VENV): once, a few minutes, about 2 GB."
 	@if [ -n "$(TORCH_INDEX)" ] && ! $(RUN) -c 'import torch' 2>/dev/null; then \
-	  $(RUN) -m pip install --disable-pip-version-check --no-deps --retries 1 --index-url "$(TORCH_INDEX)" \
+	  $(RUN) -m pip install --disable-pip-version-check --no-deps --retries 1 --timeout 15 --index-url "$(TORCH_INDEX)" \
 	    "$$(grep '^torch==' requirements.lock)" \
 	  || echo "$(TORCH_INDEX) did not answer: torch comes from pip's own index" >&2; fi
 	$(RUN) -m pip install --disable-pip-version-check -r requirements.lock
