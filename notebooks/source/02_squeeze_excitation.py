@@ -579,8 +579,8 @@ print(f"AUC with SE: {own:.2f} with its own gates, {fixed:.2f} with frozen ones"
 # | claim | here |
 # |---|---|
 # | deck: computation grows by 0.26 % | right in size, a rounding in its digits |
-# | deck: much better for little extra computation | yes; but nearly a tenth more parameters (section 6) |
-# | deck: fits any network; the paper: helps it | figure 02.6 and the lines above: is it more than "again" gained? |
+# | deck: little extra computation | yes; but nearly a tenth more parameters (section 6) |
+# | deck, paper: and it helps any network | figure 02.6 and the lines above: is it more than "again" gained? |
 # | paper: early gates are alike for all classes | figure 02.8, with two classes and four layers |
 # | gates answer to the image | figure 02.9: compare *its own* with *frozen* and *swapped* |
 #

@@ -89,6 +89,16 @@ def test_a_copys_links_and_pictures_exist_and_pictures_have_alt_text(path: Path)
             assert len(alt) > 10, f"the picture {target} in {path.name} says nothing to who cannot see it"
 
 
+@every_notebook
+def test_a_word_that_links_to_the_glossary_is_there(name: str) -> None:
+    glossary = (NOTEBOOKS / "glossary.md").read_text()
+    words_there = re.findall(r"^### (?:<a data-jupyter-id=\"([\w-]+)\"></a>)?(.+)$", glossary, re.MULTILINE)
+    for anchor, word in words_there:  # JupyterLab finds the first, GitHub makes its own of the second
+        assert anchor == word.lower().replace(" ", "-")
+    linked = re.findall(r"\]\(glossary\.md#([^)]+)\)", "\n".join(cell.source for cell in read(LEARNER[name]).cells))
+    assert linked and set(linked) <= {anchor for anchor, _ in words_there}
+
+
 @pytest.mark.parametrize("number", range(len(NAMES)))
 def test_a_notebook_leads_on_and_back(number: int) -> None:
     last = read(LEARNER[NAMES[number]]).cells[-1].source
