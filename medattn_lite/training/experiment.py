@@ -148,7 +148,8 @@ class _Fold:
             record = {
                 "parameters": sum(p.numel() for p in model.parameters()), "iterations": iterations,
                 "training_seconds": round(seconds, 1), "seconds": round(time.monotonic() - began, 1),
-                "split": {side: list(getattr(self.split, side)) for side in ("train", "valid", "test")},
+                "split": {side: sorted({task.subjects[row] for row in task.rows(self.split, side)})
+                          for side in ("train", "valid", "test")},
                 "predictions": predictions,
             }  # fmt: skip
             write_json(self.folder / "predictions.json", record)

@@ -12,8 +12,10 @@ __all__ = ["NAMES", "SCALES", "Recipe", "Settings", "Variant", "find_recipe"]
 # name → module and constant
 _PLACES = {
     "grading": "grading:GRADING",
-    # "presence": "slices:PRESENCE",
-    # "source": "slices:SOURCE",
+    "presence": "slices:PRESENCE",
+    "presence-leak": "slices:PRESENCE_LEAK",
+    "source": "slices:SOURCE",
+    "source-leak": "slices:SOURCE_LEAK",
     # "lesions": "lesions:LESIONS",
     # "fusion": "fusion:FUSION",
     # "survival": "survival:SURVIVAL",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ def binary_scores(predictions: Sequence[Prediction], *, draws: int = 1000) -> di
     """AUC, accuracy, recall, specificity, precision and F1 at threshold 0.5."""
     labels, scores, subjects = _columns(predictions)
     return {
-        name: bootstrap(metric, labels, scores, groups=subjects, n=draws) for name, metric in CLASSIFICATION.items()
+        name: _or_nothing(bootstrap, metric, labels, scores, groups=subjects, n=draws)
+        for name, metric in CLASSIFICATION.items()
     }
 
 
@@ -32,7 +33,7 @@ def binary_differences(first: Sequence[Prediction], second: Sequence[Prediction]
     if not (np.array_equal(labels, others) and subjects == other_subjects):
         raise UserError("the two models predicted other patients, or in another order: run both on the same folds")
     return {
-        name: paired_difference(metric, labels, scores, other_scores, groups=subjects)
+        name: _or_nothing(paired_difference, metric, labels, scores, other_scores, groups=subjects)
         for name, metric in CLASSIFICATION.items()
     }
 
@@ -55,6 +56,15 @@ def confusion(predictions: Sequence[Prediction], names: Sequence[str]) -> dict[s
         truth: {name: int(((labels == i) & (called == j)).sum()) for j, name in enumerate(names)}
         for i, truth in enumerate(names)
     }
+
+
+def _or_nothing(interval: Callable[..., Interval], metric: Callable, labels: np.ndarray, *scores: Any,
+                groups: list[str], **options: Any) -> Interval:  # fmt: skip
+    """NaN for what no draw defines, such as the precision of a network that calls nothing class 1."""
+    try:
+        return interval(metric, labels, *scores, groups=groups, **options)
+    except UserError:
+        return Interval(np.nan, np.nan, np.nan, units=len(set(groups)))
 
 
 def _columns(predictions: Sequence[Prediction]) -> tuple[np.ndarray, np.ndarray, list[str]]:
