@@ -173,7 +173,7 @@ class Trainer:
         return iteration % every == 0 or iteration == iterations
 
     def _validate(self, model: nn.Module, valid: Sequence[int], done: Progress) -> float:
-        score = self.task.quick_score(predict_rows(self.task, model, valid, self.accelerator))
+        score = self.task.quick_score(predict_rows(self.task, model, valid, self.accelerator, quick=True))
         if score > done.best:
             done.best, done.best_iteration, done.without_better = score, done.iteration, 0
             if self.accelerator.is_main_process:
@@ -224,8 +224,19 @@ class Trainer:
         return done
 
 
-def predict_rows(task: Task, model: nn.Module, rows: Sequence[int], accelerator: Accelerator) -> list[Prediction]:
-    """The task's prediction of each row, in order, shared by all processes; every process gets all of them."""
+def predict_rows(
+    task: Task, model: nn.Module, rows: Sequence[int], accelerator: Accelerator, *, quick: bool = False
+) -> list[Prediction]:
+    """The task's prediction of each row, in order, shared by all processes; every process gets all of them.
+
+    Args:
+        task: predicts.
+        model: what with.
+        rows: of the task.
+        accelerator: accelerate's.
+        quick: leave out what `quick_score` does not need.
+    """
+    predict = task.quick_predict if quick else task.predict
     plain = accelerator.unwrap_model(model)
     training = plain.training
     plain.to(accelerator.device).eval()
@@ -233,7 +244,7 @@ def predict_rows(task: Task, model: nn.Module, rows: Sequence[int], accelerator:
     share = math.ceil(len(rows) / accelerator.num_processes)
     own = rows[accelerator.process_index * share : (accelerator.process_index + 1) * share]
     with torch.no_grad(), accelerator.autocast():
-        predictions = [task.predict(plain, row, accelerator.device) for row in own]
+        predictions = [predict(plain, row, accelerator.device) for row in own]
     plain.train(training)
     if accelerator.num_processes == 1:
         return predictions

@@ -16,8 +16,8 @@ _PLACES = {
     "presence-leak": "slices:PRESENCE_LEAK",
     "source": "slices:SOURCE",
     "source-leak": "slices:SOURCE_LEAK",
-    # "lesions": "lesions:LESIONS",
-    # "fusion": "fusion:FUSION",
+    "lesions": "lesions:LESIONS",
+    "fusion": "fusion:FUSION",
     # "survival": "survival:SURVIVAL",
 }
 NAMES = tuple(_PLACES)

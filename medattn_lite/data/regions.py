@@ -1,0 +1,61 @@
+"""Labels of a tumour to the three regions that are scored: whole tumour, tumour core, enhancing tumour.
+
+    whole tumour (WT)      1 ∪ 2 ∪ 4      core, oedema, enhancing
+    tumour core (TC)       1 ∪ 4
+    enhancing tumour (ET)  4
+
+The regions overlap: each is a channel of its own, with a sigmoid of its own. Labels are those of every sample
+(1 necrotic and non-enhancing core, 2 oedema, 4 enhancing); a resection cavity (5) belongs to none of them. A mask
+of 0 and 1 only, such as the FLAIR abnormality of the LGG set, knows the whole tumour and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor
+
+from medattn_lite.errors import UserError
+
+REGIONS = {"WT": (1, 2, 4), "TC": (1, 4), "ET": (4,)}
+CAVITY = 5
+
+
+def known_regions(labels: Iterable[int]) -> tuple[str, ...]:
+    """The regions that masks with these labels can tell apart.
+
+    Args:
+        labels: every label that occurs in a data set, over all its patients.
+
+    Raises:
+        UserError: labels that mean something else.
+    """
+    present = {int(label) for label in labels} - {0}
+    if not present:
+        raise UserError("no mask of this data set has a label above 0: there is nothing to learn")
+    if present == {1}:
+        return ("WT",)
+    if present - {*REGIONS["WT"], CAVITY}:
+        raise UserError(f"masks with labels {sorted(present)} are no tumour regions: expected 1, 2 and 4, or 1 alone")
+    return tuple(REGIONS)
+
+
+def tumour_regions(mask: Tensor, names: Sequence[str] = tuple(REGIONS)) -> Tensor:
+    """A mask of labels as one mask a region.
+
+    Args:
+        mask: (1, D, H, W) or (1, H, W) labels.
+        names: regions wanted, in order.
+
+    Returns:
+        (R, D, H, W) uint8 of 0 and 1.
+
+    Raises:
+        UserError: an unknown region.
+    """
+    unknown = [name for name in names if name not in REGIONS]
+    if unknown:
+        raise UserError(f"no tumour region is called {unknown[0]!r}: use {', '.join(REGIONS)}")
+    own = [torch.isin(mask, torch.tensor(REGIONS[name], dtype=mask.dtype, device=mask.device)) for name in names]
+    return torch.cat(own).to(torch.uint8)

@@ -1,0 +1,117 @@
+"""Random windows, mirrors, turns and intensities of a volume, each from a generator; image and masks move together.
+
+A change is a function of the generator it is given and of nothing else, so that training goes on exactly after a
+stop and the processes' shares of a batch change as one batch would.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional as F
+
+
+def pad_to(volume: Tensor, size: Sequence[int], *, fill: Tensor | float = 0.0) -> tuple[Tensor, tuple[slice, ...]]:
+    """Pads a volume on both sides where it is smaller than a size.
+
+    Args:
+        volume: (C, D, H, W).
+        size: (D, H, W) at least.
+        fill: value of the padding, one number or one a channel, (C,).
+
+    Returns:
+        the padded volume, and where the old one lies in it.
+    """
+    have = volume.shape[1:]
+    wanted = [max(side, least) for side, least in zip(have, size, strict=True)]
+    starts = [(want - side) // 2 for want, side in zip(wanted, have, strict=True)]
+    place = tuple(slice(start, start + side) for start, side in zip(starts, have, strict=True))
+    if list(have) == wanted:
+        return volume, place
+    fill = torch.as_tensor(fill, dtype=volume.dtype).reshape(-1, 1, 1, 1)
+    padded = fill.expand(volume.shape[0], *wanted).clone()
+    padded[(slice(None), *place)] = volume
+    return padded, place
+
+
+def random_window(
+    image: Tensor, masks: Tensor, size: Sequence[int], generator: Generator, *, lesion_share: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Cuts a window at random; an image smaller than it is padded with each channel's darkest value.
+
+    Args:
+        image: (C, D, H, W).
+        masks: (R, D, H, W).
+        size: of the window, (D, H, W).
+        generator: of the place.
+        lesion_share: how often the window must hold a lesion voxel, drawn at random among all of them, 0 to 1.
+
+    Returns:
+        image and masks of the window, copies.
+    """
+    image, _ = pad_to(image, size, fill=image.flatten(1).amin(1))
+    masks, _ = pad_to(masks, size)
+    space = [have - want for have, want in zip(image.shape[1:], size, strict=True)]
+    lowest, highest = [0, 0, 0], space
+    if float(torch.rand((), generator=generator)) < lesion_share:
+        lesion = torch.nonzero(masks.amax(0))
+        if len(lesion):
+            voxel = lesion[_below(len(lesion), generator)].tolist()
+            lowest = [max(0, at - want + 1) for at, want in zip(voxel, size, strict=True)]
+            highest = [min(room, at) for room, at in zip(space, voxel, strict=True)]
+    starts = [low + _below(high - low + 1, generator) for low, high in zip(lowest, highest, strict=True)]
+    window = tuple(slice(start, start + want) for start, want in zip(starts, size, strict=True))
+    return image[(slice(None), *window)].clone(), masks[(slice(None), *window)].clone()
+
+
+def random_flip(image: Tensor, masks: Tensor, generator: Generator) -> tuple[Tensor, Tensor]:
+    """Mirrors each of the three axes with probability 0.5."""
+    axes = [axis for axis in (-3, -2, -1) if float(torch.rand((), generator=generator)) < 0.5]
+    return (image.flip(axes), masks.flip(axes)) if axes else (image, masks)
+
+
+def random_rotation(
+    image: Tensor, masks: Tensor, generator: Generator, *, degrees: float = 15.0, probability: float = 0.5
+) -> tuple[Tensor, Tensor]:
+    """Turns about one of the three axes through the middle, by up to some degrees, with cubic voxels in mind.
+
+    Args:
+        image: (C, D, H, W); interpolated linearly, its border carried on.
+        masks: (R, D, H, W); nearest voxel, nothing beyond the border.
+        generator: of whether, axis and angle.
+        degrees: largest angle.
+        probability: of turning at all.
+    """
+    turns = float(torch.rand((), generator=generator)) < probability
+    axis = _below(3, generator)
+    angle = math.radians(degrees) * (2 * float(torch.rand((), generator=generator)) - 1)
+    return rotate(image, masks, axis=axis, angle=angle) if turns else (image, masks)
+
+
+def rotate(image: Tensor, masks: Tensor, *, axis: int, angle: float) -> tuple[Tensor, Tensor]:
+    """Turns image and masks by an angle in radians about axis 0 (D), 1 (H) or 2 (W)."""
+    first, second = [other for other in range(3) if other != axis]
+    turn = torch.eye(3)
+    turn[first, first] = turn[second, second] = math.cos(angle)
+    turn[first, second], turn[second, first] = -math.sin(angle), math.sin(angle)
+    half = torch.diag(torch.tensor([side / 2 for side in image.shape[1:]]))  # grid_sample counts from -1 to 1
+    matrix = torch.linalg.inv(half) @ turn @ half  # in the order D, H, W
+    theta = F.pad(matrix.flip(0, 1), (0, 1))  # torch wants W, H, D, and a column of shifts
+    grid = F.affine_grid(theta[None], [1, 1, *image.shape[1:]], align_corners=False)
+    options = {"grid": grid, "align_corners": False}
+    turned = F.grid_sample(image[None].float(), mode="bilinear", padding_mode="border", **options)[0]
+    moved = F.grid_sample(masks[None].float(), mode="nearest", padding_mode="zeros", **options)[0]
+    return turned.to(image.dtype), moved.to(masks.dtype)
+
+
+def random_intensity(image: Tensor, generator: Generator, *, amount: float = 0.1) -> Tensor:
+    """Scales each channel by 1 ± `amount` and shifts it by ± `amount` standard deviations of a z-score."""
+    scale, shift = amount * (2 * torch.rand(2, image.shape[0], 1, 1, 1, generator=generator) - 1)
+    return image * (1 + scale) + shift
+
+
+def _below(end: int, generator: Generator) -> int:
+    return int(torch.randint(max(1, end), (), generator=generator))

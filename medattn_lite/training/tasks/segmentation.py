@@ -1,0 +1,230 @@
+"""Segmentation of volumes: random windows to train on, sliding windows to predict with, voxels counted by patient.
+
+Volumes are cut to the head, which takes nothing from a score and much from memory. A prediction keeps counts
+of voxels and the Hausdorff distance of each region, never a mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F
+
+from medattn_lite.data.splits import Split
+from medattn_lite.errors import UserError
+from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.evaluation.segmentation import hausdorff95
+from medattn_lite.training.augmentation import pad_to, random_window
+from medattn_lite.training.tasks.overlap import (
+    Measures,
+    dice_by_patient,
+    mean_dice,
+    overlap_differences,
+    overlap_scores,
+)
+from medattn_lite.training.tasks.task import Batch, Prediction, Task
+from medattn_lite.training.tasks.volumes import open_images, read_all
+
+
+class Segmentation(Task):
+    """Regions of a volume.
+
+    Options of the recipe: `train_share`, patients to train on; `lesion_share`, windows that must hold a lesion;
+    `overlap` of the sliding windows, 0 to below 1; `spacing_mm` for files that know theirs; `slice_pixels` for
+    those that do not: their slices are shrunk to this many pixels.
+
+    Attributes:
+        regions: names, one a channel of the masks.
+        measures: score → region and statistic.
+        spacings: voxel size of every row in mm (D, H, W), None where unknown.
+    """
+
+    regions: tuple[str, ...]
+    measures: Measures
+
+    def load(self) -> None:
+        dataset = open_images(self)
+        self.channels = tuple(dataset.channels)
+        self.subjects, self.strata, self.images, self.spacings, self.shapes = [], [], [], [], []
+        labels: list[Tensor] = []
+        for sample in read_all(self, dataset, keep=lambda sample: sample.get("mask") is not None):
+            meta = sample["meta"]
+            spacing = meta.get("voxel_size_mm", meta.get("spacing_mm"))
+            image, mask = sample["image"], sample["mask"]
+            if spacing is None:
+                image, mask = shrink_slices(image, mask, self.settings.options.get("slice_pixels"))
+            self.shapes.append(tuple(image.shape[1:]))
+            box = head_box(image, mask)
+            self.images.append(image[box].half())
+            labels.append(mask[box].clone())
+            self.spacings.append(None if spacing is None else tuple(float(size) for size in spacing))
+            self.subjects.append(sample["subject"])
+            self.strata.append(0)
+        if not labels:
+            raise UserError(f"no patient of {self.data} has a mask: segmentation learns from masks")
+        self.regions = self.find_regions(np.unique([label for own in labels for label in own.unique().tolist()]))
+        self.masks = [self.to_regions(mask) for mask in labels]
+        self.measures = self.find_measures(distances=None not in self.spacings)
+
+    def find_regions(self, labels: Sequence[int]) -> tuple[str, ...]:
+        """Names of the regions that masks with these labels hold."""
+        raise NotImplementedError
+
+    def to_regions(self, mask: Tensor) -> Tensor:
+        """A mask of labels (1, D, H, W) as (R, D, H, W) of 0 and 1."""
+        raise NotImplementedError
+
+    def find_measures(self, *, distances: bool) -> Measures:
+        """What is scored; `distances` says whether all voxel sizes are known."""
+        raise NotImplementedError
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """The network's output to the probability of each region, (B, R, D, H, W)."""
+        raise NotImplementedError
+
+    def splits(self) -> list[Split]:
+        """Random splits by patient, one a fold; an eighth of the training patients validates where needed."""
+        patients = sorted(set(self.subjects))
+        least = 3 if self.validates else 2
+        if len(patients) < least:
+            raise UserError(f"{len(patients)} patient with a mask: a split needs at least {least}; add patients")
+        count = round(self.settings.options["train_share"] * len(patients))
+        count = min(max(count, least - 1), len(patients) - 1)
+        held = max(1, round(count / 8)) if self.validates else 0
+        out = []
+        for number in range(self.settings.folds):
+            order = np.random.default_rng([self.seed, number]).permutation(patients).tolist()
+            train, test = order[:count], order[count:]
+            out.append(Split(tuple(sorted(train[held:])), tuple(sorted(test)), tuple(sorted(train[:held]))))
+        return out
+
+    def batch(self, rows: Sequence[int], generators: Sequence[Generator]) -> Batch:
+        """`image` (B, C, D, H, W) and `mask` (B, R, D, H, W) of random windows."""
+        pairs = [self.window(row, generator) for row, generator in zip(rows, generators, strict=True)]
+        return {"image": torch.stack([image for image, _ in pairs]), "mask": torch.stack([mask for _, mask in pairs])}
+
+    def window(self, row: int, generator: Generator) -> tuple[Tensor, Tensor]:
+        """A random window of a row: image (C, D, H, W) and masks (R, D, H, W)."""
+        share = self.settings.options.get("lesion_share", 0.0)
+        image, mask = random_window(self.images[row], self.masks[row], self.settings.size, generator,
+                                    lesion_share=share)  # fmt: skip
+        return image.float(), mask
+
+    def segment(self, model: nn.Module, row: int, device: torch.device) -> Tensor:
+        """The regions that a network finds in a whole row, (R, D, H, W) bool on the CPU, by sliding windows."""
+        image = self.images[row].float()
+        padded, place = pad_to(image, self.settings.size, fill=image.flatten(1).amin(1))
+        found = slide(
+            lambda window: self.probabilities(model(window).float()), padded[None].to(device), self.settings.size,
+            overlap=self.settings.options.get("overlap", 0.5),
+        )  # fmt: skip
+        return (found[0][(slice(None), *place)] > 0.5).cpu()
+
+    def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
+        """Counts of voxels and the Hausdorff distance of each region."""
+        return self.measured(self.segment(model, row, device), row, distances=True)
+
+    def quick_predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
+        """Counts of voxels alone."""
+        return self.measured(self.segment(model, row, device), row, distances=False)
+
+    def measured(self, found: Tensor, row: int, *, distances: bool) -> Prediction:
+        """What is kept of predicted regions (R, D, H, W)."""
+        truth, spacing, regions = self.masks[row].bool(), self.spacings[row], {}
+        for name, own, wanted in zip(self.regions, found, truth, strict=True):
+            counts = {"tp": int((own & wanted).sum()), "fp": int((own & ~wanted).sum()),
+                      "fn": int((wanted & ~own).sum())}  # fmt: skip
+            distance = None
+            if distances and spacing is not None:
+                distance = hausdorff95(own.numpy(), wanted.numpy(), spacing_mm=spacing)
+                if own.any() != wanted.any():  # the diagonal of the image as it was, before it was cut to the head
+                    distance = float(np.linalg.norm(np.multiply(self.shapes[row], spacing)))
+            regions[name] = {**counts, "hd95": distance}
+        return {"subject": self.subjects[row], "regions": regions}
+
+    def quick_score(self, predictions: Sequence[Prediction]) -> float:
+        """Mean Dice over patients and regions."""
+        return mean_dice(predictions)
+
+    def score(self, predictions: Sequence[Prediction], *, draws: int = 1000) -> dict[str, Interval]:
+        """See `overlap_scores`."""
+        return overlap_scores(predictions, self.measures, draws=draws)
+
+    def compare(self, first: Sequence[Prediction], second: Sequence[Prediction]) -> dict[str, Interval]:
+        """See `overlap_differences`."""
+        return overlap_differences(first, second, self.measures)
+
+    def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """Dice of each patient."""
+        return {"dice_by_patient": dice_by_patient(predictions)}
+
+    def about(self) -> dict[str, Any]:
+        """Patients, regions, voxel sizes and the share of voxels that each region takes of the head's box."""
+        voxels = sum(mask[0].numel() for mask in self.masks)
+        share = {name: sum(int(mask[place].sum()) for mask in self.masks) / voxels
+                 for place, name in enumerate(self.regions)}  # fmt: skip
+        sizes = sorted({spacing for spacing in self.spacings if spacing is not None})
+        facts = {**super().about(), "regions": list(self.regions), "share_of_voxels": share,
+                 "voxel_sizes_mm": [list(size) for size in sizes], "notes": self.notes()}  # fmt: skip
+        return facts
+
+    def notes(self) -> list[str]:
+        """What a reader must know beside the scores."""
+        if None not in self.spacings:
+            return []
+        pixels = self.settings.options.get("slice_pixels")
+        shrunk = f"; slices are shrunk to {pixels}×{pixels} pixels, and scored so" if pixels else ""
+        return [f"voxel sizes are unknown, so distances in mm are left out{shrunk}"]
+
+
+def slide(
+    predict: Callable[[Tensor], Tensor], image: Tensor, size: Sequence[int], *, overlap: float = 0.5, batch: int = 4
+) -> Tensor:
+    """Predicts window by window (MONAI's), the middle of a window counting more than its border.
+
+    Args:
+        predict: (B, C, *size) to (B, R, *size).
+        image: (1, C, D, H, W), no side smaller than the window's.
+        size: of the window.
+        overlap: of neighbouring windows, 0 to below 1.
+        batch: windows at once.
+
+    Returns:
+        (1, R, D, H, W).
+    """
+    from monai.inferers import SlidingWindowInferer
+
+    inferer = SlidingWindowInferer(roi_size=tuple(size), sw_batch_size=batch, overlap=overlap, mode="gaussian")
+    return inferer(image, predict)
+
+
+def head_box(image: Tensor, mask: Tensor) -> tuple[slice, ...]:
+    """Where the head lies in a z-score (C, D, H, W): all that differs from the corner, and all of the mask."""
+    corner = image[:, :1, :1, :1]
+    inside = (image != corner).any(0) | (mask > 0).any(0)
+    place = torch.nonzero(inside)
+    if not len(place):
+        return (slice(None),) * 4
+    low, high = place.amin(0).tolist(), (place.amax(0) + 1).tolist()
+    return (slice(None), *(slice(first, last) for first, last in zip(low, high, strict=True)))
+
+
+def shrink_slices(image: Tensor, mask: Tensor, pixels: int | None) -> tuple[Tensor, Tensor]:
+    """Slices averaged down to `pixels` a side where they are larger; a mask keeps what fills half a pixel or more.
+
+    Args:
+        image: (C, D, H, W).
+        mask: (1, D, H, W) of 0 and 1; other labels are kept by their nearest voxel.
+        pixels: None leaves both as they are.
+    """
+    if pixels is None or max(image.shape[2:]) <= pixels:
+        return image, mask
+    size = (image.shape[1], min(pixels, image.shape[2]), min(pixels, image.shape[3]))
+    small = F.adaptive_avg_pool3d(image[None], size)[0]
+    if int(mask.max()) > 1:
+        return small, F.interpolate(mask[None].float(), size=size, mode="nearest-exact")[0].to(mask.dtype)
+    return small, (F.adaptive_avg_pool3d(mask[None].float(), size)[0] >= 0.5).to(mask.dtype)
