@@ -16,12 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from medattn_lite.course.checks import CHECK_MIME
 from medattn_lite.course.metrics import collect_metrics
+from medattn_lite.course.outcome import cell_errors, exercise_states, length, one_line, tidied, widget_errors
 from medattn_lite.course.scales import check_scale
 from medattn_lite.errors import UserError
 
-_WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 # Seconds a single cell may take before the run gives up on it; generous, since machines differ.
 _CELL_TIMEOUT = {"smoke": 600, "laptop": 3600, "paper": None}
 
@@ -126,17 +125,17 @@ def run_notebook(
         run.errors.append(str(error))
         return run
     except (OSError, ValueError, nbformat.ValidationError) as error:
-        run.errors.append(f"{path.name} cannot be read as a notebook: {_one_line(error)}")
+        run.errors.append(f"{path.name} cannot be read as a notebook: {one_line(error)}")
         return run
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="medattn-", ignore_cleanup_errors=True) as scratch:
         failure = _execute(run, path, Path(scratch), parameters, cell_timeout, on_cell)
     run.seconds = time.perf_counter() - start
     if run.executed.exists():
-        executed = _tidy(run.executed)
+        executed = tidied(run.executed)
         run.metrics = collect_metrics(executed.cells)
-        run.exercises = _exercise_states(executed)
-        run.errors += [*_cell_errors(executed), *_widget_errors(executed)]
+        run.exercises = exercise_states(executed)
+        run.errors += [*cell_errors(executed), *widget_errors(executed)]
     if failure and not run.errors:
         run.errors.append(failure)
     return run
@@ -178,7 +177,7 @@ def run_course(
     paths = notebook_paths(notebooks, only)
     if out.resolve() in (notebooks.resolve(), notebooks.resolve() / "solutions"):
         raise UserError(f"--out {out} is where the notebooks are: choose another folder, such as runs/course")
-    sizes = {path: _length(path) for path in paths}
+    sizes = {path: length(path) for path in paths}
     runs: list[NotebookRun] = []
     start = time.time()
     try:
@@ -214,16 +213,6 @@ def _parameters(scale: str, device: str, seed: int, data: str, root: Path | None
     return {"SCALE": scale, "DEVICE": device, "SEED": seed, "DATA": data, "DATA_ROOT": folder}
 
 
-def _length(path: Path) -> int:
-    """The steps of a run: its cells and the injected one; 1 for what cannot be read, which its run will say."""
-    import nbformat
-
-    try:
-        return len(nbformat.read(path, as_version=4).cells) + 1
-    except (OSError, ValueError, nbformat.ValidationError):
-        return 1
-
-
 def _execute(run: NotebookRun, path: Path, scratch: Path, parameters: Mapping[str, Any],
              cell_timeout: int | None, on_cell: Callable[[], None] | None) -> str:
     """Let papermill do it; returns the failure in one line, or nothing."""
@@ -251,55 +240,6 @@ def _execute(run: NotebookRun, path: Path, scratch: Path, parameters: Mapping[st
         except DeadKernelError:
             failure = f"the kernel died, most often for lack of memory; the last seen was {memory.peak / 1e6:.0f} MB"
         except Exception as error:  # whatever happens in one notebook, the next one runs
-            failure = f"could not be run: {_one_line(error)}"
+            failure = f"could not be run: {one_line(error)}"
     run.peak_memory_mb = memory.peak / 1e6
     return failure
-
-
-def _tidy(path: Path) -> Any:
-    """The executed copy, without the banners that papermill puts over errors (intended ones too)."""
-    import nbformat
-
-    notebook = nbformat.read(path, as_version=4)
-    kept = [cell for cell in notebook.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
-    if len(kept) < len(notebook.cells):
-        notebook.cells = kept
-        nbformat.write(notebook, path)
-    return notebook
-
-
-def _cell_errors(notebook: Any) -> list[str]:
-    """Errors shown by the cells, except where the cell is there to raise one; cells counted from 1, as written."""
-    lines, number = [], 0
-    for cell in notebook.cells:
-        tags = cell.metadata.get("tags", [])
-        number += "injected-parameters" not in tags
-        if "raises-exception" not in tags:
-            errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
-            lines += [f"cell {number}: {error.ename}: {_short(error.evalue)}" for error in errors]
-    return lines
-
-
-def _widget_errors(notebook: Any) -> list[str]:
-    """Errors that a widget's callback raised and an Output widget caught."""
-    models = notebook.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
-    return [
-        f"in a widget: {output['ename']}: {_short(output['evalue'])}"
-        for model in models.values()
-        for output in model.get("state", {}).get("outputs", [])
-        if output.get("output_type") == "error"
-    ]
-
-
-def _exercise_states(notebook: Any) -> dict[str, str]:
-    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
-    return {data[CHECK_MIME]["name"]: data[CHECK_MIME]["state"] for data in outputs if CHECK_MIME in data}
-
-
-def _one_line(error: BaseException) -> str:
-    return f"{type(error).__name__}: {_short(str(error))}"
-
-
-def _short(text: str) -> str:
-    text = " ".join(str(text).split())
-    return text if len(text) <= 300 else text[:297] + "…"

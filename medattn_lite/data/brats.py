@@ -25,8 +25,9 @@ from typing import Any
 
 import numpy as np
 
-from medattn_lite.data.cases import Case, PatientDataset, map_labels, require_same_grid
+from medattn_lite.data.cases import Case, PatientDataset
 from medattn_lite.data.files import existing_folder
+from medattn_lite.data.reading import map_labels, require_same_grid
 from medattn_lite.data.tables import column, natural, number, read_csv, text
 from medattn_lite.data.volumes import Grid, load_volume
 from medattn_lite.errors import UserError

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -15,12 +14,15 @@ import numpy as np
 import torch
 
 from medattn_lite.data import brats, images, lgg
-from medattn_lite.data.cases import Case, PatientDataset, map_labels, require_same_grid
+from medattn_lite.data.cases import Case, PatientDataset
+from medattn_lite.data.likeness import correlation, digest
+from medattn_lite.data.reading import map_labels, require_same_grid
 from medattn_lite.data.transforms import foreground
 from medattn_lite.data.volumes import Volume, load_volume
 from medattn_lite.errors import UserError
 
 COPY = 0.9995  # correlation from which a channel counts as a rescaled copy of another
+MEND = "repair or leave out this case"
 ASTRAY = 0.2  # share of a mask in the background from which it counts as misplaced
 
 
@@ -77,12 +79,6 @@ def inspect_case(dataset: PatientDataset, case: Case) -> Inspection:
     return report
 
 
-def digest(array: np.ndarray) -> str:
-    """A hash of shape and values."""
-    content = str(array.shape).encode() + np.ascontiguousarray(array).tobytes()
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
 def _volumes(dataset: PatientDataset, case: Case, report: Inspection) -> None:
     """BraTS, open_ms_data and folders of NIfTI: one file a channel."""
     if case.missing:
@@ -106,7 +102,7 @@ def _volumes(dataset: PatientDataset, case: Case, report: Inspection) -> None:
             report.remarks += [f"{name} lies on its own grid"] if volume.array.shape != first[1].array.shape else []
         else:
             report.attempt(require_same_grid, first[1].grid, volume.grid, first[0], path)
-    _intensities(channels, report)
+    _intensities(channels, report, files=case.images)
     if case.mask is not None:
         mask = report.attempt(load_volume, case.mask)
         if mask is not None:
@@ -196,15 +192,21 @@ def _picture(dataset: PatientDataset, case: Case, report: Inspection) -> None:
         report.digests["picture"] = digest(pixels)
 
 
-def _intensities(channels: Mapping[str, np.ndarray], report: Inspection, *, hashes: bool = True) -> None:
+def _intensities(
+    channels: Mapping[str, np.ndarray], report: Inspection, *, files: Mapping[str, Path] | None = None,
+    hashes: bool = True,
+) -> None:
     """NaN, constant channels, and channels that are copies."""
+    def shown(name: str) -> str:
+        return f"{files[name]} (channel {name})" if files else name
+
     usable = {}
     for name, array in channels.items():
         if not np.isfinite(array).all():
             share = 100 * float((~np.isfinite(array)).mean())
-            report.problems.append(f"{name} holds NaN or infinite values ({share:.2g} % of its voxels)")
+            report.problems.append(f"{shown(name)} holds NaN or infinite values ({share:.2g} % of its voxels): {MEND}")
         elif array.max() == array.min():
-            report.problems.append(f"{name} is constant ({array.flat[0]:g} everywhere)")
+            report.problems.append(f"{shown(name)} is constant ({array.flat[0]:g} everywhere): {MEND}")
         else:
             usable[name] = array
             if hashes:
@@ -217,18 +219,9 @@ def _intensities(channels: Mapping[str, np.ndarray], report: Inspection, *, hash
         if copy in copies or first.shape != second.shape:
             continue
         same = np.array_equal(first, second)
-        if same or _correlation(first, second) > COPY:
+        if same or correlation(first, second) > COPY:
             copies.add(copy)
             report.problems.append(f"channel {copy} is a {'' if same else 'rescaled '}copy of {original}")
-
-
-def _correlation(first: np.ndarray, second: np.ndarray) -> float:
-    step = max(1, first.size // 200_000)
-    pairs = np.stack([first.ravel()[::step], second.ravel()[::step]]).astype(np.float64)
-    pairs = pairs[:, (pairs != pairs[:, :1]).any(axis=0)]  # without the background, which is alike everywhere
-    if pairs.shape[1] < 100 or pairs.std(axis=1).min() == 0:
-        return 0.0
-    return float(np.corrcoef(pairs)[0, 1])
 
 
 def _mask(

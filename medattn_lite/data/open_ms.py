@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from medattn_lite.data.cases import Case, PatientDataset, map_labels, read_channels, read_labels
+from medattn_lite.data.cases import Case, PatientDataset
 from medattn_lite.data.files import existing_folder
+from medattn_lite.data.reading import map_labels, read_channels, read_labels
 from medattn_lite.data.tables import column, natural, number, read_csv, text
 from medattn_lite.data.volumes import Grid, Volume, load_volume
 from medattn_lite.errors import UserError

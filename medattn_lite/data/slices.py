@@ -12,36 +12,19 @@ size is unknown. Slices stay with their patient: split with `medattn_lite.data.s
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 
-from medattn_lite.data.transforms import foreground, normalise
-from medattn_lite.data.volumes import voxel_sizes
+from medattn_lite.data.slicing import Slice, cut, samples_of, sized
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-ENOUGH_HEAD = 0.4  # of the largest slice's foreground
 ENOUGH_TUMOUR = 0.01  # of the largest slice's foreground
 HEIGHTS = 6  # bins over a subject's head, for `match_height`
-
-
-@dataclass
-class _Slice:
-    subject: str
-    depth: int
-    height: float  # 0 at the lowest slice used of the subject, 1 at the highest
-    head: float  # foreground, as a share of the subject's largest slice
-    tumour: float  # tumour area, as a share of the subject's largest foreground
-    label: int | None
-    image: torch.Tensor = field(repr=False)
-    mask: torch.Tensor | None = field(repr=False)
-    signal: torch.Tensor | None = field(repr=False)
 
 
 class SliceSet:
@@ -93,12 +76,12 @@ class SliceSet:
         self.source = getattr(dataset, "source", "phantom")
         self.task = task
         generator = np.random.default_rng(seed)
-        slices: list[_Slice] = []
-        for sample in _samples(dataset, progress):
-            own = [item for item in _cut(sample, task, min_tumour) if item.label is not None]
+        slices: list[Slice] = []
+        for sample in samples_of(dataset, progress):
+            own = [item for item in cut(sample, task, min_tumour) if item.label is not None]
             # heights are matched over all patients below, so keep the spare negatives until then
             spare = None if per_subject is None else (4 if match_height and task == "presence" else 1) * per_subject
-            slices += [_sized(item, sample, size) for item in _draw(own, spare, generator)]
+            slices += [sized(item, sample, size) for item in _draw(own, spare, generator)]
         if task == "presence" and match_height:
             slices = _match_heights(slices, generator)
         if per_subject is not None:
@@ -110,7 +93,7 @@ class SliceSet:
             )
         self._fill(slices)
 
-    def _fill(self, slices: list[_Slice]) -> None:
+    def _fill(self, slices: list[Slice]) -> None:
         self.images = torch.stack([item.image for item in slices])
         self.labels = torch.tensor([item.label for item in slices], dtype=torch.int64)
         self.subjects = [item.subject for item in slices]
@@ -171,79 +154,13 @@ def slice_table(
 
     rows = [
         {name: getattr(item, name) for name in ("subject", "depth", "height", "head", "tumour", "label")}
-        for sample in _samples(dataset, progress)
-        for item in _cut(sample, task, min_tumour, images=False)
+        for sample in samples_of(dataset, progress)
+        for item in cut(sample, task, min_tumour, images=False)
     ]
     return pd.DataFrame(rows)
 
 
-def _samples(dataset: Sequence, progress: bool) -> Iterable[dict[str, Any]]:
-    from tqdm.auto import tqdm
-
-    numbers = tqdm(range(len(dataset)), desc="reading slices", unit="patient", disable=not progress, leave=False)
-    return (dataset[number] for number in numbers)
-
-
-def _cut(sample: dict[str, Any], task: str, min_tumour: float, *, images: bool = True) -> list[_Slice]:
-    """The slices of one sample that show enough head."""
-    image, mask, signal = (sample.get(key) for key in ("image", "mask", "signal"))
-    if image.ndim == 3:  # a picture is one slice
-        image, mask, signal = (None if x is None else x.unsqueeze(1) for x in (image, mask, signal))
-    if task == "presence" and mask is None:
-        return []
-    inside = foreground(image)
-    head = inside[0].flatten(1).sum(dim=1).float()
-    largest = head.max().clamp(min=1)
-    tumour = torch.zeros_like(head) if mask is None else (mask[0] > 0).flatten(1).sum(dim=1).float()
-    used = torch.nonzero(head >= ENOUGH_HEAD * largest).flatten().tolist()
-    scored = normalise(image, inside) if images else image
-    slices = []
-    for depth in used:
-        area = float(tumour[depth] / largest)
-        slices.append(_Slice(
-            subject=sample["subject"],
-            depth=depth,
-            height=(depth - used[0]) / max(used[-1] - used[0], 1),
-            head=float(head[depth] / largest),
-            tumour=area,
-            label=_label(sample, task, area, min_tumour if mask is not None else 0.0),
-            image=scored[:, depth],
-            mask=torch.zeros_like(scored[:1, depth], dtype=torch.uint8) if mask is None else mask[:, depth],
-            signal=None if signal is None else signal[:, depth],
-        ))
-    return slices
-
-
-def _label(sample: dict[str, Any], task: str, area: float, min_tumour: float) -> int | None:
-    if task == "presence":
-        return 1 if area >= min_tumour else 0 if area == 0 else None
-    return int(sample["label"]) if area >= min_tumour and sample.get("label") is not None else None
-
-
-def _sized(item: _Slice, sample: dict[str, Any], size: tuple[int, int]) -> _Slice:
-    """Scales a slice to fit `size` with its true aspect ratio, and pads the rest."""
-    affine = sample.get("affine")
-    high, wide = (1.0, 1.0) if affine is None else voxel_sizes(np.asarray(affine))[1:]
-    height, width = item.image.shape[1] * high, item.image.shape[2] * wide  # mm
-    scale = min(size[0] / height, size[1] / width)
-    inner = (min(size[0], max(1, round(height * scale))), min(size[1], max(1, round(width * scale))))
-    image = item.image[None]
-    if inner != tuple(image.shape[2:]):
-        image = F.interpolate(image, size=inner, mode="bilinear", antialias=True)
-    margin = (size[1] - inner[1], size[0] - inner[0])
-    pads = (margin[0] // 2, margin[0] - margin[0] // 2, margin[1] // 2, margin[1] - margin[1] // 2)
-    image = torch.stack([F.pad(channel, pads, value=float(channel.min())) for channel in image[0]])
-    mask, signal = (None if x is None else F.pad(_nearest(x, inner), pads) for x in (item.mask, item.signal))
-    return replace(item, image=image, mask=mask, signal=signal)
-
-
-def _nearest(labels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    if tuple(labels.shape[1:]) == size:
-        return labels
-    return F.interpolate(labels[None].float(), size=size, mode="nearest-exact")[0].to(labels.dtype)
-
-
-def _draw(slices: list[_Slice], count: int | None, generator: np.random.Generator) -> list[_Slice]:
+def _draw(slices: list[Slice], count: int | None, generator: np.random.Generator) -> list[Slice]:
     """At most `count` slices, half of them of either class as far as they go, in their order."""
     if count is None or len(slices) <= count:
         return slices
@@ -255,7 +172,7 @@ def _draw(slices: list[_Slice], count: int | None, generator: np.random.Generato
     return [slices[index] for index in sorted(chosen)]
 
 
-def _match_heights(slices: list[_Slice], generator: np.random.Generator) -> list[_Slice]:
+def _match_heights(slices: list[Slice], generator: np.random.Generator) -> list[Slice]:
     """Drops slices without tumour until, at every height, there are as many as with tumour, or as there are."""
     bins = [min(int(item.height * HEIGHTS), HEIGHTS - 1) for item in slices]
     keep = set()
@@ -270,8 +187,8 @@ def _match_heights(slices: list[_Slice], generator: np.random.Generator) -> list
     return slices if both and len({item.label for item in matched}) < 2 else matched
 
 
-def _by_subject(slices: list[_Slice]) -> dict[str, list[_Slice]]:
-    grouped: dict[str, list[_Slice]] = {}
+def _by_subject(slices: list[Slice]) -> dict[str, list[Slice]]:
+    grouped: dict[str, list[Slice]] = {}
     for item in slices:
         grouped.setdefault(item.subject, []).append(item)
     return grouped

@@ -44,8 +44,9 @@ def nan(folder):
 PLANTED = {
     "missing t2": lambda folder: case_file(folder, "t2").unlink(),
     "cut short": cut,
-    "t1 holds NaN": nan,
-    "t1 is constant (7 everywhere)": lambda folder: save(np.full((20, 24, 16), 7, np.float32), case_file(folder, "t1")),
+    "_t1.nii.gz (channel t1) holds NaN": nan,
+    "_t1.nii.gz (channel t1) is constant (7 everywhere): repair or leave out": lambda folder: save(
+        np.full((20, 24, 16), 7, np.float32), case_file(folder, "t1")),
     "has shape (20, 24, 15)": lambda folder: save(brain((20, 24, 15)), case_file(folder, "t1ce")),
     "another affine": lambda folder: save(brain(seed=1), case_file(folder, "t1ce"), LPS @ np.diag([1, 1, 2.0, 1])),
     "unknown labels [7]": lambda folder: save(tumour(labels=(1, 7)), case_file(folder, "seg")),

@@ -1,0 +1,69 @@
+"""A notebook before and after its run: its length, its errors (also those in widgets), its exercises' states."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from medattn_lite.course.checks import CHECK_MIME
+
+_WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
+
+
+def length(path: Path) -> int:
+    """The steps of a run: its cells and the injected one; 1 for what cannot be read, which its run will say."""
+    import nbformat
+
+    try:
+        return len(nbformat.read(path, as_version=4).cells) + 1
+    except (OSError, ValueError, nbformat.ValidationError):
+        return 1
+
+
+def tidied(path: Path) -> Any:
+    """The executed copy, without the banners that papermill puts over errors (intended ones too)."""
+    import nbformat
+
+    notebook = nbformat.read(path, as_version=4)
+    kept = [cell for cell in notebook.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
+    if len(kept) < len(notebook.cells):
+        notebook.cells = kept
+        nbformat.write(notebook, path)
+    return notebook
+
+
+def cell_errors(notebook: Any) -> list[str]:
+    """Errors shown by the cells, except where the cell is there to raise one; cells counted from 1, as written."""
+    lines, number = [], 0
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags", [])
+        number += "injected-parameters" not in tags
+        if "raises-exception" not in tags:
+            errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
+            lines += [f"cell {number}: {error.ename}: {_short(error.evalue)}" for error in errors]
+    return lines
+
+
+def widget_errors(notebook: Any) -> list[str]:
+    """Errors that a widget's callback raised and an Output widget caught."""
+    models = notebook.metadata.get("widgets", {}).get(_WIDGET_STATE, {}).get("state", {})
+    return [
+        f"in a widget: {output['ename']}: {_short(output['evalue'])}"
+        for model in models.values()
+        for output in model.get("state", {}).get("outputs", [])
+        if output.get("output_type") == "error"
+    ]
+
+
+def exercise_states(notebook: Any) -> dict[str, str]:
+    outputs = [output.get("data", {}) for cell in notebook.cells for output in cell.get("outputs", [])]
+    return {data[CHECK_MIME]["name"]: data[CHECK_MIME]["state"] for data in outputs if CHECK_MIME in data}
+
+
+def one_line(error: BaseException) -> str:
+    return f"{type(error).__name__}: {_short(str(error))}"
+
+
+def _short(text: str) -> str:
+    text = " ".join(str(text).split())
+    return text if len(text) <= 300 else text[:297] + "…"
