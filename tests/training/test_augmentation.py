@@ -1,0 +1,107 @@
+"""Image and masks move together, and every change is a function of its generator."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch import Generator
+
+from medattn_lite.training.augmentation import (
+    pad_to,
+    random_flip,
+    random_intensity,
+    random_rotation,
+    random_window,
+    rotate,
+)
+
+
+def seeded(seed: int) -> Generator:
+    return Generator().manual_seed(seed)
+
+
+def pair(shape: tuple[int, int, int] = (9, 11, 13)) -> tuple[torch.Tensor, torch.Tensor]:
+    """An image that is bright where the mask is, and dark elsewhere."""
+    mask = (torch.rand(1, *shape, generator=seeded(3)) < 0.1).to(torch.uint8)
+    return mask.float().repeat(2, 1, 1, 1) * 5 - 2, mask
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_windows_and_flips_move_image_and_mask_together(seed: int) -> None:
+    image, mask = pair()
+    image, mask = random_window(image, mask, (6, 12, 7), seeded(seed))
+    image, mask = random_flip(image, mask, seeded(seed))
+    assert image.shape == (2, 6, 12, 7) and mask.shape == (1, 6, 12, 7) and mask.any()
+    assert torch.equal(image[:1] > 0, mask.bool())
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_a_quarter_turn_moves_image_and_mask_as_numpy_does(axis: int) -> None:
+    image, mask = pair((8, 8, 8))
+    turned, moved = rotate(image, mask, axis=axis, angle=math.pi / 2)
+    planes = [other + 1 for other in range(3) if other != axis]
+    either = [torch.rot90(mask, sign, planes) for sign in (1, -1)]
+    [which] = [number for number, wanted in enumerate(either) if torch.equal(moved, wanted)]
+    assert torch.allclose(turned, torch.rot90(image, (1, -1)[which], planes), atol=1e-4)
+
+
+def test_a_small_turn_keeps_the_mask_on_the_bright_place_in_a_flat_window() -> None:
+    mask = torch.zeros(1, 8, 20, 30, dtype=torch.uint8)
+    mask[:, 3:6, 12:18, 20:28] = 1  # off centre, sides unlike: a wrong order of axes or of sides would part them
+    for axis in range(3):
+        turned, moved = rotate(mask.float() * 10, mask, axis=axis, angle=0.25)
+        assert not torch.equal(moved, mask)
+        bright = turned > 5
+        both = (bright & moved.bool()).sum()
+        assert 2 * both / (bright.sum() + moved.sum()) > 0.95
+
+
+def test_rotation_turns_distances_not_shapes() -> None:
+    # a line along W, turned by 90° about D in a window of unlike sides, lies along H and is as long
+    mask = torch.zeros(1, 3, 21, 41, dtype=torch.uint8)
+    mask[:, :, 10, 16:25] = 1
+    _, moved = rotate(mask.float(), mask, axis=0, angle=math.pi / 2)
+    assert moved[0, 1].any(0).sum() == 1 and moved[0, 1].any(1).sum() == 9
+
+
+def test_a_window_that_must_hold_a_lesion_holds_one() -> None:
+    image, mask = torch.zeros(1, 20, 20, 20), torch.zeros(1, 20, 20, 20, dtype=torch.uint8)
+    mask[:, 0, 19, 10] = 1
+    held = [random_window(image, mask, (4, 4, 4), seeded(seed), lesion_share=1.0)[1].sum() for seed in range(20)]
+    assert all(int(count) == 1 for count in held)
+    free = [random_window(image, mask, (4, 4, 4), seeded(seed), lesion_share=0.0)[1].sum() for seed in range(20)]
+    assert not all(free)
+
+
+def test_every_place_of_the_window_is_reached() -> None:
+    image = torch.arange(7.0).reshape(1, 7, 1, 1)
+    mask = torch.zeros(1, 7, 1, 1, dtype=torch.uint8)
+    firsts = {int(random_window(image, mask, (4, 1, 1), seeded(seed))[0][0, 0, 0, 0]) for seed in range(60)}
+    assert firsts == {0, 1, 2, 3}
+
+
+def test_padding_is_the_darkest_value_of_each_channel() -> None:
+    image = torch.stack([torch.full((2, 2, 2), 3.0), torch.full((2, 2, 2), -1.0)])
+    padded, place = pad_to(image, (4, 2, 3), fill=image.flatten(1).amin(1))
+    assert padded.shape == (2, 4, 2, 3)
+    assert (padded[0] == 3).all() and (padded[1] == -1).all()
+    assert torch.equal(padded[(slice(None), *place)], image)
+
+
+def test_the_same_generator_gives_the_same_change() -> None:
+    def change(seed: int) -> torch.Tensor:
+        generator = seeded(seed)
+        image, mask = random_window(*pair(), (6, 6, 6), generator)
+        image, mask = random_flip(*random_rotation(image, mask, generator), generator)
+        return random_intensity(image, generator)
+
+    assert torch.equal(change(1), change(1)) and not torch.equal(change(1), change(2))
+
+
+def test_intensities_change_little_and_by_channel() -> None:
+    image = torch.ones(3, 2, 2, 2)
+    changed = random_intensity(image, seeded(0))
+    assert (changed - image).abs().max() <= 0.2 + 1e-6
+    assert len({round(float(channel.mean()), 6) for channel in changed}) == 3
