@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -126,20 +127,22 @@ task = toy_task(own)
 torch.manual_seed(3)
 model = task.build(TOY.variants[0], {})
 trainer = Trainer(task, own, Path(sys.argv[1]), Accelerator(cpu=True), seed=3, save_every=10, progress=False)
+assert trainer.accelerator.num_processes == int(sys.argv[3])
 trainer.fit(model, range(16))
 """
+
+
+# `--cpu` would need an MPI; `--multi_gpu` starts the processes by torch, and the program says that it stays on the CPU.
+LAUNCH = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines",
+          "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]  # fmt: skip
 
 
 def run_script(folder: Path, iterations: int, *, processes: int = 1) -> subprocess.Popen:
     script = folder.parent / "script.py"
     script.write_text(SCRIPT)
-    launch = [sys.executable, str(script)]
-    if processes > 1:
-        launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", str(processes),
-                  "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no",
-                  "--main_process_port", "0", str(script)]  # fmt: skip
+    launch = [*(LAUNCH if processes == 2 else [sys.executable]), str(script)]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "OMP_NUM_THREADS": "1"}
-    return subprocess.Popen([*launch, str(folder), str(iterations)], env=environment, cwd=CHECKOUT,
+    return subprocess.Popen([*launch, str(folder), str(iterations), str(processes)], env=environment, cwd=CHECKOUT,
                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)  # fmt: skip
 
 
@@ -180,3 +183,20 @@ def test_a_batch_that_processes_cannot_share_is_refused(tmp_path):
     assert accelerator.num_processes == 1
     with pytest.raises(UserError, match="number of processes that divides it"):
         Trainer(toy_task(), settings(), tmp_path, Three())
+
+
+def test_the_command_gives_the_same_loss_curve_under_accelerate_launch_on_two_processes(tmp_path):
+    # DynUNet has no dropout and no batch norm: nothing in it depends on how a batch is shared.
+    words = ["train", "fusion", "--scale", "smoke", "--variants", "DynUNet", "--first-folds", "1", "--device", "cpu"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    logs = []
+    for name, start in (("one", [sys.executable, "-m"]), ("two", [*LAUNCH, "-m"])):
+        done = subprocess.run([*start, "medattn_lite.cli", *words, "--out", str(tmp_path / name)], env=environment,
+                              cwd=CHECKOUT, capture_output=True, text=True, timeout=400)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        logs.append(read_log(tmp_path / name / "DynUNet" / "fold-0" / "log.csv"))
+    assert json.loads((tmp_path / "two" / "environment.json").read_text())["processes"] == 2
+    assert len(logs[0]) == len(logs[1]) > 1
+    assert [row[2] for row in logs[1]] == pytest.approx([row[2] for row in logs[0]], rel=1e-3)
+    one, two = (json.loads((tmp_path / name / "metrics.json").read_text())["variants"] for name in ("one", "two"))
+    assert one["DynUNet"]["pooled"].keys() == two["DynUNet"]["pooled"].keys()
