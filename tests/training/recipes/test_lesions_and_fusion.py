@@ -82,7 +82,7 @@ def test_paper_scale_has_the_published_numbers() -> None:
     paper = lesions.at("paper")
     assert (paper.optimiser, paper.learning_rate, paper.weight_decay) == ("adam", 1e-3, 1e-5)
     assert (paper.batch_size, paper.iterations, paper.folds, paper.subjects) == (4, 800, 5, 43)
-    assert not paper.network and not paper.options["swapped"]
+    assert not paper.network and paper.options["swapped"]
     paper = fusion.at("paper")
     assert (paper.size, paper.epochs, paper.patience, paper.optimiser) == ((128,) * 3, 100, 6, "adam")
     assert paper.learning_rate == 3e-4 and paper.options["train_share"] == 0.8 and not paper.network
