@@ -125,8 +125,9 @@ class Segmentation(Task):
         return (found[0][(slice(None), *place)] > 0.5).cpu()
 
     def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
-        """Counts of voxels and the Hausdorff distance of each region."""
-        return self.measured(self.segment(model, row, device), row, distances=True)
+        """Counts of voxels and, where it is scored, the Hausdorff distance of each region."""
+        distances = any("HD95" in statistic for _, statistic in self.measures.values())
+        return self.measured(self.segment(model, row, device), row, distances=distances)
 
     def quick_predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
         """Counts of voxels alone."""
