@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+NARROW = 0.1  # where all ends lie this close together, a second decimal says too little
+
 # Behind a number, so that the dashed line does not run through it.
 BEHIND = {"boxstyle": "square,pad=0.1", "facecolor": PAPER, "edgecolor": "none"}
 
@@ -52,10 +54,12 @@ def forest(
         raise ValueError("forest needs at least one result")
     figure = new_figure(7.5, 1.1 + 0.42 * len(results))
     axes = figure.add_subplot()
+    ends = [end for interval in results.values() for end in (interval.low, interval.high)]
+    digits = 2 if max(ends) - min(ends) > NARROW else 3
     for row, interval in enumerate(results.values()):
         axes.plot([interval.low, interval.high], [row, row], color=OKABE_ITO["blue"], linewidth=3, alpha=0.55)
         axes.plot(interval.value, row, "o", color=OKABE_ITO["blue"], markersize=8)
-        axes.annotate(f"{interval.value:.2f}".replace("-", "−"), (interval.value, row), xytext=(0, 7),
+        axes.annotate(f"{interval.value:.{digits}f}".replace("-", "−"), (interval.value, row), xytext=(0, 7),
                       textcoords="offset points", ha="center", fontsize=10, color=INK, bbox=BEHIND, zorder=4)
     if reference is not None:
         axes.axvline(reference, color=MUTED, linestyle="--", linewidth=1.2)
@@ -66,6 +70,8 @@ def forest(
     axes.tick_params(axis="y", length=0, labelsize=11)
     axes.spines["left"].set_visible(False)
     light_grid(axes, axis="x")
-    said = "; ".join(f"{name} {i.value:.2f}, from {i.low:.2f} to {i.high:.2f}" for name, i in results.items())
+    said = "; ".join(
+        f"{name} {i.value:.{digits}f}, from {i.low:.{digits}f} to {i.high:.{digits}f}" for name, i in results.items()
+    )
     at = "" if reference is None else f" The dashed line at {reference:g} means {reference_label}."
     return set_alt(figure, f"{label}, a dot and its interval for each: {said}.{at}")

@@ -92,4 +92,5 @@ def _outline(axes: Axes, mask: np.ndarray, shape: tuple[int, int]) -> None:
     # Contours are drawn at pixel centres of the mask, in pixels of the picture.
     y = (np.arange(mask.shape[0]) + 0.5) * shape[0] / mask.shape[0] - 0.5
     x = (np.arange(mask.shape[1]) + 0.5) * shape[1] / mask.shape[1] - 0.5
-    axes.contour(x, y, mask.astype(float), levels=[0.5], colors=[CROSSHAIR], linewidths=1.3)
+    for colour, width in (("black", 2.8), (CROSSHAIR, 1.3)):  # the dark edge keeps it visible on a bright map
+        axes.contour(x, y, mask.astype(float), levels=[0.5], colors=[colour], linewidths=width)

@@ -492,9 +492,11 @@ plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, re
 #
 # - **frozen as good as its own**: what the gates say about *this* image is not needed; a fixed volume for each channel does the work;
 # - **swapped much worse**: the network does rely on gates that fit the image. Swapped as good: it does not;
-# - **open much worse**: the volumes matter, fixed or not. (The network was never trained with open gates, so a fall here alone says little.)
+# - **open much worse**: the volumes matter, fixed or not. (It was never trained with open gates, so a fall here alone says little.)
 #
-# Which of these do you see, and do the intervals allow you to say so?
+# Which do you see, and do the intervals allow it?
+#
+# At `laptop` (seed 0, 160 synthetic heads, 52 for testing): AUC 0.958 without SE, 0.968 again; with SE 0.981, frozen 0.979, swapped 0.976, open 0.82.
 
 # %% [markdown]
 # ## 9 · What goes wrong
@@ -569,7 +571,7 @@ for name, extra in (("two layers", layers), ("layers and squeeze", layers + sque
 record("the deck's figure, from its two rounded numbers", 100 * (3.87 / 3.86 - 1), "%")
 print(f"\nIn this run ({SCALE}, seed {SEED}, {len(set(train.subjects))} + {len(set(patients))} heads, {DATA}), AUC gained")
 for name, gain in gains.items():
-    print(f"{name:20} {gain.value:+.2f}, from {gain.low:+.2f} to {gain.high:+.2f}")
+    print(f"{name:20} {gain.value:+.3f}, from {gain.low:+.3f} to {gain.high:+.3f}")
 own, fixed = outcome["its own"].value, outcome["frozen"].value
 print(f"AUC with SE: {own:.2f} with its own gates, {fixed:.2f} with frozen ones")
 

@@ -479,6 +479,8 @@ plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, re
 # *Figure 03.10.* What the trained network loses without its places.
 #
 # If *flat* is as good as *its own*, the pretty map was decoration: the decision did not need its places. If even *shifted* is as good, a wrong map does no harm either. Notebook 10 will make a method of this question.
+#
+# One run at `laptop` (seed 0, 160 synthetic heads, 52 of them for testing): AUC 0.981 without CBAM, 0.977 again, 0.993 with. The first layer's map did prefer the tumour, 1.17 times chance (untrained 0.98, plain brightness 1.36). And the network did not need it: 0.993 with its own maps, 0.992 flat, 0.990 shifted.
 
 # %% [markdown]
 # ## 9 · What goes wrong
@@ -531,7 +533,7 @@ record("ResNet-50", sum(p.numel() for p in base.parameters()) / 1e6, "million pa
 record("ResNet-50 with CBAM", sum(p.numel() for p in official.parameters()) / 1e6, "million parameters")
 print(f"\nIn this run ({SCALE}, seed {SEED}, {len(set(train.subjects))} + {len(set(patients))} heads, {DATA}), AUC gained")
 for name, gain in gains.items():
-    print(f"{name:20} {gain.value:+.2f}, from {gain.low:+.2f} to {gain.high:+.2f}")
+    print(f"{name:20} {gain.value:+.3f}, from {gain.low:+.3f} to {gain.high:+.3f}")
 print("AUC with CBAM:", ", ".join(f"{found.value:.2f} with {name} maps" for name, found in outcome.items()))
 
 # %% [markdown]
