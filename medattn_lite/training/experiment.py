@@ -135,14 +135,15 @@ class _Fold:
         began, seed = time.monotonic(), self.plan.seed + self.number
         task = self.task.for_variant(self.variant, self.settings, self.split)
         model = build_variant(self.plan, self.task.recipe, task, self.variant, self.number, seed=seed)
+        train = task.rows(self.split, "train")
         seconds, iterations = 0.0, 0
         if self.variant.trained:
             trainer = Trainer(task, self.settings, self.folder, self.accelerator, seed=seed,
                               save_every=self.save_every, progress=self.progress)  # fmt: skip
-            train = task.rows(self.split, "train")
             valid = task.rows(self.split, "valid") if self.split.valid and task.validates else ()
             done = trainer.fit(model, train, valid)
             seconds, iterations = done.seconds, done.iteration
+        task.settle(model, train, lambda rows: predict_rows(task, model, rows, self.accelerator))
         predictions = predict_rows(task, model, task.rows(self.split, "test"), self.accelerator)
         if self.accelerator.is_main_process:
             record = {

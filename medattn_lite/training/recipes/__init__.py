@@ -18,7 +18,7 @@ _PLACES = {
     "source-leak": "slices:SOURCE_LEAK",
     "lesions": "lesions:LESIONS",
     "fusion": "fusion:FUSION",
-    # "survival": "survival:SURVIVAL",
+    "survival": "survival:SURVIVAL",
 }
 NAMES = tuple(_PLACES)
 

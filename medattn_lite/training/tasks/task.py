@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -122,6 +122,19 @@ class Task(ABC):
     @abstractmethod
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """One number, the mean over the rows of the batch."""
+
+    def settle(  # noqa: B027 - nothing is settled, by default
+        self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
+    ) -> None:
+        """What is fitted without gradients, once training is over or where there is none: nothing, by default.
+
+        Called on the variant's own task, before the fold's test rows are predicted.
+
+        Args:
+            model: of `build`, trained if the variant is.
+            rows: the fold's training rows.
+            predict: this task's predictions of some rows.
+        """
 
     @abstractmethod
     def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:

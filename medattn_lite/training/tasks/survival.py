@@ -1,0 +1,241 @@
+"""Survival from the whole head: hazards by interval or Cox's risk, with or without clinical values beside the image.
+
+Training sees random crops, testing the whole volume. After training, Cox's risk becomes a survival curve by
+Breslow's baseline of the training patients; their median risk divides low from high. Training patients' risks are
+fitted too well, so Cox's curves are too sure of themselves: compare Brier scores, not the C-index alone.
+
+The risk to rank by is the cumulative hazard at one year, −log S(365 days): in the order of 1 − S, and distinct where
+that rounds to 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from medattn_lite.data.histogram import landmarks, percentiles, standardise
+from medattn_lite.data.phantom.survival import AGE, RESECTIONS
+from medattn_lite.data.splits import Split
+from medattn_lite.data.transforms import crop_or_pad, resample
+from medattn_lite.errors import UserError
+from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.evaluation.kaplan_meier import kaplan_meier
+from medattn_lite.evaluation.survival import ONE_YEAR, FollowUp
+from medattn_lite.networks.registry import build
+from medattn_lite.networks.survival import LINKS, SurvivalNetwork
+from medattn_lite.training.recipes.recipe import Settings, Variant
+from medattn_lite.training.survival_losses import cox_loss, discrete_time_nll
+from medattn_lite.training.tasks.breslow import Baseline
+from medattn_lite.training.tasks.clinical import ClinicalCox, clinical_table, clinical_values, standardised
+from medattn_lite.training.tasks.survival_scores import (
+    harrell,
+    reference_scores,
+    risk_group_report,
+    survival_differences,
+    survival_scores,
+)
+from medattn_lite.training.tasks.task import Batch, Prediction, Task
+from medattn_lite.training.tasks.volumes import Sample, open_images, read_all
+from medattn_lite.training.time_intervals import interval_breaks, interval_labels
+
+END_POINTS = ("overall", "one-year")
+GRADES = ("all", "highest")
+INTENSITIES = ("z-score", "histogram")
+GRADE_ORDER = ("LGG", "G2", "G3", "HGG")
+
+
+class Survival(Task):
+    """Overall or one-year survival.
+
+    Options: `whole`, shape (D, H, W) of the test volumes; `field_mm`, the size of an image whose files know no voxel
+    size; `intensity`; `end_point`; `grades`; `noise_probability` and `noise_sd`; `clinical`; `draws` of the bootstrap.
+    """
+
+    def load(self) -> None:
+        options = self.settings.options
+        for name, known in (("intensity", INTENSITIES), ("end_point", END_POINTS), ("grades", GRADES)):
+            if options[name] not in known:
+                raise UserError(f"unknown {name} {options[name]!r} of survival: use {' or '.join(known)}")
+        dataset = open_images(self)
+        self.channels = tuple(dataset.channels)
+        self.subjects, self.images, self.percentiles, facts = [], [], [], []
+        for sample in read_all(self, dataset, keep=_has_follow_up):
+            image = crop_or_pad(self._with_voxel_size(sample), options["whole"])["image"]
+            self.images.append(image.half())
+            self.percentiles.append(percentiles(image, (image != image[:, :1, :1, :1]).any(dim=0)))
+            self.subjects.append(sample["subject"])
+            facts.append({**sample["meta"], "time": float(sample["time"]), "event": bool(sample["event"])})
+        if not facts:
+            raise UserError(f"{self.data} knows no follow-up: use a data set with times (phantom, lgg, brats)")
+        self._keep(_of_highest_grade(facts) if options["grades"] == "highest" else range(len(facts)), facts)
+
+    def _with_voxel_size(self, sample: Sample) -> Sample:
+        """An image of unknown voxel size is taken to cover the option's field, and resampled from that."""
+        spacing = self.settings.options.get("spacing_mm")
+        if self.data == "phantom" or sample["meta"].get("voxel_size_mm") is not None or spacing is None:
+            return sample
+        shape = sample["image"].shape[1:]
+        size = [field / count for field, count in zip(self.settings.options["field_mm"], shape, strict=True)]
+        affine = np.array([[0, 0, size[2], 0], [0, size[1], 0, 0], [size[0], 0, 0, 0], [0, 0, 0, 1]], dtype=float)
+        return resample({**sample, "affine": affine, "meta": {**sample["meta"], "voxel_size_mm": tuple(size)}}, spacing)
+
+    def _keep(self, rows: Sequence[int], facts: Sequence[dict[str, Any]]) -> None:
+        self.subjects, self.images, self.percentiles, self.facts = (
+            [values[row] for row in rows] for values in (self.subjects, self.images, self.percentiles, facts)
+        )
+        time = np.array([own["time"] for own in self.facts])
+        event = np.array([own["event"] for own in self.facts])
+        if self.settings.options["end_point"] == "one-year":  # the day after, so that day 365 is still observed
+            time, event = np.minimum(time, ONE_YEAR + 1), event & (time <= ONE_YEAR)
+        self.time, self.event = time, event
+        self.strata = [int(died) for died in event]
+        self.breaks = interval_breaks()
+        self.days = sorted({*self.breaks[1:].tolist(), ONE_YEAR})
+        self.survived, self.died = interval_labels(torch.from_numpy(time), torch.from_numpy(event), self.breaks)
+        self.clinical_names, self.clinical_values = clinical_table([clinical_values(own) for own in self.facts])
+        self.clinical, self.head, self.baseline, self.median = None, "logistic", None, None
+
+    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Survival:
+        """Clinical values and histograms are standardised on the fold's training patients."""
+        own = super().for_variant(variant, settings, split)
+        train = own.rows(split, "train")
+        own.head = variant.options.get("head", "logistic") if variant.network else "cox"
+        if settings.options.get("clinical"):
+            own.clinical = standardised(self.clinical_values, train)
+        if settings.options["intensity"] == "histogram" and variant.network:
+            learned = landmarks([self.percentiles[row] for row in train])
+            own.images = [standardise(image, found, learned).half()
+                          for image, found in zip(self.images, self.percentiles, strict=True)]  # fmt: skip
+        return own
+
+    def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
+        """The variant's network, of the size that the settings give for its name; Cox's model where it has none."""
+        features = 0 if self.clinical is None else self.clinical.shape[1]
+        if not variant.network:
+            return ClinicalCox(features)
+        size = self.settings.network.get(variant.network, {})
+        return build(variant.network, **{**size, **self.network_options(), "clinical_features": features,
+                                         **variant.options})  # fmt: skip
+
+    def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:
+        """`image` (B, C, D, H, W) crops; `survived` and `died` (B, 19); `time`, `event` (B,); `clinical` (B, K)."""
+        rows = list(rows)
+        crops = [self._crop(self.images[row], generator) for row, generator in zip(rows, generators, strict=True)]
+        batch = {"image": torch.stack(crops), "survived": self.survived[rows], "died": self.died[rows],
+                 "time": torch.from_numpy(self.time[rows]).float(), "event": torch.from_numpy(self.event[rows])}
+        return batch if self.clinical is None else batch | {"clinical": self.clinical[rows]}
+
+    def _crop(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """A window of `size` anywhere in the image, with noise now and then."""
+        options = self.settings.options
+        place = [int(torch.randint(max(have - want, 0) + 1, (), generator=generator))
+                 for have, want in zip(image.shape[1:], self.settings.size, strict=True)]  # fmt: skip
+        window = tuple(slice(first, first + want) for first, want in zip(place, self.settings.size, strict=True))
+        crop = image[(slice(None), *window)].float()
+        if torch.rand((), generator=generator) < options["noise_probability"]:
+            crop = crop + options["noise_sd"] * torch.randn(crop.shape, generator=generator)
+        return crop
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Outputs (B, 19), or (B, 1) of Cox."""
+        return model(batch["image"], batch.get("clinical"))
+
+    def loss(self, output: Tensor, batch: Batch) -> Tensor:
+        """Likelihood of hazards; or Cox's, a sum over deaths divided by the patients of the batch."""
+        if self.head != "cox":
+            return discrete_time_nll(*LINKS[self.head](output), batch["survived"], batch["died"])
+        return cox_loss(output, batch["time"], batch["event"]) * batch["event"].float().mean()
+
+    def settle(
+        self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
+    ) -> None:
+        """Fits the model without images, Breslow's baseline, and the median risk, all on training rows."""
+        if isinstance(model, ClinicalCox):
+            model.fit(self.clinical[rows], self.time[rows], self.event[rows])
+        if self.head == "cox":
+            log_risk = np.array([row["log_risk"] for row in predict(rows)])
+            self.baseline = Baseline(log_risk, self.time[rows], self.event[rows], self.days)
+        self.median = float(np.median([row["risk"] for row in predict(rows)]))
+
+    def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
+        """S on each of `days`, from the whole volume."""
+        clinical = None if self.clinical is None else self.clinical[row][None].to(device)
+        image = (self.images[row].float()[None].to(device),) if isinstance(model, SurvivalNetwork) else ()
+        output = model(*image, clinical).float().cpu()
+        found = {"subject": self.subjects[row], "time": float(self.time[row]), "event": bool(self.event[row])}
+        if self.head == "cox":
+            found["log_risk"] = float(output)
+        cumulative = self._cumulative_hazard(output)
+        found |= {"risk": self._risk(cumulative), "days": self.days, "survival": np.exp(-cumulative).tolist()}
+        return found | {"group": 0 if self.median is None else int(found["risk"] > self.median)}
+
+    def _cumulative_hazard(self, output: Tensor) -> np.ndarray:
+        """−log S on each of `days`; constant hazard within an interval, and for Cox in proportion to the baseline."""
+        if self.head == "cox":
+            log_risk = float(output)
+            return np.exp(log_risk) * np.ones(len(self.days)) if self.baseline is None else self.baseline.at(log_risk)
+        log_survive = LINKS[self.head](output.double())[0][0]  # (19,)
+        ends = np.r_[0.0, -np.cumsum(log_survive.numpy())]
+        return np.interp(self.days, self.breaks.numpy(), ends)
+
+    def _risk(self, cumulative: np.ndarray) -> float:
+        """The hazard until one year; until the first training death where Cox's baseline knows none before."""
+        return float(cumulative[max(self.days.index(ONE_YEAR), int((cumulative > 0).argmax()))])
+
+    def quick_score(self, predictions: Sequence[Prediction]) -> float:
+        """The C-index; 0.5 where no two patients can be compared."""
+        value = harrell(predictions)
+        return value if np.isfinite(value) else 0.5
+
+    def score(self, predictions: Sequence[Prediction], *, draws: int | None = None) -> dict[str, Interval]:
+        """See `survival_scores`."""
+        return survival_scores(predictions, draws=self.settings.options["draws"] if draws is None else draws)
+
+    def compare(self, first: Sequence[Prediction], second: Sequence[Prediction]) -> dict[str, Interval]:
+        """See `survival_differences`."""
+        return survival_differences(first, second, draws=self.settings.options["draws"])
+
+    def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """Groups of low and high predicted risk."""
+        return {"risk_groups": risk_group_report(predictions)}
+
+    def about(self) -> dict[str, Any]:
+        """Deaths, follow-up, clinical values, the Brier score to stay below, and a phantom's best possible C-index."""
+        follow_up = kaplan_meier(FollowUp(self.time, ~self.event)).median
+        facts = super().about() | {
+            "end_point": self.settings.options["end_point"], "grades": self.settings.options["grades"],
+            "deaths": int(self.event.sum()),
+            "deaths_within_one_year": int((self.event & (self.time <= ONE_YEAR)).sum()),
+            "median_follow_up_days": follow_up,
+            "clinical_missing": {name: int(np.isnan(self.clinical_values[:, k]).sum())
+                                 for k, name in enumerate(self.clinical_names)},
+            "kaplan_meier_alone": reference_scores(self.time, self.event, self.days),
+        }  # fmt: skip
+        return facts | ({"best_possible_c_index": self._oracles()} if self.data == "phantom" else {})
+
+    def _oracles(self) -> dict[str, dict[str, Any]]:
+        """C-index of the phantom's true risk, whole and in two parts: from age and resection, and from the tumour."""
+        whole = np.array([own["oracle_risk"] for own in self.facts])
+        beside = np.array([AGE * (own["age_years"] - 60) / 10 + RESECTIONS[own["resection"]] for own in self.facts])
+        found = {}
+        for name, risk in (("all", whole), ("age and resection", beside), ("tumour", whole - beside)):
+            rows = [{"subject": self.subjects[k], "time": self.time[k], "event": self.event[k], "risk": risk[k],
+                     "days": [], "survival": []} for k in range(len(risk))]  # fmt: skip
+            found[name] = survival_scores(rows, draws=self.settings.options["draws"])["C-index"].as_dict()
+        return found
+
+
+def _has_follow_up(sample: Sample) -> bool:
+    """A time above 0: a patient of whom nothing was heard after day 0 says nothing."""
+    return sample.get("time") is not None and sample.get("event") is not None and sample["time"] > 0
+
+
+def _of_highest_grade(facts: Sequence[dict[str, Any]]) -> list[int]:
+    grades = [GRADE_ORDER.index(own["grade"]) if own.get("grade") in GRADE_ORDER else -1 for own in facts]
+    if max(grades) < 0:
+        raise UserError("no patient's grade is known: use grades all")
+    return [row for row, grade in enumerate(grades) if grade == max(grades)]

@@ -1,0 +1,188 @@
+"""Scores of predicted survival pooled over folds: C-index, Brier, AUC, all drawn by patient and never an exception.
+
+A prediction is `{"subject", "time", "event", "risk", "days", "survival", "group"}`: S on some days, the risk to rank
+by, and whether that risk lies above the median of the fold's training patients.
+
+Pooled, the C-index also compares patients whom different folds' networks judged. "C-index within folds" compares
+only patients whom one network judged, and adds the pairs up over the folds.
+
+The integrated Brier score goes from the first day until a tenth of the patients are left: later days rest on few,
+with large weights.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+
+from medattn_lite.errors import UserError
+from medattn_lite.evaluation.intervals import Interval, bootstrap
+from medattn_lite.evaluation.kaplan_meier import kaplan_meier, log_rank
+from medattn_lite.evaluation.survival import ONE_YEAR, FollowUp, brier, integrated_brier, time_auc
+from medattn_lite.training.tasks.task import Prediction
+
+LEFT = 0.9  # quantile of follow-up at which the integrated Brier score ends
+Statistic = Callable[["Table", np.ndarray], float]
+
+
+class Table:
+    """Predictions as columns.
+
+    Args:
+        predictions: of N rows, all with S on the same days.
+    """
+
+    def __init__(self, predictions: Sequence[Prediction]) -> None:
+        self.subjects = [row["subject"] for row in predictions]
+        self.time = np.array([row["time"] for row in predictions], dtype=float)
+        self.event = np.array([row["event"] for row in predictions], dtype=bool)
+        self.risk = np.array([row["risk"] for row in predictions], dtype=float)
+        self.days = np.array(predictions[0]["days"], dtype=float)
+        self.survival = np.array([row["survival"] for row in predictions], dtype=float)
+        self.fold = np.array([row.get("fold", 0) for row in predictions])
+        self.is_pooled = "fold" in predictions[0]
+        self.last = np.quantile(self.time, LEFT)
+
+    @cached_property
+    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
+        """Which pairs (i, j) can be compared, i dying first, and how far their risks agree: (N, N) of 0, ½ and 1."""
+        known = (self.time[:, None] < self.time) | ((self.time[:, None] == self.time) & ~self.event)
+        comparable = known & self.event[:, None]
+        difference = self.risk[:, None] - self.risk
+        return comparable * ((difference > 0) + 0.5 * (difference == 0)), comparable.astype(float)
+
+    @cached_property
+    def pairs_within(self) -> tuple[np.ndarray, np.ndarray]:
+        """`pairs` of one fold."""
+        same = self.fold[:, None] == self.fold
+        return tuple(matrix * same for matrix in self.pairs)
+
+    @staticmethod
+    def share_in_order(rows: np.ndarray, agreeing: np.ndarray, comparable: np.ndarray) -> float:
+        """Harrell's C-index of the rows drawn; each pair counts as often as its two patients were drawn together."""
+        drawn = np.bincount(rows, minlength=len(agreeing)).astype(float)
+        pairs = drawn @ comparable @ drawn
+        return float(drawn @ agreeing @ drawn / pairs) if pairs else float("nan")
+
+    @property
+    def statistics(self) -> dict[str, Statistic]:
+        """Scores by name; each takes a table and the rows drawn."""
+        found: dict[str, Statistic] = {"C-index": _concordance}
+        if self.is_pooled:
+            found["C-index within folds"] = _concordance_within
+        return found | {"Brier at one year": _brier, "integrated Brier": _integrated, "AUC at one year": _auc}
+
+
+def survival_scores(predictions: Sequence[Prediction], *, draws: int = 1000) -> dict[str, Interval]:
+    """Each score with its interval; NaN where these patients do not define it."""
+    table = Table(predictions)
+    return {name: _interval(partial(_safe, score, table), table, draws) for name, score in table.statistics.items()}
+
+
+def survival_differences(
+    first: Sequence[Prediction], second: Sequence[Prediction], *, draws: int = 1000
+) -> dict[str, Interval]:
+    """Differences of the scores, first minus second, the same patients drawn for both.
+
+    Raises:
+        UserError: the two do not predict the same rows.
+    """
+    one, other = Table(first), Table(second)
+    if one.subjects != other.subjects:
+        raise UserError("the two models predicted other patients, or in another order: run both on the same folds")
+    return {
+        name: _interval(partial(_difference, score, one, other), one, draws) for name, score in one.statistics.items()
+    }
+
+
+def harrell(predictions: Sequence[Prediction]) -> float:
+    """The C-index, NaN where no two patients can be compared."""
+    table = Table(predictions)
+    return _safe(_concordance, table, np.arange(len(table.time)))
+
+
+def reference_scores(time: np.ndarray, event: np.ndarray, days: Sequence[float]) -> dict[str, float]:
+    """What everybody's Kaplan–Meier curve scores as a prediction for each of them: a Brier score to stay below."""
+    curve = kaplan_meier(FollowUp(time, event)).at(days)
+    last = np.flatnonzero(np.isfinite(curve))[-1]
+    curve = np.where(np.isfinite(curve), curve, curve[last])
+    rows = [{"subject": str(k), "time": t, "event": bool(e), "risk": 0.0, "days": list(days), "survival": curve}
+            for k, (t, e) in enumerate(zip(time, event, strict=True))]  # fmt: skip
+    scores = survival_scores(rows, draws=0)
+    return {name: scores[name].value for name in ("Brier at one year", "integrated Brier")}
+
+
+def risk_group_report(predictions: Sequence[Prediction]) -> dict[str, Any]:
+    """Low and high predicted risk, cut at each fold's training median: patients, deaths, median survival, log-rank.
+
+    The folds' networks share most of their training patients, so the p-value is a description, not a proof.
+    """
+    table = Table(predictions)
+    group = np.array([row["group"] for row in predictions])
+    report: dict[str, Any] = {}
+    for number, name in enumerate(("low risk", "high risk")):
+        own = group == number
+        if not own.any():
+            report[name] = {"patients": 0, "deaths": 0}
+            continue
+        curve = kaplan_meier(FollowUp(table.time[own], table.event[own]))
+        report[name] = {
+            "patients": int(own.sum()), "deaths": int(table.event[own].sum()), "median_days": curve.median,
+            "survival_at_one_year": float(curve.at([ONE_YEAR])[0]),
+        }  # fmt: skip
+    try:
+        report["log_rank_p"] = log_rank(FollowUp(table.time, table.event), group).p_value
+    except UserError:
+        report["log_rank_p"] = float("nan")
+    return report
+
+
+def _concordance(table: Table, rows: np.ndarray) -> float:
+    return table.share_in_order(rows, *table.pairs)
+
+
+def _concordance_within(table: Table, rows: np.ndarray) -> float:
+    return table.share_in_order(rows, *table.pairs_within)
+
+
+def _brier(table: Table, rows: np.ndarray) -> float:
+    now = table.survival[rows][:, table.days == ONE_YEAR]
+    return float(brier(FollowUp(table.time[rows], table.event[rows]), now, [ONE_YEAR])[0])
+
+
+def _integrated(table: Table, rows: np.ndarray) -> float:
+    kept = table.days <= table.last
+    if not kept.any():
+        return float("nan")
+    return integrated_brier(FollowUp(table.time[rows], table.event[rows]), table.survival[rows][:, kept],
+                            table.days[kept])  # fmt: skip
+
+
+def _auc(table: Table, rows: np.ndarray) -> float:
+    return float(time_auc(FollowUp(table.time[rows], table.event[rows]), table.risk[rows], [ONE_YEAR])[0])
+
+
+def _safe(score: Statistic, table: Table, rows: np.ndarray) -> float:
+    """NaN for rows that a score is not defined on."""
+    with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)
+        try:
+            return float(score(table, rows))
+        except (ValueError, UserError):
+            return float("nan")
+
+
+def _difference(score: Statistic, first: Table, second: Table, rows: np.ndarray) -> float:
+    return _safe(score, first, rows) - _safe(score, second, rows)
+
+
+def _interval(statistic: Callable[[np.ndarray], float], table: Table, draws: int) -> Interval:
+    rows = np.arange(len(table.subjects))
+    try:
+        return bootstrap(statistic, rows, groups=table.subjects, n=draws)
+    except UserError:  # no draw can be scored
+        return Interval(statistic(rows), np.nan, np.nan, units=len(set(table.subjects)))

@@ -1,0 +1,225 @@
+"""What survival's batches hold, what it learns from training rows alone, and how its scores behave."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+
+from medattn_lite.data.splits import Split
+from medattn_lite.errors import UserError
+from medattn_lite.evaluation.metrics import concordance
+from medattn_lite.training.recipes import find_recipe
+from medattn_lite.training.recipes.recipe import with_changes
+from medattn_lite.training.tasks import open_task
+from medattn_lite.training.tasks.breslow import Baseline
+from medattn_lite.training.tasks.clinical import ClinicalCox, clinical_table, clinical_values, standardised
+from medattn_lite.training.tasks.survival_scores import risk_group_report, survival_differences, survival_scores
+
+RECIPE = find_recipe("survival")
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def task():
+    return open_task(RECIPE, RECIPE.at("smoke"), progress=False)
+
+
+def generators(count, seed=0):
+    return [torch.Generator().manual_seed(seed + place) for place in range(count)]
+
+
+def for_variant(task, name, **options):
+    variant = RECIPE.variant(name)
+    settings = with_changes(task.settings, {"options": {**options, **dict(variant.settings.get("options", {}))}})
+    return variant, task.for_variant(variant, settings, task.splits()[0])
+
+
+def predictions(count=60, seed=0, folds=1, noise=0.0):
+    """Patients whose predicted curve is their true one, but for noise in the risk."""
+    rng = np.random.default_rng(seed)
+    log_risk = rng.normal(size=count)
+    days = [100.0, 200.0, 365.0, 600.0, 900.0]
+    death = rng.exponential(600 * np.exp(-log_risk))
+    end = rng.uniform(300, 1500, count)
+    seen = log_risk + noise * rng.normal(size=count)
+    return [
+        {"subject": f"p{k}", "time": float(min(death[k], end[k])), "event": bool(death[k] <= end[k]),
+         "risk": float(np.exp(seen[k])), "days": days, "survival": np.exp(-np.exp(seen[k]) * np.array(days) / 600),
+         "group": int(seen[k] > 0), "fold": k % folds}
+        for k in range(count)
+    ]  # fmt: skip
+
+
+def test_a_crop_is_a_window_of_the_image_and_noise_comes_three_times_in_ten(task):
+    own = task.images[0].float()
+    noisy = 0
+    for seed in range(40):
+        crop = task.batch([0], generators(1, seed))["image"][0]
+        assert crop.shape == (4, 29, 29, 29)
+        windows = [own[:, d : d + 29, h : h + 29, w : w + 29] for d in range(4) for h in range(4) for w in range(4)]
+        nearest = min(float((crop - window).abs().mean()) for window in windows)
+        assert nearest < 0.1
+        noisy += nearest > 0
+    assert 4 <= noisy <= 20  # of 40; 12 expected
+
+
+def test_a_batch_is_a_function_of_its_generators(task):
+    first, second = (task.batch([3, 4], generators(2, 5))["image"] for _ in range(2))
+    assert torch.equal(first, second) and not torch.equal(first, task.batch([3, 4], generators(2, 6))["image"])
+
+
+def test_no_training_row_tells_a_test_patient_s_values(task):
+    """Changing the test patients' clinical values or images changes nothing that training sees."""
+    variant, own = for_variant(task, "SE-ResNeXt-50 + clinical", intensity="histogram")
+    split = task.splits()[0]
+    train, test = task.rows(split, "train"), task.rows(split, "test")
+    changed = open_task(RECIPE, task.settings, progress=False)
+    changed.clinical_values[test] += 100
+    for row in test:
+        changed.percentiles[row] = changed.percentiles[row] * 7
+    other = changed.for_variant(variant, own.settings, split)
+    assert torch.equal(own.clinical[train], other.clinical[train])
+    assert all(torch.equal(own.images[row], other.images[row]) for row in train)
+    assert not torch.equal(own.clinical[test], other.clinical[test])
+
+
+def test_clinical_values_are_standardised_on_training_rows_and_missing_ones_are_their_mean():
+    values = np.array([[1.0, 5.0], [3.0, np.nan], [np.nan, 9.0], [100.0, 5.0]])
+    found = standardised(values, np.array([0, 1, 2]))
+    assert found[:, 0].tolist() == pytest.approx([-1, 1, 0, 98])
+    assert found[:, 1].tolist() == pytest.approx([-1, 0, 1, -1])
+
+
+def test_clinical_values_are_read_from_every_source():
+    phantom = clinical_values({"age_years": 50, "resection": "biopsy", "grade": "HGG"})
+    lgg = clinical_values({"age": 40, "grade": "G3", "idh": "mutant (maf)"})
+    brats = clinical_values({"age": 61.5, "grade": "HGG", "resection": "NA"})
+    assert (phantom["biopsy only"], phantom["gross total resection"]) == (1, 0) and math.isnan(phantom["IDH mutation"])
+    assert (lgg["age"], lgg["high grade"], lgg["IDH mutation"]) == (40, 1, 1) and math.isnan(lgg["biopsy only"])
+    assert math.isnan(brats["gross total resection"]) and math.isnan(clinical_values({"idh": "?"})["IDH mutation"])
+    assert clinical_values({"idh": "WT"})["IDH mutation"] == 0
+    names, values = clinical_table([phantom, {**phantom, "age": 70.0}])
+    assert names == ("age",) and values.tolist() == [[50.0], [70.0]]
+
+
+@pytest.mark.parametrize("name", ["SE-ResNeXt-50", "SE-ResNeXt-50 official head", "SE-ResNeXt-50 Cox"])
+def test_a_batch_without_a_death_gives_finite_gradients(task, name):
+    variant, own = for_variant(task, name)
+    torch.manual_seed(0)
+    model = own.build(variant, {})
+    rows = [row for row, died in enumerate(own.strata) if not died][:3]
+    batch = own.batch(rows * 2, generators(6)[: 2 * len(rows)])
+    loss = own.loss(own.forward(model, batch), batch)
+    loss.backward()
+    assert math.isfinite(loss.item())
+    assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
+    assert (loss.item() == 0) == (own.head == "cox")
+
+
+def test_cox_s_loss_is_a_mean_over_rows(task):
+    """Twice the patients of whom half cannot be compared weigh half."""
+    _, own = for_variant(task, "SE-ResNeXt-50 Cox")
+    batch = {"time": torch.tensor([10.0, 20.0, 1.0, 1.0]), "event": torch.tensor([True, False, False, False])}
+    output = torch.tensor([[1.0], [0.0], [5.0], [5.0]])
+    expected = math.log(1 + math.exp(-1))
+    assert own.loss(output[:2], {k: v[:2] for k, v in batch.items()}).item() == pytest.approx(expected / 2)
+    assert own.loss(output, batch).item() == pytest.approx(expected / 4)
+
+
+def test_breslow_s_curves_are_scikit_survival_s():
+    from sksurv.linear_model import CoxPHSurvivalAnalysis
+    from sksurv.util import Surv
+
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(50, 2))
+    time, event = rng.permutation(50) + 1.0, rng.random(50) < 0.6
+    fitted = CoxPHSurvivalAnalysis(ties="breslow").fit(values, Surv.from_arrays(event, time))
+    days = [5.0, 20.0, 40.0]
+    baseline = Baseline(fitted.predict(values), time, event, days)
+    for row, curve in zip(values[:5], fitted.predict_survival_function(values[:5]), strict=True):
+        ours = np.exp(-baseline.at(float(fitted.predict(row[None])[0])))
+        assert ours == pytest.approx(curve(days), rel=1e-9)
+
+
+def test_the_model_without_images_finds_what_decides_and_needs_deaths():
+    rng = np.random.default_rng(1)
+    values = torch.from_numpy(rng.normal(size=(200, 2))).float()
+    time = rng.exponential(np.exp(-values[:, 0].numpy()))
+    model = ClinicalCox(2)
+    model.fit(values, time, np.ones(200, dtype=bool))
+    assert model.weight[0] == pytest.approx(1, abs=0.25) and abs(float(model.weight[1])) < 0.25
+    model = ClinicalCox(2)
+    model.fit(values, time, np.zeros(200, dtype=bool))
+    assert model.weight.tolist() == [0, 0]
+
+
+def test_the_true_curve_scores_better_than_everybody_s_and_than_a_noisy_one():
+    true, noisy = predictions(200), predictions(200, noise=2.0)
+    scores = survival_scores(true, draws=20)
+    assert scores["C-index"].value > 0.7 and scores["Brier at one year"].value < 0.2
+    difference = survival_differences(true, noisy, draws=200)
+    assert difference["C-index"].low > 0 and difference["Brier at one year"].high < 0
+    report = risk_group_report(true)
+    assert report["low risk"]["median_days"] > report["high risk"]["median_days"] and report["log_rank_p"] < 1e-4
+
+
+def test_within_folds_a_network_s_own_scale_does_not_count():
+    rows = predictions(120, folds=3)
+    scaled = [{**row, "risk": row["risk"] * 10 ** row["fold"]} for row in rows]
+    before, after = survival_scores(rows, draws=0), survival_scores(scaled, draws=0)
+    assert after["C-index"].value < before["C-index"].value - 0.05
+    assert after["C-index within folds"].value == pytest.approx(before["C-index within folds"].value)
+    event, time, risk = (np.array([row[key] for row in rows]) for key in ("event", "time", "risk"))
+    assert before["C-index"].value == pytest.approx(concordance(event, time, risk))
+
+
+def test_what_a_small_fold_does_not_define_is_nan_and_no_exception():
+    rows = [{**row, "event": False} for row in predictions(4)]
+    assert all(math.isnan(score.value) for score in survival_scores(rows, draws=5).values())
+    assert math.isnan(survival_differences(rows, rows, draws=5)["C-index"].value)
+    assert math.isnan(risk_group_report(rows)["log_rank_p"])
+    one = survival_scores(predictions(1), draws=0)
+    assert math.isnan(one["C-index"].value)
+
+
+def test_other_patients_are_not_compared():
+    with pytest.raises(UserError, match="other patients"):
+        survival_differences(predictions(10), predictions(10)[::-1])
+
+
+def test_a_network_that_knows_the_truth_scores_near_the_oracle(task):
+    """Predictions made from the phantom's own risk reach the C-index that the record calls the best possible."""
+    _, own = for_variant(task, "clinical")
+    truth = [{"subject": own.subjects[k], "time": own.time[k], "event": bool(own.event[k]),
+              "risk": math.exp(facts["oracle_risk"]), "days": own.days, "survival": [0.5] * len(own.days), "group": 0}
+             for k, facts in enumerate(own.facts)]  # fmt: skip
+    assert own.score(truth, draws=0)["C-index"].value == own.about()["best_possible_c_index"]["all"]["value"]
+
+
+def test_groups_are_cut_at_the_training_median(task):
+    variant, own = for_variant(task, "clinical")
+    split = task.splits()[0]
+    train = own.rows(split, "train")
+    model = own.build(variant, {})
+    own.settle(model, train, lambda rows: [own.predict(model, row, CPU) for row in rows])
+    groups = [own.predict(model, row, CPU)["group"] for row in train]
+    assert abs(sum(groups) - len(train) / 2) <= 1
+
+
+def test_one_year_survival_cuts_follow_up_after_a_year(task):
+    settings = with_changes(task.settings, {"options": {"end_point": "one-year"}})
+    own = open_task(RECIPE, settings, progress=False)
+    assert own.time.max() <= 366 and own.event.sum() == (task.event & (task.time <= 365)).sum()
+    assert own.survived[:, 6:].sum() == own.died[:, 6:].sum() == 0
+    with pytest.raises(UserError, match="unknown end_point"):
+        open_task(RECIPE, with_changes(task.settings, {"options": {"end_point": "ten-year"}}), progress=False)
+
+
+def test_a_split_keeps_deaths_on_both_sides(task):
+    for split in task.splits():
+        assert isinstance(split, Split)
+        for side in ("train", "test"):
+            assert len({task.strata[row] for row in task.rows(split, side)}) == 2
