@@ -20,9 +20,10 @@ Made by `{command}` from the records in `{folder}`; do not edit by hand.
 
 How to read it. Every figure is on patients the network was not trained on, all folds pooled, with a 95 % interval from
 a bootstrap that draws patients. Differences are paired: the same patients are drawn for both models. **If an interval
-holds 0, these data do not tell the two apart.** "Phantom" is synthetic: a result on it says that the machinery works,
-not how well it does on people. The paper's figures come from other patients, and at `paper` scale only are they from
-the same architecture and schedule: they stand here for orientation, not for comparison.
+holds 0, these data do not tell the two apart.** Intervals and differences are about patients; each network was trained
+once a fold, and another start could move a figure by more. "Phantom" is synthetic: a result on it says that the
+machinery works, not how well it does on people. The paper's figures come from other patients, and at `paper` scale only
+are they from the same architecture and schedule: they stand here for orientation, not for comparison.
 """
 
 
@@ -50,6 +51,9 @@ def keep(runs: Sequence[Path], folder: Path) -> list[Path]:
         environment = run / "environment.json"
         if environment.is_file():
             record["environment"] = json.loads(environment.read_text(encoding="utf-8"))
+        transfers = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.glob("transfer-*.json"))]
+        if transfers:
+            record["transfers"] = transfers
         written[-1].write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return written
 
@@ -73,8 +77,9 @@ def page(folder: Path, *, command: str) -> str:
     parts = [INTRODUCTION.format(command=command, folder=folder.as_posix())]
     told: set[str] = set()
     for record in records:
-        parts.append(section(record, with_guesses=record["recipe"] not in told))
-        told.add(record["recipe"])
+        guesses = "\n".join(record.get("guesses", ()))
+        parts.append(section(record, with_guesses=guesses not in told))
+        told.add(guesses)
     return "\n".join(parts)
 
 
@@ -87,8 +92,8 @@ def section(record: Mapping[str, Any], *, with_guesses: bool = True) -> str:
         lines += [*_differences(record["comparisons"]), ""]
     if record.get("published"):
         lines += [*_published(record["published"]), ""]
-    for note in record.get("notes", ()):
-        lines += [note, ""]
+    for transfer in record.get("transfers", ()):
+        lines += [*_transfer(transfer), ""]
     if with_guesses and record.get("guesses"):
         lines += ["What the paper leaves open, and how it is read here:", ""]
         lines += [f"- {guess}" for guess in record["guesses"]] + [""]
@@ -154,6 +159,19 @@ def _published(published: Mapping[str, Mapping[str, str]]) -> list[str]:
     rows = [["as the paper prints it", *names]]
     rows += [[name, *(own.get(score, "—") for score in names)] for name, own in published.items()]
     return _table(rows)
+
+
+def _transfer(transfer: Mapping[str, Any]) -> list[str]:
+    """Dice of every patient of another data set, for networks that never saw it, beside a threshold."""
+    size = transfer["lesion_ml"]
+    lines = [f"The same networks, untouched, on {len(size)} real patients of {transfer['tested_on']}: Dice by patient. "
+             "So few bear no interval.", ""]  # fmt: skip
+    rows = [["", *(f"{patient}, {volume:.1f} mL" for patient, volume in size.items())]]
+    thresholds = {f"FLAIR threshold, {name.replace('_', ' ')}": own
+                  for name, own in transfer.get("flair_threshold", {}).items()}  # fmt: skip
+    for name, own in {**transfer["variants"], **thresholds}.items():
+        rows.append([name, *(f"{own['dice_by_patient'][patient]:.3f}" for patient in size)])
+    return lines + _table(rows)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -61,6 +61,17 @@ def test_only_a_difference_outside_its_interval_is_marked(run, tmp_path):
     assert "| P3D − other | **0.200 [0.100, 0.300]** |" in text
 
 
+def test_a_transfer_shows_every_patient_beside_the_threshold(run, tmp_path):
+    own = {"dice_by_patient": {"p07": 0.08, "p19": 0.5}}
+    transfer = {"tested_on": "open-ms", "lesion_ml": {"p07": 1.3, "p19": 50.1}, "variants": {"U-Net": own},
+                "flair_threshold": {"best_on_tested": own}}  # fmt: skip
+    (run / "transfer-open-ms.json").write_text(json.dumps(transfer))
+    main(["results", str(run), "--keep", str(tmp_path / "keep"), "--out", str(tmp_path / "results.md")])
+    text = (tmp_path / "results.md").read_text()
+    assert "on 2 real patients of open-ms" in text and "|  | p07, 1.3 mL | p19, 50.1 mL |" in text
+    assert "| U-Net | 0.080 | 0.500 |" in text and "| FLAIR threshold, best on tested | 0.080 | 0.500 |" in text
+
+
 def test_a_phantom_is_called_synthetic(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({**RECORD, "data": "phantom"}))
     assert "phantom (synthetic)" in page(tmp_path, command="medattn results")
