@@ -18,6 +18,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from medattn_lite.errors import UserError
+
+GRADE_ORDER = ("LGG", "G2", "G3", "HGG")
 HIGH_GRADES = {"G2": 0.0, "G3": 1.0, "LGG": 0.0, "HGG": 1.0}
 RESECTIONS = {"GTR": "gross total", "gross total": "gross total", "STR": "subtotal", "subtotal": "subtotal",
               "biopsy": "biopsy"}  # fmt: skip
@@ -41,6 +44,18 @@ def clinical_table(rows: Sequence[Mapping[str, float]]) -> tuple[tuple[str, ...]
     """Names and values, (N, K), of what differs between patients."""
     names = [name for name in rows[0] if len({row[name] for row in rows if math.isfinite(row[name])}) > 1]
     return tuple(names), np.array([[row[name] for name in names] for row in rows], dtype=float).reshape(len(rows), -1)
+
+
+def of_highest_grade(facts: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Rows of the highest grade that there is among the patients' `meta`.
+
+    Raises:
+        UserError: no grade is known.
+    """
+    grades = [GRADE_ORDER.index(own["grade"]) if own.get("grade") in GRADE_ORDER else -1 for own in facts]
+    if max(grades) < 0:
+        raise UserError("no patient's grade is known: use grades=all")
+    return [row for row, grade in enumerate(grades) if grade == max(grades)]
 
 
 def standardised(values: np.ndarray, train: np.ndarray) -> Tensor:

@@ -24,13 +24,19 @@ from medattn_lite.data.transforms import crop_or_pad, resample
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.kaplan_meier import kaplan_meier
-from medattn_lite.evaluation.survival import ONE_YEAR, FollowUp
+from medattn_lite.evaluation.survival import ONE_YEAR, FollowUp, c_index
 from medattn_lite.networks.registry import build
 from medattn_lite.networks.survival import LINKS, SurvivalNetwork
 from medattn_lite.training.recipes.recipe import Settings, Variant
 from medattn_lite.training.survival_losses import cox_loss, discrete_time_nll
 from medattn_lite.training.tasks.breslow import Baseline
-from medattn_lite.training.tasks.clinical import ClinicalCox, clinical_table, clinical_values, standardised
+from medattn_lite.training.tasks.clinical import (
+    ClinicalCox,
+    clinical_table,
+    clinical_values,
+    of_highest_grade,
+    standardised,
+)
 from medattn_lite.training.tasks.survival_scores import (
     harrell,
     reference_scores,
@@ -45,14 +51,14 @@ from medattn_lite.training.time_intervals import interval_breaks, interval_label
 END_POINTS = ("overall", "one-year")
 GRADES = ("all", "highest")
 INTENSITIES = ("z-score", "histogram")
-GRADE_ORDER = ("LGG", "G2", "G3", "HGG")
 
 
 class Survival(Task):
     """Overall or one-year survival.
 
     Options: `whole`, shape (D, H, W) of the test volumes; `field_mm`, the size of an image whose files know no voxel
-    size; `intensity`; `end_point`; `grades`; `noise_probability` and `noise_sd`; `clinical`; `draws` of the bootstrap.
+    size; `intensity`; `end_point`; `grades`; `noise_probability` and `noise_sd`; `clinical`; `draws` of the bootstrap;
+    `start_at_prior`, whether the last layer starts at the training patients' hazards.
     """
 
     def load(self) -> None:
@@ -71,7 +77,7 @@ class Survival(Task):
             facts.append({**sample["meta"], "time": float(sample["time"]), "event": bool(sample["event"])})
         if not facts:
             raise UserError(f"{self.data} knows no follow-up: use a data set with times (phantom, lgg, brats)")
-        self._keep(_of_highest_grade(facts) if options["grades"] == "highest" else range(len(facts)), facts)
+        self._keep(of_highest_grade(facts) if options["grades"] == "highest" else range(len(facts)), facts)
 
     def _with_voxel_size(self, sample: Sample) -> Sample:
         """An image of unknown voxel size is taken to cover the option's field, and resampled from that."""
@@ -104,6 +110,9 @@ class Survival(Task):
         own = super().for_variant(variant, settings, split)
         train = own.rows(split, "train")
         own.head = variant.options.get("head", "logistic") if variant.network else "cox"
+        # One patient of everybody's mean hazard is added to each interval, so that none has a hazard of 0 or 1.
+        died, reached = self.died[train].sum(dim=0), (self.died + self.survived)[train].sum(dim=0)
+        own.prior = (died + died.sum() / reached.sum()) / (reached + 1)
         if settings.options.get("clinical"):
             own.clinical = standardised(self.clinical_values, train)
         if settings.options["intensity"] == "histogram" and variant.network:
@@ -118,8 +127,12 @@ class Survival(Task):
         if not variant.network:
             return ClinicalCox(features)
         size = self.settings.network.get(variant.network, {})
-        return build(variant.network, **{**size, **self.network_options(), "clinical_features": features,
-                                         **variant.options})  # fmt: skip
+        model = build(variant.network, **{**size, **self.network_options(), "clinical_features": features,
+                                          **variant.options})  # fmt: skip
+        if self.settings.options["start_at_prior"] and self.head != "cox":
+            with torch.no_grad():
+                model.fc.bias.copy_(_outputs_of(self.prior, self.head))
+        return model
 
     def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:
         """`image` (B, C, D, H, W) crops; `survived` and `died` (B, 19); `time`, `event` (B,); `clinical` (B, K)."""
@@ -221,21 +234,18 @@ class Survival(Task):
         """C-index of the phantom's true risk, whole and in two parts: from age and resection, and from the tumour."""
         whole = np.array([own["oracle_risk"] for own in self.facts])
         beside = np.array([AGE * (own["age_years"] - 60) / 10 + RESECTIONS[own["resection"]] for own in self.facts])
-        found = {}
-        for name, risk in (("all", whole), ("age and resection", beside), ("tumour", whole - beside)):
-            rows = [{"subject": self.subjects[k], "time": self.time[k], "event": self.event[k], "risk": risk[k],
-                     "days": [], "survival": []} for k in range(len(risk))]  # fmt: skip
-            found[name] = survival_scores(rows, draws=self.settings.options["draws"])["C-index"].as_dict()
-        return found
+        risks = {"all": whole, "age and resection": beside, "tumour": whole - beside}
+        return {name: c_index(FollowUp(self.time, self.event), risk, n=self.settings.options["draws"]).as_dict()
+                for name, risk in risks.items()}  # fmt: skip
+
+
+def _outputs_of(hazards: Tensor, head: str) -> Tensor:
+    """A network's outputs at which its head gives these hazards, (19,); the official head ends at 0.632."""
+    outputs = torch.linspace(-12, 6, 2001, dtype=torch.float64)
+    known = LINKS[head](outputs)[1].exp()  # rises
+    return torch.from_numpy(np.interp(hazards.double().numpy(), known.numpy(), outputs.numpy())).float()
 
 
 def _has_follow_up(sample: Sample) -> bool:
     """A time above 0: a patient of whom nothing was heard after day 0 says nothing."""
     return sample.get("time") is not None and sample.get("event") is not None and sample["time"] > 0
-
-
-def _of_highest_grade(facts: Sequence[dict[str, Any]]) -> list[int]:
-    grades = [GRADE_ORDER.index(own["grade"]) if own.get("grade") in GRADE_ORDER else -1 for own in facts]
-    if max(grades) < 0:
-        raise UserError("no patient's grade is known: use grades all")
-    return [row for row, grade in enumerate(grades) if grade == max(grades)]

@@ -119,6 +119,19 @@ def test_a_batch_without_a_death_gives_finite_gradients(task, name):
     assert (loss.item() == 0) == (own.head == "cox")
 
 
+@pytest.mark.parametrize("name, head", [("SE-ResNeXt-50", "logistic"), ("SE-ResNeXt-50 official head", "official")])
+def test_a_network_may_start_at_the_training_patients_hazards(task, name, head):
+    variant, own = for_variant(task, name)
+    model = own.build(variant, {})
+    hazards = model.hazards(model.fc.bias.detach()[None])[0]
+    highest = 1.0 if head == "logistic" else 1 - math.exp(-1)
+    assert torch.allclose(hazards, own.prior.clamp(max=highest), atol=0.002)
+    train = task.rows(task.splits()[0], "train")
+    deaths, reached = task.died[train].sum(dim=0), (task.died + task.survived)[train].sum(dim=0)
+    busy = reached >= 3
+    assert torch.allclose(own.prior[busy], (deaths / reached)[busy], atol=0.25) and (own.prior > 0).all()
+
+
 def test_cox_s_loss_is_a_mean_over_rows(task):
     """Twice the patients of whom half cannot be compared weigh half."""
     _, own = for_variant(task, "SE-ResNeXt-50 Cox")
