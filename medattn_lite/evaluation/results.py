@@ -19,11 +19,12 @@ INTRODUCTION = """# Results
 Made by `{command}` from the records in `{folder}`; do not edit by hand.
 
 How to read it. Every figure is on patients the network was not trained on (but for the rows called LEAKY, which show
-what happens otherwise), all folds pooled, with a 95 % interval from a bootstrap that draws patients. Differences are paired: the same patients are drawn for both models. **If an interval
-holds 0, these data do not tell the two apart.** Intervals and differences are about patients; each network was trained
-once a fold, and another start could move a figure by more. "Phantom" is synthetic: a result on it says that the
-machinery works, not how well it does on people. The paper's figures come from other patients, and at `paper` scale only
-are they from the same architecture and schedule: they stand here for orientation, not for comparison.
+what happens otherwise), all folds pooled, with a 95 % interval from a bootstrap that draws patients. Differences are
+paired: the same patients are drawn for both models. **If an interval holds 0, these data do not tell the two apart.**
+Intervals and differences are about patients; each network was trained once a fold, and another start could move a
+figure by more. "Phantom" is synthetic: a result on it says that the machinery works, not how well it does on people.
+The paper's figures come from other patients, and at `paper` scale only are they from the same architecture and
+schedule: they stand here for orientation, not for comparison.
 """
 
 
