@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from medattn_lite.errors import UserError
+from medattn_lite.evaluation.results_tables import tables_section
 
 INTRODUCTION = """# Results
 
@@ -73,6 +74,8 @@ def page(folder: Path, *, command: str) -> str:
     if not files:
         raise UserError(f"no record in {folder}: name finished runs (medattn results runs/…)")
     records = [_read(path) for path in files]
+    tables = [record for record in records if "tables" in record]
+    records = [record for record in records if "tables" not in record]
     order = {name: place for place, name in enumerate(dict.fromkeys(record["recipe"] for record in records))}
     records.sort(key=lambda record: (order[record["recipe"]], record["data"] == "phantom", record["scale"]))
     parts = [INTRODUCTION.format(command=command, folder=folder.as_posix())]
@@ -81,6 +84,7 @@ def page(folder: Path, *, command: str) -> str:
         guesses = "\n".join(record.get("guesses", ()))
         parts.append(section(record, with_guesses=guesses not in told))
         told.add(guesses)
+    parts += [tables_section(record, write=_interval, table=_table) for record in tables]
     return "\n".join(parts)
 
 
@@ -104,7 +108,8 @@ def section(record: Mapping[str, Any], *, with_guesses: bool = True) -> str:
 def _read(path: Path) -> dict[str, Any]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        record["recipe"], record["data"], record["scale"]
+        if "tables" not in record:
+            record["recipe"], record["data"], record["scale"]
     except (ValueError, KeyError, OSError) as error:
         raise UserError(f"{path} is no record of a run ({type(error).__name__} {error}): delete it") from None
     return record

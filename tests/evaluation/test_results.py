@@ -72,6 +72,24 @@ def test_a_transfer_shows_every_patient_beside_the_threshold(run, tmp_path):
     assert "| U-Net | 0.080 | 0.500 |" in text and "| FLAIR threshold, best on tested | 0.080 | 0.500 |" in text
 
 
+def test_tables_without_images_have_their_section_with_control_and_medians(tmp_path):
+    own = {
+        "patients": 494, "deaths": 247, "median_follow_up_days": 846.0, "left_out": {"second scan of a patient": 6},
+        "missing": {}, "c_index": {"age": {"columns": 1, "C-index": interval(0.7, 0.66, 0.74)}},
+        "differences": [{"first": "all", "second": "age", "C-index": interval(0.05, 0.01, 0.09)}],
+        "shuffled_outcomes": {"shuffles": 10, "mean": 0.497, "sd": 0.02},
+        "kaplan_meier": {"IDH": {"groups": {"mutant": {"patients": 103, "deaths": 11, "median_days":
+                         interval(None, 2191.0, None)}}, "log_rank": {"p_value": 1e-9}}},
+    }  # fmt: skip
+    record = {"what": "Cox", "folds": 5, "repeats": 5, "seed": 0, "tables": {"UCSF": own}}
+    (tmp_path / "tables.json").write_text(json.dumps(record))
+    text = page(tmp_path, command="medattn results")
+    for words in ("### UCSF", "494 patients, 247 deaths", "6 second scan of a patient", "C-index 0.497 (sd 0.020)",
+                  "| age | 1 | 0.700 [0.660, 0.740] |", "| all − age | **0.050 [0.010, 0.090]** |",
+                  "| IDH | mutant | 103 | 11 | not reached [2191, not reached] | < 0.001 |"):  # fmt: skip
+        assert words in text, words
+
+
 def test_a_phantom_is_called_synthetic(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({**RECORD, "data": "phantom"}))
     assert "phantom (synthetic)" in page(tmp_path, command="medattn results")
