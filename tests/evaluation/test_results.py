@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -108,3 +109,9 @@ def test_what_is_missing_is_said_in_one_line(tmp_path, capsys):
     (tmp_path / "keep" / "x.json").write_text("{}")
     with pytest.raises(UserError, match="no record of a run"):
         page(tmp_path / "keep", command="")
+
+
+def test_the_page_in_figures_is_what_its_records_make(monkeypatch):
+    monkeypatch.chdir(Path(__file__).resolve().parents[2])
+    folder = Path("figures/results")
+    assert Path("figures/results.md").read_text() == page(folder, command="medattn results")
