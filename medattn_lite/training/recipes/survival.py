@@ -43,11 +43,14 @@ SURVIVAL = Recipe(
         Variant("SE-ResNeXt-50 Cox", _SE, options={"head": "cox"}),
         Variant("SE-ResNeXt-50 + clinical", _SE, settings=_WITH_CLINICAL),
         Variant("clinical", "", settings=_WITH_CLINICAL, trained=False),
+        Variant("SE-ResNeXt-50 risk + clinical", "", settings=_WITH_CLINICAL, needs={"image": "SE-ResNeXt-50"},
+                trained=False),
     ),
     comparisons=(
         ("ResNet-50-CBAM", "SE-ResNeXt-50"),
         ("SE-ResNeXt-50", "clinical"),
         ("SE-ResNeXt-50 + clinical", "clinical"),
+        ("SE-ResNeXt-50 risk + clinical", "clinical"),
         ("SE-ResNeXt-50 official head", "SE-ResNeXt-50"),
         ("SE-ResNeXt-50 Cox", "SE-ResNeXt-50"),
     ),
@@ -84,6 +87,8 @@ SURVIVAL = Recipe(
         "learning rate: the code's cosine has a half period of 10 epochs and so rises and falls 10 times in 200",
         "hazards start at 0.5, as in the code; at laptop and smoke scale, whose steps are too few to learn the level, "
         "at the training patients' hazards",
+        "a trained network's risk as one more value of Cox's model: fitted on the network's own training patients, "
+        "whom it knows too well",
         "Cox, clinical values and both: not in the deck's table; Cox compares the patients of one batch, "
         "and of one process",
     ),

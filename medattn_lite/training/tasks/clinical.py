@@ -78,15 +78,17 @@ def standardised(values: np.ndarray, train: np.ndarray) -> Tensor:
 
 
 class ClinicalCox(nn.Module):
-    """Cox's model of clinical values alone, fitted by scikit-survival instead of steps along gradients.
+    """Cox's model of clinical values, fitted by scikit-survival instead of steps along gradients.
 
     Args:
         features: clinical values a patient.
+        image: a trained network whose log risk is one more value, or None.
     """
 
-    def __init__(self, features: int) -> None:
+    def __init__(self, features: int, image: nn.Module | None = None) -> None:
         super().__init__()
-        self.weight = nn.Parameter(torch.zeros(features), requires_grad=False)
+        self.weight = nn.Parameter(torch.zeros(features + (image is not None)), requires_grad=False)
+        self.image = image
 
     def fit(self, clinical: Tensor, time: np.ndarray, event: np.ndarray) -> None:
         """Sets the weights by Cox's likelihood with a small ridge; they stay 0 without a death."""
@@ -101,5 +103,5 @@ class ClinicalCox(nn.Module):
         self.weight.copy_(torch.from_numpy(fitted.coef_))
 
     def forward(self, clinical: Tensor) -> Tensor:
-        """(B, K) to log risks (B, 1)."""
+        """(B, K) values, the image's log risk last if there is one, to log risks (B, 1)."""
         return clinical @ self.weight[:, None]  # (B, 1)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from medattn_lite.data.histogram import landmarks, percentiles, standardise
 from medattn_lite.data.phantom.survival import AGE, RESECTIONS
 from medattn_lite.data.splits import Split
-from medattn_lite.data.transforms import crop_or_pad, resample
+from medattn_lite.data.transforms import crop_or_pad
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.kaplan_meier import kaplan_meier
@@ -29,7 +29,6 @@ from medattn_lite.networks.registry import build
 from medattn_lite.networks.survival import LINKS, SurvivalNetwork
 from medattn_lite.training.recipes.recipe import Settings, Variant
 from medattn_lite.training.survival_losses import cox_loss, discrete_time_nll
-from medattn_lite.training.tasks.breslow import Baseline
 from medattn_lite.training.tasks.clinical import (
     ClinicalCox,
     clinical_table,
@@ -37,6 +36,7 @@ from medattn_lite.training.tasks.clinical import (
     of_highest_grade,
     standardised,
 )
+from medattn_lite.training.tasks.survival_curves import Baseline, cumulative_hazard, outputs_of, risk_at_one_year
 from medattn_lite.training.tasks.survival_scores import (
     harrell,
     reference_scores,
@@ -45,7 +45,7 @@ from medattn_lite.training.tasks.survival_scores import (
     survival_scores,
 )
 from medattn_lite.training.tasks.task import Batch, Prediction, Task
-from medattn_lite.training.tasks.volumes import Sample, open_images, read_all
+from medattn_lite.training.tasks.volumes import Sample, open_images, read_all, resample_unknown
 from medattn_lite.training.time_intervals import interval_breaks, interval_labels
 
 END_POINTS = ("overall", "one-year")
@@ -70,7 +70,9 @@ class Survival(Task):
         self.channels = tuple(dataset.channels)
         self.subjects, self.images, self.percentiles, facts = [], [], [], []
         for sample in read_all(self, dataset, keep=_has_follow_up):
-            image = crop_or_pad(self._with_voxel_size(sample), options["whole"])["image"]
+            if self.data != "phantom":
+                sample = resample_unknown(sample, options["field_mm"], options["spacing_mm"])
+            image = crop_or_pad(sample, options["whole"])["image"]
             self.images.append(image.half())
             self.percentiles.append(percentiles(image, (image != image[:, :1, :1, :1]).any(dim=0)))
             self.subjects.append(sample["subject"])
@@ -78,16 +80,6 @@ class Survival(Task):
         if not facts:
             raise UserError(f"{self.data} knows no follow-up: use a data set with times (phantom, lgg, brats)")
         self._keep(of_highest_grade(facts) if options["grades"] == "highest" else range(len(facts)), facts)
-
-    def _with_voxel_size(self, sample: Sample) -> Sample:
-        """An image of unknown voxel size is taken to cover the option's field, and resampled from that."""
-        spacing = self.settings.options.get("spacing_mm")
-        if self.data == "phantom" or sample["meta"].get("voxel_size_mm") is not None or spacing is None:
-            return sample
-        shape = sample["image"].shape[1:]
-        size = [field / count for field, count in zip(self.settings.options["field_mm"], shape, strict=True)]
-        affine = np.array([[0, 0, size[2], 0], [0, size[1], 0, 0], [size[0], 0, 0, 0], [0, 0, 0, 1]], dtype=float)
-        return resample({**sample, "affine": affine, "meta": {**sample["meta"], "voxel_size_mm": tuple(size)}}, spacing)
 
     def _keep(self, rows: Sequence[int], facts: Sequence[dict[str, Any]]) -> None:
         self.subjects, self.images, self.percentiles, self.facts = (
@@ -104,12 +96,13 @@ class Survival(Task):
         self.survived, self.died = interval_labels(torch.from_numpy(time), torch.from_numpy(event), self.breaks)
         self.clinical_names, self.clinical_values = clinical_table([clinical_values(own) for own in self.facts])
         self.clinical, self.head, self.baseline, self.median = None, "logistic", None, None
+        self.image_scale = 0.0, 1.0
 
     def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Survival:
         """Clinical values and histograms are standardised on the fold's training patients."""
         own = super().for_variant(variant, settings, split)
         train = own.rows(split, "train")
-        own.head = variant.options.get("head", "logistic") if variant.network else "cox"
+        own.head = _head_of(variant)
         # One patient of everybody's mean hazard is added to each interval, so that none has a hazard of 0 or 1.
         died, reached = self.died[train].sum(dim=0), (self.died + self.survived)[train].sum(dim=0)
         own.prior = (died + died.sum() / reached.sum()) / (reached + 1)
@@ -123,15 +116,15 @@ class Survival(Task):
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """The variant's network, of the size that the settings give for its name; Cox's model where it has none."""
-        features = 0 if self.clinical is None else self.clinical.shape[1]
+        features = len(self.clinical_names) if variant.settings.get("options", {}).get("clinical") else 0
         if not variant.network:
-            return ClinicalCox(features)
+            return ClinicalCox(features, trained.get("image"))
         size = self.settings.network.get(variant.network, {})
         model = build(variant.network, **{**size, **self.network_options(), "clinical_features": features,
                                           **variant.options})  # fmt: skip
-        if self.settings.options["start_at_prior"] and self.head != "cox":
+        if self.settings.options["start_at_prior"] and model.head != "cox":
             with torch.no_grad():
-                model.fc.bias.copy_(_outputs_of(self.prior, self.head))
+                model.fc.bias.copy_(outputs_of(self.prior, model.head))
         return model
 
     def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:
@@ -168,7 +161,12 @@ class Survival(Task):
     ) -> None:
         """Fits the model without images, Breslow's baseline, and the median risk, all on training rows."""
         if isinstance(model, ClinicalCox):
-            model.fit(self.clinical[rows], self.time[rows], self.event[rows])
+            columns = self.clinical[rows]
+            if model.image is not None:
+                risks = torch.tensor([[row["image_log_risk"]] for row in predict(rows)])
+                self.image_scale = float(risks.mean()), max(float(risks.std()), 1e-6)
+                columns = torch.cat([columns, (risks - self.image_scale[0]) / self.image_scale[1]], dim=1)
+            model.fit(columns, self.time[rows], self.event[rows])
         if self.head == "cox":
             log_risk = np.array([row["log_risk"] for row in predict(rows)])
             self.baseline = Baseline(log_risk, self.time[rows], self.event[rows], self.days)
@@ -176,28 +174,32 @@ class Survival(Task):
 
     def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
         """S on each of `days`, from the whole volume."""
+        image = self.images[row].float()[None].to(device)
         clinical = None if self.clinical is None else self.clinical[row][None].to(device)
-        image = (self.images[row].float()[None].to(device),) if isinstance(model, SurvivalNetwork) else ()
-        output = model(*image, clinical).float().cpu()
         found = {"subject": self.subjects[row], "time": float(self.time[row]), "event": bool(self.event[row])}
+        if isinstance(model, SurvivalNetwork):
+            output = model(image, clinical).float().cpu()
+        else:
+            if model.image is not None:
+                found["image_log_risk"] = self._image_log_risk(model.image, image)
+                scaled = (found["image_log_risk"] - self.image_scale[0]) / self.image_scale[1]
+                clinical = torch.cat([clinical, clinical.new_tensor([[scaled]])], dim=1)
+            output = model(clinical).float().cpu()
         if self.head == "cox":
             found["log_risk"] = float(output)
-        cumulative = self._cumulative_hazard(output)
-        found |= {"risk": self._risk(cumulative), "days": self.days, "survival": np.exp(-cumulative).tolist()}
+        cumulative = self._hazard(output, self.head)
+        found |= {"risk": risk_at_one_year(cumulative, self.days), "days": self.days,
+                  "survival": np.exp(-cumulative).tolist()}  # fmt: skip
         return found | {"group": 0 if self.median is None else int(found["risk"] > self.median)}
 
-    def _cumulative_hazard(self, output: Tensor) -> np.ndarray:
-        """−log S on each of `days`; constant hazard within an interval, and for Cox in proportion to the baseline."""
-        if self.head == "cox":
-            log_risk = float(output)
-            return np.exp(log_risk) * np.ones(len(self.days)) if self.baseline is None else self.baseline.at(log_risk)
-        log_survive = LINKS[self.head](output.double())[0][0]  # (19,)
-        ends = np.r_[0.0, -np.cumsum(log_survive.numpy())]
-        return np.interp(self.days, self.breaks.numpy(), ends)
+    def _hazard(self, output: Tensor, head: str) -> np.ndarray:
+        return cumulative_hazard(output, head, self.days, self.breaks, self.baseline)
 
-    def _risk(self, cumulative: np.ndarray) -> float:
-        """The hazard until one year; until the first training death where Cox's baseline knows none before."""
-        return float(cumulative[max(self.days.index(ONE_YEAR), int((cumulative > 0).argmax()))])
+    def _image_log_risk(self, model: nn.Module, image: Tensor) -> float:
+        output = model(image).float().cpu()
+        if model.head == "cox":
+            return float(output)
+        return float(np.log(risk_at_one_year(self._hazard(output, model.head), self.days)))
 
     def quick_score(self, predictions: Sequence[Prediction]) -> float:
         """The C-index; 0.5 where no two patients can be compared."""
@@ -239,11 +241,9 @@ class Survival(Task):
                 for name, risk in risks.items()}  # fmt: skip
 
 
-def _outputs_of(hazards: Tensor, head: str) -> Tensor:
-    """A network's outputs at which its head gives these hazards, (19,); the official head ends at 0.632."""
-    outputs = torch.linspace(-12, 6, 2001, dtype=torch.float64)
-    known = LINKS[head](outputs)[1].exp()  # rises
-    return torch.from_numpy(np.interp(hazards.double().numpy(), known.numpy(), outputs.numpy())).float()
+def _head_of(variant: Variant) -> str:
+    """A network's own; Cox's for what has none."""
+    return variant.options.get("head", "logistic") if variant.network else "cox"
 
 
 def _has_follow_up(sample: Sample) -> bool:

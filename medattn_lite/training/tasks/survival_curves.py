@@ -1,6 +1,9 @@
-"""A survival curve from Cox's log risk: Breslow's estimate of the hazard that all patients share.
+"""From a network's outputs to −log S(t) on some days, and to one risk to rank by.
 
-    H₀(t) = Σ over deaths until t of 1 / Σ exp(η) of those still followed up,    S(t) = exp(−H₀(t) exp(η))
+    discrete  −log S adds up −log(1 − h) by interval, in a straight line within each
+    Cox       H₀(t) exp(η), with Breslow's estimate of the hazard that all patients share:
+
+    H₀(t) = Σ over deaths until t of 1 / Σ exp(η) of those still followed up
 
 Paper: Breslow 1974. Take the patients whom the risk was fitted on; their risks fit too well, so that the curves of
 others are too far from each other.
@@ -11,6 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
+from torch import Tensor
+
+from medattn_lite.evaluation.survival import ONE_YEAR
+from medattn_lite.networks.survival import LINKS
 
 LARGEST = 50.0  # exponent beyond which a hazard is as good as infinite
 
@@ -35,3 +43,34 @@ class Baseline:
     def at(self, log_risk: float) -> np.ndarray:
         """(T,) cumulative hazard of a patient with that risk."""
         return self.hazard * np.exp(min(log_risk - self.centre, LARGEST))
+
+
+def cumulative_hazard(
+    output: Tensor, head: str, days: Sequence[float], breaks: Tensor, baseline: Baseline | None
+) -> np.ndarray:
+    """−log S of one patient on each of T days.
+
+    Args:
+        output: (1, 19), or (1, 1) of Cox.
+        head: of the network.
+        days: T days.
+        breaks: (20,) ends of the intervals.
+        baseline: for Cox; None before it is known, when the hazard is exp(η) on every day.
+    """
+    if head == "cox":
+        log_risk = float(output)
+        return np.full(len(days), np.exp(min(log_risk, LARGEST))) if baseline is None else baseline.at(log_risk)
+    log_survive = LINKS[head](output.double())[0][0]  # (19,)
+    return np.interp(days, breaks.numpy(), np.r_[0.0, -np.cumsum(log_survive.numpy())])
+
+
+def risk_at_one_year(cumulative: np.ndarray, days: Sequence[float]) -> float:
+    """The hazard until one year; until the first training death where Cox's baseline knows none before."""
+    return float(cumulative[max(list(days).index(ONE_YEAR), int((cumulative > 0).argmax()))])
+
+
+def outputs_of(hazards: Tensor, head: str) -> Tensor:
+    """A network's outputs at which its head gives these hazards, (19,); the official head ends at 0.632."""
+    outputs = torch.linspace(-12, 6, 2001, dtype=torch.float64)
+    known = LINKS[head](outputs)[1].exp()  # rises
+    return torch.from_numpy(np.interp(hazards.double().numpy(), known.numpy(), outputs.numpy())).float()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from tqdm.auto import tqdm
 
@@ -49,3 +50,19 @@ def read_all(
             sample = resample(sample, spacing)
         sample["image"] = normalise(sample["image"])
         yield {key: value.cpu() if isinstance(value, torch.Tensor) else value for key, value in sample.items()}
+
+
+def resample_unknown(sample: Sample, field_mm: Sequence[float], spacing_mm: float | None) -> Sample:
+    """A sample whose files know no voxel size, taken to cover a field and resampled from that; others as they are.
+
+    Args:
+        sample: with `image` (C, D, H, W).
+        field_mm: size of the whole image along D, H and W.
+        spacing_mm: wanted voxel size; None leaves every sample as it is.
+    """
+    if spacing_mm is None or sample["meta"].get("voxel_size_mm") is not None:
+        return sample
+    depth, height, width = (field / count for field, count in zip(field_mm, sample["image"].shape[1:], strict=True))
+    affine = np.array([[0, 0, width, 0], [0, height, 0, 0], [depth, 0, 0, 0], [0, 0, 0, 1]], dtype=float)
+    facts = {**sample["meta"], "voxel_size_mm": (depth, height, width)}
+    return resample({**sample, "affine": affine, "meta": facts}, spacing_mm)

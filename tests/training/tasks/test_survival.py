@@ -14,9 +14,10 @@ from medattn_lite.evaluation.metrics import concordance
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task
-from medattn_lite.training.tasks.breslow import Baseline
 from medattn_lite.training.tasks.clinical import ClinicalCox, clinical_table, clinical_values, standardised
+from medattn_lite.training.tasks.survival_curves import Baseline
 from medattn_lite.training.tasks.survival_scores import risk_group_report, survival_differences, survival_scores
+from medattn_lite.training.tasks.volumes import resample_unknown
 
 RECIPE = find_recipe("survival")
 CPU = torch.device("cpu")
@@ -69,6 +70,15 @@ def test_a_crop_is_a_window_of_the_image_and_noise_comes_three_times_in_ten(task
 def test_a_batch_is_a_function_of_its_generators(task):
     first, second = (task.batch([3, 4], generators(2, 5))["image"] for _ in range(2))
     assert torch.equal(first, second) and not torch.equal(first, task.batch([3, 4], generators(2, 6))["image"])
+
+
+def test_an_image_of_unknown_voxel_size_is_taken_to_cover_the_field():
+    sample = {"image": torch.rand(2, 10, 64, 64), "meta": {"voxel_size_mm": None}}
+    found = resample_unknown(sample, (150.0, 240.0, 240.0), 5.0)
+    assert found["image"].shape[1] in (28, 29, 30) and found["image"].shape[2] == found["image"].shape[3]
+    assert found["image"].shape[2] in (47, 48, 49)
+    known = {"image": sample["image"], "meta": {"voxel_size_mm": (1.0, 1.0, 1.0)}}
+    assert resample_unknown(known, (150.0, 240.0, 240.0), 5.0) is known
 
 
 def test_no_training_row_tells_a_test_patient_s_values(task):
@@ -167,6 +177,27 @@ def test_the_model_without_images_finds_what_decides_and_needs_deaths():
     model = ClinicalCox(2)
     model.fit(values, time, np.zeros(200, dtype=bool))
     assert model.weight.tolist() == [0, 0]
+
+
+def test_an_image_s_risk_becomes_one_more_value_of_cox_s_model(task):
+    """A network that gives everybody the true risk is found to decide; the clinical values stand beside it."""
+    variant, own = for_variant(task, "SE-ResNeXt-50 risk + clinical")
+
+    class Oracle(torch.nn.Module):
+        head = "cox"
+
+        def forward(self, image):
+            row = next(k for k, known in enumerate(own.images) if torch.equal(known.float(), image[0]))
+            return torch.tensor([[own.facts[row]["oracle_risk"]]])
+
+    model = own.build(variant, {"image": Oracle()})
+    rows = list(range(len(own.subjects)))
+    own.settle(model, rows, lambda rows: [own.predict(model, row, CPU) for row in rows])
+    found = [own.predict(model, row, CPU) for row in rows]
+    assert len(model.weight) == len(own.clinical_names) + 1 and model.weight[-1] > 0
+    oracle = own.about()["best_possible_c_index"]["all"]["value"]
+    assert own.score(found, draws=0)["C-index"].value >= oracle - 0.1
+    assert own.image_scale[0] == pytest.approx(np.mean([facts["oracle_risk"] for facts in own.facts]), abs=1e-4)
 
 
 def test_the_true_curve_scores_better_than_everybody_s_and_than_a_noisy_one():
