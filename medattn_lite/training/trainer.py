@@ -106,8 +106,9 @@ class Trainer:
         optimiser = make_optimiser(model, self.settings)
         model, optimiser = self.accelerator.prepare(model, optimiser)
         done = self._resume(model, optimiser)
-        bar = tqdm(range(done.iteration, iterations), initial=done.iteration, total=iterations, desc="training",
-                   disable=not self.show, leave=False)  # fmt: skip
+        # A run that had stopped early, and was killed before its predictions were written, has nothing left to train.
+        left = range(0) if self._has_stopped(done) else range(done.iteration, iterations)
+        bar = tqdm(left, initial=done.iteration, total=iterations, desc="training", disable=not self.show, leave=False)
         began = time.monotonic()
         for iteration in bar:
             rate = learning_rate(self.settings, iteration, steps, iterations)

@@ -94,6 +94,14 @@ def test_patience_ends_training(tmp_path):
     assert len(scores) >= 3 and max(scores[-2:]) <= max(scores[:-2]) and done.iteration < 400
 
 
+def test_a_run_that_had_stopped_early_does_not_train_on_when_started_again(tmp_path):
+    own = settings(iterations=400, patience=2)
+    first, one = train(tmp_path, own, valid=range(16, 24))
+    assert (tmp_path / "state.safetensors").exists()  # as when it is killed before its predictions are written
+    again, two = train(tmp_path, own, valid=range(16, 24))
+    assert one.iteration == two.iteration < 400 and one.log == two.log and torch.equal(weights(first), weights(again))
+
+
 def test_another_seed_gives_another_run_and_the_same_seed_the_same(tmp_path):
     runs = [weights(train(tmp_path / name, settings(), seed=seed)[0]) for name, seed in (("a", 1), ("b", 1), ("c", 2))]
     assert torch.equal(runs[0], runs[1]) and not torch.allclose(runs[0], runs[2])

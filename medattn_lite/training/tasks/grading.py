@@ -28,6 +28,8 @@ class Grading(Task):
 
     def load(self) -> None:
         label = self.settings.options.get("label", "grade")
+        if label != "grade" and self.data != "lgg":
+            raise UserError(f"{self.data} does not know {label}: leave --label out, or use --data lgg")
         dataset = open_images(self, **({"task": label} if self.data == "lgg" else {}))
         self.channels = tuple(dataset.channels)
         known = [value for value in dataset.labels if value is not None]

@@ -90,8 +90,8 @@ def test_data_without_two_classes_are_refused(real_data):
 
 def test_a_wrong_word_is_answered_in_one_line(tmp_path, capsys):
     wrong = ("nope", "grading --scale huge", "grading --variants X", "grading --set folds", "grading --folds 9",
-             "grading --data lgg", "grading --precision fp7")  # fmt: skip
+             "grading --data lgg", "grading --precision fp7", "grading --label idh")  # fmt: skip
     for words in wrong:
         assert main(["train", *words.split(), "--out", str(tmp_path / "run"), "--device", "cpu"]) == 2, words
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("medattn: ")]
-    assert len(said) == 7
+    assert len(said) == 8
