@@ -201,9 +201,9 @@ class _Facts:
     def cell(self, case: Case, *names: str) -> str | None:
         for frame, rows in self.tables:
             row = rows.get(case.case, rows.get(case.subject.replace("-", "_")))
-            name = column(frame, names)
-            if row is not None and name is not None and text(row[name]) is not None:
-                return text(row[name])
+            for name in filter(None, (column(frame, [own]) for own in names)):
+                if row is not None and text(row[name]) is not None:
+                    return text(row[name])
         return None
 
     def add(self, case: Case, task: str) -> Case:

@@ -253,6 +253,15 @@ def test_lgg_tables_give_grade_idh_and_survival_and_never_death01(tmp_path):
     assert open_dataset("lgg", tmp_path, task="idh").labels == [0, 1, None]
 
 
+def test_an_empty_age_is_filled_from_the_next_column_that_knows_it(tmp_path):
+    for number in (1, 2):
+        lgg_case(tmp_path, f"TCGA_CS_000{number}_19990101")
+    (tmp_path / "cases.csv").write_text(
+        "Patient,age_at_initial_pathologic,age_at_initial_pathologic_diagnosis\nTCGA_CS_0001,,41\nTCGA_CS_0002,52,53\n"
+    )
+    assert open_dataset("lgg", tmp_path).table()["age"].tolist() == [41, 52]
+
+
 def test_lgg_cases_with_a_filled_up_channel_can_be_dropped(tmp_path):
     lgg_case(tmp_path, "TCGA_CS_0001_19990101")
     lgg_case(tmp_path, "TCGA_CS_0002_19990101", copy="post")
