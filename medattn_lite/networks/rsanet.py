@@ -11,6 +11,9 @@ Readings:
 - The paper's 101 and 111 are not in its code. Here the attended map of the encoder level goes on both to
   the next level and through the skip connection, and the decoder's follows its two convolutions.
 - The skip connection pads or crops at the low side of each axis, as in the code, so any size works.
+- The published head has no bias and reads features that are never negative. Where all of them are 0, every class
+  has logit 0: a lesion's probability is one half, which no threshold of one half passes. Short training ends there
+  (background is learned, lesions are what is left); `head_bias=True` is the way out, and no part of the paper.
 
 Deviations: 2-D from the same class.
 """
@@ -82,6 +85,7 @@ class RSANet(nn.Module):
         attention_options: passed on to `RecurrentSliceAttention` or `NonLocal`.
         norm_groups: groups of each group norm.
         dropout: probability of dropping a channel after the first convolution.
+        head_bias: give the last convolution a bias; the published one has none.
 
     Raises:
         UserError: an unknown attention or position, or widths that do not double.
@@ -99,6 +103,7 @@ class RSANet(nn.Module):
         attention_options: dict[str, Any] | None = None,
         norm_groups: int = 8,
         dropout: float = 0.2,
+        head_bias: bool = False,
     ) -> None:
         super().__init__()
         check_spatial_dims(spatial_dims)
@@ -119,7 +124,7 @@ class RSANet(nn.Module):
         self.center = _two_convolutions(previous, widths[-1], **options)
         self.final = nn.Sequential(
             convolution(widths[0], widths[0], 3, padding=1, bias=False),
-            convolution(widths[0], num_classes, 1, bias=False),
+            convolution(widths[0], num_classes, 1, bias=head_bias),
         )
         channels = {"encoder": widths[-2], "center": widths[-1], "decoder": widths[-2]}
         chosen = [name for name, digit in zip(POSITIONS, positions, strict=True) if digit == "1" and attention]

@@ -192,3 +192,13 @@ def test_a_volume_for_a_two_dimensional_network_is_refused_in_words() -> None:
         network(torch.randn(1, 1, 8, 8, 8))
     with pytest.raises(UserError, match="RSANet is 3-D"):
         RSANet(in_channels=1, num_classes=2, widths=(8, 16))(torch.randn(1, 1, 8, 8))
+
+
+def test_published_lesion_head_gives_one_half_to_a_voxel_without_features():
+    empty = torch.zeros(1, 8, 4, 4, 4)
+    options = {"in_channels": 3, "num_classes": 2, "widths": (8, 16, 32)}
+    published, biased = RSANet(**options), RSANet(**options, head_bias=True)
+    assert (published.final(empty).softmax(1) == 0.5).all(), "no bias: nothing can say background here"
+    with torch.no_grad():
+        biased.final[1].bias.copy_(torch.tensor([0.0, 3.0]))
+    assert (biased.final(empty).softmax(1)[:, 1] > 0.95).all()
