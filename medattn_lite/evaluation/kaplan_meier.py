@@ -46,11 +46,27 @@ class KaplanMeier:
         below = self.times[self.survival <= 0.5]
         return float(below[0]) if len(below) else float("inf")
 
+    @property
+    def censored(self) -> np.ndarray:
+        """(T,) patients whose follow-up ended on each day while they lived."""
+        return self.at_risk - self.deaths - np.r_[self.at_risk[1:], 0]
+
     def at(self, days: Sequence[float] | np.ndarray) -> np.ndarray:
         """S on any days; NaN after the last follow-up unless all have died."""
+        return self._on(days, self.survival)
+
+    def interval_at(self, days: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Both ends of the interval on any days; NaN where S or its interval is not known."""
+        return self._on(days, self.low), self._on(days, self.high)
+
+    def followed(self, days: Sequence[float] | np.ndarray) -> np.ndarray:
+        """Patients still followed up on any days: the numbers at risk under a curve."""
+        return np.r_[self.at_risk, 0][np.searchsorted(self.times, np.asarray(days, dtype=float), side="left")]
+
+    def _on(self, days: Sequence[float] | np.ndarray, column: np.ndarray) -> np.ndarray:
         days = np.asarray(days, dtype=float)
-        survival = self.survival[np.searchsorted(self.times, days, side="right") - 1]
-        return np.where((days > self.times[-1]) & (self.survival[-1] > 0), np.nan, survival)
+        values = column[np.searchsorted(self.times, days, side="right") - 1]
+        return np.where((days > self.times[-1]) & (self.survival[-1] > 0), np.nan, values)
 
 
 def kaplan_meier(patients: FollowUp, *, level: float = 0.95) -> KaplanMeier:

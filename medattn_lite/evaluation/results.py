@@ -201,6 +201,10 @@ def _finite(value: float | None) -> bool:
 
 def _plain(value: Any) -> str:
     if isinstance(value, Mapping):
+        if {"value", "low", "high"} <= value.keys():
+            return _interval(value)
+        if any(isinstance(item, Mapping) for item in value.values()):
+            return ", ".join(f"{key} {_plain(item)}" for key, item in value.items())
         return ", ".join(f"{_plain(item)} {key}" for key, item in value.items())
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_plain, value))

@@ -18,7 +18,8 @@ def interval(value, low, high):
 
 RECORD = {
     "recipe": "grading", "scale": "laptop", "data": "lgg", "seed": 4, "folds": 5, "summary": "low or high",
-    "data_facts": {"patients": 79, "rows": 79, "channels": ["pre"], "classes": {"low": 37, "high": 42}},
+    "data_facts": {"patients": 79, "rows": 79, "channels": ["pre"], "classes": {"low": 37, "high": 42},
+                   "best_possible_c_index": {"all": {**interval(0.79, 0.73, 0.84), "units": 79}}},
     "variants": {
         "P3D": {"parameters": 1234567, "training_seconds": [10.0, 20.0], "pooled": {"AUC": interval(0.61, 0.5, 0.7)}},
         "P3D + IAM": {"parameters": 2, "training_seconds": [], "pooled": {"AUC": interval(None, None, None)}},
@@ -46,7 +47,7 @@ def test_the_page_names_data_patients_folds_seed_and_device(run, tmp_path):
     keep, out = tmp_path / "keep", tmp_path / "results.md"
     assert main(["results", str(run), "--keep", str(keep), "--out", str(out)]) == 0
     text = out.read_text()
-    for words in ("lgg (real patients) · `laptop`", "79 patients", "37 low, 42 high", "5 folds or splits, seed 4",
+    for words in ("lgg (real patients) · `laptop`", "79 patients", "37 low, 42 high", "c index: all 0.790 [0.730, 0.840]", "5 folds or splits, seed 4",
                   "a laptop (cpu, fp32), torch 2.13.0", "| P3D | 1,234,567 | 0.610 [0.500, 0.700] | 15 |",
                   "| P3D + IAM | 2 | — | 0 |", "| P3D | 84.04 % |", "- reduction: 16"):  # fmt: skip
         assert words in text, words

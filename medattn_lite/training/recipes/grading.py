@@ -20,8 +20,9 @@ GRADING = Recipe(
         Variant("P3D", "p3d"),
         Variant("P3D + IAM", "p3d_iam"),
         Variant("ResNet-50 3-D", "resnet50_3d"),
+        Variant("tumour features", "", trained=False),
     ),
-    comparisons=(("P3D + IAM", "P3D"), ("P3D", "ResNet-50 3-D")),
+    comparisons=(("P3D + IAM", "P3D"), ("P3D", "ResNet-50 3-D"), ("P3D + IAM", "tumour features")),
     scales={
         "paper": Settings(
             size=(128, 128, 128), epochs=100, milestones=(20, 50), subjects=285, phantom={"spacing_mm": 1.0},
@@ -45,6 +46,8 @@ GRADING = Recipe(
         "reduction of IAM: not stated; 16",
         "dropout before the last layer: p not stated; 0.5, as in the P3D code",
         "at laptop scale the learning rate is 10^-3: with 3 × 10^-4 the network had learned nothing in this many steps",
+        "tumour features: no row of the paper's; a logistic regression on the volume, and on mean and spread of each "
+        "channel inside the tumour",
         "the state with the best AUC on the validation patients is tested; the paper does not say which is",
     ),
     published={

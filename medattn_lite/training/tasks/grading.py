@@ -6,18 +6,23 @@ kept: a mask is needed to grade a new patient, and the mirroring is one class's 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from medattn_lite.data.splits import Split
 from medattn_lite.data.transforms import crop_around
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.training.recipes.recipe import Settings, Variant
 from medattn_lite.training.tasks.binary import binary_differences, binary_quick_score, binary_scores, confusion
+from medattn_lite.training.tasks.clinical import standardised
 from medattn_lite.training.tasks.task import Batch, Prediction, Task
+from medattn_lite.training.tasks.tumour_features import FeatureLogistic, tumour_features
 from medattn_lite.training.tasks.volumes import open_images, read_all
 
 
@@ -37,11 +42,30 @@ class Grading(Task):
             raise UserError(f"grading needs two classes and {self.data} has {sorted(set(known))}: use a data set with "
                             "grades (phantom, brats, lgg)")
         self.class_names = {"idh": ("IDH wild type", "IDH mutant")}.get(label, ("low grade", "high grade"))
-        self.subjects, self.strata, self.images = [], [], []
+        self.subjects, self.strata, self.images, features = [], [], [], []
         for sample in read_all(self, dataset, keep=lambda sample: sample.get("label") is not None):
             self.images.append(crop_around(sample, self.settings.size)["image"].half())
             self.subjects.append(sample["subject"])
             self.strata.append(int(sample["label"]))
+            features.append(tumour_features(sample))
+        self.features = np.array(features)
+
+    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Grading:
+        """The tumours' features are standardised on the fold's training patients."""
+        own = super().for_variant(variant, settings, split)
+        own.scaled = standardised(self.features, own.rows(split, "train"))
+        return own
+
+    def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
+        """The variant's network; a logistic regression where it has none."""
+        return super().build(variant, trained) if variant.network else FeatureLogistic(self.features.shape[1])
+
+    def settle(
+        self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
+    ) -> None:
+        """Fits the model without images on training rows."""
+        if isinstance(model, FeatureLogistic):
+            model.fit(self.scaled[rows], np.array(self.strata)[rows])
 
     def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:
         """`image` (B, C, D, H, W) and `label` (B,); classes in the option `flip_classes` are mirrored left-right."""
@@ -59,7 +83,8 @@ class Grading(Task):
 
     def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
         """Probability of class 1."""
-        logits = model(self.images[row].float()[None].to(device)).float()
+        seen = self.scaled[row] if isinstance(model, FeatureLogistic) else self.images[row].float()
+        logits = model(seen[None].to(device)).float()
         return {"subject": self.subjects[row], "label": self.strata[row], "probability": float(logits.softmax(1)[0, 1])}
 
     def quick_score(self, predictions: Sequence[Prediction]) -> float:

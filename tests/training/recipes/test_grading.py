@@ -66,7 +66,7 @@ def test_a_perfect_reader_scores_one_and_a_coin_does_not(task):
 def test_the_smoke_run_writes_every_variant_and_comparison(tmp_path, capsys):
     assert main(["train", "grading", "--folds", "3", "--out", str(tmp_path / "run"), "--device", "cpu"]) == 0
     results = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert list(results["variants"]) == ["P3D", "P3D + IAM", "ResNet-50 3-D"]
+    assert list(results["variants"]) == ["P3D", "P3D + IAM", "ResNet-50 3-D", "tumour features"]
     assert [(pair["first"], pair["second"]) for pair in results["comparisons"]] == list(RECIPE.comparisons)
     assert results["data_facts"]["patients"] == 10 and results["data"] == "phantom"
     said = capsys.readouterr().out

@@ -1,0 +1,48 @@
+"""The baseline of grading: features of the annotated tumour, and a logistic regression on them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from medattn_lite.training.tasks.tumour_features import FeatureLogistic, tumour_features
+
+
+def _sample(*, spacing: float | None) -> dict:
+    image, mask = torch.zeros(2, 4, 5, 6), torch.zeros(1, 4, 5, 6, dtype=torch.uint8)
+    mask[0, 1:3, 1:3, 1:3] = 4
+    image[0, 1, 1:3, 1:3], image[1] = 2.0, -1.0
+    return {"image": image, "mask": mask, "meta": {"voxel_size_mm": spacing and (spacing,) * 3}}
+
+
+def test_features_are_volume_in_millilitres_and_moments_inside_the_tumour():
+    found = tumour_features(_sample(spacing=10.0))
+    assert found == pytest.approx([np.log1p(8.0), 1.0, 1.0, -1.0, 0.0])
+
+
+def test_volume_is_counted_in_voxels_where_their_size_is_unknown():
+    assert tumour_features(_sample(spacing=None))[0] == pytest.approx(np.log1p(8))
+
+
+def test_a_sample_without_tumour_has_missing_moments_and_no_exception():
+    sample = _sample(spacing=1.0)
+    sample["mask"][:] = 0
+    found = tumour_features(sample)
+    assert found[0] == 0
+    assert np.isnan(found[1:]).all()
+
+
+def test_regression_finds_the_feature_that_decides():
+    features = torch.randn(200, 3, generator=torch.Generator().manual_seed(0))
+    labels = (features[:, 1] > 0).int().numpy()
+    model = FeatureLogistic(3)
+    model.fit(features, labels)
+    assert (model(features).argmax(1).numpy() == labels).mean() > 0.95
+    assert model.weight[1] > 5 * model.weight[[0, 2]].abs().max()
+
+
+def test_one_class_alone_leaves_the_regression_at_one_half():
+    model = FeatureLogistic(2)
+    model.fit(torch.randn(5, 2), np.ones(5, dtype=int))
+    assert (model(torch.randn(4, 2)).softmax(1) == 0.5).all()
