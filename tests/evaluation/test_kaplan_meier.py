@@ -52,6 +52,16 @@ def test_the_curve_starts_at_1_steps_on_the_day_and_ends_with_the_follow_up():
     assert np.isnan(kaplan_meier(DRUG).at([36])).all()
 
 
+def test_who_is_followed_and_who_left_is_counted_on_any_day():
+    curve = kaplan_meier(DRUG)
+    assert curve.followed([0, 6, 6.5, 10, 35, 36]).tolist() == [21, 21, 17, 15, 1, 0]
+    assert dict(zip(curve.times, curve.censored, strict=True))[10] == 1
+    assert curve.censored.sum() == 12 and (curve.censored >= 0).all()
+    place = int(np.flatnonzero(curve.times == 10)[0])
+    low, high = curve.interval_at([10, 10.5, 36])
+    assert (low[:2] == curve.low[place]).all() and (high[:2] == curve.high[place]).all() and np.isnan(low[2])
+
+
 def test_a_death_on_day_0_is_no_start_at_1():
     curve = kaplan_meier(FollowUp([0, 4], np.array([True, True])))
     assert curve.times.tolist() == [0, 4] and curve.survival.tolist() == [0.5, 0]
