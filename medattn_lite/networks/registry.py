@@ -103,6 +103,11 @@ def _fusion(name: str, summary: str, factory: str, **options: Any) -> Entry:
     return Entry(name, FUSION, summary, factory, GLIOMA_CROP, "logits of three tumour regions a voxel", options)
 
 
+def _classifier(name: str, summary: str, factory: str) -> Entry:
+    output = "logits of two classes"
+    return Entry(name, SURVIVAL, summary, factory, SURVIVAL_VOLUME, output, {"spatial_dims": 3, "num_classes": 2})
+
+
 def _survival(name: str, summary: str, **options: Any) -> Entry:
     output = "one output of the hazard for each of 19 intervals"
     return Entry(name, SURVIVAL, summary, "survival:survival_network", SURVIVAL_VOLUME, output, options)
@@ -125,6 +130,8 @@ _ENTRIES = (
     _survival("survival_se_resnext50", "SE-ResNeXt-50, 3-D, hazards by interval", backbone="se_resnext50"),
     _survival("survival_resnet50_cbam", "ResNet-50-CBAM, 3-D, hazards by interval", backbone="resnet50_cbam"),
     _survival("survival_densenet121", "DenseNet-121, 3-D, hazards by interval", backbone="densenet121"),
+    _classifier("se_resnext50_3d", "SE-ResNeXt-50, 3-D, as a classifier", "se_resnext:se_resnext50"),
+    _classifier("resnet50_cbam_3d", "ResNet-50-CBAM, 3-D, as a classifier", "resnet_cbam:resnet50_cbam"),
 )
 NETWORKS: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in _ENTRIES})
 

@@ -19,6 +19,7 @@ _PLACES = {
     "lesions": "lesions:LESIONS",
     "fusion": "fusion:FUSION",
     "survival": "survival:SURVIVAL",
+    "mechanisms": "mechanisms:MECHANISMS",
 }
 NAMES = tuple(_PLACES)
 

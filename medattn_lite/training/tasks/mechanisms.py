@@ -1,0 +1,107 @@
+"""Grade of a phantom's whole head, for looking inside: every mechanism on the same heads, and two that must fail.
+
+A variant with the option `shuffled` learns labels that were dealt out anew among the training patients: there is
+nothing to learn, and its maps are what maps look like without knowledge. One with the option `marked` sees a scanner
+mark beside every head of high grade while it learns, and none when it is tested: it learns the mark. Its predictions
+with the mark on high grades, and on low grades, are kept beside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from medattn_lite.data.phantom.geometry import make_grid
+from medattn_lite.data.phantom.scanner import stamp_mark
+from medattn_lite.data.splits import Split
+from medattn_lite.data.transforms import normalise
+from medattn_lite.errors import UserError
+from medattn_lite.evaluation.metrics import auc
+from medattn_lite.networks.registry import build
+from medattn_lite.training.recipes.recipe import Settings, Variant
+from medattn_lite.training.tasks.grading import Grading
+from medattn_lite.training.tasks.task import Batch, Prediction
+from medattn_lite.training.tasks.volumes import open_images
+
+
+class Mechanisms(Grading):
+    """Low or high grade of phantoms from the whole head.
+
+    Options of the recipe: `shuffled`, labels dealt out anew; `marked`, a scanner mark that goes with the label.
+
+    Attributes:
+        marked_images: the heads with the mark, (C, D, H, W) half precision each.
+    """
+
+    def load(self) -> None:
+        if self.data != "phantom":
+            raise UserError(f"{self.data} does not know where its signal is: leave --data out, mechanisms is about "
+                            "phantoms")  # fmt: skip
+        cohort = open_images(self)
+        self.channels, self.class_names = tuple(cohort.channels), ("low grade", "high grade")
+        self.subjects, self.strata, self.images, self.marked_images = [], [], [], []
+        grid = make_grid(cohort.shape, cohort.spacing_mm)
+        for index in range(len(cohort)):
+            sample = cohort[index]
+            marked, _ = stamp_mark(sample["image"], grid)
+            self.images.append(normalise(sample["image"]).cpu().half())
+            self.marked_images.append(normalise(marked).cpu().half())
+            self.subjects.append(sample["subject"])
+            self.strata.append(int(sample["label"]))
+        self.taught = list(self.strata)
+        self.features = np.zeros((len(self.subjects), 0))
+
+    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Mechanisms:
+        """The labels a variant is taught: the true ones, or the training patients' dealt out anew."""
+        own = super().for_variant(variant, settings, split)
+        own.taught = list(self.strata)
+        if settings.options.get("shuffled"):
+            rows = own.rows(split, "train")
+            dealt = np.random.default_rng([self.seed, len(rows)]).permutation(rows)
+            for row, other in zip(rows, dealt, strict=True):
+                own.taught[row] = self.strata[other]
+        return own
+
+    def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
+        """The variant's network, of the size that the settings give for its name."""
+        size = self.settings.network.get(variant.network, {})
+        return build(variant.network, **{**size, **self.network_options(), **variant.options})
+
+    def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:
+        """`image` (B, C, D, H, W) and `label` (B,) as taught; half of the heads are mirrored left-right."""
+        marked = self.settings.options.get("marked")
+        images = []
+        for row, generator in zip(rows, generators, strict=True):
+            image = (self.marked_images if marked and self.strata[row] else self.images)[row].float()
+            mirror = torch.rand((), generator=generator) < 0.5
+            images.append(image.flip(-1) if mirror else image)
+        return {"image": torch.stack(images), "label": torch.tensor([self.taught[row] for row in rows])}
+
+    def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
+        """Probability of high grade without the mark; for a `marked` variant also with it."""
+        prediction = super().predict(model, row, device)
+        if self.settings.options.get("marked"):
+            prediction["probability_marked"] = _high(model, self.marked_images[row].float(), device)
+        return prediction
+
+    def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """The confusion matrix; and the AUC with the mark on the high grades, and on the low ones."""
+        details = super().details(predictions)
+        if predictions and "probability_marked" in predictions[0]:
+            labels = np.array([row["label"] for row in predictions])
+            without = np.array([row["probability"] for row in predictions])
+            with_mark = np.array([row["probability_marked"] for row in predictions])
+            details["auc_by_mark"] = {
+                "on high grades": auc(labels, np.where(labels == 1, with_mark, without)),
+                "on low grades": auc(labels, np.where(labels == 0, with_mark, without)),
+                "on none": auc(labels, without),
+            }
+        return details
+
+
+def _high(model: nn.Module, image: Tensor, device: torch.device) -> float:
+    return float(model(image[None].to(device)).float().softmax(1)[0, 1])

@@ -1,0 +1,75 @@
+"""Mechanisms: one task for all, labels that were shuffled, and a mark that gives the label away."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from medattn_lite.cli import main
+from medattn_lite.errors import UserError
+from medattn_lite.training.recipes import find_recipe
+from medattn_lite.training.recipes.recipe import with_changes
+from medattn_lite.training.tasks import open_task
+
+RECIPE = find_recipe("mechanisms")
+
+
+@pytest.fixture(scope="module")
+def task():
+    return open_task(RECIPE, with_changes(RECIPE.at("smoke"), {"subjects": 20}), progress=False)
+
+
+def for_variant(task, name):
+    variant = RECIPE.variant(name)
+    return task.for_variant(variant, with_changes(task.settings, variant.settings), task.splits()[0])
+
+
+def test_the_mark_is_beside_the_head_and_nowhere_else(task):
+    for plain, marked in zip(task.images, task.marked_images, strict=True):
+        background = plain == plain[:, :1, :1, :1]
+        changed = (marked - marked[:, :1, :1, :1]).abs() > 0.05
+        assert (changed & background).any(), "something is where nothing was"
+        assert torch.corrcoef(torch.stack([plain[~background], marked[~background]]).float())[0, 1] > 0.999
+
+
+def test_a_marked_variant_sees_the_mark_on_high_grades_alone_and_never_when_tested(task):
+    own = for_variant(task, "P3D + IAM, scanner mark")
+    for row, label in enumerate(task.strata):
+        image = own.batch([row], [torch.Generator().manual_seed(0)])["image"][0]
+        expected = (task.marked_images if label else task.images)[row].float()
+        assert torch.equal(image, expected) or torch.equal(image.flip(-1), expected)
+
+    class Brightest(torch.nn.Module):
+        def forward(self, x):  # (1, C, D, H, W): the corner where the mark is, to logits
+            corner = x[:, 0, :, -4:, -4:].amax((1, 2, 3)) - x[:, 0, 0, 0, 0]
+            return torch.stack([torch.zeros_like(corner), 0.1 * corner], dim=1)
+
+    rows = [own.predict(Brightest(), row, torch.device("cpu")) for row in range(len(task.subjects))]
+    assert own.details(rows)["auc_by_mark"]["on high grades"] > 0.99
+    assert own.details(rows)["auc_by_mark"]["on low grades"] < 0.01
+
+
+def test_shuffled_labels_are_those_of_the_training_patients_and_tests_keep_the_truth(task):
+    own, split = for_variant(task, "P3D + IAM, shuffled labels"), task.splits()[0]
+    train, test = own.rows(split, "train"), own.rows(split, "test")
+    taught, truth = np.array(own.taught), np.array(task.strata)
+    assert sorted(taught[train]) == sorted(truth[train]) and (taught[train] != truth[train]).any()
+    assert (taught[test] == truth[test]).all()
+    assert for_variant(task, "P3D").taught == task.strata
+
+
+def test_the_smoke_run_trains_every_mechanism(tmp_path):
+    out = tmp_path / "run"
+    assert main(["train", "mechanisms", "--first-folds", "1", "--out", str(out), "--device", "cpu"]) == 0
+    results = json.loads((out / "metrics.json").read_text())
+    assert list(results["variants"]) == [variant.name for variant in RECIPE.variants]
+    assert set(results["variants"]["P3D + IAM, scanner mark"]["auc_by_mark"]) == {
+        "on high grades", "on low grades", "on none"}  # fmt: skip
+
+
+def test_patients_are_refused(tmp_path):
+    with pytest.raises(UserError, match="mechanisms is about"):
+        open_task(RECIPE, RECIPE.at("smoke"), data="lgg", root=tmp_path, progress=False)
