@@ -61,7 +61,10 @@ class Entry:
         """The network at published size; options of the factory make it another size."""
         module, function = self.factory.split(":")
         factory = getattr(importlib.import_module(f"medattn_lite.networks.{module}"), function)
-        return factory(**{**self.options, **options})
+        given = {**self.options, **options}
+        network = factory(**given)
+        network.built_from = {"network": self.name, "options": given}  # what a trained copy needs to be built again
+        return network
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,59 @@
+"""What goes into the package is a fold that was run on phantoms and still predicts what it predicted."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import torch
+
+from medattn_lite.cli import main
+from medattn_lite.errors import UserError
+from medattn_lite.networks import trained
+from medattn_lite.training.ship import ship
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "grading"
+    command = ["train", "grading", "--variants", "P3D + IAM", "--first-folds", "2", "--out", str(out)]
+    assert main([*command, "--device", "cpu"]) == 0
+    return out
+
+
+def test_a_fold_is_shipped_and_loads_as_it_was(run, tmp_path, monkeypatch):
+    ship(run, variant="P3D + IAM", fold=1, name="small", folder=tmp_path)
+    monkeypatch.setattr(trained, "FOLDER", tmp_path)
+    trained.trained_facts.cache_clear()
+    own = trained.load_trained("small")
+    record = json.loads((run / "P3D + IAM" / "fold-1" / "predictions.json").read_text())
+    assert list(own.tested) == record["split"]["test"] and own.classes == ("low grade", "high grade")
+    assert own.facts["scores"]["accuracy"]["units"] == len(record["predictions"])
+    assert own.network(torch.zeros(1, len(own.channels), *own.size)).shape == (1, 2)
+    trained.trained_facts.cache_clear()
+
+
+def test_weights_that_do_not_give_the_predictions_of_the_run_are_refused(run, tmp_path):
+    path = run / "P3D + IAM" / "fold-0" / "predictions.json"
+    good = path.read_text()
+    record = json.loads(good)
+    record["predictions"][0]["probability"] += 0.1
+    path.write_text(json.dumps(record))
+    try:
+        with pytest.raises(UserError, match="do not give what the run predicted"):
+            ship(run, variant="P3D + IAM", name="small", folder=tmp_path)
+    finally:
+        path.write_text(good)
+    assert not list(tmp_path.iterdir())
+
+
+def test_runs_on_patients_and_unfinished_runs_are_refused(run, tmp_path):
+    with pytest.raises(UserError, match="let the run end first"):
+        ship(tmp_path, variant="P3D + IAM", name="small", folder=tmp_path)
+    for name in ("recipe.json", "environment.json"):
+        record = json.loads((run / name).read_text())
+        if name == "recipe.json":
+            record["plan"]["data"] = "lgg"
+        (tmp_path / name).write_text(json.dumps(record))
+    with pytest.raises(UserError, match="only networks trained on phantoms"):
+        ship(tmp_path, variant="P3D + IAM", name="small", folder=tmp_path)
