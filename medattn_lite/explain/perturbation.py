@@ -105,7 +105,8 @@ def _curve(
     found = torch.cat(scores)
     whole, none = (found[-1], found[0]) if insert else (found[0], found[-1])
     span = float(whole - none)
-    scaled = (found - none) / span if abs(span) > 1e-5 * max(1.0, float(whole.abs())) else torch.full_like(found, float("nan"))
+    alike = abs(span) <= 1e-5 * max(1.0, float(whole.abs()))
+    scaled = torch.full_like(found, float("nan")) if alike else (found - none) / span
     return Curve(shares, found, scaled, float(torch.trapezoid(scaled, shares)))
 
 
