@@ -23,6 +23,7 @@ from torch import Tensor
 
 from medattn_lite.errors import UserError
 
+PLANES = ("axial", "coronal", "sagittal")
 LOCALISATION = ("pointing game", "relevance mass", "AUC")
 
 
@@ -85,6 +86,40 @@ def localise(values: Tensor | np.ndarray, signal: Tensor | np.ndarray, *, within
 def chance(signal: Tensor | np.ndarray, *, within: Tensor | np.ndarray | None = None) -> Localised:
     """What a map with the same value everywhere gets: the signal's share of the voxels, and 0.5."""
     return localise(np.ones(np.asarray(signal).shape), signal, within=within)
+
+
+def localise_by_plane(
+    values: Tensor | np.ndarray, signal: Tensor | np.ndarray, *, within: Tensor | np.ndarray | None = None
+) -> dict[str, Localised]:
+    """Scores of a volume's map as a reader of slices meets it: each slice that shows signal alone, then their mean.
+
+    Args:
+        values: (D, H, W).
+        signal: bool of the same shape.
+        within: bool of the same shape, the voxels that count; None counts all.
+
+    Returns:
+        "axial", "coronal" and "sagittal" → means over the plane's slices with signal, of the slices where a score is
+        defined.
+
+    Raises:
+        UserError: as `localise`, or no volume.
+    """
+    if np.ndim(values) != 3:
+        raise UserError(f"planes are of a volume (D, H, W), not of shape {tuple(np.shape(values))}")
+    localise(values, signal, within=within)  # says what is wrong with the whole
+    arrays = [np.asarray(values), np.asarray(signal).astype(bool)]
+    arrays.append(np.ones_like(arrays[1]) if within is None else np.asarray(within).astype(bool))
+    found = {}
+    for axis, plane in enumerate(PLANES):
+        slices = [[np.take(array, index, axis=axis) for array in arrays] for index in range(arrays[0].shape[axis])]
+        scores = np.array([list(localise(own, there, within=counted).as_dict().values())
+                           for own, there, counted in slices if (there & counted).any()])  # fmt: skip
+        defined = np.isfinite(scores)
+        sums = np.where(defined, scores, 0).sum(0)
+        found[plane] = Localised(*(float(total / count) if count else math.nan
+                                   for total, count in zip(sums, defined.sum(0), strict=True)))  # fmt: skip
+    return found
 
 
 def ignorant_maps(image: Tensor, *, seed: int = 0) -> dict[str, Tensor]:

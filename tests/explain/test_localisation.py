@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.localisation import chance, ignorant_maps, localise
+from medattn_lite.explain.localisation import chance, ignorant_maps, localise, localise_by_plane
 
 QUANTUS = json.loads((Path(__file__).parents[1] / "parity" / "goldens" / "quantus.json").read_text())
 
@@ -95,3 +95,20 @@ def test_scores_equal_quantus(case):
 def test_what_cannot_be_scored_is_said_in_a_line(values, signal, words):
     with pytest.raises(UserError, match=words):
         localise(values, signal)
+
+
+def test_planes_are_scored_slice_by_slice():
+    signal, values = cube(), torch.zeros(6, 7, 8)
+    values[1, 2, 3] = 2.0  # in the first of the cube's two axial slices
+    values[2, 6, 7] = 1.0  # beside the cube in the second
+    found = localise_by_plane(values, signal)
+    assert found["axial"].pointing_game == 0.5 and found["axial"].relevance_mass == 0.5
+    # coronal slice 2 holds the hit; slice 3 holds nothing at all, and guesses among its 6 × 8 voxels, 4 of them signal
+    assert found["coronal"].pointing_game == pytest.approx((1 + 4 / 48) / 2) and found["coronal"].relevance_mass == 1
+    turned = localise_by_plane(values.movedim(0, 1), signal.movedim(0, 1))
+    assert turned["coronal"] == found["axial"] and turned["sagittal"] == found["sagittal"]
+
+
+def test_planes_need_a_volume():
+    with pytest.raises(UserError, match="planes are of a volume"):
+        localise_by_plane(torch.ones(4, 5), torch.ones(4, 5))
