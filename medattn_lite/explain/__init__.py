@@ -5,6 +5,14 @@ from __future__ import annotations
 import importlib
 
 _LAZY = {
+    "ClassLogit": "medattn_lite.explain.targets",
+    "RegionSum": "medattn_lite.explain.targets",
+    "LogRisk": "medattn_lite.explain.targets",
+    "METHODS": "medattn_lite.explain.methods",
+    "Explanation": "medattn_lite.explain.methods",
+    "explain_image": "medattn_lite.explain.methods",
+    "default_layer": "medattn_lite.explain.layers",
+    "to_image_grid": "medattn_lite.explain.image_space",
     "CapturedMap": "medattn_lite.explain.capture",
     "capture_attention": "medattn_lite.explain.capture",
     "edited_maps": "medattn_lite.explain.edit",

@@ -66,6 +66,10 @@ class SegmentationBackbone(nn.Module):
         """(B, C, D, H, W) images to the last feature map (B, num_features, D, H, W)."""
         return crop_to(self._padded_features(x), x.shape[2:])
 
+    def padded_size(self, size: Sequence[int]) -> tuple[int, ...]:
+        """Sides of the image as the network inside sees it: padded at the far ends."""
+        return padded_sides(size, multiple=self.multiple, minimum=self.minimum)
+
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) images to logits (B, num_classes, D, H, W)."""
         features = self._padded_features(x)  # (B, num_features, D', H', W')
@@ -171,13 +175,19 @@ def pad_to_multiple(x: Tensor, *, multiple: int, minimum: int) -> Tensor:
         multiple: each side becomes a multiple of it.
         minimum: of the longest side (of the last one, where several are longest); a multiple of `multiple`.
     """
-    target = [-(-side // multiple) * multiple for side in x.shape[2:]]
-    longest = max(range(len(target)), key=lambda axis: (target[axis], axis))
-    target[longest] = max(target[longest], minimum)
+    target = padded_sides(x.shape[2:], multiple=multiple, minimum=minimum)
     padding = [(0, wanted - side) for side, wanted in zip(x.shape[2:], target, strict=True)]
     if not any(after for _, after in padding):
         return x
     return F.pad(x, [amount for pair in reversed(padding) for amount in pair])
+
+
+def padded_sides(size: Sequence[int], *, multiple: int, minimum: int) -> tuple[int, ...]:
+    """The sides that `pad_to_multiple` gives an image of this size."""
+    target = [-(-int(side) // multiple) * multiple for side in size]
+    longest = max(range(len(target)), key=lambda axis: (target[axis], axis))
+    target[longest] = max(target[longest], minimum)
+    return tuple(target)
 
 
 def crop_to(x: Tensor, size: Sequence[int]) -> Tensor:
