@@ -98,7 +98,7 @@ class GlobalFusion(nn.Module):
 
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Three (B, f, D, H, W) to one of the same shape."""
-        tokens = [self._to_tokens(features) for features in (query, key, value)]  # 3 × (B, f, d, h, w)
+        tokens = [self.to_tokens(features) for features in (query, key, value)]  # 3 × (B, f, d, h, w)
         context = self._attend(*tokens)  # (B, f, d, h, w)
         context = self._to_size(context, value.shape[2:])  # (B, f, D, H, W)
         return context * value if self.residual == "multiply" else context + value
@@ -107,16 +107,17 @@ class GlobalFusion(nn.Module):
         """Whether features of this size are attended voxel by voxel."""
         return self._grid_for(size) == tuple(size)
 
-    def _grid_for(self, size: tuple[int, ...]) -> tuple[int, ...]:
-        grid = size if self.token_grid is None else self.token_grid
-        return tuple(min(most, length) for most, length in zip(grid, size, strict=True))
-
-    def _to_tokens(self, features: Tensor) -> Tensor:
+    def to_tokens(self, features: Tensor) -> Tensor:
+        """(B, f, D, H, W) to what is attended: means over the token grid, or the features as they are."""
         size = tuple(features.shape[2:])
         if self.is_exact(size):
             return features
         pool = F.adaptive_avg_pool2d if len(size) == 2 else F.adaptive_avg_pool3d
         return pool(features, self._grid_for(size))
+
+    def _grid_for(self, size: tuple[int, ...]) -> tuple[int, ...]:
+        grid = size if self.token_grid is None else self.token_grid
+        return tuple(min(most, length) for most, length in zip(grid, size, strict=True))
 
     def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         if self.affinity.is_watched or self.token_grid is not None:

@@ -5,6 +5,12 @@ from __future__ import annotations
 import importlib
 
 _LAZY = {
+    "affinity_layers": "medattn_lite.explain.affinity",
+    "looks_at": "medattn_lite.explain.affinity",
+    "read_affinities": "medattn_lite.explain.affinity",
+    "received_attention": "medattn_lite.explain.affinity",
+    "slice_matrices": "medattn_lite.explain.affinity",
+    "whereabouts": "medattn_lite.explain.affinity",
     "ClassLogit": "medattn_lite.explain.targets",
     "RegionSum": "medattn_lite.explain.targets",
     "LogRisk": "medattn_lite.explain.targets",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medattn_lite.plots.affinity import AffinityRow, affinity_view, slice_affinity
 from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.attention import attention_matrix, playground, weights_bars
 from medattn_lite.plots.curves import reliability, roc, training_curve
@@ -17,13 +18,19 @@ from medattn_lite.plots.patches import patch_weights
 from medattn_lite.plots.planes import three_planes
 from medattn_lite.plots.show import render_png, show
 from medattn_lite.plots.style import mask_names, new_figure, styled
+from medattn_lite.plots.survival import follow_up_lines, survival_curves
+from medattn_lite.plots.survival_predictions import patient_curves, survival_calibration
+from medattn_lite.plots.survival_view import survival_view
 from medattn_lite.plots.tables import picture_table
 
 __all__ = [
+    "AffinityRow",
+    "affinity_view",
     "alt_text",
     "attention_matrix",
     "contrasts_row",
     "default_window",
+    "follow_up_lines",
     "forest",
     "gate_view",
     "gates_by_layer",
@@ -33,6 +40,7 @@ __all__ = [
     "mask_names",
     "new_figure",
     "patch_weights",
+    "patient_curves",
     "picture_table",
     "playground",
     "reliability",
@@ -42,9 +50,13 @@ __all__ = [
     "set_alt",
     "short_names",
     "show",
+    "slice_affinity",
     "slice_montage",
     "spatial_map_overlay",
     "styled",
+    "survival_calibration",
+    "survival_curves",
+    "survival_view",
     "three_planes",
     "training_curve",
     "upsample_map",

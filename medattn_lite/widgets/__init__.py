@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from medattn_lite.widgets.affinity import affinity_explorer
 from medattn_lite.widgets.explorer import Explorer
 from medattn_lite.widgets.gates import gate_explorer
 from medattn_lite.widgets.playground import attention_playground
 from medattn_lite.widgets.slices import slice_explorer
+from medattn_lite.widgets.survival import survival_explorer
 
-__all__ = ["Explorer", "attention_playground", "gate_explorer", "slice_explorer"]
+__all__ = [
+    "Explorer",
+    "affinity_explorer",
+    "attention_playground",
+    "gate_explorer",
+    "slice_explorer",
+    "survival_explorer",
+]

@@ -12,6 +12,9 @@ from matplotlib.text import Text
 
 from medattn_lite import plots
 from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.evaluation.kaplan_meier import kaplan_meier
+from medattn_lite.evaluation.predicted import Predicted
+from medattn_lite.evaluation.survival import FollowUp
 from medattn_lite.plots.show import render_png
 from medattn_lite.plots.style import CLASS_COLOURS, FIGURES, MAP, MASK_COLOURS, figure_function, new_figure, styled
 from medattn_lite.training import History
@@ -25,14 +28,26 @@ GATES = {f"layer{i}.0.se.gate": torch.rand(6, 8 * i, generator=torch.Generator()
 LABELS = np.array([0, 1, 1, 0, 1, 0, 1, 0])
 SCORES = np.array([0.1, 0.9, 0.7, 0.4, 0.35, 0.2, 0.8, 0.5])
 QUERY, KEYS = np.array([1.5, 0.5]), np.array([[1.0, 1.0], [-1.0, 1.5], [0.5, -1.5], [1.8, -0.3]])
+DAYS, RISK = np.array([100.0, 300.0, 600.0]), np.linspace(-1.5, 1.5, 24)
+PREDICTED = Predicted(FollowUp(40 + 37 * ((np.arange(24) * 11) % 24), np.arange(24) % 3 > 0), DAYS,
+                      np.exp(-DAYS / 500 * np.exp(RISK[:, None])), RISK)  # fmt: skip
 INTERVALS = {"with SE": Interval(0.91, 0.85, 0.96), "without": Interval(0.84, 0.76, 0.9)}
 
+AFFINITY = np.eye(12) * 0.5 + 0.5 / 12
 EXAMPLES = {
+    "affinity_view": lambda: plots.affinity_view(
+        VOLUME, (6, 8, 5), [plots.AffinityRow("RSA", AFFINITY, "axial", np.abs(VOLUME), "all paths"),
+                            plots.AffinityRow("non-local", AFFINITY, "axial", np.zeros_like(VOLUME))],
+        spacing=(5, 1, 1), outline=MASK, title="phantom 1 (flair)",
+    ),
     "attention_matrix": lambda: plots.attention_matrix(
         np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]]), rows=["le", "chat"], columns=["the", "black", "cat"]
     ),
     "contrasts_row": lambda: plots.contrasts_row(
         np.stack([VOLUME] * 4), names=["t1", "t1ce", "t2", "flair"], overlay=MASK, title="Phantom 3, high grade"
+    ),
+    "follow_up_lines": lambda: plots.follow_up_lines(
+        [6, 9, 2, 4, 7], [1, 0, 1, 0, 1], names=list("ABCDE"), unit="months", mark=(5, "asked at month 5")
     ),
     "forest": lambda: plots.forest(INTERVALS, label="AUC on test patients", reference=0.5, reference_label="a coin"),
     "gate_view": lambda: plots.gate_view(
@@ -50,6 +65,10 @@ EXAMPLES = {
     "patch_weights": lambda: plots.patch_weights(
         VOLUME[5], [(1, 1), (2, 0)], side=4, weights=[COARSE[:, :3], COARSE[:, 1:]]
     ),
+    "patient_curves": lambda: plots.patient_curves(
+        DAYS, PREDICTED.survival, chosen={"patient 3": 3, "patient 20": 20}, cohort=kaplan_meier(PREDICTED.patients),
+        outcome=(PREDICTED.patients.time, PREDICTED.patients.event), title="predicted",
+    ),
     "picture_table": lambda: plots.picture_table(
         [[VOLUME[5], VOLUME[6]], [VOLUME[7], VOLUME[8]]], alt="Two slices of two people, with a map beside each slice",
         columns=["slice", "map"], names=["ada", "bob"], maps_from=1, map_label="gate",
@@ -60,10 +79,23 @@ EXAMPLES = {
     "reliability": lambda: plots.reliability(LABELS, SCORES, bins=4),
     "residual_block": lambda: plots.residual_block("cbam"),
     "roc": lambda: plots.roc(LABELS, {"with SE": SCORES, "without": SCORES[::-1]}, intervals=INTERVALS),
+    "slice_affinity": lambda: plots.slice_affinity([AFFINITY, np.eye(16)], ["axial", "coronal"], chosen=[3, 0]),
     "slice_montage": lambda: plots.slice_montage(VOLUME, slices=8, overlay=MASK, spacing=(5, 1, 1), title="A phantom"),
     "spatial_map_overlay": lambda: plots.spatial_map_overlay(
         VOLUME[5], {"layer1.0.cbam.spatial": FINE, "layer2.0.cbam.spatial": COARSE},
         mask=MASK[5],
+    ),
+    "survival_calibration": lambda: plots.survival_calibration(
+        {"hazards": PREDICTED.calibration(300), "Cox": PREDICTED.calibration(365, groups=3)}
+    ),
+    "survival_curves": lambda: plots.survival_curves(
+        PREDICTED.split(0.2).curves, mark=(365, "one year"), title="by predicted risk"
+    ),
+    "survival_view": lambda: plots.survival_view(
+        PREDICTED.split(0.2).curves, risk=RISK, threshold=0.2, test="log-rank test: p = 0.012", days=DAYS,
+        survival=PREDICTED.survival, patient=("patient 7", 7), cohort=kaplan_meier(PREDICTED.patients), day=300.0,
+        outcome=(PREDICTED.patients.time, PREDICTED.patients.event), scored_days=[100, 300, 500],
+        brier=[0.1, 0.2, 0.15], brier_of_all_alike=[0.12, 0.25, 0.2], calibration=PREDICTED.calibration(300),
     ),
     "three_planes": lambda: plots.three_planes(
         VOLUME, position=(6, 8, 5), spacing=(5, 1, 1), overlay=MASK, title="phantom t1ce"

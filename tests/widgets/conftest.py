@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from medattn_lite.networks.resnet_cbam import ResNetCBAM
+from medattn_lite.networks.rsanet import RSANet
 from medattn_lite.networks.se_resnext import SEResNeXt
-from medattn_lite.widgets import attention_playground, gate_explorer, slice_explorer
+from medattn_lite.widgets import affinity_explorer, attention_playground, gate_explorer, slice_explorer
 
 
 def make_sample() -> dict[str, object]:
@@ -35,7 +36,28 @@ def make_images(spatial_dims: int = 2) -> torch.Tensor:
     return torch.randn(3, 2, *[32] * spatial_dims, generator=torch.Generator().manual_seed(1))
 
 
+def make_segmenter(attention: str, spatial_dims: int = 3) -> torch.nn.Module:
+    """A small RSANet or its non-local variant, with its attention away from the identity it starts as."""
+    torch.manual_seed(0)
+    options = {"widths": (8, 16, 32), "positions": "101", "attention_options": {"scaled": True}}
+    net = RSANet(spatial_dims=spatial_dims, in_channels=2, num_classes=2, attention=attention, **options)
+    if attention == "rsa":
+        for number, beta in enumerate(p for name, p in net.named_parameters() if "betas" in name):
+            torch.nn.init.constant_(beta, 0.3 - 0.1 * number)
+    return net
+
+
+def make_affinity_explorer(*kinds: str, spatial_dims: int = 3):
+    size = (8, 12, 10)[-spatial_dims:]
+    images = torch.rand(3, 2, *size, generator=torch.Generator().manual_seed(1))
+    masks = images[:, 0] > 0.9
+    models = {"RSA" if kind == "rsa" else "non-local": make_segmenter(kind, spatial_dims) for kind in kinds}
+    return affinity_explorer(models, images, masks=masks, channels=["t1", "flair"], title="phantom")
+
+
 def make_explorer(kind: str):
+    if kind == "affinity":
+        return make_affinity_explorer("rsa", "non_local")
     if kind == "playground":
         return attention_playground()
     if kind == "slices":
@@ -44,7 +66,7 @@ def make_explorer(kind: str):
     return gate_explorer(make_model(kind), make_images(), labels=[0, 1, 1], names=names, channels=["t1", "flair"])
 
 
-KINDS = ("playground", "slices", "se", "cbam")
+KINDS = ("playground", "slices", "se", "cbam", "affinity")
 
 
 @pytest.fixture(params=KINDS)

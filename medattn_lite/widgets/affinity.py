@@ -1,0 +1,214 @@
+"""The affinity explorer: choose a voxel and see what recurrent slice attention and non-local attention look at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+
+import ipywidgets
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor, nn
+
+from medattn_lite.errors import UserError
+from medattn_lite.explain.affinity import Affinities, read_affinities, whereabouts
+from medattn_lite.explain.slice_affinities import SliceAffinities
+from medattn_lite.plots.affinity import ENDS, AffinityRow, affinity_view
+from medattn_lite.plots.layers import short_names
+from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
+
+ALL_PATHS, IN_TURN = "all paths", "all steps in turn"
+VOXEL, EVERY, MASK = "the voxel", "all voxels, mean", "the mask, mean"
+PLANES = {2: ("rows", "columns"), 3: ("axial", "coronal", "sagittal")}
+NUMBERS = {1: "one step", 2: "two steps", 3: "three steps"}
+
+
+class AffinityExplorer(Explorer):
+    """See `affinity_explorer`."""
+
+    def __init__(
+        self,
+        models: dict[str, nn.Module],
+        images: Tensor,
+        *,
+        masks: Tensor | None,
+        channels: Sequence[str] | None,
+        spacing: Sequence[float] | None,
+        title: str,
+    ) -> None:
+        self._models, self._images, self._masks = models, images, masks
+        self._contrasts = [str(name) for name in channels or [f"channel {i}" for i in range(images.shape[1])]]
+        self._spacing, self._title = spacing, title
+        self._readings = lru_cache(maxsize=8)(self._read)
+        self._matrices = lru_cache(maxsize=64)(self._read_matrices)
+        found = self._readings(0)
+        layers = _shared_layers(found)
+        slicewise = [own for one in found.values() for own in one.values() if isinstance(own, SliceAffinities)]
+        self._planes = PLANES[images.dim() - 2]
+        style = {"style": LABEL, "layout": CONTROL}
+        controls: dict[str, ipywidgets.ValueWidget] = {
+            "image": ipywidgets.IntSlider(
+                value=0, min=0, max=len(images) - 1, disabled=len(images) == 1, description="image", **style
+            ),
+        }
+        for plane, length, start in zip(self._planes, images.shape[2:], self._start_voxel(), strict=True):
+            low, high = (word[0].upper() for word in ENDS[plane])
+            controls[plane] = ipywidgets.IntSlider(
+                value=start, min=0, max=length - 1, description=f"{plane} {low}→{high}", **style
+            )
+        controls["layer"] = ipywidgets.Dropdown(
+            options=[(short, layer) for layer, short in short_names(layers).items()], description="layer", **style
+        )
+        controls["asks"] = ipywidgets.Dropdown(
+            options=[VOXEL, EVERY, *([MASK] if masks is not None else [])], description="who looks", **style
+        )
+        if slicewise:
+            steps = [ALL_PATHS, *slicewise[0].planes, *([IN_TURN] if len(slicewise[0].planes) > 1 else [])]
+            controls["steps"] = ipywidgets.Dropdown(options=steps, description="RSA steps", **style)
+        controls["matrix"] = ipywidgets.Dropdown(options=list(self._planes), description="matrix of", **style)
+        if images.shape[1] > 1:
+            controls["background"] = ipywidgets.Dropdown(
+                options=[(name, i) for i, name in enumerate(self._contrasts)], value=len(self._contrasts) - 1,
+                description="background", **style,
+            )
+        controls["opacity"] = ipywidgets.FloatSlider(
+            value=0.75, min=0.0, max=1.0, step=0.05, description="opacity", readout_format=".0%", **style
+        )
+        self.controls = controls
+        super().__init__(controls)
+
+    def adjust(self, name: str) -> None:
+        """One direction alone brings its own matrix."""
+        if name == "steps" and self.controls["steps"].value in self._planes:
+            self.controls["matrix"].value = self.controls["steps"].value
+
+    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
+        number, layer, plane = int(state["image"]), str(state["layer"]), str(state["matrix"])
+        voxel = tuple(int(state[name]) for name in self._planes)
+        channel = int(state.get("background", 0))
+        mask = None if self._masks is None else self._masks[number]
+        rows, words = [], []
+        for name, found in self._readings(number).items():
+            own = found[layer]
+            path, caption = self._path(own, state)
+            weights = self._weights(own, str(state["asks"]), voxel, path, mask)
+            matrix = self._matrices(number, name, layer)[plane][0]
+            rows.append(AffinityRow(name, matrix, plane, weights, caption))
+            words.append(f"{name}{f', {caption}' if caption else ''}: {self._told(own, weights, mask)} "
+                         f"{self._slice_told(matrix, plane, voxel)}")  # fmt: skip
+        opacity = float(state["opacity"])
+        caption = f"{self._title} {number} ({self._contrasts[channel]})".strip()
+        figure = affinity_view(
+            self._images[number, channel], voxel, rows, spacing=self._spacing, outline=mask, opacity=opacity,
+            title=caption, asked=str(state["asks"]),
+        )
+        summary = f"{caption}. Layer {short_names(found)[layer]}. {self._asking(str(state['asks']), voxel)} "
+        return figure, summary + " ".join(words) + f" Opacity {opacity:.0%}."
+
+    def _path(self, own: Affinities, state: dict[str, object]) -> tuple[str | tuple[str, ...] | None, str]:
+        """The path to follow, and how to call it; a block that is not slice by slice has none."""
+        if not isinstance(own, SliceAffinities):
+            return None, ""
+        steps = str(state.get("steps", ALL_PATHS))
+        if steps == ALL_PATHS:
+            return None, ALL_PATHS
+        return (own.planes, IN_TURN) if steps == IN_TURN else (steps, f"{steps} step alone")
+
+    def _weights(self, own: Affinities, asks: str, voxel: tuple, path: object, mask: Tensor | None) -> Tensor:
+        if asks == VOXEL:
+            return own.looks_at(voxel, path=path)[0]
+        return own.received(None if asks == EVERY else mask[None], path=path)[0]
+
+    def _asking(self, asks: str, voxel: tuple[int, ...]) -> str:
+        places = ", ".join(f"{plane} {index}" for plane, index in zip(self._planes, voxel, strict=True))
+        who = {VOXEL: "This voxel looks", EVERY: "All voxels look, and their mean is shown; the cross is",
+               MASK: "The voxels in the mask look, and their mean is shown; the cross is"}[asks]  # fmt: skip
+        return f"{who}: {places}." if asks == VOXEL else f"{who} at {places}."
+
+    def _told(self, own: Affinities, weights: Tensor, mask: Tensor | None) -> str:
+        if not weights.any():
+            idle = isinstance(own, SliceAffinities) and not any(own.strengths.values())
+            return "nothing: every β is 0, so the block passes its input on." if idle else "nothing."
+        found = whereabouts(weights, mask)
+        places = ", ".join(f"{plane} {index}" for plane, index in zip(self._planes, found.peak, strict=True))
+        text = f"most at {places}, {found.times_even:.3g} times an even share; "
+        text += f"half of it lies in {found.half_in:.1%} of the image"
+        if mask is not None:
+            text += f", {found.in_mask:.1%} in the mask, which is {found.mask_share:.1%} of the image"
+        if isinstance(own, SliceAffinities) and len(own.planes) > 1:
+            shares = [f"{NUMBERS[steps]} {share:.0%}" for steps, share in own.shares_by_steps.items()]
+            text += f". Of what the block adds, by paths of {', '.join(shares)}"
+        return text + "."
+
+    def _slice_told(self, matrix: Tensor, plane: str, voxel: tuple[int, ...]) -> str:
+        row = matrix[voxel[self._planes.index(plane)]]
+        one = {"rows": "Row", "columns": "Column"}.get(plane, f"{plane.capitalize()} slice")
+        best = int(row.argmax())
+        return f"{one} {voxel[self._planes.index(plane)]} looks most at {best} ({float(row[best]):.2f})."
+
+    def _read(self, number: int) -> dict[str, dict[str, Affinities]]:
+        """Every model's affinities for one image; the last eight are remembered."""
+        image = self._images[number : number + 1]
+        return {name: read_affinities(model, image) for name, model in self._models.items()}
+
+    def _read_matrices(self, number: int, name: str, layer: str) -> dict[str, Tensor]:
+        return self._readings(number)[name][layer].on_image_slices()
+
+    def _start_voxel(self) -> tuple[int, ...]:
+        """Where to begin: in the middle of the first image's mask, or of the image."""
+        if self._masks is not None and self._masks[0].any():
+            return tuple(int(index) for index in (self._masks[0] > 0).nonzero().float().median(0).values)
+        return tuple(length // 2 for length in self._images.shape[2:])
+
+
+def affinity_explorer(
+    models: nn.Module | Mapping[str, nn.Module],
+    images: Tensor,
+    *,
+    masks: Tensor | None = None,
+    channels: Sequence[str] | None = None,
+    spacing: Sequence[float] | None = None,
+    title: str = "image",
+) -> AffinityExplorer:
+    """What one voxel, or many, look at: slice attention step by step or composed, beside non-local attention.
+
+    Args:
+        models: a network with recurrent slice, non-local or dual fusion attention, or several by name, to see them
+            under one another; their blocks must have the same names, as in RSANet and its non-local variants.
+        images: (N, C, D, H, W) or (N, C, H, W), as the networks take them.
+        masks: (N, D, H, W) or (N, 1, D, H, W), such as lesions: drawn as a line, and whom the mean row is taken over.
+        channels: names of the images' channels.
+        spacing: voxel edges in mm, one an axis.
+        title: what an image is called, such as "phantom".
+
+    Returns:
+        An `Explorer`. Its controls: image; axial, coronal, sagittal (rows, columns in 2-D), the voxel; layer; asks;
+        matrix; opacity; where they make sense steps and background.
+
+    Raises:
+        UserError: networks without an affinity or without a layer in common, or images that do not fit.
+    """
+    models = {"": models} if isinstance(models, nn.Module) else dict(models)
+    models = {name or type(model).__name__: model for name, model in models.items()}
+    images = torch.as_tensor(images)
+    if images.dim() not in (4, 5) or not models:
+        raise UserError(f"the affinity explorer takes a batch (N, C, D, H, W) or (N, C, H, W), not "
+                        f"{tuple(images.shape)}, and at least one network")  # fmt: skip
+    if masks is not None:
+        masks = torch.as_tensor(masks)
+        masks = masks[:, 0] if masks.dim() == images.dim() else masks
+        if tuple(masks.shape) != (len(images), *images.shape[2:]):
+            raise UserError(f"masks have shape {tuple(masks.shape)}; give {(len(images), *images.shape[2:])}")
+    return AffinityExplorer(models, images, masks=masks, channels=channels, spacing=spacing, title=title)
+
+
+def _shared_layers(found: Mapping[str, Mapping[str, Affinities]]) -> list[str]:
+    first, *others = found.values()
+    shared = [layer for layer in first if all(layer in other for other in others)]
+    if not shared:
+        named = "; ".join(f"{name}: {', '.join(own)}" for name, own in found.items())
+        raise UserError(f"these networks have no layer in common ({named}): give each an explorer of its own")
+    signed = [layer for own in found.values() for layer in own if not getattr(own[layer], "sums_to_one", True)]
+    if signed:
+        raise UserError(f"{signed[0]} has no softmax, so its weights have signs: use looks_at and look at both")
+    return shared
