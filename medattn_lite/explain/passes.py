@@ -26,9 +26,9 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
 
 
 def on_device_of(model: nn.Module, image: Tensor) -> Tensor:
-    """The image as float32 on the device of the network's weights."""
+    """The image with the precision of the network's weights, on their device."""
     weight = next(model.parameters(), None)
-    return image.detach().to(image.device if weight is None else weight.device, torch.float32)
+    return image.detach().float() if weight is None else image.detach().to(weight.device, weight.dtype)
 
 
 @torch.no_grad()
@@ -85,11 +85,11 @@ def layer_gradients(
         with undisturbed(model), torch.enable_grad():
             extras = (on_device_of(model, extra) for extra in beside)
             scores = score(model(on_device_of(model, image), *extras))
+            gradient = None
+            if outputs and scores.requires_grad:
+                (gradient,) = torch.autograd.grad(scores.sum(), outputs[-1], allow_unused=True)
     finally:
         handle.remove()
-    gradient = None
-    if outputs and scores.requires_grad:
-        (gradient,) = torch.autograd.grad(scores.sum(), outputs[-1], allow_unused=True)
     if gradient is None:
         raise UserError(f"what is explained does not depend on layer {layer!r}: choose a layer on its way")
     return outputs[-1].detach(), gradient, scores.detach()

@@ -1,0 +1,124 @@
+"""A layer's map lies where its layer looked: slice k on slice k, whatever the sizes."""
+
+from __future__ import annotations
+
+import nibabel as nib
+import numpy as np
+import pytest
+import torch
+from nibabel.processing import resample_from_to
+from torch import nn
+
+from medattn_lite.attention import InterSliceAttention, SpatialAttention, SqueezeExcitation
+from medattn_lite.errors import UserError
+from medattn_lite.explain.capture import CapturedMap, capture_attention
+from medattn_lite.explain.image_space import layer_extent, map_on_image, slice_values, to_image_grid
+from medattn_lite.networks.dual_fusion_backbones import dynunet
+
+SIZES = [
+    ((4, 6, 6), (32, 48, 48)),
+    ((5, 3, 4), (33, 48, 37)),  # odd sizes, another ratio along each axis
+    ((2, 7, 5), (24, 29, 31)),
+    ((3, 3, 3), (3, 9, 27)),  # anisotropic: one axis as it was
+    ((4, 5), (32, 41)),
+    ((7, 2), (21, 64)),
+]
+
+
+def centres(n: int, length: int) -> np.ndarray:
+    """Where a layer's voxels are centred among the image's, if both grids cover the same box."""
+    return (np.arange(n) + 0.5) * length / n - 0.5
+
+
+@pytest.mark.parametrize(("grid", "size"), SIZES)
+def test_slice_k_of_a_map_lies_on_slice_k_of_the_image_along_every_axis(grid: tuple, size: tuple) -> None:
+    for axis, (n, length) in enumerate(zip(grid, size, strict=True)):
+        shape = [1] * len(grid)
+        shape[axis] = n
+        ramp = torch.from_numpy(centres(n, length)).reshape(shape).expand(grid)  # each voxel says where it is
+        fine = to_image_grid(ramp, size)
+        assert fine.shape == size
+        found = fine.movedim(axis, 0).flatten(1)
+        wanted = torch.arange(length).clamp(centres(n, length)[0], centres(n, length)[-1]).double()
+        assert torch.allclose(found, wanted[:, None].expand_as(found), atol=1e-6)
+
+
+@pytest.mark.parametrize(("grid", "size"), SIZES[:4])
+def test_the_map_lies_where_its_voxels_lie_in_millimetres(grid: tuple, size: tuple) -> None:
+    """Against nibabel, which knows affines and nothing of this package."""
+    values = np.random.default_rng(0).normal(size=grid)
+    fine_affine = np.diag([2.0, 1.5, 0.7, 1.0])
+    ratio = np.divide(size, grid)
+    to_fine = np.diag([*ratio, 1.0])
+    to_fine[:3, 3] = (ratio - 1) / 2  # edge on edge
+    coarse = nib.Nifti1Image(values, fine_affine @ to_fine)
+    wanted = resample_from_to(coarse, (size, fine_affine), order=1, mode="nearest").get_fdata()
+    assert np.allclose(to_image_grid(torch.from_numpy(values), size).numpy(), wanted, atol=1e-6)
+
+
+def test_a_map_of_the_image_s_size_is_left_alone_and_a_mirrored_one_comes_out_mirrored() -> None:
+    values = torch.randn(2, 5, 7, 3)
+    assert torch.equal(to_image_grid(values, (5, 7, 3)), values)
+    assert torch.allclose(to_image_grid(values.flip(1), (31, 28, 17)), to_image_grid(values, (31, 28, 17)).flip(1),
+                          atol=1e-6)
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_a_bright_slice_of_a_layer_is_brightest_on_its_own_slices(number: int) -> None:
+    values = torch.zeros(1, 5, 4, 4)
+    values[:, number] = 1
+    brightest = int(to_image_grid(values, (37, 16, 16))[0, :, 8, 8].argmax())
+    assert number * 37 / 5 <= brightest + 0.5 <= (number + 1) * 37 / 5
+
+
+def test_the_map_of_a_padded_image_is_cut_back_not_squeezed() -> None:
+    ramp = torch.from_numpy(centres(4, 32)).reshape(4, 1, 1).expand(4, 2, 2)
+    fine = to_image_grid(ramp, (27, 9, 9), extent=(32, 16, 16))
+    assert torch.allclose(fine[:, 0, 0], torch.arange(27).clamp(3.5, 27.5).double())
+
+
+def test_a_backbone_says_how_far_its_padded_layers_reach() -> None:
+    network = dynunet(in_channels=1, filters=(4, 8, 16))
+    size, seen = (9, 10, 13), []
+    network.network.bottleneck.register_forward_hook(lambda module, inputs, output: seen.append(output.shape[2:]))
+    with torch.no_grad():
+        network(torch.randn(1, 1, *size))
+    extent = layer_extent(network, "network.bottleneck", size)
+    assert extent == (12, 12, 16) and tuple(4 * n for n in seen[0]) == extent
+    both = nn.ModuleDict({"first": network})
+    assert layer_extent(both, "first.network.bottleneck", size) == extent
+    assert layer_extent(both, "first", size) == size  # its output is cut back to the image
+
+
+def test_inter_slice_attention_gives_each_slice_of_the_image_its_number() -> None:
+    module = InterSliceAttention(16)
+    with torch.no_grad(), capture_attention(module) as maps:
+        module(torch.randn(2, 16, 6, 5, 5))
+    by_slice = slice_values(maps["channel"], 24)
+    assert by_slice.shape == (2, 24)
+    coarse = maps["channel"].values.mean(dim=(1, 3, 4))  # (2, 6): slice i of the layer covers 4i … 4i + 3
+    assert torch.allclose(by_slice[:, 1:-1].unfold(1, 4, 4)[:, :1].mean(-1), by_slice[:, 1:5].mean(-1, keepdim=True))
+    for place in range(6):  # the middle of the layer's slice is between the image's slices 4i + 1 and 4i + 2
+        middle = by_slice[:, 4 * place + 1 : 4 * place + 3].mean(dim=1)
+        neighbours = coarse[:, [max(place - 1, 0), place, min(place + 1, 5)]]
+        assert torch.allclose(middle, neighbours @ torch.tensor([0.0625, 0.875, 0.0625]), atol=1e-6)
+    volume = map_on_image(maps["channel"], (24, 10, 10))
+    assert torch.allclose(volume, by_slice[:, :, None, None].expand_as(volume), atol=1e-6)
+    assert map_on_image(maps["spatial"], (24, 10, 10)).shape == (2, 24, 10, 10)
+
+
+def test_what_has_no_place_in_the_image_is_a_mistake_of_one_line() -> None:
+    gate, picture = SqueezeExcitation(16, spatial_dims=2), SpatialAttention(spatial_dims=2)
+    with torch.no_grad(), capture_attention(nn.ModuleDict({"a": gate})) as maps:
+        pass
+    assert maps == {}
+    channel = CapturedMap(torch.rand(1, 16, 1, 1), "channel", ("batch", "channel", "height", "width"), "se.gate")
+    with pytest.raises(UserError, match="no place in the image"):
+        map_on_image(channel, (8, 8))
+    flat = CapturedMap(picture(torch.randn(1, 4, 8, 8)), "spatial", picture.axes, "sa")
+    with pytest.raises(UserError, match="3-D"):
+        slice_values(flat, 8)
+    with pytest.raises(UserError, match="cannot bring a map"):
+        to_image_grid(torch.randn(8), (8, 8))
+    with pytest.raises(UserError, match="does not reach"):
+        to_image_grid(torch.randn(4, 4), (8, 8), extent=(8, 7))
