@@ -32,7 +32,8 @@ def twin(model: nn.Module, *, seed: int = 0, images: Tensor | None = None) -> nn
     Args:
         model: any network.
         seed: of the new weights.
-        images: (B, C, …) to which batch norms fit their statistics; None leaves means at 0 and variances at 1.
+        images: (B, C, …) to which batch norms fit their statistics, one alone with its mirror image; None leaves
+            means at 0 and variances at 1.
     """
     *_, (_, last) = cascade(model, seed=seed)
     return _with_statistics(last, images)
@@ -112,5 +113,5 @@ def _with_statistics(model: nn.Module, images: Tensor | None) -> nn.Module:
         norm.train()
         norm.momentum = None  # the mean over all batches
     with torch.no_grad():
-        model(images)
+        model(images if len(images) > 1 else torch.cat([images, images.flip(-1)]))
     return model.eval()

@@ -79,7 +79,17 @@ class PhantomCohort:
 
     def __getitem__(self, index: int) -> dict:
         subject, label = self._cases[index]
-        sample = subject.render(
+        sample = self.render(subject)
+        sample["label"] = label
+        if self.task == "survival":
+            outcome = self._outcome(subject)
+            sample["time"], sample["event"] = outcome["time"], outcome["event"]
+            sample["meta"]["oracle_risk"] = outcome["oracle_risk"]
+        return sample
+
+    def render(self, subject: Subject) -> dict:
+        """Any subject, such as a counterfactual of one, scanned as this cohort scans its own."""
+        return subject.render(
             shape=self.shape,
             spacing_mm=self.spacing_mm,
             contrasts=self.channels,
@@ -88,12 +98,6 @@ class PhantomCohort:
             contrast=1.1 - 0.45 * self.difficulty,
             vessels=0.7 + 0.9 * self.difficulty,
         )
-        sample["label"] = label
-        if self.task == "survival":
-            outcome = self._outcome(subject)
-            sample["time"], sample["event"] = outcome["time"], outcome["event"]
-            sample["meta"]["oracle_risk"] = outcome["oracle_risk"]
-        return sample
 
     @property
     def with_signal(self) -> bool:

@@ -1,0 +1,112 @@
+"""`faithfulness.md` from `faithfulness.json`: tables to read, made anew without a network."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from medattn_lite.explain.localisation import LOCALISATION, PLANES
+
+INTRODUCTION = """# Are the maps true?
+
+Made by `python -m medattn_lite.explain.benchmark`; do not edit by hand. Phantoms (synthetic heads) that the networks
+were neither trained nor chosen on, whose deciding voxels are known. Each figure is a mean over subjects, with a 95 %
+interval from a bootstrap that draws subjects. One training a network: another start could move a figure by more.
+
+- **pointing game**: how often the map's highest voxel is one that decides. **relevance mass**: the share of the map's
+  positive values on such voxels. **AUC**: how well the map's order tells them from the rest of the head; 0.5 knows
+  nothing.
+- **deletion**, **insertion**: area under the network's score while the most relevant blocks are blurred first, or put
+  back first. Lower, and higher, is better.
+- **like the twin's**: rank correlation with the map of the same network after it forgot everything. Near 1, the map
+  shows the picture and not what was learned.
+- *In italics*: maps that know no network at all. A method has shown something where it beats them.
+"""
+COLUMNS = {**{name: name for name in LOCALISATION}, "deletion area": "deletion", "insertion area": "insertion",
+           "like the forgetful twin's": "like the twin's"}  # fmt: skip
+IGNORANT = ("chance", "noise", "middle", "edges", "brightness")
+TITLES = {"mechanisms": "grade of a whole head; deciding: what only a high grade has", "presence": "tumour in a slice",
+          "lesions": "MS lesions", "fusion": "whole tumour"}  # fmt: skip
+
+
+def write_page(folder: Path) -> Path:
+    """Reads the record in a folder and writes the page beside it."""
+    record = json.loads((folder / "faithfulness.json").read_text(encoding="utf-8"))
+    page = folder / "faithfulness.md"
+    page.write_text(page_of(record), encoding="utf-8")
+    return page
+
+
+def page_of(record: Mapping[str, Any]) -> str:
+    """The page as Markdown."""
+    parts = [INTRODUCTION]
+    for own in record["networks"].values():
+        parts += [_section(own), ""]
+    parts += [_planes(record["networks"]), "", _marks(record["networks"])]
+    return "\n".join(part for part in parts if part is not None).rstrip() + "\n"
+
+
+def _section(own: Mapping[str, Any]) -> str:
+    score, found = next(iter(own["scores"].items()))
+    lines = [f"## {own['variant']} · {TITLES.get(own['recipe'], own['recipe'])}", "",
+             f"{own['subjects']} subjects. On all its tested subjects: {score} {_text(found)}.", ""]  # fmt: skip
+    methods = own["methods"]
+    names = [name for name in COLUMNS if any(name in scores for scores in methods.values())]
+    rows = [["", *(COLUMNS[name] for name in names)]]
+    ordered = [name for name in methods if name not in IGNORANT] + [name for name in IGNORANT if name in methods]
+    for method in ordered:
+        title = f"*{method}*" if method in IGNORANT else method
+        rows.append([title, *(_text(methods[method].get(name)) for name in names)])
+    lines += _table(rows)
+    notes = {method: scores["notes"] for method, scores in methods.items() if scores.get("notes")}
+    said = [f"- {method}: in some subjects, {'; '.join(own)}" for method, own in notes.items()]
+    lines += ["", *said] if said else []
+    return "\n".join(lines)
+
+
+def _planes(networks: Mapping[str, Any]) -> str | None:
+    """Does a map localise better in one plane than in another?"""
+    rows = [["Grad-CAM, slice by slice", *(f"{score}, {plane}" for score in ("AUC", "relevance mass")
+                                           for plane in PLANES)]]  # fmt: skip
+    for own in networks.values():
+        scores = own["methods"].get("Grad-CAM", {})
+        names = [f"{score} in {plane} slices" for score in ("AUC", "relevance mass") for plane in PLANES]
+        if names[0] in scores:
+            rows.append([own["variant"], *(_text(scores.get(name)) for name in names)])
+    if len(rows) == 1:
+        return None
+    return "\n".join(["## By plane", "", "Each slice that shows deciding voxels is scored alone, as a reader of slices "
+                      "meets it.", "", *_table(rows)])  # fmt: skip
+
+
+def _marks(networks: Mapping[str, Any]) -> str | None:
+    """Is a network that learned the scanner mark caught?"""
+    found = [own for own in networks.values()
+             if any(f"{LOCALISATION[0]} of the mark" in scores for scores in own["methods"].values())]  # fmt: skip
+    if not found:
+        return None
+    lines = ["## The scanner mark", "", "A network that was trained with a mark beside every high grade, shown heads "
+             "with the mark. Its maps should give it away: on the mark, not on the tumour.", ""]  # fmt: skip
+    for own in found:
+        rows = [[own["variant"], *(f"{name}, {where}" for where in ("mark", "tumour") for name in LOCALISATION)]]
+        for method, scores in own["methods"].items():
+            if method not in IGNORANT:
+                cells = [scores.get(f"{name} of the mark") for name in LOCALISATION]
+                rows.append([method, *(map(_text, cells)), *(_text(scores.get(name)) for name in LOCALISATION)])
+        lines += _table(rows)
+    return "\n".join(lines)
+
+
+def _text(found: Mapping[str, Any] | None) -> str:
+    if not found or found["value"] is None or not math.isfinite(found["value"]):
+        return "—"
+    if found["low"] is None or not math.isfinite(found["low"]) or found["low"] == found["high"]:
+        return f"{found['value']:.2f}"
+    return f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    return ["| " + " | ".join(row) + " |" for row in (rows[0], ["---"] * len(rows[0]), *rows[1:])]

@@ -1,0 +1,98 @@
+"""Held-out phantoms as a network takes them, and the table of which maps are true."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from accelerate import Accelerator
+
+from medattn_lite.explain.benchmark import run, score_network, summarise
+from medattn_lite.explain.benchmark_page import write_page
+from medattn_lite.explain.held_out import cohort_of, held_out
+from medattn_lite.explain.methods import METHODS
+from medattn_lite.networks import trained as trained_module
+from medattn_lite.networks.trained import load_trained
+from medattn_lite.training.experiment import Plan, run_experiment
+from medattn_lite.training.recipes import find_recipe
+from medattn_lite.training.recipes.recipe import with_changes
+from medattn_lite.training.ship import ship
+from medattn_lite.training.tasks import open_task
+
+NAMES = {"iam": "P3D + IAM", "marked": "P3D + IAM, scanner mark", "cbam": "ResNet-50-CBAM"}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Three networks of a smoke run, as if they came with the package."""
+    out, weights = tmp_path_factory.mktemp("runs") / "mechanisms", tmp_path_factory.mktemp("weights")
+    plan = Plan("mechanisms", first_folds=1, changes={"subjects": 16}, variants=tuple(NAMES.values()), out=out)
+    run_experiment(plan, accelerator=Accelerator(cpu=True), progress=False)
+    for name, variant in NAMES.items():
+        ship(out, variant=variant, name=name, folder=weights)
+    return weights
+
+
+@pytest.fixture
+def shipped(folder, monkeypatch):
+    monkeypatch.setattr(trained_module, "FOLDER", folder)
+    trained_module.trained_facts.cache_clear()
+    yield folder
+    trained_module.trained_facts.cache_clear()
+
+
+def test_a_held_out_subject_is_what_the_task_showed_the_network(shipped):
+    trained = load_trained("iam")
+    settings = with_changes(find_recipe("mechanisms").at("smoke"), {"subjects": 16})
+    task = open_task(find_recipe("mechanisms"), settings, progress=False)
+    cases = list(held_out(trained))
+    assert cases and {case.subject for case in cases} <= set(trained.tested)
+    for case in cases:
+        row = task.subjects.index(case.subject)
+        assert task.strata[row] == 1, "a low grade has no voxels of a high one"
+        assert torch.equal(case.image[0].half(), task.images[row])
+        assert case.signal.any() and not (case.signal & ~case.head).any()
+
+
+def test_the_marked_subject_is_the_same_head_with_the_mark(shipped):
+    trained = load_trained("marked")
+    plain, marked = next(held_out(trained)), next(held_out(trained, marked=True))
+    assert marked.mark.any() and not (marked.mark & plain.head).any()
+    assert torch.equal(marked.signal, plain.signal) and marked.counted.sum() > plain.counted.sum()
+
+
+def test_the_cohort_is_the_runs_own(shipped):
+    trained = load_trained("iam")
+    assert set(trained.tested) <= set(cohort_of(trained).subjects) and len(cohort_of(trained)) == 16
+
+
+def test_every_method_is_scored_beside_maps_that_know_nothing(shipped):
+    rows = score_network(load_trained("iam"), subjects=1, progress=False)
+    methods = [row["method"] for row in rows]
+    assert set(methods) >= {*METHODS, "noise", "middle", "edges", "brightness", "chance"}
+    for row in rows:
+        assert 0 <= row["AUC"] <= 1 and "AUC in coronal slices" in row
+        if row["method"] in ("Grad-CAM", "occlusion"):
+            assert np.isfinite(row["deletion area"]) and -1 <= row["like the forgetful twin's"] <= 1
+    assert next(row for row in rows if row["method"] == "chance")["AUC"] == 0.5
+
+
+def test_a_mean_over_subjects_bears_its_interval_and_leaves_out_what_is_undefined():
+    rows = [{"subject": str(k), "method": "Grad-CAM", "AUC": value, "deletion area": float("nan"), "note": ""}
+            for k, value in enumerate((0.2, 0.4, 0.9))]  # fmt: skip
+    found = summarise(rows)["Grad-CAM"]
+    assert found["AUC"]["value"] == pytest.approx(0.5) and found["AUC"]["low"] < 0.5 < found["AUC"]["high"]
+    assert "deletion area" not in found
+
+
+def test_the_page_has_a_table_for_each_network_the_planes_and_the_mark(shipped, tmp_path):
+    record = run(["iam", "marked"], subjects=2, curves=False, progress=False)
+    (tmp_path / "faithfulness.json").write_text(json.dumps(record))
+    text = write_page(tmp_path).read_text()
+    for words in ("## P3D + IAM · grade of a whole head", "## P3D + IAM, scanner mark", "## By plane",
+                  "AUC, coronal", "## The scanner mark", "| *chance* |", "| Grad-CAM++ |"):  # fmt: skip
+        assert words in text, words
+    assert "nan" not in text
+    assert write_page(tmp_path).read_text() == text
