@@ -107,19 +107,22 @@ class Predicted:
     def __len__(self) -> int:
         return len(self.subjects)
 
-    def at(self, day: float) -> np.ndarray:
-        """(N,) S on any day: −log S runs straight between two days, and on from 0 at day 0.
+    def at(self, days: float | Sequence[float] | np.ndarray) -> np.ndarray:
+        """S on any days, (N,) on one and (N, M) on M: −log S runs straight between two days, and on from 0 at day 0.
 
         Raises:
             UserError: a day before 0 or after the last one predicted.
         """
-        if not 0 <= day <= self.days[-1]:
-            raise UserError(f"survival is predicted from day 0 to day {self.days[-1]:g}; got day {day:g}")
-        hazard = -np.log(np.maximum(self.survival, SMALLEST))
-        days = self.days
-        if days[0] > 0:
-            days, hazard = np.r_[0.0, days], np.column_stack([np.zeros(len(hazard)), hazard])
-        return np.exp(-np.array([np.interp(day, days, own) for own in hazard]))
+        asked = np.atleast_1d(np.asarray(days, dtype=float))
+        if not ((asked >= 0) & (asked <= self.days[-1])).all():
+            raise UserError(f"survival is predicted from day 0 to day {self.days[-1]:g}; got {asked.tolist()}")
+        known, hazard = self.days, -np.log(np.maximum(self.survival, SMALLEST))
+        if known[0] > 0:
+            known, hazard = np.r_[0.0, known], np.column_stack([np.zeros(len(hazard)), hazard])
+        right = np.clip(np.searchsorted(known, asked), 1, len(known) - 1)  # (M,), the end of each day's stretch
+        part = (asked - known[right - 1]) / (known[right] - known[right - 1])
+        survival = np.exp(-(hazard[:, right - 1] * (1 - part) + hazard[:, right] * part))  # (N, M)
+        return survival[:, 0] if np.ndim(days) == 0 else survival
 
     def split(self, threshold: float) -> RiskSplit:
         """The two groups at a cut of the risk; one of them may be empty."""
@@ -132,14 +135,17 @@ class Predicted:
 
     def scores(self, day: float) -> DayScores:
         """Brier score and AUC on a day."""
+        own, alike = self.brier_scores([day])
+        auc = time_auc(self.patients, self.risk, [day], train=self.train or self.patients)
+        return DayScores(float(own[0]), float(alike[0]), float(auc[0]))
+
+    def brier_scores(self, days: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Brier score on M rising days, (M,), and what everybody's Kaplan–Meier estimate scores; NaN where unknown."""
         everyone = self.train or self.patients
-        alike = np.full(len(self), kaplan_meier(everyone).at([day])[0])
-        known = np.isfinite(alike).all()
-        return DayScores(
-            brier=float(brier(self.patients, self.at(day), [day], train=everyone)[0]),
-            brier_of_all_alike=float(brier(self.patients, alike, [day], train=everyone)[0]) if known else float("nan"),
-            auc=float(time_auc(self.patients, self.risk, [day], train=everyone)[0]),
-        )
+        alike = np.broadcast_to(kaplan_meier(everyone).at(days), (len(self), len(days)))
+        known = np.isfinite(alike).all(axis=0)
+        scored = brier(self.patients, np.where(known, alike, 0.0), days, train=everyone)
+        return brier(self.patients, self.at(days), days, train=everyone), np.where(known, scored, np.nan)
 
     def calibration(self, day: float, *, groups: int = 4) -> Calibration:
         """Predicted and observed survival on a day, by groups."""

@@ -29,6 +29,10 @@ def test_survival_between_two_days_has_a_constant_hazard():
     np.testing.assert_allclose(found.at(300), np.sqrt(found.survival[:, 1] * found.survival[:, 2]))
     np.testing.assert_allclose(found.at(50), np.sqrt(found.survival[:, 0]))
     assert (found.at(0) == 1).all()
+    several = found.at([50, 300, 800])
+    assert several.shape == (60, 3)
+    np.testing.assert_allclose(several[:, 1], found.at(300))
+    np.testing.assert_allclose(several[:, 2], found.survival[:, 3])
     from_zero = Predicted(found.patients, np.r_[0, DAYS], np.column_stack([np.ones(60), found.survival]))
     np.testing.assert_allclose(from_zero.at(50), found.at(50))
 
@@ -78,7 +82,9 @@ def test_every_day_offered_for_scoring_has_a_brier_score():
     found = cohort()
     days = found.scored_days(40)
     assert len(days) > 20 and days[-1] <= 800
-    assert np.isfinite([found.scores(day).brier for day in days]).all()
+    own, alike = found.brier_scores(days)
+    assert np.isfinite(own).all() and np.isfinite(alike).all()
+    np.testing.assert_allclose(own[::9], [found.scores(day).brier for day in days[::9]])
 
 
 def test_training_patients_give_the_weights():
