@@ -89,19 +89,34 @@ def _label(sample: dict[str, Any], task: str, area: float, min_tumour: float) ->
 
 def sized(item: Slice, sample: dict[str, Any], size: tuple[int, int]) -> Slice:
     """Scales a slice to fit `size` with its true aspect ratio, and pads the rest."""
-    affine = sample.get("affine")
-    high, wide = (1.0, 1.0) if affine is None else voxel_sizes(np.asarray(affine))[1:]
-    height, width = item.image.shape[1] * high, item.image.shape[2] * wide  # mm
-    scale = min(size[0] / height, size[1] / width)
-    inner = (min(size[0], max(1, round(height * scale))), min(size[1], max(1, round(width * scale))))
+    inner, pads = fitted(item.image.shape[1:], sample.get("affine"), size)
     image = item.image[None]
     if inner != tuple(image.shape[2:]):
         image = F.interpolate(image, size=inner, mode="bilinear", antialias=True)
-    margin = (size[1] - inner[1], size[0] - inner[0])
-    pads = (margin[0] // 2, margin[0] - margin[0] // 2, margin[1] // 2, margin[1] - margin[1] // 2)
     image = torch.stack([F.pad(channel, pads, value=float(channel.min())) for channel in image[0]])
     mask, signal = (None if x is None else F.pad(_nearest(x, inner), pads) for x in (item.mask, item.signal))
     return replace(item, image=image, mask=mask, signal=signal)
+
+
+def fitted(
+    shape: Sequence[int], affine: np.ndarray | None, size: tuple[int, int]
+) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
+    """How a slice fits into a picture with its true aspect ratio.
+
+    Args:
+        shape: (H, W) of the slice.
+        affine: of its volume; None for square pixels.
+        size: (H, W) of the picture.
+
+    Returns:
+        size that the slice is scaled to, and the padding around it: left, right, lower H, upper H, as torch pads.
+    """
+    high, wide = (1.0, 1.0) if affine is None else voxel_sizes(np.asarray(affine))[1:]
+    height, width = shape[0] * high, shape[1] * wide  # mm
+    scale = min(size[0] / height, size[1] / width)
+    inner = (min(size[0], max(1, round(height * scale))), min(size[1], max(1, round(width * scale))))
+    margin = (size[1] - inner[1], size[0] - inner[0])
+    return inner, (margin[0] // 2, margin[0] - margin[0] // 2, margin[1] // 2, margin[1] - margin[1] // 2)
 
 
 def _nearest(labels: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:

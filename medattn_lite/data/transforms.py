@@ -99,7 +99,7 @@ def crop_or_pad(sample: Sample, shape: Sequence[int]) -> Sample:
     size = sample["image"].shape[1:]
     _require_dimensions(size, shape)
     start = [(have - want) // 2 for have, want in zip(size, shape, strict=True)]
-    return _window(sample, start, shape)
+    return cut_box(sample, start, shape)
 
 
 def crop_around(sample: Sample, shape: Sequence[int]) -> Sample:
@@ -120,7 +120,7 @@ def crop_around(sample: Sample, shape: Sequence[int]) -> Sample:
     place = torch.nonzero((mask > 0).any(dim=0))
     middle = (place.min(dim=0).values + place.max(dim=0).values + 1) // 2
     start = [int(centre) - want // 2 for centre, want in zip(middle, shape, strict=True)]
-    return _window(sample, start, shape)
+    return cut_box(sample, start, shape)
 
 
 def resample(sample: Sample, spacing_mm: float | Sequence[float]) -> Sample:
@@ -179,7 +179,14 @@ def positive_sizes(spacing_mm: float | Sequence[float]) -> tuple[float, float, f
     return tuple(float(size) for size in np.broadcast_to(sizes, 3))
 
 
-def _window(sample: Sample, start: Sequence[int], shape: Sequence[int]) -> Sample:
+def cut_box(sample: Sample, start: Sequence[int], shape: Sequence[int]) -> Sample:
+    """A box of a sample; where it leaves the image, it is padded as in `crop_or_pad`.
+
+    Args:
+        sample: with `image` (C, *spatial) and perhaps `mask` and `signal`.
+        start: first index along each axis; may lie outside.
+        shape: of the box.
+    """
     result = dict(sample)
     size = sample["image"].shape[1:]
     inside, target = [], []  # the same voxels in the old image and in the new one

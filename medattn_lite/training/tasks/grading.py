@@ -6,7 +6,7 @@ kept: a mask is needed to grade a new patient, and the mirroring is one class's 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ from medattn_lite.training.tasks.binary import binary_differences, binary_quick_
 from medattn_lite.training.tasks.clinical import standardised
 from medattn_lite.training.tasks.task import Batch, Prediction, Task
 from medattn_lite.training.tasks.tumour_features import FeatureLogistic, tumour_features
-from medattn_lite.training.tasks.volumes import open_images, read_all
+from medattn_lite.training.tasks.volumes import Sample, open_images, read_all
 
 
 class Grading(Task):
@@ -41,14 +41,27 @@ class Grading(Task):
         if len(set(known)) != 2:
             raise UserError(f"grading needs two classes and {self.data} has {sorted(set(known))}: use a data set with "
                             "grades (phantom, brats, lgg)")
-        self.class_names = {"idh": ("IDH wild type", "IDH mutant")}.get(label, ("low grade", "high grade"))
+        self.class_names = self._class_names()
         self.subjects, self.strata, self.images, features = [], [], [], []
         for sample in read_all(self, dataset, keep=lambda sample: sample.get("label") is not None):
-            self.images.append(crop_around(sample, self.settings.size)["image"].half())
+            self.images.append(self.cut(sample)["image"].half())
             self.subjects.append(sample["subject"])
             self.strata.append(int(sample["label"]))
             features.append(tumour_features(sample))
         self.features = np.array(features)
+
+    def _class_names(self) -> tuple[str, str]:
+        idh = self.settings.options.get("label") == "idh"
+        return ("IDH wild type", "IDH mutant") if idh else ("low grade", "high grade")
+
+    def recall(self, facts: Mapping[str, Any] | None) -> None:
+        super().recall(facts)
+        self.class_names = self._class_names()
+        self.features = np.zeros((0, 1 + 2 * len(self.channels)))
+
+    def cut(self, sample: Sample) -> Sample:
+        """A window around the annotated tumour; around the middle of the image without one."""
+        return crop_around(sample, self.settings.size)
 
     def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Grading:
         """The tumours' features are standardised on the fold's training patients."""

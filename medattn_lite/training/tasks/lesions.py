@@ -30,6 +30,12 @@ class Lesions(Segmentation):
     def to_regions(self, mask: Tensor) -> Tensor:
         return (mask > 0).to(torch.uint8)
 
+    link = "softmax"
+
+    def channel_of(self, region: str) -> int:
+        """The first channel is background."""
+        return 1 + super().channel_of(region)
+
     def find_measures(self, *, distances: bool) -> Measures:
         return {name: ("lesion", name) for name in SCORES}
 

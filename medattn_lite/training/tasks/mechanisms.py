@@ -18,14 +18,14 @@ from torch import Tensor, nn
 from medattn_lite.data.phantom.geometry import make_grid
 from medattn_lite.data.phantom.scanner import stamp_mark
 from medattn_lite.data.splits import Split
-from medattn_lite.data.transforms import normalise
+from medattn_lite.data.transforms import crop_or_pad, normalise
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.metrics import auc
 from medattn_lite.networks.registry import build
 from medattn_lite.training.recipes.recipe import Settings, Variant
 from medattn_lite.training.tasks.grading import Grading
 from medattn_lite.training.tasks.task import Batch, Prediction
-from medattn_lite.training.tasks.volumes import open_images
+from medattn_lite.training.tasks.volumes import Sample, open_images
 
 
 class Mechanisms(Grading):
@@ -54,6 +54,10 @@ class Mechanisms(Grading):
             self.strata.append(int(sample["label"]))
         self.taught = list(self.strata)
         self.features = np.zeros((len(self.subjects), 0))
+
+    def cut(self, sample: Sample) -> Sample:
+        """The whole head: as large as the phantoms, around the middle of the image."""
+        return crop_or_pad(sample, self.settings.size)
 
     def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Mechanisms:
         """The labels a variant is taught: the true ones, or the training patients' dealt out anew."""

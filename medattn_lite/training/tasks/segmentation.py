@@ -6,7 +6,7 @@ of voxels and the Hausdorff distance of each region, never a mask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
 from medattn_lite.data.splits import Split
+from medattn_lite.data.transforms import cut_box
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.segmentation import hausdorff95
@@ -27,7 +28,9 @@ from medattn_lite.training.tasks.overlap import (
     overlap_scores,
 )
 from medattn_lite.training.tasks.task import Batch, Prediction, Task
-from medattn_lite.training.tasks.volumes import open_images, read_all
+from medattn_lite.training.tasks.volumes import Sample, open_images, read_all
+
+PHANTOM_LABELS = (0, 1, 2, 4)
 
 
 class Segmentation(Task):
@@ -54,13 +57,11 @@ class Segmentation(Task):
         for sample in read_all(self, dataset, keep=lambda sample: sample.get("mask") is not None):
             meta = sample["meta"]
             spacing = meta.get("voxel_size_mm", meta.get("spacing_mm"))
-            image, mask = sample["image"], sample["mask"]
-            if spacing is None:
-                image, mask = shrink_slices(image, mask, self.settings.options.get("slice_pixels"))
-            self.shapes.append(tuple(image.shape[1:]))
-            box = head_box(image, mask)
-            self.images.append(image[box].half())
-            labels.append(mask[box].clone())
+            sample = self.shrunk(sample)
+            self.shapes.append(tuple(sample["image"].shape[1:]))
+            sample = self.cut(sample)
+            self.images.append(sample["image"].half())
+            labels.append(sample["mask"])
             self.spacings.append(None if spacing is None else tuple(float(size) for size in spacing))
             self.subjects.append(sample["subject"])
             self.strata.append(0)
@@ -69,6 +70,34 @@ class Segmentation(Task):
         self.regions = self.find_regions(np.unique([label for own in labels for label in own.unique().tolist()]))
         self.masks = [self.to_regions(mask) for mask in labels]
         self.measures = self.find_measures(distances=None not in self.spacings)
+
+    def recall(self, facts: Mapping[str, Any] | None) -> None:
+        super().recall(facts)
+        self.regions = self.find_regions(PHANTOM_LABELS) if facts is None else tuple(facts["regions"])
+
+    def shrunk(self, sample: Sample) -> Sample:
+        """A sample whose files know no voxel size with smaller slices, where the option `slice_pixels` asks for it."""
+        pixels, meta = self.settings.options.get("slice_pixels"), sample["meta"]
+        if pixels is None or meta.get("voxel_size_mm", meta.get("spacing_mm")) is not None:
+            return sample
+        image, mask = shrink_slices(sample["image"], sample["mask"], pixels)
+        return {**sample, "image": image, "mask": mask}
+
+    def cut(self, sample: Sample) -> Sample:
+        """The head's box."""
+        sample = self.shrunk(sample)
+        image = sample["image"]
+        mask = sample["mask"] if sample.get("mask") is not None else torch.zeros_like(image[:1])
+        box = head_box(image, mask)[1:]
+        first = [side.start or 0 for side in box]
+        return cut_box(sample, first, [length if side.stop is None else side.stop - side.start
+                                       for side, length in zip(box, image.shape[1:], strict=True)])  # fmt: skip
+
+    def channel_of(self, region: str) -> int:
+        """Channel of the network's output that holds a region's logits."""
+        return self.regions.index(region)
+
+    link = "sigmoid"  # how logits become regions, as `RegionSum` calls it
 
     def find_regions(self, labels: Sequence[int]) -> tuple[str, ...]:
         """Names of the regions that masks with these labels hold."""

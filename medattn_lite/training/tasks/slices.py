@@ -9,7 +9,7 @@ is a slice, and the slices of a patient stay together in every split.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,16 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medattn_lite.data.slices import SliceSet
+from medattn_lite.data.slicing import cut, sized
 from medattn_lite.data.splits import Split, stratified_kfold
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.networks.convert import LoadReport, from_resnest
 from medattn_lite.training.pretrained import fingerprint, start_from
-from medattn_lite.training.recipes.recipe import Variant
+from medattn_lite.training.recipes.recipe import Variant, with_changes
 from medattn_lite.training.tasks.binary import binary_differences, binary_quick_score, binary_scores, confusion
 from medattn_lite.training.tasks.task import Batch, Prediction, Task
-from medattn_lite.training.tasks.volumes import open_images
+from medattn_lite.training.tasks.volumes import Sample, open_images
 
 CLASS_NAMES = {
     "presence": ("no tumour", "tumour"), "source": ("primary", "metastasis"),
@@ -46,7 +47,7 @@ class Slices(Task):
 
     def load(self) -> None:
         options = self.settings.options
-        question = options.get("label") or self.recipe.phantom_task
+        question = self.question
         dataset = self._open(question)
         self.class_names = CLASS_NAMES[question]
         self.channels = tuple(dataset.channels)
@@ -64,6 +65,26 @@ class Slices(Task):
         if set(self.strata) != {0, 1}:
             raise UserError(f"{question} needs slices of two classes and {self.data} gave {sorted(set(self.strata))}: "
                             "use other data, or more patients")
+
+    @property
+    def question(self) -> str:
+        """What is asked of a slice: a key of `CLASS_NAMES`."""
+        return self.settings.options.get("label") or self.recipe.phantom_task
+
+    def recall(self, facts: Mapping[str, Any] | None) -> None:
+        super().recall(facts)
+        self.class_names = CLASS_NAMES[self.question]
+        self.settings = with_changes(self.settings, {"options": {"weights": None}})  # the run's own are read instead
+
+    def prepare(self, sample: Sample) -> Sample:
+        """The slices of a raw volume that show enough head, as pictures.
+
+        Returns:
+            the sample with `image` (N, C, H, W) at the recipe's size, and `depths`, the index of each slice.
+        """
+        slices = cut({**sample, "mask": None, "signal": None}, "label", 0.0)
+        pictures = [sized(item, sample, self.settings.size).image for item in slices]
+        return {**sample, "image": torch.stack(pictures), "depths": [item.depth for item in slices]}
 
     def _open(self, question: str) -> Sequence:
         if question not in ("presence", "source"):

@@ -10,7 +10,7 @@ that rounds to 0.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,7 +27,7 @@ from medattn_lite.evaluation.kaplan_meier import kaplan_meier
 from medattn_lite.evaluation.survival import ONE_YEAR, FollowUp, c_index
 from medattn_lite.networks.registry import build
 from medattn_lite.networks.survival import LINKS, SurvivalNetwork
-from medattn_lite.training.recipes.recipe import Settings, Variant
+from medattn_lite.training.recipes.recipe import Settings, Variant, with_changes
 from medattn_lite.training.survival_losses import cox_loss, discrete_time_nll
 from medattn_lite.training.tasks.clinical import (
     ClinicalCox,
@@ -70,9 +70,7 @@ class Survival(Task):
         self.channels = tuple(dataset.channels)
         self.subjects, self.images, self.percentiles, facts = [], [], [], []
         for sample in read_all(self, dataset, keep=_has_follow_up):
-            if self.data != "phantom":
-                sample = resample_unknown(sample, options["field_mm"], options["spacing_mm"])
-            image = crop_or_pad(sample, options["whole"])["image"]
+            image = self.cut(sample)["image"]
             self.images.append(image.half())
             self.percentiles.append(percentiles(image, (image != image[:, :1, :1, :1]).any(dim=0)))
             self.subjects.append(sample["subject"])
@@ -80,6 +78,18 @@ class Survival(Task):
         if not facts:
             raise UserError(f"{self.data} knows no follow-up: use a data set with times (phantom, lgg, brats)")
         self._keep(of_highest_grade(facts) if options["grades"] == "highest" else range(len(facts)), facts)
+
+    def recall(self, facts: Mapping[str, Any] | None) -> None:
+        super().recall(facts)
+        self.clinical_names = tuple((facts or {}).get("clinical_missing", ()))
+        self.settings = with_changes(self.settings, {"options": {"start_at_prior": False}})  # weights are read instead
+
+    def cut(self, sample: Sample) -> Sample:
+        """The whole head, around the middle of the image."""
+        options = self.settings.options
+        if sample.get("source") != "phantom":
+            sample = resample_unknown(sample, options["field_mm"], options["spacing_mm"])
+        return crop_or_pad(sample, options["whole"])
 
     def _keep(self, rows: Sequence[int], facts: Sequence[dict[str, Any]]) -> None:
         self.subjects, self.images, self.percentiles, self.facts = (

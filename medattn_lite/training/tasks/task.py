@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from medattn_lite.data.splits import Split, stratified_kfold
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.networks.registry import build
 from medattn_lite.training.recipes.recipe import Recipe, Settings, Variant
+from medattn_lite.training.tasks.volumes import Sample, open_images, standardise
 
 Prediction = dict[str, Any]
 Batch = dict[str, Tensor]
@@ -66,6 +67,44 @@ class Task(ABC):
     @abstractmethod
     def load(self) -> None:
         """Reads or makes all images; sets `subjects`, `strata` and `channels`."""
+
+    @classmethod
+    def recalled(
+        cls, recipe: Recipe, settings: Settings, *, data: str, facts: Mapping[str, Any] | None, seed: int = 0
+    ) -> Task:
+        """The task of a run without its images: enough to build its networks and to prepare a new image for them.
+
+        Args:
+            recipe: the protocol.
+            settings: as trained with.
+            data: name of the data set.
+            facts: of `about`, as the run's metrics keep them; None where phantoms are asked instead.
+            seed: as trained with.
+        """
+        own = cls.__new__(cls)
+        own.recipe, own.settings, own.data, own.root = recipe, settings, data, None
+        own.seed, own.device, own.progress = seed, "cpu", False
+        own.subjects, own.strata = [], []
+        own.recall(facts)
+        return own
+
+    def recall(self, facts: Mapping[str, Any] | None) -> None:
+        """Sets what `load` would have found about the images, without them."""
+        self.channels = tuple(open_images(self).channels if facts is None else facts["channels"])
+
+    @property
+    def spacing_mm(self) -> Any:
+        """Voxel size that images are brought to: the option of that name, or the phantoms' own; None leaves theirs."""
+        wanted = self.settings.options.get("spacing_mm")
+        return self.settings.phantom.get("spacing_mm") if wanted is None and self.data == "phantom" else wanted
+
+    def prepare(self, sample: Sample) -> Sample:
+        """A raw 3-D sample as this task's networks are given it; its affine says where it lies."""
+        return self.cut(standardise(self, sample))
+
+    def cut(self, sample: Sample) -> Sample:
+        """The part of a standardised sample that a network is given: all of it, by default."""
+        return sample
 
     @property
     def groups(self) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -11,7 +11,9 @@ from tqdm.auto import tqdm
 
 from medattn_lite.data import open_dataset
 from medattn_lite.data.transforms import normalise, resample
-from medattn_lite.training.tasks.task import Task
+
+if TYPE_CHECKING:
+    from medattn_lite.training.tasks.task import Task
 
 Sample = dict[str, Any]
 
@@ -34,22 +36,32 @@ def open_images(task: Task, /, **options: Any) -> Sequence:
 def read_all(
     task: Task, dataset: Sequence, *, keep: Callable[[Sample], bool] = lambda sample: True
 ) -> Iterator[Sample]:
-    """Every sample of a data set with its image as a z-score on the CPU.
+    """Every sample of a data set, standardised, on the CPU.
 
     Args:
-        task: its option `spacing_mm` asks for a voxel size, where the files know theirs.
+        task: see `standardise`.
         dataset: from `open_images`.
         keep: which samples are wanted; asked before the image is touched.
     """
-    spacing = task.settings.options.get("spacing_mm")
     for index in tqdm(range(len(dataset)), desc="reading images", disable=not task.progress, leave=False):
         sample = dataset[index]
         if not keep(sample):
             continue
-        if spacing is not None and task.data != "phantom" and sample["meta"].get("voxel_size_mm") is not None:
-            sample = resample(sample, spacing)
-        sample["image"] = normalise(sample["image"])
+        sample = standardise(task, sample)
         yield {key: value.cpu() if isinstance(value, torch.Tensor) else value for key, value in sample.items()}
+
+
+def standardise(task: Task, sample: Sample) -> Sample:
+    """A sample with its image as a z-score, at the task's voxel size where its files know theirs.
+
+    Args:
+        task: `spacing_mm` is the voxel size; phantoms are made at theirs.
+        sample: 3-D, raw intensities.
+    """
+    spacing, known = task.spacing_mm, sample["meta"].get("voxel_size_mm") is not None
+    if spacing is not None and sample.get("source") != "phantom" and known:
+        sample = resample(sample, spacing)
+    return {**sample, "image": normalise(sample["image"])}
 
 
 def resample_unknown(sample: Sample, field_mm: Sequence[float], spacing_mm: float | None) -> Sample:
