@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from medattn_lite.training.tasks.task import Task
 
 Sample = dict[str, Any]
+ROUNDING = 1e-4  # of a z-score: what interpolating a constant background leaves
 
 
 def open_images(task: Task, /, **options: Any) -> Sequence:
@@ -54,14 +55,21 @@ def read_all(
 def standardise(task: Task, sample: Sample) -> Sample:
     """A sample with its image as a z-score, at the task's voxel size where its files know theirs.
 
+    The z-score comes first: interpolation smears a stripped head's border over the background, and those dark voxels,
+    counted as head, would push everything else up (at 3 mm they are a third of the "head").
+
     Args:
         task: `spacing_mm` is the voxel size; phantoms are made at theirs.
         sample: 3-D, raw intensities.
     """
+    sample = {**sample, "image": normalise(sample["image"])}
     spacing, known = task.spacing_mm, sample["meta"].get("voxel_size_mm") is not None
     if spacing is not None and sample.get("source") != "phantom" and known:
+        background = sample["image"][:, :1, :1, :1]
         sample = resample(sample, spacing)
-    return {**sample, "image": normalise(sample["image"])}
+        flat = (sample["image"] - background).abs() < ROUNDING
+        sample["image"] = torch.where(flat, background, sample["image"])  # one value again, by which the head is found
+    return sample
 
 
 def resample_unknown(sample: Sample, field_mm: Sequence[float], spacing_mm: float | None) -> Sample:
