@@ -1,6 +1,6 @@
 """Puts one trained fold of a run into the package, with how it was made and what it scores on its test subjects.
 
-    python -m medattn_lite.training.ship runs/grading-phantom-laptop-0 --variant "P3D + IAM" --name p3d_iam
+    python -m medattn_lite.training.ship runs/mechanisms-phantom-laptop-0 p3d_iam="P3D + IAM"
 
 Only of phantoms: weights that patients' images made may hold more of them than anyone can say. Before anything is
 written, the weights are read back and must give the predictions that the run wrote down.
@@ -12,7 +12,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,22 +31,21 @@ LIMIT = 4 * 2**20  # bytes a file
 CHECKED = 4  # test rows predicted anew
 
 
-def ship(run: Path, *, variant: str, fold: int = 0, name: str, folder: Path = FOLDER) -> Path:
-    """Writes NAME.safetensors and NAME.json.
+def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = FOLDER) -> list[Path]:
+    """Writes NAME.safetensors and NAME.json of one fold.
 
     Args:
         run: folder of a finished run on phantoms.
-        variant: of the run's recipe.
+        chosen: what `load_trained` will call it → variant of the run's recipe.
         fold: from 0.
-        name: what `load_trained` will call it.
         folder: where to.
 
     Returns:
-        the file of weights.
+        the files of weights.
 
     Raises:
-        UserError: the run is not finished or not of phantoms, the weights are too large, or they do not give the
-            predictions that the run wrote down.
+        UserError: the run is not finished or not of phantoms, weights are too large, or they do not give the
+            predictions that the run wrote down; what was shipped before that stays.
     """
     environment = _read(run / "environment.json")
     plan = Plan(**{**_read(run / "recipe.json")["plan"], "root": None, "out": run})
@@ -56,30 +55,34 @@ def ship(run: Path, *, variant: str, fold: int = 0, name: str, folder: Path = FO
     settings = with_changes(recipe.at(plan.scale), {**(plan.changes or {})})
     if plan.folds:
         settings = with_changes(settings, {"folds": plan.folds})
-    chosen = recipe.variant(variant)
-    predictions = _read(fold_folder(run, variant, fold) / "predictions.json")
+    records = {variant: _read(fold_folder(run, variant, fold) / "predictions.json") for variant in chosen.values()}
     task = open_task(recipe, settings, seed=plan.seed, progress=False)
-    split = task.splits()[fold]
-    own = task.for_variant(chosen, with_changes(settings, chosen.settings), split)
-    model = build_variant(plan, recipe, own, chosen, fold).eval()
-    load_weights(model, best_weights(fold_folder(run, variant, fold)))
-    _check(own, model, own.rows(split, "test")[:CHECKED], predictions["predictions"][:CHECKED])
-    weights = folder / f"{name}.safetensors"
-    save_weights(model, weights)
-    if weights.stat().st_size > LIMIT:
-        size = weights.stat().st_size / 2**20
-        weights.unlink()
-        raise UserError(f"{variant} takes {size:.1f} MiB, more than {LIMIT / 2**20:.0f}: train a smaller one")
-    facts: dict[str, Any] = {
-        "name": name, **as_json(model.built_from), "recipe": recipe.name, "variant": variant, "scale": plan.scale,
-        "data": plan.data, "fold": fold, "seed": plan.seed, "settings": as_json(own.settings),
-        "channels": list(own.channels), "classes": list(_outputs(own)), "subjects": predictions["split"],
-        "scores": {key: value.as_dict() for key, value in own.score(predictions["predictions"]).items()},
-        "details": own.details(predictions["predictions"]), "parameters": predictions["parameters"],
-        "iterations": predictions["iterations"], "command": _command(plan), "environment": environment,
-    }  # fmt: skip
-    write_json(folder / f"{name}.json", facts)
-    return weights
+    split, written = task.splits()[fold], []
+    for name, variant in chosen.items():
+        one = recipe.variant(variant)
+        own = task.for_variant(one, with_changes(settings, one.settings), split)
+        model = build_variant(plan, recipe, own, one, fold).eval()
+        load_weights(model, best_weights(fold_folder(run, variant, fold)))
+        predictions = records[variant]["predictions"]
+        _check(own, model, own.rows(split, "test")[:CHECKED], predictions[:CHECKED])
+        weights = folder / f"{name}.safetensors"
+        save_weights(model, weights)
+        if weights.stat().st_size > LIMIT:
+            size = weights.stat().st_size / 2**20
+            weights.unlink()
+            raise UserError(f"{variant} takes {size:.1f} MiB, more than {LIMIT / 2**20:.0f}: train a smaller one")
+        weights.chmod(0o644)
+        facts: dict[str, Any] = {
+            "name": name, **as_json(model.built_from), "recipe": recipe.name, "variant": variant, "scale": plan.scale,
+            "data": plan.data, "fold": fold, "seed": plan.seed, "settings": as_json(own.settings),
+            "channels": list(own.channels), "classes": list(_outputs(own)), "subjects": records[variant]["split"],
+            "scores": {key: value.as_dict() for key, value in own.score(predictions).items()},
+            "details": own.details(predictions), "parameters": records[variant]["parameters"],
+            "iterations": records[variant]["iterations"], "command": _command(plan), "environment": environment,
+        }  # fmt: skip
+        write_json(folder / f"{name}.json", facts)
+        written.append(weights)
+    return written
 
 
 def _check(task: Any, model: torch.nn.Module, rows: Sequence[int], expected: Sequence[dict[str, Any]]) -> None:
@@ -125,12 +128,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m medattn_lite.training.ship", description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path)
-    parser.add_argument("--variant", required=True)
+    parser.add_argument("chosen", nargs="+", metavar="NAME=VARIANT")
     parser.add_argument("--fold", type=int, default=0)
-    parser.add_argument("--name", required=True)
     given = parser.parse_args(arguments)
     try:
-        print(ship(given.run, variant=given.variant, fold=given.fold, name=given.name))
+        wrong = [pair for pair in given.chosen if "=" not in pair]
+        if wrong:
+            raise UserError(f"{wrong[0]!r}: say NAME=VARIANT, such as p3d_iam='P3D + IAM'")
+        for path in ship(given.run, dict(pair.split("=", 1) for pair in given.chosen), fold=given.fold):
+            print(path)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

@@ -30,8 +30,7 @@ def folder(tmp_path_factory):
     out, weights = tmp_path_factory.mktemp("runs") / "mechanisms", tmp_path_factory.mktemp("weights")
     plan = Plan("mechanisms", first_folds=1, changes={"subjects": 16}, variants=tuple(NAMES.values()), out=out)
     run_experiment(plan, accelerator=Accelerator(cpu=True), progress=False)
-    for name, variant in NAMES.items():
-        ship(out, variant=variant, name=name, folder=weights)
+    ship(out, NAMES, folder=weights)
     return weights
 
 

@@ -22,7 +22,7 @@ def run(tmp_path_factory):
 
 
 def test_a_fold_is_shipped_and_loads_as_it_was(run, tmp_path, monkeypatch):
-    ship(run, variant="P3D + IAM", fold=1, name="small", folder=tmp_path)
+    ship(run, {"small": "P3D + IAM"}, fold=1, folder=tmp_path)
     monkeypatch.setattr(trained, "FOLDER", tmp_path)
     trained.trained_facts.cache_clear()
     own = trained.load_trained("small")
@@ -41,7 +41,7 @@ def test_weights_that_do_not_give_the_predictions_of_the_run_are_refused(run, tm
     path.write_text(json.dumps(record))
     try:
         with pytest.raises(UserError, match="do not give what the run predicted"):
-            ship(run, variant="P3D + IAM", name="small", folder=tmp_path)
+            ship(run, {"small": "P3D + IAM"}, folder=tmp_path)
     finally:
         path.write_text(good)
     assert not list(tmp_path.iterdir())
@@ -49,11 +49,11 @@ def test_weights_that_do_not_give_the_predictions_of_the_run_are_refused(run, tm
 
 def test_runs_on_patients_and_unfinished_runs_are_refused(run, tmp_path):
     with pytest.raises(UserError, match="let the run end first"):
-        ship(tmp_path, variant="P3D + IAM", name="small", folder=tmp_path)
+        ship(tmp_path, {"small": "P3D + IAM"}, folder=tmp_path)
     for name in ("recipe.json", "environment.json"):
         record = json.loads((run / name).read_text())
         if name == "recipe.json":
             record["plan"]["data"] = "lgg"
         (tmp_path / name).write_text(json.dumps(record))
     with pytest.raises(UserError, match="only networks trained on phantoms"):
-        ship(tmp_path, variant="P3D + IAM", name="small", folder=tmp_path)
+        ship(tmp_path, {"small": "P3D + IAM"}, folder=tmp_path)
