@@ -109,6 +109,7 @@ class P3DResNet(ResidualNetwork):
         in_channels: channels of the images; 4 MRI contrasts in the paper.
         num_classes: outputs; None for the features alone.
         layers: blocks of the four stages.
+        strides: of their first blocks; smaller ones keep a finer last map of a small image.
         width: channels after the stem, and the width of the first stage.
         attention: IAM in every block.
         reduction: r of IAM (not given in the paper).
@@ -132,6 +133,7 @@ class P3DResNet(ResidualNetwork):
         in_channels: int,
         num_classes: int | None,
         layers: Sequence[int] = (3, 4, 6, 3),
+        strides: Sequence[int] = (1, 2, 2, 2),
         width: int = 64,
         attention: bool = True,
         reduction: int = 16,
@@ -166,7 +168,7 @@ class P3DResNet(ResidualNetwork):
             stem_norm=nn.BatchNorm3d(width),
             activation=nn.LeakyReLU(negative_slope),
             pool=nn.MaxPool3d(3, stride=2, padding=1),
-            stages=make_stages(block, in_channels=width, width=width, layers=layers),
+            stages=make_stages(block, in_channels=width, width=width, layers=layers, strides=strides),
             num_features=8 * width * EXPANSION,
             num_classes=num_classes,
             dropout=dropout,

@@ -61,7 +61,7 @@ class ResidualNetwork(nn.Module):
         initialise(self)
 
     def features(self, x: Tensor) -> Tensor:
-        """(B, C, …) images to the last stage's feature map (B, num_features, …), 32 times smaller."""
+        """(B, C, …) images to the last stage's feature map (B, num_features, …), 32 times smaller as published."""
         self._check_input(x)
         x = self.conv1(x)  # 1/2
         x = self.relu(self.bn1(x)) if self.norm_first else self.bn1(self.relu(x))
@@ -104,10 +104,12 @@ def make_stages(
         strides: stride of the first block of each stage.
 
     Raises:
-        UserError: not four stages.
+        UserError: not four stages, or strides other than 1 and 2.
     """
     if len(layers) != 4:
         raise UserError(f"layers is {tuple(layers)}; give the number of blocks of four stages, such as (3, 4, 6, 3)")
+    if len(strides) != 4 or set(strides) - {1, 2}:
+        raise UserError(f"strides is {tuple(strides)}; give 1 or 2 for each of four stages, such as (1, 2, 2, 2)")
     check_positive("width", width)
     stages = []
     for index, (depth, stride) in enumerate(zip(layers, strides, strict=True)):

@@ -86,6 +86,7 @@ class ResNetCBAM(ResidualNetwork):
         in_channels: channels of the images.
         num_classes: outputs; None for the features alone.
         layers: blocks of the four stages.
+        strides: of their first blocks; smaller ones keep a finer last map of a small image.
         width: channels after the stem, and the width of the first stage.
         attention: False for the plain ResNet.
         reduction: r of the channel attention.
@@ -108,6 +109,7 @@ class ResNetCBAM(ResidualNetwork):
         in_channels: int,
         num_classes: int | None,
         layers: Sequence[int] = (3, 4, 6, 3),
+        strides: Sequence[int] = (1, 2, 2, 2),
         width: int = 64,
         attention: bool = True,
         reduction: int = 16,
@@ -136,7 +138,7 @@ class ResNetCBAM(ResidualNetwork):
             stem_norm=BATCH_NORM[spatial_dims](width),
             activation=nn.ReLU(),
             pool=MAX_POOL[spatial_dims](3, stride=2, padding=1),
-            stages=make_stages(block, in_channels=width, width=width, layers=layers),
+            stages=make_stages(block, in_channels=width, width=width, layers=layers, strides=strides),
             num_features=8 * width * EXPANSION,
             num_classes=num_classes,
             dropout=dropout,

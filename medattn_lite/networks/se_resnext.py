@@ -91,6 +91,7 @@ class SEResNeXt(ResidualNetwork):
         in_channels: channels of the images.
         num_classes: outputs; None for the features alone.
         layers: blocks of the four stages.
+        strides: of their first blocks; smaller ones keep a finer last map of a small image.
         groups: groups of the 3×3 convolutions.
         base_width: channels a group at width 64.
         stem_width: channels after the stem, and the width of the first stage.
@@ -109,6 +110,7 @@ class SEResNeXt(ResidualNetwork):
         in_channels: int,
         num_classes: int | None,
         layers: Sequence[int] = (3, 4, 6, 3),
+        strides: Sequence[int] = (1, 2, 2, 2),
         groups: int = 32,
         base_width: int = 4,
         stem_width: int = 64,
@@ -132,7 +134,7 @@ class SEResNeXt(ResidualNetwork):
             activation=nn.ReLU(),
             # Rounds up instead of padding, as SENet's Caffe pooling did.
             pool=MAX_POOL[spatial_dims](3, stride=2, ceil_mode=True),
-            stages=make_stages(block, in_channels=stem_width, width=stem_width, layers=layers),
+            stages=make_stages(block, in_channels=stem_width, width=stem_width, layers=layers, strides=strides),
             num_features=8 * stem_width * EXPANSION,
             num_classes=num_classes,
             dropout=dropout,
