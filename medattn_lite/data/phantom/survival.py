@@ -8,6 +8,7 @@ and censoring that knows nothing of η. `η` is the oracle's risk.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from medattn_lite.data.phantom.fields import stream, uniform
 
@@ -28,6 +29,12 @@ def draw_resection(seed: int) -> str:
     """How much was removed: independent of everything in the picture."""
     position = uniform(stream(seed, "resection"), 0, 1)
     return "gross total" if position < 0.4 else "subtotal" if position < 0.78 else "biopsy"
+
+
+def true_survival(days: Sequence[float], risk: float) -> list[float]:
+    """Chance to be alive after so many days, with the oracle's risk known: what no network can beat."""
+    scale = MEDIAN_DAYS / math.log(2.0) ** (1 / SHAPE)
+    return [math.exp(-((day / scale) ** SHAPE) * math.exp(risk)) for day in days]
 
 
 def draw_survival(seed: int, risk: float) -> tuple[float, bool]:

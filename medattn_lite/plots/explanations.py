@@ -1,0 +1,183 @@
+"""Maps under each other: one row of three planes for each network, method or twin, with a caption beside it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+
+from medattn_lite.plots.alt import set_alt
+from medattn_lite.plots.overlays import Overlay, make_overlay
+from medattn_lite.plots.panels import AXIAL, PLANES, Plane, cut, default_window, draw_plane, voxel_spacing
+from medattn_lite.plots.style import CLASS_COLOURS, INK, MAP, as_array, figure_function, new_figure
+
+WIDTH = 9.6  # inches: the text width of a notebook at 100 dpi
+CAPTION, GAP, TOP, ROW_GAP = 2.3, 0.06, 0.34, 0.16
+TALLEST = 2.6  # of a row
+HIGHEST = 0.999  # quantile that gets the strongest colour: one voxel must not hide the rest
+
+
+@dataclass(frozen=True)
+class MapRow:
+    """One row.
+
+    Attributes:
+        title: of the row, such as "P3D + IAM".
+        values: map of the image's shape, (D, H, W) or (H, W); what is below 0 is not drawn. None for no map.
+        caption: what to know of it, a few words a line.
+        image: the image under it, where it is not the one of the figure.
+        position: of the planes, where it is not the one of the figure.
+        spacing: voxel edges in mm, where they are not those of the figure.
+        outline: mask drawn as a line, where it is not the one of the figure.
+    """
+
+    title: str
+    values: object
+    caption: str = ""
+    image: object = None
+    position: Sequence[int] | None = None
+    spacing: Sequence[float] | None = None
+    outline: object = None
+
+
+@figure_function
+def explanation_rows(
+    image: object,
+    rows: Sequence[MapRow],
+    *,
+    position: Sequence[int] | None = None,
+    affine: object | None = None,
+    outline: object | None = None,
+    opacity: float = 0.65,
+    title: str = "",
+    alt: str | None = None,
+) -> Figure:
+    """Rows of maps on an image, each with a colour scale of its own (its highest value is written beside it).
+
+    Args:
+        image: (D, H, W), or (H, W) for a slice.
+        rows: what to draw, from the top.
+        position: indices of the voxel that the planes go through; the middle by default.
+        affine: 4×4, gives the voxel size.
+        outline: mask of the image's shape, drawn as a line.
+        opacity: of a map's highest value.
+        title: over the first plane.
+        alt: alt text, instead of the one written from the rows.
+
+    Raises:
+        ValueError: no rows, or a map of another shape than its image.
+    """
+    if not rows:
+        raise ValueError("there is no map to draw: give at least one row")
+    edges = voxel_spacing(affine)
+    laid = [_laid_out(row, image, position, edges, outline) for row in rows]
+    height = TOP + sum(own.height + ROW_GAP for own in laid) + 0.1
+    figure = new_figure(WIDTH, height, layout=None)
+    top = height - TOP
+    for number, own in enumerate(laid):
+        _draw_row(figure, own, top, height, opacity=opacity, first=number == 0, title=title)
+        top -= own.height + ROW_GAP
+    words = [f"{own.row.title}: {_said(own)}" for own in laid]
+    return set_alt(figure, alt or f"{title or 'Maps'}. {'. '.join(words)}. Bright is high; weak values are faint.")
+
+
+@dataclass(frozen=True, eq=False)
+class _Laid:
+    row: MapRow
+    volume: np.ndarray
+    place: tuple[int, ...]
+    edges: tuple[float, ...]
+    mask: np.ndarray | None
+    shown: Overlay | None
+    scale: float
+    height: float
+
+    @property
+    def panels(self) -> tuple[Plane, ...]:
+        return PLANES if self.volume.ndim == 3 else (Plane("axial", -1, 0, 1, AXIAL.letters),)
+
+
+def _laid_out(row: MapRow, image: object, position: Sequence[int] | None, edges: Sequence[float],
+              outline: object) -> _Laid:  # fmt: skip
+    volume = as_array(image if row.image is None else row.image)
+    place = row.position if row.position is not None else position
+    place = tuple(side // 2 for side in volume.shape) if place is None else tuple(int(index) for index in place)
+    own = tuple(row.spacing) if row.spacing is not None else tuple(edges)
+    own = own[-volume.ndim :]
+    outline = outline if row.outline is None else row.outline
+    mask = None if outline is None else as_array(outline) > 0
+    shown = None
+    if row.values is not None:
+        values = np.clip(np.asarray(as_array(row.values), dtype=float), 0, None)
+        high = float(np.quantile(values, HIGHEST)) if values.size else 0.0
+        high = high if high > 0 else float(values.max(initial=0.0))
+        shown = make_overlay(values, volume.shape, title=row.title, limits=(0.0, high) if high > 0 else None)
+    panels = PLANES if volume.ndim == 3 else (Plane("axial", -1, 0, 1, AXIAL.letters),)
+    size = [length * edge for length, edge in zip(volume.shape, own, strict=True)]
+    tall = max(size[plane.rows] for plane in panels)
+    room = WIDTH - CAPTION - (len(panels) - 1) * GAP
+    scale = min(room / sum(size[plane.columns] for plane in panels), TALLEST / tall)
+    return _Laid(row, volume, place, own, mask, shown, scale, tall * scale)
+
+
+def _draw_row(
+    figure: Figure, own: _Laid, top: float, height: float, *, opacity: float, first: bool, title: str
+) -> None:
+    size = [length * edge for length, edge in zip(own.volume.shape, own.edges, strict=True)]
+    shown = None if own.shown is None else Overlay(own.shown.values, opacity, own.shown.title, own.shown.limits)
+    left = CAPTION
+    for plane in own.panels:
+        wide = size[plane.columns] * own.scale
+        axes = figure.add_axes((left / WIDTH, (top - own.height) / height, wide / WIDTH, own.height / height))
+        pick = (lambda array: array) if plane.across < 0 else (
+            lambda array, plane=plane: cut(array, plane, own.place[plane.across]))  # fmt: skip
+        draw_plane(
+            axes, pick(own.volume), spacing=(own.edges[plane.rows], own.edges[plane.columns]),
+            window=default_window(own.volume), letters=plane.letters,
+            box=(own.height / own.scale, size[plane.columns]),
+            overlay=None if shown is None else (shown, pick(shown.values)),
+        )  # fmt: skip
+        if own.mask is not None:
+            _outline(axes, pick(own.mask), own.edges[plane.rows], own.edges[plane.columns])
+        if first:
+            axes.set_title(f"{title}: {plane.name}" if title and plane is own.panels[0] else plane.name, fontsize=11)
+        left += wide + GAP
+    _caption(figure, own, top, height)
+
+
+def _caption(figure: Figure, own: _Laid, top: float, height: float) -> None:
+    title = textwrap.wrap(own.row.title, 24) or [""]
+    figure.text(0.005, (top - 0.04) / height, "\n".join(title), fontsize=11, fontweight="bold", va="top", color=INK)
+    below = top - 0.09 - 0.2 * len(title)
+    figure.text(0.005, below / height, own.row.caption, fontsize=10, va="top", color=INK, linespacing=1.25)
+    if own.shown is not None and not own.shown.is_empty:
+        axes = figure.add_axes((0.01, (top - own.height + 0.2) / height, 1.7 / WIDTH, 0.1 / height))
+        bar = figure.colorbar(ScalarMappable(Normalize(*own.shown.limits), MAP), cax=axes, orientation="horizontal")
+        bar.outline.set_visible(False)
+        bar.set_ticks(list(own.shown.limits), labels=["0", f"{own.shown.limits[1]:.2g}"])
+        axes.tick_params(labelsize=10, length=0, pad=2)
+
+
+def _outline(axes: Axes, inside: np.ndarray, row: float, column: float) -> None:
+    if inside.any() and not inside.all():
+        limits = axes.get_xlim(), axes.get_ylim()
+        axes.contour(np.arange(inside.shape[1]) * column, np.arange(inside.shape[0]) * row, inside.astype(float),
+                     levels=[0.5], colors=[CLASS_COLOURS[1]], linewidths=1.2)  # fmt: skip
+        axes.set_xlim(limits[0])
+        axes.set_ylim(limits[1])
+
+
+def _said(own: _Laid) -> str:
+    caption = own.row.caption.replace("\n", ", ")
+    if own.shown is None:
+        return caption or "no map"
+    if own.shown.is_empty:
+        return f"nothing above 0{', ' + caption if caption else ''}"
+    highest = np.unravel_index(int(np.argmax(own.shown.values)), own.shown.values.shape)
+    return f"highest at {tuple(int(index) for index in highest)}{', ' + caption if caption else ''}"

@@ -1,0 +1,129 @@
+"""The counterfactual phantom: move the tumour of a synthetic head and see prediction, map and survival follow."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import ipywidgets
+import torch
+from matplotlib.figure import Figure
+
+from medattn_lite.data.phantom.survival import RESECTIONS
+from medattn_lite.explain.counterfactual import SITES, Laboratory, Outcome, Tumour
+from medattn_lite.explain.methods import METHODS
+from medattn_lite.plots.counterfactual import counterfactual_view
+from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
+
+NO_MAP = "no map"
+QUICK = ("Grad-CAM", "Grad-CAM++", "attention", "integrated gradients")  # occlusion takes seconds
+SHARE = {"min": 0.0, "step": 0.1, "readout_format": ".0%", "continuous_update": False}
+
+
+class CounterfactualPhantom(Explorer):
+    """See `counterfactual_phantom`."""
+
+    def __init__(self, laboratory: Laboratory, *, start: Tumour) -> None:
+        self._laboratory = laboratory
+        self._before = laboratory.look(start, method=None)
+        self._start_tumour = start
+        style = {"style": LABEL, "layout": CONTROL}
+        controls: dict[str, ipywidgets.ValueWidget] = {
+            "diameter_mm": ipywidgets.FloatSlider(
+                value=start.diameter_mm, min=0.0, max=80.0, step=4.0, description="diameter, mm",
+                continuous_update=False, readout_format=".0f", **style,
+            ),
+            "site": ipywidgets.Dropdown(value=start.site, options=list(SITES), description="site", **style),
+            "enhancement": ipywidgets.FloatSlider(
+                value=start.enhancement, max=1.0, description="enhancement", **SHARE, **style
+            ),
+            "necrosis": ipywidgets.FloatSlider(value=start.necrosis, max=0.9, description="necrosis", **SHARE, **style),
+            "oedema": ipywidgets.FloatSlider(value=start.oedema, max=0.9, description="oedema", **SHARE, **style),
+            "mark": ipywidgets.Checkbox(value=start.mark, description="scanner mark beside the head", indent=True,
+                                        **style),
+            "age_years": ipywidgets.IntSlider(
+                value=round(start.age_years), min=20, max=90, step=5, description="age, years",
+                continuous_update=False, **style,
+            ),
+            "resection": ipywidgets.Dropdown(
+                value=start.resection, options=list(RESECTIONS), description="resection", **style
+            ),
+            "network": ipywidgets.Dropdown(options=list(laboratory.networks), description="map of", **style),
+            "method": ipywidgets.Dropdown(
+                options=[*(name for name in METHODS if name in QUICK), NO_MAP], description="method", **style
+            ),
+            "channel": ipywidgets.Dropdown(
+                options=list(laboratory.channels), value=laboratory.channels[1], description="background", **style
+            ),
+            "opacity": ipywidgets.FloatSlider(
+                value=0.6, min=0.0, max=1.0, step=0.1, description="opacity", readout_format=".0%",
+                continuous_update=False, **style,
+            ),
+        }  # fmt: skip
+        super().__init__(controls)
+
+    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
+        names = {field.name for field in dataclasses.fields(Tumour)}
+        tumour = Tumour(**{name: value for name, value in state.items() if name in names})
+        network, method = str(state["network"]), str(state["method"])
+        fits = method != NO_MAP and (method != "attention" or self._attends(network))
+        found = self._laboratory.look(tumour, network=network, method=method if fits else None)
+        explanation = found.explanation
+        overlay = None if explanation is None else explanation.values[0].clamp(min=0)
+        figure = counterfactual_view(
+            found.image[self._laboratory.channels.index(str(state["channel"]))], _middle(found.mask),
+            found.probabilities, before=self._before.probabilities, overlay=overlay,
+            overlay_title=f"{method} of {network}", outline=found.mask, survival=found.survival,
+            survival_before=self._before.survival, affine=found.affine, opacity=float(state["opacity"]),
+            chosen=network, title=f"synthetic head, {state['channel']}",
+        )  # fmt: skip
+        return figure, self._told(tumour, found, network, method, fits)
+
+    def _attends(self, network: str) -> bool:
+        from medattn_lite.attention.maps import CHANNEL, AttentionMap
+
+        model = self._laboratory.networks[network].network
+        return any(isinstance(own, AttentionMap) and own.kind != CHANNEL for own in model.modules())
+
+    def _told(self, tumour: Tumour, found: Outcome, network: str, method: str, fits: bool) -> str:
+        text = "No tumour. " if found.volume_ml <= 0 else f"A tumour of {found.volume_ml:.0f} mL, {tumour.site}. "
+        said = [f"{name} {value:.2f} (before {self._before.probabilities[name]:.2f})"
+                for name, value in found.probabilities.items()]  # fmt: skip
+        text += f"Probability of high grade: {', '.join(said)}. "
+        if method == NO_MAP:
+            pass
+        elif not fits:
+            text += f"{network} has no attention over places, so there is no such map. "
+        else:
+            note = found.explanation.note
+            text += f"{note[0].upper()}{note[1:]}. " if note else ""
+            if not math.isnan(found.inside):
+                share = float((found.mask > 0).sum()) / float((found.image != found.image[:, :1, :1, :1]).any(0).sum())
+                text += f"Of the map's positive values {found.inside:.0%} lie in the tumour, which is {share:.1%} of "
+                text += "the head. "
+        if found.survival is not None:
+            median = next((day for day, alive in zip(*found.survival, strict=True) if alive < 0.5), None)
+            text += "Median survival by the phantom's own law: "
+            text += "longer than shown." if median is None else f"about {median} days."
+        return text.strip()
+
+
+def counterfactual_phantom(
+    laboratory: Laboratory | None = None, *, person: int = 3, start: Tumour | None = None
+) -> CounterfactualPhantom:
+    """Widget 7: size, site, enhancement, necrosis, oedema and a scanner mark; what the networks say follows.
+
+    Args:
+        laboratory: a person and networks; by default those that come with the package.
+        person: seed of the head, where no laboratory is given.
+        start: the tumour that it begins with, and that everything is compared to.
+    """
+    return CounterfactualPhantom(laboratory or Laboratory(person=person), start=start or Tumour())
+
+
+def _middle(mask: torch.Tensor) -> tuple[int, ...]:
+    """The tumour's centre; the image's without a tumour."""
+    inside = torch.nonzero(mask > 0).float()
+    if not len(inside):
+        return tuple(side // 2 for side in mask.shape)
+    return tuple(int(round(float(value))) for value in inside.mean(0))

@@ -1,0 +1,161 @@
+"""The explanation browser: network × layer × method × class, each map beside that of its forgetful twin."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import ipywidgets
+import torch
+from matplotlib.figure import Figure
+
+from medattn_lite.errors import UserError
+from medattn_lite.explain.held_out import Case, held_out
+from medattn_lite.explain.layers import layer_sizes
+from medattn_lite.explain.methods import METHODS
+from medattn_lite.explain.side_by_side import Answer, Browser
+from medattn_lite.networks.trained import Trained, load_trained
+from medattn_lite.plots.explanations import MapRow, explanation_rows
+from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
+
+DEFAULT_LAYER, OWN_QUESTION = "default", "its own question"
+AXES = ("axial", "coronal", "sagittal")
+
+
+class ExplanationBrowser(Explorer):
+    """See `explanation_browser`."""
+
+    def __init__(self, browser: Browser) -> None:
+        self._browser = browser
+        self._volumes = browser.cases[0].image.dim() == 5
+        style = {"style": LABEL, "layout": CONTROL}
+        network = next(iter(browser.networks))
+        quick = [name for name in METHODS if name != "occlusion"]
+        controls: dict[str, ipywidgets.ValueWidget] = {
+            "case": ipywidgets.IntSlider(
+                value=0, min=0, max=len(browser.cases) - 1, disabled=len(browser.cases) == 1, description="subject",
+                continuous_update=False, **style,
+            ),
+            "network": ipywidgets.Dropdown(options=list(browser.networks), description="network", **style),
+            "method": ipywidgets.Dropdown(options=[*quick, "occlusion"], description="method", **style),
+            "layer": ipywidgets.Dropdown(options=self._layers(network), description="layer", **style),
+            "asked": ipywidgets.Dropdown(options=self._questions(network), description="asked about", **style),
+            "channel": ipywidgets.Dropdown(
+                options=list(browser.networks[network].channels), description="background", **style
+            ),
+        }
+        if self._volumes:
+            start = self._middle(0)
+            for axis, (name, side) in enumerate(zip(AXES, browser.cases[0].image.shape[2:], strict=True)):
+                controls[name] = ipywidgets.IntSlider(
+                    value=start[axis], min=0, max=side - 1, description=f"{name} slice", continuous_update=False,
+                    **style,
+                )
+        controls["opacity"] = ipywidgets.FloatSlider(
+            value=0.65, min=0.0, max=1.0, step=0.05, description="opacity", readout_format=".0%",
+            continuous_update=False, **style,
+        )
+        self.controls = controls
+        super().__init__(controls)
+
+    def adjust(self, name: str) -> None:
+        """A network brings its layers and classes; a subject brings the place of its signal."""
+        if name == "network":
+            network = self.controls["network"].value
+            for control, options in (("layer", self._layers(network)), ("asked", self._questions(network))):
+                before = self.controls[control].value
+                self.controls[control].options = options
+                self.controls[control].value = before if before in options else options[0]
+        if name == "case" and self._volumes:
+            for axis, index in zip(AXES, self._middle(self.controls["case"].value), strict=True):
+                self.controls[axis].value = index
+
+    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
+        number, network, method = int(state["case"]), str(state["network"]), str(state["method"])
+        case = self._browser.cases[number]
+        layer = None if state["layer"] == DEFAULT_LAYER or not METHODS[method].at_layer else str(state["layer"])
+        classes = self._browser.classes(network)
+        index = None if state["asked"] == OWN_QUESTION else classes.index(str(state["asked"]))
+        known, blank = (self._browser.answer(number, network, method, layer=layer, index=index, forgetful=forgetful)
+                        for forgetful in (False, True))  # fmt: skip
+        like = self._browser.alike(number, known, blank)
+        position = tuple(int(state[name]) for name in AXES) if self._volumes else None
+        rows = [MapRow(network, known.values, self._caption(known, number)),
+                MapRow("its forgetful twin", blank.values, self._caption(blank, number))]  # fmt: skip
+        channel = self._browser.networks[network].channels.index(str(state["channel"]))
+        figure = explanation_rows(
+            case.image[0, channel], rows, position=position, affine=case.affine, outline=case.signal,
+            opacity=float(state["opacity"]), title=method,
+        )
+        return figure, self._told(case, known, blank, like, method, number)
+
+    def _layers(self, network: str) -> list[str]:
+        case = self._browser.cases[0]
+        sizes = layer_sizes(self._browser.networks[network].network, case.image)
+        wide = [name for name, size in sizes.items() if min(size) > 1 and name.count(".") <= 1]
+        return [DEFAULT_LAYER, *wide]
+
+    def _questions(self, network: str) -> list[str]:
+        regions = self._browser.networks[network].facts["recipe"] in ("lesions", "fusion")
+        return [OWN_QUESTION] if regions else [OWN_QUESTION, *self._browser.classes(network)]
+
+    def _middle(self, case: int) -> tuple[int, ...]:
+        """The centre of the signal."""
+        places = torch.nonzero(self._browser.cases[case].signal).float()
+        return tuple(int(round(float(value))) for value in places.mean(0))
+
+    def _caption(self, answer: Answer, case: int) -> str:
+        if answer.values is None:
+            return _lines(answer.note)
+        lines = [] if answer.layer is None else [f"at {answer.layer}"]
+        if answer.located is not None:
+            lines += [f"AUC {answer.located.auc:.2f} (chance 0.50)"]
+            if not math.isnan(answer.located.relevance_mass):
+                share = self._browser.chance(case).relevance_mass
+                lines += [f"mass inside {answer.located.relevance_mass:.1%}", f"(even map {share:.1%})"]
+        return "\n".join([*lines, *([_lines(answer.note)] if answer.note else [])])
+
+    def _told(self, case: Case, known: Answer, blank: Answer, like: float, method: str, number: int) -> str:
+        text = f"{case.subject}, asked about {case.target.words if hasattr(case.target, 'words') else ''}; the line is "
+        text += "the signal, the voxels that decide. "
+        for own, who in ((known, "The network"), (blank, "The twin")):
+            if own.values is None:
+                text += f"{who} has no such map: {own.note}. "
+                continue
+            text += f"{who}: "
+            text += f"target {own.score:.2f}, " if not math.isnan(own.score) else ""
+            text += "" if own.located is None else f"AUC of the map against the signal {own.located.auc:.2f}"
+            text += f" ({own.note}). " if own.note else ". "
+        if not math.isnan(like):
+            text += f"The two maps' rank correlation is {like:.2f}: "
+            text += "the map hardly shows what was learned." if like > 0.8 else "what was learned changed the map."
+        return text.strip()
+
+
+def explanation_browser(
+    networks: Mapping[str, Trained] | Sequence[str], cases: Sequence[Case] | None = None, *, subjects: int = 6
+) -> ExplanationBrowser:
+    """Widget 5: look at any layer of any network by any method, beside the twin that knows nothing.
+
+    Args:
+        networks: name → trained network, or names of those that come with the package; all take the same images.
+        cases: what is explained; by default held-out subjects of the first network.
+        subjects: how many of them.
+
+    Raises:
+        UserError: no network, or networks whose images differ.
+    """
+    if not isinstance(networks, Mapping):
+        networks = {trained.facts["variant"]: trained for trained in map(load_trained, networks)}
+    if not networks:
+        raise UserError("name at least one trained network to browse")
+    if len({(own.size, own.channels) for own in networks.values()}) > 1:
+        raise UserError("these networks take different images: browse those of one recipe together")
+    first = next(iter(networks.values()))
+    return ExplanationBrowser(Browser(networks, list(cases or held_out(first, limit=subjects))))
+
+
+def _lines(text: str, width: int = 30) -> str:
+    import textwrap
+
+    return "\n".join(textwrap.wrap(text, width))

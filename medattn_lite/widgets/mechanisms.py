@@ -1,0 +1,111 @@
+"""The mechanism comparison: one synthetic person, every mechanism, its map and what it costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+
+import ipywidgets
+import torch
+from matplotlib.figure import Figure
+
+from medattn_lite.data.phantom import Subject, glioma
+from medattn_lite.errors import UserError
+from medattn_lite.explain.counterfactual import SITES
+from medattn_lite.explain.methods import METHODS
+from medattn_lite.explain.side_by_side import Compared, compare
+from medattn_lite.networks.trained import Trained
+from medattn_lite.plots.explanations import MapRow, explanation_rows
+from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
+
+TASKS = {"mechanisms": "grade of the head", "presence": "tumour in a slice", "lesions": "MS lesions",
+         "fusion": "tumour regions"}  # fmt: skip
+
+
+class MechanismComparison(Explorer):
+    """See `mechanism_comparison`."""
+
+    def __init__(self, networks: Mapping[str, Trained], *, person: int) -> None:
+        self._networks = dict(networks)
+        self._compared = lru_cache(maxsize=16)(self._compare)
+        style = {"style": LABEL, "layout": CONTROL}
+        controls: dict[str, ipywidgets.ValueWidget] = {
+            "person": ipywidgets.IntSlider(
+                value=person, min=0, max=40, description="person", continuous_update=False, **style
+            ),
+            "diameter_mm": ipywidgets.FloatSlider(
+                value=44.0, min=16.0, max=80.0, step=4.0, description="diameter, mm", continuous_update=False,
+                readout_format=".0f", **style,
+            ),
+            "site": ipywidgets.Dropdown(options=list(SITES), description="site", **style),
+            "method": ipywidgets.Dropdown(
+                options=[name for name in METHODS if name != "occlusion"], description="method", **style
+            ),
+            "opacity": ipywidgets.FloatSlider(
+                value=0.65, min=0.0, max=1.0, step=0.05, description="opacity", readout_format=".0%",
+                continuous_update=False, **style,
+            ),
+        }
+        super().__init__(controls)
+
+    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
+        found = self._compared(int(state["person"]), float(state["diameter_mm"]), str(state["site"]),
+                               str(state["method"]))  # fmt: skip
+        rows = [_row(name, own) for name, own in found.items()]
+        figure = explanation_rows(rows[0].image, rows, opacity=float(state["opacity"]), title=str(state["method"]))
+        said = [_told(name, own) for name, own in found.items()]
+        return figure, f"The same synthetic person for each; {state['method']}. " + " ".join(said)
+
+    def _compare(self, person: int, diameter_mm: float, site: str, method: str) -> dict[str, Compared]:
+        subject = Subject(glioma(grade="high", diameter_mm=diameter_mm, site=SITES[site]), person)
+        found = {own.answer.name: own for own in compare(self._networks, subject, method=method)}
+        if not found:
+            raise UserError("none of these networks finds anything to look for in a head with a glioma")
+        return found
+
+
+def mechanism_comparison(networks: Mapping[str, Trained], *, person: int = 3) -> MechanismComparison:
+    """Widget 8: one input, all mechanisms, their maps and costs.
+
+    Args:
+        networks: name → trained network; each sees the person as it was trained to.
+        person: seed of the head.
+
+    Raises:
+        UserError: no network.
+    """
+    if not networks:
+        raise UserError("give at least one trained network to compare")
+    return MechanismComparison(networks, person=person)
+
+
+def _row(name: str, own: Compared) -> MapRow:
+    case, found = own.case, own.answer
+    lines = [own.mechanism, f"for: {TASKS.get(own.task, own.task)}", f"{own.parameters / 1e3:,.0f} k parameters",
+             f"{own.multiplications:,.0f} M multiplications"]  # fmt: skip
+    if found.located is not None:
+        lines.append(f"AUC {found.located.auc:.2f}")
+    elif found.values is None:
+        lines.append("no such map")
+    contrast = case.image.shape[1] - 1
+    spacing = None if case.affine is None else [float(edge) for edge in _edges(case.affine)]
+    places = torch.nonzero(case.signal).float()
+    position = tuple(int(round(float(value))) for value in places.mean(0)) if len(places) else None
+    return MapRow(name, found.values, "\n".join(lines), image=case.image[0, contrast], position=position,
+                  spacing=spacing or [1.0] * case.signal.dim(), outline=case.signal)  # fmt: skip
+
+
+def _edges(affine: object) -> torch.Tensor:
+    return torch.as_tensor(affine, dtype=torch.float64)[:3, :3].square().sum(0).sqrt()
+
+
+def _told(name: str, own: Compared) -> str:
+    text = f"{name} ({own.mechanism}; {TASKS.get(own.task, own.task)}): {own.parameters / 1e3:,.0f} thousand "
+    text += f"parameters, {own.multiplications:,.0f} million multiplications, {own.seconds:.2f} s a pass"
+    if own.answer.values is None:
+        return f"{text}; no map: {own.answer.note}."
+    if own.answer.located is not None:
+        text += f"; AUC of the map {own.answer.located.auc:.2f}"
+    return f"{text}{f' ({own.answer.note})' if own.answer.note else ''}."
+
+

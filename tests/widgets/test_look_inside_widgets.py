@@ -1,0 +1,107 @@
+"""Counterfactual phantom, explanation browser and mechanism comparison: every state draws, and says what it shows."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+
+from medattn_lite.errors import UserError
+from medattn_lite.explain.counterfactual import SITES, Laboratory
+from medattn_lite.explain.held_out import held_out
+from medattn_lite.plots.alt import alt_text
+from medattn_lite.widgets.counterfactual import counterfactual_phantom
+from medattn_lite.widgets.explanations import explanation_browser
+from medattn_lite.widgets.mechanisms import mechanism_comparison
+from tests.explain.test_counterfactual import untrained
+
+NAMES = ("P3D + IAM", "ResNet-50-CBAM", "SE-ResNeXt-50")
+
+
+@pytest.fixture(scope="module")
+def networks():
+    return {name: untrained(name) for name in NAMES}
+
+
+@pytest.fixture(scope="module")
+def phantom(networks):
+    return counterfactual_phantom(Laboratory(networks=networks))
+
+
+@pytest.fixture(scope="module")
+def browser(networks):
+    return explanation_browser(networks, list(held_out(networks["P3D + IAM"], limit=2)))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [{"diameter_mm": size, "method": method, "network": network} for size, method, network in
+     itertools.product((0.0, 16.0, 80.0), ("Grad-CAM", "attention", "no map"), ("P3D + IAM", "SE-ResNeXt-50"))]
+    + [{"site": site, "mark": True} for site in SITES]
+    + [{"enhancement": 0.0, "necrosis": 0.9, "oedema": 0.9}, {"age_years": 20, "resection": "biopsy", "channel": "t2"}],
+    ids=str,
+)  # fmt: skip
+def test_every_tumour_draws_with_words(phantom, state):
+    phantom.reset()
+    phantom.set(**state)
+    assert phantom.error is None and "Probability of high grade: P3D + IAM" in phantom.summary
+    assert "three planes" in alt_text(phantom.static())
+    if state.get("diameter_mm") == 0.0:
+        assert phantom.summary.startswith("No tumour.")
+
+
+def test_a_moved_slider_changes_picture_and_words(phantom):
+    phantom.reset()
+    before = phantom.picture.value, phantom.summary
+    phantom.controls["diameter_mm"].value = 72.0
+    assert phantom.picture.value != before[0] and phantom.summary != before[1]
+
+
+def test_a_network_without_places_says_so(phantom):
+    phantom.reset()
+    phantom.set(network="SE-ResNeXt-50", method="attention")
+    assert "SE-ResNeXt-50 has no attention over places" in phantom.summary
+
+
+@pytest.mark.parametrize(("network", "method"), itertools.product(NAMES, ("Grad-CAM", "Grad-CAM++", "attention")))
+def test_the_browser_draws_every_network_by_every_method_beside_its_twin(browser, network, method):
+    browser.reset()
+    browser.set(network=network, method=method, case=1)
+    assert browser.error is None and "twin" in browser.summary
+    if (network, method) == ("SE-ResNeXt-50", "attention"):
+        assert "has no such map" in browser.summary
+    else:
+        assert "rank correlation" in browser.summary
+
+
+def test_the_browser_draws_every_layer_and_class(browser):
+    browser.reset()
+    for layer in browser.controls["layer"].options:
+        browser.set(layer=layer)
+        assert browser.error is None
+    for asked in browser.controls["asked"].options:
+        browser.set(asked=asked)
+    assert set(browser.controls["asked"].options) == {"its own question", "low grade", "high grade"}
+
+
+def test_another_network_brings_its_own_layers(browser):
+    browser.reset()
+    browser.set(layer="layer3")
+    browser.controls["network"].value = "ResNet-50-CBAM"
+    assert browser.controls["layer"].value == "layer3" and browser.error is None
+
+
+def test_the_comparison_has_a_row_for_each_network_with_its_costs(networks):
+    widget = mechanism_comparison(networks)
+    for state in ({"site": "right temporal"}, {"method": "attention"}, {"person": 9, "diameter_mm": 80.0}):
+        widget.set(**state)
+        assert widget.error is None
+        assert all(f"{name} (" in widget.summary for name in NAMES)
+        assert widget.summary.count("multiplications") == len(NAMES)
+
+
+def test_networks_that_take_other_images_are_not_browsed_together(networks):
+    with pytest.raises(UserError, match="name at least one"):
+        explanation_browser({})
+    with pytest.raises(UserError, match="at least one trained network"):
+        mechanism_comparison({})
