@@ -22,7 +22,8 @@ from medattn_lite.errors import UserError
 from medattn_lite.explain.attribution import integrated_gradients, occlusion
 from medattn_lite.explain.cam import grad_cam, grad_cam_plus_plus
 from medattn_lite.explain.capture import CapturedMap, capture_attention
-from medattn_lite.explain.image_space import layer_extent, map_on_image, to_image_grid
+from medattn_lite.explain.image_space import map_on_image, to_image_grid
+from medattn_lite.explain.layer_places import layer_box
 from medattn_lite.explain.layers import MINIMUM_SIDE
 from medattn_lite.explain.passes import on_device_of, output_of
 from medattn_lite.explain.targets import Target, default_target
@@ -134,9 +135,9 @@ def explain_image(
     notes = [*found.notes, *(silent_images(found.values, asked.words) if chosen.signed else [])]
     values = found.values.clamp(min=0) if cut else found.values
     grid, size = tuple(values.shape[1:]), tuple(image.shape[2:])
-    extent = layer_extent(model, found.layer, size) if found.layer else size
+    box = layer_box(model, image, grid, beside=beside)
     return Explanation(
-        values=to_image_grid(values.float(), size, extent=extent if grid != size else size).cpu(),
+        values=to_image_grid(values.float(), size, box=box).cpu(),
         method=chosen.name, signed=chosen.signed and not cut, layer=found.layer, grid=grid,
         target="" if asked is None else asked.words, scores=found.scores.float().cpu(), note="; ".join(notes),
     )  # fmt: skip

@@ -33,7 +33,7 @@ class Pooled(nn.Module):
         self.anchor = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        bright = self.layer(torch.relu(x)).flatten(2).mean(dim=2)  # (B, 1)
+        bright = self.layer(torch.relu(x).sum(dim=1, keepdim=True)).flatten(2).mean(dim=2)  # (B, 1)
         return torch.cat([-bright, bright], dim=1) + self.anchor
 
 

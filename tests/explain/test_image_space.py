@@ -12,8 +12,7 @@ from torch import nn
 from medattn_lite.attention import InterSliceAttention, SpatialAttention, SqueezeExcitation
 from medattn_lite.errors import UserError
 from medattn_lite.explain.capture import CapturedMap, capture_attention
-from medattn_lite.explain.image_space import layer_extent, map_on_image, slice_values, to_image_grid
-from medattn_lite.networks.dual_fusion_backbones import dynunet
+from medattn_lite.explain.image_space import map_on_image, slice_values, to_image_grid
 
 SIZES = [
     ((4, 6, 6), (32, 48, 48)),
@@ -71,23 +70,20 @@ def test_a_bright_slice_of_a_layer_is_brightest_on_its_own_slices(number: int) -
     assert number * 37 / 5 <= brightest + 0.5 <= (number + 1) * 37 / 5
 
 
-def test_the_map_of_a_padded_image_is_cut_back_not_squeezed() -> None:
+@pytest.mark.parametrize(("grid", "size"), SIZES)
+def test_edge_on_edge_is_torch_s_interpolation_without_aligned_corners(grid: tuple, size: tuple) -> None:
+    values = torch.randn(2, 3, *grid)
+    mode = {2: "bilinear", 3: "trilinear"}[len(size)]
+    wanted = nn.functional.interpolate(values, size=size, mode=mode, align_corners=False)
+    assert torch.allclose(to_image_grid(values, size), wanted, atol=1e-6)
+
+
+def test_a_map_of_another_box_is_cut_or_continued_not_squeezed() -> None:
     ramp = torch.from_numpy(centres(4, 32)).reshape(4, 1, 1).expand(4, 2, 2)
-    fine = to_image_grid(ramp, (27, 9, 9), extent=(32, 16, 16))
+    fine = to_image_grid(ramp, (27, 9, 9), box=((0, 32), (0, 16), (0, 16)))  # padded at the far end
     assert torch.allclose(fine[:, 0, 0], torch.arange(27).clamp(3.5, 27.5).double())
-
-
-def test_a_backbone_says_how_far_its_padded_layers_reach() -> None:
-    network = dynunet(in_channels=1, filters=(4, 8, 16))
-    size, seen = (9, 10, 13), []
-    network.network.bottleneck.register_forward_hook(lambda module, inputs, output: seen.append(output.shape[2:]))
-    with torch.no_grad():
-        network(torch.randn(1, 1, *size))
-    extent = layer_extent(network, "network.bottleneck", size)
-    assert extent == (12, 12, 16) and tuple(4 * n for n in seen[0]) == extent
-    both = nn.ModuleDict({"first": network})
-    assert layer_extent(both, "first.network.bottleneck", size) == extent
-    assert layer_extent(both, "first", size) == size  # its output is cut back to the image
+    lower = to_image_grid(ramp - 3.5, (32, 9, 9), box=((-3.5, 28.5), (0, 9), (0, 9)))  # voxels 0, 8, 16 and 24
+    assert torch.allclose(lower[:, 0, 0], torch.arange(32).clamp(0, 24).double())
 
 
 def test_inter_slice_attention_gives_each_slice_of_the_image_its_number() -> None:
@@ -120,5 +116,6 @@ def test_what_has_no_place_in_the_image_is_a_mistake_of_one_line() -> None:
         slice_values(flat, 8)
     with pytest.raises(UserError, match="cannot bring a map"):
         to_image_grid(torch.randn(8), (8, 8))
-    with pytest.raises(UserError, match="does not reach"):
-        to_image_grid(torch.randn(4, 4), (8, 8), extent=(8, 7))
+    for box in (((0, 8),), ((0, 8), (8, 0))):
+        with pytest.raises(UserError, match="reaches from one place"):
+            to_image_grid(torch.randn(4, 4), (8, 8), box=box)

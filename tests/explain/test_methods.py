@@ -8,6 +8,7 @@ import torch
 from medattn_lite.errors import UserError
 from medattn_lite.explain.capture import capture_attention
 from medattn_lite.explain.image_space import to_image_grid
+from medattn_lite.explain.layer_places import layer_box
 from medattn_lite.explain.methods import METHODS, explain_image
 from medattn_lite.networks.registry import build
 from tests.explain.nets import Pooled, Small
@@ -49,7 +50,9 @@ def test_attention_is_the_network_s_last_spatial_map_with_four_places_an_axis(
     assert found.layer == wanted and not found.signed and found.target == "" and found.scores.isnan().all()
     with torch.no_grad(), capture_attention(network) as maps:
         network(x)
-    assert torch.allclose(found.values, to_image_grid(maps[wanted].values[:, 0], shape[1:]), atol=1e-6)
+    own = maps[wanted].values[:, 0]
+    box = layer_box(network, x, own.shape[1:])
+    assert torch.allclose(found.values, to_image_grid(own, shape[1:], box=box), atol=1e-6)
     other = explain_image(network, x, method="attention", layer=wanted.replace("layer3", "layer1"))
     assert other.layer == wanted.replace("layer3", "layer1")
 
