@@ -47,6 +47,8 @@ class Fusion(Segmentation):
         network = build(variant.network, **{**own, **self.network_options(), **variant.options})
         for role, source in trained.items():
             getattr(network, role).load_state_dict(source.state_dict())
+        if getattr(network, "head", None) is not None and trained:
+            _start_undecided(network.head.head)
         return network
 
     def window(self, row: int, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -70,3 +72,11 @@ class Fusion(Segmentation):
             return super().notes()
         return ["these masks know the whole tumour alone: tumour core and enhancing tumour are left out",
                 *super().notes()]  # fmt: skip
+
+
+def _start_undecided(last: nn.Module) -> None:
+    """Every region begins at a probability of one half. With random weights the products inside the head give logits
+    of ten and more, and where a small region begins as everywhere, the Dice loss has no gradient left to take it back.
+    """
+    nn.init.zeros_(last.weight)
+    nn.init.zeros_(last.bias)

@@ -77,6 +77,18 @@ def test_fused_networks_hold_the_trained_ones_unchanged(runs) -> None:
         assert torch.allclose(late(image).sigmoid(), mean, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", ["Early fusion", "Dual fusion"])
+def test_a_joining_head_starts_undecided_and_can_learn(runs, name: str) -> None:
+    plan, recipe, settings, _ = read_run(runs["fusion"])
+    task = open_task(recipe, settings, seed=plan.seed, progress=False)
+    joined = build_variant(plan, recipe, task, recipe.variant(name), 0)
+    batch = task.batch([0, 1], [torch.Generator().manual_seed(k) for k in range(2)])
+    output = joined(batch["image"])
+    assert (output.sigmoid() == 0.5).all()
+    task.loss(output, batch).backward()
+    assert joined.head.head.weight.grad.abs().max() > 0
+
+
 def test_paper_scale_has_the_published_numbers() -> None:
     lesions, fusion = find_recipe("lesions"), find_recipe("fusion")
     paper = lesions.at("paper")
