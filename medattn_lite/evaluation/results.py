@@ -128,7 +128,7 @@ def _facts(record: Mapping[str, Any]) -> str:
         rows = f", {facts['rows']} rows" if facts.get("rows", 0) != facts["patients"] else ""
         said.append(f"{facts['patients']} patients{rows}")
     for name, value in facts.items():
-        if name not in ("patients", "rows", "channels"):
+        if name not in ("patients", "rows", "channels") and value not in ([], {}):
             said.append(f"{name.replace('_', ' ')}: {_plain(value)}")
     if "folds" in record:
         said.append(f"{record['folds']} folds or splits, seed {record.get('seed', 0)}, one training a fold")

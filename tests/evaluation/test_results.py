@@ -18,7 +18,7 @@ def interval(value, low, high):
 
 RECORD = {
     "recipe": "grading", "scale": "laptop", "data": "lgg", "seed": 4, "folds": 5, "summary": "low or high",
-    "data_facts": {"patients": 79, "rows": 79, "channels": ["pre"], "classes": {"low": 37, "high": 42},
+    "data_facts": {"patients": 79, "rows": 79, "channels": ["pre"], "classes": {"low": 37, "high": 42}, "notes": [],
                    "best_possible_c_index": {"all": {**interval(0.79, 0.73, 0.84), "units": 79}}},
     "variants": {
         "P3D": {"parameters": 1234567, "training_seconds": [10.0, 20.0], "pooled": {"AUC": interval(0.61, 0.5, 0.7)}},
@@ -51,6 +51,7 @@ def test_the_page_names_data_patients_folds_seed_and_device(run, tmp_path):
                   "a laptop (cpu, fp32), torch 2.13.0", "| P3D | 1,234,567 | 0.610 [0.500, 0.700] | 15 |",
                   "| P3D + IAM | 2 | — | 0 |", "| P3D | 84.04 % |", "- reduction: 16"):  # fmt: skip
         assert words in text, words
+    assert "notes" not in text
     again = tmp_path / "again.md"
     assert main(["results", "--keep", str(keep), "--out", str(again)]) == 0
     assert again.read_text() == text
