@@ -47,7 +47,8 @@ def test_the_page_names_data_patients_folds_seed_and_device(run, tmp_path):
     keep, out = tmp_path / "keep", tmp_path / "results.md"
     assert main(["results", str(run), "--keep", str(keep), "--out", str(out)]) == 0
     text = out.read_text()
-    for words in ("lgg (real patients) · `laptop`", "79 patients", "37 low, 42 high", "c index: all 0.790 [0.730, 0.840]", "5 folds or splits, seed 4",
+    for words in ("lgg (real patients) · `laptop`", "79 patients", "37 low, 42 high",
+                  "c index: all 0.790 [0.730, 0.840]", "5 folds or splits, seed 4",
                   "a laptop (cpu, fp32), torch 2.13.0", "| P3D | 1,234,567 | 0.610 [0.500, 0.700] | 15 |",
                   "| P3D + IAM | 2 | — | 0 |", "| P3D | 84.04 % |", "- reduction: 16"):  # fmt: skip
         assert words in text, words
