@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from medattn_lite import __version__
+from medattn_lite.cli_explain import explain_options
 from medattn_lite.cli_phantom import phantom_options
 from medattn_lite.cli_train import results_options, train_options
 from medattn_lite.course.scales import SCALES
@@ -71,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     phantom_options(commands.add_parser("phantom", help="write synthetic patients, or measure them"))
     _networks_options(commands.add_parser("networks", help="the papers' networks: parameters, shapes in and out"))
     train_options(commands.add_parser("train", help="run a paper's recipe: train, test and compare its networks"))
+    explain_options(commands.add_parser("explain", help="what a trained network looks at in an image of yours"))
     results_options(commands.add_parser("results", help="one page of results from finished runs"))
     return parser
 

@@ -16,7 +16,8 @@ from medattn_lite.errors import UserError
 from tests.course.notebook_maker import make_notebook
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-COMMANDS = {"doctor", "course", "notebooks", "check-data", "fetch", "phantom", "networks", "train", "results"}
+COMMANDS = {"doctor", "course", "notebooks", "check-data", "fetch", "phantom", "networks", "train", "results",
+            "explain"}
 
 
 def medattn(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -22,6 +22,7 @@ FLOORS = {
     "widgets": 4,
     "course": 4,
     "cli": 5,
+    "cli_explain": 5,
     "cli_phantom": 5,
     "cli_train": 5,
 }

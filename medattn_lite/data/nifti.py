@@ -194,6 +194,12 @@ def _named(files: Sequence[Path], folder: str) -> dict[str, Path]:
     return dict(sorted(zip(guesses, files, strict=True)))
 
 
+def contrast_of(path: Path) -> str | None:
+    """The contrast that a file's name tells, such as "flair"; None if it tells none."""
+    name = _stem(path).lower()
+    return next((known for pattern, known in _CHANNELS if re.search(rf"(^|[^a-z0-9])({pattern})", name)), None)
+
+
 def _channel(name: str) -> str:
     word = re.sub(r"^image[ _-]", "", name.strip().lower())
     return next((known for pattern, known in _CHANNELS if re.search(pattern, word)), _plain(word))

@@ -212,7 +212,8 @@ class Segmentation(Task):
 
 
 def slide(
-    predict: Callable[[Tensor], Tensor], image: Tensor, size: Sequence[int], *, overlap: float = 0.5, batch: int = 4
+    predict: Callable[[Tensor], Tensor], image: Tensor, size: Sequence[int], *, overlap: float = 0.5, batch: int = 4,
+    progress: bool = False,
 ) -> Tensor:
     """Predicts window by window (MONAI's), the middle of a window counting more than its border.
 
@@ -222,13 +223,15 @@ def slide(
         size: of the window.
         overlap: of neighbouring windows, 0 to below 1.
         batch: windows at once.
+        progress: show a bar.
 
     Returns:
         (1, R, D, H, W).
     """
     from monai.inferers import SlidingWindowInferer
 
-    inferer = SlidingWindowInferer(roi_size=tuple(size), sw_batch_size=batch, overlap=overlap, mode="gaussian")
+    inferer = SlidingWindowInferer(roi_size=tuple(size), sw_batch_size=batch, overlap=overlap, mode="gaussian",
+                                   progress=progress)  # fmt: skip
     return inferer(image, predict)
 
 

@@ -1,0 +1,135 @@
+"""`medattn explain`: what a trained run's network looks at in an image of yours, as a NIfTI map that lies on it."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medattn_lite.errors import UserError
+
+if TYPE_CHECKING:
+    from medattn_lite.explain.run_maps import SampleMap
+
+SUFFIX = re.compile(r"\.nii(\.gz)?$")
+METHODS = "Grad-CAM, Grad-CAM++, integrated gradients, occlusion or attention"
+
+
+def explain_options(parser: argparse.ArgumentParser) -> None:
+    """The words after `medattn explain`."""
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder that medattn train wrote")
+    parser.add_argument("--image", nargs="+", action="extend", required=True, metavar="FILE",
+                        help="NIfTI: NAME=FILE for each channel, files in the run's order, or one 4-D file")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="map.nii.gz; map.png goes beside it")
+    parser.add_argument("--mask", type=Path, metavar="FILE", help="of the tumour, for a run that looks at a crop of it")
+    parser.add_argument("--at", metavar="X,Y,Z", help="a point in mm (RAS, as viewers show it): the crop's middle "
+                                                     "instead of a mask, or the one voxel to explain")
+    parser.add_argument("--variant", metavar="V", help="the first trained one if left out")
+    parser.add_argument("--fold", type=int, metavar="K", help="the first trained one if left out")
+    parser.add_argument("--method", default="Grad-CAM", metavar="M", help=f"{METHODS} (default: Grad-CAM)")
+    parser.add_argument("--layer", metavar="L", help="name of a layer; a default that is named if left out")
+    parser.add_argument("--target", metavar="T", help="class or region, by name or number; what is predicted if left "
+                                                      "out")
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
+                        help="an option of the method, such as relu=true, steps=64, window=8 or stride=4,8,8")
+    parser.add_argument("--force", action="store_true", help="replace files that are there")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    parser.set_defaults(run=_explain)  # fmt: skip
+
+
+def _explain(options: argparse.Namespace) -> int:
+    out, picture = _outputs(options.out, force=options.force)
+    at = None if options.at is None else _point(options.at)
+    method_options = _method_options(options.set)
+
+    from medattn_lite.data.volumes import save_volume
+    from medattn_lite.explain.methods import find_method
+    from medattn_lite.explain.run_maps import explain_sample
+    from medattn_lite.explain.runs import open_run
+    from medattn_lite.explain.user_images import read_image
+    from medattn_lite.training.device import pick_device
+
+    method = find_method(_method_name(options.method)).name
+    run = open_run(options.run_folder, variant=options.variant, fold=options.fold, device=pick_device(options.device))
+    sample = read_image(options.image, run.task.channels, mask=options.mask)
+    if run.choice:
+        print(run.choice)
+    found = explain_sample(run, sample, method=method, target=options.target, at=at, layer=options.layer,
+                           progress=True, **method_options)  # fmt: skip
+    save_volume(found.values, out, grid=sample["grid"], overwrite=options.force)
+    _draw(found, sample, f"{run.recipe.name}, {run.variant.name}", picture, force=options.force)
+    print("\n".join([f"prediction: {found.prediction}", describe(found), *(f"note: {note}" for note in found.notes),
+                     str(out), str(picture)]))  # fmt: skip
+    return 0
+
+
+def describe(found: SampleMap) -> str:
+    """The map in a line: method, target, layer and its size."""
+    words = found.method + (f" of {found.target}" if found.target else "")
+    return words + (f" at {found.layer}, {'×'.join(map(str, found.grid))}" if found.layer else "")
+
+
+def _draw(found: SampleMap, sample: dict[str, Any], title: str, path: Path, *, force: bool) -> None:
+    """Three planes through the map's highest value (its lowest, where nothing speaks for the target)."""
+    import numpy as np
+
+    from medattn_lite.data.files import new_file
+    from medattn_lite.plots import render_png, three_planes
+
+    channels = [name.lower() for name in sample["channels"]]
+    shown = channels.index("flair") if "flair" in channels else 0
+    values = found.values
+    peak = values.argmax() if values.max() > 0 else values.argmin()
+    figure = three_planes(
+        sample["image"][shown], position=[int(i) for i in np.unravel_index(peak, values.shape)],
+        affine=sample["affine"], overlay=values, overlay_title=describe(found), title=title,
+    )  # fmt: skip
+    with new_file(path, overwrite=force) as part:
+        part.write_bytes(render_png(figure))
+
+
+def _outputs(out: Path, *, force: bool) -> tuple[Path, Path]:
+    """The map and the picture; what stands in their way is said before anything is computed."""
+    out = out.expanduser()
+    if not SUFFIX.search(out.name):
+        raise UserError(f"--out {out} is no NIfTI file: the name must end in .nii or .nii.gz")
+    if not out.parent.is_dir():
+        raise UserError(f"no folder {out.parent}: make it first, or choose another --out")
+    picture = out.with_name(SUFFIX.sub("", out.name) + ".png")
+    for path in (out, picture):
+        if path.exists() and not force:
+            raise UserError(f"{path} exists already: choose another --out, or replace it with --force")
+    return out, picture
+
+
+def _point(word: str) -> tuple[float, ...]:
+    try:
+        point = tuple(float(part) for part in word.split(","))
+    except ValueError:
+        point = ()
+    if len(point) != 3:
+        raise UserError(f"--at {word} is no point: give three numbers of millimetres, as in --at=-32,10.5,18")
+    return point
+
+
+def _method_name(word: str) -> str:
+    """Spelling does not matter: `gradcam++`, `grad-cam++` and `Grad-CAM++` are one; `ig` is integrated gradients."""
+    from medattn_lite.explain.methods import METHODS as KNOWN
+
+    plain = {re.sub(r"[^a-z+]", "", name.lower()): name for name in KNOWN}
+    plain["ig"] = "integrated gradients"
+    return plain.get(re.sub(r"[^a-z+]", "", word.lower()), word)
+
+
+def _method_options(words: list[str]) -> dict[str, Any]:
+    options: dict[str, Any] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        known = {"true": True, "false": False}
+        parts = value.split(",")
+        if not equals or not (value in known or all(part.strip().isdigit() for part in parts)):
+            raise UserError(f"--set {word} is not NAME=VALUE with whole numbers or true: write for example window=8")
+        numbers = [int(part) for part in parts] if value not in known else []
+        options[name] = known[value] if value in known else numbers[0] if len(numbers) == 1 else tuple(numbers)
+    return options

@@ -1,0 +1,127 @@
+"""A finished run opened again: its task without the images, and one network with its trained weights.
+
+    run = open_run(Path("runs/grading-phantom-laptop-0"), variant="P3D + IAM")
+    run.network          in eval mode
+    run.task.prepare(sample)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from medattn_lite.errors import UserError
+from medattn_lite.training.checkpoint import load_weights
+from medattn_lite.training.experiment import Plan, best_weights, build_variant, fold_folder
+from medattn_lite.training.recipes import Recipe, Settings, Variant, find_recipe
+from medattn_lite.training.recipes.recipe import with_changes
+from medattn_lite.training.tasks import Task, recall_task
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """One variant of a run, trained on one fold.
+
+    Attributes:
+        folder: of the run.
+        recipe: its protocol.
+        variant: its network.
+        fold: number of the fold, as in the folder's name.
+        task: without images; prepares new ones.
+        network: in eval mode.
+        choice: what was taken because nothing was asked for, in words; "" for nothing.
+    """
+
+    folder: Path
+    recipe: Recipe
+    variant: Variant
+    fold: int
+    task: Task
+    network: nn.Module
+    choice: str = ""
+
+
+def open_run(
+    folder: Path, *, variant: str | None = None, fold: int | None = None, device: torch.device | str = "cpu"
+) -> TrainedRun:
+    """Builds a run's network and reads its weights.
+
+    Args:
+        folder: that `medattn train` wrote.
+        variant: name; None for the first one that has weights.
+        fold: number; None for the first that has weights.
+        device: where the network goes.
+
+    Raises:
+        UserError: no run, no such variant or fold, one without a network or without weights yet, or a run of real
+            data that has not ended.
+    """
+    record = _read(folder / "recipe.json", f"{folder} holds no run: name a folder that medattn train wrote")
+    told = record["plan"]
+    plan = Plan(recipe=told["recipe"], scale=told["scale"], data=told["data"], seed=told["seed"], out=folder)
+    recipe, known = find_recipe(plan.recipe), {field.name for field in fields(Settings)}
+    settings = Settings(**{name: value for name, value in record["settings"].items() if name in known})
+    task = recall_task(recipe, with_sizes(settings), data=plan.data, facts=_facts(folder, plan.data), seed=plan.seed)
+    chosen, number = _choose(folder, recipe, variant, fold)
+    task.settings = with_changes(task.settings, chosen.settings)
+    network = build_variant(plan, recipe, task, chosen, number)
+    if chosen.trained:
+        load_weights(network, best_weights(fold_folder(folder, chosen.name, number)))
+    taken = [words for words, asked in ((f"variant {chosen.name}", variant), (f"fold {number}", fold)) if asked is None]
+    choice = f"{' and '.join(taken)}: the first with weights" if taken else ""
+    return TrainedRun(folder, recipe, chosen, number, task, network.eval().to(device), choice)
+
+
+def with_sizes(settings: Settings) -> Settings:
+    """Settings read from JSON, whose sizes are lists, with tuples again."""
+    return with_changes(settings, {"size": tuple(settings.size)})
+
+
+def folds_of(folder: Path, recipe: Recipe, variant: Variant) -> list[int]:
+    """Folds in which a variant's network, and all that it is put together from, has weights."""
+    if not variant.network:
+        return []
+    parts = [variant.name] if variant.trained else []
+    parts += variant.needs.values()
+    numbers = {int(path.name.removeprefix("fold-")) for name in parts for path in (folder / name).glob("fold-*")}
+    return sorted(number for number in numbers
+                  if all(best_weights(fold_folder(folder, name, number)).is_file() for name in parts))  # fmt: skip
+
+
+def _choose(folder: Path, recipe: Recipe, name: str | None, fold: int | None) -> tuple[Variant, int]:
+    trained = {variant.name: folds for variant in recipe.variants if (folds := folds_of(folder, recipe, variant))}
+    if not trained:
+        raise UserError(f"{folder} has no trained network yet: let medattn train go on")
+    if name is not None and not recipe.variant(name).network:
+        raise UserError(f"{name!r} has no network that looks at an image: use --variant with {', '.join(trained)}")
+    if name is not None and name not in trained:
+        raise UserError(f"variant {name!r} is not trained in {folder}: use {', '.join(trained)}")
+    variant = recipe.variant(name or next(iter(trained)))
+    folds = trained[variant.name]
+    if fold is not None and fold not in folds:
+        raise UserError(f"fold {fold} of {variant.name!r} is not trained in {folder}: use {', '.join(map(str, folds))}")
+    return variant, folds[0] if fold is None else fold
+
+
+def _facts(folder: Path, data: str) -> Mapping[str, Any] | None:
+    """What the run knows of its data; None for phantoms that are still trained on, which can be asked themselves."""
+    path = folder / "metrics.json"
+    if not path.is_file() and data == "phantom":
+        return None
+    unfinished = f"{folder} has not ended, and only its end writes down the channels: let medattn train go on"
+    return _read(path, unfinished)["data_facts"]
+
+
+def _read(path: Path, missing: str) -> dict[str, Any]:
+    if not path.is_file():
+        raise UserError(missing)
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        raise UserError(f"{path} is damaged: it is no JSON; copy the run again") from None

@@ -1,0 +1,143 @@
+"""An image of the user's as a sample: one file a channel, or one 4-D file, with a mask if a network needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from medattn_lite.data.nifti import contrast_of
+from medattn_lite.data.reading import check_voxels, read_channels, read_labels
+from medattn_lite.data.volumes import load_volume, voxel_sizes
+from medattn_lite.errors import UserError
+from medattn_lite.training.tasks.volumes import Sample
+
+
+def read_image(files: Sequence[str], channels: Sequence[str], *, mask: Path | None = None) -> Sample:
+    """Reads an image as a network's own were read: one grid for all channels, nothing constant or NaN.
+
+    Args:
+        files: `NAME=FILE` for each channel, in any order; or files in the channels' order; or one 4-D file.
+        channels: names of the network's channels.
+        mask: file of a mask on the same grid, anything above 0 inside.
+
+    Returns:
+        a sample with the `grid` of its file, to write a map back onto.
+
+    Raises:
+        UserError: a file is missing, damaged, on another grid or in another place than its name says; or the channels
+            are not those of the network.
+    """
+    given = [_named(word, channels) for word in files]
+    if len(given) == 1 and given[0][0] is None and len(channels) > 1 and _dimensions(given[0][1]) == 4:
+        volume = load_volume(given[0][1], four_d=True)
+        if len(volume.array) != len(channels):
+            raise UserError(f"{given[0][1]} holds {len(volume.array)} channels and {_wanted(channels)}")
+        array, affine, grid, paths = volume.array, volume.affine, volume.grid, [given[0][1]]
+    else:
+        paths = _in_order(given, channels)
+        array, affine, grid = read_channels(paths)
+    check_voxels(array, paths, channels)
+    sample: Sample = {
+        "image": torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)), "affine": affine, "grid": grid,
+        "subject": paths[0].name, "source": "file", "channels": tuple(channels),
+        "meta": {"case": paths[0].name, "voxel_size_mm": voxel_sizes(affine)},
+    }  # fmt: skip
+    if mask is not None:
+        labels = read_labels(mask, None, grid=grid, image=paths[0])
+        if not labels.any():
+            raise UserError(f"{mask} is empty: name a mask with the tumour in it")
+        sample["mask"] = torch.from_numpy(np.ascontiguousarray(labels[None] > 0).astype(np.uint8))
+    return sample
+
+
+def with_place(standard: Sample, sample: Sample, at: Sequence[float] | None) -> Sample:
+    """A standardised sample whose mask says where to cut.
+
+    Args:
+        standard: brought to the network's voxel size, with the user's mask if there is one.
+        sample: as read.
+        at: a point in RAS millimetres, which goes before the mask.
+
+    Raises:
+        UserError: neither a mask nor a point is given, or the point is outside.
+    """
+    mask = standard.get("mask")
+    if at is None and mask is None:
+        raise UserError("this run looks at a crop around the tumour: give its mask (--mask FILE), or a point in it in "
+                        "mm (--at X,Y,Z)")  # fmt: skip
+    if at is None and bool((mask > 0).any()):
+        return standard
+    if at is None:  # so small that resampling has lost it
+        middle = np.argwhere(sample["mask"][0].numpy() > 0).mean(axis=0)
+        at = sample["affine"][:3, :3] @ middle + sample["affine"][:3, 3]
+    place = torch.zeros((1, *standard["image"].shape[1:]), dtype=torch.uint8)
+    place[(0, *index_of(at, standard))] = 1
+    return {**standard, "mask": place}
+
+
+def index_of(at: Sequence[float], sample: Sample) -> tuple[int, ...]:
+    """The voxel of a sample that holds a point in millimetres.
+
+    Raises:
+        UserError: it is outside.
+    """
+    index = np.rint(np.linalg.inv(sample["affine"]) @ np.array([*at, 1.0]))[:3].astype(int)
+    if not all(0 <= i < length for i, length in zip(index, sample["image"].shape[1:], strict=True)):
+        raise UserError(f"the point {point_words(at)} mm is not in the image: give RAS millimetres, as a viewer does")
+    return tuple(int(i) for i in index)
+
+
+def point_words(at: Sequence[float]) -> str:
+    """A point as it is written on the command line."""
+    return ", ".join(f"{value:g}" for value in at)
+
+
+def _named(word: str, channels: Sequence[str]) -> tuple[str | None, Path]:
+    """A channel's name, if one stands before the file."""
+    name, equals, path = word.partition("=")
+    if not equals or Path(word).exists():
+        return None, Path(word).expanduser()
+    known = {channel.lower(): channel for channel in channels}
+    if name.lower() not in known:
+        raise UserError(f"--image {word}: there is no channel {name!r}; {_wanted(channels)}")
+    return known[name.lower()], Path(path).expanduser()
+
+
+def _in_order(given: Sequence[tuple[str | None, Path]], channels: Sequence[str]) -> list[Path]:
+    """The files in the order of the channels."""
+    names = [name for name, _ in given if name is not None]
+    if len(given) != len(channels):
+        raise UserError(f"{len(given)} image{'s' if len(given) > 1 else ''} given and {_wanted(channels)}")
+    if names and len(names) < len(given):
+        raise UserError("some images have a channel's name and some have none: name all of them, as in --image "
+                        f"{channels[0]}=FILE")  # fmt: skip
+    if names:
+        twice = [name for name in channels if names.count(name) > 1]
+        if twice:
+            raise UserError(f"channel {twice[0]!r} is given twice; {_wanted(channels)}")
+        by_name = dict(given)
+        return [by_name[name] for name in channels]
+    for channel, (_, path) in zip(channels, given, strict=True):
+        told = contrast_of(path)
+        if told in channels and told != channel:
+            raise UserError(f"{path.name} looks like {told} and stands in the place of {channel}: give the files in "
+                            f"the order {', '.join(channels)}, or by name (--image {told}=FILE)")  # fmt: skip
+    return [path for _, path in given]
+
+
+def _wanted(channels: Sequence[str]) -> str:
+    files = " ".join(f"{name}=FILE" for name in channels)
+    return f"the run takes {len(channels)} ({', '.join(channels)}): give --image {files}, or one 4-D file"
+
+
+def _dimensions(path: Path) -> int:
+    """How many dimensions longer than 1 a file has; 0 where it cannot be read, which the reader will say."""
+    import nibabel as nib
+
+    try:
+        return sum(length > 1 for length in nib.load(path).shape)
+    except (OSError, nib.filebasedimages.ImageFileError):  # load_volume says in words what is wrong with it
+        return 0

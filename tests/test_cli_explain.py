@@ -1,0 +1,220 @@
+"""`medattn explain` from end to end: runs trained at smoke scale, an image of one's own, a map that lies on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import nibabel as nib
+import numpy as np
+import pytest
+from accelerate import Accelerator
+from PIL import Image
+
+from medattn_lite import cli
+from medattn_lite.training.experiment import Plan, run_experiment
+from tests.test_cli import assert_one_line
+
+VARIANTS = {"grading": "P3D + IAM", "presence": "ResNeSAt", "lesions": "U-Net", "survival": "SE-ResNeXt-50 + clinical"}
+SUBJECTS = {"grading": 10, "presence": 4, "lesions": 4, "survival": 8}
+CHANNELS = {"lesions": ("t1", "t2", "flair")}
+FOUR = ("t1", "t1ce", "t2", "flair")
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The folder of a recipe's run at smoke scale, trained when it is first asked for."""
+    folders: dict[str, Path] = {}
+
+    def run(recipe: str) -> Path:
+        if recipe not in folders:
+            folders[recipe] = tmp_path_factory.mktemp("runs") / recipe
+            plan = Plan(recipe, variants=(VARIANTS[recipe],), first_folds=1, changes={"subjects": SUBJECTS[recipe]},
+                        out=folders[recipe])  # fmt: skip
+            run_experiment(plan, accelerator=Accelerator(cpu=True), progress=False)
+        return folders[recipe]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four contrasts of a head with a bright block, the block's mask, and all in one 4-D file; axes L, P, S; 7 mm."""
+    folder, shape = tmp_path_factory.mktemp("patient"), (22, 26, 24)
+    grid = np.meshgrid(*(np.linspace(-1, 1, n) for n in shape), indexing="ij")
+    inside, random = sum(axis**2 for axis in grid) < 0.8, np.random.default_rng(1)
+    mask = np.zeros(shape, dtype=np.uint8)
+    mask[6:10, 8:13, 11:16] = 1
+    affine = np.array([[-7.0, 0, 0, 70], [0, -7.0, 0, 90], [0, 0, 7.0, -60], [0, 0, 0, 1]])
+    images = [np.where(inside, random.uniform(80, 120, shape) + 150 * mask, 0).astype(np.float32) for _ in FOUR]
+    for name, image in zip(FOUR, images, strict=True):
+        nib.save(nib.Nifti1Image(image, affine), folder / f"patient_{name}.nii.gz")
+    nib.save(nib.Nifti1Image(np.stack(images, axis=3), affine), folder / "patient_all.nii.gz")
+    nib.save(nib.Nifti1Image(mask, affine), folder / "patient_seg.nii.gz")
+    nib.save(nib.Nifti1Image(np.zeros_like(mask), affine), folder / "empty.nii.gz")
+    nib.save(nib.Nifti1Image(mask[:-1], affine), folder / "other_grid.nii.gz")
+    return folder
+
+
+def files(patient: Path, recipe: str) -> list[str]:
+    return [str(patient / f"patient_{name}.nii.gz") for name in CHANNELS.get(recipe, FOUR)]
+
+
+@pytest.mark.parametrize(("recipe", "more", "says"), [
+    ("grading", ["--mask", "{}/patient_seg.nii.gz"], ["fold 0", "grade, probability 0.", "Grad-CAM of ", "mm"]),
+    ("grading", ["--at", "14,20,31", "--method", "attention", "--variant", "P3D + IAM"], ["attention at layer", "iam"]),
+    ("grading", ["--mask", "{}/patient_seg.nii.gz", "--method", "gradcam++", "--target", "high grade", "--set",
+                 "relu=true", "--layer", "layer1"], ["Grad-CAM++ of high grade at layer1"]),
+    ("presence", [], ["tumour in ", "Grad-CAM of tumour", "too little head"]),
+    ("lesions", ["--at", "14,20,31"], ["lesion: ", " mL", "Grad-CAM of lesion at 14, 20, 31", "windows of 16×16×16"]),
+    ("survival", ["--fold", "0"], ["variant SE-ResNeXt-50 + clinical", "survival of 0.", "risk of death",
+                                   "training patients' mean"]),
+    ("survival", ["--method", "ig", "--set", "steps=2"], ["integrated gradients of risk of death"]),
+    ("survival", ["--method", "occlusion", "--set", "window=16"], ["occlusion of risk of death"]),
+])
+def test_a_map_lies_on_the_image_it_explains(
+    recipe: str, more: list[str], says: list[str], trained: Callable, patient: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    out, words = tmp_path / "map.nii.gz", [word.format(patient) for word in more]
+    folder = trained(recipe)
+    capsys.readouterr()
+    assert cli.main(["explain", str(folder), "--image", *files(patient, recipe), *words, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert all(word in said for word in says), said
+    image, found = nib.load(files(patient, recipe)[0]), nib.load(out)
+    assert found.shape == image.shape and np.allclose(found.affine, image.affine)
+    assert nib.aff2axcodes(found.affine) == ("L", "P", "S") and found.get_data_dtype() == np.float32
+    values = found.get_fdata()
+    assert np.isfinite(values).all() and values.any()
+    assert values.min() >= 0 or "relu=true" not in more
+    with Image.open(tmp_path / "map.png") as picture:
+        assert picture.width > 600 and "three planes" in picture.info["Description"]
+    assert {path.name for path in tmp_path.iterdir()} == {"map.nii.gz", "map.png"}
+
+
+def test_channels_come_by_name_in_any_order_in_order_or_in_one_file(
+    trained: Callable, patient: Path, tmp_path: Path
+) -> None:
+    named = [f"{name.upper()}={patient / f'patient_{name}.nii.gz'}" for name in reversed(FOUR)]
+    maps = []
+    for number, images in enumerate((files(patient, "grading"), named, [str(patient / "patient_all.nii.gz")])):
+        out = tmp_path / f"{number}.nii.gz"
+        words = ["explain", str(trained("grading")), "--mask", str(patient / "patient_seg.nii.gz"), "--image", *images]
+        assert cli.main([*words, "--out", str(out)]) == 0
+        maps.append(nib.load(out).get_fdata())
+    assert np.array_equal(maps[0], maps[1]) and np.array_equal(maps[0], maps[2])
+
+
+def test_what_is_there_is_replaced_by_force_only(
+    trained: Callable, patient: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    words = ["explain", str(trained("grading")), "--mask", str(patient / "patient_seg.nii.gz"), "--image",
+             *files(patient, "grading"), "--out", str(tmp_path / "map.nii")]  # fmt: skip
+    (tmp_path / "map.png").write_bytes(b"mine")
+    assert cli.main(words) == 2
+    assert_one_line(capsys.readouterr().err, "map.png exists already", "--force")
+    assert (tmp_path / "map.png").read_bytes() == b"mine" and not (tmp_path / "map.nii").exists()
+    assert cli.main([*words, "--force"]) == 0 and cli.main([*words, "--force"]) == 0
+    assert (tmp_path / "map.png").read_bytes() != b"mine" and nib.load(tmp_path / "map.nii").shape == (22, 26, 24)
+
+
+MASK = ["--mask", "{patient}/patient_seg.nii.gz"]
+
+
+@pytest.mark.parametrize(("recipe", "more", "says"), [
+    ("grading", [], ("crop around the tumour", "--mask FILE", "--at X,Y,Z")),
+    ("grading", ["--mask", "{patient}/empty.nii.gz"], ("empty.nii.gz is empty",)),
+    ("grading", ["--mask", "{patient}/other_grid.nii.gz"], ("register and resample",)),
+    ("grading", ["--mask", "nowhere.nii.gz"], ("no file nowhere.nii.gz",)),
+    ("grading", ["--at", "14,20"], ("three numbers of millimetres",)),
+    ("grading", ["--at", "900,0,0"], ("is not in the image",)),
+    ("grading", [*MASK, "--target", "tiny grade"], ("no class 'tiny grade'", "'low grade'")),
+    ("grading", [*MASK, "--layer", "layer9"], ("no layer 'layer9'",)),
+    ("grading", [*MASK, "--method", "saliency"], ("unknown method 'saliency'", "Grad-CAM")),
+    ("grading", [*MASK, "--set", "window=8"], ("no option 'window'",)),
+    ("grading", [*MASK, "--set", "relu=often"], ("NAME=VALUE",)),
+    ("grading", [*MASK, "--variant", "P4D"], ("no variant 'P4D'",)),
+    ("grading", [*MASK, "--variant", "P3D"], ("'P3D' is not trained", "P3D + IAM")),
+    ("grading", [*MASK, "--variant", "tumour features"], ("has no network that looks at an image",)),
+    ("grading", [*MASK, "--fold", "7"], ("fold 7", "use 0")),
+    ("grading", [*MASK, "--device", "toaster"], ("unknown device",)),
+    ("presence", ["--at", "1,2,3"], ("leave --at out",)),
+    ("survival", ["--at", "1,2,3"], ("leave --at out",)),
+    ("survival", ["--target", "luck"], ("no 'luck' to explain", "risk")),
+    ("survival", ["--method", "attention"], ("no attention over places", "channel")),
+    ("lesions", ["--target", "tumour"], ("no region 'tumour'", "'lesion'")),
+])  # fmt: skip
+def test_what_does_not_fit_a_run_is_one_line_and_exit_code_2(
+    recipe: str, more: list[str], says: tuple, trained: Callable, patient: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    words = [word.format(patient=patient) for word in more]
+    folder = trained(recipe)
+    capsys.readouterr()
+    code = cli.main(["explain", str(folder), "--image", *files(patient, recipe), *words, "--out",
+                     str(tmp_path / "map.nii.gz")])  # fmt: skip
+    assert code == 2
+    assert_one_line(capsys.readouterr().err, *says)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("images", "says"), [
+    (["{t1}"], ("1 image given", "takes 4", "t1=FILE t1ce=FILE")),
+    (["{t1}", "{t2}", "{t1ce}", "{flair}"], ("looks like t2", "in the place of t1ce", "--image t2=FILE")),
+    (["t1={t1}", "{t1ce}", "{t2}", "{flair}"], ("some have none",)),
+    (["t1={t1}", "t1={t1ce}", "t2={t2}", "flair={flair}"], ("'t1' is given twice",)),
+    (["adc={t1}", "t1ce={t1ce}", "t2={t2}", "flair={flair}"], ("no channel 'adc'",)),
+    (["{t1}", "{t1ce}", "{t2}", "nowhere.nii.gz"], ("no file nowhere.nii.gz",)),
+    (["{t1}", "{t1ce}", "{t2}", "{all}"], ("is 4-D",)),
+    (["{t1}", "{t1ce}", "{t2}", "{flair}", "{flair}"], ("5 images given",)),
+    (["{other}", "{t1ce}", "{t2}", "{flair}"], ("register and resample",)),
+])  # fmt: skip
+def test_images_that_are_not_the_run_s_channels_are_one_line(
+    images: list[str], says: tuple, trained: Callable, patient: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    names = {name: patient / f"patient_{name}.nii.gz" for name in (*FOUR, "all")} | {
+        "other": patient / "other_grid.nii.gz"
+    }
+    folder = trained("grading")
+    capsys.readouterr()
+    given = [word.format(**names) for word in images]
+    assert cli.main(["explain", str(folder), "--image", *given, "--out", str(tmp_path / "map.nii.gz")]) == 2
+    assert_one_line(capsys.readouterr().err, *says)
+
+
+@pytest.mark.parametrize(("words", "says"), [
+    (["nowhere", "--out", "map.nii.gz"], ("nowhere holds no run",)),
+    (["nowhere", "--out", "map.png"], ("must end in .nii",)),
+    (["nowhere", "--out", "deep/map.nii.gz"], ("no folder deep",)),
+])  # fmt: skip
+def test_a_run_or_a_map_that_cannot_be_is_one_line(
+    words: list[str], says: tuple, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["explain", *words, "--image", "t1.nii.gz"]) == 2
+    assert_one_line(capsys.readouterr().err, *says)
+
+
+def test_a_run_without_its_end_or_its_weights_says_so(trained: Callable, tmp_path: Path, patient: Path,
+                                                      capsys: pytest.CaptureFixture) -> None:
+    record = (trained("grading") / "recipe.json").read_text()
+    capsys.readouterr()
+    words = ["--image", *files(patient, "grading"), "--out", str(tmp_path / "map.nii.gz")]
+    for text, says in ((record, "no trained network yet"), (record.replace('"phantom",', '"lgg",', 1), "has not ended"),
+                       (record[:-20], "is damaged")):  # fmt: skip
+        folder = tmp_path / "run"
+        folder.mkdir(exist_ok=True)
+        (folder / "recipe.json").write_text(text)
+        assert cli.main(["explain", str(folder), *words]) == 2
+        assert_one_line(capsys.readouterr().err, says)
+
+
+def test_phantoms_that_are_still_trained_on_can_be_explained(trained: Callable, patient: Path, tmp_path: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "run"
+    shutil.copytree(trained("grading"), folder)
+    (folder / "metrics.json").unlink()
+    words = ["--mask", str(patient / "patient_seg.nii.gz"), "--image", *files(patient, "grading")]
+    assert cli.main(["explain", str(folder), *words, "--out", str(tmp_path / "map.nii.gz")]) == 0
