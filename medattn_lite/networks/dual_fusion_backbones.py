@@ -7,6 +7,10 @@ Papers: Isensee et al. 2021 (nnU-Net, which DynUNet rebuilds), Myronenko 2019 (S
 paper trains both alone first. With 4 channels in and 3 regions out: 31,192,035 parameters (DynUNet, six
 levels) and 4,702,227 (SegResNet, 16 filters).
 
+Reading: which map is SegResNet's last? Its last layer is norm, ReLU, 1×1×1 convolution. By default the map before
+the norm, a sum of residual branches whose scale nothing holds (standard deviation 10 after some hundred steps, 1000
+with a larger learning rate, DynUNet's is 1); `normalised=True` gives what the convolution reads, as DynUNet's map is.
+
 Deviations: none in the networks, they are MONAI's and load MONAI's checkpoints. An image whose sides the
 strides do not divide is padded at its far ends with zeros (the background of a normalised image), and
 the padding is cut off the output again.
@@ -32,6 +36,7 @@ class SegmentationBackbone(nn.Module):
     Args:
         network: MONAI's network.
         trunk: the part of it that ends in the last feature map.
+        finish: parts that follow the trunk before the map is the last one, in order.
         classifier: the part that makes logits of that map.
         spatial_dims: 2 or 3.
         num_features: channels of the last feature map.
@@ -45,6 +50,7 @@ class SegmentationBackbone(nn.Module):
         network: nn.Module,
         *,
         trunk: str | None,
+        finish: Sequence[str] = (),
         classifier: str,
         spatial_dims: int,
         num_features: int,
@@ -55,6 +61,7 @@ class SegmentationBackbone(nn.Module):
         super().__init__()
         self.network = network
         self.trunk = trunk
+        self.finish = tuple(finish)
         self.classifier = classifier
         self.spatial_dims = spatial_dims
         self.num_features = num_features
@@ -83,7 +90,10 @@ class SegmentationBackbone(nn.Module):
                 f"give (B, C, {'H, W' if self.spatial_dims == 2 else 'D, H, W'})"
             )
         trunk = self.network if self.trunk is None else self.network.get_submodule(self.trunk)
-        return trunk(pad_to_multiple(x, multiple=self.multiple, minimum=self.minimum))
+        features = trunk(pad_to_multiple(x, multiple=self.multiple, minimum=self.minimum))
+        for name in self.finish:
+            features = self.network.get_submodule(name)(features)
+        return features
 
 
 def dynunet(
@@ -133,7 +143,12 @@ def dynunet(
 
 
 def segresnet(
-    *, spatial_dims: int = 3, in_channels: int = 4, num_classes: int = 3, init_filters: int = 16
+    *,
+    spatial_dims: int = 3,
+    in_channels: int = 4,
+    num_classes: int = 3,
+    init_filters: int = 16,
+    normalised: bool = False,
 ) -> SegmentationBackbone:
     """MONAI's SegResNet, a residual U-Net of four levels without the autoencoder branch.
 
@@ -142,6 +157,7 @@ def segresnet(
         in_channels: channels of the images.
         num_classes: regions.
         init_filters: channels of the first level, a multiple of 8; doubled at each of the three below.
+        normalised: take the last feature map behind the last norm and its ReLU; the logits are the same.
 
     Raises:
         UserError: filters that 8 does not divide.
@@ -158,7 +174,8 @@ def segresnet(
     return SegmentationBackbone(
         network,
         trunk=None,
-        classifier="conv_final",
+        finish=("conv_final.0", "conv_final.1") if normalised else (),
+        classifier="conv_final.2" if normalised else "conv_final",
         spatial_dims=spatial_dims,
         num_features=init_filters,
         num_classes=num_classes,

@@ -159,6 +159,7 @@ def dual_fusion(
     num_classes: int = 3,
     filters: Sequence[int] = DYNUNET_FILTERS,
     init_filters: int = 16,
+    normalised: bool = False,
     **options,
 ) -> DualFusionNet:
     """Both networks untrained and joined, at published size by default; load the trained weights, then train the head.
@@ -169,11 +170,12 @@ def dual_fusion(
         num_classes: regions.
         filters: of DynUNet.
         init_filters: of SegResNet.
+        normalised: which map of SegResNet is joined, see `segresnet`.
         **options: see `DualFusionNet`.
     """
     common = {"spatial_dims": spatial_dims, "in_channels": in_channels, "num_classes": num_classes}
     first = dynunet(filters=filters, **common)
-    second = segresnet(init_filters=init_filters, **common)
+    second = segresnet(init_filters=init_filters, normalised=normalised, **common)
     return DualFusionNet(first, second, **options)
 
 

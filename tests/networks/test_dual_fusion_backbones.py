@@ -53,6 +53,25 @@ def test_the_last_feature_map_is_what_the_classifier_sees(name, channels, classi
     torch.testing.assert_close(getattr(backbone.network, classifier)(features), backbone(image))
 
 
+def test_the_normalised_map_of_segresnet_is_what_its_last_convolution_reads_and_the_logits_stay():
+    raw, normalised = small("segresnet"), small("segresnet", normalised=True)
+    image = torch.randn(1, 4, 8, 16, 8)
+    norm, relu, convolution = normalised.network.conv_final
+    torch.testing.assert_close(normalised.features(image), relu(norm(raw.features(image))))
+    torch.testing.assert_close(convolution(normalised.features(image)), normalised(image))
+    torch.testing.assert_close(normalised(image), raw(image))
+
+
+def test_a_louder_residual_stream_changes_the_raw_map_and_not_the_normalised_one():
+    image, spread = torch.randn(1, 4, 8, 16, 8), {}
+    for normalised in (False, True):
+        backbone = small("segresnet", normalised=normalised)
+        before = backbone.features(image).detach()
+        backbone.network.up_layers[-1].register_forward_hook(lambda module, inputs, output: 50 * output)
+        spread[normalised] = (backbone.features(image).std() / before.std()).item()
+    assert spread[False] == pytest.approx(50, rel=1e-3) and spread[True] == pytest.approx(1, rel=1e-2)
+
+
 @pytest.mark.parametrize("name", ["dynunet", "segresnet"])
 def test_two_dimensions_work(name):
     assert small(name, spatial_dims=2, in_channels=1, num_classes=2)(torch.randn(1, 1, 13, 10)).shape == (1, 2, 13, 10)
