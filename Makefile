@@ -25,7 +25,12 @@ JUPYTER := $(VENV)/bin/jupyter
 # Waiting threads that spin slow a shared machine down many times.
 export OMP_WAIT_POLICY ?= PASSIVE
 
-.PHONY: help course test lint lab notebooks doctor clean
+# Of `make paper`: folders of real patients, left out where not given.
+LGG ?=
+MS ?=
+TRAIN := $(RUN) -m medattn_lite.cli train
+
+.PHONY: help course test lint lab notebooks doctor paper clean
 
 help:
 	@echo "make course     set up, run every notebook at SCALE=$(SCALE), report in $(OUT)/report.html"
@@ -33,6 +38,7 @@ help:
 	@echo "make lab        set up, open JupyterLab at notebook 00"
 	@echo "make notebooks  make the notebooks, solutions and slides from notebooks/source"
 	@echo "make doctor     what is installed, which device, do widgets show"
+	@echo "make paper      every recipe at its published size, on a GPU: LGG=DIR MS=DIR add real patients; goes on where it stopped"
 	@echo "make clean      remove caches and runs/course; .venv stays"
 
 course: $(STAMP)
@@ -52,6 +58,20 @@ notebooks: $(STAMP)
 
 doctor: $(STAMP)
 	$(RUN) -m medattn_lite.cli doctor
+
+# Days of one GPU. Every run goes on where it was stopped, so the same command may be given again.
+paper: $(STAMP)
+	for recipe in grading presence source lesions fusion survival mechanisms; do \
+	  $(TRAIN) $$recipe --scale paper --out runs/$$recipe-phantom-paper-0 || exit; done
+	if [ -n "$(LGG)" ]; then \
+	  for recipe in presence presence-leak lesions survival; do \
+	    $(TRAIN) $$recipe --scale paper --data lgg --root "$(LGG)" --out runs/$$recipe-lgg-paper-0 || exit; done; \
+	  for label in grade idh; do \
+	    $(TRAIN) grading --scale paper --data lgg --root "$(LGG)" --label $$label --out runs/grading-$$label-lgg-paper-0 \
+	    || exit; done; fi
+	if [ -n "$(MS)" ]; then \
+	  $(RUN) -m medattn_lite.training.transfer runs/lesions-phantom-paper-0 --data open-ms --root "$(MS)"; fi
+	$(RUN) -m medattn_lite.cli results runs/*-paper-0
 
 # The stamp is written last, so that an interrupted set-up is taken up again.
 $(STAMP): requirements.lock pyproject.toml
