@@ -71,19 +71,16 @@ def describe(found: SampleMap) -> str:
 
 
 def _draw(found: SampleMap, sample: dict[str, Any], title: str, path: Path, *, force: bool) -> None:
-    """Three planes through the map's highest value (its lowest, where nothing speaks for the target)."""
-    import numpy as np
-
+    """Three planes through the place in the head where the map is highest."""
     from medattn_lite.data.files import new_file
+    from medattn_lite.explain.run_maps import place_to_show
     from medattn_lite.plots import render_png, three_planes
 
     channels = [name.lower() for name in sample["channels"]]
     shown = channels.index("flair") if "flair" in channels else 0
-    values = found.values
-    peak = values.argmax() if values.max() > 0 else values.argmin()
     figure = three_planes(
-        sample["image"][shown], position=[int(i) for i in np.unravel_index(peak, values.shape)],
-        affine=sample["affine"], overlay=values, overlay_title=describe(found), title=title,
+        sample["image"][shown], position=place_to_show(found, sample), affine=sample["affine"], overlay=found.values,
+        overlay_title=describe(found), title=title,
     )  # fmt: skip
     with new_file(path, overwrite=force) as part:
         part.write_bytes(render_png(figure))

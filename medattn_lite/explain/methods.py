@@ -26,7 +26,7 @@ from medattn_lite.explain.image_space import map_on_image, to_image_grid
 from medattn_lite.explain.layer_places import layer_box
 from medattn_lite.explain.layers import MINIMUM_SIDE
 from medattn_lite.explain.passes import on_device_of, output_of
-from medattn_lite.explain.targets import Target, default_target
+from medattn_lite.explain.targets import ClassLogit, LogRisk, Target, default_target
 
 FLAT = 0.02  # an attention map whose values differ by less looks at nothing in particular
 INCOMPLETE = 0.05  # share of y(x) − y(b) by which the sum of integrated gradients may miss it
@@ -124,8 +124,8 @@ def explain_image(
         raise UserError(f"{method} explains the image itself and takes no layer: leave the layer out")
     if image.dim() not in (4, 5):
         raise UserError(f"an image to explain has shape (B, C, D, H, W) or (B, C, H, W), not {tuple(image.shape)}")
-    asked = None
-    if chosen.asks:
+    asked = target if chosen.asks else None
+    if chosen.asks and not isinstance(target, ClassLogit | LogRisk):  # these do not look at the prediction
         output = output_of(model, image, beside=beside)
         asked = (target or default_target(model, output)).fixed(output)
     cut = bool(options.pop("relu", False))

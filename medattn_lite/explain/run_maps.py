@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from medattn_lite.data.slicing import fitted
+from medattn_lite.data.transforms import foreground
 from medattn_lite.errors import UserError
 from medattn_lite.explain.image_space import to_file_grid, to_image_grid
 from medattn_lite.explain.methods import Explanation, explain_image, find_method, silent_images
@@ -98,12 +99,24 @@ def explain_sample(
     if isinstance(task, Slices):
         if at is not None:
             raise UserError("a run of slices explains whole slices: leave --at out")
-        return _slices(run, sample, target, asked, progress)
-    if isinstance(task, Segmentation):
-        return _windows(run, sample, target, at, asked, progress)
-    if progress and "progress" in chosen.options:
-        asked["progress"] = True
-    return _volume(run, sample, target, at, asked)
+        found = _slices(run, sample, target, asked, progress)
+    elif isinstance(task, Segmentation):
+        found = _windows(run, sample, target, at, asked, progress)
+    else:
+        shown = {"progress": True} if progress and "progress" in chosen.options else {}
+        found = _volume(run, sample, target, at, {**asked, **shown})
+    head = foreground(sample["image"])[0].numpy()
+    if found.values.max() > 0 and not head.flat[found.values.argmax()]:
+        note = "the highest value lies outside the head, where there is nothing to see: do not trust this map blindly"
+        return replace(found, notes=(*found.notes, note))
+    return found
+
+
+def place_to_show(found: SampleMap, sample: Sample) -> tuple[int, ...]:
+    """The voxel (d, h, w) of the head where the map is highest, or lowest where nothing speaks for the target."""
+    values = np.where(foreground(sample["image"])[0].numpy(), found.values, 0)
+    place = values.argmax() if values.max() > 0 else values.argmin()
+    return tuple(int(index) for index in np.unravel_index(place, values.shape))
 
 
 def _volume(

@@ -81,7 +81,11 @@ class Survival(Task):
 
     def recall(self, facts: Mapping[str, Any] | None) -> None:
         super().recall(facts)
-        self.clinical_names = tuple((facts or {}).get("clinical_missing", ()))
+        if facts is None:  # phantoms know their clinical values without an image
+            patients = open_images(self).table().to_dict("records")
+            self.clinical_names, _ = clinical_table([clinical_values(own) for own in patients])
+        else:
+            self.clinical_names = tuple(facts["clinical_missing"])
         self.settings = with_changes(self.settings, {"options": {"start_at_prior": False}})  # weights are read instead
 
     def cut(self, sample: Sample) -> Sample:
