@@ -25,6 +25,9 @@ _LAZY = {
     "channel_gates": "medattn_lite.explain.gates",
     "spatial_gates": "medattn_lite.explain.gates",
     "switched_off": "medattn_lite.explain.gates",
+    "evened": "medattn_lite.explain.splits",
+    "read_splits": "medattn_lite.explain.splits",
+    "split_shares": "medattn_lite.explain.splits",
     "predict": "medattn_lite.explain.gates",
 }
 __all__ = list(_LAZY)

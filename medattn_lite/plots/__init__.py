@@ -6,7 +6,7 @@ from medattn_lite.plots.affinity import AffinityRow, affinity_view, slice_affini
 from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.attention import attention_matrix, playground, weights_bars
 from medattn_lite.plots.curves import reliability, roc, training_curve
-from medattn_lite.plots.diagrams import grouped_convolution, residual_block
+from medattn_lite.plots.diagrams import grouped_convolution, residual_block, split_attention
 from medattn_lite.plots.forest import forest
 from medattn_lite.plots.gate_view import gate_view
 from medattn_lite.plots.gates import gates_by_layer, spatial_map_overlay, upsample_map
@@ -17,6 +17,7 @@ from medattn_lite.plots.panels import default_window
 from medattn_lite.plots.patches import patch_weights
 from medattn_lite.plots.planes import three_planes
 from medattn_lite.plots.show import render_png, show
+from medattn_lite.plots.split_view import split_view
 from medattn_lite.plots.style import mask_names, new_figure, styled
 from medattn_lite.plots.survival import follow_up_lines, survival_curves
 from medattn_lite.plots.survival_predictions import patient_curves, survival_calibration
@@ -53,6 +54,8 @@ __all__ = [
     "slice_affinity",
     "slice_montage",
     "spatial_map_overlay",
+    "split_attention",
+    "split_view",
     "styled",
     "survival_calibration",
     "survival_curves",

@@ -26,12 +26,16 @@ _GATES = {
     "channel gate": ("squeeze: mean\nover space", "excitation:\nC → C/r → C", "sigmoid"),
     "channel attention": ("mean; max\nover space", "shared MLP,\nthen the sum", "sigmoid"),
     "spatial attention": ("max; mean\nover channels", "conv 7×7\n2 → 1", "sigmoid"),
+    "channel in slice": ("mean\nover H and W", "conv 3×1×1, twice\nC → C/r → C", "sigmoid"),
+    "place in slice": ("mean\nover channels", "conv 3×3×3\n1 → 1", "sigmoid"),
 }
 _COLOURS = (POOLED, LEARNED, LEARNED)
 _BLOCKS = {
     "plain": [],
     "squeeze-excitation": ["channel gate"],
+    "spatial attention": ["spatial attention"],
     "cbam": ["channel attention", "spatial attention"],
+    "inter-slice": ["channel in slice", "place in slice"],
 }
 
 
@@ -40,7 +44,7 @@ def residual_block(kind: str = "squeeze-excitation", *, middle: str = "grouped\n
     """Draw a residual block with its gates where the papers put them: on the branch, before the addition.
 
     Args:
-        kind: "plain", "squeeze-excitation" or "cbam".
+        kind: "plain", "squeeze-excitation", "spatial attention", "cbam" or "inter-slice".
         middle: text of the middle convolution's box.
 
     Returns:
@@ -108,6 +112,58 @@ def grouped_convolution(groups: Sequence[int] = (1, 2, 4), *, channels: int = 8)
     )
 
 
+@figure_function
+def split_attention(radix: int = 2) -> Figure:
+    """Draw split attention: the channels dealt to R convolutions, whose versions are mixed by shares of one whole.
+
+    Args:
+        radix: R, number of splits, even.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: an odd number, for which the drawing has no room on its main line.
+    """
+    if radix < 2 or radix % 2:
+        raise ValueError(f"radix is {radix}: the drawing is made for 2, 4, … splits")
+    figure = new_figure(9.6, 1.1 + 1.1 * radix)
+    axes = figure.add_subplot()
+    rows = [1.5 * ((radix - 1) / 2 - number) for number in range(radix)]
+    axes.text(0.0, 0.0, "x", ha="center", va="center", fontsize=13)
+    for number, row in enumerate(rows, start=1):
+        side = 1 if row > 0 else -1  # above or below the main line
+        _arrow(axes, (0.25, 0.0), (0.65, row))
+        _box(axes, 1.7, row, f"channels,\npart {number} of {radix}", PLAIN)
+        _arrow(axes, (2.75, row), (3.1, row))
+        _box(axes, 4.15, row, "conv 3×3,\nBN, ReLU", LEARNED)
+        axes.text(5.3, row, f"$u_{number}$", ha="left", va="center", fontsize=13)
+        _arrow(axes, (5.85, row), (13.65, row))
+        _arrow(axes, (6.0, row), (6.4, 0.25 * side))
+        _arrow(axes, (12.3, 0.0), (13.75, row - 0.28 * side))
+        axes.text(12.85, row * 0.45 + 0.14 * side, f"$a_{number}$", ha="right", fontsize=13,
+                  va="bottom" if side > 0 else "top")  # fmt: skip
+        _sign(axes, 13.9, "×", row)
+        _arrow(axes, (14.15, row), (14.9, 0.2 * side))
+    _sign(axes, 6.6, "+")
+    for x, text, colour in ((7.95, "mean\nover space", POOLED), (9.7, "$W_1$, BN,\nReLU, $W_2$", LEARNED),
+                            (11.45, "softmax\nover splits", POOLED)):  # fmt: skip
+        _box(axes, x, 0.0, text, colour)
+    for start, end in ((6.85, 7.1), (8.75, 8.95), (10.45, 10.65)):
+        _arrow(axes, (start, 0.0), (end, 0.0))
+    _sign(axes, 15.1, "+")
+    axes.text(15.5, 0.0, "x′", ha="left", va="center", fontsize=13)
+    axes.set(xlim=(-0.2, 15.9), ylim=(rows[-1] - 0.5, rows[0] + 0.5))
+    axes.axis("off")
+    return set_alt(
+        figure,
+        f"Drawing of split attention. The channels of x are dealt into {radix} parts; each part goes through a 3×3 "
+        f"convolution of its own and gives a version of all channels. The versions are added, averaged over space and "
+        f"sent through two small layers and a softmax over the {radix} splits. Each version is multiplied by its "
+        "share, and the products are added.",
+    )
+
+
 def _gate(axes: Axes, here: float, name: str) -> float:
     """Draw a gate above the main line, from `here`; return where the gated feature map leaves."""
     x = here + 1.15
@@ -130,9 +186,9 @@ def _box(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
     axes.text(x, y, text, ha="center", va="center", fontsize=11, color="black", bbox=box, zorder=3)
 
 
-def _sign(axes: Axes, x: float, text: str) -> None:
+def _sign(axes: Axes, x: float, text: str, y: float = 0.0) -> None:
     box = {"boxstyle": "circle,pad=0.2", "facecolor": "white", "edgecolor": INK}
-    axes.text(x, 0.0, text, ha="center", va="center", fontsize=14, color="black", bbox=box, zorder=3)
+    axes.text(x, y, text, ha="center", va="center", fontsize=14, color="black", bbox=box, zorder=3)
 
 
 def _arrow(axes: Axes, start: tuple[float, float], end: tuple[float, float]) -> None:

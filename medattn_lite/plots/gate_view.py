@@ -72,10 +72,10 @@ def gate_view(
         draw_plane(panels[1], slice_, window=window, overlay=(spatial_overlay(fine, opacity=opacity), fine))
         flat = ", nearly flat" if high - low < FLAT else ""
         panels[1].set_title(f"{spatial_name}\n{low:.2f} to {high:.2f}{flat}", fontsize=10)
-    _before_after(panels[-1], before, after, class_names)
+    before_after(panels[-1], before, after, class_names)
     one, every = lower.subplots(1, 2, width_ratios=(1.9, 1.0))
     _one_layer(one, short_names(layers)[layer], layers[layer], off)
-    _every_layer(every, layers, layer)
+    every_layer(every, layers, layer)
     words = _gate_words(caption, layers, layer, off, before, after, class_names)
     if spatial is not None:
         words += f" {spatial_name[0].upper()}{spatial_name[1:]}, from {low:.2f} to {high:.2f}{flat}, "
@@ -86,8 +86,8 @@ def gate_view(
 def _one_layer(axes: Axes, layer: str, values: np.ndarray, off: Sequence[int]) -> None:
     channels = np.arange(len(values))
     closed = np.isin(channels, list(off))
-    _many_bars(axes, channels[~closed], values[~closed], CLASS_COLOURS[0])
-    _many_bars(axes, channels[closed], values[closed], "#efc3a8")
+    many_bars(axes, channels[~closed], values[~closed], CLASS_COLOURS[0])
+    many_bars(axes, channels[closed], values[closed], "#efc3a8")
     axes.plot(channels[closed], np.zeros(closed.sum()), "x", color=SWITCHED_OFF, markersize=6, clip_on=False, zorder=5)
     axes.set_ylim(0.0, 1.03)
     axes.set_xlim(-0.8, len(values) - 0.2)
@@ -96,7 +96,7 @@ def _one_layer(axes: Axes, layer: str, values: np.ndarray, off: Sequence[int]) -
     light_grid(axes)
 
 
-def _many_bars(axes: Axes, places: np.ndarray, heights: np.ndarray, colour: str) -> None:
+def many_bars(axes: Axes, places: np.ndarray, heights: np.ndarray, colour: str) -> None:
     """Bars as one shape: hundreds of single ones would take most of the time of a redraw."""
     if len(places) == 0:
         return
@@ -105,7 +105,7 @@ def _many_bars(axes: Axes, places: np.ndarray, heights: np.ndarray, colour: str)
     axes.stairs(np.append(steps, heights[-1]), edges, fill=True, color=colour, linewidth=0)
 
 
-def _every_layer(axes: Axes, layers: Mapping[str, np.ndarray], chosen: str) -> None:
+def every_layer(axes: Axes, layers: Mapping[str, np.ndarray], chosen: str, xlabel: str = "gate") -> None:
     """The spread of the gates of each layer: a dot a channel, layers from input (top) to output."""
     for row, (name, values) in enumerate(layers.items()):
         colour = CLASS_COLOURS[0] if name == chosen else MUTED
@@ -116,15 +116,19 @@ def _every_layer(axes: Axes, layers: Mapping[str, np.ndarray], chosen: str) -> N
     axes.set_yticks(shown, [names[i] if len(names[i]) <= 18 else "…" + names[i][-17:] for i in shown])
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.set_xlim(-0.02, 1.02)
-    axes.set_xlabel("gate")
+    axes.set_xlabel(xlabel)
     axes.set_title("all layers", fontsize=11)
     light_grid(axes, axis="x")
 
 
-def _before_after(axes: Axes, before: np.ndarray, after: np.ndarray, names: Sequence[str]) -> None:
+def before_after(
+    axes: Axes, before: np.ndarray, after: np.ndarray, names: Sequence[str],
+    labels: tuple[str, str] = ("all gates", "with gates off"),
+) -> None:
+    """Two predictions as bars, class under class."""
     places = np.arange(len(before))
-    first = axes.barh(places - 0.2, before, height=0.36, color="#b8bcc2", label="all gates")
-    second = axes.barh(places + 0.2, after, height=0.36, color=CLASS_COLOURS[0], label="with gates off")
+    first = axes.barh(places - 0.2, before, height=0.36, color="#b8bcc2", label=labels[0])
+    second = axes.barh(places + 0.2, after, height=0.36, color=CLASS_COLOURS[0], label=labels[1])
     for bars, numbers in ((first, before), (second, after)):
         axes.bar_label(bars, labels=[f"{number:.3f}" for number in numbers], fontsize=10, padding=3)
     axes.set_yticks(places, names)

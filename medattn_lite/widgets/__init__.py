@@ -7,6 +7,7 @@ from medattn_lite.widgets.explorer import Explorer
 from medattn_lite.widgets.gates import gate_explorer
 from medattn_lite.widgets.playground import attention_playground
 from medattn_lite.widgets.slices import slice_explorer
+from medattn_lite.widgets.splits import split_explorer
 from medattn_lite.widgets.survival import survival_explorer
 
 __all__ = [
@@ -15,5 +16,6 @@ __all__ = [
     "attention_playground",
     "gate_explorer",
     "slice_explorer",
+    "split_explorer",
     "survival_explorer",
 ]

@@ -33,6 +33,8 @@ PREDICTED = Predicted(FollowUp(40 + 37 * ((np.arange(24) * 11) % 24), np.arange(
                       np.exp(-DAYS / 500 * np.exp(RISK[:, None])), RISK)  # fmt: skip
 INTERVALS = {"with SE": Interval(0.91, 0.85, 0.96), "without": Interval(0.84, 0.76, 0.9)}
 
+SHARES = np.stack([np.linspace(0.1, 0.9, 8), np.linspace(0.9, 0.1, 8)])
+SPLITS = np.linspace(0.0, 2.0, 2 * 8 * 4 * 4).reshape(2, 8, 4, 4)
 AFFINITY = np.eye(12) * 0.5 + 0.5 / 12
 EXAMPLES = {
     "affinity_view": lambda: plots.affinity_view(
@@ -84,6 +86,13 @@ EXAMPLES = {
     "spatial_map_overlay": lambda: plots.spatial_map_overlay(
         VOLUME[5], {"layer1.0.cbam.spatial": FINE, "layer2.0.cbam.spatial": COARSE},
         mask=MASK[5],
+    ),
+    "split_attention": lambda: plots.split_attention(2),
+    "split_view": lambda: plots.split_view(
+        VOLUME[5], splits=SPLITS, mixture=SPLITS.mean(0),
+        shares={"layer1.0.conv2.rsoftmax": SHARES, "layer2.0.conv2.rsoftmax": SHARES[:, ::-1]},
+        layer="layer1.0.conv2.rsoftmax", channel=3, before=[0.2, 0.8], after=[0.6, 0.4], towards_even=0.5,
+        spatial=COARSE, class_names=["healthy", "tumour"], caption="image 3: tumour",
     ),
     "survival_calibration": lambda: plots.survival_calibration(
         {"hazards": PREDICTED.calibration(300), "Cox": PREDICTED.calibration(365, groups=3)}

@@ -90,3 +90,16 @@ def test_a_grouped_convolution_draws_as_many_links_as_weights() -> None:
 def test_drawings_are_legible() -> None:
     for figure in (plots.residual_block("cbam"), plots.grouped_convolution()):
         assert all(text.get_fontsize() >= 10 for text in figure.findobj(mpl.text.Text) if text.get_text())
+
+
+@pytest.mark.parametrize("radix", [2, 4])
+def test_split_attention_is_drawn_with_one_product_and_one_convolution_a_split(radix: int) -> None:
+    figure = plots.split_attention(radix)
+    texts = [text.get_text() for text in figure.axes[0].texts]
+    assert texts.count("×") == radix and sum("conv 3×3" in text for text in texts) == radix
+    assert f"softmax over the {radix} splits" in plots.alt_text(figure)
+
+
+def test_split_attention_is_not_drawn_for_an_odd_radix() -> None:
+    with pytest.raises(ValueError, match="radix is 3"):
+        plots.split_attention(3)

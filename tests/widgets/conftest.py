@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 import torch
 
+from medattn_lite.networks.resnest import ResNeSt
 from medattn_lite.networks.resnet_cbam import ResNetCBAM
 from medattn_lite.networks.rsanet import RSANet
 from medattn_lite.networks.se_resnext import SEResNeXt
-from medattn_lite.widgets import affinity_explorer, attention_playground, gate_explorer, slice_explorer
+from medattn_lite.widgets import (
+    affinity_explorer,
+    attention_playground,
+    gate_explorer,
+    slice_explorer,
+    split_explorer,
+)
 
 
 def make_sample() -> dict[str, object]:
@@ -29,6 +36,8 @@ def make_model(kind: str, spatial_dims: int = 2) -> torch.nn.Module:
     sizes = {"spatial_dims": spatial_dims, "in_channels": 2, "num_classes": 2, "layers": (1, 1, 1, 1)}
     if kind == "se":
         return SEResNeXt(**sizes, groups=4, base_width=16, stem_width=16, reduction=4)
+    if kind == "splits":
+        return ResNeSt(**sizes, width=8, stem_width=8, spatial_attention=True)
     return ResNetCBAM(**sizes, width=8)
 
 
@@ -62,11 +71,12 @@ def make_explorer(kind: str):
         return attention_playground()
     if kind == "slices":
         return slice_explorer(make_sample(), overlays={"distance": np.linspace(0, 1, 12 * 16 * 14).reshape(12, 16, 14)})
+    explore = split_explorer if kind == "splits" else gate_explorer
     names = ["healthy", "tumour"]
-    return gate_explorer(make_model(kind), make_images(), labels=[0, 1, 1], names=names, channels=["t1", "flair"])
+    return explore(make_model(kind), make_images(), labels=[0, 1, 1], names=names, channels=["t1", "flair"])
 
 
-KINDS = ("playground", "slices", "se", "cbam", "affinity")
+KINDS = ("playground", "slices", "se", "cbam", "affinity", "splits")
 
 
 @pytest.fixture(params=KINDS)
