@@ -583,6 +583,6 @@ quiz([
 # - The map is a few hundred parameters; the channel MLPs cost the rest.
 # - A map is a part of the computation. Whether it lies on the tumour, and whether the network needs it, are two questions; you have measured both.
 #
-# **Next in the course** (notebook 04, to come): split attention, where copies of a channel compete for one whole again.
+# **Next:** [04](04_split_attention.ipynb), split attention, where versions of a channel compete for one whole again.
 #
 # **Read on:** Woo et al., *CBAM* (ECCV 2018, [arXiv:1807.06521](https://arxiv.org/abs/1807.06521)). Words: [glossary](glossary.md).

@@ -47,7 +47,7 @@ def test_a_notebook_runs_to_its_end_at_smoke_scale(name: str, tmp_path: Path, re
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in NAMES if name[:2] in ("02", "03")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name[:2] in ("02", "03", "04")])
 def test_a_notebook_runs_on_real_patients(name: str, tmp_path: Path, real_data: Path) -> None:
     values = {"SCALE": "smoke", "DEVICE": "cpu", "SEED": 0, "DATA": "lgg", "DATA_ROOT": str(real_data / "kaggle_3m")}
     run = run_notebook(LEARNER[name], out=tmp_path, parameters=values, cell_timeout=600)
@@ -97,6 +97,15 @@ def test_a_word_that_links_to_the_glossary_is_there(name: str) -> None:
         assert anchor == word.lower().replace(" ", "-")
     linked = re.findall(r"\]\(glossary\.md#([^)]+)\)", "\n".join(cell.source for cell in read(LEARNER[name]).cells))
     assert linked and set(linked) <= {anchor for anchor, _ in words_there}
+
+
+@every_notebook
+def test_a_figure_quoted_beside_a_link_to_the_results_stands_on_that_page(name: str) -> None:
+    page = (NOTEBOOKS.parent / "figures" / "results.md").read_text()
+    for cell in read(LEARNER[name]).cells:
+        if cell.cell_type == "markdown" and "figures/results.md" in cell.source:
+            quoted = re.findall(r"[-−]?\d\.\d{3} \[[-−]?\d\.\d{3}, [-−]?\d\.\d{3}\]", cell.source)
+            assert [figure for figure in quoted if figure.replace("−", "-") not in page] == []
 
 
 @pytest.mark.parametrize("number", range(len(NAMES)))

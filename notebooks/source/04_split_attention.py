@@ -1,0 +1,650 @@
+# %% [markdown]
+# # 04 · Split attention: two versions of every channel
+#
+# **30 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
+#
+# A gate turns a channel up or down. Split attention makes **several versions of each channel** and lets them compete for one whole. It is the attention inside ResNeSt; a map of places on top makes it **ResNeSAt**, a network that asks two things of a slice: is there a tumour, and did it start in the brain or come from elsewhere in the body?
+#
+# The paper reports an accuracy of 99 % over ten [folds](glossary.md#fold). You will also learn the question to ask of such a figure: *what was dealt into the folds, patients or pictures?*
+
+# %% [markdown]
+# ## At the end you can
+# - compute the [shares](glossary.md#share) of split attention with a pencil, and say what the [radix](glossary.md#radix) is;
+# - write the block for slices and volumes, and show that with radix 1 it is squeeze-and-excitation;
+# - say why two versions cost no more than one convolution;
+# - train ResNeSAt for presence and source of a tumour, and test whether it needs its shares;
+# - show what a [leak](glossary.md#leak) between training and test pretends, with labels that mean nothing.
+#
+# **You need** notebooks [02](02_squeeze_excitation.ipynb) (squeeze, two layers, split by patient) and [03](03_cbam.ipynb) (map of places). Softmax is from [01](01_attention_scores.ipynb). New words link to the [glossary](glossary.md).
+
+# %% tags=["parameters"]
+SCALE = "smoke"  # "smoke", "laptop" or "paper"
+DEVICE = "auto"
+SEED = 0
+DATA = "phantom"  # or "lgg", with DATA_ROOT the folder of the patients
+DATA_ROOT = None
+
+# %%
+import numpy as np
+import torch
+from IPython.display import display
+from torch import nn
+from torch.nn import functional
+
+from medattn_lite import plots
+from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
+from medattn_lite.evaluation import auc, bootstrap, paired_difference
+
+NUMBERS = scale_numbers(
+    SCALE,
+    smoke={"n": 40, "spacing_mm": 4.0, "size": (48, 48), "per_subject": 8, "iterations": 100, "source": 60},
+    laptop={"n": 120, "spacing_mm": 3.0, "size": (64, 64), "per_subject": 10, "iterations": 500, "source": 300},
+    paper={"n": 400, "spacing_mm": 0.8, "size": (256, 256), "per_subject": 16, "iterations": 20000, "source": 20000},
+)
+SIZES = {} if SCALE == "paper" else {"layers": (1, 1, 1, 1), "width": 16, "stem_width": 8}  # of the published class
+KINDS = ("primary", "metastasis") if DATA == "phantom" else ("label 0", "label 1")
+torch.manual_seed(SEED)
+print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
+
+# %% [markdown]
+# ## 1 · The question
+#
+# Half of our synthetic heads have a [glioma](glossary.md#glioma), the other half [metastases](glossary.md#metastasis): the first are large, the second small and often several. Below, one of each, and two made-up versions of the channel "bright in FLAIR". The **fine** one looks for places brighter than their neighbours; the **broad** one takes the mean over a wide window.
+#
+# **Guess before you go on.** Which version finds the large tumours, which the small ones? And would *one* fixed mixture of the two do for both?
+
+# %%
+from medattn_lite.data import SliceSet, open_dataset
+
+size = NUMBERS["size"]
+phantom = {"n": NUMBERS["n"], "shape": (size[0] * 3 // 4, *size), "spacing_mm": NUMBERS["spacing_mm"]}  # (D, H, W)
+dataset = open_dataset(DATA, DATA_ROOT, **(phantom | {"task": "source", "seed": SEED} if DATA == "phantom" else {}))
+slices = SliceSet(dataset, size=size, per_subject=NUMBERS["per_subject"], seed=SEED)
+tumour = slices.labels  # (N,): 1 where the slice shows tumour
+kind_of = dict(zip(*dataset.table()[["subject", "label"]].dropna().to_numpy().T, strict=True))
+print(f"{len(slices)} slices of {len(set(slices.subjects))} heads, {int(tumour.sum())} with tumour")
+
+# %%
+def window(x, side):  # (N, H, W): the mean over side × side pixels
+    return functional.avg_pool2d(functional.pad(x[:, None], [side // 2] * 4, mode="replicate"), side, stride=1)[:, 0]
+
+
+flair, wide = slices.images[:, slices.channels.index("flair")], size[0] // 4 | 1
+fine, broad = (flair - window(flair, 3)).relu(), window(flair, wide).relu()
+fine, broad = fine / fine.std(), broad / broad.std()
+area = (slices.masks > 0).flatten(1).sum(1)
+by_area = sorted((i for i in range(len(slices)) if area[i] > 0), key=lambda i: int(area[i]))
+third, without = len(by_area) // 3, (tumour == 0).nonzero()[:, 0].tolist()
+groups = {"large tumours": by_area[-third:], "small tumours": by_area[:third]}
+examples = [by_area[-1], by_area[third // 2]]
+plots.show(plots.picture_table(
+    [[flair[i], fine[i], broad[i], 0.5 * fine[i] + 0.5 * broad[i]] for i in examples],
+    columns=["slice (FLAIR)", "fine", "broad", "half and half"], names=["a large tumour", "a small one"], maps_from=1,
+    map_label="channel", outlines=slices.masks[examples], limits=(0, 6), alt="Two slices with their tumours outlined, "
+    "one large and one small; beside each a fine version, a broad version and the mean of the two."))
+
+# %% [markdown]
+# *Figure 04.1.* Two versions of one channel, and their mean. The heads are synthetic, unless `DATA` names real patients.
+#
+# Now mix them, from all fine to all broad, and take the brightest place of the mixture. How well does this one number tell slices with a large tumour (the largest third) from slices without? And with a small one (the smallest third)?
+
+# %%
+part_broad = [0.1 * step for step in range(11)]
+curves = {}
+for name, rows in groups.items():
+    rows = rows + without
+    peaks = [((1 - w) * fine[rows] + w * broad[rows]).amax((1, 2)) for w in part_broad]
+    curves[name] = [auc(tumour[rows].numpy(), peak.numpy()) for peak in peaks]
+    record(f"best part of the broad version, {name}", part_broad[int(np.argmax(curves[name]))])
+plots.show(plots.lines(part_broad, curves, xlabel="part of the broad version", ylabel="AUC of one number"))
+
+# %% [markdown]
+# *Figure 04.2.* The best mixture depends on what there is to be seen.
+#
+# In the synthetic heads, large tumours want the broad version and small ones the fine one. A network does not know beforehand which it will meet. **Split attention sets the mixture for each image, and for each channel, from the image itself.**
+#
+# (Keep one thing in mind for section 8: near the middle, a fixed mixture is not bad at either.)
+
+# %% [markdown]
+# ## 2 · By hand
+#
+# Two channels, each in two versions, called [splits](glossary.md#split). Take a pencil.
+#
+# 1. **Describe.** Add up the splits, then take the mean over space: one number a channel, as in a [squeeze](glossary.md#squeeze).
+# 2. **Two layers** make from it one [logit](glossary.md#logit) for each split *and* channel: R × C numbers.
+# 3. **Softmax over the splits.** In each channel, the R shares sum to 1.
+# 4. **Mix.**
+
+# %%
+u = torch.tensor([
+    [[[4.0, 0.0], [0.0, 0.0]], [[1.0, 1.0], [1.0, 1.0]]],  # split 1: channel 0, channel 1
+    [[[0.0, 0.0], [0.0, 4.0]], [[3.0, 3.0], [3.0, 3.0]]],  # split 2
+])  # (R, C, H, W) = (2, 2, 2, 2)
+w1 = torch.tensor([[-1.0, 1.0]])  # (1, C): "channel 1 minus channel 0"
+w2 = torch.tensor([[0.5], [0.0], [-0.5], [1.0]])  # (R·C, 1): split 1 for both channels, then split 2
+
+z = u.sum(0).mean((1, 2))  # (C,)
+hidden = (w1 @ z).relu()  # (1,)
+logits = (w2 @ hidden).reshape(2, 2)  # (R, C)
+a = logits.softmax(0)  # (R, C): each column sums to 1
+torch.set_printoptions(precision=2, sci_mode=False)
+print("described", z, " hidden", hidden)
+print("logits, a row a split", logits, "shares", a, "mixture", (a[:, :, None, None] * u).sum(0), sep="\n")
+print("sigmoid of the difference of the logits:", (logits[0] - logits[1]).sigmoid())
+
+# %% [markdown]
+# Channel 0 keeps nearly all of split 1, channel 1 nearly all of split 2. Look at the last line: **with two splits the softmax is a sigmoid of a difference**. One gate, and what it takes from one split it gives to the other.
+#
+# **Try it.** Make channel 1 of split 2 weaker: ones in place of threes. Guess, then run the cell again.
+#
+# <details><summary>What you see</summary>z becomes (2, 2), the ReLU closes, all logits are 0 and all shares one half: the plain mean. The shares of channel 0 have moved although channel 0 did not change.</details>
+
+# %% [markdown]
+# ## 3 · From loops to a module
+#
+# $$u_r = \delta(\mathrm{BN}(f_r^{3\times 3}(x_r))) \qquad r = 1 \dots R \tag{04.1}$$
+# $$z = \mathrm{mean}_{\text{space}} \textstyle\sum_r u_r \tag{04.2}$$
+# $$a = \mathrm{softmax}_r\big(W_2\,\delta(\mathrm{BN}(W_1 z))\big) \tag{04.3}$$
+# $$x' = \textstyle\sum_r a_r \otimes u_r \tag{04.4}$$
+#
+# $R$ is the **radix**, the number of splits; $\delta$ the [ReLU](glossary.md#relu); BN a [batch norm](glossary.md#batch-normalisation). The small print is in $x_r$: the channels of $x$ are **dealt into R parts, and split $r$ reads only part $r$**, a [grouped convolution](glossary.md#grouped-convolution). The versions differ in what they read, not only in their weights.
+
+# %%
+def mix_loop(u, logits):
+    """u (R, C, H, W), logits (R, C) → (C, H, W): (04.3) and (04.4), number by number."""
+    radix, channels, height, width = u.shape
+    out = torch.zeros(channels, height, width)
+    for c in range(channels):
+        whole = sum(torch.exp(logits[s, c]) for s in range(radix))
+        for r in range(radix):
+            share = torch.exp(logits[r, c]) / whole  # a_r of this channel
+            for i in range(height):
+                for j in range(width):
+                    out[c, i, j] += share * u[r, c, i, j]
+    return out
+
+
+# %% [markdown]
+# Vectorised, for a batch. The splits get an axis of their own, right behind the batch:
+
+# %% tags=["slide"]
+def mix(u, logits):  # u (B, R, C, H, W), logits (B, R, C)
+    a = logits.softmax(dim=1)  # (04.3): (B, R, C)
+    return (a[:, :, :, None, None] * u).sum(dim=1)  # (04.4): (B, C, H, W)
+
+
+u, logits = torch.randn(2, 3, 4, 6, 5), torch.randn(2, 3, 4)
+torch.testing.assert_close(mix(u, logits)[1], mix_loop(u[1], logits[1]))
+print("loop and vectorised agree, for three splits too")
+
+# %% [markdown]
+# And the module. One convolution with `groups=radix` makes all splits at once: R·C channels, block after block. The layers have the names of the authors' code. The hidden layer is never narrower than 32.
+
+# %% tags=["slide", "define:MySplitAttention"]
+class MySplitAttention(nn.Module):
+    def __init__(self, channels, radix=2):
+        super().__init__()
+        self.radix, hidden = radix, max(channels * radix // 4, 32)
+        self.conv = nn.Conv2d(channels, radix * channels, 3, padding=1, groups=radix, bias=False)
+        self.bn0 = nn.BatchNorm2d(radix * channels)
+        self.fc1 = nn.Conv2d(channels, hidden, 1)
+        self.bn1 = nn.BatchNorm2d(hidden)
+        self.fc2 = nn.Conv2d(hidden, radix * channels, 1)
+
+    def forward(self, x):  # (B, C, H, W)
+        u = self.bn0(self.conv(x)).relu()  # (04.1): (B, R·C, H, W)
+        u = u.unflatten(1, (self.radix, -1))  # (B, R, C, H, W)
+        z = u.sum(dim=1).mean(dim=(2, 3), keepdim=True)  # (04.2): (B, C, 1, 1)
+        hidden = self.bn1(self.fc1(z)).relu()  # (B, hidden, 1, 1)
+        logits = self.fc2(hidden).flatten(1).unflatten(1, (self.radix, -1))  # (B, R, C)
+        return mix(u, logits)  # (B, C, H, W)
+
+
+print("out:", tuple(MySplitAttention(32)(torch.randn(2, 32, 24, 20)).shape))
+
+# %% [markdown]
+# ## 4 · Does it equal the real thing?
+#
+# Copy your weights into the package's class, and compare outputs and gradients. The package's class equals the *authors'* code on numbers frozen from it ([table](../figures/parity.md), row `split_attention_a`).
+#
+# Then a check by a library, from an unexpected side. With **radix 1** there is nothing to share; by the authors' rule the softmax becomes a sigmoid. What is left is a convolution with a gate for each channel. Is it squeeze-and-excitation? [MONAI](glossary.md#monai) will tell.
+
+# %%
+from monai.networks.blocks import ChannelSELayer
+
+from medattn_lite.attention import SplitAttention
+
+mine, package = MySplitAttention(32), SplitAttention(32, 32)
+package.load_state_dict(mine.state_dict())
+x = torch.randn(4, 32, 9, 7, requires_grad=True)
+gradients = [torch.autograd.grad(block(x).square().sum(), x)[0] for block in (mine, package)]
+torch.testing.assert_close(mine(x), package(x))
+torch.testing.assert_close(*gradients)
+print("equal to the package: output and gradient")
+
+one, se = SplitAttention(128, 128, radix=1, norm=False), ChannelSELayer(2, 128, r=4)
+squeezed = [p.flatten(1) if p.ndim > 1 else p for layer in (one.fc1, one.fc2) for p in layer.parameters()]
+se.load_state_dict(dict(zip(se.state_dict(), squeezed, strict=True)))
+x = torch.randn(2, 128, 9, 7)
+torch.testing.assert_close(one(x), se(one.conv(x).relu()))
+print("radix 1 equals MONAI's squeeze-and-excitation behind a convolution")
+print("in 3-D:", tuple(SplitAttention(8, 8, spatial_dims=3)(torch.randn(2, 8, 4, 6, 6)).shape))
+
+# %% [markdown]
+# So notebook 02 is the special case R = 1.
+#
+# One trap: in training, a **batch of 1** fails. The second batch norm then sees a single number a channel, and there is no spread to divide by. The package says so in words; in other code it is a riddle.
+
+# %% [markdown]
+# ## 5 · Your turn
+#
+# ### Exercise 04.1 · shares of one whole
+#
+# *5 minutes, easy.* The two layers give R·C logits in a row: all channels of split 1, then all of split 2, and so on. Turn them into shares.
+#
+# <details><summary>Hint 1</summary>Two steps: give the splits an axis of their own, then a softmax. Over which axis do the shares sum to 1?</details>
+# <details><summary>Hint 2</summary><code>unflatten(1, (radix, -1))</code> makes R blocks of C. <code>unflatten(1, (-1, radix))</code> would deal the numbers out one by one: the same shape if you turn it, other numbers.</details>
+
+# %% tags=["exercise"]
+def shares(logits, radix):
+    """logits (B, R·C); returns (B, R, C), which sum to 1 over the splits."""
+    ### BEGIN SOLUTION
+    return logits.unflatten(1, (radix, -1)).softmax(dim=1)  # (B, R·C) → (B, R, C)
+    ### END SOLUTION
+
+
+# %%
+check("04-shares", shares)
+
+# %% [markdown]
+# ### Exercise 04.2 · split attention for volumes
+#
+# *15 minutes, needs thought.* Write (04.1) to (04.4) for volumes, without the two batch norms. In `__init__`, in this order: the 3×3×3 convolution without bias, then two convolutions of size 1 with their biases, `channels` → `hidden` → R·C.
+#
+# <details><summary>Hint 1</summary>How many channels come out of the first convolution, and which inputs may split 2 read?</details>
+# <details><summary>Hint 2</summary>Keep axes of length 1 (<code>keepdim=True</code>) all the way: after the second layer the logits are (B, R·C, 1, 1, 1), and <code>unflatten(1, (radix, -1))</code> makes them fit the splits (B, R, C, D, H, W).</details>
+
+# %% tags=["exercise"]
+class SplitAttention3d(nn.Module):
+    """(B, in_channels, D, H, W) to (B, channels, D, H, W)."""
+
+    def __init__(self, in_channels, channels, radix=2, hidden=32):
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.radix = radix
+        self.conv = nn.Conv3d(in_channels, radix * channels, 3, padding=1, groups=radix, bias=False)
+        self.fc1 = nn.Conv3d(channels, hidden, 1)
+        self.fc2 = nn.Conv3d(hidden, radix * channels, 1)
+        ### END SOLUTION
+
+    def forward(self, x):
+        ### BEGIN SOLUTION
+        u = self.conv(x).relu().unflatten(1, (self.radix, -1))  # (B, R, C, D, H, W)
+        z = u.sum(dim=1).mean(dim=(2, 3, 4), keepdim=True)  # (B, C, 1, 1, 1)
+        logits = self.fc2(self.fc1(z).relu()).unflatten(1, (self.radix, -1))  # (B, R, C, 1, 1, 1)
+        return (logits.softmax(dim=1) * u).sum(dim=1)  # (B, C, D, H, W)
+        ### END SOLUTION
+
+
+# %%
+check("04-split", SplitAttention3d)
+
+# %% [markdown]
+# ## 6 · Where it sits, and what the radix costs
+#
+# Split attention takes the place of the middle convolution of a [residual block](glossary.md#residual-block): that is **ResNeSt**. ResNeSAt puts CBAM's [spatial attention](glossary.md#spatial-attention) on the branch, before the addition:
+#
+# $$x'' = \sigma\big(f^{7\times 7}[\mathrm{max}_{\text{channels}}\,x' \,;\, \mathrm{mean}_{\text{channels}}\,x']\big) \otimes x' \tag{04.5}$$
+
+# %%
+plots.show(plots.split_attention(radix=2))
+plots.show(plots.residual_block("spatial attention", middle="split\nattention"))
+
+# %% [markdown]
+# *Figure 04.3.* Above: split attention with two splits. Below: a block of ResNeSAt.
+#
+# Now the published network, ResNeSt-50, with 1, 2 and 4 splits. Guess first: does radix 4 cost four times as much?
+
+# %%
+from torch.utils.flop_counter import FlopCounterMode
+
+from medattn_lite.networks import resnesat50, resnest50
+
+
+def published_cost(make, **options):
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:  # shapes without numbers
+        network = make(**options).eval()
+        network(torch.empty(1, 3, 256, 256))
+    weights = sum(p.numel() for name, p in network.named_parameters() if name.endswith("conv2.conv.weight"))
+    return sum(p.numel() for p in network.parameters()), weights, counter.get_total_flops() / 2
+
+
+for radix in (1, 2, 4):
+    parameters, weights, products = published_cost(resnest50, radix=radix)
+    print(f"radix {radix}: {parameters / 1e6:.2f} million parameters, {weights / 1e6:.2f} of them in the 3×3 "
+          f"convolutions; {products / 1e9:.2f} billion multiplications")
+extra = published_cost(resnesat50)[0] - published_cost(resnest50)[0]
+record("parameters of ResNeSAt's sixteen maps, 7×7 each", extra)
+
+# %% [markdown]
+# The convolutions cost the same at any radix: R times as many channels come out, and each reads one R-th of what goes in. **Two versions for the price of one, because each reads half.** What grows are the two layers of (04.3).
+#
+# The sixteen maps of places are nearly free: 98 numbers each.
+
+# %% [markdown]
+# ## 7 · Train it
+#
+# **Presence.** ResNeSt, the same again from another start, and ResNeSAt; the published class, only smaller. Two thirds of the patients train, one third tests. As always, `smoke` is a rehearsal.
+
+# %%
+from medattn_lite.data import train_valid_test
+from medattn_lite.networks import ResNeSt
+from medattn_lite.training import fit, predict_probabilities
+
+
+def train_one(images, labels, *, seed=SEED, spatial=True, iterations=None):
+    torch.manual_seed(seed)
+    network = ResNeSt(in_channels=images.shape[1], num_classes=2, spatial_attention=spatial, **SIZES)
+    steps = iterations or NUMBERS["iterations"]
+    return network, fit(network, images, labels, iterations=steps, seed=seed, device=DEVICE)
+
+
+# %%
+pixels = slices.table().groupby("subject")["tumour_pixels"].mean()
+split = train_valid_test(pixels.index, pixels > pixels.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
+train, test = slices.subset(split.train), slices.subset(split.test)
+options = {"ResNeSt": {"spatial": False}, "ResNeSt, again": {"spatial": False, "seed": SEED + 1}, "ResNeSAt": {}}
+runs = {name: train_one(train.images, train.labels, **own) for name, own in options.items()}
+model, truth, patients = runs["ResNeSAt"][0], test.labels.numpy(), test.subjects
+plots.show(plots.training_curve({name: history for name, (_, history) in runs.items()}))
+
+# %%
+scores = {name: predict_probabilities(network, test.images)[:, 1].numpy() for name, (network, _) in runs.items()}
+scores["control: brightest pixel"] = test.images[:, test.channels.index("flair")].amax((1, 2)).numpy()
+results = {name: bootstrap(auc, truth, score, groups=patients) for name, score in scores.items()}
+plots.show(plots.forest(results, label="AUC, presence, test patients", reference=0.5, reference_label="a coin"))
+gains = {n: paired_difference(auc, truth, scores[n], scores["ResNeSt"], groups=patients) for n in list(runs)[1:]}
+plots.show(plots.forest(gains, label="AUC minus that of ResNeSt", reference=0.0))
+for name, interval in (results | {f"gain of {name}": found for name, found in gains.items()}).items():
+    record(f"presence, AUC {name}", interval)
+
+# %% [markdown]
+# *Figures 04.4 to 04.6.* The loss; AUC on test patients; differences. Compare the gain of ResNeSAt with that of "again", and the networks with the [control](glossary.md#control): at `smoke`, one number may still beat them all.
+#
+# **Source.** The second question goes to slices *with* tumour only: glioma or metastasis? Here the label belongs to the **patient**; all slices of a head have the same answer. Train twice, with the same network and budget. Once split by patient. Once with the **slices** shuffled and split, as is quickly done when pictures lie in one folder. Guess the two figures.
+
+# %%
+own_kind = torch.tensor([int(kind_of.get(subject, -1)) for subject in slices.subjects])  # (N,): -1 unknown
+shown = ((tumour == 1) & (own_kind >= 0)).nonzero()[:, 0]  # slices with tumour
+tested = torch.tensor([slices.subjects[i] in split.test for i in shown])
+shuffled = tested[torch.randperm(len(shown), generator=torch.Generator().manual_seed(SEED))]
+leaks = {}
+for name, aside in (("split by patient", tested), ("LEAKY: split by slice", shuffled)):
+    fits, kept = slices[shown[~aside]], slices[shown[aside]]
+    network, _ = train_one(fits.images, own_kind[shown[~aside]], iterations=NUMBERS["source"])
+    said = predict_probabilities(network, kept.images)[:, 1].numpy()
+    leaks[name] = bootstrap(auc, own_kind[shown[aside]].numpy(), said, groups=kept.subjects)
+    known = np.mean([subject in set(fits.subjects) for subject in kept.subjects])
+    print(f"{name}: {100 * known:.0f} % of the tested slices are of patients who were trained on")
+    record(f"{KINDS[0]} or {KINDS[1]}, AUC, {name}", leaks[name])
+plots.show(plots.forest(leaks, label=f"AUC, {KINDS[0]} or {KINDS[1]}", reference=0.5, reference_label="a coin"))
+
+# %% [markdown]
+# *Figure 04.7.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much can be learnt honestly, the gap is small: one run at `laptop`, 0.841 and 0.852.)
+#
+# ### Exercise 04.3 · deal patients, not slices
+#
+# *10 minutes, changes the experiment.* Deal slices into folds so that **all slices of a patient get the same fold number**. Shuffle the patients by the seed first; the folds' numbers of patients differ by one at most.
+#
+# <details><summary>Hint 1</summary>Make a list of the patients, each once. Deal <i>them</i>; then give each slice its patient's number.</details>
+# <details><summary>Hint 2</summary><code>np.random.default_rng(seed).permutation(sorted(set(subjects)))</code> shuffles the patients, <code>number % folds</code> deals them like cards.</details>
+
+# %% tags=["exercise"]
+def deal(subjects, folds, seed):
+    """subjects: the patient of each slice (N,); returns a fold number, 0 to folds - 1, for each slice (N,)."""
+    ### BEGIN SOLUTION
+    people = np.random.default_rng(seed).permutation(sorted(set(subjects)))
+    fold_of = {patient: number % folds for number, patient in enumerate(people)}
+    return [fold_of[subject] for subject in subjects]
+    ### END SOLUTION
+
+
+# %%
+check("04-deal", deal)
+
+# %% [markdown]
+# The experiment: **ten folds, without any network.** The "model" only looks things up: it answers with the label of the most similar slice of the other nine folds, its [nearest neighbour](glossary.md#nearest-neighbour). It is asked for presence, for source, and for a **coin** that was tossed for each patient: heads or tails, there is nothing to be learnt. (Until your function is right, the package's deals.)
+
+# %%
+from medattn_lite.course.exercises.nb04 import dealt
+
+my_deal = deal if check("04-deal", deal).passed else dealt
+looks = slices.images.flatten(1)
+looks = functional.normalize(looks - looks.mean(1, keepdim=True), dim=1)  # (N, pixels): similar = large product
+heads = sorted(set(slices.subjects))
+tossed = np.random.default_rng(SEED).permutation(len(heads)) % 2  # half of the heads get a 1
+coin = torch.tensor([int(tossed[heads.index(subject)]) for subject in slices.subjects])
+
+
+def look_up(labels, folds, rows):
+    answers = torch.empty(len(rows))
+    for fold in folds.unique():
+        asked, known = rows[folds == fold], rows[folds != fold]
+        answers[folds == fold] = labels[known][(looks[asked] @ looks[known].T).argmax(1)].float()
+    return answers.numpy()
+
+
+found, every = {}, torch.arange(len(slices))
+for name, labels, rows in (("presence", tumour, every), ("source", own_kind, shown), ("a coin", coin, every)):
+    people = [slices.subjects[i] for i in rows]
+    by_slice = torch.arange(len(rows))[torch.randperm(len(rows), generator=torch.Generator().manual_seed(SEED))] % 10
+    for way, folds in (("LEAKY, by slice", by_slice), ("by patient", torch.as_tensor(my_deal(people, 10, SEED)))):
+        found[f"{name}, {way}"] = bootstrap(auc, labels[rows].numpy(), look_up(labels, folds, rows), groups=people)
+        record(f"ten folds, look-up, AUC {name}, {way}", found[f"{name}, {way}"])
+plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.5, reference_label="a coin"))
+
+# %% [markdown]
+# *Figure 04.8.* What ten folds pretend. The look-up "predicts" the toss of a coin, because it meets the same head again. Dealt by patient, the skill is gone. (A little *below* one half is no skill either: with a patient left out, the coins that remain show the other side more often.)
+#
+# On real patients, ResNeSAt, ten and five folds at `laptop` ([results](../figures/results.md)):
+#
+# | 80 or 75 people with gliomas | by patient | LEAKY, by slice |
+# |---|---|---|
+# | presence, AUC | 0.912 [0.873, 0.943] | 0.955 [0.939, 0.970] |
+# | IDH mutation, a label of the patient, AUC | 0.636 [0.448, 0.805] | 0.997 [0.993, 1.000] |
+#
+# The second row is the lesson: from near a coin to near perfect, with nothing learnt that helps the next patient.
+
+# %% [markdown]
+# ## 8 · Look at the shares
+#
+# The explorer shows one block: both splits of a channel, their shares, the mixture; below, the shares of all channels. Move **towards even**: all shares of the network go towards one half, and the mixture becomes the plain mean. Does the prediction care?
+
+# %%
+from medattn_lite.widgets import split_explorer
+
+areas = test.masks.flatten(1).sum(1)
+chosen = torch.cat([areas.topk(6).indices, (areas == 0).nonzero()[:6, 0]])  # six slices with tumour, six without
+explorer = split_explorer(model, test.images[chosen], labels=test.labels[chosen], names=["no tumour", "tumour"],
+                          channels=test.channels)
+explorer.set(background=test.channels.index("flair"), channel=3)
+display(explorer)
+plots.show(explorer.static())
+
+# %% [markdown]
+# *Figure 04.9.* The explorer, and the same as a still picture.
+#
+# One slice is an anecdote. Over all test slices: the network as it is; with **even** shares; with the shares of **another** slice; with its splits' shares **swapped**, so that the weaker version wins; and with its maps of places **flat**.
+
+# %%
+from medattn_lite.explain import edited_maps, spatial_gates, split_shares
+
+for name, values in split_shares(model, test.images).items():
+    record(f"{name.split('.')[0]}: spread of a share over slices", values[:, 0].std(0).mean())
+edits = {
+    "as it is": ("split", lambda a: a),
+    "even shares": ("split", lambda a: torch.full_like(a, 1 / a.shape[1])),
+    "another slice's shares": ("split", lambda a: a.roll(len(a) // 2, 0)),
+    "shares swapped": ("split", lambda a: a.flip(1)),
+    "flat maps of places": ("spatial", lambda m: m.mean((2, 3), keepdim=True).expand_as(m)),
+}
+outcome = {}
+for name, (kind, edit) in edits.items():
+    with edited_maps(model, edit, kind=kind):
+        changed = predict_probabilities(model, test.images, batch_size=len(test.images))[:, 1].numpy()
+    outcome[name] = bootstrap(auc, truth, changed, groups=patients)
+    record(f"presence, AUC {name}", outcome[name])
+plots.show(plots.forest(outcome, label="AUC, presence, test patients", reference=0.5, reference_label="a coin"))
+
+# %% [markdown]
+# *Figure 04.10.* What the trained network loses without its shares, and without its places.
+#
+# The shares do move from slice to slice (the *spread*). Whether the answer needs that is what the second bar says: if *even* is as good, the two versions matter and their competition does not. (One run at `laptop`, seed 0, 39 heads for testing: ResNeSt 0.964, again 0.958, ResNeSAt 0.967; even 0.963, swapped 0.938, flat maps 0.962.)
+#
+# The paper's own claim is about the maps: that ResNeSAt "pays more attention to the tumor area". Measure it as in notebook 03: the [concentration](glossary.md#concentration), a map's mass inside the tumour over chance.
+
+# %%
+from medattn_lite.data.transforms import foreground
+from medattn_lite.explain import to_image_grid
+from medattn_lite.explain.layer_places import layer_box
+from medattn_lite.explain.localisation import chance, localise
+
+
+def concentration(maps):
+    """Over the test slices with tumour: the share of a map inside it, divided by the tumour's share of the head."""
+    box = layer_box(model, test.images, maps.shape[1:])  # where the layer looks: a stride shifts it
+    sick, ratios = np.flatnonzero(truth == 1), []
+    for i in sick:
+        image, inside = test.images[i], test.masks[i, 0] > 0
+        head = foreground(image - image.amin((1, 2), keepdim=True))[0]
+        mass = localise(to_image_grid(maps[i], size, box=box), inside, within=head).relevance_mass
+        ratios.append(mass / chance(inside, within=head).relevance_mass)
+    return bootstrap(lambda r: r.mean(), ratios, groups=[patients[i] for i in sick], n=500)
+
+
+torch.manual_seed(SEED)
+untrained = ResNeSt(in_channels=len(test.channels), num_classes=2, spatial_attention=True, **SIZES)
+flair_test = test.images[:, test.channels.index("flair")]
+maps_of = spatial_gates(model, test.images)
+measured = {f"{name.split('.')[0]}, trained": concentration(maps) for name, maps in maps_of.items()}
+measured["layer1, untrained"] = concentration(next(iter(spatial_gates(untrained.eval(), test.images).values())))
+measured["brightness"] = concentration(flair_test - flair_test.amin())
+plots.show(plots.forest(measured, label="mass in the tumour ÷ chance", reference=1.0, reference_label="chance"))
+for name, interval in measured.items():
+    record(f"concentration on the tumour: {name}", interval)
+
+# %% [markdown]
+# *Figure 04.11.* Does ResNeSAt pay more attention to the tumour? Is a trained layer clear of 1, of its untrained twin, and of plain brightness?
+#
+# ## 9 · What goes wrong
+#
+# All of these run. Each gets the same splits and logits. *Sum* is that of the shares over the splits, lowest and highest; *size* the spread of the output against the right one's; *moves if alone* how far an image's output moves without the rest of its batch. Which number gives each mistake away?
+
+# %%
+u = torch.rand(8, 2, 16, 12, 12, generator=torch.Generator().manual_seed(SEED))  # (B, R, C, H, W)
+logits = 2 * torch.randn(8, 2, 16, generator=torch.Generator().manual_seed(SEED))  # (B, R, C)
+dealt_out = lambda t: t.flatten(1).unflatten(1, (-1, 2)).transpose(1, 2)  # one by one, not block by block
+variants = {
+    "right": lambda u, t: (t.softmax(1), u),
+    "softmax over channels": lambda u, t: (t.softmax(2), u),
+    "softmax over the batch": lambda u, t: (t.softmax(0), u),
+    "sigmoids": lambda u, t: (t.sigmoid(), u),
+    "no softmax": lambda u, t: (t, u),
+    "logits dealt one by one": lambda u, t: (dealt_out(t).softmax(1), u),
+    "even shares": lambda u, t: (torch.full_like(t, 0.5), u),
+}
+right = mix(u, logits)
+print(f"{'variant':26}{'lowest sum':>11}{'highest':>9}{'size ÷ right':>14}{'moves if alone':>16}")
+for name, variant in variants.items():
+    (a, v), (b, w) = variant(u, logits), variant(u[:1], logits[:1])
+    out, alone = ((weight[..., None, None] * part).sum(1) for weight, part in ((a, v), (b, w)))
+    print(f"{name:26}{a.sum(1).min():11.2f}{a.sum(1).max():9.2f}{out.std() / right.std():14.2f}"
+          f"{(out[:1] - alone).abs().max():16.2f}")
+
+# %% [markdown]
+# | variant | symptom |
+# |---|---|
+# | softmax over channels | sums far below 1: the features fade |
+# | softmax over the batch | an image's result depends on the others |
+# | sigmoids | sums up to 2 |
+# | no softmax | negative "shares" |
+# | logits dealt one by one | **none in the numbers**: it trains, and reads published weights wrongly |
+# | even shares | none: it is a convolution in groups, and perhaps all you need |
+#
+# Forgetting `groups=radix` shows in the parameters: the 3×3 convolution is R times as large.
+#
+# ## 10 · What the paper says, and what we found
+#
+# First two sums with the paper's own numbers: does a printed row fit the printed counts?
+
+# %%
+primary, secondary = 75 + 316 + 78 + 38, 226 + 818 + 285  # images, the paper's Table I
+hit, spared, printed = 0.7927, 0.8684, 0.8718  # ResNeSt in its Table IV: recall, specificity, precision
+ways = {"metastasis is positive": (secondary, primary), "primary is positive": (primary, secondary),
+        "as many of both": (1, 1)}  # fmt: skip
+for name, (positive, negative) in ways.items():
+    precision = hit * positive / (hit * positive + (1 - spared) * negative)
+    print(f"source: {name}: precision {precision:.3f}; printed {printed}")
+record("ResNeSAt's extra parameters as 4-byte numbers", 4 * extra / 2**20, "MiB; printed: 97.46 − 97.45")
+print(f"\nIn this run ({SCALE}, seed {SEED}, {len(set(train.subjects))} + {len(set(patients))} heads, {DATA}), presence, AUC")
+for name, own in gains.items():
+    print(f"gained by {name:16} {own.value:+.3f}, from {own.low:+.3f} to {own.high:+.3f}")
+print(f"with its own shares {outcome['as it is'].value:.2f}, with even ones {outcome['even shares'].value:.2f}")
+
+# %% [markdown]
+# | claim of the paper | what we found |
+# |---|---|
+# | almost no larger: 97.45 → 97.46 MB | holds: 1,568 parameters (the figures are file sizes) |
+# | presence: accuracy 0.9751 → 0.9918 with the maps | not seen. 80 LGG patients, by patient: AUC difference -0.010 [-0.034, 0.009] |
+# | source: recall, F1, accuracy improve | specificity and precision fall in the same table. Phantoms: AUC 0.038 [-0.015, 0.095] |
+# | the printed precision of the source | fits neither way of counting its Table I: the balance is not stated |
+# | pays more attention to the tumour | figure 04.11, with controls |
+# | ten folds: 99 % | 3,670 images of 70 patients; it is not said which of the two were dealt |
+#
+# Ours are `laptop` runs ([results](../figures/results.md)), not the paper's sizes or patients.
+
+# %% [markdown]
+# The last row has a twist. All 1,834 images without tumour are from **11 people**, the images with tumour from 59 others. So presence, too, is a label of the *patient* there: who knows the head knows the answer. This does not prove a leak. It says what must be reported.
+#
+# ## Quiz
+#
+# Three questions; every answer gets a reason.
+
+# %% jupyter={"source_hidden": true}
+quiz([
+    Question(
+        "Radix 4 in place of 2, as many channels. What happens to the parameters of the 3×3 convolution?",
+        ["They double", "They stay the same", "They halve"],
+        "They stay the same",
+        ["Twice as many channels come out, but each reads half as many.",
+         "Yes: R times the outputs, each from one R-th of the inputs.", "Twice as many channels come out."],
+    ),
+    Question(
+        "With two splits, the share of split 1 in a channel is 0.9. What is that of split 2?",
+        ["0.1", "Anything from 0 to 1", "0.9 as well, if the image needs both"],
+        "0.1",
+        ["Yes: one whole, shared. A sigmoid for each would allow the other two.",
+         "That would be two gates; a softmax shares one whole.", "Then nothing would compete. The shares sum to 1."],
+    ),
+    Question(
+        "Ten folds, 3,670 slices of 70 patients, accuracy 0.99. What do you ask first?",
+        ["Which optimiser was used?", "Were patients dealt, or slices?", "How many parameters are there?"],
+        "Were patients dealt, or slices?",
+        ["That may move a figure by a little.",
+         "Yes. Figure 04.8: dealt by slice, even the toss of a coin can be \"predicted\".",
+         "It does not change what a figure means."],
+    ),
+])
+
+# %% [markdown]
+# ## Summary
+#
+# - **Split attention**: R versions of every channel, each from its own part of the input; one description; a softmax over the splits; one mixture.
+# - Radix 1 is squeeze-and-excitation; with radix 2 the softmax is one gate and its complement.
+# - The convolutions cost the same at any radix.
+# - Whether the competition matters is an experiment: even shares.
+# - **Deal patients.** Slices of one head on both sides turn a coin into a finding.
+#
+# **Next in the course** (notebook 05, to come): the whole volume, and which *slice* of it matters.
+#
+# **Read on:** Zhang H. et al., *ResNeSt* ([arXiv:2004.08955](https://arxiv.org/abs/2004.08955)); Zhang Y. et al., *Brain tumors classification for MR images* ([arXiv:2104.02331](https://arxiv.org/abs/2104.02331)). Words: [glossary](glossary.md).
