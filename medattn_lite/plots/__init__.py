@@ -5,8 +5,10 @@ from __future__ import annotations
 from medattn_lite.plots.affinity import AffinityRow, affinity_view, slice_affinity
 from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.attention import attention_matrix, playground, weights_bars
+from medattn_lite.plots.counterfactual import counterfactual_view
 from medattn_lite.plots.curves import reliability, roc, training_curve
 from medattn_lite.plots.diagrams import grouped_convolution, residual_block, split_attention
+from medattn_lite.plots.explanations import MapRow, explanation_rows
 from medattn_lite.plots.forest import forest
 from medattn_lite.plots.gate_view import gate_view
 from medattn_lite.plots.gates import gates_by_layer, spatial_map_overlay, upsample_map
@@ -26,11 +28,14 @@ from medattn_lite.plots.tables import picture_table
 
 __all__ = [
     "AffinityRow",
+    "MapRow",
     "affinity_view",
     "alt_text",
     "attention_matrix",
     "contrasts_row",
+    "counterfactual_view",
     "default_window",
+    "explanation_rows",
     "follow_up_lines",
     "forest",
     "gate_view",

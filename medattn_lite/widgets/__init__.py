@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from medattn_lite.widgets.affinity import affinity_explorer
+from medattn_lite.widgets.counterfactual import counterfactual_phantom
+from medattn_lite.widgets.explanations import explanation_browser
 from medattn_lite.widgets.explorer import Explorer
 from medattn_lite.widgets.gates import gate_explorer
+from medattn_lite.widgets.mechanisms import mechanism_comparison
 from medattn_lite.widgets.playground import attention_playground
 from medattn_lite.widgets.slices import slice_explorer
 from medattn_lite.widgets.splits import split_explorer
@@ -14,7 +17,10 @@ __all__ = [
     "Explorer",
     "affinity_explorer",
     "attention_playground",
+    "counterfactual_phantom",
+    "explanation_browser",
     "gate_explorer",
+    "mechanism_comparison",
     "slice_explorer",
     "split_explorer",
     "survival_explorer",

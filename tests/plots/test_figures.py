@@ -48,6 +48,17 @@ EXAMPLES = {
     "contrasts_row": lambda: plots.contrasts_row(
         np.stack([VOLUME] * 4), names=["t1", "t1ce", "t2", "flair"], overlay=MASK, title="Phantom 3, high grade"
     ),
+    "counterfactual_view": lambda: plots.counterfactual_view(
+        VOLUME, (6, 8, 5), {"P3D + IAM": 0.91, "P3D + IAM, scanner mark": 0.12}, overlay=np.abs(VOLUME), outline=MASK,
+        before={"P3D + IAM": 0.4, "P3D + IAM, scanner mark": 0.1}, overlay_title="Grad-CAM of P3D + IAM",
+        survival=(DAYS, np.array([0.9, 0.6, 0.2])), survival_before=(DAYS, np.array([0.95, 0.8, 0.5])),
+        chosen="P3D + IAM", title="synthetic head, t1ce",
+    ),
+    "explanation_rows": lambda: plots.explanation_rows(
+        VOLUME, [plots.MapRow("P3D + IAM, shuffled labels", np.abs(VOLUME), "at layer4\nAUC 0.91 (chance 0.50)"),
+                 plots.MapRow("its forgetful twin", np.zeros_like(VOLUME), "all values are zero")],
+        position=(6, 8, 5), outline=MASK, title="Grad-CAM",
+    ),
     "follow_up_lines": lambda: plots.follow_up_lines(
         [6, 9, 2, 4, 7], [1, 0, 1, 0, 1], names=list("ABCDE"), unit="months", mark=(5, "asked at month 5")
     ),
