@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 ALIVE, DEAD = OKABE_ITO["blue"], OKABE_ITO["vermilion"]
 COLUMNS = 7  # at most, of the table of numbers at risk
+MOST_TICKS = 150  # more censoring ticks than this would hide their curve, so none is drawn
 GROUP_COLOURS = {"low risk": ALIVE, "high risk": DEAD}  # the same in every figure, also where one group is empty
 
 
@@ -158,7 +159,7 @@ def draw_curves(axes: Axes, curves: Mapping[str, StepCurve], *, mark: tuple[floa
         style = {"color": chosen[name], "linestyle": DASHES[number % len(DASHES)]}
         axes.fill_between(curve.times, curve.low, curve.high, step="post", color=chosen[name], alpha=0.15, linewidth=0)
         axes.step(curve.times, curve.survival, where="post", label=name, **style)
-        left = curve.censored > 0
+        left = (curve.censored > 0) & (np.count_nonzero(curve.censored) <= MOST_TICKS)
         axes.plot(curve.times[left], curve.survival[left], "|", color=chosen[name], markersize=8, markeredgewidth=1.3)
     if mark is not None:
         axes.axvline(mark[0], color=MUTED, linestyle=":", linewidth=1.4)
@@ -179,7 +180,7 @@ def draw_risk_table(axes: Axes, curves: Mapping[str, StepCurve], *, unit: str) -
     for row, (name, curve) in enumerate(curves.items()):
         for tick, number in zip(ticks, curve.followed(ticks), strict=True):
             axes.text(tick, row, str(int(number)), ha="center", va="center", fontsize=10, color=INK)
-        axes.annotate(name, (0, row), xycoords=("axes fraction", "data"), xytext=(-14, 0), textcoords="offset points",
+        axes.annotate(name, (0, row), xycoords=("axes fraction", "data"), xytext=(-19, 0), textcoords="offset points",
                       ha="right", va="center", fontsize=10, color=chosen[name])  # fmt: skip
     axes.set_ylim(len(curves) - 0.4, -0.6)
     axes.set(yticks=[], xlabel=unit)
@@ -191,7 +192,7 @@ def words_of(curves: Mapping[str, StepCurve], mark: tuple[float, str] | None, un
     """Each curve in words: patients, deaths, median, and S at the mark."""
     said = []
     for name, curve in curves.items():
-        median = f"median {curve.median:g} {unit}" if np.isfinite(curve.median) else "median not reached"
+        median = f"median {curve.median:.4g} {unit}" if np.isfinite(curve.median) else "median not reached"
         text = f"{name}, {int(curve.at_risk[0])} patients, {int(curve.deaths.sum())} deaths, {median}"
         if mark is not None and np.isfinite(curve.at([mark[0]])[0]):
             text += f", {curve.at([mark[0]])[0]:.2f} alive at {mark[0]:g}"

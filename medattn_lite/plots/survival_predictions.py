@@ -72,7 +72,7 @@ def patient_curves(
     said = "; ".join(f"{name}, {survival[row, middle]:.2f}{_ending(outcome, row, unit)}"
                      for name, row in chosen.items())  # fmt: skip
     spread = f"all {len(survival)} lie from {survival[:, middle].min():.2f} to {survival[:, middle].max():.2f}"
-    return set_alt(figure, alt or f"Predicted survival{f', {title}' if title else ''}. At {days[middle]:g} {unit} "
+    return set_alt(figure, alt or f"Predicted survival{f', {title}' if title else ''}. At {days[middle]:.4g} {unit} "
                                   f"{spread}; {said}.")  # fmt: skip
 
 
@@ -163,4 +163,4 @@ def _ending(outcome: tuple[object, object] | None, row: int, unit: str) -> str:
     if outcome is None:
         return ""
     time, died = float(as_array(outcome[0])[row]), bool(as_array(outcome[1])[row])
-    return f" ({'died at' if died else 'alive at'} {time:g} {unit})"
+    return f" ({'died at' if died else 'alive at'} {time:.4g} {unit})"

@@ -72,7 +72,7 @@ def survival_view(
     figure = new_figure(9.6, 7.6, layout=None)  # places by hand: a layout engine would double the time of a redraw
     groups, table, strip, one, score, dots = (figure.add_axes(place) for place in PLACES)
     table.sharex(groups)
-    draw_curves(groups, curves, mark=(day, f"day {day:g}"))
+    draw_curves(groups, curves, mark=(day, f"day {day:.4g}"))
     groups.tick_params(labelbottom=False)
     groups.set_xlim(0, float(cohort.times[-1]) * 1.02)
     groups.set(ylabel="share alive, S(t)", title=f"observed, by group\n{test}")
@@ -85,10 +85,10 @@ def survival_view(
     _draw_scores(score, as_array(scored_days), as_array(brier), as_array(brier_of_all_alike), day)
     score.set_xlim(one.get_xlim())
     draw_calibration(dots, {"": calibration})
-    dots.set(xlabel=f"predicted to be alive on day {day:g}", ylabel="observed", title="calibration")
+    dots.set(xlabel=f"predicted to be alive on day {day:.4g}", ylabel="observed", title="calibration")
     place = f"{name} has risk {risk[row]:.2f}, higher than {int((risk < risk[row]).sum())} of {len(risk)}"
     said = f"Groups cut at risk {threshold:.2f}: {words_of(curves, (day, ''), 'days')} {test}. {place}. "
-    return set_alt(figure, alt or said + f"Calibration on day {day:g}: {calibration_words(calibration)}.")
+    return set_alt(figure, alt or said + f"Calibration on day {day:.4g}: {calibration_words(calibration)}.")
 
 
 def _draw_risks(axes: Axes, risk: np.ndarray, threshold: float, row: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 import ipywidgets
@@ -30,24 +31,30 @@ class SurvivalExplorer(Explorer):
         self._brier = cohort.brier_scores(self._days)
         low, high = float(cohort.risk.min()), float(cohort.risk.max())
         step = max(high - low, 1e-6) / STEPS
+        # A slider snaps to its steps, counted from its lower end: the cut and one year must lie on one.
+        lowest = threshold - step * max(1, math.ceil((threshold - low) / step) + 1)
+        highest = threshold + step * max(1, math.ceil((high - threshold) / step) + 1)
         first, last = float(self._days[0]), float(self._days[-1])
-        digits = max(0, min(6, 1 - int(np.floor(np.log10(step)))))
+        stride = max(1.0, round((last - first) / 60)) if last - first > 10 else max(last - first, 1e-6) / 60
+        day = min(max(ONE_YEAR, first), last)
+        first = day - math.floor((day - first) / stride) * stride
+        digits = max(0, min(6, 1 - math.floor(math.log10(step))))
         style = {"style": LABEL, "layout": CONTROL}
         super().__init__({
             "threshold": ipywidgets.FloatSlider(
-                value=threshold, min=min(low - step, threshold), max=max(high + step, threshold), step=step,
-                description="cut of the risk", readout_format=f".{digits}f", **style,
+                value=threshold, min=lowest, max=highest, step=step, description="cut of the risk",
+                readout_format=f".{digits}f", **style,
             ),
             "patient": ipywidgets.IntSlider(
                 value=(len(cohort) + 1) // 2, min=1, max=len(cohort), description="patient, by risk",
                 disabled=len(cohort) == 1, **style,
             ),
             "day": ipywidgets.FloatSlider(
-                value=min(max(ONE_YEAR, first), last), min=first, max=last, step=max(1.0, round((last - first) / 60)),
-                description="day", readout_format=".0f", disabled=first == last, **style,
+                value=day, min=first, max=last, step=stride, description="day", disabled=first >= last,
+                readout_format=".0f" if stride >= 1 else ".2f", **style,
             ),
             "groups": ipywidgets.IntSlider(
-                value=min(4, len(cohort)), min=1, max=min(MOST_GROUPS, len(cohort)), description="calibrated in",
+                value=min(4, len(cohort)), min=1, max=min(MOST_GROUPS, len(cohort)), description="calibration dots",
                 disabled=len(cohort) == 1, **style,
             ),
         })  # fmt: skip

@@ -100,6 +100,16 @@ def test_the_cut_begins_where_it_is_asked_to_also_outside_the_risks():
         assert explorer.state["threshold"] == cut and explorer.error is None
 
 
+@pytest.mark.parametrize("cut", [0.3217, -1.0, 2.5])
+def test_start_lies_on_a_step_of_its_slider_so_that_the_page_does_not_move_it(cut):
+    explorer = survival_explorer(make_cohort(), threshold=cut)
+    for name in ("threshold", "day"):
+        control = explorer.controls[name]
+        steps = (control.value - control.min) / control.step
+        assert steps == pytest.approx(round(steps), abs=1e-6) and control.min <= control.value <= control.max
+    assert explorer.state["day"] == 365
+
+
 @pytest.mark.parametrize(
     ("time", "event"),
     [
@@ -107,6 +117,7 @@ def test_the_cut_begins_where_it_is_asked_to_also_outside_the_risks():
         ([5, 5, 5, 5], [True, False, True, False]),  # one day for all
         ([5, 9, 14, 30], [True, True, True, True]),  # nobody leaves
         ([7], [True]),
+        ([0.3, 0.8, 1.4, 2.5], [True, False, True, True]),  # years
         ([7, 8], [False, True]),
         ([0, 0, 3, 9], [True, False, True, False]),
     ],
