@@ -188,7 +188,7 @@ def _fetch_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from medattn_lite.data.fetch import fetch
+    from medattn_lite.data.fetching import fetch
     from medattn_lite.data.sources import SOURCES
 
     if options.dataset is None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -112,3 +114,15 @@ def test_attention_needs_nothing_but_torch() -> None:
             tops = {name.split(".")[0] for name in names} - {"torch", "medattn_lite"} - sys.stdlib_module_names
             foreign += [f"{path.name} → {name}" for name in tops]
     assert foreign == []
+
+
+def test_no_module_takes_the_name_of_what_its_package_gives():
+    """A module imported for the first time is written over the package's function of the same name."""
+    for package in sorted(path.parent for path in PACKAGE.rglob("__init__.py")):
+        name = ".".join(package.relative_to(PACKAGE.parent).parts)
+        for path in sorted(package.glob("*.py")):
+            importlib.import_module(name if path.stem == "__init__" else f"{name}.{path.stem}")
+        room = importlib.import_module(name)
+        rooms = {path.name for path in package.iterdir() if path.is_dir()}
+        taken = [own for own in getattr(room, "__all__", ()) if isinstance(getattr(room, own), ModuleType)]
+        assert not set(taken) - rooms, f"{name}: {taken}"

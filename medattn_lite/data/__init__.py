@@ -28,7 +28,7 @@ _LAZY = {
     "train_valid_test": "splits",
     "CheckReport": "check",
     "check_dataset": "check",
-    "fetch": "fetch",
+    "fetch": "fetching",
     "SOURCES": "sources",
     "PhantomCohort": "phantom",
     "Subject": "phantom",

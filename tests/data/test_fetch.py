@@ -16,7 +16,7 @@ import pytest
 
 from medattn_lite.data import download as downloading
 from medattn_lite.data.download import download, matches
-from medattn_lite.data.fetch import fetch, fetch_source, list_git
+from medattn_lite.data.fetching import fetch, fetch_source, list_git
 from medattn_lite.data.sources import SOURCES, GitFolder, Mirror, RemoteFile, Source
 from medattn_lite.errors import UserError
 from tests.data.server import Site, serve

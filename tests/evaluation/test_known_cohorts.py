@@ -12,8 +12,8 @@ import pytest
 import torch
 
 from medattn_lite.evaluation.calibration import calibration_slope
-from medattn_lite.evaluation.concordance import c_index_ipcw, count_pairs
 from medattn_lite.evaluation.kaplan_meier import kaplan_meier, log_rank
+from medattn_lite.evaluation.pairs import c_index_ipcw, count_pairs
 from medattn_lite.evaluation.survival import FollowUp, brier, c_index, integrated_brier
 from medattn_lite.training.survival_losses import cox_loss
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.concordance import c_index_ipcw, count_pairs
+from medattn_lite.evaluation.pairs import c_index_ipcw, count_pairs
 from medattn_lite.evaluation.survival import FollowUp, c_index
 
 # Five patients: A dies on day 2, B leaves on day 3, C dies on day 5, D dies on day 6, E is alive on day 9.
