@@ -47,7 +47,7 @@ def test_a_notebook_runs_to_its_end_at_smoke_scale(name: str, tmp_path: Path, re
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", [name for name in NAMES if name[:2] in ("02", "03", "04")])
+@pytest.mark.parametrize("name", [name for name in NAMES if name[:2] in ("02", "03", "04", "08")])
 def test_a_notebook_runs_on_real_patients(name: str, tmp_path: Path, real_data: Path) -> None:
     values = {"SCALE": "smoke", "DEVICE": "cpu", "SEED": 0, "DATA": "lgg", "DATA_ROOT": str(real_data / "kaggle_3m")}
     run = run_notebook(LEARNER[name], out=tmp_path, parameters=values, cell_timeout=600)
