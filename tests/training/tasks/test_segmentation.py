@@ -216,6 +216,6 @@ def test_real_ms_lesions_are_bright_in_flair_where_their_masks_are(real_data) ->
     assert task.channels == ("t1", "t2", "flair")
     for image, mask in zip(task.images, task.masks, strict=True):
         flair, lesion = image[2].float(), mask[0].bool()
-        assert flair[lesion].mean() > 1.0
+        assert flair[lesion].mean() > 0.5  # in standard deviations of the head, whose mean is 0
         for axis in range(3):  # upside down, back to front, left for right
             assert flair[lesion].mean() > flair[lesion.flip(axis)].mean() + 0.2
