@@ -24,6 +24,7 @@ from torch import Tensor, nn
 from medattn_lite.attention import GlobalFusion, NonLocal, RecurrentSliceAttention, SliceAttention
 from medattn_lite.errors import UserError
 from medattn_lite.explain.capture import capture_attention
+from medattn_lite.explain.layer_places import layer_box
 from medattn_lite.explain.passes import output_of
 from medattn_lite.explain.slice_affinities import Path, SliceAffinities, path_strengths
 from medattn_lite.explain.voxel_affinities import VoxelAffinities
@@ -71,8 +72,7 @@ def read_affinities(model: nn.Module, image: Tensor) -> dict[str, Affinities]:
             handle = heard.register_forward_pre_hook(lambda module, inputs, name=name: seen.update({name: inputs}))
             stack.callback(handle.remove)
         output_of(model, image)
-    size = tuple(image.shape[2:])
-    return {name: _read(name, blocks[name], inputs, maps.get(name), size) for name, inputs in seen.items()}
+    return {name: _read(name, blocks[name], inputs, maps.get(name), model, image) for name, inputs in seen.items()}
 
 
 def slice_matrices(model: nn.Module, image: Tensor) -> dict[str, dict[str, Tensor]]:
@@ -81,10 +81,10 @@ def slice_matrices(model: nn.Module, image: Tensor) -> dict[str, dict[str, Tenso
     Of slice attention these are its maps. Of blocks that look voxel by voxel, row i is the mean row of the voxels of
     slice i, added up over the voxels of slice j: what such a map would say if it could only tell slices apart.
 
-    Row k is image slice k: the row of the layer's slice that holds its centre, floor((k + ½) n / N), not a mixture of
-    rows. Along a row, the weights of the layer's slices are brought to the image's by `to_image_grid`, linear and
-    half-pixel aligned, and divided by their sum, so that every row sums to 1. Where the layer is as fine as the image,
-    nothing changes. `read_affinities(…)[layer].matrices` has slice attention's own.
+    Row k is image slice k: the row of the layer's slice that holds its centre, not a mixture of rows. Along a row, the
+    weights of the layer's slices are brought to the image's by `to_image_grid`, to where the layer looks (`layer_box`),
+    and divided by their sum, so that every row sums to 1. Where the layer is as fine as the image, nothing changes.
+    `read_affinities(…)[layer].matrices` has slice attention's own.
 
     Args:
         model: a network with slice, non-local or dual fusion attention; left as it was.
@@ -202,16 +202,18 @@ def whereabouts(weights: Tensor, mask: Tensor | None = None) -> Whereabouts:
 
 
 def _read(
-    name: str, block: nn.Module, inputs: tuple[Tensor, ...], maps: dict | None, size: tuple[int, ...]
+    name: str, block: nn.Module, inputs: tuple[Tensor, ...], maps: dict | None, model: nn.Module, image: Tensor
 ) -> Affinities:
+    size, grid = tuple(image.shape[2:]), tuple(inputs[0].shape[2:])
+    box = layer_box(model, image, grid)
     if isinstance(block, SLICE_BLOCKS):
         matrices = {block.get_submodule(own.layer).plane: own.values.float().cpu() for own in maps.values()}
-        return SliceAffinities(name, matrices, path_strengths(block), tuple(inputs[0].shape[2:]), size)
-    if isinstance(block, GlobalFusion):
+        return SliceAffinities(name, matrices, path_strengths(block), grid, size, box)
+    if isinstance(block, GlobalFusion):  # its tokens are means over parts of the same box
         inputs = tuple(block.to_tokens(features) for features in inputs[:2])
     query, key = (features.detach() for features in inputs[:2])
     # The keys of a non-local block may be pooled: their weights go back to the grid of its queries.
-    return VoxelAffinities(name, block.affinity, query, key, tuple(query.shape[2:]), size)
+    return VoxelAffinities(name, block.affinity, query, key, tuple(query.shape[2:]), size, box)
 
 
 def _one(found: dict[str, Affinities], layer: str | None) -> Affinities:

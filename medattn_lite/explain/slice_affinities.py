@@ -37,6 +37,7 @@ from medattn_lite.attention.slice_attention import PLANES, SliceAttention, Slice
 from medattn_lite.errors import UserError
 from medattn_lite.explain.image_space import to_image_grid
 from medattn_lite.explain.layer_cells import cell_of, count_in_cells, rows_on_image, summing_to_one
+from medattn_lite.explain.layer_places import Box
 
 Path = tuple[str, ...]
 
@@ -51,6 +52,7 @@ class SliceAffinities:
         strengths: path (planes in order) → its strength against the skip connection; see the module.
         grid: the layer's grid, (d, h, w).
         size: the image's grid, (D, H, W).
+        box: where the layer's grid reaches in the image along each axis, see `layer_places.layer_box`.
     """
 
     layer: str
@@ -58,6 +60,7 @@ class SliceAffinities:
     strengths: dict[Path, float]
     grid: tuple[int, ...]
     size: tuple[int, ...]
+    box: Box
 
     kind = SLICE_SLICE
 
@@ -82,18 +85,21 @@ class SliceAffinities:
 
     def on_image_slices(self) -> dict[str, Tensor]:
         """See `medattn_lite.explain.affinity.slice_matrices`."""
-        return {plane: rows_on_image(matrix, self.size[self._axis(plane)]) for plane, matrix in self.matrices.items()}
+        along = {plane: self._axis(plane) for plane in self.planes}
+        return {plane: rows_on_image(matrix, self.size[along[plane]], self.box[along[plane]])
+                for plane, matrix in self.matrices.items()}  # fmt: skip
 
     def looks_at(self, voxel: Sequence[int], *, path: str | Path | None = None) -> Tensor:
         """See `medattn_lite.explain.affinity.looks_at`; (B, D, H, W)."""
-        place = cell_of(voxel, self.size, self.grid)
+        place = cell_of(voxel, self.size, self.grid, self.box)
         start = torch.zeros(self._batch, *self.grid)
         start[(slice(None), *place)] = 1.0
         return self._spread(start, path)
 
     def received(self, voxels: Tensor | None = None, *, path: str | Path | None = None) -> Tensor:
         """See `medattn_lite.explain.affinity.received_attention`; (B, D, H, W)."""
-        return self._spread(summing_to_one(count_in_cells(voxels, self._batch, self.size, self.grid)), path)
+        asking = count_in_cells(voxels, self._batch, self.size, self.grid, self.box)
+        return self._spread(summing_to_one(asking), path)
 
     @property
     def _batch(self) -> int:
@@ -112,7 +118,7 @@ class SliceAffinities:
                 shape = weights.movedim(axis, -1).shape
                 weights = (moved @ self.matrices[plane]).reshape(shape).movedim(-1, axis)
             total = total + share * weights
-        return summing_to_one(to_image_grid(total, self.size))
+        return summing_to_one(to_image_grid(total, self.size, box=self.box))
 
     def _axis(self, plane: str) -> int:
         return PLANES[len(self.size)][plane] - 2

@@ -5,8 +5,8 @@
 The block's queries and keys are kept, never the N×N matrix: a row is made when it is asked for, by the block's own
 `VoxelAffinity`. So dual fusion over every voxel, whose matrix would not fit, can be looked at as well.
 
-Places. A query is the layer's voxel that the image's voxel lies in: floor((i + ½) n / N) along each axis. A row lies
-on the grid of the keys. Where a non-local block has pooled them by 2 in plane, each weight is first given back in equal
+Places. A query is the layer's voxel that the image's voxel lies in, as `layer_cells` tells. A row lies on the grid of
+the keys. Where a non-local block has pooled them by 2 in plane, each weight is first given back in equal
 parts to the voxels it was the maximum over; an odd axis has a last one that no key was made from, and it gets 0.
 Then it goes to the image's grid by `to_image_grid`, and where it comes from a softmax, it is made to sum to 1 again.
 
@@ -30,6 +30,7 @@ from medattn_lite.attention.voxel_affinity import VoxelAffinity
 from medattn_lite.errors import UserError
 from medattn_lite.explain.image_space import to_image_grid
 from medattn_lite.explain.layer_cells import cell_of, count_in_cells, rows_on_image, summing_to_one
+from medattn_lite.explain.layer_places import Box
 
 MOST_WEIGHTS = 2**24  # weights in memory at once while rows are averaged: 64 MiB
 
@@ -45,6 +46,7 @@ class VoxelAffinities:
         key: (B, C, d', h', w').
         grid: the grid that the keys' weights are given back to, (d, h, w).
         size: the image's grid, (D, H, W).
+        box: where the layer's grid reaches in the image along each axis, see `layer_places.layer_box`.
     """
 
     layer: str
@@ -53,6 +55,7 @@ class VoxelAffinities:
     key: Tensor
     grid: tuple[int, ...]
     size: tuple[int, ...]
+    box: Box
 
     kind = VOXEL_VOXEL
 
@@ -68,7 +71,7 @@ class VoxelAffinities:
 
     def row(self, voxel: Sequence[int]) -> Tensor:
         """The weights of one of the image's voxels, (B, d, h, w) on the layer's grid."""
-        place = cell_of(voxel, self.size, tuple(self.query.shape[2:]))
+        place = cell_of(voxel, self.size, tuple(self.query.shape[2:]), self.box)
         query = self.query[(..., *(slice(index, index + 1) for index in place))]  # (B, C, 1, 1, 1)
         with torch.no_grad():
             weights = self.affinity(query, self.key)  # (B, 1, 1, 1, d', h', w')
@@ -82,20 +85,20 @@ class VoxelAffinities:
     def received(self, voxels: Tensor | None = None, *, path: object = None) -> Tensor:
         """See `medattn_lite.explain.affinity.received_attention`; (B, D, H, W)."""
         self._check_path(path)
-        asking = count_in_cells(voxels, len(self.query), self.size, tuple(self.query.shape[2:]))
+        asking = count_in_cells(voxels, len(self.query), self.size, tuple(self.query.shape[2:]), self.box)
         return self._on_image(self._mean_row(asking))
 
     def on_image_slices(self) -> dict[str, Tensor]:
         """Plane → (B, S, S): how the voxels of slice i look, in the mean, at slice j; see `slice_matrices`."""
         found = {}
         for plane, axis in PLANES[len(self.size)].items():
-            length, slices = self.size[axis - 2], self.query.shape[axis]
+            length, reach, slices = self.size[axis - 2], self.box[axis - 2], self.query.shape[axis]
             rows = []
             for index in range(slices):
                 asking = torch.zeros(len(self.query), *self.query.shape[2:])
                 asking.select(axis - 1, index).fill_(1.0)
                 rows.append(self._mean_row(asking).movedim(axis - 1, 1).flatten(2).sum(2))  # (B, s)
-            found[plane] = rows_on_image(torch.stack(rows, dim=1), length, softmax=self.sums_to_one)
+            found[plane] = rows_on_image(torch.stack(rows, dim=1), length, reach, softmax=self.sums_to_one)
         return found
 
     def _mean_row(self, asking: Tensor) -> Tensor:
@@ -124,7 +127,7 @@ class VoxelAffinities:
         return weights
 
     def _on_image(self, weights: Tensor) -> Tensor:
-        values = to_image_grid(weights.float().cpu(), self.size)
+        values = to_image_grid(weights.float().cpu(), self.size, box=self.box)
         return summing_to_one(values) if self.sums_to_one else values
 
     def _check_path(self, path: object) -> None:

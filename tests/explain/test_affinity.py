@@ -236,9 +236,37 @@ def test_row_k_is_image_slice_k_and_the_slices_of_a_coarse_layer_cover_their_own
     coarse = read_affinities(net, x)["attention.encoder"].matrices["axial"][0]  # (4, 4)
     fine = slice_matrices(net, x)["attention.encoder"]["axial"][0]  # (8, 8)
     assert coarse.shape == (4, 4) and fine.shape == (8, 8)
-    torch.testing.assert_close(fine[0::2], fine[1::2])  # two image slices to a slice of the layer
-    torch.testing.assert_close(fine[::2, 0] * 2, coarse[:, 0])  # at the border nothing is mixed in
-    torch.testing.assert_close(fine[::2, 3] * 2, 0.75 * coarse[:, 1] + 0.25 * coarse[:, 2])
+    # A kernel of 3, stride 2 and padding 1 looks at slices 0, 2, 4 and 6: slice 1, halfway, belongs to the later one.
+    rows = [0, 1, 1, 2, 2, 3, 3, 3]
+    torch.testing.assert_close(fine[:, ::2] / fine[:, ::2].sum(1, keepdim=True), coarse[rows])
+    halfway = (fine[:, 2] + fine[:, 4]) / 2
+    torch.testing.assert_close(fine[:, 3], halfway)
+
+
+def test_a_box_moves_the_cells_and_beyond_it_the_outermost_ones_hold():
+    assert cells(8, 4, (-0.5, 7.5)).tolist() == [0, 1, 1, 2, 2, 3, 3, 3]
+    assert cells(6, 2, (2.0, 6.0)).tolist() == [0, 0, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("stride", [2, 4])
+def test_behind_a_stride_a_voxel_still_finds_the_other_bright_one_where_it_is(stride):
+    """Edge on edge it would be found (stride − 1) / 2 voxels away."""
+    look = nn.Conv3d(1, 1, 3, stride=stride, padding=1, bias=False)
+    nn.init.dirac_(look.weight)
+    model = nn.Sequential(look, NonLocal(1, mode="gaussian", sub_sample=False, hidden_channels=1))
+    x = torch.zeros(1, 1, 16, 20, 24)
+    here, there = (4, 8, 12), (12, 4, 8)
+    x[(0, 0, *here)] = x[(0, 0, *there)] = 4.0
+    found = looks_at(model, x, here)[0]
+    peaks = found.flatten().topk(2)
+    assert {tuple(int(i) for i in torch.unravel_index(p, found.shape)) for p in peaks.indices} == {here, there}
+    mask = torch.zeros(1, 16, 20, 24)
+    mask[(0, *here)] = 1
+    torch.testing.assert_close(received_attention(model, x, voxels=mask)[0], found)
+    for plane, axis in AXIS.items():
+        if plane in PLANES[3]:
+            matrix = slice_matrices(model, x)["1"][plane][0]
+            assert matrix[here[axis]].argmax() in (here[axis], there[axis])
 
 
 def test_a_slices_row_is_the_line_that_its_voxels_look_along():
