@@ -59,3 +59,28 @@ def tumour_regions(mask: Tensor, names: Sequence[str] = tuple(REGIONS)) -> Tenso
         raise UserError(f"no tumour region is called {unknown[0]!r}: use {', '.join(REGIONS)}")
     own = [torch.isin(mask, torch.tensor(REGIONS[name], dtype=mask.dtype, device=mask.device)) for name in names]
     return torch.cat(own).to(torch.uint8)
+
+
+def region_labels(regions: Tensor, names: Sequence[str]) -> Tensor:
+    """Regions that lie inside each other as one mask of labels, the way back from `tumour_regions`.
+
+    Args:
+        regions: (R, D, H, W) or (R, H, W) of 0 and 1, or of False and True.
+        names: of the regions, in order. The inner ones lie over the outer; the whole tumour alone gets label 1.
+
+    Returns:
+        (D, H, W) or (H, W) uint8: 2 oedema, 1 the rest of the core, 4 enhancing. A network may put the core where it
+        does not see a tumour; it is drawn nevertheless.
+
+    Raises:
+        UserError: an unknown region.
+    """
+    unknown = [name for name in names if name not in REGIONS]
+    if unknown:
+        raise UserError(f"no tumour region is called {unknown[0]!r}: use {', '.join(REGIONS)}")
+    numbers = {"WT": 2, "TC": 1, "ET": 4} if len(names) > 1 else dict.fromkeys(names, 1)
+    labels = torch.zeros(regions.shape[1:], dtype=torch.uint8, device=regions.device)
+    for name in REGIONS:  # from the outside in
+        if name in names:
+            labels[regions[list(names).index(name)].bool()] = numbers[name]
+    return labels

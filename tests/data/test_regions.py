@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from medattn_lite.data.regions import known_regions, tumour_regions
+from medattn_lite.data.regions import known_regions, region_labels, tumour_regions
 from medattn_lite.errors import UserError
 
 
@@ -38,3 +38,15 @@ def test_other_labels_are_refused(labels: set[int]) -> None:
 def test_an_unknown_region_is_named() -> None:
     with pytest.raises(UserError, match="'oedema'"):
         tumour_regions(torch.zeros(1, 2, 2, 2, dtype=torch.uint8), ("oedema",))
+
+
+def test_labels_are_the_way_back_from_regions() -> None:
+    mask = torch.tensor([[[[0, 1, 2, 4]]]], dtype=torch.uint8)
+    assert torch.equal(region_labels(tumour_regions(mask), ("WT", "TC", "ET")), mask[0])
+    assert torch.equal(region_labels(tumour_regions(mask, ("ET", "WT", "TC")), ("ET", "WT", "TC")), mask[0])
+    assert region_labels(torch.tensor([[[True, False]]]), ("WT",)).tolist() == [[1, 0]]
+
+
+def test_labels_of_an_unknown_region_are_refused() -> None:
+    with pytest.raises(UserError, match="'oedema'"):
+        region_labels(torch.zeros(1, 2, 2, 2), ("oedema",))
