@@ -119,6 +119,11 @@ def _remarks(dataset: PatientDataset, cases: Sequence[Case], inspections: Sequen
         common = ", ".join(f"{'×'.join(map(str, shape))} ({count})" for shape, count in shapes.most_common(3))
         more = f" and {len(shapes) - 3} more" if len(shapes) > 3 else ""
         lines.append(f"note: shapes {common}{more}")
+    voxels = Counter(inspection.voxel_mm for inspection in inspections if inspection.voxel_mm)
+    if len(voxels) > 1:
+        named = [f"{'×'.join(f'{side:g}' for side in size)} ({count})" for size, count in voxels.most_common()]
+        common = ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")
+        lines.append(f"note: voxel sizes in mm (D×H×W) {common}: resample before you train")
     values = Counter(inspection.mask_labels for inspection in inspections if inspection.mask_labels)
     if values:
         lines.append("note: mask labels " + ", ".join(f"{' '.join(map(str, found))} ({count})"

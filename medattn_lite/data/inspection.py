@@ -36,6 +36,7 @@ class Inspection:
         problems: what makes it unusable or misleading.
         remarks: what is worth knowing.
         shape: spatial shape, if it could be read.
+        voxel_mm: its voxel size (D, H, W), where the files know it.
         mask_voxels: size of the mask, None without one.
         mask_labels: the labels of the mask, as a sample has them.
         digests: hash of each channel, or slice, to find duplicates by.
@@ -46,6 +47,7 @@ class Inspection:
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
     shape: tuple[int, ...] | None = None
+    voxel_mm: tuple[float, ...] | None = None
     mask_voxels: int | None = None
     mask_labels: tuple[int, ...] = ()
     digests: dict[str, str] = field(default_factory=dict)
@@ -98,6 +100,7 @@ def _volumes(dataset: PatientDataset, case: Case, report: Inspection) -> None:
         if first is None:
             first = (path, volume)
             report.shape = volume.array.shape
+            report.voxel_mm = tuple(round(size, 2) for size in volume.spacing_mm)
         elif free_grids:
             report.remarks += [f"{name} lies on its own grid"] if volume.array.shape != first[1].array.shape else []
         else:
