@@ -11,6 +11,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 VENV ?= .venv
 SCALE ?= smoke
 OUT ?= runs/course
+BOOK ?= runs/book
 # Where the CPU build of torch comes from on Linux, where pip's own index has the CUDA build (several GB).
 # With an NVIDIA driver, or with TORCH_INDEX= (empty), torch comes from pip's own index.
 TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1 \
@@ -30,16 +31,17 @@ LGG ?=
 MS ?=
 TRAIN := $(RUN) -m medattn_lite.cli train
 
-.PHONY: help course test lint lab notebooks doctor paper clean
+.PHONY: help course test lint lab notebooks book doctor paper clean
 
 help:
 	@echo "make course     set up, run every notebook at SCALE=$(SCALE), report in $(OUT)/report.html"
 	@echo "make test       set up, run every test"
 	@echo "make lab        set up, open JupyterLab at notebook 00"
 	@echo "make notebooks  make the notebooks, solutions and slides from notebooks/source"
+	@echo "make book       run every notebook, then write them as a static site, $(BOOK)/index.html"
 	@echo "make doctor     what is installed, which device, do widgets show"
 	@echo "make paper      every recipe at its published size, on a GPU: LGG=DIR MS=DIR add real patients; goes on where it stopped"
-	@echo "make clean      remove caches and runs/course; .venv stays"
+	@echo "make clean      remove caches, runs/course and runs/book; .venv stays"
 
 course: $(STAMP)
 	$(RUN) -m medattn_lite.cli course --scale $(SCALE) --out $(OUT)
@@ -55,6 +57,9 @@ lab: $(STAMP)
 
 notebooks: $(STAMP)
 	$(RUN) -m medattn_lite.course.generate
+
+book: course
+	$(RUN) -m medattn_lite.course.book $(OUT) $(BOOK)
 
 doctor: $(STAMP)
 	$(RUN) -m medattn_lite.cli doctor
@@ -92,5 +97,5 @@ $(STAMP): requirements.lock pyproject.toml
 	@touch $(STAMP)
 
 clean:
-	rm -rf runs/course .pytest_cache .ruff_cache .hypothesis
+	rm -rf runs/course runs/book .pytest_cache .ruff_cache .hypothesis
 	find medattn_lite tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,91 @@
+"""Reads a folder of HTML pages as a reader would: do links lead somewhere, do pictures have words, do headings step?
+
+Contrast and roles are left to axe-core in a real browser, in `tests/browser`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+
+@dataclass
+class _Page:
+    targets: set[str] = field(default_factory=set)
+    links: list[str] = field(default_factory=list)
+    needed: list[str] = field(default_factory=list)
+    headings: list[int] = field(default_factory=list)
+    without_words: list[str] = field(default_factory=list)
+
+
+class _Reader(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.page = _Page()
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attributes}
+        for name in ("id", "name"):
+            if name in given:
+                self.page.targets.add(given[name])
+        if tag == "a" and "href" in given:
+            self.page.links.append(given["href"])
+        elif tag == "link" and "href" in given and given.get("rel") in ("stylesheet", "icon"):
+            self.page.needed.append(given["href"])
+        elif tag in ("img", "script", "iframe", "source") and given.get("src"):
+            self.page.needed.append(given["src"])
+        if tag == "img" and "alt" not in given:
+            self.page.without_words.append(given.get("src", "?"))
+        if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit():
+            self.page.headings.append(int(tag[1]))
+
+
+def problems(folder: Path) -> list[str]:
+    """What is wrong with the pages of a folder; one line each, none if all is well.
+
+    A link to another host is left alone; a script, style or picture from one is a problem, since the pages have to
+    work without a network.
+
+    Args:
+        folder: with `index.html`.
+    """
+    pages = {path: _read(path) for path in sorted(folder.rglob("*.html"))}
+    found = [] if (folder / "index.html") in pages else [f"{folder} has no index.html"]
+    for path, page in pages.items():
+        shown = path.relative_to(folder)
+        found += [f"{shown}: {link} is not there" for link in page.links if not _leads(path, link, pages, folder)]
+        for source in page.needed:
+            if _outside(source):
+                if not source.startswith("data:"):
+                    found.append(f"{shown}: {source} comes from another host")
+            elif not _leads(path, source, pages, folder):
+                found.append(f"{shown}: {source} is not there")
+        found += [f"{shown}: the picture {source} has no alternative text" for source in page.without_words]
+        steps = zip(page.headings, page.headings[1:], strict=False)
+        found += [f"{shown}: a heading of level {one} is followed by {two}" for one, two in steps if two > one + 1]
+        if page.headings.count(1) != 1 and shown.name not in ("search.html", "genindex.html"):
+            found.append(f"{shown}: {page.headings.count(1)} titles")
+    return found
+
+
+def _read(path: Path) -> _Page:
+    reader = _Reader()
+    reader.feed(path.read_text(encoding="utf-8"))
+    return reader.page
+
+
+def _outside(link: str) -> bool:
+    return bool(urlsplit(link).scheme) or link.startswith("//")
+
+
+def _leads(path: Path, link: str, pages: dict[Path, _Page], folder: Path) -> bool:
+    if _outside(link):
+        return True
+    parts = urlsplit(link)
+    target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+    if not target.exists() or not target.is_relative_to(folder.resolve()):
+        return False
+    page = pages.get(target)
+    return not parts.fragment or page is None or unquote(parts.fragment) in page.targets

@@ -1,0 +1,119 @@
+"""The book: what it keeps of an executed notebook, what it refuses, and what its reader of pages finds."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
+
+from medattn_lite.course.book import build_book
+from medattn_lite.course.book_check import problems
+from medattn_lite.course.book_notebook import book_notebook
+from medattn_lite.errors import UserError
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "VBox(children=(IntSlider()))"}
+TEXT = """# A small page
+
+A [tensor](glossary.md#tensor), a [source](../medattn_lite/errors.py) and $a^2$:
+
+$$s_i = q^\\top k_i \\tag{1}$$
+
+## Below
+"""
+
+
+def picture(alt: str = "A dot", **more: object) -> object:
+    metadata = {"image/png": {"alt": alt}} if alt else {}
+    return new_output("display_data", {"image/png": PIXEL, "text/plain": "<Figure>", **more}, metadata=metadata)
+
+
+def executed(folder: Path, *outputs: object, name: str = "01_small") -> Path:
+    cell = new_code_cell("show()", outputs=list(outputs), execution_count=1)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.ipynb"
+    language = {"language_info": {"name": "python"}}
+    nbformat.write(new_notebook(cells=[new_markdown_cell(TEXT), cell], metadata=language), path)
+    return path
+
+
+def cleaned(tmp_path: Path, *outputs: object) -> list:
+    page, figures = tmp_path / "page.ipynb", tmp_path / "figures"
+    figures.mkdir()
+    book_notebook(executed(tmp_path / "run", *outputs), page, figures)
+    return nbformat.read(page, as_version=4).cells[1].outputs
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("book")
+    shown = [picture("A slider's picture", **WIDGET), picture("A slider's picture"),
+             new_output("stream", name="stdout", text="AUC 0.9\n")]  # fmt: skip
+    executed(place / "run", *shown)
+    return build_book(place / "run", place / "site").parent
+
+
+def test_a_widget_stands_as_its_figure_once_and_a_progress_bar_not_at_all(tmp_path: Path) -> None:
+    bar = new_output("display_data", dict(WIDGET))
+    noise = new_output("stream", name="stderr", text="warming up")
+    found = cleaned(tmp_path, bar, noise, picture("Moved & still", **WIDGET), picture("Moved & still"))
+    assert len(found) == 1 and set(found[0].data) == {"text/html"}
+    assert 'alt="Moved &amp; still"' in found[0].data["text/html"]
+    assert (tmp_path / "figures" / "01_small-1.png").read_bytes() == base64.b64decode(PIXEL)
+
+
+def test_a_quiz_keeps_what_it_says_in_html_and_what_only_the_report_reads_goes(tmp_path: Path) -> None:
+    quiz = new_output("execute_result", {**WIDGET, "text/html": "<p>Which?</p><script>go()</script>"})
+    metric = new_output("display_data", {"application/vnd.medattn.metric+json": {}, "text/plain": "AUC: 0.9"})
+    found = cleaned(tmp_path, quiz, metric)
+    assert found[0].data["text/html"] == "<p>Which?</p>"
+    assert found[1].data == {"text/plain": "AUC: 0.9"}
+
+
+@pytest.mark.parametrize(
+    ("outputs", "says"),
+    [
+        ([], "was not run"),
+        ([picture(alt="")], "no alternative text"),
+        ([new_output("error", ename="ValueError", evalue="no", traceback=[])], "cell 2: ValueError: no"),
+    ],
+)
+def test_what_cannot_be_a_page_is_refused(tmp_path: Path, outputs: list, says: str) -> None:
+    with pytest.raises(UserError, match=says):
+        cleaned(tmp_path, *outputs)
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    executed(tmp_path / "run", picture())
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").write_text("mine")
+    with pytest.raises(UserError, match="nothing is overwritten"):
+        build_book(tmp_path / "run", tmp_path / "thesis")
+    assert [path.name for path in (tmp_path / "thesis").iterdir()] == ["chapter.txt"]
+    with pytest.raises(UserError, match="run medattn course"):
+        build_book(tmp_path / "thesis", tmp_path / "site")
+
+
+def test_the_book_needs_no_network_and_its_formulas_are_mathml(book: Path) -> None:
+    page = (book / "notebooks" / "01_small.html").read_text(encoding="utf-8")
+    assert problems(book) == []  # no script, style or picture from elsewhere; every link leads somewhere
+    assert page.count("<math") == 2 and "mathjax.js" not in page.lower()
+    assert page.count("01_small-1.png") == 1 and "01_small-2" not in page and "AUC 0.9" in page
+    assert 'href="glossary.html#tensor"' in page
+    assert "errors.py" not in page and ">source<" in page  # a link out of the book becomes its words
+    assert (book / "searchindex.js").exists() and (book / "figures" / "results.html").exists()
+
+
+def test_the_reader_of_pages_finds_what_is_broken(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text(
+        '<h1>One</h1><h3>Three</h3><a href="gone.html">x</a><a href="#nowhere">x</a><a href="https://a.example">x</a>'
+        '<img src="gone.png"><script src="https://a.example/x.js"></script>'
+    )
+    found = "\n".join(problems(tmp_path))
+    for line in ("gone.html is not there", "#nowhere is not there", "gone.png is not there", "no alternative text",
+                 "https://a.example/x.js comes from another host", "level 1 is followed by 3"):  # fmt: skip
+        assert line in found
+    assert len(problems(tmp_path)) == 6
