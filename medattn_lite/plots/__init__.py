@@ -12,6 +12,8 @@ from medattn_lite.plots.explanations import MapRow, explanation_rows
 from medattn_lite.plots.forest import forest
 from medattn_lite.plots.gate_view import gate_view
 from medattn_lite.plots.gates import gates_by_layer, spatial_map_overlay, upsample_map
+from medattn_lite.plots.inter_slice_view import inter_slice_view
+from medattn_lite.plots.kernels import kernel_voxels
 from medattn_lite.plots.layers import short_names
 from medattn_lite.plots.lines import lines
 from medattn_lite.plots.montage import contrasts_row, image_grid, slice_montage
@@ -42,6 +44,8 @@ __all__ = [
     "gates_by_layer",
     "grouped_convolution",
     "image_grid",
+    "inter_slice_view",
+    "kernel_voxels",
     "lines",
     "mask_names",
     "new_figure",

@@ -7,6 +7,7 @@ from medattn_lite.widgets.counterfactual import counterfactual_phantom
 from medattn_lite.widgets.explanations import explanation_browser
 from medattn_lite.widgets.explorer import Explorer
 from medattn_lite.widgets.gates import gate_explorer
+from medattn_lite.widgets.inter_slice import inter_slice_explorer
 from medattn_lite.widgets.mechanisms import mechanism_comparison
 from medattn_lite.widgets.playground import attention_playground
 from medattn_lite.widgets.slices import slice_explorer
@@ -21,6 +22,7 @@ __all__ = [
     "explanation_browser",
     "gate_explorer",
     "mechanism_comparison",
+    "inter_slice_explorer",
     "slice_explorer",
     "split_explorer",
     "survival_explorer",

@@ -645,6 +645,6 @@ quiz([
 # - Whether the competition matters is an experiment: even shares.
 # - **Deal patients.** Slices of one head on both sides turn a coin into a finding.
 #
-# **Next in the course** (notebook 05, to come): the whole volume, and which *slice* of it matters.
+# **Next in the course** ([05](05_p3d_iam.ipynb)): the whole volume, and which *slice* of it matters.
 #
 # **Read on:** Zhang H. et al., *ResNeSt* ([arXiv:2004.08955](https://arxiv.org/abs/2004.08955)); Zhang Y. et al., *Brain tumors classification for MR images* ([arXiv:2104.02331](https://arxiv.org/abs/2104.02331)). Words: [glossary](glossary.md).

@@ -33,6 +33,7 @@ PREDICTED = Predicted(FollowUp(40 + 37 * ((np.arange(24) * 11) % 24), np.arange(
                       np.exp(-DAYS / 500 * np.exp(RISK[:, None])), RISK)  # fmt: skip
 INTERVALS = {"with SE": Interval(0.91, 0.85, 0.96), "without": Interval(0.84, 0.76, 0.9)}
 
+SLICE_GATES = np.linspace(0.1, 0.9, 16 * 4).reshape(16, 4)
 SHARES = np.stack([np.linspace(0.1, 0.9, 8), np.linspace(0.9, 0.1, 8)])
 SPLITS = np.linspace(0.0, 2.0, 2 * 8 * 4 * 4).reshape(2, 8, 4, 4)
 AFFINITY = np.eye(12) * 0.5 + 0.5 / 12
@@ -73,6 +74,13 @@ EXAMPLES = {
     "image_grid": lambda: plots.image_grid(
         VOLUME[:8], titles=[f"healthy\np = 0.{i}" for i in range(8)], overlays=MASK[:8], title="What the model said"
     ),
+    "inter_slice_view": lambda: plots.inter_slice_view(
+        VOLUME, 6, gates={"layer1.0.iam.channel": SLICE_GATES, "layer2.0.iam.channel": SLICE_GATES[:, ::2]},
+        layer="layer1.0.iam.channel", spatial=np.abs(VOLUME), before=[0.2, 0.8], after=[0.6, 0.4], mask=MASK,
+        reach={"layer1.0.iam.channel": (-1.5, 10.5), "layer2.0.iam.channel": (-3.5, 8.5)}, closed=2,
+        towards_alike=0.25, class_names=["low grade", "high grade"], caption="volume 3 (t1ce): high grade",
+    ),
+    "kernel_voxels": lambda: plots.kernel_voxels({"3×3×3": (3, 3, 3), "then 3×1×1": (3, 1, 1)}),
     "lines": lambda: plots.lines(range(3), {"with": [0.1, 0.5, 0.9], "without": [0.1, 0.2, 0.3]},
                                  xlabel="steps", ylabel="share right"),
     "patch_weights": lambda: plots.patch_weights(

@@ -103,3 +103,15 @@ def test_split_attention_is_drawn_with_one_product_and_one_convolution_a_split(r
 def test_split_attention_is_not_drawn_for_an_odd_radix() -> None:
     with pytest.raises(ValueError, match="radix is 3"):
         plots.split_attention(3)
+
+
+def test_a_kernels_voxels_are_the_ones_it_reads() -> None:
+    figure = plots.kernel_voxels({"1×3×3": (1, 3, 3), "3×1×1": (3, 1, 1)})
+    filled = [sum(patch.get_facecolor()[2] < 0.5 for patch in axes.patches) for axes in figure.axes]
+    assert filled == [9, 3] and all(len(axes.patches) == 27 for axes in figure.axes)
+    assert "1×3×3 reads 9 of 27 voxels, in 1 slice" in plots.alt_text(figure)
+
+
+def test_a_kernel_larger_than_the_neighbourhood_is_not_drawn() -> None:
+    with pytest.raises(ValueError, match="1 to 3 voxels"):
+        plots.kernel_voxels({"5×3×3": (5, 3, 3)})

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from medattn_lite.networks.p3d import P3DResNet
 from medattn_lite.networks.resnest import ResNeSt
 from medattn_lite.networks.resnet_cbam import ResNetCBAM
 from medattn_lite.networks.rsanet import RSANet
@@ -14,6 +15,7 @@ from medattn_lite.widgets import (
     affinity_explorer,
     attention_playground,
     gate_explorer,
+    inter_slice_explorer,
     slice_explorer,
     split_explorer,
 )
@@ -64,6 +66,30 @@ def make_affinity_explorer(*kinds: str, spatial_dims: int = 3):
     return affinity_explorer(models, images, masks=masks, channels=["t1", "flair"], title="phantom")
 
 
+def make_volumes() -> tuple[torch.Tensor, torch.Tensor]:
+    """Three volumes of two contrasts, and masks."""
+    volumes = torch.rand(3, 2, 16, 16, 16, generator=torch.Generator().manual_seed(1))
+    masks = torch.zeros(3, 16, 16, 16)
+    masks[:, 5:9, 4:10, 3:8] = 1
+    return volumes, masks
+
+
+def make_grader() -> torch.nn.Module:
+    """A small P3D network with gates away from one half."""
+    torch.manual_seed(0)
+    net = P3DResNet(in_channels=2, num_classes=2, layers=(1, 1, 1, 1), width=8)
+    for name, parameter in net.named_parameters():
+        if "iam" in name:
+            torch.nn.init.normal_(parameter, std=0.8)
+    return net
+
+
+def make_inter_slice_explorer():
+    volumes, masks = make_volumes()
+    options = {"masks": masks, "channels": ["t1ce", "flair"]}
+    return inter_slice_explorer(make_grader(), volumes, [0, 1, 1], ["low", "high"], **options)
+
+
 def make_explorer(kind: str):
     if kind == "affinity":
         return make_affinity_explorer("rsa", "non_local")
@@ -71,12 +97,14 @@ def make_explorer(kind: str):
         return attention_playground()
     if kind == "slices":
         return slice_explorer(make_sample(), overlays={"distance": np.linspace(0, 1, 12 * 16 * 14).reshape(12, 16, 14)})
+    if kind == "inter-slice":
+        return make_inter_slice_explorer()
     explore = split_explorer if kind == "splits" else gate_explorer
     names = ["healthy", "tumour"]
     return explore(make_model(kind), make_images(), labels=[0, 1, 1], names=names, channels=["t1", "flair"])
 
 
-KINDS = ("playground", "slices", "se", "cbam", "affinity", "splits")
+KINDS = ("playground", "slices", "se", "cbam", "affinity", "splits", "inter-slice")
 
 
 @pytest.fixture(params=KINDS)

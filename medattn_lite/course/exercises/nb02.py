@@ -111,9 +111,9 @@ def first_output(module: nn.Module, x: Tensor) -> Tensor | None:
         text = str(error)
         if "Expected 3D (unbatched) or 4D" in text:
             raise NotYet("`nn.Conv2d` is for slices; this is a volume.", "Use `nn.Conv3d`.") from None
-        if re.search(r"input of size: \[\d+, \d+\]", text):
-            raise NotYet("The axes of space are gone, and a convolution wants them, if only with length 1.",
-                         "Pool over axes (2, 3, 4) with `keepdim=True`.") from None
+        if re.search(r"input of size: \[\d+, \d+(, \d+)?\]", text):
+            raise NotYet("Axes of space are gone, and a convolution wants them, if only with length 1.",
+                         "Pool with `keepdim=True`: axes of length 1 stay.") from None
         if "Kernel size can't be greater" in text:
             raise NotYet("The kernel is larger than what is left after the squeeze, a single voxel.",
                          "Pass `kernel_size=1`.") from None

@@ -1,0 +1,186 @@
+"""Checks of notebook 05: what pseudo-3-D saves, a gate for each channel of each slice, slices treated alike."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from medattn_lite.attention import InterSliceChannelAttention
+from medattn_lite.course.checks import NotAttempted, NotYet, Result, exercise
+from medattn_lite.course.diagnose import Mistake, compare_function, copy_parameters
+from medattn_lite.course.exercises.nb02 import first_output
+
+SECOND_HINT = "The second convolution reads what the first one gives: c_out channels in, c_out channels out."
+SLICES_HINT = "The axes are (B, C, D, 1, 1): slices are axis 2."
+
+
+@exercise("05-count", title="Exercise 05.1, what pseudo-3-D saves")
+def check_count(weights: Callable[[int, int], tuple[int, int]]) -> Result:
+    """Channels in and out to the weights of 3×3×3, and of 1×3×3 with 3×1×1 behind it; no biases."""
+    return compare_function(
+        weights,
+        reference=lambda i, o: (27 * i * o, 9 * i * o + 3 * o * o),
+        cases=[(64, 128), (128, 64), (16, 16), (3, 8)],
+        mistakes=[
+            Mistake(lambda i, o: (27 * i * o, 12 * i * o),
+                    "your second convolution reads the input again, not what the first one gives", SECOND_HINT),
+            Mistake(lambda i, o: (27 * i * o, 9 * i * o + 3 * i * i),
+                    "your second convolution gives c_in channels; it should give c_out", SECOND_HINT),
+            Mistake(lambda i, o: (27 * i * o, 9 * i * i + 3 * i * o),
+                    "your first convolution gives c_in channels; (05.1) gives c_out at once",
+                    "1×3×3 goes from c_in to c_out, 3×1×1 from c_out to c_out."),
+            Mistake(lambda i, o: (27 * i * o, 27 * i * o), "that is one and the same number twice",
+                    "9 weights in the slice and 3 across slices, for each pair of channels."),
+            Mistake(lambda i, o: (27 * i * o, 27 * i * o * o),
+                    "the two convolutions run one after the other: their weights add up, they do not multiply",
+                    SECOND_HINT),
+            Mistake(lambda i, o: (27, 12), "that is for one channel in and one out",
+                    "There is a kernel for each pair of channels."),
+            Mistake(lambda i, o: (27 * i * o + o, 9 * i * o + 3 * o * o + 2 * o),
+                    "these convolutions have no biases; a batch norm follows each", "Leave the biases out."),
+            Mistake(lambda i, o: (9 * i * o + 3 * o * o, 27 * i * o), "the two have changed places",
+                    "The full convolution comes first."),
+            Mistake(lambda i, o: 27 * i / (9 * i + 3 * o), "that is their ratio; both numbers were asked for",
+                    "`return full, pseudo`"),
+            Mistake(lambda i, o: (27 * i * o, 9 * i * o), "the convolution across slices is missing",
+                    "Add 3 weights for each pair of its channels."),
+            Mistake(lambda i, o: (27 * i * o, 6 * i * o + 3 * o * o), "a 1×3×3 kernel has nine weights: 3 times 3"),
+        ],
+        what="your pair of numbers",
+        praise="With as many channels in as out: 27 against 12, a factor of 2.25.",
+        hint="27 for each pair of channels, against 9 for each pair of the first and 3 of the second convolution.",
+    )
+
+
+@exercise("05-channel", title="Exercise 05.2, a gate for each channel of each slice")
+def check_channel(block: type[nn.Module]) -> Result:
+    """The class with two convolutions along the slices, given a reference's weights, equals the reference."""
+    if not inspect.isclass(block):
+        raise NotYet("Hand over the class itself, not an object of it.", '`check("05-channel", InterSliceGate)`')
+    torch.manual_seed(5)
+    reference = InterSliceChannelAttention(12, reduction=4).eval()
+    with torch.no_grad():  # gates away from one half, so that mistakes show
+        for parameter in reference.parameters():
+            parameter.mul_(3.0)
+    mine = block(12, reduction=4).eval()
+    x = torch.randn(2, 12, 6, 5, 4) * torch.linspace(0.3, 2.0, 6).reshape(1, 1, -1, 1, 1) + 0.3
+    answer = first_output(mine, x)
+    if not list(mine.parameters()):
+        if answer is None:
+            raise NotAttempted
+        raise NotYet("Your module has no layers to learn.", "Make two `nn.Conv3d` in `__init__`, as `self.…`.")
+    _inspect_kernels(mine, answer, depth=x.shape[2])
+    copy_parameters(reference, mine, hint="Two convolutions with biases: C → C/r, then C/r → C.")
+    with torch.no_grad():
+        return compare_function(
+            mine,
+            reference=reference,
+            cases=[(x,), (1.5 * x[:1, :, :4] - 0.2,)],
+            mistakes=_gate_mistakes(*(parameter.detach() for parameter in reference.parameters())),
+            what="your gate",
+            praise="One gate for each channel of each slice, and each slice has looked at its neighbours.",
+            hint="Mean over H and W, convolution, ReLU, convolution, sigmoid.",
+        )
+
+
+def _inspect_kernels(mine: nn.Module, answer: Tensor | None, *, depth: int) -> None:
+    """Mistakes that the shapes of the weights and of the answer give away."""
+    kernels = [tuple(parameter.shape[2:]) for parameter in mine.parameters() if parameter.ndim == 5]
+    if any(kernel == (3, 3, 3) for kernel in kernels):
+        raise NotYet("Your kernels are 3×3×3; after the mean over H and W there is one voxel a slice.",
+                     "`kernel_size=(3, 1, 1)`")
+    if any(kernel in ((1, 3, 1), (1, 1, 3)) for kernel in kernels):
+        raise NotYet("Your kernels run along the height or the width; slices are along the first axis of space.",
+                     "`kernel_size=(3, 1, 1)`: (D, H, W).")
+    if any(kernel == (1, 1, 1) for kernel in kernels):
+        raise NotYet("Your kernels see one slice only: no slice knows of its neighbours.", "`kernel_size=(3, 1, 1)`")
+    if answer is not None and answer.ndim == 5 and 1 < answer.shape[2] < depth:
+        raise NotYet(f"Of {depth} slices, {answer.shape[2]} are left: the padding is missing.", "`padding=(1, 0, 0)`")
+    if all(parameter.ndim > 1 for parameter in mine.parameters()):
+        raise NotYet("Your convolutions have no biases; here they have.", "Leave `bias` as it is.")
+
+
+def _gate_mistakes(w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> list[Mistake]:
+    """The usual ways to get it wrong, computed with the same weights."""
+
+    def along(z: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+        return nn.functional.conv3d(z, weight, bias, padding=(1, 0, 0))
+
+    def logits(x: Tensor, *, pool: str = "mean", relu: bool = True) -> Tensor:
+        z = {"mean": lambda: x.mean((3, 4), True), "max": lambda: x.amax((3, 4), True),
+             "sum": lambda: x.sum((3, 4), True), "slices": lambda: x.mean((2, 3, 4), True)}[pool]()  # fmt: skip
+        hidden = along(z, w1, b1)
+        return along(hidden.relu() if relu else hidden, w2, b2)
+
+    return [
+        Mistake(logits, "the sigmoid is missing: your gate leaves the range from 0 to 1", "It is the last step."),
+        Mistake(lambda x: logits(x, relu=False).sigmoid(), "the ReLU between the two convolutions is missing",
+                "Without it the two layers are one."),
+        Mistake(lambda x: logits(x, pool="slices").sigmoid(),
+                "you averaged over the slices too: one gate a channel is squeeze-and-excitation",
+                "Mean over axes 3 and 4; the slices, axis 2, stay."),
+        Mistake(lambda x: logits(x, pool="slices").sigmoid().expand(-1, -1, x.shape[2], -1, -1),
+                "you averaged over the slices too: every slice has the same gate", "Mean over axes 3 and 4 only."),
+        Mistake(lambda x: logits(x, pool="max").sigmoid(), "you took the largest value; (05.2) has the mean",
+                "`x.mean(dim=(3, 4), keepdim=True)`"),
+        Mistake(lambda x: logits(x, pool="sum").sigmoid(), "you have a sum where the mean should be",
+                "A larger slice must not mean a larger gate."),
+        Mistake(lambda x: logits(x).softmax(2), "a softmax over the slices makes them compete; here each gate is free",
+                "A sigmoid."),
+        Mistake(lambda x: logits(x).softmax(1), "a softmax over the channels makes them compete", "A sigmoid."),
+        Mistake(lambda x: logits(x).softmax(0), "that softmax runs over the batch: one patient's gate depends on the "
+                "others", "A sigmoid."),
+        Mistake(lambda x: logits(x).tanh(), "a tanh reaches down to −1; a gate lies between 0 and 1", "A sigmoid."),
+        Mistake(lambda x: x * logits(x).sigmoid(), "you returned the scaled features; the exercise asks for the gate",
+                "Return what you multiply by."),
+        Mistake(lambda x: logits(x).sigmoid().flatten(2), "the numbers are right, but the shape is (B, C, D)",
+                "It should multiply a volume: keep two axes of length 1."),
+    ]
+
+
+@exercise("05-alike", title="Exercise 05.3, forget which slice")
+def check_alike(forget: Callable[[Tensor], Tensor]) -> Result:
+    """(B, C, D, 1, 1) to the same shape: each channel's mean over slices, in every slice."""
+    gates = torch.rand(3, 4, 5, 1, 1, generator=torch.Generator().manual_seed(5))
+    gone = "the means are right, but there is one slice left; every slice needs its gate"
+    return compare_function(
+        forget,
+        reference=every_slice_alike,
+        cases=[(gates,), (gates[:2, :3, :2] ** 2,)],
+        mistakes=[
+            Mistake(lambda g: g.mean(dim=2, keepdim=True), gone, "`expand_as(gates)` gives the mean to every slice."),
+            Mistake(lambda g: g.mean(dim=2), gone, "keepdim=True, then `expand_as(gates)`."),
+            Mistake(lambda g: g.mean(dim=1, keepdim=True).expand_as(g),
+                    "you averaged over the channels: the slices still differ", SLICES_HINT),
+            Mistake(lambda g: g.mean(dim=0, keepdim=True).expand_as(g),
+                    "you averaged over the patients: the slices still differ, alike for everybody", SLICES_HINT),
+            Mistake(lambda g: g.mean(dim=(3, 4), keepdim=True).expand_as(g),
+                    "axes 3 and 4 have length 1: the gates are as they were", SLICES_HINT),
+            Mistake(lambda g: g.mean(dim=(1, 2), keepdim=True).expand_as(g),
+                    "you averaged over channels and slices: the channels should keep their differences", SLICES_HINT),
+            Mistake(lambda g: g.mean().expand_as(g),
+                    "you averaged over everything: channels and patients should keep their differences", SLICES_HINT),
+            Mistake(lambda g: g.sum(dim=2, keepdim=True).expand_as(g), "that is a sum over the slices, not a mean",
+                    "The amount should stay; a sum multiplies it by the number of slices."),
+            Mistake(lambda g: g.amax(dim=2, keepdim=True).expand_as(g), "that is the most open slice: more passes now",
+                    "The amount should stay: use the mean."),
+            Mistake(lambda g: g[:, :, :1].expand_as(g), "every slice has the gates of the first one",
+                    "Which slice is first says little; take the mean."),
+            Mistake(lambda g: g[:, :, g.shape[2] // 2][:, :, None].expand_as(g),
+                    "every slice has the gates of the middle one", "The middle is the tumour's; take the mean."),
+            Mistake(torch.ones_like, "all ones take the channels' gates away as well", "Use each channel's own mean."),
+            Mistake(lambda g: g.flip(2), "the slices have changed places; they should become alike",
+                    "Use each channel's own mean."),
+        ],
+        what="your table of gates",
+        praise="Now the cell below asks whether the network misses the difference between slices.",
+        hint="One mean for each channel of each patient, over axis 2, given to every slice.",
+    )
+
+
+def every_slice_alike(gates: Tensor) -> Tensor:
+    """(B, C, D, 1, 1) to the same shape: the mean over slices, in every slice."""
+    return gates.mean(dim=2, keepdim=True).expand_as(gates)

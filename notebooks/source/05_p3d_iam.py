@@ -1,0 +1,613 @@
+# %% [markdown]
+# # 05 · Pseudo-3-D and inter-slice attention: which slice matters?
+#
+# **30 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
+#
+# A scan is a volume, and a radiologist leafs through it: most slices say little, a few say nearly all. This notebook builds the two ideas of a network that grades [gliomas](glossary.md#glioma), low or high. **Pseudo-3-D** takes a convolution over 3×3×3 voxels apart, into one within the slice and one across slices. The **inter-slice attention module**, IAM, gives *each channel of each slice* a gate, and looks at the neighbouring slices to set it.
+#
+# You will count what the first saves, and find out what the second spends.
+
+# %% [markdown]
+# ## At the end you can
+# - say which 3×3×3 convolutions a [pseudo-3-D](glossary.md#pseudo-3-d) pair can replace, and count what it saves;
+# - compute [inter-slice attention](glossary.md#inter-slice-attention) with a pencil and write it as a module;
+# - check a published table of shapes, and see what a number that was not printed costs;
+# - train the network with and without IAM, beside a control that knows a few numbers;
+# - test whether it cares *which* slice.
+#
+# **You need** notebooks [02](02_squeeze_excitation.ipynb) (squeeze and gates) and [03](03_cbam.ipynb) (a map of places). New words link to the [glossary](glossary.md).
+
+# %% tags=["parameters"]
+SCALE = "smoke"  # "smoke", "laptop" or "paper"
+DEVICE = "auto"
+SEED = 0
+DATA = "phantom"  # or "lgg", with DATA_ROOT the folder of the patients
+DATA_ROOT = None
+
+# %%
+import numpy as np
+import torch
+from IPython.display import display
+from torch import nn
+from torch.nn import functional
+
+from medattn_lite import plots
+from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
+from medattn_lite.evaluation import auc, bootstrap, paired_difference
+
+NUMBERS = scale_numbers(
+    SCALE,
+    smoke={"n": 60, "spacing_mm": 4.0, "shape": (40, 48, 44), "crop": (32, 32, 32), "iterations": 64},
+    laptop={"n": 120, "spacing_mm": 3.5, "shape": (48, 56, 50), "crop": (32, 40, 40), "iterations": 200},
+    paper={"n": 285, "spacing_mm": 1.0, "shape": (160, 192, 168), "crop": (128, 128, 128), "iterations": 4300},
+)
+SMALL = {"layers": (1, 1, 1, 1), "width": 8 if SCALE == "smoke" else 12, "dropout": 0.2}
+SIZES = {} if SCALE == "paper" else SMALL  # of the published class
+GRADES = ("low grade", "high grade") if DATA == "phantom" else ("label 0", "label 1")
+torch.manual_seed(SEED)
+print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
+
+# %% [markdown]
+# ## 1 · The question
+#
+# As in the paper, a box is cut around each tumour, with the tumour in its middle. (Remember that an expert's outline was needed for this. It comes back in section 10.)
+#
+# Below, eight slices of one box, in T1ce: a high-grade tumour whose rim takes up contrast agent ([enhancement](glossary.md#enhancement)) around a dead core. The rim is what tells the grade.
+#
+# **Guess before you go on.** Describe each slice by its brightest spots. To tell the grade, would you take the mean over all slices, the strongest slice, or simply the middle one?
+
+# %%
+from tqdm.auto import tqdm
+
+from medattn_lite.data import crop_around, normalise, open_dataset
+from medattn_lite.training.tasks.tumour_features import tumour_features
+
+phantom = {key: NUMBERS[key] for key in ("n", "shape", "spacing_mm")} | {"task": "grade", "seed": SEED}
+dataset = open_dataset(DATA, DATA_ROOT, **(phantom if DATA == "phantom" else {}))
+whole = [dataset[i] for i in tqdm(range(len(dataset)), desc="reading heads", leave=False)]
+whole = [sample | {"image": normalise(sample["image"])} for sample in whole if sample.get("label") is not None]
+boxes = [crop_around(sample, NUMBERS["crop"]) for sample in whole]
+
+# %%
+images = torch.stack([box["image"] for box in boxes])  # (N, C, D, H, W)
+tumours = torch.stack([box["mask"][0] for box in boxes])  # (N, D, H, W)
+grades = torch.tensor([int(box["label"]) for box in boxes])  # (N,)
+channels = list(boxes[0]["channels"])
+contrast = channels.index("t1ce") if "t1ce" in channels else len(channels) - 1  # with contrast agent
+first = int(grades.argmax())
+depths = np.linspace(0.15, 0.85, 8) * images.shape[2]
+plots.show(plots.slice_montage(images[first, contrast], slices=depths.astype(int).tolist(), columns=8,
+                               overlay=tumours[first], opacity=0.35, title=f"{len(boxes)} boxes; one of high grade"))
+
+# %% [markdown]
+# *Figure 05.1.* Eight slices of one box, from bottom to top, with the parts of the tumour. Synthetic, unless `DATA` names real patients.
+
+# %%
+brightest = images[:, contrast].flatten(2).topk(20, dim=2).values.mean(2)  # (N, D): one number a slice
+pools = {
+    "mean over all slices": brightest.mean(1),
+    "the strongest slice": brightest.amax(1),
+    "the middle slice": brightest[:, brightest.shape[1] // 2],
+}
+single = {name: bootstrap(auc, grades.numpy(), pool.numpy(), n=500) for name, pool in pools.items()}
+plots.show(plots.forest(single, label="AUC of one number, low or high grade", reference=0.5, reference_label="a coin"))
+
+# %% [markdown]
+# *Figure 05.2.* The same numbers, slice by slice; only the way of putting slices together differs.
+#
+# In the synthetic heads the mean drowns what a few slices say. The strongest slice keeps it. And so does the *middle* one, for a suspicious reason: the box was centred by the outline, so the outline has chosen the slice already.
+#
+# We want a network that weighs slices by what is in them, **and** each kind of feature for itself: bright rims in one slice, dark cores in the next. That is a gate for each channel of each slice.
+
+# %% [markdown]
+# ## 2 · By hand
+#
+# **Pseudo-3-D.** Take one row of pixels in each slice, so that a "slice" is a row and a "volume" a picture. A full kernel has 3 slices × 3 pixels = 9 weights. The pair has 3 within the slice and 3 across slices. What does the pair compute, written as one kernel?
+
+# %%
+within = torch.tensor([1.0, 2.0, 1.0])  # in the slice: smooth
+across = torch.tensor([1.0, 0.0, -1.0])  # across slices: the slice below minus the one above
+product = across[:, None] * within  # (3 slices, 3 pixels): nine weights made of six
+print(product)
+
+x = torch.randn(1, 1, 6, 7)  # (B, C, D, W)
+in_turn = functional.conv2d(functional.conv2d(x, within[None, None, None]), across[None, None, :, None])
+torch.testing.assert_close(in_turn, functional.conv2d(x, product[None, None]))
+print("the pair in turn equals one kernel: the table of products")
+torch.set_printoptions(precision=2, sci_mode=False)
+for name, kernel in (("table of products", product), ("a diagonal", torch.eye(3))):
+    print(f"{name:18} rank {int(torch.linalg.matrix_rank(kernel))}")
+
+# %% [markdown]
+# A pair is a **table of products**, of rank 1. A diagonal, "one pixel further in each slice", has rank 3: no single pair can do it. With many channels in between, several pairs add up, and with a ReLU between them they do what no single kernel can. So the pair is another function, not a cheaper copy.
+#
+# **Inter-slice attention.** Two channels, four slices, already averaged over each slice. Two convolutions along the slices, kernel 3; a ReLU between; a [sigmoid](glossary.md#sigmoid). Pencil first. (Outside there are zeros.)
+
+# %%
+means = torch.tensor([[0.0, 0.0, 4.0, 0.0], [1.0, 1.0, 1.0, 1.0]])  # (C, D)
+w1 = torch.tensor([[[-1.0, 2.0, -1.0], [0.0, 0.0, 0.0]]])  # (1, C, 3): "channel 0, more than in its neighbours"
+w2 = torch.tensor([[[0.0, 0.5, 0.0]], [[-0.25, 0.0, -0.25]]])  # (C, 1, 3)
+hidden = functional.conv1d(means[None], w1, padding=1).relu()  # (1, 1, D)
+logits = functional.conv1d(hidden, w2, padding=1)[0]  # (C, D)
+print("hidden", hidden[0, 0], "\nlogits", logits, "\ngates", logits.sigmoid(), sep="\n")
+
+# %% [markdown]
+# Channel 0 opens in slice 2, where it stands out. Channel 1 is the same in every slice, yet it is nearly shut in slices 1 and 3: **because of what channel 0 does next door.** A gate that saw one slice at a time could not do this.
+#
+# ## 3 · From loops to a module
+#
+# $$\mathrm{P3D}(x) = f_{3\times 1\times 1}(f_{1\times 3\times 3}(x)) \tag{05.1}$$
+# $$x^c = \mathrm{mean}_{H,W}\,x \tag{05.2}$$
+# $$a^c = \sigma\big(f_{3\times 1\times 1}(\delta(f_{3\times 1\times 1}(x^c)))\big) \tag{05.3}$$
+# $$a^s = \sigma\big(f_{3\times 3\times 3}(\mathrm{mean}_C\,(a^c \otimes x))\big) \tag{05.4}$$
+# $$x' = a^s \otimes a^c \otimes x \tag{05.5}$$
+
+# %%
+def slice_gate_loop(x, w1, w2):
+    """x (C, D, H, W), w1 (C/r, C, 3), w2 (C, C/r, 3) → a^c (C, D), slice by slice."""
+
+    def along(z, weights):  # z (channels, D): a convolution along the slices, zeros outside
+        out = torch.zeros(weights.shape[0], z.shape[1])
+        for o in range(weights.shape[0]):
+            for d in range(z.shape[1]):
+                for tap in (-1, 0, 1):
+                    if 0 <= d + tap < z.shape[1]:
+                        out[o, d] += weights[o, :, tap + 1] @ z[:, d + tap]
+        return out
+
+    means = torch.stack([x[:, d].mean(dim=(1, 2)) for d in range(x.shape[1])], dim=1)  # (05.2): (C, D)
+    return along(along(means, w1).relu(), w2).sigmoid()  # (05.3)
+
+
+# %% [markdown]
+# After the mean there is one voxel a slice, so the 3×1×1 convolution of the formula is a plain `conv1d` along the slices:
+
+# %% tags=["slide"]
+def slice_gate(x, w1, w2):  # x (B, C, D, H, W)
+    means = x.mean(dim=(3, 4))  # (05.2): (B, C, D)
+    hidden = functional.conv1d(means, w1, padding=1).relu()  # (B, C/r, D)
+    return functional.conv1d(hidden, w2, padding=1).sigmoid()[..., None, None]  # (05.3): (B, C, D, 1, 1)
+
+
+x, w1, w2 = torch.randn(2, 6, 5, 4, 3), torch.randn(2, 6, 3), torch.randn(6, 2, 3)
+torch.testing.assert_close(slice_gate(x, w1, w2)[1, :, :, 0, 0], slice_gate_loop(x[1], w1, w2))
+print("loop and vectorised agree")
+
+# %% [markdown]
+# The module. First which channel in which slice, then where; the padding keeps the number of slices, which the paper leaves unsaid. Only means are taken, no maxima as in CBAM. (δ is a ReLU. In the rest of the network the paper has a [leaky ReLU](glossary.md#leaky-relu).)
+
+# %% tags=["slide", "define:MyIAM"]
+class MyIAM(nn.Module):
+    def __init__(self, channels, reduction=16):
+        super().__init__()
+        along = {"kernel_size": (3, 1, 1), "padding": (1, 0, 0)}
+        self.reduce = nn.Conv3d(channels, channels // reduction, **along)
+        self.expand = nn.Conv3d(channels // reduction, channels, **along)
+        self.places = nn.Conv3d(1, 1, kernel_size=3, padding=1)
+
+    def forward(self, x):  # (B, C, D, H, W)
+        means = x.mean(dim=(3, 4), keepdim=True)  # (05.2): (B, C, D, 1, 1)
+        x = x * self.expand(self.reduce(means).relu()).sigmoid()  # (05.3): (B, C, D, H, W) ⊗ (B, C, D, 1, 1)
+        x = x * self.places(x.mean(dim=1, keepdim=True)).sigmoid()  # (05.4), (05.5): ⊗ (B, 1, D, H, W)
+        return x
+
+
+print("out:", tuple(MyIAM(32)(torch.randn(2, 32, 8, 12, 10)).shape))
+
+# %% [markdown]
+# ## 4 · Does it equal the real thing?
+#
+# There is no public code of IAM, so three other checks. The package's class, with your weights. A library, where the formula allows it: in a volume of **one slice** only the middle tap of each kernel meets anything, so $a^c$ must be squeeze-and-excitation; [MONAI](glossary.md#monai) has that. And the **reach**: two convolutions of 3 slices, so a gate should hear of two slices on either side, and of no more. The gradient tells.
+
+# %%
+from monai.networks.blocks import ChannelSELayer
+
+from medattn_lite.attention import InterSliceAttention
+
+mine, package = MyIAM(32), InterSliceAttention(32)
+package.load_state_dict(dict(zip(package.state_dict(), mine.state_dict().values(), strict=True)))
+x = torch.randn(2, 32, 9, 7, 5, requires_grad=True)
+gradients = [torch.autograd.grad(block(x).square().sum(), x)[0] for block in (mine, package)]
+torch.testing.assert_close(mine(x), package(x))
+torch.testing.assert_close(*gradients)
+print("equal to the package: output and gradient")
+
+gate, se, one = package.channel, ChannelSELayer(3, 32, r=16), torch.randn(2, 32, 1, 7, 5)
+middle = [p[:, :, 1, 0, 0] if p.ndim > 1 else p for layer in (gate.reduce, gate.expand) for p in layer.parameters()]
+se.load_state_dict(dict(zip(se.state_dict(), middle, strict=True)))
+torch.testing.assert_close(gate(one) * one, se(one))
+print("one slice: equal to MONAI's squeeze-and-excitation")
+heard = torch.autograd.grad(gate(x)[:, :, 4].sum(), x)[0].abs().sum((0, 1, 3, 4)) > 0  # (D,)
+print("the gate of slice 4 hears of slices", heard.nonzero()[:, 0].tolist())
+
+# %% [markdown]
+# Deeper in the network a slice stands for many, so the reach grows. (The block with P3D equals the code of its authors' port on frozen numbers: [table](../figures/parity.md), row `p3d_a_bottleneck_a`.)
+#
+# ## 5 · Your turn
+#
+# ### Exercise 05.1 · what pseudo-3-D saves
+#
+# *5 minutes, easy.* Count the weights of a 3×3×3 convolution from `c_in` to `c_out` channels, and of the pair (05.1) in its place. No biases.
+#
+# <details><summary>Hint 1</summary>A convolution has one kernel for each pair of an input and an output channel.</details>
+# <details><summary>Hint 2</summary>The first of the pair already gives <code>c_out</code> channels. How many does the second one read?</details>
+
+# %% tags=["exercise"]
+def weights(c_in, c_out):
+    """Returns two whole numbers: weights of 3×3×3, weights of 1×3×3 and then 3×1×1."""
+    ### BEGIN SOLUTION
+    full = 27 * c_in * c_out
+    pseudo = 9 * c_in * c_out + 3 * c_out * c_out
+    return full, pseudo
+    ### END SOLUTION
+
+
+# %%
+check("05-count", weights)
+
+# %% [markdown]
+# ### Exercise 05.2 · a gate for each channel of each slice
+#
+# *12 minutes, needs thought.* Write (05.2) and (05.3) with two `nn.Conv3d`, with biases. Return the *gate*, (B, C, D, 1, 1), not the scaled features. Between the two convolutions there are `channels // reduction` channels.
+#
+# <details><summary>Hint 1</summary>The gate keeps two axes of the volume's features: channels and slices. Over which axes do you take the mean?</details>
+# <details><summary>Hint 2</summary><code>kernel_size=(3, 1, 1)</code> is for (D, H, W). Without <code>padding=(1, 0, 0)</code> each convolution loses two slices.</details>
+
+# %% tags=["exercise"]
+class InterSliceGate(nn.Module):
+    """(B, C, D, H, W) to its gates (B, C, D, 1, 1)."""
+
+    def __init__(self, channels, reduction=16):
+        super().__init__()
+        ### BEGIN SOLUTION
+        self.reduce = nn.Conv3d(channels, channels // reduction, (3, 1, 1), padding=(1, 0, 0))
+        self.expand = nn.Conv3d(channels // reduction, channels, (3, 1, 1), padding=(1, 0, 0))
+        ### END SOLUTION
+
+    def forward(self, x):
+        ### BEGIN SOLUTION
+        means = x.mean(dim=(3, 4), keepdim=True)  # (B, C, D, 1, 1)
+        return self.expand(self.reduce(means).relu()).sigmoid()  # (B, C, D, 1, 1)
+        ### END SOLUTION
+
+
+# %%
+check("05-channel", InterSliceGate)
+
+# %% [markdown]
+# ## 6 · Where it sits, and what it costs
+#
+# The pair takes the place of the middle convolution in each of the sixteen [residual blocks](glossary.md#residual-block) of a ResNet-50. IAM sits where all gates of this course sit: on the branch, before the addition.
+
+# %%
+plots.show(plots.kernel_voxels({"3×3×3": (3, 3, 3), "1×3×3": (1, 3, 3), "then 3×1×1": (3, 1, 1)}))
+plots.show(plots.residual_block("inter-slice", middle="conv 1×3×3\nconv 3×1×1"))
+
+# %% [markdown]
+# *Figures 05.3 and 05.4.* Above: which neighbours a voxel reads. Below: a block of the network.
+#
+# A paper prints a table so that you can build the thing. Does it work out? The published network, built on the device `meta` (shapes without numbers), against the paper's Table 1: a box of 128³ voxels goes in.
+
+# %%
+from medattn_lite.networks import p3d_resnet50
+
+printed = {"conv1": (64, 64), "layer1": (256, 32), "layer2": (512, 16), "layer3": (1024, 8), "layer4": (2048, 4)}
+shapes = {}
+with torch.device("meta"):
+    network = p3d_resnet50(in_channels=4, num_classes=2).eval()
+    for name in printed:
+        network.get_submodule(name).register_forward_hook(lambda m, i, o, name=name: shapes.update({name: o.shape[1:]}))
+    network(torch.empty(1, 4, 128, 128, 128))
+for name, (count, side) in printed.items():
+    print(f"{name:8}{tuple(shapes[name])}", "as printed" if shapes[name] == (count, *[side] * 3) else "NOT as printed")
+
+# %% [markdown]
+# All five as printed. Only the last row of that table does not fit the rest: an average pool with "k = 4, d = 2" to "4 × 4", from a feature map of 4×4×4. (The package takes the mean over all three axes.)
+#
+# Now the costs. Guess first: how much smaller does P3D make the network, and how much of that does IAM take back? Its [reduction](glossary.md#reduction) $r$ is **not printed**.
+
+# %%
+from torch.utils.flop_counter import FlopCounterMode
+
+
+def published_cost(**options):
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        network = p3d_resnet50(in_channels=4, num_classes=2, **options).eval()
+        network(torch.empty(1, 4, 128, 128, 128))
+    return sum(p.numel() for p in network.parameters()) / 1e6, counter.get_total_flops() / 2e9
+
+
+full, pseudo = published_cost(attention=False, pseudo_3d=False), published_cost(attention=False)
+reductions = (2, 4, 8, 16, 32)
+with_iam = {r: published_cost(reduction=r) for r in reductions}
+for name, (parameters, products) in {"3×3×3": full, "P3D": pseudo, "P3D + IAM, r = 16": with_iam[16]}.items():
+    record(f"{name}: million parameters", parameters)
+    record(f"{name}: billion multiplications", products)
+series = {"P3D + IAM": [with_iam[r][0] for r in reductions], "full 3×3×3": [full[0]] * 5, "P3D": [pseudo[0]] * 5}
+plots.show(plots.lines(reductions, series, xlabel="reduction r of IAM", ylabel="million parameters", log_x=True))
+
+# %% [markdown]
+# *Figure 05.5.* What the number that was not printed decides.
+#
+# P3D saves 41 % of the parameters and 22 % of the multiplications. (Not the factor 2.25 of exercise 05.1: the 1×1×1 convolutions stay as they are.) IAM costs next to nothing in multiplications. In parameters it gives back 40 % of what P3D saved, if $r = 16$; and with $r = 4$ or less the "reduced" network is **larger than the full one**.
+
+# %% [markdown]
+# ## 7 · Train it, with and without
+#
+# P3D, the same again from another start, P3D with IAM. Two thirds of the patients train. The [control](glossary.md#control) knows no picture: a logistic regression on a few numbers of the outlined tumour, its volume, and mean and spread of each contrast inside. The outline was needed for the box anyway.
+
+# %%
+from sklearn.linear_model import LogisticRegression
+
+from medattn_lite.data import train_valid_test
+from medattn_lite.networks import P3DResNet
+from medattn_lite.training import fit, predict_probabilities
+
+patients = [box["subject"] for box in boxes]
+split = train_valid_test(patients, grades.tolist(), fractions=(0.67, 0.0, 0.33), seed=SEED)
+train, test = (torch.from_numpy(split.rows(side, patients)) for side in ("train", "test"))
+
+# %%
+def train_one(attention, seed=SEED):
+    torch.manual_seed(seed)
+    network = P3DResNet(in_channels=images.shape[1], num_classes=2, attention=attention, **SIZES)
+    return network, fit(network, images[train], grades[train], iterations=NUMBERS["iterations"], batch_size=8,
+                        learning_rate=3e-3 if SIZES else 3e-4, seed=seed, device=DEVICE)  # fmt: skip
+
+
+runs = {"P3D": train_one(False), "P3D, again": train_one(False, SEED + 1), "P3D + IAM": train_one(True)}
+model, truth = runs["P3D + IAM"][0], grades[test].numpy()
+plots.show(plots.training_curve({name: history for name, (_, history) in runs.items()}))
+
+# %%
+def predicted(network):
+    return predict_probabilities(network, images[test], batch_size=8)[:, 1].numpy()
+
+
+scores = {name: predicted(network) for name, (network, _) in runs.items()}
+features = np.array([tumour_features(sample) for sample in whole])
+features = (features - features[train].mean(0)) / features[train].std(0)
+regression = LogisticRegression().fit(features[train], grades[train].numpy())
+scores[f"control: {features.shape[1]} numbers"] = regression.predict_proba(features[test])[:, 1]
+results = {name: bootstrap(auc, truth, score) for name, score in scores.items()}
+plots.show(plots.forest(results, label="AUC on test patients", reference=0.5, reference_label="a coin"))
+gains = {name: paired_difference(auc, truth, score, scores["P3D"]) for name, score in list(scores.items())[1:]}
+plots.show(plots.forest(gains, label="AUC minus that of P3D", reference=0.0))
+for name, interval in (results | {f"gain, {name}": gain for name, gain in gains.items()}).items():
+    record(f"AUC {name}", interval)
+
+# %% [markdown]
+# *Figures 05.6 to 05.8.* The loss; AUC on the test patients; differences.
+#
+# Three looks, before you believe a gain:
+#
+# - the **width** of the bars: a patient is one label here, and there are few;
+# - **"P3D, again"**, the same network from another start. If it gains as much as IAM does, you have seen luck, even where the bar does not touch 0: the bars cover the choice of test patients, not the start;
+# - the **control**. A network that a regression on the outline beats has not yet shown what it is for.
+
+# %% [markdown]
+# ## 8 · Look at the slices
+#
+# The explorer shows one volume in one block: a slice, its map of places, **a gate for each channel in each slice**, and the mean gate along the slices over the tumour's area. *Close* a slice, or move **towards alike**: the slices lose their differences. (A block's slices are coarse, and a stride places them a little low; they are drawn where they look.)
+
+# %%
+from medattn_lite.widgets import inter_slice_explorer
+
+chosen = test[torch.cat([(grades[test] == grade).nonzero()[:3, 0] for grade in (1, 0)])]  # three of either grade
+explorer = inter_slice_explorer(model, images[chosen], labels=grades[chosen], names=list(GRADES),
+                                masks=tumours[chosen], channels=channels)
+explorer.set(background=contrast)
+display(explorer)
+plots.show(explorer.static())
+
+# %% [markdown]
+# *Figure 05.9.* The explorer, and the same as a still picture. Gates start near one half; in the few steps of `smoke` they hardly leave it, and the table is nearly even. Whole *rows* (channels) differ more than columns (slices).
+#
+# The paper wants the model "to judge like the experts", who look at the slices that matter. So count. Where does the mean gate lie, compared with the tumour? **Preference** is the mean gate over the tumour's slices (each weighted by its area) divided by the mean gate over all slices. 1 is chance.
+
+# %%
+from medattn_lite.explain import slice_gates, spatial_gates, to_image_grid
+from medattn_lite.explain.layer_places import layer_box
+
+
+def preference(network):
+    """Layer → for each test patient, mean gate on the tumour's slices ÷ mean gate."""
+    grids = [maps.shape[1:] for maps in spatial_gates(network, images[test][:1]).values()]  # (d, h, w) of each block
+    share = (tumours[test] > 0).flatten(2).sum(2).float()  # (N, D): area in each slice
+    share = share / share.sum(1, keepdim=True)
+    found = {}
+    for (name, gates), grid in zip(slice_gates(network, images[test]).items(), grids, strict=True):
+        if gates.shape[2] > 1:
+            reach = layer_box(network, images[test], grid)[0]
+            fine = to_image_grid(gates.mean(1), share.shape[1:], box=[reach])  # (N, D)
+            found[name.split(".")[0]] = ((fine * share).sum(1) / fine.mean(1)).numpy()
+    return found
+
+
+torch.manual_seed(SEED)
+untrained = P3DResNet(in_channels=images.shape[1], num_classes=2, **SIZES).eval()
+measured = {f"{layer}, {word}": bootstrap(lambda r: r.mean(), ratios)
+            for word, network in (("trained", model), ("untrained", untrained))
+            for layer, ratios in preference(network).items()}
+plots.show(plots.forest(measured, label="gate on the tumour's slices ÷ chance", reference=1.0, reference_label="chance"))
+for name, interval in measured.items():
+    record(f"preference for the tumour's slices: {name}", interval)
+
+# %% [markdown]
+# *Figure 05.10.* Mind the axis: are the figures far from 1, or does a narrow scale make them look so?
+#
+# ### Exercise 05.3 · forget which slice
+#
+# *10 minutes, changes the experiment.* Give every slice the mean gate of its channel: the channels stay, the slices go. The cell after the check then runs the trained network so. Guess first: does the AUC fall?
+#
+# <details><summary>Hint 1</summary>Patients and channels keep their differences. Which axis is the slices'?</details>
+# <details><summary>Hint 2</summary><code>gates.mean(dim=2, keepdim=True)</code> has one slice; <code>.expand_as(gates)</code> gives it to all.</details>
+
+# %% tags=["exercise"]
+def forget(gates):
+    """gates (B, C, D, 1, 1); returns the same shape, each channel's mean over slices in every slice."""
+    ### BEGIN SOLUTION
+    return gates.mean(dim=2, keepdim=True).expand_as(gates)  # (B, C, 1, 1, 1) → (B, C, D, 1, 1)
+    ### END SOLUTION
+
+
+# %%
+check("05-alike", forget)
+
+# %% [markdown]
+# The same network: as it is; with slices alike; upside down, so that gates lie on the wrong slices; with another patient's gates; and with flat maps of places. (Until your function is right, the package's takes its place.)
+
+# %%
+from medattn_lite.attention.maps import CHANNEL_SLICE, SPATIAL
+from medattn_lite.course.exercises.nb05 import every_slice_alike
+from medattn_lite.explain import edited_maps
+
+my_forget = forget if check("05-alike", forget).passed else every_slice_alike
+edits = {
+    "as it is": (CHANNEL_SLICE, lambda a: a),
+    "slices alike": (CHANNEL_SLICE, my_forget),
+    "slices upside down": (CHANNEL_SLICE, lambda a: a.flip(2)),
+    "another patient's gates": (CHANNEL_SLICE, lambda a: a.roll(1, 0)),
+    "flat maps of places": (SPATIAL, lambda m: m.mean((2, 3, 4), keepdim=True).expand_as(m)),
+}
+outcome = {}
+for name, (kind, edit) in edits.items():
+    with edited_maps(model, edit, kind=kind):
+        now = predicted(model)
+    outcome[name] = bootstrap(auc, truth, now)
+    record(f"AUC {name}", outcome[name])
+    record(f"largest change of a probability, {name}", np.abs(now - scores["P3D + IAM"]).max())
+plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, reference_label="a coin"))
+
+# %% [markdown]
+# *Figure 05.11.* What the trained network loses without the difference between slices. AUC looks at the order of patients only; the largest change of a probability is printed beside it. If *slices alike* is as good as *as it is*, then what is left of the module is squeeze-and-excitation, at a price.
+#
+# ## 9 · What goes wrong
+#
+# Six mistakes; all run. Each gets the same features, in which slice 3 is bright. *By slice*: how much gates differ between slices. *Neighbours*: how far the gate of slice 3 moves when slice 2 changes. *If alone*: how far it moves without the rest of the batch. Which number gives each mistake away?
+
+# %%
+x = torch.rand(4, 16, 6, 8, 8, generator=torch.Generator().manual_seed(SEED))
+x[:, :, 3] *= 4.0
+torch.manual_seed(SEED)
+w1, w2 = (torch.rand(4, 16, 3) - 0.45) / 2, torch.randn(16, 4, 3) / 3
+one_tap = lambda w: w * torch.tensor([0.0, 1.0, 0.0])  # a kernel along another axis meets only its middle tap
+raw = lambda x: torch.logit(slice_gate(x.double(), w1.double(), w2.double())).float()  # what the sigmoid was given
+variants = {
+    "right": lambda x: slice_gate(x, w1, w2),
+    "slices averaged too": lambda x: slice_gate(x.mean(2, keepdim=True), w1, w2).expand(-1, -1, 6, -1, -1),
+    "kernel along the width": lambda x: slice_gate(x, one_tap(w1), one_tap(w2)),
+    "no sigmoid": raw,
+    "softmax over slices": lambda x: raw(x).softmax(2),
+    "softmax over the batch": lambda x: raw(x).softmax(0),
+}
+moved = x.clone()
+moved[:, :, 2] += 1.0
+print(f"{'variant':26}{'lowest':>8}{'highest':>9}{'by slice':>10}{'neighbours':>12}{'if alone':>10}")
+for name, gate in variants.items():
+    a = gate(x)
+    change, alone = (gate(moved) - a)[:, :, 3].abs().max(), (gate(x[:1]) - a[:1]).abs().max()
+    print(f"{name:26}{a.min():8.2f}{a.max():9.2f}{a.std(2).mean():10.2f}{change:12.2f}{alone:10.2f}")
+
+# %% [markdown]
+# | variant | symptom |
+# |---|---|
+# | slices averaged too | no difference by slice: squeeze-and-excitation |
+# | kernel along the width | **runs, and looks right**; no slice hears of its neighbours |
+# | no sigmoid | values below 0 and above 1 |
+# | softmax over slices | the slices of a channel share one whole: none opens as far as it did, and in a deep volume all fade |
+# | softmax over the batch | a patient's result depends on the others |
+#
+# A sixth does not run: without padding, each convolution loses two slices, and the gate no longer fits.
+
+# %% [markdown]
+# ## 10 · What the paper says, and what we found
+#
+# Its test accuracies first. Over five folds, 285 patients are tested. How many patients are the printed percentages, and how sure?
+
+# %%
+for name, printed_accuracy in (("P3D", 85.96), ("P3D + IAM", 89.47)):
+    right = round(285 * printed_accuracy / 100)
+    print(f"{name}: {right} of 285 is {100 * right / 285:.2f} %")
+    record(f"printed accuracy, {name}", bootstrap(np.mean, [1.0] * right + [0.0] * (285 - right)))
+record("always saying high grade (210 of 285)", 210 / 285)
+print(f"\nIn this run ({SCALE}, seed {SEED}, {len(train)} + {len(test)} patients, {DATA}), AUC")
+for name, gain in gains.items():
+    print(f"{name:22} minus P3D: {gain.value:+.3f}, from {gain.low:+.3f} to {gain.high:+.3f}")
+own, same = outcome["as it is"].value, outcome["slices alike"].value
+print(f"P3D + IAM: {own:.2f} as it is, {same:.2f} with slices alike")
+
+# %% [markdown]
+# | claim | what we found |
+# |---|---|
+# | P3D "significantly" reduces the model | holds: 46.2 → 27.4 million parameters |
+# | IAM improves accuracy, 85.96 → 89.47 % | ten patients of 285 |
+# | … on 150 phantoms, AUC | P3D + IAM − P3D: −0.031 [−0.083, 0.020] |
+# | … on 80 LGG patients, grade 2 or 3 | −0.109 [−0.276, 0.048] |
+# | 3×3×3 "can be replaced" by the pair | AUC, P3D − full: phantoms −0.029 [−0.070, 0.015], LGG 0.048 [−0.127, 0.234]; phantoms' accuracy −0.073 [−0.133, −0.007] |
+# | networks learn better features than hand-made ones | AUC, P3D + IAM − control: phantoms −0.134 [−0.201, −0.078], LGG −0.119 [−0.290, 0.063] |
+#
+# Ours are `laptop` runs ([results](../figures/results.md)), small networks on few patients: they do not refute the paper. They do not support it either.
+
+# %% [markdown]
+# **Does it matter which slice?** The edits of figure 05.11, on the five networks of that `laptop` run, each with its own 30 test phantoms; what the AUC (0.854) loses:
+#
+# | the gates are | AUC gained |
+# |---|---|
+# | the same in every slice | −0.006 [−0.011, −0.001] |
+# | upside down | −0.013 [−0.022, −0.005] |
+# | another patient's | −0.002 [−0.011, 0.007] |
+# | all one half | −0.052 [−0.074, −0.031] |
+#
+# So the gates do something, and nearly all of it is *which channel*. *Which slice*, which the module is named after, is worth less than a hundredth of AUC. (Heads of 32 slices; only the first three of four levels have more than one slice.)
+
+# %% [markdown]
+# Four more things to know before you build on it:
+#
+# - The box is cut **from the annotation**, so a new patient needs an outline first.
+# - Only low-grade images are mirrored while training. Then a mirrored head *means* low grade, and heads are not symmetrical: a [shortcut](glossary.md#shortcut) is laid. (Here all are mirrored.)
+# - (05.4) is printed with a 3×1×3 kernel and described as 3×3×3; the learning rate as $3\times 10^4$.
+# - Whether validation chose the tested state is not said.
+#
+# ## Quiz
+#
+# Three questions; every answer gets a reason.
+
+# %% jupyter={"source_hidden": true}
+quiz([
+    Question(
+        "A gate of IAM has the shape (B, C, D, 1, 1). What can it do that squeeze-and-excitation cannot?",
+        ["Point at a place in a slice", "Open a channel in one slice and close it in the next", "Close a channel"],
+        "Open a channel in one slice and close it in the next",
+        ["Its axes for height and width have length 1; the second map, a^s, points.",
+         "Yes: a gate for each channel of each slice.", "Squeeze-and-excitation does that, for all slices at once."],
+    ),
+    Question(
+        "1×3×3 and then 3×1×1, as many channels in as out. The weights fall by a factor of …",
+        ["27 / 12 = 2.25", "27 / (9 · 3) = 1", "3"],
+        "27 / 12 = 2.25",
+        ["Yes: 9 + 3 in place of 27. The whole network shrinks by less.",
+         "The weights of two convolutions in turn add up.", "9 weights alone would be a third, without any slice next door."],
+    ),
+    Question(
+        "With *slices alike* the AUC does not change. What do you conclude?",
+        ["IAM is useless", "The network cannot tell slices apart", "It does not use the difference between slices"],
+        "It does not use the difference between slices",
+        ["Its channels' gates, or its map of places, may still matter. Take those away next.",
+         "Its features can; these gates do not need to.",
+         "Yes, in this network and on these patients. That is what was tested."],
+    ),
+])
+
+# %% [markdown]
+# ## Summary
+#
+# - **Pseudo-3-D**: 1×3×3, then 3×1×1. A table of products in place of a cube; 12 weights for 27.
+# - **IAM**: mean over each slice, two convolutions *along* the slices, a gate for each channel of each slice; then a map of places.
+# - What P3D saves, IAM partly spends; the number that decides was not printed.
+# - Whether *which slice* matters is an experiment: make the slices alike.
+# - Ask a regression on the outline before a network.
+#
+# **Next in the course** ([06](06_nonlocal_rsa.ipynb)): every voxel looks at every other, and how slices make that affordable.
+#
+# **Read on:** Du et al., *Pseudo-3D CNN with inter-slice attention for glioma grading*; Qiu, Yao, Mei, *Pseudo-3D residual networks* ([arXiv:1711.10305](https://arxiv.org/abs/1711.10305)). Words: [glossary](glossary.md).
