@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-NARROW = 0.1  # where all ends lie this close together, a second decimal says too little
+NARROW = 0.1  # where all ends lie this close together, a second decimal says too little; a tenth of it, a third one
 
 # Behind a number, so that the dashed line does not run through it.
 BEHIND = {"boxstyle": "square,pad=0.1", "facecolor": PAPER, "edgecolor": "none"}
@@ -55,7 +55,8 @@ def forest(
     figure = new_figure(7.5, 1.1 + 0.42 * len(results))
     axes = figure.add_subplot()
     ends = [end for interval in results.values() for end in (interval.low, interval.high)]
-    digits = 2 if max(ends) - min(ends) > NARROW else 3
+    width = max(ends) - min(ends)
+    digits = 2 if width > NARROW else 3 if width > NARROW / 10 or not width else 4
     for row, interval in enumerate(results.values()):
         axes.plot([interval.low, interval.high], [row, row], color=OKABE_ITO["blue"], linewidth=3, alpha=0.55)
         axes.plot(interval.value, row, "o", color=OKABE_ITO["blue"], markersize=8)
@@ -68,6 +69,8 @@ def forest(
     axes.set(yticks=range(len(results)), yticklabels=list(results), xlabel=label, title=title)
     axes.set_ylim(len(results) - 0.2, -0.75)
     axes.tick_params(axis="y", length=0, labelsize=11)
+    if digits == 4:
+        axes.locator_params(axis="x", nbins=6)  # long numbers would touch
     axes.spines["left"].set_visible(False)
     light_grid(axes, axis="x")
     said = "; ".join(

@@ -27,6 +27,12 @@ def test_a_forest_says_its_figures_in_words() -> None:
     assert "with 0.90, from 0.80 to 0.95" in text and "0.5 means a coin" in text
 
 
+@pytest.mark.parametrize(("width", "said"), [(0.4, "0.00, from"), (0.04, "0.000, from"), (0.001, "0.0002, from")])
+def test_a_forest_of_close_figures_has_more_decimals(width: float, said: str) -> None:
+    figure = plots.forest({"off": Interval(0.0002, 0.0, width)}, label="Dice", reference=0.0)
+    assert f"off {said}" in plots.alt_text(figure)
+
+
 def test_a_forest_without_results_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         plots.forest({}, label="AUC")

@@ -1,0 +1,664 @@
+# %% [markdown]
+# # 06 · Non-local and recurrent slice attention: the whole head, for how much?
+#
+# **35 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
+#
+# A convolution of 3×3×3 sees 27 voxels. A **non-local block** lets every voxel look at every other one, and pays for it. **Recurrent slice attention** (RSA) of the *RSANet paper* looks at whole slices, along one direction, then the next, then the third: "at least 28×" less memory, "at least 100×" fewer operations.
+#
+# You will build both, count what they cost, train them to find the lesions of [multiple sclerosis](glossary.md#multiple-sclerosis), and look through their eyes. The paper's claims are tested. Not all of them survive.
+
+# %% [markdown]
+# ## At the end you can
+# - compute a slice×slice [affinity](glossary.md#affinity) with a pencil, and write [non-local](glossary.md#non-local-block) and [slice attention](glossary.md#slice-attention) in a few lines;
+# - say when RSA is cheaper and when it is not, from a count and not from a slogan;
+# - explain in how many steps two voxels meet, and how loud what arrives still is;
+# - read what a voxel looks at, direction by direction;
+# - recognise a network that has learned the background and finds nothing.
+#
+# **You need** notebook [01](01_attention_scores.ipynb): query, key, value, softmax. New words link to the [glossary](glossary.md).
+
+# %% tags=["parameters"]
+SCALE = "smoke"  # "smoke", "laptop" or "paper"
+DEVICE = "auto"
+SEED = 0
+DATA = "phantom"  # or "open-ms" or "lgg", with DATA_ROOT the folder of the patients
+DATA_ROOT = None
+
+# %%
+import numpy as np
+import torch
+from IPython.display import display
+from torch import nn
+from torch.nn import functional
+
+from medattn_lite import plots
+from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
+from medattn_lite.training.recipes.lesions import LESIONS
+from medattn_lite.training.recipes.recipe import with_changes
+
+NUMBERS = scale_numbers(
+    SCALE,
+    smoke={"size": (8, 12, 12), "iterations": 300, "learning_rate": 3e-3, "subjects": 16, "network": {"widths": (8, 16)},
+           "phantom": {"shape": (40, 48, 40), "spacing_mm": 4.0, "contrasts": ("t1", "t2", "flair")},
+           "options": {"overlap": 0.125, "spacing_mm": 4.0, "lesion_share": 0.9}},
+    laptop={},  # as in the recipe `lesions`
+    paper={},
+)
+settings = with_changes(LESIONS.at(SCALE), NUMBERS)
+torch.manual_seed(SEED)
+print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
+
+# %% [markdown]
+# ## 1 · The question
+#
+# Below is a head in FLAIR with its lesions in colour: small, scattered, many of them along the inner chambers. To judge one bright spot it helps to know the rest of the head. Are there others like it? Is there one at the mirrored place?
+#
+# So let every voxel ask every other one. **Guess before you go on:** the paper speaks of a volume of 512×512×256 voxels. How much memory would the weights take, if each voxel had one for each other voxel?
+
+# %%
+from medattn_lite.training.tasks.lesions import Lesions
+
+task = Lesions(LESIONS, settings, data=DATA, root=DATA_ROOT, seed=SEED, progress=False)
+FLAIR, split = task.channels.index("flair"), task.splits()[0]
+train_rows, test_rows = (task.rows(split, side).tolist() for side in ("train", "test"))  # by patient
+flair, mask, edges = task.images[0][FLAIR], task.masks[0], task.spacings[0]  # (D, H, W), (1, D, H, W), mm
+middle = mask[0].nonzero().float().median(0).values.int().tolist()
+plots.show(plots.three_planes(flair.float(), overlay=mask, spacing=edges, position=middle, title="FLAIR"))
+
+# %% [markdown]
+# *Figure 06.1.* One head in three [planes](glossary.md#slice). The heads are synthetic, unless `DATA` names real patients.
+#
+# Now the count. A weight takes 4 bytes. For RSA, one weight for each pair of *slices* along each direction:
+
+# %%
+depth, height, width = 256, 512, 512
+voxels = depth * height * width
+record("non-local: weights of one map", 4 * voxels**2 / 2**50, "PiB")
+record("RSA: weights of its three maps", 4 * (depth**2 + height**2 + width**2) / 2**20, "MiB")
+
+# %% [markdown]
+# Sixteen *million* gigabytes against a photograph. So nobody computes the first at full size: non-local blocks sit deep in a network, where the volume is small. Whether RSA is still cheaper *there* is the question of section 5.
+#
+# ## 2 · By hand
+#
+# Three slices of two voxels, one channel. A slice is a **row** of numbers. Take a pencil.
+#
+# 1. **Scores**: each slice times each slice, number by number, added up.
+# 2. **Weights**: softmax along each row. (You need $e^0 = 1$, $e^1 \approx 2.7$, $e^2 \approx 7.4$.)
+# 3. **Context**: each slice becomes the weighted sum of all slices.
+#
+# Which slice does slice 0 look at most? And slice 2?
+#
+# Then the same six numbers as six **voxels**, each with a row of its own.
+
+# %%
+x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])  # (slices, voxels) = (3, 2)
+weights = (x @ x.T).softmax(dim=1)  # (3, 3), each row sums to 1
+voxels = x.flatten()  # (6,)
+every = torch.outer(voxels, voxels).softmax(dim=1)  # (6, 6)
+torch.set_printoptions(precision=2, sci_mode=False)
+print("slices: scores", x @ x.T, "weights", weights, "context", weights @ x, sep="\n")
+print("voxels: weights", every, sep="\n")
+
+# %% [markdown]
+# 36 weights in place of 9. And look at the rows: slice attention gave the two voxels of a slice **one** row together; here each voxel decides for itself. (A voxel of value 0 has no preference: all its scores are 0.)
+#
+# **Try it.** Multiply `x` by 5 and run the cell again. Which weights are left?
+#
+# <details><summary>What you see</summary>Scores grow by 25, and the softmax becomes a choice: one weight near 1, the others near 0. It is <i>saturated</i>. Scores of slices are sums over a whole slice, so they are large of themselves: remember this for section 8.</details>
+
+# %% [markdown]
+# ## 3 · From loops to a module
+#
+# In the papers' letters: $\theta, \phi, g$ make queries, keys and values from the features, by convolutions of size 1. The non-local block, for voxels $i$ and $j$, and slice attention, for slices:
+#
+# $$y_i = \sum_j \mathrm{softmax}_j\big(\theta(x_i)\cdot\phi(x_j)\big)\, g(x_j) \tag{06.1}$$
+# $$A_{kl} = \mathrm{softmax}_l\big(\theta(M)_k \cdot \phi(M)_l\big) \tag{06.2}$$
+# $$M' = M + \beta\, A\, g(M) \tag{06.3}$$
+#
+# $M_k$ is slice $k$ as one long row: all channels, all voxels. $\beta$ is learned and **starts at 0**: at first the block changes nothing. RSA is (06.2) and (06.3) three times, along three directions, with the same $\theta, \phi, g$ and a $\beta$ each. First a loop:
+
+# %%
+def slice_attention_loop(query, key, value):
+    """(C, D, H, W) each; slices along D."""
+    depth, context = query.shape[1], torch.zeros_like(value)
+    for k in range(depth):
+        scores = [float((query[:, k] * key[:, other]).sum()) for other in range(depth)]  # over C, H and W
+        exponentials = [np.exp(score - max(scores)) for score in scores]
+        for other in range(depth):
+            weight = exponentials[other] / sum(exponentials)  # (06.2)
+            context[:, k] += weight * value[:, other]
+    return context
+
+
+# %% [markdown]
+# Then without loops, for a whole batch and any direction. `movedim` brings the slices to the front, `flatten(2)` lays each of them out as a row. Non-local attention is the same with *voxels* as rows.
+#
+# Last the module. The directions come in the order of the authors' code: coronal, sagittal, axial. (The text of the paper has another order; the result differs.) The package's tested class is `RecurrentSliceAttention`.
+
+# %% tags=["slide"]
+def attend_slices(query, key, value, axis):  # (B, C, D, H, W) each; axis 2, 3 or 4
+    rows = [part.movedim(axis, 1).flatten(2) for part in (query, key, value)]  # 3 × (B, S, C·…)
+    weights = (rows[0] @ rows[1].mT).softmax(dim=-1)  # (06.2): (B, S, S)
+    context = weights @ rows[2]  # (B, S, C·…)
+    return context.reshape(value.movedim(axis, 1).shape).movedim(1, axis)  # (B, C, D, H, W)
+
+
+def attend_voxels(query, key, value):
+    rows = [part.flatten(2).mT for part in (query, key, value)]  # 3 × (B, N, C)
+    weights = (rows[0] @ rows[1].mT).softmax(dim=-1)  # (B, N, N)
+    return (weights @ rows[2]).mT.reshape(value.shape)  # (06.1): (B, C, D, H, W)
+
+
+parts = 0.3 * torch.randn(3, 1, 2, 4, 3, 5)  # query, key, value; each (1, 2, 4, 3, 5)
+torch.testing.assert_close(attend_slices(*parts, axis=2)[0], slice_attention_loop(*parts[:, 0]))
+print("loop and vectorised agree")
+
+# %% tags=["slide", "define:RSA"]
+class RSA(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.query, self.key, self.value = (nn.Conv3d(channels, channels, 1) for _ in range(3))
+        self.betas = nn.ParameterList([torch.zeros(()) for _ in range(3)])
+
+    def forward(self, x):  # (B, C, D, H, W)
+        for axis, beta in zip((3, 4, 2), self.betas, strict=True):  # coronal, sagittal, axial
+            context = attend_slices(self.query(x), self.key(x), self.value(x), axis)
+            x = x + beta * context  # (06.3)
+        return x
+
+
+features = torch.randn(2, 8, 5, 6, 4)
+print("at the start it changes nothing:", torch.equal(RSA(8)(features), features))
+
+# %% [markdown]
+# ## 4 · Does it equal the real thing?
+#
+# Your class against the package's, output and [gradient](glossary.md#gradient); and slices against torch's own attention. Two traps:
+#
+# - with $\beta = 0$ **every** block agrees with every other. So move the $\beta$ first;
+# - torch divides the scores by $\sqrt d$ unless you say `scale=1.0`. These papers do not divide.
+#
+# (That the package's blocks equal the *authors'* code is checked in `tests/parity`, on numbers frozen from it.)
+
+# %%
+from medattn_lite.attention import NonLocal, RecurrentSliceAttention
+
+mine, package = RSA(8), RecurrentSliceAttention(8)
+for beta in mine.betas:
+    nn.init.constant_(beta, 0.5)
+with torch.no_grad():
+    for ours, theirs in zip(mine.parameters(), package.parameters(), strict=True):
+        theirs.copy_(ours.reshape(theirs.shape))  # a 1×1×1 convolution is a matrix
+features = (0.3 * features).requires_grad_()
+torch.testing.assert_close(mine(features), package(features))
+gradients = [torch.autograd.grad(block(features).square().sum(), features)[0] for block in (mine, package)]
+torch.testing.assert_close(*gradients)
+slices = [part.movedim(2, 1).flatten(2) for part in parts]  # 3 × (1, D, C·H·W)
+mixed = functional.scaled_dot_product_attention(*slices, scale=1.0)
+torch.testing.assert_close(attend_slices(*parts, axis=2).movedim(2, 1).flatten(2), mixed)
+print("equal to the package, output and gradient; equal to torch's attention")
+
+# %% [markdown]
+# ## 5 · What it costs
+#
+# ### Exercise 06.1 · count the multiplications
+#
+# *5 minutes, easy.* Both blocks do two products: queries × keys, and weights × values. Count the multiplications of both together, for $C$ channels and $D \times H \times W$ voxels; the projections $\theta, \phi, g$ are left out. Return a pair: non-local, RSA.
+#
+# <details><summary>Hint 1</summary>A product of an (a, b) and a (b, c) matrix takes a·b·c multiplications. For non-local the first is (N, C) by (C, N).</details>
+# <details><summary>Hint 2</summary>For one direction of RSA, S slices of C·N/S numbers: (S, C·N/S) by (C·N/S, S). That is S·S·C·N/S = C·N·S. There are two products, and three directions.</details>
+
+# %% tags=["exercise"]
+def multiplications(channels, depth, height, width):
+    """Multiplications of the two products, as a pair: (non-local, RSA)."""
+    ### BEGIN SOLUTION
+    voxels = depth * height * width
+    non_local = 2 * channels * voxels * voxels
+    rsa = 2 * channels * voxels * (depth + height + width)
+    return non_local, rsa
+    ### END SOLUTION
+
+
+# %%
+check("06-cost", multiplications)
+
+# %% [markdown]
+# So the ratio is $N / (D + H + W)$: **it depends on the size alone**. For a cube it is a third of the side squared, and 100 from a side of 17.3.
+#
+# Now counted by PyTorch, for the whole block and at the places where the paper's network could have it. Its images are about 48×256×320; each level of the [U-Net](glossary.md#u-net) halves the sides. On the device `meta` nothing is computed, so even the largest costs no time. We count operations, and the memory of all tensors alive at the worst moment, forward and backward.
+
+# %%
+from torch.utils.flop_counter import FlopCounterMode
+
+from medattn_lite.course.memory import measure_cost
+
+
+def cost(block_class, channels, size, **options):
+    """(operations of the two products, operations of the whole block, bytes at the highest point)."""
+    with torch.device("meta"):
+        block, x = block_class(channels, **options), torch.empty(1, channels, *size)
+    with FlopCounterMode(display=False) as counter:
+        block(x)
+    products = counter.get_flop_counts()["Global"][torch.ops.aten.bmm]  # batches of matrices
+    return products, counter.get_total_flops(), measure_cost(lambda: block(x).sum().backward()).peak_bytes
+
+
+# %%
+levels = {"1/16": (512, (3, 16, 20)), "1/8": (256, (6, 32, 40)), "1/4": (128, (12, 64, 80)), "1/2": (64, (24, 128, 160))}
+rsa = {level: cost(RecurrentSliceAttention, *spot) for level, spot in levels.items()}
+full = {level: cost(NonLocal, *spot, hidden_channels=spot[0], sub_sample=False) for level, spot in levels.items()}
+usual = {level: cost(NonLocal, *spot) for level, spot in levels.items()}
+print("non-local ÷ RSA:   products, whole block, memory  |  the same with the usual non-local block")
+for level in levels:
+    ratios = [[f"{a / b:12.1f}" for a, b in zip(one[level], rsa[level], strict=True)] for one in (full, usual)]
+    print(f"{level:>8}", *ratios[0], "  |", *ratios[1])
+
+# %%
+x = [int(np.prod(size)) for _, size in levels.values()]
+series = {f"{kind}, {name}": [one[level][k] / rsa[level][k] for level in levels]
+          for kind, k in (("products", 0), ("memory", 2)) for name, one in (("plain", full), ("usual", usual))}  # fmt: skip
+series |= {"the paper's 100": [100] * 4, "the paper's 28": [28] * 4}
+plots.show(plots.lines(x, series, xlabel="voxels in the map: levels 1/16, 1/8, 1/4, 1/2", ylabel="non-local ÷ RSA",
+                       log_x=True, log_y=True))  # fmt: skip
+for place, what in enumerate(("products", "operations of the whole block", "memory")):
+    record(f"1/16, plain ÷ RSA: {what}", full["1/16"][place] / rsa["1/16"][place])
+
+# %% [markdown]
+# *Figure 06.2.* How many times more non-local attention costs. "Plain" takes all channels and all voxels; "usual" is the block as its authors run it, with half the channels and keys [pooled](glossary.md#pooling) by 2×2.
+#
+# From the left, where the published network has its block:
+#
+# - against the plain block, the 28× and the products' 100× hold **from the level 1/4 on** (at 1/8 the products just miss it), and not at 1/16;
+# - the *whole* block's 100× begins at 1/2, and so does all against the *usual* block;
+# - at 1/16 RSA costs **more** operations and **more** memory than either: its $\theta, \phi, g$ run three times over all channels.
+#
+# Where non-local is cheap, RSA saves nothing; higher up, nearly everything.
+
+# %% [markdown]
+# ## 6 · How far does it see, and how loud?
+#
+# One step of slice attention joins a voxel with those on **one line** through it: same row, same column, other slices. After the second direction it has heard of a plane, after the third of everything. So says figure 4 of the paper, and so say the numbers: which voxels can reach the middle of a 5×5×5 volume?
+
+# %%
+from medattn_lite.explain import looks_at, read_affinities
+
+torch.manual_seed(SEED)
+block = RecurrentSliceAttention(8, scaled=True)  # scaled: so that no weight is rounded to 0
+block.betas = nn.ParameterList([torch.tensor(0.1) for _ in range(3)])
+small = torch.randn(1, 8, 5, 5, 5)
+for steps in (("coronal",), ("coronal", "sagittal"), ("coronal", "sagittal", "axial")):
+    seen = looks_at(block, small, (2, 2, 2), path=steps)[0]  # (5, 5, 5)
+    print(f"{' → '.join(steps):30} {int((seen > 0).sum()):4} voxels")
+
+# %% [markdown]
+# ### Exercise 06.2 · three steps
+#
+# *10 minutes, needs thought.* A path of three steps moves from a voxel to another along one axis at a time. Its weight is the product of three weights. Given the three matrices, return what the voxel $(d, h, w)$ looks at by three steps: a volume.
+#
+# <details><summary>Hint 1</summary>In each matrix you need one row: which one belongs to the voxel? Coronal slices are counted along H, sagittal ones along W, axial ones along D.</details>
+# <details><summary>Hint 2</summary>Three rows of lengths D, H and W give a volume as a times table does: <code>a[:, None, None] * b[None, :, None] * c[None, None, :]</code>.</details>
+
+# %% tags=["exercise"]
+def three_steps(coronal, sagittal, axial, voxel):
+    """coronal (H, H), sagittal (W, W), axial (D, D), voxel (d, h, w); returns (D, H, W), which sums to 1."""
+    d, h, w = voxel
+    ### BEGIN SOLUTION
+    return axial[d][:, None, None] * coronal[h][None, :, None] * sagittal[w][None, None, :]
+    ### END SOLUTION
+
+
+# %%
+check("06-three-steps", three_steps)
+
+# %% [markdown]
+# Two things follow from this product.
+#
+# **It is rigid.** A non-local voxel chooses its $N$ weights freely. RSA has three rows, shared by all voxels of a slice: if it looks at two spots, it also looks at the six others that complete their box.
+#
+# **It is quiet.** A path of one step has the strength $\beta$, of two $\beta^2$, of three $\beta^3$ (times what $g$ does). `read_affinities` computes the shares from $\beta$ and $g$. Here all $\beta$ are 0.1. Only three steps reach every voxel: ask a trained RSA for *their* share before you believe that it "captures dense voxel-wise dependencies". We will.
+
+# %%
+shares = read_affinities(block, small)["RecurrentSliceAttention"].shares_by_steps
+for steps, share in shares.items():
+    print(f"paths of {steps} step{'s' if steps > 1 else ''}: {share:8.2%} of what the block adds")
+
+# %% [markdown]
+# ## 7 · Train
+#
+# The network is the paper's: a U-Net with a block at its lowest level (the paper's "010"). NCL has a non-local block there, RSA recurrent slice attention, the U-Net nothing; "again" is the U-Net from another start. Each sees small [windows](glossary.md#sliding-window) of the training heads. A head is one patient; about half of them are kept for the test.
+#
+# The loss counts a lesion voxel more than a background voxel, because lesions are rare. As *printed* in the paper the two weights are the wrong way round, 0.27 for lesions and 0.73 for background; we exchange them.
+
+# %%
+from tqdm.auto import tqdm
+
+from medattn_lite.networks.rsanet import RSANet
+from medattn_lite.training import History, pick_device
+from medattn_lite.training.losses import LesionCrossEntropy
+
+device = pick_device(DEVICE)
+
+
+def new_network(attention, seed=SEED, head_bias=False):  # the published head has no bias
+    torch.manual_seed(seed)
+    options = {**settings.network, "head_bias": head_bias, "dropout": 0.2 if SCALE == "paper" else 0.0}
+    return RSANet(in_channels=len(task.channels), num_classes=2, attention=attention, positions="010", **options).to(device)
+
+
+def train(network, seed=SEED, iterations=None):
+    """Trains in place; gives, step by step, the highest probability and the shares of lesions above 0.4 and 0.5."""
+    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    chance, history, watched = torch.Generator().manual_seed(seed), History(), []
+    for step in tqdm(range(1, (iterations or settings.iterations) + 1), leave=False):
+        rows = torch.randint(len(train_rows), (settings.batch_size,), generator=chance)
+        batch = task.batch([train_rows[i] for i in rows], [chance] * len(rows))  # windows
+        logits, mask = network(batch["image"].to(device)), batch["mask"].to(device)  # (B, 2, …), (B, 1, …)
+        loss = weigh(logits, mask)
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+        history.steps.append(step)
+        history.loss.append(loss.item())
+        probability = logits.detach().softmax(1)[:, 1:]  # (B, 1, D, H, W)
+        lesion = probability[mask > 0]
+        watched.append([probability.max().item(), *((lesion > level).float().mean().item() for level in (0.4, 0.5))])
+    network.eval()
+    return history, np.array(watched)  # (iterations, 3)
+
+
+# %%
+weigh = LesionCrossEntropy(swapped=True).to(device)
+networks = {"U-Net": new_network(None), "U-Net, again": new_network(None, seed=SEED + 1),
+            "NCL-010": new_network("non_local"), "RSA-010": new_network("rsa")}  # fmt: skip
+runs = {name: train(network, seed=SEED + (name == "U-Net, again")) for name, network in networks.items()}
+plots.show(plots.training_curve({name: history for name, (history, _) in runs.items()}))
+for name, network in networks.items():
+    print(f"{name:14}{sum(p.numel() for p in network.parameters()):>9} parameters")
+
+# %% [markdown]
+# *Figure 06.3.* The [loss](glossary.md#loss) on the training windows. Three curves nearly lie on one another: same start, same windows, and a block that changes nothing at first. The slow stretch after the first steps is no accident; section 9 comes back to it.
+#
+# Now heads that no network has seen, predicted in windows of the training size. The measure is [Dice](glossary.md#dice): the overlap of what was found with what is there, 0 to 1. The [control](glossary.md#control) needs no network: every voxel brighter than one threshold in FLAIR, the best threshold of the training heads.
+
+# %%
+from medattn_lite.evaluation import bootstrap
+from medattn_lite.training.tasks.overlap import dice_by_patient
+
+
+def per_patient(found):
+    return np.array([regions["lesion"] for regions in dice_by_patient(found).values()])
+
+
+@torch.no_grad()
+def score(network):
+    """Dice of every test patient, at a threshold of 0.5."""
+    return per_patient([task.quick_predict(network, row, device) for row in test_rows])
+
+
+def bright(threshold, rows):
+    return per_patient([task.measured(task.images[row][[FLAIR]] > threshold, row, distances=False) for row in rows])
+
+
+dices = {name: score(network) for name, network in networks.items()}
+best = max(np.arange(0.5, 4.0, 0.1), key=lambda threshold: bright(threshold, train_rows).mean())
+dices["control: bright in FLAIR"] = bright(best, test_rows)
+results = {name: bootstrap(np.mean, values) for name, values in dices.items()}
+plots.show(plots.forest(results, label="Dice on test patients, mean"))
+gains = {name: bootstrap(np.mean, dices[name] - dices["U-Net"]) for name in list(networks)[1:]}
+plots.show(plots.forest(gains, label="Dice minus that of “U-Net”", reference=0.0))
+for name, interval in (results | {f"gain, {name}": gain for name, gain in gains.items()}).items():
+    record(f"Dice: {name}", interval)
+
+# %% [markdown]
+# *Figures 06.4 and 06.5.* Dice on the test patients, and differences on the same patients, with 95 % [intervals](glossary.md#interval).
+#
+# Two honest looks. Does any network beat the control? At `smoke`, with a minute of training, do not count on it. And is the gain by attention larger than that of **"again"**, which is the plain U-Net from another start? The intervals cover the choice of patients, *not* the luck of training.
+
+# %% [markdown]
+# ## 8 · Look through its eyes
+#
+# Choose a voxel with the sliders and see what it looks at: RSA above, non-local below. On the left the slice×slice matrix with your slice's row marked; on the right the weights on the head, lesions outlined. `RSA steps` takes the directions one by one, or all paths by their share.
+
+# %%
+from medattn_lite.training.augmentation import pad_to
+from medattn_lite.widgets import affinity_explorer
+
+chosen = sorted(test_rows, key=lambda row: -int(task.masks[row].sum()))[:4]  # the heads with the most lesions
+size = [max(task.masks[row].shape[axis] for row in chosen) for axis in (1, 2, 3)]
+heads = [task.images[row].float() for row in chosen]
+images = torch.stack([pad_to(head, size, fill=head.flatten(1).amin(1))[0] for head in heads])  # (N, C, D, H, W)
+masks = torch.stack([pad_to(task.masks[row], size)[0][0] for row in chosen])  # (N, D, H, W)
+pair = {name: networks[name] for name in ("RSA-010", "NCL-010")}
+explorer = affinity_explorer(pair, images, masks=masks, channels=task.channels, spacing=edges, title="head")
+display(explorer)
+plots.show(explorer.static())
+
+# %% [markdown]
+# *Figure 06.6.* The explorer, and the same as a still picture. Try `RSA steps` → one direction: a line through the voxel. Then "all steps in turn": boxes, not free shapes. Move the voxel inside one axial slice: RSA's axial row stays, the non-local picture changes.
+#
+# A bright *column* in a matrix means: all slices look at the same few, whatever is in them. See whether those slices hold any lesion, or any head at all.
+#
+# Now count. Let the voxels *of the lesions* look: how much of their attention falls on lesions, against chance? 1 is chance. The twin has random weights (and RSA's trained $\beta$, without which it would look at nothing).
+
+# %%
+from medattn_lite.explain import received_attention, whereabouts
+
+rsa_block = networks["RSA-010"].attention["center"]
+
+
+def on_lesions(network):
+    """Attention of lesion voxels on lesions ÷ chance, one number a head."""
+    ratios = []
+    for image, mask in zip(images, masks, strict=True):
+        seen = received_attention(network, image[None], voxels=mask[None])[0]  # (D, H, W)
+        found = whereabouts(seen, mask)
+        ratios.append(found.in_mask / found.mask_share)
+    return bootstrap(np.mean, ratios)
+
+
+twins = {"RSA-010": new_network("rsa", SEED + 2).eval(), "NCL-010": new_network("non_local", SEED + 2).eval()}
+for trained, twin in zip(rsa_block.betas, twins["RSA-010"].attention["center"].betas, strict=True):
+    twin.data.copy_(trained.data)
+measured = {f"{name}{what}": on_lesions(group[name]) for name in pair for what, group in ((", trained", pair), (", twin", twins))}
+plots.show(plots.forest(measured, label="lesions look at lesions ÷ chance", reference=1.0, reference_label="chance"))
+for name, interval in measured.items():
+    record(f"lesions look at lesions: {name}", interval)
+
+# %% [markdown]
+# *Figure 06.7.* Do lesions look at lesions? RSA's number says little by itself: it looks along lines, and where its rows are sharp, at one slice, whichever that is. The twin says what that alone gives. (Four heads make a wide interval.)
+#
+# Two more numbers on RSA: how much of its work takes the three steps that reach everywhere, and how sharp its rows are. The scores are sums over a slice, so a larger image has larger scores: the same weights are sharper on the whole head than on the windows they were trained on.
+
+# %%
+whole, window = images[:1], task.window(chosen[0], torch.Generator().manual_seed(SEED))[0][None]
+print("β:", {plane: round(beta.item(), 3) for plane, beta in zip(rsa_block.order, rsa_block.betas, strict=True)})
+for name, image in (("the whole head", whole), ("a training window", window)):
+    trained = read_affinities(networks["RSA-010"], image)["attention.center"]
+    sharp = {plane: round(float(own.amax(-1).mean() * own.shape[-1]), 1) for plane, own in trained.matrices.items()}
+    print(f"largest weight of a row ÷ an even share, {name}:", sharp)
+for steps, share in trained.shares_by_steps.items():
+    record(f"RSA trained: paths of {steps} step{'s' if steps > 1 else ''}", 100 * share, "%")
+
+# %% [markdown]
+# ### Exercise 06.3 · look everywhere alike
+#
+# *10 minutes, changes the experiment.* Give every slice the same weight for all slices. The block goes on mixing slices, but it no longer chooses. The cell after the check runs the trained network so. Guess first: does the Dice fall?
+#
+# <details><summary>Hint 1</summary>The rows must still sum to 1. With S slices, how much does each get?</details>
+# <details><summary>Hint 2</summary><code>torch.full_like(maps, 1 / S)</code>, and S is <code>maps.shape[-1]</code>: it differs from direction to direction.</details>
+
+# %% tags=["exercise"]
+def look_everywhere(maps):
+    """maps (B, S, S), row k for what slice k looks at; returns the same shape, every weight the same."""
+    ### BEGIN SOLUTION
+    return torch.full_like(maps, 1 / maps.shape[-1])
+    ### END SOLUTION
+
+
+# %%
+check("06-everywhere", look_everywhere)
+
+# %% [markdown]
+# The experiment: the trained RSA with *even* maps, with maps *shifted* by half the slices (so that they point at the wrong ones), and with the block switched *off*, each against its own maps. (Until your function is right, the package's takes its place.)
+
+# %%
+from medattn_lite.course.exercises.nb06 import even
+from medattn_lite.explain import edited_maps
+
+my_even = look_everywhere if check("06-everywhere", look_everywhere).passed else even
+edits = {"even": my_even, "shifted": lambda m: m.roll(m.shape[-1] // 2, -1), "off": torch.zeros_like}
+network, lost, moved = networks["RSA-010"], {}, {}
+with torch.no_grad():
+    for name, edit in edits.items():
+        before = network(window.to(device)).softmax(1)
+        with edited_maps(network, edit, kind="slice×slice"):
+            moved[name] = (network(window.to(device)).softmax(1) - before).abs().max()
+            lost[name] = bootstrap(np.mean, score(network) - dices["RSA-010"])
+        record(f"RSA-010, {name}: largest change of a probability in one window", moved[name])
+        record(f"RSA-010, {name}: Dice gained", lost[name])
+plots.show(plots.forest(lost, label="Dice minus that with its own maps", reference=0.0))
+
+# %% [markdown]
+# *Figure 06.8.* What the trained network loses when RSA looks elsewhere, or not at all.
+#
+# If *off* costs nothing, $\beta$ has stayed near 0 and the U-Net does the work: RSA may look at the lesions (figure 06.7), and nobody listens. And if it gained in figure 06.5 all the same? Then it only sent the training along another path, as "again" does.
+#
+# ## 9 · What goes wrong
+#
+# Wrong variants of `attend_slices`, sagittal, with the same numbers. `off 1`: how far rows are from summing to 1. `largest`: the largest weight of a row. `mirror`: a mirrored image should give the mirrored result; how far off? `alone`: how much a result moves without the rest of its batch.
+
+# %%
+def variant(x, project=True, softmax=-1, move=True, scale=1.0):
+    generator = torch.Generator().manual_seed(SEED)
+    matrices = torch.randn(3, 8, 8, generator=generator) / 8**0.5 if project else torch.eye(8).expand(3, 8, 8)
+    rows = [torch.einsum("oc,bcdhw->bodhw", matrix, x) for matrix in matrices]
+    shape = x.movedim(4, 1).shape
+    rows = [part.movedim(4, 1).flatten(2) if move else part.reshape(len(x), x.shape[4], -1) for part in rows]
+    weights = (scale * rows[0] @ rows[1].mT).softmax(softmax)  # (B, W, W)
+    mixed = weights @ rows[2]
+    return weights, mixed.reshape(shape).movedim(1, 4) if move else mixed.reshape(x.shape)
+
+
+x = 0.3 * torch.randn(2, 8, 6, 4, 5).relu()
+wrong = {"right": {}, "softmax over the queries": {"softmax": 1}, "softmax over the batch": {"softmax": 0},
+         "reshape without movedim": {"move": False}, "divided by √numbers": {"scale": (8 * 6 * 4) ** -0.5},
+         "no projections, features × 10": {"project": False}}  # fmt: skip
+print(f"{'variant':32}{'off 1':>9}{'largest':>9}{'mirror':>9}{'alone':>9}")
+for name, options in wrong.items():
+    image = 10 * x if "× 10" in name else x
+    (weights, out), (_, flipped), (_, alone) = (variant(part, **options) for part in (image, image.flip(4), image[:1]))
+    print(f"{name:32}{(weights.sum(-1) - 1).abs().max():9.2f}{weights.amax(-1).mean():9.2f}"
+          f"{(flipped.flip(4) - out).abs().max():9.2f}{(alone - out[:1]).abs().max():9.2f}")
+
+# %% [markdown]
+# | variant | symptom |
+# |---|---|
+# | softmax over the queries | columns sum to 1, rows do not: some slices shout, others vanish |
+# | softmax over the batch | a patient's result depends on who else is in the batch |
+# | `reshape` without `movedim` | **right shape, wrong slices**: rows cut across the volume; only the mirror notices |
+# | divided by √numbers | no error, another function: flatter rows. It is an option of the package |
+# | no projections (eq. 1 as printed) | each slice looks at itself alone: the block is a factor $1 + \beta$ |
+#
+# The paper's eq. 1 has no $\theta, \phi, g$. Its code has them. With a feature map of real size the printed form is the identity, to the last digit.
+
+# %% [markdown]
+# ### The network that finds nothing
+#
+# Look at the first steps of training again: the highest probability anywhere, and the share of lesion voxels above 0.4 and above 0.5. The published head has no [bias](glossary.md#bias) and reads features after a [ReLU](glossary.md#relu). Where all features are 0, both [logits](glossary.md#logit) are 0, and the probability is **exactly one half**. Beside it the same network with a bias.
+
+# %%
+empty = torch.zeros(1, settings.network.get("widths", (32,))[0], 4, 4, 4, device=device)
+print("probability where no feature speaks:", networks["U-Net"].final(empty).softmax(1)[0, 1].max().item())
+steps = 6 * settings.iterations // 10
+_, watched_bias = train(new_network(None, head_bias=True), iterations=steps)
+watched = runs["U-Net"][1][:steps]
+
+
+def smooth(values, every=10):
+    return values[: len(values) // every * every].reshape(-1, every).mean(axis=1)
+
+
+shown = {"highest, published head": watched[:, 0], "highest, with a bias": watched_bias[:, 0],
+         "lesions above 0.4": watched[:, 1], "lesions above 0.5": watched[:, 2]}  # fmt: skip
+plots.show(plots.lines(np.arange(len(smooth(watched[:, 0]))) * 10 + 5, {k: smooth(v) for k, v in shown.items()},
+                       xlabel="iteration", ylabel="probability, or share", ylim=(0, 1)))
+flat = slice(settings.iterations // 6, settings.iterations // 3)
+for column, level in ((1, 0.4), (2, 0.5)):
+    record(f"iterations {flat.start} to {flat.stop}: lesion voxels above {level}", 100 * watched[flat, column].mean(), "%")
+for name, values in (("published head", watched), ("with a bias", watched_bias)):
+    record(f"iterations without a probability above 0.6, {name}", 10 * int((smooth(values[:, 0]) <= 0.6).sum()))
+
+# %% [markdown]
+# *Figure 06.9.* A network learns what is common first: the background. Its features come to say "background", and a lesion is where **they fall silent**. So the probability on lesions climbs to one half and waits there, below every threshold of one half. Then features *for* lesions appear, and it breaks through.
+#
+# In the flat stretch a threshold of 0.5 finds next to nothing and 0.4 finds part of the lesions. A short training can end there. On LGG patients a U-Net with the published head had Dice 0.03 at 0.5 and 0.54 at 0.45 (400 steps, 12 patients, one training).
+#
+# Does a bias help? It moves the ceiling. Look whether it shortens the wait here.
+
+# %% [markdown]
+# ## 10 · What the paper says, and what we found
+#
+# | claim | what we found |
+# |---|---|
+# | 100× fewer operations for the maps | $N/(D+H+W)$: 25× where the published network has its block, 100× from cubes of 17.3; eight times less against the usual block |
+# | 28× less memory | not where the published network has its block: there it is *more*; it holds from the level 1/4 on |
+# | each voxel is a weighted sum of all | it reaches all; the shares and figure 06.8 say how loudly |
+# | RSA beats NCL, NCL beats the U-Net (Dice 65.3, 64.3, 64.0) | no intervals; averaged over voxels, NCL is ahead of RSA there (70.5, 70.2); ours: below |
+# | lesions count more in the loss | as printed they count less |
+
+# %% [markdown]
+# The same question at `laptop`, with the recipe `lesions` ([results](../figures/results.md), seed 0, one training of each; differences of mean Dice):
+#
+# | | 43 phantoms | 80 LGG patients (gliomas, not MS) |
+# |---|---|---|
+# | RSA-010 − NCL-010 | −0.000 [−0.008, 0.009] | 0.035 [0.023, 0.048] |
+# | RSA-010 − U-Net | −0.035 [−0.046, −0.024] | −0.002 [−0.014, 0.010] |
+# | RSA-101 − NCL-101 | −0.026 [−0.038, −0.011] | |
+# | RSA-111 − NCL-111 | −0.039 [−0.050, −0.027] | |
+# | RSA-010 − the same, loss as printed | 0.555 [0.528, 0.584] | |
+#
+# RSA never gained on the plain U-Net here. What moved the Dice most was not attention: it was the loss.
+#
+# ## Quiz
+#
+# Three questions; every answer gets a reason.
+
+# %% jupyter={"source_hidden": true}
+quiz([
+    Question(
+        "A feature map is (2, 64, 10, 20, 30). What shapes do RSA's three maps have?",
+        ["(2, 20, 20), (2, 30, 30), (2, 10, 10)", "(2, 6000, 6000) each", "(2, 64, 20), (2, 64, 30), (2, 64, 10)"],
+        "(2, 20, 20), (2, 30, 30), (2, 10, 10)",
+        ["Yes: slices × slices, coronal, sagittal, axial. Channels are summed over.",
+         "That is voxel × voxel: non-local.", "A map says which slice looks at which: both axes are slices."],
+    ),
+    Question(
+        "Your block agrees with the reference to the last digit, before training. What do you know?",
+        ["It is right", "Nothing yet: β is 0", "It is right, but only its forward pass"],
+        "Nothing yet: β is 0",
+        ["With β = 0 every block gives back its input.", "Yes. Set β to something else and compare again.",
+         "Not even that: the output is the input, whatever the attention does."],
+    ),
+    Question(
+        "The lesions' probabilities lie between 0.3 and 0.5, the background's near 0. What is wrong?",
+        ["The network has learned nothing", "The threshold", "The lesions are too small"],
+        "The threshold",
+        ["It tells lesions from background well: look at the two ranges.",
+         "Yes, or the training was too short. Lesions and background are apart; one half is simply not between them.",
+         "Small or not, they stand out."],
+    ),
+])
+
+# %% [markdown]
+# ## Summary
+#
+# - **Non-local**: every voxel looks at every voxel; $N^2$ weights. **Slice attention**: every slice at every slice; all voxels of a slice share a row. **RSA**: three directions in turn, with shared projections.
+# - The saving is $N/(D+H+W)$. It is large where the map is large, and none at a small bottleneck.
+# - Three steps reach every voxel, along an outer product of three rows, at the strength $\beta^3$.
+# - Pictures of attention show where a block looks. Switch it off to see whether anyone listens.
+# - A probability of one half may mean "no feature speaks".
+#
+# **Next** ([07](07_dual_fusion.ipynb)): two networks outline one tumour.
+#
+# **Read on:** Zhang et al., *RSANet* (MICCAI 2019, [arXiv:2002.12470](https://arxiv.org/abs/2002.12470)); Wang et al., *Non-local Neural Networks* (CVPR 2018, [arXiv:1711.07971](https://arxiv.org/abs/1711.07971)). Words: [glossary](glossary.md).
