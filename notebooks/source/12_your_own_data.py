@@ -1,0 +1,479 @@
+# %% [markdown]
+# # 12 · Your own data: from a folder of files to a model, a table and a map
+#
+# **35 minutes to read, 15 for the exercises; about a minute to run at `smoke`.** Difficulty ●●○○
+#
+# You have a folder of scans. Between that folder and a figure that you may believe lie a dozen places where things go wrong without a word. This notebook walks the whole way, on a folder with faults planted in it, and then on yours.
+
+# %% [markdown]
+# ## At the end you can
+# - read a NIfTI header: where a voxel lies, and how large it is;
+# - describe your folder by one table, have it checked, and find by looking what no check finds;
+# - split by patient, train a recipe of this course, and read its table with [intervals](glossary.md#interval);
+# - write a map as a NIfTI file that lies on the scan in any viewer;
+# - start the same training on several GPUs, and test that it is the same training.
+#
+# **You need** notebooks [00](00_start_here.ipynb) (volumes, planes) and [02](02_squeeze_excitation.ipynb) (intervals, controls). Words link to the [glossary](glossary.md).
+
+# %% tags=["parameters"]
+SCALE = "smoke"  # "smoke", "laptop" or "paper"
+DEVICE = "auto"
+SEED = 0
+DATA = "phantom"  # yours: "nifti" (any folder of NIfTI) or "brats"
+DATA_ROOT = None  # and its folder, such as "/home/me/scans"
+
+# %%
+import csv
+import tempfile
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+from medattn_lite import plots
+from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
+
+NUMBERS = scale_numbers(
+    SCALE,
+    smoke={"patients": 14, "spacing_mm": 6.0, "epochs": 8, "folds": 2},
+    laptop={"patients": 60, "spacing_mm": 3.0, "epochs": 20, "folds": 5},
+    paper={"patients": 285, "spacing_mm": 1.0, "epochs": 100, "folds": 5},
+)
+WORK = Path(tempfile.mkdtemp(prefix="own-data-"))  # runs and maps of this notebook
+np.set_printoptions(precision=1, suppress=True)
+print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
+
+# %% [markdown]
+# ## 1 · The question
+#
+# Here is the folder of somebody who collected gliomas: four contrasts and a mask of each patient, and a table. (They are [phantoms](glossary.md#phantom), unless you named your own folder above.) **Five of the fourteen have a fault.**
+#
+# Guess before you go on: which faults would you look for? Which of them would stop a training, and which would only spoil it?
+
+# %%
+from medattn_lite.course.own_folder import make_own_folder
+
+MINE = DATA in ("nifti", "brats")  # other layouts are no NIfTI files by channel: the synthetic folder stands in
+KIND = DATA if MINE else "nifti"
+ROOT = Path(DATA_ROOT) if MINE else make_own_folder(WORK / "scans", n=NUMBERS["patients"], seed=SEED)
+print("\n".join(sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file())[:8]), "\n…")
+if (ROOT / "cases.csv").is_file():
+    print("\n".join((ROOT / "cases.csv").read_text().splitlines()[:4]), "\n…")
+
+# %% [markdown]
+# That is all the package wants to know: **one row a scan**. Columns `image_NAME` name the channels' files, relative to the table; `mask`, `label` (0, 1, 2, …), `time` and `event` (survival) are there if you have them. `subject` is the patient. It looks superfluous with one scan each; with two visits it decides whether your result is true (section 5).
+#
+# Without a table, every sub-folder is a patient and files are told apart by their names.
+
+# %% [markdown]
+# ## 2 · A header by hand
+#
+# A NIfTI file is a block of numbers and a small header. The header's [affine](glossary.md#affine) says where each number lies in the room: $x, y, z$ in millimetres, to the patient's **R**ight, **A**nterior and **S**uperior (RAS).
+#
+# $$\begin{pmatrix}x\\y\\z\\1\end{pmatrix} = A \begin{pmatrix}i\\j\\k\\1\end{pmatrix} \tag{12.1}$$
+#
+# Take a pencil. Where does voxel (0, 0, 0) lie, and where (10, 0, 0)? How large is a voxel?
+
+# %%
+affine = np.array([[-0.9, 0.0, 0.0, 90.0],
+                   [0.0, 0.9, 0.0, -110.0],
+                   [0.0, 0.0, 5.0, -60.0],
+                   [0.0, 0.0, 0.0, 1.0]])
+for index in ((0, 0, 0), (10, 0, 0), (0, 0, 1)):
+    print(index, "→", (affine @ [*index, 1])[:3], "mm")
+print("the first axis runs to the", nibabel.aff2axcodes(affine)[0])
+
+# %% [markdown]
+# The −0.9 says that the first axis runs from right to **left**: an index that grows means a smaller $x$. Scanners and programs differ in this. A network that never reads the header sees some patients mirrored.
+#
+# And 0.9 × 0.9 × 5 mm: the voxel is a brick, five times as high as wide. To a convolution, which knows no millimetres, one step is one step.
+
+# %% [markdown]
+# ### Exercise 12.1 · voxel sizes
+#
+# *5 minutes, easy.* The general case: the scan may be turned or oblique, so that no number of the affine is a size by itself.
+#
+# <details><summary>Hint 1</summary>Where do you get by one step along the first axis? The difference is the first column.</details>
+# <details><summary>Hint 2</summary>A length is the root of the sum of squares: <code>np.sqrt((… ** 2).sum(axis=0))</code> over the 3×3 corner.</details>
+
+# %% tags=["exercise"]
+def sizes_of(affine):
+    """An affine (4, 4); returns the three voxel sizes in mm."""
+    ### BEGIN SOLUTION
+    return np.sqrt((affine[:3, :3] ** 2).sum(axis=0))
+    ### END SOLUTION
+
+
+# %%
+check("12-sizes", sizes_of)
+
+# %% [markdown]
+# ## 3 · Have it checked
+#
+# `medattn check-data` reads every file and says a line for each patient. The same as a function, so that you can go on with what it found:
+
+# %%
+from medattn_lite.data.check import check_dataset
+
+report = check_dataset(KIND, ROOT, progress=False)
+print(f"$ medattn check-data {KIND} --root {ROOT}\n".replace(str(WORK), "…"))
+print(str(report).replace(f"{ROOT}/", "").replace(f"in {ROOT}", "in your folder"))
+print("\nexit code", report.exit_code)
+
+# %% [markdown]
+# Three patients have a **PROBLEM**, each named with what to do:
+#
+# - a mask with another affine than its image: somebody converted it with a program that had other ideas about left and right;
+# - a channel that the table names and nobody can find;
+# - one patient twice, under two names. If one of them is trained on and the other tested, the test is a memory test: a [leak](glossary.md#leak).
+#
+# And one **note**: not all voxels are of one size. That is no fault. It is only fatal if nobody resamples.
+#
+# That makes four. We planted five.
+
+# %% [markdown]
+# ## 4 · What no check finds
+#
+# The fifth has nothing wrong with its files. Its mask was mirrored *with* its header kept, so mask and image lie on one grid, all labels are known, and the mask lies in the head, since heads are symmetrical. **Look at your data.** All of it, once.
+#
+# Each picture is the slice with most of the mask. Which patient is it?
+
+# %%
+import torch
+
+from medattn_lite.data import normalise, open_dataset
+
+CHANNEL = "flair"  # yours to change: a channel in which the disease is bright
+dataset = open_dataset(KIND, ROOT)
+broken = {case.subject for case in report.cases if any("affine" in text for text in case.problems)}
+readable = dataset.subset([name for name in dataset.subjects if name not in broken][:12])
+channel = readable.channels.index(CHANNEL) if CHANNEL in readable.channels else 0
+names, pictures, masks, brighter = [], [], [], {}
+for sample in readable:
+    image = normalise(sample["image"])[channel]  # (D, H, W)
+    mask = sample["mask"][0] > 0 if sample.get("mask") is not None else image > image.max()  # none: empty
+    brighter[sample["subject"]] = float(image[mask].mean() - image[mask.flip(-1)].mean())  # than at the mirrored place
+    k = int(mask.sum(dim=(1, 2)).argmax()) if mask.any() else len(mask) // 2  # the slice with most of the mask
+    names.append(sample["subject"])
+    pictures.append(image[k])
+    masks.append(mask[k])
+
+# %%
+if len({picture.shape for picture in pictures}) == 1:  # one sheet where all slices are of one size
+    plots.show(plots.image_grid(torch.stack(pictures), titles=names, overlays=torch.stack(masks).to(torch.uint8),
+                                labels={1: "mask"}, opacity=0.35, letters=True, title=CHANNEL))
+else:
+    for name, picture, mask in zip(names, pictures, masks, strict=True):
+        plots.show(plots.image_grid(picture[None], titles=[name], overlays=mask[None].to(torch.uint8), letters=True))
+
+# %% [markdown]
+# *Figure 12.1.* One slice of each patient, and the mask that claims to lie on the tumour. In one of them the bright place is on the *other* side.
+#
+# A dozen pictures can be looked at. For a thousand, let a number choose which to look at first: how much brighter is the mask than the **same place mirrored**? (For your data: choose `CHANNEL` so that disease is bright in it. A disease on both sides, such as MS, needs another number.)
+
+# %%
+for name, difference in sorted(brighter.items(), key=lambda item: item[1])[:3]:
+    print(f"{name}: brighter than its mirror image by {difference:+.2f} standard deviations")
+
+# %% [markdown]
+# One is below 0: its mask lies on ordinary brain. Nothing would have stopped. The network would have learned from a healthy hemisphere that it is a tumour, and a test on that patient would have counted a right answer as wrong.
+#
+# ## 5 · Mend it, in a copy
+#
+# Never in the only copy, and always by a program, so that you can say later what was done. A header is set right, a mask mirrored back, and two rows leave the table: one patient lacks a channel, one is there twice.
+#
+# (For your own folder this cell does nothing. Write your repairs here.)
+
+# %%
+if not MINE:
+    for name in ("p03", "p05"):
+        scan, path = nibabel.load(ROOT / name / "t1.nii.gz"), ROOT / name / "mask.nii.gz"
+        voxels = np.asarray(nibabel.load(path).dataobj)
+        voxels = voxels[::-1].copy() if name == "p05" else voxels  # the first axis runs left to right
+        nibabel.save(nibabel.Nifti1Image(voxels, scan.affine), path)
+    rows = (ROOT / "cases.csv").read_text().splitlines()
+    (ROOT / "cases.csv").write_text("\n".join(row for row in rows if row[:3] not in ("p08", "p10")) + "\n")
+report = check_dataset(KIND, ROOT, progress=False)
+print(report.lines[-1], "· exit code", report.exit_code)
+
+# %% [markdown]
+# ### Exercise 12.2 · who is tested
+#
+# *10 minutes, needs care.* A table of scans, some patients with several visits. Choose the first `n` **patients** of the alphabet for the test, and mark all their scans.
+#
+# <details><summary>Hint 1</summary>Two steps: choose patients first, then ask of each scan whether its patient was chosen.</details>
+# <details><summary>Hint 2</summary><code>sorted(set(subjects))</code> has each patient once.</details>
+
+# %% tags=["exercise"]
+def tested(subjects, n):
+    """The patient of each scan, and how many patients to test; returns one True (tested) or False a scan."""
+    ### BEGIN SOLUTION
+    chosen = sorted(set(subjects))[:n]
+    return [subject in chosen for subject in subjects]
+    ### END SOLUTION
+
+
+# %%
+check("12-split", tested)
+
+# %% [markdown]
+# What a leak is worth, you saw in notebook [04](04_split_attention.ipynb): slices of one patient on both sides, and a network that has learned nothing looks good. The package splits by `subject` and has no other way. But it believes your table: **two names for one person are two persons to it.** Ask whoever collected the data about repeated scans, and about patients who were in two of the data sets that you joined.
+#
+# (The alphabet was for the exercise. In earnest patients are drawn at random, with a seed, and the classes are shared out evenly.)
+
+# %% [markdown]
+# ## 6 · Train
+#
+# One command trains, validates, tests and compares. What it needs of you is a **recipe** whose question fits your labels: `grading` for two classes and a mask of the tumour, `lesions` or `fusion` for masks, `survival` for times. `medattn train --list` names them all.
+#
+# Always take a variant **without a network** into the comparison. `tumour features` is a logistic regression on volume and mean intensities. What a network cannot beat, you do not need a network for.
+
+# %%
+import contextlib
+import io
+import shlex
+
+from medattn_lite.cli import main
+
+
+def medattn(command):
+    """Run a command of the package here; in a terminal, write it as it is printed."""
+    print("$ medattn", command.replace(str(WORK), "…"))
+    with contextlib.redirect_stderr(io.StringIO()) as said:  # progress bars, and what went wrong
+        code = main(shlex.split(command))
+    if code:
+        print(said.getvalue().strip().splitlines()[-1].replace(str(WORK), "…"), f"(exit code {code})\n")
+
+
+# %%
+RECIPE, VARIANTS = "grading", ["P3D + IAM", "tumour features"]  # yours to change
+RUN, SETTINGS = WORK / "run", f"--data {KIND} --root '{ROOT}' --scale {SCALE} --seed {SEED} --device {DEVICE}"
+own = f"--folds {NUMBERS['folds']} --set spacing_mm={NUMBERS['spacing_mm']} --set epochs={NUMBERS['epochs']}"
+own += " --set milestones=(6,) --set learning_rate=0.001" if SCALE == "smoke" else ""
+medattn(f"train {RECIPE} {SETTINGS} --variants '{','.join(VARIANTS)}' {own} --out '{RUN}'")
+
+# %% [markdown]
+# The files were read once, turned to one orientation, standardised, and **then** brought to voxels of one size; the crop around the mask was cut, folds were drawn by patient. Stop it when you like: the same command goes on where it was.
+#
+# Everything is in the run's folder. As a table and a picture:
+
+# %%
+import json
+
+from medattn_lite.evaluation import Interval
+
+metrics = json.loads((RUN / "metrics.json").read_text())
+found = {name: {score: Interval(**value) for score, value in one["pooled"].items() if value["value"] is not None}
+         for name, one in metrics["variants"].items()}
+for name, scores in found.items():
+    print(f"{name:18}", "  ".join(f"{score} {value}" for score, value in list(scores.items())[:3]))
+first = next(iter(next(iter(found.values()))))  # the first score, AUC in this recipe
+plots.show(plots.forest({name: scores[first] for name, scores in found.items()}, label=f"{first} on tested patients",
+                        reference=0.5, reference_label="chance"))
+for name, scores in found.items():
+    record(f"{first}, {name}", scores[first])
+
+# %% [markdown]
+# *Figure 12.2.* What the run found, with 95 % intervals by patient.
+#
+# At `smoke` the network has seen a few patients for seconds, and its interval reaches from far below chance to far above. **That is the finding**: a dozen patients cannot tell you more, however long you train. Look at the width before you look at the value.
+#
+# How many patients would you need? The width shrinks with the root of their number.
+
+# %%
+interval, patients = found[VARIANTS[0]][first], metrics["data_facts"]["patients"]
+half = (interval.high - interval.low) / 2
+record(f"{first}: half the width of the interval, {patients} patients", half)
+record("patients for half a width of 0.05, roughly", round(patients * (half / 0.05) ** 2))
+
+# %% [markdown]
+# `medattn results RUN` writes such tables as a page, with the settings, the guesses and the machine. [This project's own page](../figures/results.md) was made so. There, on 80 real patients, neither the networks nor the tumour's features told low from high grade: every interval of an AUC holds 0.5.
+#
+# ## 7 · A map that lies on the scan
+#
+# What did the network look at? `medattn explain` takes a run and **a file of yours**, prepares it as the run prepared its own, and writes the map on the file's grid. A patient who was *tested* in that fold, so that nothing was learnt by heart:
+
+# %%
+place = RUN / VARIANTS[0] / "fold-0" / "predictions.json"
+CASE = json.loads(place.read_text())["split"]["test"][0]  # yours to change: the name of a patient
+case = next(case for case in open_dataset(KIND, ROOT).cases if case.subject == CASE)
+files = " ".join(f"'{name}={path}'" for name, path in case.images.items())
+CAM = WORK / "cam.nii.gz"
+medattn(f"explain '{RUN}' --variant '{VARIANTS[0]}' --fold 0 --image {files} --mask '{case.mask}' --out '{CAM}'")
+
+# %% [markdown]
+# Believe no file that you have not read back. Three questions, asked with `nibabel` alone, as any viewer would: has it as many voxels; the same affine; and **where, in millimetres, is its peak**? That point must lie in the patient's head.
+
+# %%
+cam, scan = nibabel.load(CAM), nibabel.load(next(iter(case.images.values())))
+peak = np.unravel_index(np.abs(np.asarray(cam.dataobj)).argmax(), cam.shape)  # (i, j, k) in the file's own axes
+there = np.linalg.inv(scan.affine) @ cam.affine @ [*peak, 1]  # the same point as an index of the scan
+print("voxels", cam.shape, scan.shape, "· peak at", (cam.affine @ [*peak, 1])[:3], "mm")
+record("largest difference of the two affines", np.abs(cam.affine - scan.affine).max(), "mm")
+record("intensity of the scan at the peak", np.asarray(scan.dataobj)[tuple(there[:3].round().astype(int))])
+
+# %%
+from medattn_lite.data.volumes import load_volume
+
+chosen = case.images[CHANNEL if CHANNEL in case.images else next(iter(case.images))]
+shown, values = load_volume(chosen), load_volume(CAM).array  # both turned to one orientation
+d, h, w = (int(i) for i in np.unravel_index(np.abs(values).argmax(), values.shape))
+plots.show(plots.three_planes(shown.array, position=(d, h, w), affine=shown.affine, overlay=values,
+                              overlay_title=f"Grad-CAM, {VARIANTS[0]}", title=f"{CASE}, {chosen.name}"))
+
+# %% [markdown]
+# *Figure 12.3.* The map on the scan, through its peak. Drop both files into ITK-SNAP, FSLeyes or 3D Slicer: they lie on each other there, too.
+#
+# The map is as coarse as the layer it comes from, and 0 outside the crop. What such a map is worth, and how to test it, is what notebooks 09 and 10 are about. A map of a network that does not know the answer is a picture of nothing.
+
+# %% [markdown]
+# ## 8 · Several GPUs
+#
+# The same command, behind `accelerate launch`. Each process takes its share of every batch; the recipe's batch stays what it was, and so does the result:
+#
+# ```
+# accelerate launch --multi_gpu --num_processes 4 -m medattn_lite.cli \
+#     train fusion --data brats --root BRATS --scale paper --out runs/fusion-brats
+# ```
+#
+# "So does the result" can be tested without a GPU: two processes on the CPU against one. The random numbers of a window belong to its row of the batch and not to a process; so the two loss curves should agree up to rounding.
+
+# %%
+TWO = "train fusion --variants DynUNet --first-folds 1 --set epochs=2 --set spacing_mm=6"  # yours to change
+TWO += f" --data {KIND} --root '{ROOT}' --scale smoke --device cpu"
+medattn(f"{TWO} --out '{WORK / 'one'}'")
+
+# %%
+import os
+import subprocess
+import sys
+
+launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2",
+          "--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0",
+          "-m", "medattn_lite.cli", *shlex.split(TWO), "--out", str(WORK / "two")]
+done = subprocess.run(launch, env={**os.environ, "OMP_NUM_THREADS": "1"}, capture_output=True, text=True)
+print("exit code", done.returncode)
+
+# %%
+logs = [WORK / name / "DynUNet" / "fold-0" / "log.csv" for name in ("one", "two")]
+if all(log.is_file() for log in logs):
+    losses = [[float(row["loss"]) for row in csv.DictReader(log.open())] for log in logs]
+    print(*(" ".join(f"{loss:.5f}" for loss in own) for own in losses), sep="\n")
+    record("largest difference of the losses, one process and two", max(abs(a - b) for a, b in zip(*losses, strict=True)))
+
+# %% [markdown]
+# Two limits. The number of processes must divide the batch. And **batch normalisation** computes its means over what one process sees: networks that have it (P3D, ResNet) give *similar* curves on several GPUs, not equal ones. DynUNet has none.
+
+# %% [markdown]
+# ## 9 · What goes wrong
+#
+# **Silently.** Two of the oldest mistakes, made on purpose. First: resample the raw image, then standardise. The border of the head is smeared into the background, those dark voxels count as head, and everything else seems brighter. Second: write the map with an identity for its affine, as `np.save` thinking does.
+
+# %%
+from medattn_lite.data.transforms import resample
+
+sample = open_dataset(KIND, ROOT).read(case)
+wide = 2 * max(sample["meta"]["voxel_size_mm"])  # twice as coarse
+right = resample({**sample, "image": normalise(sample["image"])}, wide)
+wrong = resample(sample, wide)
+for name, image, mask in (("z-score, then resampled", right["image"], right["mask"]),
+                          ("resampled, then z-score", normalise(wrong["image"]), wrong["mask"])):
+    print(f"{name}: mean z in the mask {float(image[channel][mask[0] > 0].mean()):.2f}")
+print("peak of the map, its own affine:", (cam.affine @ [*peak, 1])[:3], "mm; with np.eye(4):", np.array(peak), "mm")
+
+# %% [markdown]
+# Both numbers look like numbers. The first mistake shifts every patient by another amount, depending on how much border he has. The second puts the map somewhere else, in any viewer that knows millimetres, and fits perfectly in `matplotlib`, which does not.
+#
+# **Loudly.** These mistakes are told in a line each, with exit code 2. Read the messages; can you say of each what to do?
+
+# %%
+(WORK / "bad").mkdir(exist_ok=True)
+(WORK / "bad" / "cases.csv").write_text(f"image,label\n{case.images[next(iter(case.images))]},high\n")
+for command in (
+    f"check-data nifti --root '{WORK / 'nowhere'}'",
+    f"check-data nifti --root '{WORK / 'bad'}'",
+    f"train fusion {SETTINGS} --variants Magic --out '{WORK / 'x'}'",
+    f"train grading {SETTINGS} --set epoch=3 --out '{WORK / 'x'}'",
+    f"train grading --data phantom --out '{RUN}'",
+    f"explain '{RUN}' --image '{case.mask}' --out '{WORK / 'y.nii.gz'}'",
+    f"explain '{RUN}' --image {files} --mask '{case.mask}' --out '{CAM}'",
+):
+    medattn(command)
+
+# %% [markdown]
+# ## 10 · Before you believe your figure
+#
+# | trap | how you notice |
+# |---|---|
+# | slices or visits of one patient on both sides | split by `subject`; ask about duplicates |
+# | one patient under two names | `check-data` finds equal pictures, not equal people |
+# | mask mirrored, headers in order | look; compare with the mirrored place |
+# | bricks taken for cubes | the note on voxel sizes |
+# | resampled, then standardised | compare means with and without |
+# | labels 1, 2, 4 or 1, 2, 3? | "mask labels" in the report; `--option label_map=3:4` |
+# | two scanners, two diseases | can a network tell the *hospital*? notebook [05](05_p3d_iam.ipynb) |
+# | chosen on the test patients | count how often you looked |
+# | a value without an interval | figure 12.2 |
+
+# %% [markdown]
+# ## 11 · What papers say about their data
+#
+# Read the data section of a paper as you read the header of a file. Papers of this course leave out whether the images of one patient were kept together (04), which patients chose the state that was tested (05, 07), how many channels went in (05). None of these is a detail. [What was found](../figures/results.md) lists every guess that had to be made.
+#
+# Write your own section so that nobody has to guess: where from, who was left out and why, how files were prepared, who split and how, seeds, the command.
+
+# %% [markdown]
+# ## Other layouts
+#
+# | you have | command |
+# |---|---|
+# | BraTS, 2017 to now | `--data brats --root DIR` |
+# | Medical Segmentation Decathlon, Task01 | `--data msd --root DIR` |
+# | MS lesions, `open_ms_data` | `--data open-ms --root DIR` |
+# | LGG set from Kaggle | `--data lgg --root DIR/kaggle_3m` |
+# | class folders of 2-D pictures | `medattn check-data images --root DIR` |
+# | DICOM | convert first, with `dcm2niix`; then as here |
+#
+# `medattn check-data NAME --root DIR` comes first, whichever it is. `medattn fetch NAME` says how to get the public ones, and shows their licence.
+#
+# ## Quiz
+#
+# Three questions; every answer gets a reason.
+
+# %% jupyter={"source_hidden": true}
+quiz([
+    Question(
+        "check-data says: 60 of 60 cases without a problem. What do you know?",
+        ["The files can be read and fit together", "The masks are right", "No patient is there twice"],
+        "The files can be read and fit together",
+        ["Yes. What they mean, only looking and asking tells.",
+         "A mask that is mirrored inside a symmetrical head passes.",
+         "It finds equal pictures. A second visit looks different and is the same person."],
+    ),
+    Question(
+        "A map fits the image in matplotlib and lies beside the head in a viewer. Why?",
+        ["The viewer flips images", "The map's file has another affine", "The map is too coarse"],
+        "The map's file has another affine",
+        ["It draws where the header says.", "Yes. matplotlib lays arrays on each other and never reads a header.",
+         "A coarse map is blurred, not displaced."],
+    ),
+    Question(
+        "AUC 0.83 from 12 patients, interval 0.50 to 1.00. You double the epochs. What becomes of the interval?",
+        ["It halves", "It stays about as wide", "It becomes narrower by the root of two"],
+        "It stays about as wide",
+        ["Epochs are not patients.", "Yes. Its width comes from the number of tested patients.",
+         "That is what twice the *patients* would do."],
+    ),
+])
+
+# %% [markdown]
+# ## Summary
+#
+# - A header says where voxels lie. Read it, use it, write it back.
+# - One table describes a folder: files, mask, label, and above all the **patient**.
+# - A program finds what is broken, you find what is wrong: look.
+# - A command trains and compares, with a control that needs no network. The width of the interval comes first.
+# - A map is a file on the scan's grid; check the millimetres of its peak.
+# - Several GPUs change the time only; test it.
+#
+# **Back** to the mechanisms: [squeeze](02_squeeze_excitation.ipynb), [split attention](04_split_attention.ipynb), [slices](05_p3d_iam.ipynb), [lesions](06_nonlocal_rsa.ipynb), [fusion](07_dual_fusion.ipynb), [survival](08_survival.ipynb). **Read on:** NIfTI's [affine](https://nipy.org/nibabel/coordinate_systems.html), as nibabel explains it; Varoquaux and Cheplygina, *Machine learning for medical imaging: methodological failures* ([doi:10.1038/s41746-022-00592-y](https://doi.org/10.1038/s41746-022-00592-y)). Words: [glossary](glossary.md).
