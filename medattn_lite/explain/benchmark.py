@@ -150,13 +150,22 @@ def _located(values: Tensor, case: Case) -> Row:
     return row
 
 
+def _add(record: Row, path: Path, *, fresh: bool) -> None:
+    """Puts networks into the file, among those that are there unless it is to begin anew; by name."""
+    known = json.loads(path.read_text(encoding="utf-8"))["networks"] if path.is_file() and not fresh else {}
+    known |= record["networks"]
+    record["networks"] = {name: known[name] for name in sorted(known)}
+    path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     from medattn_lite.explain.benchmark_page import write_page
 
     parser = argparse.ArgumentParser(prog="python -m medattn_lite.explain.benchmark",
                                      description=__doc__.splitlines()[0])  # fmt: skip
-    parser.add_argument("--networks", help="names, by commas; all that know their signal if left out")
+    parser.add_argument("--networks", help="names, by commas; the figures of the others stay. All that know their "
+                        "signal if left out")  # fmt: skip
     parser.add_argument("--subjects", type=int, default=24, help="at most so many for each network")
     parser.add_argument("--no-curves", action="store_true", help="leave deletion and insertion out")
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
@@ -165,9 +174,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = given.networks.split(",") if given.networks else known_networks()
         if given.subjects < 2:
             raise UserError(f"--subjects {given.subjects}: an interval needs at least 2")
-        record = run(names, subjects=given.subjects, curves=not given.no_curves)
         given.out.mkdir(parents=True, exist_ok=True)
-        (given.out / "faithfulness.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        for name in names:  # written after each: hours of work are not lost with the last
+            record = run([name], subjects=given.subjects, curves=not given.no_curves)
+            _add(record, given.out / "faithfulness.json", fresh=not given.networks and name == names[0])
         print(write_page(given.out))
     except UserError as error:
         print(error, file=sys.stderr)

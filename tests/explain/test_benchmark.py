@@ -9,7 +9,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from medattn_lite.explain.benchmark import run, score_network, summarise
+from medattn_lite.explain.benchmark import main, run, score_network, summarise
 from medattn_lite.explain.benchmark_page import write_page
 from medattn_lite.explain.held_out import cohort_of, held_out
 from medattn_lite.explain.methods import METHODS
@@ -95,3 +95,21 @@ def test_the_page_has_a_table_for_each_network_the_planes_and_the_mark(shipped, 
         assert words in text, words
     assert "nan" not in text
     assert write_page(tmp_path).read_text() == text
+
+
+def test_figures_of_networks_that_are_not_named_stay_and_without_names_it_begins_anew(tmp_path, monkeypatch):
+    scores = {"Grad-CAM": {"AUC": {"value": 0.6, "low": 0.5, "high": 0.7, "units": 2}}}
+
+    def made(names, *, subjects, curves):
+        own = {"network": "p3d", "variant": names[0], "recipe": "mechanisms", "subjects": subjects,
+               "scores": {"AUC": {"value": 0.9, "low": 0.8, "high": 1.0, "units": 9}}, "methods": scores}
+        return {"data": "phantom (synthetic)", "networks": {names[0]: own}}
+
+    monkeypatch.setattr("medattn_lite.explain.benchmark.run", made)
+    monkeypatch.setattr("medattn_lite.explain.benchmark.known_networks", lambda: ["c", "d"])
+    where = ["--out", str(tmp_path)]
+    assert main(["--networks", "b", *where]) == 0 and main(["--networks", "a", "--subjects", "2", *where]) == 0
+    networks = json.loads((tmp_path / "faithfulness.json").read_text())["networks"]
+    assert list(networks) == ["a", "b"] and networks["a"]["subjects"] == 2 and networks["b"]["subjects"] == 24
+    assert main(where) == 0
+    assert list(json.loads((tmp_path / "faithfulness.json").read_text())["networks"]) == ["c", "d"]
