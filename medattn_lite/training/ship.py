@@ -75,7 +75,7 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
         facts: dict[str, Any] = {
             "name": name, **as_json(model.built_from), "recipe": recipe.name, "variant": variant, "scale": plan.scale,
             "data": plan.data, "fold": fold, "seed": plan.seed, "settings": as_json(own.settings),
-            "channels": list(own.channels), "classes": list(_outputs(own)), "subjects": records[variant]["split"],
+            "channels": list(own.channels), "classes": list(_outputs(own, model)), "subjects": records[variant]["split"],
             "scores": {key: value.as_dict() for key, value in own.score(predictions).items()},
             "details": own.details(predictions), "parameters": records[variant]["parameters"],
             "iterations": records[variant]["iterations"], "command": _command(plan), "environment": environment,
@@ -105,12 +105,16 @@ def _alike(one: Any, other: Any) -> bool:
     return one == other
 
 
-def _outputs(task: Any) -> Sequence[str]:
-    """Names of what the network puts out."""
-    for attribute in ("class_names", "regions"):
-        if hasattr(task, attribute):
-            return getattr(task, attribute)
-    return [f"interval {number + 1}" for number in range(len(task.breaks) - 1)]
+def _outputs(task: Any, model: torch.nn.Module) -> Sequence[str]:
+    """Names of what the network puts out; a softmax over regions has the background first."""
+    if hasattr(task, "class_names"):
+        return task.class_names
+    if not hasattr(task, "regions"):
+        return [f"interval {number + 1}" for number in range(len(task.breaks) - 1)]
+    image = torch.zeros(1, len(task.channels), *task.settings.size)
+    with torch.no_grad():
+        outputs = model(image).shape[1]
+    return ["background", *task.regions][-outputs:]
 
 
 def _command(plan: Plan) -> str:
