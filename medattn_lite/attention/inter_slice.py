@@ -7,8 +7,8 @@
     a^s = σ(f(x^s))                                                      eq. 6
     x'  = a^s ⊗ x_a                                                      eq. 4
 
-Paper: the P3D + IAM paper, "Pseudo-3D CNN with inter-slice attention for glioma grading". 3-D only:
-the formula needs slices.
+Paper: the P3D + IAM paper, "Pseudo-3D CNN with inter-slice attention for glioma grading". No code is
+public. 3-D only: the formula needs slices.
 
 Readings, each with its option:
 - Eq. 6 writes a 3×1×3 kernel, the sentence below it 3×3×3. Default 3×3×3, which treats both in-plane
@@ -17,6 +17,8 @@ Readings, each with its option:
 - r is not given: 16, as in SE and CBAM.
 - Biases and batch norms are not mentioned: biases, no batch norm (`bias=`, `norm=`).
 Padding keeps D, which the paper leaves unsaid. Mean pooling only, unlike CBAM.
+
+Deviations: none from the equations; where they and the text disagree, see above.
 """
 
 from __future__ import annotations
