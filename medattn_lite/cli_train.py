@@ -34,6 +34,7 @@ def train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
     parser.add_argument("--save-every", type=int, default=50, metavar="N", help="steps between two saved states")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars, for logs and notebooks")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="another value in the recipe, such as learning_rate=0.3; may be repeated")  # fmt: skip
     parser.set_defaults(run=_train)
@@ -55,7 +56,7 @@ def _train(options: argparse.Namespace) -> int:
         first_folds=options.first_folds, changes=changes, out=options.out,
     )  # fmt: skip
     accelerator = _accelerator(options.device, options.precision)
-    results = run_experiment(plan, accelerator=accelerator, save_every=options.save_every)
+    results = run_experiment(plan, accelerator=accelerator, save_every=options.save_every, progress=not options.quiet)
     if accelerator.is_main_process:
         print(summary(results))
         print(f"metrics: {plan.folder / 'metrics.json'}")

@@ -200,3 +200,16 @@ def test_notebooks_check_says_what_is_stale_or_that_nothing_is(capsys: pytest.Ca
     code = cli.main(["notebooks", "--check"])
     output = capsys.readouterr().out
     assert output == "every notebook is as its source makes it\n" if code == 0 else "differs" in output
+
+
+def test_quiet_leaves_the_progress_bars_of_a_training_out(monkeypatch, capsys):
+    asked = []
+
+    def run(plan, *, accelerator, save_every, progress):
+        asked.append(progress)
+        raise UserError("that is enough")
+
+    monkeypatch.setattr("medattn_lite.training.experiment.run_experiment", run)
+    for words in ([], ["--quiet"]):
+        assert cli.main(["train", "grading", "--device", "cpu", *words]) == 2
+    assert asked == [True, False] and "that is enough" in capsys.readouterr().err
