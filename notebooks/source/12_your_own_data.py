@@ -247,7 +247,7 @@ def medattn(command):
 
 # %%
 RECIPE, VARIANTS = "grading", ["P3D + IAM", "tumour features"]  # yours to change
-RUN, SETTINGS = WORK / "run", f"--data {KIND} --root '{ROOT}' --scale {SCALE} --seed {SEED} --device {DEVICE}"
+RUN, SETTINGS = WORK / "run", f"--data {KIND} --root '{ROOT}' --scale {SCALE} --seed {SEED} --device {DEVICE} --quiet"
 own = f"--folds {NUMBERS['folds']} --set spacing_mm={NUMBERS['spacing_mm']} --set epochs={NUMBERS['epochs']}"
 own += " --set milestones=(6,) --set learning_rate=0.001" if SCALE == "smoke" else ""
 medattn(f"train {RECIPE} {SETTINGS} --variants '{','.join(VARIANTS)}' {own} --out '{RUN}'")
@@ -340,7 +340,7 @@ plots.show(plots.three_planes(shown.array, position=(d, h, w), affine=shown.affi
 
 # %%
 TWO = "train fusion --variants DynUNet --first-folds 1 --set epochs=2 --set spacing_mm=6"  # yours to change
-TWO += f" --data {KIND} --root '{ROOT}' --scale smoke --device cpu"
+TWO += f" --data {KIND} --root '{ROOT}' --scale smoke --device cpu --quiet"
 medattn(f"{TWO} --out '{WORK / 'one'}'")
 
 # %%
