@@ -1,7 +1,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # 00 · Start here: a notebook, an MRI volume, a phantom
 #
-# **35 minutes to read, 15 to do the exercises; under a minute to run at `smoke`.**
+# **30 minutes to read, 15 to do the exercises; under a minute to run at `smoke`.**
 # Difficulty: ●○○○ (you know some Python; no medicine needed).
 #
 # This course builds the attention mechanisms of medical imaging from scratch: each one by hand, in a loop, as

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 05 · Pseudo-3-D and inter-slice attention: which slice matters?
 #
-# **30 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
+# **45 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
 #
 # A scan is a volume, and a radiologist leafs through it: most slices say little, a few say nearly all. This notebook builds the two ideas of a network that grades [gliomas](glossary.md#glioma), low or high. **Pseudo-3-D** takes a convolution over 3×3×3 voxels apart, into one within the slice and one across slices. The **inter-slice attention module**, IAM, gives *each channel of each slice* a gate, and looks at the neighbouring slices to set it.
 #
@@ -567,7 +567,7 @@ print(f"P3D + IAM: {own:.2f} as it is, {same:.2f} with slices alike")
 # | another patient's | −0.002 [−0.011, 0.007] |
 # | all one half | −0.052 [−0.074, −0.031] |
 #
-# So the gates do something, and nearly all of it is *which channel*. *Which slice*, which the module is named after, is worth less than a hundredth of AUC. (Heads of 32 slices; only the first three of four levels have more than one slice.)
+# ([The whole table](../figures/slice_order.md).) So the gates do something, and nearly all of it is *which channel*. *Which slice*, which the module is named after, is worth less than a hundredth of AUC. (Heads of 32 slices; only the first three of four levels have more than one slice.)
 
 # %% [markdown]
 # Four more things to know before you build on it:
