@@ -12,6 +12,7 @@ VENV ?= .venv
 SCALE ?= smoke
 OUT ?= runs/course
 BOOK ?= runs/book
+PACK ?= runs/teacher.zip
 # Where the CPU build of torch comes from on Linux, where pip's own index has the CUDA build (several GB).
 # With an NVIDIA driver, or with TORCH_INDEX= (empty), torch comes from pip's own index.
 TORCH_INDEX ?= $(shell [ "$$(uname -s)" = Linux ] && ! command -v nvidia-smi >/dev/null 2>&1 \
@@ -31,7 +32,7 @@ LGG ?=
 MS ?=
 TRAIN := $(RUN) -m medattn_lite.cli train
 
-.PHONY: help course test lint lab notebooks book doctor paper clean
+.PHONY: help course test lint lab notebooks book teacher doctor paper clean
 
 help:
 	@echo "make course     set up, run every notebook at SCALE=$(SCALE), report in $(OUT)/report.html"
@@ -39,6 +40,7 @@ help:
 	@echo "make lab        set up, open JupyterLab at notebook 00"
 	@echo "make notebooks  make the notebooks, solutions and slides from notebooks/source"
 	@echo "make book       run every notebook, then write them as a static site, $(BOOK)/index.html"
+	@echo "make teacher    write $(PACK): solutions, slides, syllabuses with measured times, rubric, assignments"
 	@echo "make doctor     what is installed, which device, do widgets show"
 	@echo "make paper      every recipe at its published size, on a GPU: LGG=DIR MS=DIR add real patients; goes on where it stopped"
 	@echo "make clean      remove caches, runs/course and runs/book; .venv stays"
@@ -60,6 +62,11 @@ notebooks: $(STAMP)
 
 book: course
 	$(RUN) -m medattn_lite.course.book $(OUT) $(BOOK)
+
+# Its times are those of the last course run here; without one, the course runs first.
+teacher: $(STAMP)
+	test -f $(OUT)/report.json || $(RUN) -m medattn_lite.cli course --scale $(SCALE) --out $(OUT)
+	$(RUN) -m medattn_lite.course.teacher $(OUT)/report.json $(PACK)
 
 doctor: $(STAMP)
 	$(RUN) -m medattn_lite.cli doctor

@@ -28,3 +28,20 @@ def real_data() -> Path:
     if not root.is_dir():
         pytest.skip(f"needs real patients: no folder {root} (set MEDATTN_TEST_DATA to it)")
     return root
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Which sliders were moved in which notebook, and how long each notebook took."""
+    reports = [report for state in ("passed", "failed") for report in terminalreporter.stats.get(state, [])]
+    lines = []
+    for report in sorted(reports, key=lambda report: report.nodeid):
+        name = report.nodeid.rpartition("[")[2].rstrip("]")
+        for key, value in getattr(report, "user_properties", []):
+            if key == "sliders" and report.when == "call":
+                moved = "; ".join(f"widget {number}: {', '.join(own)}" for number, own in value.items() if own)
+                lines.append(f"{name}: {moved or 'no slider'}")
+            elif key == "seconds" and report.when == "call":
+                lines.append(f"{name}: ran in {value} s at smoke")
+    if lines:
+        terminalreporter.write_sep("=", "notebooks: seconds, and sliders moved in the browser")
+        terminalreporter.write_line("\n".join(lines))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 # [text](target) and ![alt](target); a target has no space, and its title, if any, stays outside.
 _MARKDOWN_LINK = re.compile(r"(!?)\[((?:[^\[\]]|\[[^\]]*\])*)\]\(([^)\s]+)")
@@ -49,6 +49,15 @@ def moved_down(markdown: str, *, notebook_suffix: str = ".ipynb") -> str:
             return _NOTEBOOK.sub(rf"\1{notebook_suffix}", link)
         return f"../{link}"
 
+    return _with_targets(markdown, target)
+
+
+def moved_to(markdown: str, way_back: str) -> str:
+    """The same text elsewhere: every relative link goes by `way_back`, such as "../../notebooks/"."""
+    return _with_targets(markdown, lambda link: link if _ABSOLUTE.match(link) else way_back + link)
+
+
+def _with_targets(markdown: str, target: Callable[[str], str]) -> str:
     text = _MARKDOWN_LINK.sub(lambda m: f"{m.group(1)}[{m.group(2)}]({target(m.group(3))}", markdown)
     return _HTML_LINK.sub(lambda m: m.group(1) + target(m.group(2)), text)
 

@@ -1,0 +1,165 @@
+"""The teacher's pack: one zip with solutions, slides, syllabuses, rubric, assignments and the computer room's set-up.
+
+    medattn course --out runs/course
+    python -m medattn_lite.course.teacher runs/course/report.json runs/teacher.zip
+
+A notebook's run is that of the report, on the machine that wrote it. What it takes to read stands in its title and
+follows from its words and lines of code, by the figures below (a test holds the two together).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import sys
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medattn_lite.course.assignments import CONFIG, assignments
+from medattn_lite.course.generate import NOTEBOOKS, read_source, source_paths
+from medattn_lite.errors import UserError
+
+WORDS_A_MINUTE = 150  # of technical text, with its formulas and figures
+SECONDS_A_CODE_LINE = 6
+_MINUTES = re.compile(r"\*\*(\d+) minutes to read, (\d+) (?:to do|for) the exercises")
+_FIELD = re.compile(r"\{(\w+):(\d\d)\}")
+
+
+@dataclass(frozen=True)
+class Times:
+    """What a notebook takes.
+
+    Attributes:
+        read: minutes, as its title says.
+        work: minutes for the exercises, as its title says.
+        exercises: how many it has.
+        seconds: its run at the report's scale.
+        title: its heading.
+    """
+
+    read: int
+    work: int
+    exercises: int
+    seconds: float
+    title: str
+
+
+def times(report: Mapping[str, Any], folder: Path = NOTEBOOKS) -> dict[str, Times]:
+    """Number of a notebook, such as "02" → what it takes.
+
+    Raises:
+        UserError: the report lacks a notebook, or a notebook does not say its minutes.
+    """
+    runs = {one["name"]: one for one in report["notebooks"]}
+    found = {}
+    for path in source_paths(folder):
+        if path.stem not in runs:
+            raise UserError(f"the report has no run of {path.stem}: run medattn course, without --only")
+        notebook = read_source(path)
+        said = _MINUTES.search(notebook.cells[0].source)
+        if said is None:
+            raise UserError(f"{path.name} does not say its minutes in its first cell: '**25 minutes to read, 25 for …'")
+        one = runs[path.stem]
+        exercises = sum("exercise" in cell.metadata.get("tags", []) for cell in notebook.cells)
+        found[path.stem[:2]] = Times(int(said[1]), int(said[2]), exercises, one["seconds"], one["title"])
+    return found
+
+
+def reading_minutes(notebook: Any) -> int:
+    """Minutes to read a notebook, exercises and hidden hints left out, in steps of 5."""
+    words = lines = 0
+    for cell in notebook.cells:
+        if "exercise" in cell.metadata.get("tags", []):
+            continue
+        text = re.sub(r"<details.*?</details>", "", cell.source, flags=re.DOTALL)
+        if cell.cell_type == "markdown":
+            words += len(text.split())
+        else:
+            lines += sum(bool(line.strip()) for line in text.split("\n"))
+    return max(5, 5 * round((words / WORDS_A_MINUTE + lines * SECONDS_A_CODE_LINE / 60) / 5))
+
+
+def teacher_pack(report: Path, out: Path, folder: Path = NOTEBOOKS) -> Path:
+    """Writes the zip; the same contents give the same bytes.
+
+    Args:
+        report: `report.json` of a whole course.
+        out: the zip; one of before is replaced.
+        folder: the notebooks, with `teacher/` in it.
+
+    Returns:
+        the zip.
+
+    Raises:
+        UserError: no report, or one of a course that failed or is not whole.
+    """
+    import nbformat
+
+    if not report.is_file():
+        raise UserError(f"there is no {report}: run medattn course --out {report.parent} first")
+    facts = json.loads(report.read_text(encoding="utf-8"))
+    failed = [one["name"] for one in facts["notebooks"] if not one["ok"]]
+    if failed:
+        raise UserError(f"{report} says that {', '.join(failed)} failed: mend that and run medattn course again")
+    took = times(facts, folder)
+    contents: dict[str, bytes] = {}
+    for path in sorted((folder / "teacher").glob("*.md")):
+        contents[path.name] = _filled(path.read_text(encoding="utf-8"), took, facts).encode()
+    root = folder.parent
+    for pattern in ("notebooks/*.ipynb", "notebooks/*.md", "notebooks/solutions/*.ipynb", "notebooks/slides/*.html",
+                    "figures/*"):  # fmt: skip
+        contents |= {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.glob(pattern))}
+    for name, notebook in assignments(folder).items():
+        contents[f"assignments/source/{name}/{name}.ipynb"] = nbformat.writes(notebook, version=4).encode()
+    contents["assignments/nbgrader_config.py"] = CONFIG.encode()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    beside = out.with_name(f".{out.name}.new")
+    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as pack:
+        for name, data in contents.items():
+            pack.writestr(zipfile.ZipInfo(f"medattn_lite-teacher/{name}"), data, zipfile.ZIP_DEFLATED)
+    os.replace(beside, out)
+    return out
+
+
+def _filled(text: str, took: Mapping[str, Times], report: Mapping[str, Any]) -> str:
+    """A page with `{read:02}`, `{work:02}`, `{seconds:02}`, `{both:02}` and `{table}` filled in."""
+
+    def value(match: re.Match) -> str:
+        one = took.get(match.group(2))
+        if one is None:
+            raise UserError(f"a page of the teacher's pack names notebook {match.group(2)}, which is not there")
+        both = one.read + one.work
+        return str({"read": one.read, "work": one.work, "both": both, "seconds": round(one.seconds)}[match.group(1)])
+
+    rows = ["| no. | notebook | to read, min | exercises | for them, min | to run, s |", "|---|---|---|---|---|---|"]
+    for number, one in took.items():
+        title = one.title.split("· ")[-1]
+        rows.append(f"| {number} | {title} | {one.read} | {one.exercises} | {one.work} | {one.seconds:.0f} |")
+    total = sum(one.seconds for one in took.values())
+    rows.append(f"| | all | {sum(t.read for t in took.values())} | {sum(t.exercises for t in took.values())} "
+                f"| {sum(t.work for t in took.values())} | {total:.0f} |")  # fmt: skip
+    filled = _FIELD.sub(value, text)
+    return filled.replace("{table}", "\n".join(rows)).replace("{environment}", report["environment"])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.teacher", description=__doc__.splitlines()[0])
+    parser.add_argument("report", type=Path, help="report.json of medattn course")
+    parser.add_argument("out", type=Path, help="the zip")
+    given = parser.parse_args(arguments)
+    try:
+        print(teacher_pack(given.report, given.out))
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
