@@ -27,7 +27,7 @@ class MechanismComparison(Explorer):
 
     def __init__(self, networks: Mapping[str, Trained], *, person: int) -> None:
         self._networks = dict(networks)
-        self._compared = lru_cache(maxsize=16)(self._compare)
+        self._found = lru_cache(maxsize=16)(self._all_networks)
         style = {"style": LABEL, "layout": CONTROL}
         controls: dict[str, ipywidgets.ValueWidget] = {
             "person": ipywidgets.IntSlider(
@@ -49,14 +49,14 @@ class MechanismComparison(Explorer):
         super().__init__(controls)
 
     def view(self, state: dict[str, object]) -> tuple[Figure, str]:
-        found = self._compared(int(state["person"]), float(state["diameter_mm"]), str(state["site"]),
+        found = self._found(int(state["person"]), float(state["diameter_mm"]), str(state["site"]),
                                str(state["method"]))  # fmt: skip
         rows = [_row(name, own) for name, own in found.items()]
         figure = explanation_rows(rows[0].image, rows, opacity=float(state["opacity"]), title=str(state["method"]))
         said = [_told(name, own) for name, own in found.items()]
         return figure, f"The same synthetic person for each; {state['method']}. " + " ".join(said)
 
-    def _compare(self, person: int, diameter_mm: float, site: str, method: str) -> dict[str, Compared]:
+    def _all_networks(self, person: int, diameter_mm: float, site: str, method: str) -> dict[str, Compared]:
         subject = Subject(glioma(grade="high", diameter_mm=diameter_mm, site=SITES[site]), person)
         found = {own.answer.name: own for own in compare(self._networks, subject, method=method)}
         if not found:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import pkgutil
 
+import ipywidgets
 import pytest
 
+from medattn_lite import widgets
 from medattn_lite.errors import UserError
 from medattn_lite.explain.counterfactual import SITES, Laboratory
 from medattn_lite.explain.held_out import held_out
 from medattn_lite.plots.alt import alt_text
 from medattn_lite.widgets.counterfactual import counterfactual_phantom
 from medattn_lite.widgets.explanations import explanation_browser
+from medattn_lite.widgets.explorer import Explorer
 from medattn_lite.widgets.mechanisms import mechanism_comparison
 from tests.explain.test_counterfactual import untrained
 
@@ -105,3 +110,16 @@ def test_networks_that_take_other_images_are_not_browsed_together(networks):
         explanation_browser({})
     with pytest.raises(UserError, match="at least one trained network"):
         mechanism_comparison({})
+
+
+def test_no_explorer_takes_a_name_that_ipywidgets_uses_itself():
+    """`_compare`, say, is called by every widget when its page answers: a kernel that is asked then fails."""
+    for module in pkgutil.iter_modules(widgets.__path__):
+        importlib.import_module(f"{widgets.__name__}.{module.name}")
+    classes = [Explorer, *Explorer.__subclasses__()]
+    assert len(classes) > 5
+    taken = {(own.__name__, name) for own in classes for name in vars(own)
+             if hasattr(ipywidgets.VBox, name) and not name.startswith("__") and name != "_repr_mimebundle_"
+             and not name.startswith(("_trait", "_all_trait", "_static_immutable", "_instance_init", "_descriptors",
+                                      "_cross_validation", "_notify"))}  # fmt: skip
+    assert taken == set()
