@@ -76,10 +76,11 @@ def empty_like(image: Tensor, *, fill: str = "blur") -> Tensor:
     if fill == "dark":
         return image.flatten(2).amin(2).reshape(*image.shape[:2], *[1] * (image.dim() - 2)).expand_as(image).clone()
     pool = F.avg_pool2d if image.dim() == 4 else F.avg_pool3d
-    kernel = [2 * (side // 8) + 1 for side in image.shape[2:]]
-    padding = [side // 2 for side in kernel]
+    dims = image.dim() - 2
     for _ in range(3):  # three boxes are nearly a Gaussian
-        image = pool(image, kernel, stride=1, padding=padding, count_include_pad=False)
+        for axis, side in enumerate(image.shape[2:]):  # axis by axis is the same, at a hundredth of the work
+            reach = [side // 8 if other == axis else 0 for other in range(dims)]
+            image = pool(image, [2 * one + 1 for one in reach], stride=1, padding=reach, count_include_pad=False)
     return image
 
 

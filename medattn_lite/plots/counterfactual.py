@@ -125,7 +125,7 @@ def _draw_probabilities(
 
 def _draw_survival(axes: Axes, now: Curve | None, before: Curve | None) -> None:
     if before is not None:
-        axes.plot(*before, color=INK, linewidth=1.2, linestyle="--", label="before", zorder=3)  # seen also where both agree
+        axes.plot(*before, color=INK, linewidth=1.2, linestyle="--", label="before", zorder=3)  # over the other
     if now is not None:
         axes.plot(*now, color=CLASS_COLOURS[1], linewidth=2.2, label="now")
     else:
