@@ -1,8 +1,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # 00 · Start here: a notebook, an MRI volume, a phantom
 #
-# **30 minutes to read, 15 to do the exercises; under a minute to run at `smoke`.**
-# Difficulty: ●○○○ (you know some Python; no medicine needed).
+# **30 minutes to read, 15 for the exercises; under a minute to run at `smoke`.** Difficulty ●○○○
 #
 # This course builds the attention mechanisms of medical imaging from scratch: each one by hand, in a loop, as
 # a module, trained, and looked at critically. The pictures are MRI of the brain. So before any attention we look
@@ -18,7 +17,7 @@
 # - tell the synthetic phantom from a real patient, and say what each is good for;
 # - say why patients are split, and never slices.
 #
-# **You need** Python as far as lists, functions and `import`. New words link to the [glossary](glossary.md).
+# **You need** Python as far as lists, functions and `import`; no medicine. New words link to the [glossary](glossary.md).
 
 # %% tags=["parameters"]
 SCALE = "smoke"  # "smoke", "laptop" or "paper"
@@ -56,14 +55,14 @@ print("A volume of this size has", slices * rows * columns, "numbers.")
 # %% [markdown]
 # ### Parameters
 #
-# The first code cell of every notebook holds five settings. Change one, then run all cells again.
+# The first code cell of every notebook holds five settings, its [parameters](glossary.md#parameter). Change one, then run all cells again.
 #
 # | name | values | meaning |
 # |---|---|---|
 # | `SCALE` | `"smoke"`, `"laptop"`, `"paper"` | a quick look; a result worth looking at; the published size |
 # | `DEVICE` | `"auto"`, `"cpu"`, `"cuda"` | where to compute |
-# | `SEED` | any whole number | the same seed gives the same numbers |
-# | `DATA` | `"phantom"`, `"lgg"` | synthetic heads, or real patients |
+# | `SEED` | any whole number | where chance starts: the same [seed](glossary.md#seed) gives the same numbers |
+# | `DATA` | `"phantom"`, `"lgg"` | synthetic heads, or real patients; some notebooks know more |
 # | `DATA_ROOT` | a folder | where the real patients lie |
 #
 # The line printed under it says what will really be used. In a terminal, `medattn doctor` says more.
@@ -82,7 +81,7 @@ print("A volume of this size has", slices * rows * columns, "numbers.")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 2 · The question
 #
-# The next cell shows one slice of one head, several times. Nothing moved between the pictures; only the
+# The next cell shows one [slice](glossary.md#slice) of one head, several times. Nothing moved between the pictures; only the
 # machine's settings changed. Each setting is called a [contrast](glossary.md#contrast).
 #
 # This head has a brain tumour, a [glioma](glossary.md#glioma). The head is a [phantom](glossary.md#phantom), made by
@@ -133,14 +132,14 @@ plots.show(plots.contrasts_row(image, names=sample["channels"], position=depth, 
 #
 # - **swelling** ([oedema](glossary.md#oedema)) is water between the cells: bright in T2 and FLAIR, a little dark
 #   in T1;
-# - an **enhancing** part has leaky vessels: bright in T1ce and *not* in T1. Compare the two to see it;
-# - a **necrotic** core is dead: dark in T1ce, often inside a bright ring.
+# - an [**enhancing**](glossary.md#enhancement) part has leaky vessels: bright in T1ce and *not* in T1. Compare the two to see it;
+# - a [**necrotic**](glossary.md#necrosis) core is dead: dark in T1ce, often inside a bright ring.
 #
 # Low-grade gliomas grow slowly and mostly swell. High-grade ones leak and die inside. Remember this pattern: a
 # network that grades gliomas must find it.
 #
-# Now measured, in [standard deviations](glossary.md#standard-deviation) (sd). **Guess** the sign of each number: is the marked tissue brighter (+) or
-# darker (−) than the rest of the head?
+# Now measured, in [standard deviations](glossary.md#standard-deviation) (sd). **Guess** the sign of each number: is
+# the marked tissue brighter (+) or darker (−) than the rest of the head?
 
 # %%
 inside = mask[0] > 0                                        # (D, H, W) bool: marked tissue
@@ -151,7 +150,8 @@ for name, channel in zip(sample["channels"], normalise(image), strict=True):
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 · A volume is a box of numbers
 #
-# One contrast of one head is a stack of slices: a box of small cubes, the [voxels](glossary.md#voxel). Several
+# One contrast of one head is a stack of slices, a [volume](glossary.md#volume): a box of small cubes, the
+# [voxels](glossary.md#voxel). Several
 # contrasts make a fourth axis, the channels. Everywhere in this course:
 #
 # $$\text{image}[\,c,\; d,\; h,\; w\,] \tag{00.1}$$
@@ -363,7 +363,7 @@ print("\n".join(f"{letter}  {name}" for letter, name in zip("ABCDEF", shuffled, 
 #
 # A phantom can do what no patient can: be **the same person with another disease**. That is a
 # [counterfactual](glossary.md#counterfactual). If a network's answer changes between the two pictures below, the
-# tumour is the reason, for nothing else differs. Notebooks 09 to 11 will live on this.
+# tumour is the reason, for nothing else differs. Notebooks 09 to 11 live on this.
 
 # %%
 from dataclasses import replace
@@ -453,7 +453,7 @@ for name in ("train", "valid", "test"):
 print("in two parts at once:", set(split.train) & set(split.test) or "nobody")
 
 # %% [markdown]
-# ## 9 · What the deck says and what we found
+# ## 9 · What the deck says, and what we found
 #
 # The *survival deck*, slides of a study that predicts survival with glioma, is the first of our papers. It introduces
 # the contrasts in three lines:
@@ -470,24 +470,32 @@ print("in two parts at once:", set(split.train) & set(split.test) or "nobody")
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 10 · The road
 #
-# | | notebook | state |
+# | | notebook | the question in it |
 # |---|---|---|
 # | 00 | start here | you are here |
-# | 01 | [attention scores and softmax](01_attention_scores.ipynb) | ready |
-# | 02 | [squeeze-and-excitation](02_squeeze_excitation.ipynb) | ready |
-# | 03 | [CBAM](03_cbam.ipynb) | ready |
-# | 04–07 | split attention · pseudo-3-D and inter-slice · non-local and slice attention · dual fusion | to come |
-# | 08 | survival | to come |
-# | 09–11 | maps in 3-D · is attention an explanation? · explore | to come |
-# | 12 | your own data | to come |
-#
+# | 01 | [attention scores and softmax](01_attention_scores.ipynb) | who looks at whom? |
+# | 02 | [squeeze-and-excitation](02_squeeze_excitation.ipynb) | which channel? |
+# | 03 | [CBAM](03_cbam.ipynb) | which channel, and where? |
+# | 04 | [split attention](04_split_attention.ipynb) | which version of a channel? |
+# | 05 | [pseudo-3-D and inter-slice attention](05_p3d_iam.ipynb) | which slice? |
+# | 06 | [non-local and slice attention](06_nonlocal_rsa.ipynb) | the whole head, for how much? |
+# | 07 | [dual fusion](07_dual_fusion.ipynb) | whom of two networks to trust? |
+# | 08 | [survival](08_survival.ipynb) | how long? |
+# | 09 | [maps and Grad-CAM](09_attention_maps_gradcam.ipynb) | where did it look? |
+# | 10 | [is attention an explanation?](10_is_attention_an_explanation.ipynb) | is the map true? |
+# | 11 | [explore](11_explore.ipynb) | what if? |
+# | 12 | [your own data](12_your_own_data.ipynb) | and my patients? |
+
+# %% [markdown]
 # The five papers behind it are networks for glioma survival, tumour presence, glioma grading, lesions of multiple
-# sclerosis, and tumour segmentation. Each is one kind of attention in one network.
+# sclerosis, and tumour segmentation (outlining a tumour voxel by voxel). Each has a kind of attention of its own.
+#
+# You need not go in order after 03: each notebook names those it builds on.
 
 # %% [markdown]
 # ## Quiz
 #
-# Four questions. Every answer gets a reason, the wrong ones too.
+# Four questions; every answer gets a reason.
 
 # %% jupyter={"source_hidden": true}
 quiz([

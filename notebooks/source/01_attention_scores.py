@@ -1,12 +1,12 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # 01 · Attention scores and softmax
 #
-# **45 minutes to read, 30 to do the exercises; under a minute to run at `smoke`.**
-# Difficulty: ●●○○ (you can read `x.shape` and `x @ y`).
+# **45 minutes to read, 30 for the exercises; under a minute to run at `smoke`.** Difficulty ●●○○
 #
-# You will build the mechanism under every network of this course. A *query* looks at many *keys*, gives each
-# one a *score*, turns the scores into *weights*, and takes home one *context* vector. First with three
-# numbers, then as a module that agrees with PyTorch's own, then trained, then on an MRI slice.
+# You will build the mechanism under every network of this course, [attention](glossary.md#attention). A
+# [query](glossary.md#query) looks at many [keys](glossary.md#key), gives each one a [score](glossary.md#score),
+# turns the scores into [weights](glossary.md#weight), and takes home one [context](glossary.md#context) vector.
+# First with three numbers, then as a module that agrees with PyTorch's own, then trained, then on an MRI slice.
 #
 # From the papers: the attention pages of the survival deck, slides of a study that predicts survival with glioma.
 
@@ -18,8 +18,9 @@
 # - read an alignment matrix, and say what it does not tell you;
 # - carry the same formula from words to patches of an image.
 #
-# **You need** notebook [00](00_start_here.ipynb) for the words *voxel*, *slice* and *contrast*. You need no
-# recurrent networks: section 1 says the little you need. New words link to the [glossary](glossary.md).
+# **You need** notebook [00](00_start_here.ipynb) for the words *voxel*, *slice* and *contrast*; and you can read
+# `x.shape` and `x @ y`, the product of two matrices. You need no recurrent networks: section 2 says the little you
+# need. New words link to the [glossary](glossary.md).
 
 # %% tags=["parameters"]
 SCALE = "smoke"  # "smoke", "laptop" or "paper"
@@ -41,13 +42,13 @@ torch.manual_seed(SEED)
 print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## The question
+# ## 1 · The question
 #
 # The next cell shows one slice of a head, cut into small square **patches**. One patch has a frame. You want
 # to know what kind of tissue it is, and you may look at any other patches before you answer.
 #
 # **Guess before you run it.** Would you give every other patch the same attention? If not, which ones come
-# first, and what makes them worth it? Keep your answer. In section 8 a formula of one line gives its own.
+# first, and what makes them worth it? Keep your answer. In section 10 a formula of one line gives its own.
 
 # %%
 options = {"n": 3, "task": "segmentation", "seed": SEED} if DATA == "phantom" else {}
@@ -64,9 +65,10 @@ flair = image[sample["channels"].index("flair")]                        # (H, W)
 plots.show(plots.patch_weights(flair, [asked], side=SIDE))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# *Figure 01.1.* FLAIR, with the framed patch; synthetic, or a real patient with `DATA = "lgg"`.
+# *Figure 01.1.* FLAIR, with the framed patch. Which other patches look like it? (Synthetic, or a real patient with
+# `DATA = "lgg"`.)
 #
-# ## 1 · Why attention was invented
+# ## 2 · Why attention was invented
 #
 # Attention comes from translation. There, a *sequence-to-sequence* network has two halves. The **encoder**
 # reads a sentence word by word and updates a vector after each, its *hidden state* $h_i$. The **decoder**
@@ -78,7 +80,7 @@ plots.show(plots.patch_weights(flair, [asked], side=SIDE))
 # 2. **Vanishing [gradients](glossary.md#gradient).** To learn about word 1, a signal must come back through every
 #    later step, and each one shrinks it.
 #
-# The second now, the first in section 7.
+# The second now, the first in section 9.
 
 # %%
 reader = nn.RNN(input_size=8, hidden_size=32, batch_first=True)
@@ -103,7 +105,7 @@ plots.show(fig)
 # one step away. Do not compress and hope: keep every state, and look up what you need when you need it.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## 2 · By hand
+# ## 3 · By hand
 #
 # Three words have been read; each left a state $h_i$ of two numbers. The decoder's state is $s$.
 #
@@ -156,7 +158,7 @@ plots.show(fig)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # *Figure 01.3.* Softmax keeps the order, and all weights together are 1.
 #
-# ## 3 · From a loop to a module
+# ## 4 · From loops to a module
 #
 # The same in PyTorch, with more queries and words. **B** sentences (or images) in a batch, **T** queries,
 # **N** keys, **d** numbers in a vector.
@@ -186,13 +188,13 @@ print("loop and matrix product agree: scores", tuple(scores.shape), "context", t
 # ### Query, key, value
 #
 # So far a state played two parts: it was compared with the query, and it was mixed into the context. They may
-# be two vectors. The **key** says *what I am found under*, the **value** *what you get*. Think of a library:
+# be two vectors. The **key** says *what I am found under*, the [**value**](glossary.md#value) *what you get*. Think of a library:
 # your request is the query, the catalogue cards are keys, the books are values.
 #
 # $$\mathrm{Attention}(Q, K, V) = \mathrm{softmax}\!\left(\frac{Q K^\top}{\tau \sqrt d}\right) V \tag{01.5}$$
 #
-# Two numbers are new. The [temperature](glossary.md#temperature) $\tau$ is a dial, the subject of section 4.
-# $\sqrt d$ is a repair, the subject of section 5. As a module:
+# Two numbers are new. The [temperature](glossary.md#temperature) $\tau$ is a dial, the subject of section 5.
+# $\sqrt d$ is a repair, the subject of section 6. As a module:
 
 # %% tags=["slide"]
 class DotAttention(nn.Module):
@@ -211,9 +213,9 @@ class DotAttention(nn.Module):
         return weights @ values, weights                            # (B, T, v)   (01.3)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## 4 · Temperature
+# ## 5 · Temperature
 #
-# Dividing all scores by $\tau$ shrinks or stretches their differences. We keep the three scores of section 2
+# Dividing all scores by $\tau$ shrinks or stretches their differences. We keep the three scores of section 3
 # (2, 1 and 3) and turn the dial from 0.1 to 30. **Guess:** where do the three lines end on the left, and where
 # on the right?
 
@@ -231,7 +233,7 @@ plots.show(fig)
 # context becomes a plain mean. Nothing about the scores changed. Keep this in mind whenever somebody shows you
 # a sharp attention map: sharpness can be bought with one number.
 #
-# ## 5 · Why divide by $\sqrt d$
+# ## 6 · Why divide by $\sqrt d$
 #
 # Take a query and keys whose $d$ numbers are independent, mean 0, variance 1. A dot product adds $d$ products,
 # each of variance 1. Variances add, so a score has variance $d$ and typically a size of $\sqrt d$. Longer
@@ -252,18 +254,18 @@ fig = plots.lines(sizes, {"not scaled": winner, "divided by √d": winner_scaled
 plots.show(fig)
 
 # %% [markdown]
-# *Figure 01.5.* The vectors are pure chance, so nothing deserves to win. Without the division one key gets nearly everything
-# once $d$ is large.
+# *Figure 01.5.* The vectors are pure chance, so nothing deserves to win. Without the division one key gets nearly
+# everything once $d$ is large.
 #
 # Why is that bad? A weight changes with its own score at the rate $\alpha_i (1 - \alpha_i)$. At
 # $\alpha_i \approx 1$ or $\approx 0$ that is almost zero: the layer has made up its mind **before** it has
-# learnt anything, and gradients no longer reach the scores. Dividing by $\sqrt d$ gives back variance 1 at
+# learned anything, and gradients no longer reach the scores. Dividing by $\sqrt d$ gives back variance 1 at
 # every $d$.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## 6 · Additive scores, heads, parity
+# ## 7 · Additive scores, heads, parity
 #
-# **Additive score.** Before dot products won, a small network compared query and key. It is slower, but the
+# **[Additive score](glossary.md#additive-score).** Before dot products won, a small network compared query and key. It is slower, but the
 # two may have different sizes.
 #
 # $$\mathrm{score}(q, k) = v^\top \tanh(W_q\, q + W_k\, k) \tag{01.6}$$
@@ -283,14 +285,14 @@ class AdditiveScore(nn.Module):
         return self.score(torch.tanh(pairs)).squeeze(-1)                    # (B, T, N)   (01.6)
 
 # %% [markdown]
-# **Heads.** One softmax gives one mixture. To look at two places for two reasons you need two of them. Split
+# **[Heads](glossary.md#head).** One softmax gives one mixture. To look at two places for two reasons you need two of them. Split
 # the $E$ numbers of each vector into `heads` pieces, attend in each piece on its own, lay the results side by
 # side again, and let one last layer mix them.
 #
 # $$\mathrm{head}_j = \mathrm{Attention}(Q_j, K_j, V_j), \qquad
 # y = W_o\,[\mathrm{head}_1; \dots; \mathrm{head}_m] \tag{01.7}$$
 #
-# Here queries, keys and values all come from the **same** input, each through its own learnt layer. That is
+# Here queries, keys and values all come from the **same** input, each through its own learned layer. That is
 # [self-attention](glossary.md#self-attention): every position looks at every other.
 
 # %% tags=["slide"]
@@ -350,7 +352,7 @@ packaged.load_state_dict(from_torch_multihead(theirs.state_dict()))
 parity("package: MultiHeadAttention, output", heads(x)[0], packaged(x))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## Exercises
+# ## 8 · Your turn
 #
 # Replace `...` by your code, run the cell, then run the check under it. Until you try, the check says *not
 # attempted yet*, and the notebook goes on without you. A wrong answer gets told what it seems to do.
@@ -379,7 +381,7 @@ check("01-weights", weights_with_temperature)
 # ### Exercise 01.2 · one step of a decoder
 #
 # *15 minutes, needs thought.* `state` (B, d) is the decoder's, `words`
-# (B, N, d) are the encoder's. Short sentences are filled up with padding: `real` (B, N) is True at real words.
+# (B, N, d) are the encoder's. Short sentences are filled up with [padding](glossary.md#padding): `real` (B, N) is True at real words.
 # Return **the context followed by the state**, (B, 2d). Use *scaled* scores; padding gets weight exactly 0.
 #
 # <details><summary>Hint 1</summary>Make the state a query of one row: <code>state[:, None]</code> is (B, 1, d). A score of 0 is not "no attention", since exp(0) = 1. Which score becomes weight 0?</details>
@@ -401,7 +403,7 @@ def decoder_step(state, words, real):
 check("01-decoder-step", decoder_step)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## 7 · Train: write a word backwards
+# ## 9 · Train: write a word backwards
 #
 # Now back to the deck's first limit, the fixed context. The smallest task that shows it: read a word of random
 # letters, write it backwards. Nothing can be guessed from habit; every letter must be carried over.
@@ -463,8 +465,8 @@ results = {name: [letters_right(network, n) for n in LENGTHS] for name, network 
 show_lengths(results)
 
 # %% [markdown]
-# *Figure 01.6.* Compare the two lines left and right of the mark. Short words fit into one vector, so there attention hardly
-# matters. Then the fixed context runs full, as the deck says.
+# *Figure 01.6.* Compare the two lines left and right of the mark. Short words fit into one vector, so there
+# attention hardly matters. Then the fixed context runs full, as the deck says.
 #
 # Attention brings something we never asked for: its weights. They make a table, one row per letter written,
 # one column per letter read. In translation it is called the [alignment](glossary.md#alignment).
@@ -488,7 +490,7 @@ record("largest weight on the right letter", on_target)
 
 # %% [markdown]
 # *Figure 01.7.* The anti-diagonal: to write the first letter it looks at the last one read, and so on. Nobody
-# told it where to look. It had only the loss.
+# told it where to look. It had only the [loss](glossary.md#loss).
 #
 # ### Exercise 01.3 · take the choice away
 #
@@ -519,7 +521,8 @@ for name in results:
     record(f"16 letters, {name}", results[name][-1])
 
 # %% [markdown]
-# *Figure 01.8.* The third network has exactly as many parameters as the first and sees every state. Only the choice is gone.
+# *Figure 01.8.* The third network has exactly as many parameters as the first and sees every state. Only the choice
+# is gone.
 # Where does its line run: near the first or near the second? That is the share of the work the *weights* do.
 #
 # Such a control is called an [ablation](glossary.md#ablation): take one part out, leave all else. A result
@@ -527,7 +530,7 @@ for name in results:
 # ablation.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## 8 · Look: from words to voxels
+# ## 10 · Look: from words to voxels
 #
 # Nothing in (01.5) knows about words. Cut a slice into patches, let each patch be a vector, and ask with one
 # patch as the query. This is the question from the beginning.
@@ -581,7 +584,7 @@ plots.show(playground.static())
 # %% [markdown] slideshow={"slide_type": "slide"}
 # *Figure 01.10.* The playground, and the same as a picture for readers without a running kernel.
 #
-# ## 9 · What goes wrong
+# ## 11 · What goes wrong
 #
 # Attention fails quietly: shapes fit, no error, wrong numbers. Four ways, each with the symptom that gives it
 # away. **Guess** the symptom of each before you run the cell.
@@ -606,7 +609,7 @@ print("4. temperature 0  ", (scores[0, 0] / 0.0).softmax(dim=-1).tolist())
 # %% [markdown]
 # 1. Each row should sum to 1, and does not. The columns do: every key shared itself among the queries.
 # 2. A score of 0 is no refusal: exp(0) = 1. Padding takes weight from real words.
-# 3. Without the division the slope is much smaller. Where it is near 0, nothing is learnt.
+# 3. Without the division the slope is much smaller. Where it is near 0, nothing is learned.
 # 4. `nan` is "not a number": dividing by 0 gave infinity over infinity. One such number spoils every later layer.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -636,11 +639,11 @@ record("largest weight on the right letter, one-way encoder", one_way_on_target)
 # seen its surroundings too. Notebook 10 will take this up in earnest.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# ## 10 · What the deck says and what we found
+# ## 12 · What the deck says, and what we found
 #
 # The next cell puts the deck's claims beside what this run measured. Three remarks:
 #
-# - The deck's score has no $\sqrt d$. Our word network learns without it too; section 5 shows when it hurts. Luong
+# - The deck's score has no $\sqrt d$. Our word network learns without it too; section 6 shows when it hurts. Luong
 #   et al. (2015) have the same unscaled score; the division is from Vaswani et al. (2017).
 # - The deck blames `tanh` and many layers for the vanishing gradient. For a sequence, what counts is the number
 #   of *steps*.
@@ -658,7 +661,7 @@ print("\n".join(f"{claim:42s} {found}" for claim, found in {
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## Quiz
 #
-# Four questions. Each answer gets a reason, also the wrong ones.
+# Four questions; every answer gets a reason.
 
 # %% jupyter={"source_hidden": true}
 quiz([
@@ -683,7 +686,7 @@ quiz([
     Question(
         "An attention map is bright on the tumour. What follows?",
         ["The tumour decided the answer", "States there got large weights, no more", "It is right"], answer=1,
-        feedback=["Not shown: in section 9, letters came out right while the weights lay elsewhere.",
+        feedback=["Not shown: in section 11, letters came out right while the weights lay elsewhere.",
                   "Right. What those states carry, and what is done with them, is another question.",
                   "A map says nothing about the answer."]),
 ])
@@ -698,9 +701,10 @@ quiz([
 # | context | weights times $V$ | (B, T, v) | sum or mean instead |
 # | concatenate | $[a; s]$ | (B, T, v + d) | order swapped |
 #
+# **Next:** [02 · Squeeze-and-excitation](02_squeeze_excitation.ipynb) asks not *where* to look but *which channels* to
+# turn up, and softmax gives way to a gate.
+#
 # **Read on:** [Bahdanau 2015](https://arxiv.org/abs/1409.0473) (additive score, alignment),
 # [Luong 2015](https://arxiv.org/abs/1508.04025) (dot score, concatenation),
 # [Vaswani 2017](https://arxiv.org/abs/1706.03762) (scaling, heads). The code: `medattn_lite/attention/scores.py`.
-#
-# **Next:** [02 · Squeeze-and-excitation](02_squeeze_excitation.ipynb) asks not *where* to look but *which channels* to
-# turn up, and softmax gives way to a gate.
+# Words: [glossary](glossary.md).

@@ -44,7 +44,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %% [markdown]
 # ## 1 · The question
 #
-# A convolution layer turns one picture into many: its **channels**. One answers to bright spots, one to edges, one to dark fluid. The next layer hears all of them, equally loud.
+# A convolution layer turns one picture into many: its [**channels**](glossary.md#channel). One answers to bright spots, one to edges, one to dark fluid. The next layer hears all of them, equally loud.
 #
 # Below is one slice of a head with a tumour (yellow line) in FLAIR, a kind of MRI in which swollen tissue is bright and free fluid is dark. Beside it are four channels made by hand.
 #
@@ -143,7 +143,7 @@ print("scaled", u * gate[:, None, None], sep="\n")
 # $$s = \sigma\big(W_2\,\delta(W_1 z + b_1) + b_2\big) \tag{02.2}$$
 # $$\tilde x_c = s_c\,u_c \tag{02.3}$$
 #
-# $W_1$ goes from $C$ to $C/r$ numbers, $W_2$ back. The [reduction](glossary.md#reduction) $r$ is 16 in the paper: a narrow waist keeps the block small and makes it find what channels have in common. First with loops, as you would do it by hand:
+# $W_1$ goes from $C$ to $C/r$ numbers, $W_2$ back. The [reduction](glossary.md#reduction) $r$ is 16 in the paper: this narrow waist, a [bottleneck](glossary.md#bottleneck), keeps the block small and makes it find what channels have in common. First with loops, as you would do it by hand:
 
 # %%
 import math
@@ -344,7 +344,7 @@ record("SE's share of the multiplications", 100 * (with_se[1] / without[1] - 1),
 #
 # ## 7 · Train it, with and without
 #
-# The same class, smaller: four blocks, few channels. The task: **does this slice show tumour?** Patients are split, never slices: two slices of one head are nearly the same picture. Two thirds of the patients train, one third tests; small and large tumours are dealt evenly.
+# The same class, smaller: four blocks, few channels. The task: **does this slice show tumour?** [Patients are split](glossary.md#split-by-patient), never slices: two slices of one head are nearly the same picture. Two thirds of the patients train, one third tests; small and large tumours are dealt evenly.
 #
 # At `smoke` this is a rehearsal: few patients, a minute of training. Take the method home, not the result. `laptop` says more.
 
@@ -624,6 +624,6 @@ quiz([
 # - It sits on the branch, before the addition. Nearly free in multiplications, not in parameters.
 # - Whether it helps is a question for an interval, by patient. Whether it *attends* is a question for an experiment: freeze the gates.
 #
-# **Next:** a channel gate says *what*, never *where*. [03 · CBAM](03_cbam.ipynb) adds a map of places.
+# **Next:** [03 · CBAM](03_cbam.ipynb). A channel gate says *what*, never *where*; CBAM adds a map of places.
 #
 # **Read on:** Hu, Shen, Sun, *Squeeze-and-Excitation Networks* (CVPR 2018, [arXiv:1709.01507](https://arxiv.org/abs/1709.01507)); Xie et al., *Aggregated Residual Transformations* (ResNeXt, [arXiv:1611.05431](https://arxiv.org/abs/1611.05431)). Words: [glossary](glossary.md).

@@ -3,7 +3,7 @@
 #
 # **40 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●○○
 #
-# Squeeze-and-excitation turns whole channels up and down. It can say *what*, never *where*. CBAM, the "convolutional block attention module", does both: a gate for each channel, then a **map of places** that is multiplied onto every channel. It is the attention in ResNet-50-CBAM, the second network of the survival deck, slides of a study that predicts survival with glioma.
+# Squeeze-and-excitation turns whole channels up and down. It can say *what*, never *where*. [CBAM](glossary.md#cbam), the "convolutional block attention module", does both: a gate for each channel, then a **map of places** that is multiplied onto every channel. It is the attention in ResNet-50-CBAM, the second network of the survival deck, slides of a study that predicts survival with glioma.
 #
 # You will also test the claim one would most like to believe: that the map lies on the tumour.
 
@@ -11,7 +11,7 @@
 # ## At the end you can
 # - compute [channel attention](glossary.md#channel-attention) and [spatial attention](glossary.md#spatial-attention) with a pencil;
 # - write both as a module, and name six mistakes that are easily made in it;
-# - explain how the paper, its authors' code and the survival study's code differ;
+# - explain how the paper, its authors' code and the survival deck's code differ;
 # - train a network with CBAM and measure **how much of its map lies inside the tumour, against chance**;
 # - test whether the network uses the places at all.
 #
@@ -172,7 +172,7 @@ torch.testing.assert_close(spatial_map(x, kernel)[0, 0], spatial_map_loop(x[0], 
 print("loop and vectorised agree")
 
 # %% [markdown]
-# And the module. The MLP is called **twice and stored once**. The spatial map is made from `x` *after* the channels were scaled: first what, then where. The package's tested class is `CBAM`; it takes volumes too.
+# And the module. The MLP is [shared](glossary.md#shared-mlp): called **twice and stored once**. The spatial map is made from `x` *after* the channels were scaled: first what, then where. The package's tested class is `CBAM`; it takes volumes too.
 
 # %% tags=["slide", "define:MyCBAM"]
 class MyCBAM(nn.Module):
@@ -195,7 +195,7 @@ print("out:", tuple(MyCBAM(32)(torch.randn(2, 32, 24, 20)).shape))
 #
 # Which real thing? Three readings of CBAM are in use, and they are not the same function:
 #
-# | | paper's text | authors' code | survival study's code |
+# | | paper's text | authors' code | survival deck's code |
 # |---|---|---|---|
 # | MLP | shared | shared, biases | shared, no biases |
 # | described as | [mean ; max] | [max ; mean] | [mean ; max] |
@@ -262,7 +262,7 @@ check("03-describe", describe)
 # %% [markdown]
 # ### Exercise 03.2 · channel attention for volumes
 #
-# *12 minutes, needs thought.* Write (03.1) with two `nn.Conv3d` of size 1 **without biases**, as the survival study's code does. Return the *map*, not the scaled features. Between the two convolutions there are `channels // reduction` channels.
+# *12 minutes, needs thought.* Write (03.1) with two `nn.Conv3d` of size 1 **without biases**, as the survival deck's code does. Return the *map*, not the scaled features. Between the two convolutions there are `channels // reduction` channels.
 #
 # <details><summary>Hint 1</summary>Two convolutions in all, not four. Both descriptions go through the same two.</details>
 # <details><summary>Hint 2</summary>Where does the sigmoid stand in (03.1): around each MLP, or around their sum? Two sigmoids that are added reach up to 2.</details>
@@ -436,7 +436,7 @@ for name, interval in measured.items():
 # %% [markdown]
 # *Figure 03.9.* How much the maps prefer the tumour.
 #
-# Read three things. Is a layer's interval clear of 1? Is the trained map clear of its **untrained** twin? Is it clear of plain **brightness**? A map below 1 is not broken: the network is free to *turn down* the places it has decided on, since the weights behind the map can be negative.
+# Read three things. Is a layer's interval clear of 1? Is the trained map clear of its **untrained** [twin](glossary.md#twin)? Is it clear of plain **brightness**? A map below 1 is not broken: the network is free to *turn down* the places it has decided on, since the weights behind the map can be negative.
 
 # %% [markdown]
 # ### Exercise 03.3 · take the "where" away
@@ -583,6 +583,6 @@ quiz([
 # - The map is a few hundred parameters; the channel MLPs cost the rest.
 # - A map is a part of the computation. Whether it lies on the tumour, and whether the network needs it, are two questions; you have measured both.
 #
-# **Next:** [04](04_split_attention.ipynb), split attention, where versions of a channel compete for one whole again.
+# **Next:** [04 · Split attention](04_split_attention.ipynb), where versions of a channel compete for one whole again.
 #
 # **Read on:** Woo et al., *CBAM* (ECCV 2018, [arXiv:1807.06521](https://arxiv.org/abs/1807.06521)). Words: [glossary](glossary.md).

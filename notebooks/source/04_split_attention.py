@@ -3,9 +3,9 @@
 #
 # **45 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
 #
-# A gate turns a channel up or down. Split attention makes **several versions of each channel** and lets them compete for one whole. It is the attention inside ResNeSt; a map of places on top makes it **ResNeSAt**, a network that asks two things of a slice: is there a tumour, and did it start in the brain or come from elsewhere in the body?
+# A gate turns a channel up or down. [Split attention](glossary.md#split-attention) makes **several versions of each channel** and lets them compete for one whole. It is the attention inside ResNeSt; a map of places on top makes it **ResNeSAt**, a network that asks two things of a slice: is there a tumour, and did it start in the brain or come from elsewhere in the body?
 #
-# The paper reports an accuracy of 99 % over ten [folds](glossary.md#fold). You will also learn the question to ask of such a figure: *what was dealt into the folds, patients or pictures?*
+# The paper on ResNeSAt reports an [accuracy](glossary.md#accuracy) of 99 % over ten [folds](glossary.md#fold). You will also learn the question to ask of such a figure: *what was dealt into the folds, patients or pictures?*
 
 # %% [markdown]
 # ## At the end you can
@@ -390,7 +390,7 @@ for name, aside in (("split by patient", tested), ("LEAKY: split by slice", shuf
 plots.show(plots.forest(leaks, label=f"AUC, {KINDS[0]} or {KINDS[1]}", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 04.7.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much can be learnt honestly, the gap is small: one run at `laptop`, 0.841 and 0.852.)
+# *Figure 04.7.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much can be learned honestly, the gap is small: one run at `laptop`, 0.841 and 0.852.)
 #
 # ### Exercise 04.3 · deal patients, not slices
 #
@@ -413,7 +413,7 @@ def deal(subjects, folds, seed):
 check("04-deal", deal)
 
 # %% [markdown]
-# The experiment: **ten folds, without any network.** The "model" only looks things up: it answers with the label of the most similar slice of the other nine folds, its [nearest neighbour](glossary.md#nearest-neighbour). It is asked for presence, for source, and for a **coin** that was tossed for each patient: heads or tails, there is nothing to be learnt. (Until your function is right, the package's deals.)
+# The experiment: **ten folds, without any network.** The "model" only looks things up: it answers with the label of the most similar slice of the other nine folds, its [nearest neighbour](glossary.md#nearest-neighbour). It is asked for presence, for source, and for a **coin** that was tossed for each patient: heads or tails, there is nothing to be learned. (Until your function is right, the package's deals.)
 
 # %%
 from medattn_lite.course.exercises.nb04 import dealt
@@ -451,9 +451,9 @@ plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.
 # | 80 or 75 people with gliomas | by patient | LEAKY, by slice |
 # |---|---|---|
 # | presence, AUC | 0.912 [0.873, 0.943] | 0.955 [0.939, 0.970] |
-# | IDH mutation, a label of the patient, AUC | 0.636 [0.448, 0.805] | 0.997 [0.993, 1.000] |
+# | [IDH mutation](glossary.md#idh-mutation), a label of the patient, AUC | 0.636 [0.448, 0.805] | 0.997 [0.993, 1.000] |
 #
-# The second row is the lesson: from near a coin to near perfect, with nothing learnt that helps the next patient.
+# The second row is the lesson: from near a coin to near perfect, with nothing learned that helps the next patient.
 
 # %% [markdown]
 # ## 8 · Look at the shares
@@ -575,7 +575,7 @@ for name, variant in variants.items():
 #
 # ## 10 · What the paper says, and what we found
 #
-# First two sums with the paper's own numbers: does a printed row fit the printed counts?
+# First two sums with the paper's own numbers: does a printed row fit the printed counts? (The words: [recall](glossary.md#recall), [specificity](glossary.md#specificity), [precision](glossary.md#precision).)
 
 # %%
 primary, secondary = 75 + 316 + 78 + 38, 226 + 818 + 285  # images, the paper's Table I
@@ -595,8 +595,8 @@ print(f"with its own shares {outcome['as it is'].value:.2f}, with even ones {out
 # | claim of the paper | what we found |
 # |---|---|
 # | almost no larger: 97.45 → 97.46 MB | holds: 1,568 parameters (the figures are file sizes) |
-# | presence: accuracy 0.9751 → 0.9918 with the maps | not seen. 80 LGG patients, by patient: AUC difference -0.010 [-0.034, 0.009] |
-# | source: recall, F1, accuracy improve | specificity and precision fall in the same table. Phantoms: AUC 0.038 [-0.015, 0.095] |
+# | presence: accuracy 0.9751 → 0.9918 with the maps | not seen. 80 LGG patients, by patient: AUC difference −0.010 [−0.034, 0.009] |
+# | source: recall, [F1](glossary.md#f1), accuracy improve | specificity and precision fall in the same table. Phantoms: AUC 0.038 [−0.015, 0.095] |
 # | the printed precision of the source | fits neither way of counting its Table I: the balance is not stated |
 # | pays more attention to the tumour | figure 04.11, with controls |
 # | ten folds: 99 % | 3,670 images of 70 patients; it is not said which of the two were dealt |
@@ -645,6 +645,6 @@ quiz([
 # - Whether the competition matters is an experiment: even shares.
 # - **Deal patients.** Slices of one head on both sides turn a coin into a finding.
 #
-# **Next in the course** ([05](05_p3d_iam.ipynb)): the whole volume, and which *slice* of it matters.
+# **Next:** [05 · Pseudo-3-D and inter-slice attention](05_p3d_iam.ipynb): the whole volume, and which *slice* of it matters.
 #
 # **Read on:** Zhang H. et al., *ResNeSt* ([arXiv:2004.08955](https://arxiv.org/abs/2004.08955)); Zhang Y. et al., *Brain tumors classification for MR images* ([arXiv:2104.02331](https://arxiv.org/abs/2104.02331)). Words: [glossary](glossary.md).

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 06 · Non-local and recurrent slice attention: the whole head, for how much?
 #
-# **50 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
+# **50 minutes to read, 25 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
 #
 # A convolution of 3×3×3 sees 27 voxels. A **non-local block** lets every voxel look at every other one, and pays for it. **Recurrent slice attention** (RSA) of the *RSANet paper* looks at whole slices, along one direction, then the next, then the third: "at least 28×" less memory, "at least 100×" fewer operations.
 #
@@ -51,7 +51,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %% [markdown]
 # ## 1 · The question
 #
-# Below is a head in FLAIR with its lesions in colour: small, scattered, many of them along the inner chambers. To judge one bright spot it helps to know the rest of the head. Are there others like it? Is there one at the mirrored place?
+# Below is a head in FLAIR with its lesions in colour: small, scattered, many of them along the ventricles, the inner chambers full of [fluid](glossary.md#csf). To judge one bright spot it helps to know the rest of the head. Are there others like it? Is there one at the mirrored place?
 #
 # So let every voxel ask every other one. **Guess before you go on:** the paper speaks of a volume of 512×512×256 voxels. How much memory would the weights take, if each voxel had one for each other voxel?
 
@@ -139,7 +139,7 @@ def slice_attention_loop(query, key, value):
 # %% tags=["slide"]
 def attend_slices(query, key, value, axis):  # (B, C, D, H, W) each; axis 2, 3 or 4
     rows = [part.movedim(axis, 1).flatten(2) for part in (query, key, value)]  # 3 × (B, S, C·…)
-    weights = (rows[0] @ rows[1].mT).softmax(dim=-1)  # (06.2): (B, S, S)
+    weights = (rows[0] @ rows[1].mT).softmax(dim=-1)  # (06.2): (B, S, S); .mT swaps the last two axes
     context = weights @ rows[2]  # (B, S, C·…)
     return context.reshape(value.movedim(axis, 1).shape).movedim(1, axis)  # (B, C, D, H, W)
 
@@ -326,7 +326,7 @@ for steps, share in shares.items():
 # %% [markdown]
 # ## 7 · Train
 #
-# The network is the paper's: a U-Net with a block at its lowest level (the paper's "010"). NCL has a non-local block there, RSA recurrent slice attention, the U-Net nothing; "again" is the U-Net from another start. Each sees small [windows](glossary.md#sliding-window) of the training heads. A head is one patient; about half of them are kept for the test.
+# The network is the paper's: a U-Net with a block at its lowest level. (The paper calls this "010": a digit each for the way down, the lowest level and the way up, 1 where there is a block.) NCL has a non-local block there, RSA recurrent slice attention, the U-Net nothing; "again" is the U-Net from another start. Each sees small [windows](glossary.md#sliding-window) of the training heads. A head is one patient; about half of them are kept for the test.
 #
 # The loss counts a lesion voxel more than a background voxel, because lesions are rare. As *printed* in the paper the two weights are the wrong way round, 0.27 for lesions and 0.73 for background; we exchange them.
 
@@ -558,14 +558,14 @@ for name, options in wrong.items():
 # | softmax over the batch | a patient's result depends on who else is in the batch |
 # | `reshape` without `movedim` | **right shape, wrong slices**: rows cut across the volume; only the mirror notices |
 # | divided by √numbers | no error, another function: flatter rows. It is an option of the package |
-# | no projections (eq. 1 as printed) | each slice looks at itself alone: the block is a factor $1 + \beta$ |
+# | no projections (the paper's eq. 1 as printed) | each slice looks at itself alone: the block is a factor $1 + \beta$ |
 #
 # The paper's eq. 1 has no $\theta, \phi, g$. Its code has them. With a feature map of real size the printed form is the identity, to the last digit.
 
 # %% [markdown]
 # ### The network that finds nothing
 #
-# Look at the first steps of training again: the highest probability anywhere, and the share of lesion voxels above 0.4 and above 0.5. The published head has no [bias](glossary.md#bias) and reads features after a [ReLU](glossary.md#relu). Where all features are 0, both [logits](glossary.md#logit) are 0, and the probability is **exactly one half**. Beside it the same network with a bias.
+# Look at the first steps of training again: the highest probability anywhere, and the share of lesion voxels above 0.4 and above 0.5. The published last layer, the network's [head](glossary.md#head), has no [bias](glossary.md#bias) and reads features after a [ReLU](glossary.md#relu). Where all features are 0, both [logits](glossary.md#logit) are 0, and the probability is **exactly one half**. Beside it the same network with a bias.
 
 # %%
 empty = torch.zeros(1, settings.network.get("widths", (32,))[0], 4, 4, 4, device=device)
@@ -608,7 +608,7 @@ for name, values in (("published head", watched), ("with a bias", watched_bias))
 # | lesions count more in the loss | as printed they count less |
 
 # %% [markdown]
-# The same question at `laptop`, with the recipe `lesions` ([results](../figures/results.md), seed 0, one training of each; differences of mean Dice):
+# The same question at `laptop`, with the [recipe](glossary.md#recipe) `lesions` ([results](../figures/results.md), seed 0, one training of each; differences of mean Dice):
 #
 # | | 43 phantoms | 80 LGG patients (gliomas, not MS) |
 # |---|---|---|
@@ -654,11 +654,11 @@ quiz([
 # ## Summary
 #
 # - **Non-local**: every voxel looks at every voxel; $N^2$ weights. **Slice attention**: every slice at every slice; all voxels of a slice share a row. **RSA**: three directions in turn, with shared projections.
-# - The saving is $N/(D+H+W)$. It is large where the map is large, and none at a small bottleneck.
+# - The saving is $N/(D+H+W)$. It is large where the map is large, and none at the small lowest level of a U-Net.
 # - Three steps reach every voxel, along an outer product of three rows, at the strength $\beta^3$.
 # - Pictures of attention show where a block looks. Switch it off to see whether anyone listens.
 # - A probability of one half may mean "no feature speaks".
 #
-# **Next** ([07](07_dual_fusion.ipynb)): two networks outline one tumour.
+# **Next:** [07 · Dual fusion](07_dual_fusion.ipynb): two networks outline one tumour.
 #
 # **Read on:** Zhang et al., *RSANet* (MICCAI 2019, [arXiv:2002.12470](https://arxiv.org/abs/2002.12470)); Wang et al., *Non-local Neural Networks* (CVPR 2018, [arXiv:1711.07971](https://arxiv.org/abs/1711.07971)). Words: [glossary](glossary.md).

@@ -3,9 +3,9 @@
 #
 # **55 minutes to read, 35 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
 #
-# Two networks have learned to outline a tumour, and each has its own blind spots. This notebook joins them: by a plain average, by a few convolutions, and by the **dual fusion** of Vo-Thanh and colleagues, in which each voxel of the one network looks at *every* voxel of the other.
+# Two networks, DynUNet and SegResNet, have learned to outline a tumour. Both are relatives of the [U-Net](glossary.md#u-net), and each has its own blind spots. This notebook joins them: by a plain average, by a few convolutions, and by the **dual fusion** of Vo-Thanh and colleagues, in which each voxel of the one network looks at *every* voxel of the other.
 #
-# "Every voxel" is a large word. At the paper's size it means a table of 16 tebibytes. You will work that out, and then fit it into a laptop in two ways.
+# "Every voxel" is a large word. At the paper's size it means a table of 16 tebibytes, some 17,600 gigabytes. You will work that out, and then fit it into a laptop in two ways.
 
 # %% [markdown]
 # ## At the end you can
@@ -185,7 +185,7 @@ print("block", block, "\nearly", early, "\nV    ", value)
 # %% [markdown]
 # **Global fusion** is the attention of notebook 01. The *query* of a voxel comes from the first network, the *keys* from the second, the *values* are $V$: "I found something here. Where did you find something like it? Then tell me what we both think of that place." One more thing is new: the result is **multiplied** by $V$.
 #
-# **Local attention** is a small residual block: what stands out against its neighbours is added. (By the words of notebook 01 it is no attention at all: nobody looks at anybody. The name is the paper's.)
+# **Local attention** is a small [residual block](glossary.md#residual-block): what stands out against its neighbours is added. (By the words of notebook 01 it is no attention at all: nobody looks at anybody. The name is the paper's.)
 #
 # Guess first: what will voxel 3 ask for, and what does it get?
 
@@ -208,7 +208,7 @@ print("L      ", fused + 0.5 * functional.gelu(contrast))
 # %% [markdown]
 # ## 4 · From loops to a module
 #
-# $F_1, F_2$ are the last [feature maps](glossary.md#feature-map) of the two networks, $f_n$ a convolution with a kernel of $n$ in each direction, $[a\,;\,b]$ lays channels side by side, $f$ is the number of channels inside.
+# $F_1, F_2$ are the last [feature maps](glossary.md#feature-map) of the two networks. $f_n$ is a convolution with a kernel of $n$ in each direction, and $[a\,;\,b]$ lays channels side by side. A plain $f$ is the number of channels inside.
 #
 # $$N_1 = f_1(F_1), \quad N_2 = f_1(F_2) \tag{07.1}$$
 # $$E = f_3 f_1 f_3\,[N_1; N_2] + f_1[N_1; N_2], \quad V = (E + N_1 + N_2)/3 \tag{07.2}$$
@@ -298,7 +298,7 @@ record("parameters, both networks and the head", sum(p.numel() for p in network.
 record("parameters of the head alone", sum(p.numel() for p in network.head.parameters()))
 
 # %% [markdown]
-# The head is a third of one per cent of the whole. What the paper leaves open, and how it is read here:
+# The *head*, the part that joins the two, is a third of one per cent of the whole. What the paper leaves open, and how it is read here:
 #
 # | question | reading | the other |
 # |---|---|---|
@@ -324,7 +324,7 @@ record("side of the largest cube whose map fits into 16 GB", int(math.sqrt(16e9 
 #
 # **Exact, in blocks.** A row of $A$ needs no other row. So take some queries, make their rows, use them, forget them. Torch's fused kernel does so over keys as well, and never writes a map at all. Memory shrinks, the work stays.
 #
-# **A grid of tokens.** Average the volume down to, say, 16×16×16 *tokens*, let those look at each other, and interpolate the result back. Memory and work shrink, and it is **another function**.
+# **A grid of tokens.** Average the volume down to, say, 16×16×16 [tokens](glossary.md#token), let those look at each other, and interpolate the result back. Memory and work shrink, and it is **another function**.
 
 # %%
 from medattn_lite.attention.dual_fusion import GlobalFusion
@@ -425,7 +425,7 @@ check("07-blocks", attend_in_key_blocks)
 #
 # ## 8 · Train: two networks, then what joins them
 #
-# As in the paper: [DynUNet](glossary.md#u-net) and SegResNet are trained alone, with the [Dice loss](glossary.md#dice-loss) (1 − soft Dice, mean over the regions), on random windows, mirrored, turned and changed in brightness. Then they are **frozen**, and only what joins them learns. Whole heads are predicted by [sliding windows](glossary.md#sliding-window).
+# As in the paper: DynUNet and SegResNet are trained alone, with the [Dice loss](glossary.md#dice-loss) (1 − soft Dice, mean over the regions), on random windows, mirrored, turned and changed in brightness. Then they are **frozen**, and only what joins them learns. Whole heads are predicted by [sliding windows](glossary.md#sliding-window).
 #
 # Patients are split; one third is tested. At `smoke` this is a rehearsal: voxels of 6 mm, a minute of training.
 
@@ -447,7 +447,7 @@ histories = train_side_by_side(task, alone, train_rows, steps=NUMBERS["steps"], 
 # - **dual fusion**, and the same **again** from another random start;
 # - **DynUNet twice**: the dual fusion head on DynUNet's map and itself. A head adds layers and training of its own. This control has both, and no second opinion.
 #
-# **Late fusion** is the mean of the two probabilities; nothing is learnt. The last layer of each joint starts at 0, so that every probability begins at one half (section 10 says why).
+# **Late fusion** is the mean of the two probabilities; nothing is learned. The last layer of each joint starts at 0, so that every probability begins at one half (section 10 says why).
 
 # %%
 def join(kind, *pair, **options):
@@ -510,7 +510,7 @@ for name, gain in gains.items():
 # *Figures 07.5 and 07.6.* Dice on the test patients, and differences, with 95 % [intervals](glossary.md#interval) by patient. Read them in this order:
 #
 # - **nothing, for ET** gets as much as there are patients without enhancing tumour. Ask of any mean Dice what silence would score.
-# - **rules**: a network that does not beat a threshold has learnt little. At `smoke` that happens.
+# - **rules**: a network that does not beat a threshold has learned little. At `smoke` that happens.
 # - **again − dual fusion**: what another start did, once. A gain of that size is no finding.
 # - **dual − DynUNet twice**: what the *second network* adds. **dual − early**: what looking around and a deeper head add. **dual − late**: both, and the training.
 #
@@ -704,7 +704,7 @@ record("patients needed to tell a gain of 0.010 from 0", math.ceil((1.96 * float
 # %% [markdown]
 # The patients on whom training stopped seem to be those that are scored, and nobody trained a head without attention: the gain may be the head's.
 #
-# The whole recipe on 100 phantoms (`medattn train fusion --scale laptop`) is in the [results](../figures/results.md). Dual − early: WT Dice -0.047 [-0.062, -0.030], TC -0.007 [-0.020, 0.005], ET -0.018 [-0.030, -0.008]. Its HD95 for WT was shorter by 17 mm (interval 6 to 29). So it threw out stray blobs and paid for it in overlap. In a test set of 20 synthetic heads, trained once, this is no verdict on the method; it is the reason to print both scores.
+# The whole [recipe](glossary.md#recipe) on 100 phantoms (`medattn train fusion --scale laptop`) is in the [results](../figures/results.md). Dual − early: WT Dice −0.047 [−0.062, −0.030], TC −0.007 [−0.020, 0.005], ET −0.018 [−0.030, −0.008]. Its HD95 for WT was shorter by 17 mm (interval 6 to 29). So it threw out stray blobs and paid for it in overlap. In a test set of 20 synthetic heads, trained once, this is no verdict on the method; it is the reason to print both scores.
 #
 # ## Quiz
 #
@@ -745,6 +745,6 @@ quiz([
 # - Attention over $N$ voxels is a map of $N^2$. Blocks fit exactly and cost time; tokens make it cheap and another function.
 # - What the second network adds, and what attention adds, are questions for controls.
 #
-# **Next:** from where a tumour is to how long a patient lives: [08](08_survival.ipynb).
+# **Next:** [08 · Survival](08_survival.ipynb): from where a tumour is to how long a patient lives.
 #
 # **Read on:** Dao et al., *FlashAttention* ([arXiv:2205.14135](https://arxiv.org/abs/2205.14135)); Isensee et al., *nnU-Net* ([arXiv:1904.08128](https://arxiv.org/abs/1904.08128)); Myronenko, SegResNet ([arXiv:1810.11654](https://arxiv.org/abs/1810.11654)). Words: [glossary](glossary.md).

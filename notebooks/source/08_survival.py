@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 · Survival: how long, when not everyone's story has ended?
 #
-# **50 minutes to read, 35 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
+# **50 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
 #
 # So far a picture had a label: tumour or none. Now the question is **how long** a person lives. That would be a number like any other, but for one thing: when a study is evaluated, many of its patients are still alive. Their times are not missing, and not known either.
 #
@@ -13,7 +13,7 @@
 # - draw a [Kaplan-Meier curve](glossary.md#kaplan-meier-curve) with a pencil, and read its band and the numbers under it;
 # - write the loss of [hazards](glossary.md#hazard) by interval and Cox's, and show that they equal a library's;
 # - train a 3-D network on survival, beside clinical values and a known ceiling;
-# - judge it by order (C-index), by size of the error (Brier) and by promise kept ([calibration](glossary.md#calibration));
+# - judge it by order ([C-index](glossary.md#c-index)), by size of the error ([Brier score](glossary.md#brier-score)) and by promise kept ([calibration](glossary.md#calibration));
 # - name six traps, and how each shows.
 #
 # **You need** notebook [02](02_squeeze_excitation.ipynb) for AUC, interval and control, and from [01](01_attention_scores.ipynb) the softmax. New words link to the [glossary](glossary.md).
@@ -118,7 +118,7 @@ print(f"P: {likelihood_p:.2f}, loss {-likelihood_p.log():.3f}      Q: {likelihoo
 #
 # ### Cox: who of us?
 #
-# Somebody died today: **which of those at risk was it?** Give everyone a log risk $\eta$ and let the chances be a [softmax](glossary.md#softmax), that of notebook 01:
+# Somebody died today: **which of those at risk was it?** Give everyone a [log risk](glossary.md#log-risk) $\eta$ and let the chances be a [softmax](glossary.md#softmax), that of notebook 01:
 #
 # $$P(i\text{ dies, of those at risk}) = \frac{e^{\eta_i}}{\sum_{j:\,t_j \ge t_i} e^{\eta_j}} \tag{08.1}$$
 #
@@ -305,7 +305,7 @@ check("08-cox", my_cox_loss)
 # %% [markdown]
 # ### Exercise 08.3 · the C-index
 #
-# *8 minutes.* A pair counts if $i$ **died** and $j$ was followed **longer**. It is in order if $i$ had the higher risk; equal risks are half a pair. Return the share.
+# *8 minutes, easy.* A pair counts if $i$ **died** and $j$ was followed **longer**. It is in order if $i$ had the higher risk; equal risks are half a pair. Return the share.
 #
 # <details><summary>Hint 1</summary>Two tables of patients × patients: which pairs count, and which of these are in order.</details>
 # <details><summary>Hint 2</summary><code>counts = event[:, None] & (time[:, None] < time)</code>; and <code>risk[:, None] > risk</code> is true where the row's risk is higher. Do not forget the ties.</details>
@@ -372,7 +372,7 @@ plots.show(plots.survival_curves({name: kaplan_meier(own) for name, own in seen.
 #
 # - a **step** down is a death; a small **tick** is a patient who left alive;
 # - the **band** is the 95 % [interval](glossary.md#interval): it widens as fewer are left;
-# - the **numbers below** are those still followed up. Where they are small, believe nothing.
+# - the **[numbers below](glossary.md#numbers-at-risk)** are those still followed up. Where they are small, believe nothing.
 #
 # ## 7 · Train them
 #
@@ -529,7 +529,7 @@ plots.show(plots.survival_calibration({name: one.calibration(365.0, groups=3) fo
 #
 # ## 8 · Look
 #
-# Three test patients, then a whole page for one model: move the **cut** between low and high [risk](glossary.md#log-risk), choose a **patient**, a **day**. The [log-rank test](glossary.md#log-rank-test) compares each group's deaths with those expected if both were alike.
+# Three test patients, then a whole page for one model: move the **cut** between low and high risk, choose a **patient**, a **day**. The [log-rank test](glossary.md#log-rank-test) compares each group's deaths with those expected if both were alike; its [p](glossary.md#p-value) says how often chance alone would part them as far.
 
 # %%
 from medattn_lite.widgets import survival_explorer
@@ -683,6 +683,8 @@ for path in sorted(Path(medattn_lite.__file__).parents[1].glob("figures/results/
 # With a thousand patients and full size the deck's networks may know more than ours. The deck does not show the clinical values beside them.
 #
 # ## Quiz
+#
+# Four questions; every answer gets a reason.
 
 # %% jupyter={"source_hidden": true}
 quiz([
@@ -724,6 +726,6 @@ quiz([
 # - Judge by **order** (C-index), **error** (Brier, against one curve for all) and **calibration**, on patients not trained on, beside the **clinical values**.
 # - The end of follow-up, ties, batches without a death, the sick who leave, a bounded head, a chosen cut: each can pass unnoticed.
 #
-# **Next:** what did the network look at? Maps and Grad-CAM in three planes.
+# **Next:** [09 · Attention maps and Grad-CAM](09_attention_maps_gradcam.ipynb): what did the network look at?
 #
 # **Read on:** Gensheimer and Narasimhan 2019 ([arXiv:1805.00917](https://arxiv.org/abs/1805.00917)), Kvamme and Borgan 2021 ([arXiv:1910.06724](https://arxiv.org/abs/1910.06724)), Katzman et al. 2018 ([arXiv:1606.00931](https://arxiv.org/abs/1606.00931)). Words: [glossary](glossary.md).

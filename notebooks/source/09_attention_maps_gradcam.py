@@ -412,9 +412,22 @@ late = explain_image(risk, two, target=LogRisk("logistic"), layer="features").va
 print("risk of death, Grad-CAM", late, sep="\n")
 
 # %% [markdown]
-# Grad-CAM also marks the *other* bright pixel, of which you did not ask. The mean in (09.1) forgets where the gradient was: it says **what** mattered, and then paints it everywhere. Integrated gradients keep the place. Keep this in mind when a segmentation's Grad-CAM shows a second lesion.
+# Grad-CAM also marks the *other* bright pixel, of which you did not ask. The mean in (09.1) forgets where the gradient was: it says **what** mattered, and then paints it everywhere. Integrated gradients keep the place. (For the risk, the factor between hazards and log risk changes the numbers and not the picture.)
 #
-# For the risk, the factor between hazards and log risk changes the numbers and not the picture.
+# The same on a trained network for [MS](glossary.md#multiple-sclerosis) lesions. You ask about **one voxel**, where the planes meet:
+
+# %%
+lesions = load_trained("lesions_rsa")
+scan = next(held_out(lesions, limit=1))
+spot = tuple(scan.signal.nonzero()[int(scan.signal.sum()) // 2].tolist())  # one voxel of one lesion
+rows = []
+for name, settings in {"Grad-CAM": {}, "integrated gradients": {"steps": 6}}.items():
+    found = explain_image(lesions.network, scan.image, method=name, target=RegionSum(1, voxel=spot), **settings)
+    rows.append(plots.MapRow(name, found.values[0], f"of one voxel\n{found.layer or ''}".strip()))
+plots.show(plots.explanation_rows(scan.image[0, -1], rows, position=spot, affine=scan.affine, outline=scan.signal))
+
+# %% [markdown]
+# *Figure 09.7.* One question about one voxel, two maps. Which of them tells you where the answer came from?
 #
 # Last, the map with nothing in it:
 
@@ -494,7 +507,7 @@ plots.show(plots.forest(fair, label="Grad-CAM: mass on the signal ÷ even map", 
 plots.show(plots.forest(auc_of, label="Grad-CAM: AUC slice by slice", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figures 09.7 and 09.8.* Grad-CAM by plane, on heads the network never saw.
+# *Figures 09.8 and 09.9.* Grad-CAM by plane, on heads the network never saw.
 #
 # With a handful of heads the intervals are wide. The package's own table asks every network on more of them. It is read here, not typed:
 
@@ -600,7 +613,7 @@ for name, values in variants.items():
 # | Grad-CAM shows where the network looks | it shows *what* mattered, painted wherever that occurs (section 8) |
 # | the map is resized to the image | off by (S−1)/2 voxels for strided odd kernels (figure 09.4) |
 # | keep the positive part | an all-negative map then looks empty |
-# | better in coronal and sagittal planes than in axial ones (survival deck) | the mass differs by plane for an even map too; what is left: figures 09.7, 09.8 and the table under them |
+# | better in coronal and sagittal planes than in axial ones (survival deck) | the mass differs by plane for an even map too; what is left: figures 09.8, 09.9 and the table under them |
 #
 # The deck shows real patients without a score; ours are phantoms with known signal.
 #

@@ -283,7 +283,7 @@ display(affinities)
 plots.show(affinities.static())
 
 # %% [markdown]
-# *Figure 11.7.* What one voxel looks at. The summary under the live explorer gives it in numbers; here for a lesion and for healthy tissue:
+# *Figure 11.7.* What one voxel looks at. A table of one colour means that everybody looks at everybody alike. The summary under the live explorer gives it in numbers; here for a lesion and for healthy tissue:
 
 # %%
 print(affinities.summary)

@@ -13,7 +13,7 @@
 # - write a map as a NIfTI file that lies on the scan in any viewer;
 # - start the same training on several GPUs, and test that it is the same training.
 #
-# **You need** notebooks [00](00_start_here.ipynb) (volumes, planes) and [02](02_squeeze_excitation.ipynb) (intervals, controls). Words link to the [glossary](glossary.md).
+# **You need** notebooks [00](00_start_here.ipynb) (volumes, planes) and [02](02_squeeze_excitation.ipynb) (intervals, controls). New words link to the [glossary](glossary.md).
 
 # %% tags=["parameters"]
 SCALE = "smoke"  # "smoke", "laptop" or "paper"
@@ -68,7 +68,7 @@ if (ROOT / "cases.csv").is_file():
 # %% [markdown]
 # ## 2 · A header by hand
 #
-# A NIfTI file is a block of numbers and a small header. The header's [affine](glossary.md#affine) says where each number lies in the room: $x, y, z$ in millimetres, to the patient's **R**ight, **A**nterior and **S**uperior (RAS).
+# A [NIfTI](glossary.md#nifti) file is a block of numbers and a small header. The header's [affine](glossary.md#affine) says where each number lies in the room: $x, y, z$ in millimetres, to the patient's **R**ight, **A**nterior and **S**uperior (RAS). A file counts along axes $i, j, k$ of its own; the package turns them to the $d, h, w$ of notebook 00 when it reads.
 #
 # $$\begin{pmatrix}x\\y\\z\\1\end{pmatrix} = A \begin{pmatrix}i\\j\\k\\1\end{pmatrix} \tag{12.1}$$
 #
@@ -224,9 +224,9 @@ check("12-split", tested)
 # %% [markdown]
 # ## 6 · Train
 #
-# One command trains, validates, tests and compares. What it needs of you is a **recipe** whose question fits your labels: `grading` for two classes and a mask of the tumour, `lesions` or `fusion` for masks, `survival` for times. `medattn train --list` names them all.
+# One command trains, validates, tests and compares. What it needs of you is a [**recipe**](glossary.md#recipe) whose question fits your labels: `grading` for two classes and a mask of the tumour, `lesions` or `fusion` for masks, `survival` for times. `medattn train --list` names them all.
 #
-# Always take a variant **without a network** into the comparison. `tumour features` is a logistic regression on volume and mean intensities. What a network cannot beat, you do not need a network for.
+# Always take a variant **without a network** into the comparison. `tumour features` is a [logistic regression](glossary.md#logistic-regression) on volume and mean intensities. What a network cannot beat, you do not need a network for.
 
 # %%
 import contextlib
@@ -291,7 +291,7 @@ record("patients for half a width of 0.05, roughly", round(patients * (half / 0.
 #
 # ## 7 · A map that lies on the scan
 #
-# What did the network look at? `medattn explain` takes a run and **a file of yours**, prepares it as the run prepared its own, and writes the map on the file's grid. A patient who was *tested* in that fold, so that nothing was learnt by heart:
+# What did the network look at? `medattn explain` takes a run and **a file of yours**, prepares it as the run prepared its own, and writes the map on the file's grid. A patient who was *tested* in that fold, so that nothing was learned by heart:
 
 # %%
 place = RUN / VARIANTS[0] / "fold-0" / "predictions.json"
@@ -324,7 +324,7 @@ plots.show(plots.three_planes(shown.array, position=(d, h, w), affine=shown.affi
 # %% [markdown]
 # *Figure 12.3.* The map on the scan, through its peak. Drop both files into ITK-SNAP, FSLeyes or 3D Slicer: they lie on each other there, too.
 #
-# The map is as coarse as the layer it comes from, and 0 outside the crop. What such a map is worth, and how to test it, is what notebooks 09 and 10 are about. A map of a network that does not know the answer is a picture of nothing.
+# The map is as coarse as the layer it comes from, and 0 outside the crop. What such a map is worth, and how to test it, is what notebooks [09](09_attention_maps_gradcam.ipynb) and [10](10_is_attention_an_explanation.ipynb) are about. A map of a network that does not know the answer is a picture of nothing.
 
 # %% [markdown]
 # ## 8 · Several GPUs
@@ -362,12 +362,12 @@ if all(log.is_file() for log in logs):
     record("largest difference of the losses, one process and two", max(abs(a - b) for a, b in zip(*losses, strict=True)))
 
 # %% [markdown]
-# Two limits. The number of processes must divide the batch. And **batch normalisation** computes its means over what one process sees: networks that have it (P3D, ResNet) give *similar* curves on several GPUs, not equal ones. DynUNet has none.
+# Two limits. The number of processes must divide the batch. And [**batch normalisation**](glossary.md#batch-normalisation) computes its means over what one process sees: networks that have it (P3D, ResNet) give *similar* curves on several GPUs, not equal ones. DynUNet has none.
 
 # %% [markdown]
 # ## 9 · What goes wrong
 #
-# **Silently.** Two of the oldest mistakes, made on purpose. First: resample the raw image, then standardise. The border of the head is smeared into the background, those dark voxels count as head, and everything else seems brighter. Second: write the map with an identity for its affine, as `np.save` thinking does.
+# **Silently.** Two of the oldest mistakes, made on purpose. First: resample the raw image, then standardise (take its [z-score](glossary.md#normalisation)). The border of the head is smeared into the background, those dark voxels count as head, and everything else seems brighter. Second: write the map with an identity for its affine, as `np.save` thinking does.
 
 # %%
 from medattn_lite.data.transforms import resample
@@ -423,7 +423,7 @@ for command in (
 # Write your own section so that nobody has to guess: where from, who was left out and why, how files were prepared, who split and how, seeds, the command.
 
 # %% [markdown]
-# ## Other layouts
+# ## 12 · Other layouts
 #
 # | you have | command |
 # |---|---|
@@ -458,7 +458,7 @@ quiz([
          "A coarse map is blurred, not displaced."],
     ),
     Question(
-        "AUC 0.83 from 12 patients, interval 0.50 to 1.00. You double the epochs. What becomes of the interval?",
+        "AUC 0.83 from 12 patients, interval 0.50 to 1.00. You double the epochs (passes over the training data). What becomes of the interval?",
         ["It halves", "It stays about as wide", "It becomes narrower by the root of two"],
         "It stays about as wide",
         ["Epochs are not patients.", "Yes. Its width comes from the number of tested patients.",
@@ -476,4 +476,6 @@ quiz([
 # - A map is a file on the scan's grid; check the millimetres of its peak.
 # - Several GPUs change the time only; test it.
 #
-# **Back** to the mechanisms: [squeeze](02_squeeze_excitation.ipynb), [split attention](04_split_attention.ipynb), [slices](05_p3d_iam.ipynb), [lesions](06_nonlocal_rsa.ipynb), [fusion](07_dual_fusion.ipynb), [survival](08_survival.ipynb). **Read on:** NIfTI's [affine](https://nipy.org/nibabel/coordinate_systems.html), as nibabel explains it; Varoquaux and Cheplygina, *Machine learning for medical imaging: methodological failures* ([doi:10.1038/s41746-022-00592-y](https://doi.org/10.1038/s41746-022-00592-y)). Words: [glossary](glossary.md).
+# **Back** to the mechanisms: [squeeze](02_squeeze_excitation.ipynb), [CBAM](03_cbam.ipynb), [split attention](04_split_attention.ipynb), [slices](05_p3d_iam.ipynb), [lesions](06_nonlocal_rsa.ipynb), [fusion](07_dual_fusion.ipynb), [survival](08_survival.ipynb); to the [maps](09_attention_maps_gradcam.ipynb) and [whether they are true](10_is_attention_an_explanation.ipynb); or to [play](11_explore.ipynb).
+#
+# **Read on:** NIfTI's [affine](https://nipy.org/nibabel/coordinate_systems.html), as nibabel explains it; Varoquaux and Cheplygina, *Machine learning for medical imaging: methodological failures* ([doi:10.1038/s41746-022-00592-y](https://doi.org/10.1038/s41746-022-00592-y)). Words: [glossary](glossary.md).
