@@ -1,0 +1,89 @@
+"""What the notebooks take, measured: one table from the reports of whole courses, one column a scale.
+
+    medattn course --out runs/course
+    medattn course --scale laptop --out runs/course-laptop
+    python -m medattn_lite.course.times runs/course runs/course-laptop        writes figures/course_times.md
+
+A report that is not given keeps its column. Seconds are wall time, from before the kernel starts to after its end.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from medattn_lite.course.generate import NOTEBOOKS
+from medattn_lite.course.scales import SCALES
+from medattn_lite.errors import UserError
+
+FIGURES = NOTEBOOKS.parent / "figures"
+HEAD = """# What a notebook takes to run
+
+Made by `python -m medattn_lite.course.times` from the reports of `medattn course`; do not edit by hand. Wall time with
+the kernel's start, and the largest memory of the kernel, on the machine named under the table.
+"""
+
+
+def add_report(report: Path, record: Path) -> dict[str, Any]:
+    """Puts a course's report into the record, in place of that of the same scale.
+
+    Raises:
+        UserError: no report, or one with a notebook that failed.
+    """
+    path = report / "report.json" if report.is_dir() else report
+    if not path.is_file():
+        raise UserError(f"there is no {path}: run medattn course --out {path.parent} first")
+    facts = json.loads(path.read_text(encoding="utf-8"))
+    failed = [one["name"] for one in facts["notebooks"] if not one["ok"]]
+    if failed:
+        raise UserError(f"{path} says that {', '.join(failed)} failed: their time says nothing")
+    known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
+    scale = facts["parameters"]["SCALE"]
+    own = known.setdefault(scale, {"notebooks": {}})
+    own["environment"] = facts["environment"]
+    for one in facts["notebooks"]:
+        own["notebooks"][one["name"]] = {"seconds": one["seconds"], "memory_mb": one["peak_memory_mb"]}
+    record.parent.mkdir(parents=True, exist_ok=True)
+    record.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    return known
+
+
+def page_of(record: Mapping[str, Any]) -> str:
+    """The table as Markdown; a notebook that was not run at a scale has a dash there."""
+    scales = [scale for scale in SCALES if scale in record]
+    names = sorted({name for scale in scales for name in record[scale]["notebooks"]})
+    lines = ["| notebook | " + " | ".join(f"`{scale}`, s | MB" for scale in scales) + " |",
+             "| --- |" + " --- | --- |" * len(scales)]  # fmt: skip
+    for name in names:
+        found = [record[scale]["notebooks"].get(name) for scale in scales]
+        cells = [f"{own['seconds']:.0f} | {own['memory_mb']:.0f}" if own else "— | —" for own in found]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    sums = [sum(own["seconds"] for own in record[scale]["notebooks"].values()) for scale in scales]
+    lines.append("| all | " + " | ".join(f"{total:.0f} | " for total in sums) + " |")
+    where = [f"- `{scale}`: {record[scale]['environment']}" for scale in scales]
+    return "\n".join([HEAD, *lines, "", *where]) + "\n"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.times", description=__doc__.splitlines()[0])
+    parser.add_argument("reports", nargs="+", type=Path, help="folders that medattn course wrote")
+    parser.add_argument("--out", type=Path, default=FIGURES, metavar="DIR")
+    given = parser.parse_args(arguments)
+    try:
+        for report in given.reports:
+            record = add_report(report, given.out / "course_times.json")
+        (given.out / "course_times.md").write_text(page_of(record), encoding="utf-8")
+        print(given.out / "course_times.md")
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,39 @@
+"""The table of times: one column a scale, renewed by its own report, and none of a course that failed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from medattn_lite.course.times import add_report, main, page_of
+from medattn_lite.errors import UserError
+
+
+def report(folder: Path, scale: str, seconds: dict[str, float], *, ok: bool = True) -> Path:
+    folder.mkdir(exist_ok=True)
+    runs = [{"name": name, "ok": ok, "seconds": value, "peak_memory_mb": 900.4} for name, value in seconds.items()]
+    facts = {"environment": f"two cores, {scale}", "parameters": {"SCALE": scale}, "notebooks": runs}
+    (folder / "report.json").write_text(json.dumps(facts))
+    return folder
+
+
+def test_each_scale_has_its_column_and_a_new_report_replaces_only_its_own(tmp_path: Path) -> None:
+    smoke = report(tmp_path / "a", "smoke", {"00_start": 10.2, "01_scores": 20.0})
+    laptop = report(tmp_path / "b", "laptop", {"01_scores": 300.0})
+    assert main([str(smoke), str(laptop), "--out", str(tmp_path)]) == 0
+    page = (tmp_path / "course_times.md").read_text()
+    assert "| 00_start | 10 | 900 | — | — |" in page and "| 01_scores | 20 | 900 | 300 | 900 |" in page
+    assert "| all | 30 |  | 300 |  |" in page and "two cores, laptop" in page
+    report(tmp_path / "b", "laptop", {"00_start": 99.0})
+    again = page_of(add_report(laptop, tmp_path / "course_times.json"))
+    assert "| 00_start | 10 | 900 | 99 | 900 |" in again and "| 01_scores | 20 | 900 | 300 | 900 |" in again
+
+
+def test_a_course_that_failed_or_was_not_run_says_so(tmp_path: Path) -> None:
+    bad = report(tmp_path / "bad", "smoke", {"00_start": 1.0}, ok=False)
+    with pytest.raises(UserError, match="00_start failed"):
+        add_report(bad, tmp_path / "record.json")
+    assert not (tmp_path / "record.json").exists()
+    assert main([str(tmp_path / "none"), "--out", str(tmp_path)]) == 2
