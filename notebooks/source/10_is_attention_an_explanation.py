@@ -43,7 +43,7 @@ from medattn_lite.networks.trained import load_trained
 
 NUMBERS = scale_numbers(
     SCALE,
-    smoke={"subjects": 3, "steps": 6, "points": 6, "window": 16},
+    smoke={"subjects": 3, "steps": 6, "points": 5, "window": 16},
     laptop={"subjects": 16, "steps": 16, "points": 20, "window": 12},
     paper={"subjects": 80, "steps": 32, "points": 20, "window": 8},
 )
