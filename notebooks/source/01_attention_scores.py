@@ -65,8 +65,7 @@ flair = image[sample["channels"].index("flair")]                        # (H, W)
 plots.show(plots.patch_weights(flair, [asked], side=SIDE))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# *Figure 01.1.* FLAIR, with the framed patch. Which other patches look like it? (Synthetic, or a real patient with
-# `DATA = "lgg"`.)
+# *Figure 01.1.* The framed patch, in FLAIR. Which others resemble it? (Synthetic, unless `DATA = "lgg"`.)
 #
 # ## 2 · Why attention was invented
 #

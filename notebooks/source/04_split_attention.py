@@ -5,7 +5,7 @@
 #
 # A gate turns a channel up or down. [Split attention](glossary.md#split-attention) makes **several versions of each channel** and lets them compete for one whole. It is the attention inside ResNeSt; a map of places on top makes it **ResNeSAt**, a network that asks two things of a slice: is there a tumour, and did it start in the brain or come from elsewhere in the body?
 #
-# The paper on ResNeSAt reports an [accuracy](glossary.md#accuracy) of 99 % over ten [folds](glossary.md#fold). You will also learn the question to ask of such a figure: *what was dealt into the folds, patients or pictures?*
+# Its paper reports an [accuracy](glossary.md#accuracy) of 99 % over ten [folds](glossary.md#fold). You will also learn the question to ask of such a figure: *what was dealt into the folds, patients or pictures?*
 
 # %% [markdown]
 # ## At the end you can

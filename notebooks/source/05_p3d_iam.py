@@ -555,7 +555,8 @@ print(f"P3D + IAM: {own:.2f} as it is, {same:.2f} with slices alike")
 # | … on 80 phantoms, *whole heads*, AUC | 0.079 [0.027, 0.147] |
 # | 3×3×3 "can be replaced" by the pair | AUC, P3D − full: phantoms −0.029 [−0.070, 0.015], LGG 0.048 [−0.127, 0.234]; phantoms' accuracy −0.073 [−0.133, −0.007] |
 # | networks learn better features than hand-made ones | AUC, P3D + IAM − control: phantoms −0.134 [−0.201, −0.078], LGG −0.119 [−0.290, 0.063] |
-#
+
+# %% [markdown]
 # Ours are `laptop` runs ([results](../figures/results.md)), small networks on few patients, each trained once a fold: they neither refute the paper nor confirm it. On whole heads IAM did gain. There the channel gates of notebooks 02 and 03 were as good: AUC 0.974 with IAM, 0.967 for SE-ResNeXt-50, 0.973 for ResNet-50-CBAM.
 
 # %% [markdown]

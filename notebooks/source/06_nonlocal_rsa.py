@@ -326,7 +326,7 @@ for steps, share in shares.items():
 # %% [markdown]
 # ## 7 · Train
 #
-# The network is the paper's: a U-Net with a block at its lowest level. (The paper calls this "010": a digit each for the way down, the lowest level and the way up, 1 where there is a block.) NCL has a non-local block there, RSA recurrent slice attention, the U-Net nothing; "again" is the U-Net from another start. Each sees small [windows](glossary.md#sliding-window) of the training heads. A head is one patient; about half of them are kept for the test.
+# The network is the paper's: a U-Net with a block at its lowest level. (The paper's "010": a digit each for the way down, the lowest level, the way up.) NCL has a non-local block there, RSA recurrent slice attention, the U-Net nothing; "again" is the U-Net from another start. Each sees small [windows](glossary.md#sliding-window) of the training heads. A head is one patient; about half of them are kept for the test.
 #
 # The loss counts a lesion voxel more than a background voxel, because lesions are rare. As *printed* in the paper the two weights are the wrong way round, 0.27 for lesions and 0.73 for background; we exchange them.
 
@@ -654,9 +654,9 @@ quiz([
 # ## Summary
 #
 # - **Non-local**: every voxel looks at every voxel; $N^2$ weights. **Slice attention**: every slice at every slice; all voxels of a slice share a row. **RSA**: three directions in turn, with shared projections.
-# - The saving is $N/(D+H+W)$. It is large where the map is large, and none at the small lowest level of a U-Net.
-# - Three steps reach every voxel, along an outer product of three rows, at the strength $\beta^3$.
-# - Pictures of attention show where a block looks. Switch it off to see whether anyone listens.
+# - The saving is $N/(D+H+W)$. It is large where the map is large, and none where it is small.
+# - Three steps reach every voxel, along a product of three rows, at the strength $\beta^3$.
+# - Pictures of attention show where a block looks. Switch it off: does anyone listen?
 # - A probability of one half may mean "no feature speaks".
 #
 # **Next:** [07 · Dual fusion](07_dual_fusion.ipynb): two networks outline one tumour.

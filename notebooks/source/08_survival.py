@@ -529,7 +529,7 @@ plots.show(plots.survival_calibration({name: one.calibration(365.0, groups=3) fo
 #
 # ## 8 · Look
 #
-# Three test patients, then a whole page for one model: move the **cut** between low and high risk, choose a **patient**, a **day**. The [log-rank test](glossary.md#log-rank-test) compares each group's deaths with those expected if both were alike; its [p](glossary.md#p-value) says how often chance alone would part them as far.
+# Three test patients, then a whole page for one model: move the **cut** between low and high risk, choose a **patient**, a **day**. The [log-rank test](glossary.md#log-rank-test) compares each group's deaths with those expected if both were alike; [p](glossary.md#p-value) is how often chance does as much.
 
 # %%
 from medattn_lite.widgets import survival_explorer

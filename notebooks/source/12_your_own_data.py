@@ -476,6 +476,6 @@ quiz([
 # - A map is a file on the scan's grid; check the millimetres of its peak.
 # - Several GPUs change the time only; test it.
 #
-# **Back** to the mechanisms: [squeeze](02_squeeze_excitation.ipynb), [CBAM](03_cbam.ipynb), [split attention](04_split_attention.ipynb), [slices](05_p3d_iam.ipynb), [lesions](06_nonlocal_rsa.ipynb), [fusion](07_dual_fusion.ipynb), [survival](08_survival.ipynb); to the [maps](09_attention_maps_gradcam.ipynb) and [whether they are true](10_is_attention_an_explanation.ipynb); or to [play](11_explore.ipynb).
+# **Back** to the mechanisms: [squeeze](02_squeeze_excitation.ipynb), [CBAM](03_cbam.ipynb), [split attention](04_split_attention.ipynb), [slices](05_p3d_iam.ipynb), [lesions](06_nonlocal_rsa.ipynb), [fusion](07_dual_fusion.ipynb), [survival](08_survival.ipynb), [maps](09_attention_maps_gradcam.ipynb), [their truth](10_is_attention_an_explanation.ipynb), [play](11_explore.ipynb).
 #
 # **Read on:** NIfTI's [affine](https://nipy.org/nibabel/coordinate_systems.html), as nibabel explains it; Varoquaux and Cheplygina, *Machine learning for medical imaging: methodological failures* ([doi:10.1038/s41746-022-00592-y](https://doi.org/10.1038/s41746-022-00592-y)). Words: [glossary](glossary.md).
