@@ -235,7 +235,7 @@ blind = {name: [ignorant_maps(own.image[0])[name] for own in cases] for name in 
 blind = {name: [values - values.amin() for values in own] for name, own in blind.items()}  # none below 0
 
 # %%
-def located(maps, score, cases=cases):
+def located(maps, score):
     """Mean over heads with its interval; heads are drawn."""
     found = [localise(values, own.signal, within=own.head).as_dict()[score] for values, own in zip(maps, cases, strict=True)]
     found = np.array(found)[np.isfinite(found)]

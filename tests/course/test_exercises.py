@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from medattn_lite.course.checks import NOT_ATTEMPTED, NOT_YET, PASSED, check, exercises
+from medattn_lite.course.generate import read_source, source_paths
 from tests.course.exercise_source import source_exercises
 from tests.course.wrong_answers import all_wrong_answers
 
@@ -24,6 +27,16 @@ def test_every_check_has_its_exercise_and_its_wrong_answers() -> None:
 def test_an_exercise_has_at_least_three_wrong_answers_and_a_solution_to_take_out(name: str) -> None:
     assert len(WRONG.get(name, [])) >= ENOUGH
     assert FROM_SOURCES[name].stub != FROM_SOURCES[name].solution
+
+
+@pytest.mark.parametrize("path", source_paths(), ids=lambda path: path.stem)
+def test_a_notebook_has_three_exercises_with_two_hints_each_and_a_quiz(path: Path) -> None:
+    notebook, text = read_source(path), path.read_text(encoding="utf-8")
+    asked = sum("exercise" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    assert asked >= (3 if "01" <= path.stem[:2] <= "10" else 2)
+    for hint in ("Hint 1", "Hint 2"):
+        assert text.count(f"<summary>{hint}") == asked, hint
+    assert "quiz([" in text
 
 
 @pytest.mark.parametrize("name", NAMES)
