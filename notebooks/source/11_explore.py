@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 · Explore: what if the tumour were another one?
 #
-# **30 minutes to play, 15 for the exercises; about a minute to run at `smoke`.** Difficulty ●●○○
+# **30 minutes to read, 15 for the exercises; about a minute to run at `smoke`.** Difficulty ●●○○
 #
 # You have built the parts. Now move them. Take one synthetic head and change its tumour: larger, elsewhere, without contrast enhancement. Watch what six networks say, and what their maps show. With a patient you could not do this: nobody has the same brain with another tumour. That is what a [counterfactual](glossary.md#counterfactual) is.
 #
