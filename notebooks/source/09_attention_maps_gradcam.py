@@ -613,7 +613,7 @@ for name, values in variants.items():
 # | Grad-CAM shows where the network looks | it shows *what* mattered, painted wherever that occurs (section 8) |
 # | the map is resized to the image | off by (S−1)/2 voxels for strided odd kernels (figure 09.4) |
 # | keep the positive part | an all-negative map then looks empty |
-# | better in coronal and sagittal planes than in axial ones (survival deck) | the mass differs by plane for an even map too; what is left: figures 09.8, 09.9 and the table under them |
+# | better in coronal and sagittal planes than in axial ones (survival deck) | not seen: with P3D + IAM axial slices came out best (figures 09.8, 09.9), and the table's networks disagree; the mass differs by plane for an even map, too |
 #
 # The deck shows real patients without a score; ours are phantoms with known signal.
 #
