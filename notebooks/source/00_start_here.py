@@ -317,8 +317,8 @@ display(explorer)
 plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 00.4.* The explorer, and under it the same state as a plain picture, for readers without a running
-# kernel.
+# *Figure 00.4.* The explorer, and under it the same state as a plain picture, for readers who do not
+# run it.
 #
 # ## 6 · The phantom, and what it is not
 #
@@ -377,7 +377,8 @@ plots.show(plots.image_grid(pictures, columns=2, letters=True, window=(0.0, pict
                             titles=["high grade", "the same person, low grade"], title="T1ce, synthetic"))
 
 # %% [markdown]
-# *Figure 00.6.* A phantom, and the person it could have been.
+# *Figure 00.6.* A phantom, and the person it could have been. Everything is equal but the tumour: the bright ring is
+# missing in the second picture.
 #
 # | | phantom | real patients |
 # |---|---|---|

@@ -581,7 +581,7 @@ display(playground)
 plots.show(playground.static())
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# *Figure 01.10.* The playground, and the same as a picture for readers without a running kernel.
+# *Figure 01.10.* The playground, and the same as a still picture.
 #
 # ## 11 · What goes wrong
 #

@@ -84,7 +84,7 @@ plots.show(plots.picture_table(
     "one large and one small; beside each a fine version, a broad version and the mean of the two."))
 
 # %% [markdown]
-# *Figure 04.1.* Two versions of one channel, and their mean. The heads are synthetic, unless `DATA` names real patients.
+# *Figure 04.1.* Two versions of one channel, and their mean. Which one lights up inside the outline? The heads are synthetic, unless `DATA` names real patients.
 #
 # Now mix them, from all fine to all broad, and take the brightest place of the mixture. How well does this one number tell slices with a large tumour (the largest third) from slices without? And with a small one (the smallest third)?
 
@@ -472,7 +472,7 @@ display(explorer)
 plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 04.9.* The explorer, and the same as a still picture.
+# *Figure 04.9.* The explorer, and the same as a still picture. Each bar is a channel: blue the share of split 1, orange that of split 2.
 #
 # One slice is an anecdote. Over all test slices: the network as it is; with **even** shares; with the shares of **another** slice; with its splits' shares **swapped**, so that the weaker version wins; and with its maps of places **flat**.
 

@@ -15,7 +15,7 @@
 # - read what a voxel looks at, direction by direction;
 # - recognise a network that has learned the background and finds nothing.
 #
-# **You need** notebook [01](01_attention_scores.ipynb): query, key, value, softmax. New words link to the [glossary](glossary.md).
+# **You need** notebooks [01](01_attention_scores.ipynb) (query, key, value, softmax) and [02](02_squeeze_excitation.ipynb) (intervals, controls). New words link to the [glossary](glossary.md).
 
 # %% tags=["parameters"]
 SCALE = "smoke"  # "smoke", "laptop" or "paper"
@@ -66,7 +66,7 @@ middle = mask[0].nonzero().float().median(0).values.int().tolist()
 plots.show(plots.three_planes(flair.float(), overlay=mask, spacing=edges, position=middle, title="FLAIR"))
 
 # %% [markdown]
-# *Figure 06.1.* One head in three [planes](glossary.md#slice). The heads are synthetic, unless `DATA` names real patients.
+# *Figure 06.1.* One head in three [planes](glossary.md#slice). How many lesions do you find outside the cross? The heads are synthetic, unless `DATA` names real patients.
 #
 # Now the count. A weight takes 4 bytes. For RSA, one weight for each pair of *slices* along each direction:
 

@@ -473,7 +473,7 @@ networks = alone | {"late fusion": DualFusionNet(first, second, fusion="late")} 
 plots.show(plots.training_curve(histories))
 
 # %% [markdown]
-# *Figure 07.4.* The loss on training windows, 1 − soft Dice.
+# *Figure 07.4.* The loss on training windows, 1 − soft Dice. Which curves are still falling when the training ends?
 #
 # Now the test patients. Two **controls** need no network: the two *rules* of figure 07.1 (FLAIR for WT, T1ce for TC and ET), and the answer *nothing*. Guess what Dice "nothing" will get for ET.
 
@@ -694,7 +694,7 @@ record("patients needed to tell a gain of 0.010 from 0", math.ceil((1.96 * float
 # | claim | what we found |
 # |---|---|
 # | attention "at every voxel" of 128³ | 16 TiB if written down; possible in blocks; the paper does not say how it was done |
-# | Adam with a learning rate of "3e-1" | a misprint; read as 3e-4 |
+# | [Adam](glossary.md#optimiser) with a learning rate of "3e-1" | a misprint; read as 3e-4 |
 # | "The early fusion gave results better than the late fusion" | in its own table not for TC: 0.799 against 0.817 |
 # | fusion uses "mutual benefits" | late fusion made ET worse than DynUNet alone: 0.739 against 0.775 |
 # | "the best results comparing to related works" | in its own table not for ET: 0.778 against 0.791 |
