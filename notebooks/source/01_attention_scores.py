@@ -159,7 +159,7 @@ plots.show(fig)
 #
 # ## 4 · From loops to a module
 #
-# The same in PyTorch, with more queries and words. **B** sentences (or images) in a batch, **T** queries,
+# The same in PyTorch, with more queries and words. **B** sentences (or images) in a [batch](glossary.md#batch), **T** queries,
 # **N** keys, **d** numbers in a vector.
 #
 # First a loop that says exactly what happens. Then all at once: `keys.transpose(-2, -1)` turns $(B, N, d)$ into

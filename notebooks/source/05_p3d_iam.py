@@ -492,7 +492,7 @@ plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, re
 #
 # ## 9 · What goes wrong
 #
-# Six mistakes; all run. Each gets the same features, in which slice 3 is bright. *By slice*: how much gates differ between slices. *Neighbours*: how far the gate of slice 3 moves when slice 2 changes. *If alone*: how far it moves without the rest of the batch. Which number gives each mistake away?
+# Five mistakes; all run. Each gets the same features, in which slice 3 is bright. *By slice*: how much gates differ between slices. *Neighbours*: how far the gate of slice 3 moves when slice 2 changes. *If alone*: how far it moves without the rest of the batch. Which number gives each mistake away?
 
 # %%
 x = torch.rand(4, 16, 6, 8, 8, generator=torch.Generator().manual_seed(SEED))

@@ -439,7 +439,7 @@ plots.show(explorer.static())
 #
 # A bright *column* in a matrix means: all slices look at the same few, whatever is in them. See whether those slices hold any lesion, or any head at all.
 #
-# Now count. Let the voxels *of the lesions* look: how much of their attention falls on lesions, against chance? 1 is chance. The twin has random weights (and RSA's trained $\beta$, without which it would look at nothing).
+# Now count. Let the voxels *of the lesions* look: how much of their attention falls on lesions, against chance? 1 is chance. The [twin](glossary.md#twin) has random weights (and RSA's trained $\beta$, without which it would look at nothing).
 
 # %%
 from medattn_lite.explain import received_attention, whereabouts

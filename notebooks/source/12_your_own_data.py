@@ -46,7 +46,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %% [markdown]
 # ## 1 · The question
 #
-# Here is the folder of somebody who collected gliomas: four contrasts and a mask of each patient, and a table. (They are [phantoms](glossary.md#phantom), unless you named your own folder above.) **Five of the fourteen have a fault.**
+# Here is the folder of somebody who collected gliomas: four contrasts and a mask of each patient, and a table. (They are [phantoms](glossary.md#phantom), unless you named your own folder above.) **Five of the synthetic patients have a fault.**
 #
 # Guess before you go on: which faults would you look for? Which of them would stop a training, and which would only spoil it?
 
