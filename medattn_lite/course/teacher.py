@@ -113,7 +113,8 @@ def teacher_pack(report: Path, out: Path, folder: Path = NOTEBOOKS) -> Path:
     root = folder.parent
     for pattern in ("notebooks/*.ipynb", "notebooks/*.md", "notebooks/solutions/*.ipynb", "notebooks/slides/*.html",
                     "figures/*"):  # fmt: skip
-        contents |= {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.glob(pattern))}
+        files = (path for path in sorted(root.glob(pattern)) if path.is_file())
+        contents |= {str(path.relative_to(root)): path.read_bytes() for path in files}
     for name, notebook in assignments(folder).items():
         contents[f"assignments/source/{name}/{name}.ipynb"] = nbformat.writes(notebook, version=4).encode()
     contents["assignments/nbgrader_config.py"] = CONFIG.encode()

@@ -30,6 +30,7 @@ import time
 
 import numpy as np
 import torch
+from IPython.display import display
 from torch import nn
 from torch.nn import functional
 
@@ -356,14 +357,8 @@ plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affin
 # *Figure 09.5.* One network, one head, one question, four layers. The [AUC](glossary.md#auc) asks whether voxels of the signal have higher values than others: 1 always, 0.5 by chance, **below 0.5 the map points away**.
 #
 # Two stages of one network, two different stories. At an early layer, one channel means different things at different places, and (09.1) takes one mean over them all; such a map may point *away* from a tumour that the network uses well. So say the layer whenever you show a map, and choose it before you look. The package takes the deepest stage with at least four places along each axis.
-
-# %% [markdown]
-# Now the five methods.
 #
-# - **Grad-CAM, Grad-CAM++**: a layer's channels, weighted.
-# - **[Integrated gradients](glossary.md#integrated-gradients)**: walk from a dark image to this one and add up each voxel's gradient times its change. The sum is $y(\text{image}) - y(\text{dark})$: nothing is lost.
-# - **[Occlusion](glossary.md#occlusion)**: hide a window; what does $y$ lose?
-# - **Attention**: what the network let through.
+# Now the five methods, among them [integrated gradients](glossary.md#integrated-gradients) and [occlusion](glossary.md#occlusion).
 
 # %%
 options = {"integrated gradients": {"steps": 16}, "occlusion": {"window": 12, "stride": 12}}
@@ -381,7 +376,16 @@ plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affin
 # %% [markdown]
 # *Figure 09.6.* Five methods, one question. They look different because they answer different questions.
 #
-# If integrated gradients add the note that the values do not add up, 16 steps were too few for this head; raise `steps`. A method that can say when it failed is worth a lot. Grad-CAM cannot.
+# If integrated gradients add a note that the values do not add up, raise `steps`. A method that can say when it failed is worth a lot. Grad-CAM cannot.
+#
+# Browse. Which layer and method would *you* have shown? The row below each map is its twin that forgot everything.
+
+# %%
+from medattn_lite.widgets import explanation_browser
+
+browser = explanation_browser(["grade_p3d_iam", "grade_se_resnext", "grade_resnet_cbam"], cases[:2])
+display(browser)
+plots.show(browser.static())  # the same without a kernel
 
 # %% [markdown]
 # ## 8 · Other questions: regions and risks

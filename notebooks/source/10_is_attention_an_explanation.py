@@ -357,6 +357,15 @@ plots.show(plots.forest(checked, label="AUC of the map against the signal", refe
 
 # %% [markdown]
 # *Figure 10.4.* Three networks of one build. Where an ignorant one's bar is clear of one half, its maps find tumours without knowing any: tumours are bright and edged, and random filters like bright edges. **Only what the trained network adds to that was learned.** One warm spot on a tumour does not say which it is.
+#
+# Browse: each map above its forgetful twin's. For which method would you have noticed?
+
+# %%
+from medattn_lite.widgets import explanation_browser
+
+browser = explanation_browser(["grade_p3d_iam", "grade_p3d_iam_shuffled"], cases[:2])
+display(browser)
+plots.show(browser.static())  # the same without a kernel
 
 # %% [markdown]
 # ## 9 · Catch the cheat
@@ -411,8 +420,7 @@ plots.show(plots.explanation_rows(flair, rows, position=place, affine=own.affine
 # - a method that can point at something small: a map of few places smears it;
 # - a comparison, with an honest network or with the head without the mark;
 # - and in the end **not a map but an experiment**.
-
-# %% [markdown]
+#
 # ## 10 · All mechanisms
 #
 # The same question to every mechanism. Live on a few heads, for the methods that cost little:

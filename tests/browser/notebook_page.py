@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from tests.browser.lab import Server
 
 OPEN = 90_000  # milliseconds; generous, for a busy computer
-RUN = 240_000
+RUN = 480_000
 MOVE = 30_000
 
 # JupyterLab gives an error output the same type as a line on stderr: its words tell it from a warning.
