@@ -75,7 +75,8 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
         facts: dict[str, Any] = {
             "name": name, **as_json(model.built_from), "recipe": recipe.name, "variant": variant, "scale": plan.scale,
             "data": plan.data, "fold": fold, "seed": plan.seed, "settings": as_json(own.settings),
-            "channels": list(own.channels), "classes": list(_outputs(own, model)), "subjects": records[variant]["split"],
+            "channels": list(own.channels), "classes": list(_outputs(own, model)),
+            "subjects": records[variant]["split"],
             "scores": {key: value.as_dict() for key, value in own.score(predictions).items()},
             "details": own.details(predictions), "parameters": records[variant]["parameters"],
             "iterations": records[variant]["iterations"], "command": _command(plan), "environment": environment,

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from medattn_lite.data.phantom.survival import RESECTIONS
 from medattn_lite.explain.counterfactual import SITES, Laboratory, Outcome, Tumour
 from medattn_lite.explain.methods import METHODS
+from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.counterfactual import counterfactual_view
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 
@@ -77,7 +78,9 @@ class CounterfactualPhantom(Explorer):
             survival_before=self._before.survival, affine=found.affine, opacity=float(state["opacity"]),
             chosen=network, title=f"synthetic head, {state['channel']}",
         )  # fmt: skip
-        return figure, self._told(tumour, found, network, method, fits)
+        words = f"{_traits(tumour, found.volume_ml)} Opacity {float(state['opacity']):.0%}."
+        set_alt(figure, f"{alt_text(figure)} {words}")
+        return figure, f"{self._told(tumour, found, network, method, fits)} Opacity {float(state['opacity']):.0%}."
 
     def _attends(self, network: str) -> bool:
         from medattn_lite.attention.maps import CHANNEL, AttentionMap
@@ -86,7 +89,7 @@ class CounterfactualPhantom(Explorer):
         return any(isinstance(own, AttentionMap) and own.kind != CHANNEL for own in model.modules())
 
     def _told(self, tumour: Tumour, found: Outcome, network: str, method: str, fits: bool) -> str:
-        text = "No tumour. " if found.volume_ml <= 0 else f"A tumour of {found.volume_ml:.0f} mL, {tumour.site}. "
+        text = f"{_traits(tumour, found.volume_ml)} "
         said = [f"{name} {value:.2f} (before {self._before.probabilities[name]:.2f})"
                 for name, value in found.probabilities.items()]  # fmt: skip
         text += f"Probability of high grade: {', '.join(said)}. "
@@ -119,6 +122,16 @@ def counterfactual_phantom(
         start: the tumour that it begins with, and that everything is compared to.
     """
     return CounterfactualPhantom(laboratory or Laboratory(person=person), start=start or Tumour())
+
+
+def _traits(tumour: Tumour, volume_ml: float) -> str:
+    """What was set, in words."""
+    person = f"a person of {tumour.age_years:.0f} years" + (", the mark beside the head" if tumour.mark else "")
+    if volume_ml <= 0:
+        return f"No tumour. {person[0].upper()}{person[1:]}."
+    return (f"A tumour of {volume_ml:.0f} mL ({tumour.diameter_mm:.0f} mm), {tumour.site}: enhancement "
+            f"{tumour.enhancement:.0%}, necrosis {tumour.necrosis:.0%}, oedema {tumour.oedema:.0%}; {person}, "
+            f"resection {tumour.resection}.")  # fmt: skip
 
 
 def _middle(mask: torch.Tensor) -> tuple[int, ...]:

@@ -15,6 +15,7 @@ from medattn_lite.explain.layers import layer_sizes
 from medattn_lite.explain.methods import METHODS
 from medattn_lite.explain.side_by_side import Answer, Browser
 from medattn_lite.networks.trained import Trained, load_trained
+from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.explanations import MapRow, explanation_rows
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 
@@ -87,7 +88,10 @@ class ExplanationBrowser(Explorer):
             case.image[0, channel], rows, position=position, affine=case.affine, outline=case.signal,
             opacity=float(state["opacity"]), title=method,
         )
-        return figure, self._told(case, known, blank, like, method, number)
+        shown = "" if position is None else f"Slices: {', '.join(f'{name} {state[name]}' for name in AXES)}. "
+        shown += f"Opacity {float(state['opacity']):.0%}."
+        set_alt(figure, f"{alt_text(figure)} {case.subject}. {shown}")
+        return figure, f"{self._told(case, known, blank, like, method, number)} {shown}"
 
     def _layers(self, network: str) -> list[str]:
         case = self._browser.cases[0]

@@ -15,6 +15,7 @@ from medattn_lite.explain.counterfactual import SITES
 from medattn_lite.explain.methods import METHODS
 from medattn_lite.explain.side_by_side import Compared, compare
 from medattn_lite.networks.trained import Trained
+from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.explanations import MapRow, explanation_rows
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 
@@ -54,7 +55,11 @@ class MechanismComparison(Explorer):
         rows = [_row(name, own) for name, own in found.items()]
         figure = explanation_rows(rows[0].image, rows, opacity=float(state["opacity"]), title=str(state["method"]))
         said = [_told(name, own) for name, own in found.items()]
-        return figure, f"The same synthetic person for each; {state['method']}. " + " ".join(said)
+        words = f"Synthetic person {state['person']}, the same for each, a tumour of "
+        words += f"{float(state['diameter_mm']):.0f} mm, {state['site']}; {state['method']}, "
+        words += f"opacity {float(state['opacity']):.0%}."
+        set_alt(figure, f"{alt_text(figure)} {words}")
+        return figure, f"{words} " + " ".join(said)
 
     def _all_networks(self, person: int, diameter_mm: float, site: str, method: str) -> dict[str, Compared]:
         subject = Subject(glioma(grade="high", diameter_mm=diameter_mm, site=SITES[site]), person)

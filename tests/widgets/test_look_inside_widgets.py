@@ -123,3 +123,20 @@ def test_no_explorer_takes_a_name_that_ipywidgets_uses_itself():
              and not name.startswith(("_trait", "_all_trait", "_static_immutable", "_instance_init", "_descriptors",
                                       "_cross_validation", "_notify"))}  # fmt: skip
     assert taken == set()
+
+
+@pytest.mark.parametrize("kind", ["phantom", "browser", "comparison"])
+def test_every_slider_changes_picture_words_and_alternative_text(kind, request, networks):
+    """What the browser test asks of each slider, without a browser."""
+    explorer = mechanism_comparison(networks) if kind == "comparison" else request.getfixturevalue(kind)
+    explorer.reset()
+    sliders = {name: control for name, control in explorer.controls.items() if hasattr(control, "step")}
+    assert len(sliders) >= 3
+    for name, control in sliders.items():
+        before = explorer.picture.value, explorer.summary, explorer.picture.alt
+        step = control.step if control.value + control.step <= control.max else -control.step
+        control.value = round(control.value + step, 6)
+        now = explorer.picture.value, explorer.summary, explorer.picture.alt
+        assert explorer.error is None
+        parts = zip(("picture", "words", "alt"), before, now, strict=True)
+        assert [part for part, old, new in parts if old == new] == [], name
