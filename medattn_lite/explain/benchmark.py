@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -32,7 +33,6 @@ from medattn_lite.explain.sanity import similarity, twin
 from medattn_lite.networks.trained import Trained, load_trained, trained_facts, trained_names
 
 OPTIONS = {"integrated gradients": {"steps": 16}}  # enough where the sum of values is checked
-WINDOWS = {2: {"window": (8, 8), "stride": (4, 4)}, 3: {"window": (12, 12, 12), "stride": (8, 8, 8)}}
 KNOWN = ("mechanisms", "presence", "lesions", "fusion")
 Row = dict[str, Any]
 
@@ -108,13 +108,25 @@ def known_networks() -> list[str]:
     return [name for name in trained_names() if trained_facts(name)["recipe"] in KNOWN]
 
 
+def windows(size: Sequence[int]) -> dict[str, tuple[int, ...]]:
+    """Windows that occlusion hides: half as far apart in pictures; in volumes at most seven along an axis, overlapping.
+
+    Args:
+        size: (H, W) or (D, H, W).
+    """
+    if len(size) == 2:
+        return {"window": (8, 8), "stride": (4, 4)}
+    stride = max(8, math.ceil(max(size) / 7))
+    return {"window": (stride * 3 // 2,) * 3, "stride": (stride,) * 3}
+
+
 def _explained(
     network: nn.Module, forgotten: nn.Module, case: Case, method: str, *, curves: bool
 ) -> Row | None:
     """Scores of one method on one subject; None where the method does not fit the network."""
     options = dict(OPTIONS.get(method, {}))
     if method == "occlusion":
-        options = WINDOWS[case.signal.dim()]
+        options = windows(case.signal.shape)
     target = case.target if METHODS[method].asks else None
     try:
         found = explain_image(network, case.image, method=method, target=target, **options)

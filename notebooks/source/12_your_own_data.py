@@ -321,8 +321,19 @@ d, h, w = (int(i) for i in np.unravel_index(np.abs(values).argmax(), values.shap
 plots.show(plots.three_planes(shown.array, position=(d, h, w), affine=shown.affine, overlay=values,
                               overlay_title=f"Grad-CAM, {VARIANTS[0]}", title=f"{CASE}, {chosen.name}"))
 
+# %%
+from IPython.display import display
+
+from medattn_lite.widgets import slice_explorer
+
+scanned = {"image": shown.array[None], "channels": [chosen.name], "affine": shown.affine}
+explorer = slice_explorer(scanned, {"Grad-CAM": values}, title=CASE)
+explorer.set(axial=d, coronal=h, sagittal=w)
+display(explorer)
+plots.show(explorer.static())  # the same without a kernel
+
 # %% [markdown]
-# *Figure 12.3.* The map on the scan, through its peak. Drop both files into ITK-SNAP, FSLeyes or 3D Slicer: they lie on each other there, too.
+# *Figure 12.3.* The map on the scan, through its peak; below, with sliders. Drop both files into ITK-SNAP, FSLeyes or 3D Slicer: they lie on each other there, too.
 #
 # The map is as coarse as the layer it comes from, and 0 outside the crop. What such a map is worth, and how to test it, is what notebooks [09](09_attention_maps_gradcam.ipynb) and [10](10_is_attention_an_explanation.ipynb) are about. A map of a network that does not know the answer is a picture of nothing.
 
