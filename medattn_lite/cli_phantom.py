@@ -8,6 +8,8 @@ from pathlib import Path
 
 from medattn_lite.errors import UserError
 
+SMALLEST = 8  # voxels along an axis of a phantom written as files
+
 
 def phantom_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `medattn phantom` to its parser."""
@@ -35,6 +37,8 @@ def _shape(word: str) -> tuple[int, ...]:
     parts = word.replace("x", ",").split(",")
     if len(parts) != 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
         raise argparse.ArgumentTypeError(f"{word!r} is not three sizes such as 96,112,96")
+    if min(int(part) for part in parts) < SMALLEST:
+        raise argparse.ArgumentTypeError(f"{word!r}: a head of under {SMALLEST} voxels along an axis shows nothing")
     return tuple(int(part) for part in parts)
 
 

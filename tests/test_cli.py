@@ -213,3 +213,10 @@ def test_quiet_leaves_the_progress_bars_of_a_training_out(monkeypatch, capsys):
     for words in ([], ["--quiet"]):
         assert cli.main(["train", "grading", "--device", "cpu", *words]) == 2
     assert asked == [True, False] and "that is enough" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("shape", ["3,3,3", "96,112", "96,0,96", "large"])
+def test_a_phantom_of_no_use_is_refused_before_anything_is_written(shape: str, tmp_path, capsys) -> None:
+    with pytest.raises(SystemExit):
+        main(["phantom", "--n", "1", "--shape", shape, "--out", str(tmp_path / "out")])
+    assert shape in capsys.readouterr().err and not (tmp_path / "out").exists()
