@@ -216,7 +216,8 @@ def test_quiet_leaves_the_progress_bars_of_a_training_out(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("shape", ["3,3,3", "96,112", "96,0,96", "large"])
-def test_a_phantom_of_no_use_is_refused_before_anything_is_written(shape: str, tmp_path, capsys) -> None:
-    with pytest.raises(SystemExit):
-        main(["phantom", "--n", "1", "--shape", shape, "--out", str(tmp_path / "out")])
-    assert shape in capsys.readouterr().err and not (tmp_path / "out").exists()
+def test_a_phantom_of_no_use_is_refused_before_anything_is_written(shape: str, tmp_path: Path, capsys) -> None:
+    words = ["phantom", "--n", "1", "--shape", shape, "--out", str(tmp_path / "out")]
+    with pytest.raises(SystemExit) as end:
+        cli.main(words)
+    assert end.value.code == 2 and shape in capsys.readouterr().err and not (tmp_path / "out").exists()
