@@ -32,8 +32,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def browser(server: Server) -> Iterator[object]:
-    """The system's Chromium."""
+def browser() -> Iterator[object]:
+    """The system's Chromium, one for all tests of a worker: Playwright runs once in a process."""
+    if find_chromium() is None:
+        pytest.skip(HOW_TO_GET)
+    pytest.importorskip("playwright", reason="no Playwright: pip install playwright (its own browsers are not needed)")
     with chromium() as running:
         yield running
 

@@ -36,7 +36,9 @@ def test_one_direction_is_chosen_by_keyboard_and_brings_its_matrix(open_notebook
     [explorer] = page.explorers()
     steps = explorer.locator(".widget-dropdown", has_text="RSA steps").locator("select")
     steps.focus()
-    page.page.keyboard.press("ArrowDown")  # all paths → coronal
+    for key in ("Enter", "ArrowDown", "Enter"):  # all paths → coronal; a closed menu leaves its arrows to JupyterLab
+        page.page.keyboard.press(key)
+        page.page.wait_for_timeout(300)
     explorer.locator(".medattn-readout", has_text="coronal step alone").wait_for(timeout=30_000)
     assert explorer.locator(".widget-dropdown", has_text="matrix of").locator("select").input_value() == "coronal"
     assert "20 coronal slices counted from posterior to anterior" in explorer.locator("img").get_attribute("title")

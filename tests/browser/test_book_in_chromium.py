@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from medattn_lite.course.book import build_book
-from tests.browser.lab import HOW_TO_GET, chromium, find_chromium
 from tests.course.test_book import WIDGET, executed, new_output, picture
 
 pytestmark = pytest.mark.browser
@@ -20,15 +18,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("book")
     executed(place / "run", picture("A slider's picture", **WIDGET), new_output("stream", name="stdout", text="0.9"))
     return build_book(place / "run", place / "site").parent
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[object]:
-    if find_chromium() is None:
-        pytest.skip(HOW_TO_GET)
-    pytest.importorskip("playwright")
-    with chromium() as running:
-        yield running
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
