@@ -99,8 +99,12 @@ def _tree(caption: str, pages: Sequence[str]) -> str:
 
 
 def _sphinx(staged: Path, built: Path) -> None:
-    from sphinx.application import Sphinx
-
+    try:
+        import furo  # noqa: F401
+        import myst_nb  # noqa: F401
+        from sphinx.application import Sphinx
+    except ImportError as error:
+        raise UserError(f"the book needs {error.name}: pip install 'medattn-lite[book]'") from error
     settings: dict[str, Any] = {
         "project": "medattn_lite", "author": "the authors of medattn_lite", "html_title": "medattn_lite",
         "extensions": ["myst_nb", "medattn_lite.course.book_sphinx"], "html_theme": "furo",

@@ -34,7 +34,7 @@ def add_report(report: Path, record: Path) -> dict[str, Any]:
     Raises:
         UserError: no report, or one with a notebook that failed.
     """
-    path = report / "report.json" if report.is_dir() else report
+    path = report if report.suffix == ".json" else report / "report.json"
     if not path.is_file():
         raise UserError(f"there is no {path}: run medattn course --out {path.parent} first")
     facts = json.loads(path.read_text(encoding="utf-8"))

@@ -12,7 +12,8 @@ from medattn_lite.explain.localisation import LOCALISATION, PLANES
 
 INTRODUCTION = """# Are the maps true?
 
-Made by `python -m medattn_lite.explain.benchmark`; do not edit by hand. Phantoms (synthetic heads) that the networks
+Made by `python -m medattn_lite.explain.benchmark --networks NAME --subjects N`, with the N given for each network; do
+not edit by hand. Phantoms (synthetic heads) that the networks
 were neither trained nor chosen on, whose deciding voxels are known. Each figure is a mean over subjects, with a 95 %
 interval from a bootstrap that draws subjects. One training a network: another start could move a figure by more.
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -80,7 +81,7 @@ def slice_order(run: Path, *, variant: str = "P3D + IAM", batch: int = 10) -> di
         truth += [own.strata[row] for row in rows]
         for name, (kind, edit) in EDITS.items():
             with torch.no_grad(), edited_maps(network, edit, kind=kind):
-                for part in images.split(batch):
+                for part in images.tensor_split(math.ceil(len(images) / batch)):  # no part of one, its own neighbour
                     found[name] += network(part).softmax(1)[:, 1].tolist()
         written = json.loads((folder / "predictions.json").read_text(encoding="utf-8"))["predictions"]
         said = np.array([row["probability"] for row in written])

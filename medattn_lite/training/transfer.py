@@ -96,7 +96,7 @@ def read_run(run: Path) -> tuple[Plan, Recipe, Settings, dict[str, Any]]:
     records = []
     for name in ("recipe.json", "metrics.json"):
         if not (run / name).is_file():
-            raise UserError(f"{run} holds no finished run (no {name}): run medattn train lesions first")
+            raise UserError(f"{run} holds no finished run (no {name}): run medattn train first")
         records.append(json.loads((run / name).read_text(encoding="utf-8")))
     given = {key: value for key, value in records[0]["plan"].items() if key not in ("root", "variants")}
     plan = Plan(**given, out=run)

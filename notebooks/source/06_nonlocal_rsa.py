@@ -30,9 +30,13 @@ import torch
 from IPython.display import display
 from torch import nn
 from torch.nn import functional
+from tqdm.auto import tqdm
 
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
+from medattn_lite.networks.rsanet import RSANet
+from medattn_lite.training import History, pick_device
+from medattn_lite.training.losses import LesionCrossEntropy
 from medattn_lite.training.recipes.lesions import LESIONS
 from medattn_lite.training.recipes.recipe import with_changes
 
@@ -331,12 +335,6 @@ for steps, share in shares.items():
 # The loss counts a lesion voxel more than a background voxel, because lesions are rare. As *printed* in the paper the two weights are the wrong way round, 0.27 for lesions and 0.73 for background; we exchange them.
 
 # %%
-from tqdm.auto import tqdm
-
-from medattn_lite.networks.rsanet import RSANet
-from medattn_lite.training import History, pick_device
-from medattn_lite.training.losses import LesionCrossEntropy
-
 device = pick_device(DEVICE)
 
 

@@ -31,7 +31,7 @@ def test_axe_finds_nothing_serious_on_any_kind_of_page(site: Path, browser: obje
         found = axe.run(page).response
         serious = [v for v in found["violations"] if v["impact"] in ("serious", "critical")]
         assert not serious, (name, [(v["id"], v["nodes"][0]["html"]) for v in serious])
-        assert {"color-contrast", "heading-order"} <= {v["id"] for v in found["passes"]} | {"heading-order"}
+        assert "color-contrast" in {rule["id"] for rule in found["passes"]}, "axe looked at the colours"
     outside = [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
     page.close()
     assert len(asked) > len(PAGES) and outside == []

@@ -39,8 +39,9 @@ def broken_limits(notebook: Any) -> list[str]:
         broken.append(f"{len(markdown)} of {len(cells)} cells are markdown; at least half must be")
     if statistics.median(lengths or [0]) > CODE_LINES_MEDIAN:
         broken.append(f"code cells have {statistics.median(lengths)} lines in the median; at most {CODE_LINES_MEDIAN}")
+    heights = [len(cell.source.splitlines()) for cell in code]  # as a reader scrolls it, empty lines and all
     broken += [f"a code cell has {n} lines; at most {CODE_LINES_MOST}: {_start(cell)}"
-               for cell, n in zip(code, lengths, strict=True) if n > CODE_LINES_MOST]
+               for cell, n in zip(code, heights, strict=True) if n > CODE_LINES_MOST]
     broken += [f"a markdown cell has {words(cell.source)} words; at most {MARKDOWN_WORDS}: {_start(cell)}"
                for cell in markdown if words(cell.source) > MARKDOWN_WORDS]
     return broken
