@@ -11,6 +11,8 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3 python; do \
 VENV ?= .venv
 SCALE ?= smoke
 OUT ?= runs/course
+# Notebooks at a time. Longer scales keep the machine, or the GPU, to one notebook.
+JOBS ?= $(if $(filter smoke,$(SCALE)),2,1)
 BOOK ?= runs/book
 PACK ?= runs/teacher.zip
 # Where the CPU build of torch comes from on Linux, where pip's own index has the CUDA build (several GB).
@@ -46,7 +48,7 @@ help:
 	@echo "make clean      remove caches, runs/course and runs/book; .venv stays"
 
 course: $(STAMP)
-	$(RUN) -m medattn_lite.cli course --scale $(SCALE) --out $(OUT)
+	$(RUN) -m medattn_lite.cli course --scale $(SCALE) --jobs $(JOBS) --out $(OUT)
 
 test: lint
 	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS)
@@ -65,7 +67,7 @@ book: course
 
 # Its times are those of the last course run here; without one, the course runs first.
 teacher: $(STAMP)
-	test -f $(OUT)/report.json || $(RUN) -m medattn_lite.cli course --scale $(SCALE) --out $(OUT)
+	test -f $(OUT)/report.json || $(RUN) -m medattn_lite.cli course --scale $(SCALE) --jobs $(JOBS) --out $(OUT)
 	$(RUN) -m medattn_lite.course.teacher $(OUT)/report.json $(PACK)
 
 doctor: $(STAMP)

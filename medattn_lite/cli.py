@@ -100,12 +100,13 @@ def _course_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path("runs/course"), metavar="DIR", help="for the executed copies")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="notebooks at a time; they share the cores")
     parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR", help="folder of notebooks to run")
     parser.set_defaults(run=_course)
 
 
 def _course(options: argparse.Namespace) -> int:
-    from medattn_lite.course.runner import run_course
+    from medattn_lite.course.whole import run_course
 
     runs = run_course(
         notebooks=options.notebooks,
@@ -116,6 +117,7 @@ def _course(options: argparse.Namespace) -> int:
         seed=options.seed,
         data=options.data,
         root=options.root,
+        jobs=options.jobs,
     )
     for run in runs:
         print(f"{run.name}: {'ran' if run.ok else 'FAILED'} in {run.seconds:.1f} s, {run.peak_memory_mb:.0f} MB")

@@ -11,13 +11,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from medattn_lite.course.environment import environment_line
 from medattn_lite.course.metrics import metric_text
-
-if TYPE_CHECKING:
-    from medattn_lite.course.runner import NotebookRun
+from medattn_lite.course.runner import NotebookRun
 
 
 def write_report(
@@ -27,6 +25,7 @@ def write_report(
     notebooks: Path,
     parameters: Mapping[str, Any],
     started: float,
+    jobs: int = 1,
 ) -> tuple[Path, Path]:
     """Write both reports.
 
@@ -36,16 +35,18 @@ def write_report(
         notebooks: where the notebooks came from; their titles are read there.
         parameters: what each notebook was given.
         started: when the run began, in seconds since 1970.
+        jobs: how many notebooks ran at a time.
 
     Returns:
         The paths of `report.json` and `report.html`.
     """
     out.mkdir(parents=True, exist_ok=True)
+    beside = f" · {jobs} notebooks at a time, which share the threads" if jobs > 1 else ""
     record = {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         "seconds": round(time.time() - started, 1),
         "environment": environment_line(parameters["DEVICE"], parameters["SCALE"], seed=parameters["SEED"],
-                                        data=parameters["DATA"], data_root=parameters["DATA_ROOT"]),
+                                        data=parameters["DATA"], data_root=parameters["DATA_ROOT"]) + beside,
         "parameters": dict(parameters),
         "ok": all(run.ok for run in runs),
         "notebooks": [_entry(run, notebooks) for run in runs],

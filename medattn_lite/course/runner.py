@@ -1,4 +1,4 @@
-"""Run notebooks by papermill, in order, and say what came of each.
+"""Run one notebook by papermill, and say what came of it.
 
 papermill alone lets three kinds of mistakes through: a parameter that the notebook does not have and a
 missing `parameters` tag only warn, and an error inside a widget's callback is kept in the widget and the run
@@ -11,18 +11,14 @@ from __future__ import annotations
 import ast
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from medattn_lite.course.metrics import collect_metrics
-from medattn_lite.course.outcome import cell_errors, exercise_states, length, one_line, tidied, widget_errors
-from medattn_lite.course.scales import check_scale
+from medattn_lite.course.outcome import cell_errors, exercise_states, one_line, tidied, widget_errors
 from medattn_lite.errors import UserError
-
-# Seconds a single cell may take before the run gives up on it; generous, since machines differ.
-_CELL_TIMEOUT = {"smoke": 600, "laptop": 3600, "paper": None}
 
 
 @dataclass
@@ -51,28 +47,6 @@ class NotebookRun:
     def ok(self) -> bool:
         """Whether the notebook ran to its end without an error."""
         return not self.errors
-
-
-def notebook_paths(folder: Path, only: Sequence[str] = ()) -> list[Path]:
-    """The notebooks of a folder in order, or those named by number or name.
-
-    Raises:
-        UserError: the folder has no notebooks, or one that was named is not there.
-    """
-    paths = sorted(path for path in folder.glob("[0-9][0-9]_*.ipynb"))
-    if not paths:
-        raise UserError(f"{folder} has no NN_name.ipynb: give the folder with --notebooks, or run "
-                        "`python -m medattn_lite.course.generate` in a checkout")
-    if not only:
-        return paths
-    chosen = []
-    for word in only:
-        match = [path for path in paths if word.removesuffix(".ipynb") in (path.stem, path.stem[:2], path.stem[1:2])
-                 and not (len(word) == 1 and path.stem[0] != "0")]
-        if not match:
-            raise UserError(f"there is no notebook {word!r} in {folder}: it has {', '.join(p.stem for p in paths)}")
-        chosen += [path for path in match if path not in chosen]
-    return sorted(chosen)
 
 
 def parameter_names(notebook: Any, *, name: str = "the notebook") -> list[str]:
@@ -139,78 +113,6 @@ def run_notebook(
     if failure and not run.errors:
         run.errors.append(failure)
     return run
-
-
-def run_course(
-    *,
-    notebooks: Path,
-    out: Path,
-    only: Sequence[str] = (),
-    scale: str = "smoke",
-    device: str = "auto",
-    seed: int = 0,
-    data: str = "phantom",
-    root: Path | None = None,
-    progress: bool = True,
-) -> list[NotebookRun]:
-    """Run the course's notebooks in order, go on after a failure, and write the report.
-
-    Args:
-        notebooks: folder of the notebooks to run.
-        out: folder for the executed copies, `report.json` and `report.html`.
-        only: numbers or names of notebooks; all of them if empty.
-        scale: smoke, laptop or paper.
-        device: "auto" or a device's name.
-        seed: handed to every notebook.
-        data: "phantom" or the name of a real data set.
-        root: the real data set's folder.
-        progress: whether to show a bar.
-
-    Raises:
-        UserError: a word that does not exist, or a folder that does not or that holds no such data set.
-    """
-    from tqdm.auto import tqdm
-
-    from medattn_lite.course.report import write_report
-
-    parameters = _parameters(scale, device, seed, data, root)
-    paths = notebook_paths(notebooks, only)
-    if out.resolve() in (notebooks.resolve(), notebooks.resolve() / "solutions"):
-        raise UserError(f"--out {out} is where the notebooks are: choose another folder, such as runs/course")
-    sizes = {path: length(path) for path in paths}
-    runs: list[NotebookRun] = []
-    start = time.time()
-    try:
-        with tqdm(total=sum(sizes.values()), unit="cell", disable=not progress, dynamic_ncols=True) as bar:
-            for path in paths:
-                bar.set_description(path.stem)
-                before = bar.n
-                runs.append(run_notebook(path, out=out, parameters=parameters, cell_timeout=_CELL_TIMEOUT[scale],
-                                         on_cell=bar.update))
-                bar.update(before + sizes[path] - bar.n)
-    finally:  # an interrupted course still says what it has done
-        write_report(runs, out=out, notebooks=notebooks, parameters=parameters, started=start)
-    return runs
-
-
-def _parameters(scale: str, device: str, seed: int, data: str, root: Path | None) -> dict[str, Any]:
-    from medattn_lite.data.datasets import NAMES, open_dataset
-    from medattn_lite.training.device import choose
-
-    check_scale(scale)
-    choose(device)
-    if data not in NAMES:
-        raise UserError(f"unknown data {data!r}: use one of {', '.join(NAMES)}")
-    if data != "phantom" and root is None:
-        raise UserError(f"data {data!r} needs a folder: add --root PATH/TO/IT")
-    if root is not None and not root.is_dir():
-        raise UserError(f"--root {root} is not a folder: give the folder that holds the data set")
-    if data == "phantom" and root is not None:
-        raise UserError(f"phantoms are made, not read: leave --root {root} out, or name its data set with --data")
-    if data != "phantom":
-        open_dataset(data, root)  # lists the folder only; a wrong one is said now, and once
-    folder = str(root.resolve()) if root is not None else None  # the kernel works in another folder
-    return {"SCALE": scale, "DEVICE": device, "SEED": seed, "DATA": data, "DATA_ROOT": folder}
 
 
 def _execute(run: NotebookRun, path: Path, scratch: Path, parameters: Mapping[str, Any],

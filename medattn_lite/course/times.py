@@ -45,6 +45,7 @@ def add_report(report: Path, record: Path) -> dict[str, Any]:
     scale = facts["parameters"]["SCALE"]
     own = known.setdefault(scale, {"notebooks": {}})
     own["environment"] = facts["environment"]
+    own["whole_run_seconds"] = facts["seconds"]
     for one in facts["notebooks"]:
         own["notebooks"][one["name"]] = {"seconds": one["seconds"], "memory_mb": one["peak_memory_mb"]}
     record.parent.mkdir(parents=True, exist_ok=True)
@@ -63,8 +64,9 @@ def page_of(record: Mapping[str, Any]) -> str:
         cells = [f"{own['seconds']:.0f} | {own['memory_mb']:.0f}" if own else "— | —" for own in found]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     sums = [sum(own["seconds"] for own in record[scale]["notebooks"].values()) for scale in scales]
-    lines.append("| all | " + " | ".join(f"{total:.0f} | " for total in sums) + " |")
-    where = [f"- `{scale}`: {record[scale]['environment']}" for scale in scales]
+    lines.append("| sum | " + " | ".join(f"{total:.0f} | " for total in sums) + " |")
+    where = [f"- `{scale}`, {record[scale]['whole_run_seconds']:.0f} s from the first notebook's start to the last one's end: "
+             f"{record[scale]['environment']}" for scale in scales]
     return "\n".join([HEAD, *lines, "", *where]) + "\n"
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from medattn_lite.course.runner import notebook_paths, run_course, run_notebook
+from medattn_lite.course.runner import run_notebook
+from medattn_lite.course.whole import notebook_paths, run_course
 from medattn_lite.errors import UserError
 from tests.course.notebook_maker import VALUES, make_notebook
 
@@ -118,6 +119,26 @@ def test_the_course_goes_on_after_a_failure_and_after_a_dead_kernel(tmp_path: Pa
     assert "2 of 3 did not run to their end" in page and "ZeroDivisionError" in page
 
 
+def test_two_notebooks_at_a_time_meet_share_the_cores_and_stay_in_order(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    meeting = (  # each waits for the other: one after the other, the first would fail
+        "import os, time\nfrom pathlib import Path\nfrom medattn_lite.course import record\n"
+        "Path({mine!r}).touch()\nend = time.monotonic() + 90\n"
+        "while not Path({other!r}).exists():\n    assert time.monotonic() < end, 'alone'\n    time.sleep(0.05)\n"
+        "record('threads', int(os.environ['OMP_NUM_THREADS']))"
+    )
+    a, b = str(tmp_path / "a"), str(tmp_path / "b")
+    make_notebook(folder / "00_first.ipynb", meeting.format(mine=a, other=b))
+    make_notebook(folder / "01_second.ipynb", meeting.format(mine=b, other=a), "1 / 0")
+    make_notebook(folder / "02_third.ipynb", "1 + 1")
+    runs = run_course(notebooks=folder, out=tmp_path / "out", device="cpu", jobs=2, progress=False)
+    assert [run.name for run in runs] == ["00_first", "01_second", "02_third"]
+    assert [run.errors for run in runs] == [[], ["cell 4: ZeroDivisionError: division by zero"], []]
+    threads = [metric["value"] for run in runs[:2] for metric in run.metrics]
+    assert len(threads) == 2 and max(threads) <= max(1, os.cpu_count() // 2)
+    assert "2 notebooks at a time" in json.loads((tmp_path / "out" / "report.json").read_text())["environment"]
+
+
 @pytest.mark.parametrize(
     ("words", "names"),
     [
@@ -147,6 +168,7 @@ def test_notebooks_are_chosen_by_number_or_name(tmp_path: Path, words: list[str]
         ({"data": "lgg"}, "needs a folder"),
         ({"data": "lgg", "root": Path("/no/such/folder")}, "is not a folder"),
         ({"only": ["77"]}, "there is no notebook '77'"),
+        ({"jobs": 0}, "--jobs 0: give how many"),
     ],
 )
 def test_a_wrong_word_is_said_in_one_line_before_anything_runs(tmp_path: Path, options: dict, message: str) -> None:

@@ -14,7 +14,7 @@ from medattn_lite.errors import UserError
 def report(folder: Path, scale: str, seconds: dict[str, float], *, ok: bool = True) -> Path:
     folder.mkdir(exist_ok=True)
     runs = [{"name": name, "ok": ok, "seconds": value, "peak_memory_mb": 900.4} for name, value in seconds.items()]
-    facts = {"environment": f"two cores, {scale}", "parameters": {"SCALE": scale}, "notebooks": runs}
+    facts = {"environment": f"two cores, {scale}", "seconds": 17.0, "parameters": {"SCALE": scale}, "notebooks": runs}
     (folder / "report.json").write_text(json.dumps(facts))
     return folder
 
@@ -25,7 +25,8 @@ def test_each_scale_has_its_column_and_a_new_report_replaces_only_its_own(tmp_pa
     assert main([str(smoke), str(laptop), "--out", str(tmp_path)]) == 0
     page = (tmp_path / "course_times.md").read_text()
     assert "| 00_start | 10 | 900 | — | — |" in page and "| 01_scores | 20 | 900 | 300 | 900 |" in page
-    assert "| all | 30 |  | 300 |  |" in page and "two cores, laptop" in page
+    assert "| sum | 30 |  | 300 |  |" in page
+    assert "`laptop`, 17 s from the first notebook's start to the last one's end: two cores, laptop" in page
     report(tmp_path / "b", "laptop", {"00_start": 99.0})
     again = page_of(add_report(laptop, tmp_path / "course_times.json"))
     assert "| 00_start | 10 | 900 | 99 | 900 |" in again and "| 01_scores | 20 | 900 | 300 | 900 |" in again

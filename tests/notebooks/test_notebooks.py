@@ -13,7 +13,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from medattn_lite.course.generate import NOTEBOOKS, source_paths
 from medattn_lite.course.links import images, relative_targets
 from medattn_lite.course.report import picture_alt
-from medattn_lite.course.runner import notebook_paths, parameter_names, run_notebook
+from medattn_lite.course.runner import parameter_names, run_notebook
+from medattn_lite.course.whole import notebook_paths
 from tests.course.exercise_source import check_call
 from tests.notebooks.limits import CODE_LINES_MOST, MARKDOWN_WORDS, PARAMETERS, broken_limits, words
 
