@@ -65,8 +65,10 @@ def page_of(record: Mapping[str, Any]) -> str:
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     sums = [sum(own["seconds"] for own in record[scale]["notebooks"].values()) for scale in scales]
     lines.append("| sum | " + " | ".join(f"{total:.0f} | " for total in sums) + " |")
-    where = [f"- `{scale}`, {record[scale]['whole_run_seconds']:.0f} s from the first notebook's start to the last one's end: "
-             f"{record[scale]['environment']}" for scale in scales]
+    where = []
+    for scale in scales:
+        wall = f"{record[scale]['whole_run_seconds']:.0f} s from the first notebook's start to the last one's end"
+        where.append(f"- `{scale}`, {wall}: {record[scale]['environment']}")
     return "\n".join([HEAD, *lines, "", *where]) + "\n"
 
 
