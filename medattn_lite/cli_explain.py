@@ -1,4 +1,4 @@
-"""`medattn explain`: what a trained run's network looks at in an image of yours, as a NIfTI map that lies on it."""
+"""`medattn explain`: what a trained network looks at in an image of yours, as a NIfTI map that lies on it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ METHODS = "Grad-CAM, Grad-CAM++, integrated gradients, occlusion or attention"
 
 def explain_options(parser: argparse.ArgumentParser) -> None:
     """The words after `medattn explain`."""
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder that medattn train wrote")
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder that medattn train wrote, or the name of "
+                        "a network that ships, such as grade_p3d_iam")
     parser.add_argument("--image", nargs="+", action="extend", required=True, metavar="FILE",
                         help="NIfTI: NAME=FILE for each channel, files in the run's order, or one 4-D file")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="map.nii.gz; map.png goes beside it")
@@ -46,12 +47,19 @@ def _explain(options: argparse.Namespace) -> int:
     from medattn_lite.data.volumes import save_volume
     from medattn_lite.explain.methods import find_method
     from medattn_lite.explain.run_maps import explain_sample
-    from medattn_lite.explain.runs import open_run
+    from medattn_lite.explain.runs import open_run, open_shipped
     from medattn_lite.explain.user_images import read_image
+    from medattn_lite.networks.trained import trained_names
     from medattn_lite.training.device import pick_device
 
     method = find_method(_method_name(options.method)).name
-    run = open_run(options.run_folder, variant=options.variant, fold=options.fold, device=pick_device(options.device))
+    name, device = str(options.run_folder), pick_device(options.device)
+    if name in trained_names() and not options.run_folder.is_dir():
+        if options.variant or options.fold is not None:
+            raise UserError(f"{name} is one network: leave --variant and --fold out")
+        run = open_shipped(name, device=device)
+    else:
+        run = open_run(options.run_folder, variant=options.variant, fold=options.fold, device=device)
     sample = read_image(options.image, run.task.channels, mask=options.mask)
     if run.choice:
         print(run.choice)

@@ -184,7 +184,8 @@ def test_images_that_are_not_the_run_s_channels_are_one_line(
 
 
 @pytest.mark.parametrize(("words", "says"), [
-    (["nowhere", "--out", "map.nii.gz"], ("nowhere holds no run",)),
+    (["nowhere", "--out", "map.nii.gz"], ("nowhere holds no run", "a network that ships (grade_p3d, ")),
+    (["grade_p3d", "--fold", "1", "--out", "map.nii.gz"], ("leave --variant and --fold out",)),
     (["nowhere", "--out", "map.png"], ("must end in .nii",)),
     (["nowhere", "--out", "deep/map.nii.gz"], ("no folder deep",)),
 ])  # fmt: skip
@@ -218,3 +219,20 @@ def test_phantoms_that_are_still_trained_on_can_be_explained(trained: Callable, 
     (folder / "metrics.json").unlink()
     words = ["--mask", str(patient / "patient_seg.nii.gz"), "--image", *files(patient, "grading")]
     assert cli.main(["explain", str(folder), *words, "--out", str(tmp_path / "map.nii.gz")]) == 0
+
+
+@pytest.mark.parametrize(("name", "more"), [
+    ("grade_p3d_iam", ["--target", "high grade"]),
+    ("lesions_rsa", ["--at", "14,20,31"]),
+    ("presence_resnesat", ["--method", "attention"]),
+    ("survival_se_resnext", []),
+])  # fmt: skip
+def test_a_network_that_ships_explains_an_image_without_a_run(
+    name: str, more: list[str], patient: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    images, out = files(patient, name.split("_")[0]), tmp_path / "map.nii.gz"
+    assert cli.main(["explain", name, "--image", *images, *more, "--out", str(out)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("trained on phantoms: for learning, not for patients\nprediction: ")
+    found, scan = nib.load(out), nib.load(images[0])
+    assert found.shape == scan.shape and np.allclose(found.affine, scan.affine) and np.asarray(found.dataobj).any()

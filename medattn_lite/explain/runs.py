@@ -1,6 +1,7 @@
-"""A finished run opened again: its task without the images, and one network with its trained weights.
+"""A finished run, or a network that ships, opened again: its task without the images, and its trained weights.
 
     run = open_run(Path("runs/grading-phantom-laptop-0"), variant="P3D + IAM")
+    run = open_shipped("grade_p3d_iam")
     run.network          in eval mode
     run.task.prepare(sample)
 """
@@ -17,6 +18,7 @@ import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
+from medattn_lite.networks.trained import load_trained, trained_names
 from medattn_lite.training.checkpoint import load_weights
 from medattn_lite.training.experiment import Plan, best_weights, build_variant, fold_folder
 from medattn_lite.training.recipes import Recipe, Settings, Variant, find_recipe
@@ -29,16 +31,17 @@ class TrainedRun:
     """One variant of a run, trained on one fold.
 
     Attributes:
-        folder: of the run.
+        folder: of the run; None for a network that ships.
         recipe: its protocol.
         variant: its network.
         fold: number of the fold, as in the folder's name.
         task: without images; prepares new ones.
         network: in eval mode.
-        choice: what was taken because nothing was asked for, in words; "" for nothing.
+        choice: what a user should know of this network: what was taken because nothing was asked for, or what it
+            was trained on; "" for nothing.
     """
 
-    folder: Path
+    folder: Path | None
     recipe: Recipe
     variant: Variant
     fold: int
@@ -62,12 +65,12 @@ def open_run(
         UserError: no run, no such variant or fold, one without a network or without weights yet, or a run of real
             data that has not ended.
     """
-    record = _read(folder / "recipe.json", f"{folder} holds no run: name a folder that medattn train wrote")
+    missing = f"name a folder that medattn train wrote, or a network that ships ({', '.join(trained_names())})"
+    record = _read(folder / "recipe.json", f"{folder} holds no run: {missing}")
     told = record["plan"]
     plan = Plan(recipe=told["recipe"], scale=told["scale"], data=told["data"], seed=told["seed"], out=folder)
-    recipe, known = find_recipe(plan.recipe), {field.name for field in fields(Settings)}
-    settings = Settings(**{name: value for name, value in record["settings"].items() if name in known})
-    task = recall_task(recipe, with_sizes(settings), data=plan.data, facts=_facts(folder, plan.data), seed=plan.seed)
+    recipe, settings = find_recipe(plan.recipe), _settings(record["settings"])
+    task = recall_task(recipe, settings, data=plan.data, facts=_facts(folder, plan.data), seed=plan.seed)
     chosen, number = _choose(folder, recipe, variant, fold)
     task.settings = with_changes(task.settings, chosen.settings)
     network = build_variant(plan, recipe, task, chosen, number)
@@ -76,6 +79,24 @@ def open_run(
     taken = [words for words, asked in ((f"variant {chosen.name}", variant), (f"fold {number}", fold)) if asked is None]
     choice = f"{' and '.join(taken)}: the first with weights" if taken else ""
     return TrainedRun(folder, recipe, chosen, number, task, network.eval().to(device), choice)
+
+
+def open_shipped(name: str, *, device: torch.device | str = "cpu") -> TrainedRun:
+    """A network of `load_trained` as one that a run has trained: with the task that prepares images for it.
+
+    Args:
+        name: one of `trained_names()`.
+        device: where the network goes.
+
+    Raises:
+        UserError: there is no such network.
+    """
+    trained = load_trained(name)
+    facts = trained.facts
+    recipe, settings = find_recipe(facts["recipe"]), _settings(facts["settings"])  # the variant's own changes are in
+    task = recall_task(recipe, settings, data=facts["data"], facts=None, seed=facts["seed"])
+    return TrainedRun(None, recipe, recipe.variant(facts["variant"]), facts["fold"], task, trained.network.to(device),
+                      "trained on phantoms: for learning, not for patients")  # fmt: skip
 
 
 def with_sizes(settings: Settings) -> Settings:
@@ -107,6 +128,12 @@ def _choose(folder: Path, recipe: Recipe, name: str | None, fold: int | None) ->
     if fold is not None and fold not in folds:
         raise UserError(f"fold {fold} of {variant.name!r} is not trained in {folder}: use {', '.join(map(str, folds))}")
     return variant, folds[0] if fold is None else fold
+
+
+def _settings(told: Mapping[str, Any]) -> Settings:
+    """Settings as they were written down; what this version does not know is left out."""
+    known = {field.name for field in fields(Settings)}
+    return with_sizes(Settings(**{name: value for name, value in told.items() if name in known}))
 
 
 def _facts(folder: Path, data: str) -> Mapping[str, Any] | None:

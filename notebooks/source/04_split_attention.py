@@ -49,7 +49,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %% [markdown]
 # ## 1 · The question
 #
-# Half of our synthetic heads have a [glioma](glossary.md#glioma), the other half [metastases](glossary.md#metastasis): the first are large, the second small and often several. Below, one of each, and two made-up versions of the channel "bright in FLAIR". The **fine** one looks for places brighter than their neighbours; the **broad** one takes the mean over a wide window.
+# Half of our synthetic heads have a [glioma](glossary.md#glioma), the other half [metastases](glossary.md#metastasis): the first are large, the second small and often several. Below, a slice with a large tumour and one with small ones, and two made-up versions of the channel "bright in FLAIR". The **fine** one looks for places brighter than their neighbours; the **broad** one takes the mean over a wide window.
 #
 # **Guess before you go on.** Which version finds the large tumours, which the small ones? And would *one* fixed mixture of the two do for both?
 
@@ -79,14 +79,14 @@ groups = {"large tumours": by_area[-third:], "small tumours": by_area[:third]}
 examples = [by_area[-1], by_area[third // 2]]
 plots.show(plots.picture_table(
     [[flair[i], fine[i], broad[i], 0.5 * fine[i] + 0.5 * broad[i]] for i in examples],
-    columns=["slice (FLAIR)", "fine", "broad", "half and half"], names=["a large tumour", "a small one"], maps_from=1,
+    columns=["slice (FLAIR)", "fine", "broad", "half and half"], names=["a large tumour", "small ones"], maps_from=1,
     map_label="channel", outlines=slices.masks[examples], limits=(0, 6), alt="Two slices with their tumours outlined, "
     "one large and one small; beside each a fine version, a broad version and the mean of the two."))
 
 # %% [markdown]
-# *Figure 04.1.* Two versions of one channel, and their mean. Which one lights up inside the outline? The heads are synthetic, unless `DATA` names real patients.
+# *Figure 04.1.* Two versions of one channel, and their mean. Which one lights up inside the outline? (The broad one is drawn towards the middle of the head, for the air around it is dark.) The heads are synthetic, unless `DATA` names real patients.
 #
-# Now mix them, from all fine to all broad, and take the brightest place of the mixture. How well does this one number tell slices with a large tumour (the largest third) from slices without? And with a small one (the smallest third)?
+# Now mix them, from all fine to all broad, and take the brightest place of the mixture. How well does this one number tell slices with a large tumour (the largest third) from slices without? And with a small one (the smallest third)? The measure is the [AUC](glossary.md#auc): 0.5 is a coin, 1 is perfect.
 
 # %%
 part_broad = [0.1 * step for step in range(11)]
@@ -101,7 +101,7 @@ plots.show(plots.lines(part_broad, curves, xlabel="part of the broad version", y
 # %% [markdown]
 # *Figure 04.2.* The best mixture depends on what there is to be seen.
 #
-# In the synthetic heads, large tumours want the broad version and small ones the fine one. A network does not know beforehand which it will meet. **Split attention sets the mixture for each image, and for each channel, from the image itself.**
+# In the synthetic heads, large tumours want more of the broad version, small ones more of the fine one. A network does not know beforehand which it will meet. **Split attention sets the mixture for each image, and for each channel, from the image itself.**
 #
 # (Keep one thing in mind for section 8: near the middle, a fixed mixture is not bad at either.)
 
@@ -444,14 +444,14 @@ for name, labels, rows in (("presence", tumour, every), ("source", own_kind, sho
 plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 04.8.* What ten folds pretend. The look-up "predicts" the toss of a coin, because it meets the same head again. Dealt by patient, the skill is gone. (A little *below* one half is no skill either: with a patient left out, the coins that remain show the other side more often.)
+# *Figure 04.8.* What ten folds pretend. The look-up "predicts" the toss of a coin, because it meets the same head again. Dealt by patient, that skill is gone; what is left, for presence, is honest. (A little *below* one half is no skill either: with a patient left out, the coins that remain show the other side more often.)
 #
-# On real patients, ResNeSAt, ten and five folds at `laptop` ([results](../figures/results.md)):
+# On real patients with gliomas, ResNeSAt at `laptop`, AUC ([results](../figures/results.md)):
 #
-# | 80 or 75 people with gliomas | by patient | LEAKY, by slice |
+# | | by patient | LEAKY, by slice |
 # |---|---|---|
-# | presence, AUC | 0.912 [0.873, 0.943] | 0.955 [0.939, 0.970] |
-# | [IDH mutation](glossary.md#idh-mutation), a label of the patient, AUC | 0.636 [0.448, 0.805] | 0.997 [0.993, 1.000] |
+# | presence: 80 people, ten folds | 0.912 [0.873, 0.943] | 0.955 [0.939, 0.970] |
+# | [IDH mutation](glossary.md#idh-mutation), a label of the patient: 75 people, five folds | 0.636 [0.448, 0.805] | 0.997 [0.993, 1.000] |
 #
 # The second row is the lesson: from near a coin to near perfect, with nothing learned that helps the next patient.
 
@@ -499,7 +499,7 @@ plots.show(plots.forest(outcome, label="AUC, presence, test patients", reference
 # %% [markdown]
 # *Figure 04.10.* What the trained network loses without its shares, and without its places.
 #
-# The shares do move from slice to slice (the *spread*). Whether the answer needs that is what the second bar says: if *even* is as good, the two versions matter and their competition does not. (One run at `laptop`, seed 0, 39 heads for testing: ResNeSt 0.964, again 0.958, ResNeSAt 0.967; even 0.963, swapped 0.938, flat maps 0.962.)
+# The shares do move from slice to slice (the *spread*). Whether the answer needs that is what the second bar says: if *even* is as good, the competition bought nothing: a plain mean of the versions does. (One run at `laptop`, seed 0, 39 heads for testing: ResNeSt 0.964, again 0.958, ResNeSAt 0.967; even 0.963, swapped 0.938, flat maps 0.962.)
 #
 # The paper's own claim is about the maps: that ResNeSAt "pays more attention to the tumor area". Measure it as in notebook 03: the [concentration](glossary.md#concentration), a map's mass inside the tumour over chance.
 
@@ -538,7 +538,7 @@ for name, interval in measured.items():
 #
 # ## 9 · What goes wrong
 #
-# All of these run. Each gets the same splits and logits. *Sum* is that of the shares over the splits, lowest and highest; *size* the spread of the output against the right one's; *moves if alone* how far an image's output moves without the rest of its batch. Which number gives each mistake away?
+# All of these run. Each gets the same splits and logits. *Lowest sum* and *highest* are of the shares over the splits; *size* the spread of the output against the right one's; *moves if alone* how far an image's output moves without the rest of its batch. Which number gives each mistake away?
 
 # %%
 u = torch.rand(8, 2, 16, 12, 12, generator=torch.Generator().manual_seed(SEED))  # (B, R, C, H, W)
@@ -564,7 +564,7 @@ for name, variant in variants.items():
 # %% [markdown]
 # | variant | symptom |
 # |---|---|
-# | softmax over channels | sums far below 1: the features fade |
+# | softmax over channels | sums below 1, some near 0: the features fade |
 # | softmax over the batch | an image's result depends on the others |
 # | sigmoids | sums up to 2 |
 # | no softmax | negative "shares" |

@@ -76,10 +76,10 @@ channels = list(boxes[0]["channels"])
 contrast = channels.index("t1ce") if "t1ce" in channels else len(channels) - 1  # with contrast agent
 first, depths = int(grades.argmax()), np.linspace(0.15, 0.85, 8) * images.shape[2]
 plots.show(plots.slice_montage(images[first, contrast], slices=depths.astype(int).tolist(), columns=8,
-                               overlay=tumours[first], opacity=0.35, title=f"{len(boxes)} boxes; one of high grade"))
+                               overlay=tumours[first], opacity=0.35, title=f"one of {len(boxes)} boxes: high grade"))
 
 # %% [markdown]
-# *Figure 05.1.* Eight slices of one box, from bottom to top, with the parts of the tumour. Synthetic, unless `DATA` names real patients.
+# *Figure 05.1.* Eight slices of one box, from bottom to top, with the parts of the tumour. How few show the rim? Synthetic, unless `DATA` names real patients.
 
 # %%
 brightest = images[:, contrast].flatten(2).topk(20, dim=2).values.mean(2)  # (N, D): one number a slice
@@ -92,7 +92,7 @@ single = {name: bootstrap(auc, grades.numpy(), pool.numpy(), n=500) for name, po
 plots.show(plots.forest(single, label="AUC of one number, low or high grade", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 05.2.* The same numbers, slice by slice; only the way of putting slices together differs.
+# *Figure 05.2.* [AUC](glossary.md#auc) of the same numbers, slice by slice; only the way of putting slices together differs.
 #
 # In the synthetic heads the mean drowns what a few slices say. The strongest slice keeps it. And so does the *middle* one, for a suspicious reason: the box was centred by the outline, so the outline has chosen the slice already.
 #
@@ -140,6 +140,8 @@ print("hidden", hidden[0, 0], "\nlogits", logits, "\ngates", logits.sigmoid(), s
 # $$a^c = \sigma\big(f_{3\times 1\times 1}(\delta(f_{3\times 1\times 1}(x^c)))\big) \tag{05.3}$$
 # $$a^s = \sigma\big(f_{3\times 3\times 3}(\mathrm{mean}_C\,(a^c \otimes x))\big) \tag{05.4}$$
 # $$x' = a^s \otimes a^c \otimes x \tag{05.5}$$
+#
+# $f$ is a convolution with a kernel of that size, slices first; $\delta$ a [ReLU](glossary.md#relu), $\sigma$ the sigmoid; $\otimes$ multiplies, copying along axes of length 1. Between the two convolutions of (05.3) there are only $C/r$ channels; $r$ is the [reduction](glossary.md#reduction).
 
 # %%
 def slice_gate_loop(x, w1, w2):
@@ -173,7 +175,7 @@ torch.testing.assert_close(slice_gate(x, w1, w2)[1, :, :, 0, 0], slice_gate_loop
 print("loop and vectorised agree")
 
 # %% [markdown]
-# The module. First which channel in which slice, then where; the padding keeps the number of slices, which the paper leaves unsaid. Only means are taken, no maxima as in CBAM. (δ is a ReLU. In the rest of the network the paper has a [leaky ReLU](glossary.md#leaky-relu).)
+# The module. First which channel in which slice, then where; the padding keeps the number of slices, which the paper leaves unsaid. Only means are taken, no maxima as in CBAM. (In the rest of the network the paper has a [leaky ReLU](glossary.md#leaky-relu).)
 
 # %% tags=["slide", "define:MyIAM"]
 class MyIAM(nn.Module):
@@ -196,7 +198,7 @@ print("out:", tuple(MyIAM(32)(torch.randn(2, 32, 8, 12, 10)).shape))
 # %% [markdown]
 # ## 4 · Does it equal the real thing?
 #
-# There is no public code of IAM, so three other checks. The package's class, with your weights. A library, where the formula allows it: in a volume of **one slice** only the middle tap of each kernel meets anything, so $a^c$ must be squeeze-and-excitation; [MONAI](glossary.md#monai) has that. And the **reach**: two convolutions of 3 slices, so a gate should hear of two slices on either side, and of no more. The gradient tells.
+# There is no public code of IAM, so three other checks. The package's class, with your weights. A library, where the formula allows it: in a volume of **one slice** only the middle weight of each kernel meets anything, so $a^c$ must be squeeze-and-excitation; [MONAI](glossary.md#monai) has that. And the **reach**: two convolutions of 3 slices, so a gate should hear of two slices on either side, and of no more. The gradient tells.
 
 # %%
 from monai.networks.blocks import ChannelSELayer
@@ -303,7 +305,7 @@ for name, (count, side) in printed.items():
 # %% [markdown]
 # All five as printed. Only the last row of that table does not fit the rest: an average pool with "k = 4, d = 2" to "4 × 4", from a feature map of 4×4×4. (The package takes the mean over all three axes.)
 #
-# Now the costs. Guess first: how much smaller does P3D make the network, and how much of that does IAM take back? Its [reduction](glossary.md#reduction) $r$ is **not printed**.
+# Now the costs. Guess first: how much smaller does P3D make the network, and how much of that does IAM take back? Its reduction $r$ is **not printed**.
 
 # %%
 from torch.utils.flop_counter import FlopCounterMode
@@ -409,7 +411,7 @@ display(explorer)
 plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 05.9.* The explorer, and the same as a still picture. Outlined: the voxels that make the grade. In `layer3` gates are fully open or shut, most of them by *rows* (channels), and some by slices. Close a slice: does the answer move? (In your own `model` they start near one half; `smoke` hardly moves them.)
+# *Figure 05.9.* The explorer, and the same as a still picture. Outlined: the voxels that make the grade. In `layer3` most gates are fully open or shut: whole *rows* (channels), and a few by slices. Close a slice: does the answer move? (In your own `model` they start near one half; `smoke` hardly moves them.)
 #
 # The paper wants the model "to judge like the experts", who look at the slices that matter. So count. Where does the mean gate of **your** network lie, compared with the tumour? **Preference** is the mean gate over the tumour's slices (each weighted by its area) divided by the mean gate over all slices. 1 is chance.
 
@@ -442,7 +444,7 @@ for name, interval in measured.items():
     record(f"preference for the tumour's slices: {name}", interval)
 
 # %% [markdown]
-# *Figure 05.10.* Mind the axis: are the figures far from 1, or does a narrow scale make them look so?
+# *Figure 05.10.* Mind the axis: are the figures far from 1, or does a narrow scale make them look so? (A level with a single slice, here `layer4`, is left out.)
 #
 # ### Exercise 05.3 · forget which slice
 #
@@ -488,7 +490,7 @@ for name, (kind, edit) in edits.items():
 plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 05.11.* What the trained network loses without the difference between slices. AUC looks at the order of patients only; the largest change of a probability is printed beside it. If *slices alike* is as good as *as it is*, then what is left of the module is squeeze-and-excitation, at a price.
+# *Figure 05.11.* What the trained network loses without the difference between slices. AUC looks at the order of patients only; the largest change of a probability is printed beside it. A network near the coin (figure 05.7) has no AUC to lose. Otherwise, if *slices alike* is as good as *as it is*, then what is left of the module is squeeze-and-excitation, at a price.
 #
 # ## 9 · What goes wrong
 #
@@ -499,7 +501,7 @@ x = torch.rand(4, 16, 6, 8, 8, generator=torch.Generator().manual_seed(SEED))
 x[:, :, 3] *= 4.0
 torch.manual_seed(SEED)
 w1, w2 = (torch.rand(4, 16, 3) - 0.45) / 2, torch.randn(16, 4, 3) / 3
-one_tap = lambda w: w * torch.tensor([0.0, 1.0, 0.0])  # a kernel along another axis meets only its middle tap
+one_tap = lambda w: w * torch.tensor([0.0, 1.0, 0.0])  # a kernel along another axis meets only its middle weight
 raw = lambda x: torch.logit(slice_gate(x.double(), w1.double(), w2.double())).float()  # what the sigmoid was given
 variants = {
     "right": lambda x: slice_gate(x, w1, w2),
@@ -560,7 +562,7 @@ print(f"P3D + IAM: {own:.2f} as it is, {same:.2f} with slices alike")
 # Ours are `laptop` runs ([results](../figures/results.md)), small networks on few patients, each trained once a fold: they neither refute the paper nor confirm it. On whole heads IAM did gain. There the channel gates of notebooks 02 and 03 were as good: AUC 0.974 with IAM, 0.967 for SE-ResNeXt-50, 0.973 for ResNet-50-CBAM.
 
 # %% [markdown]
-# **Does it matter which slice?** The edits of figure 05.11, on the five networks of that `laptop` run, each with its own 30 test phantoms; how the AUC (0.854) changes:
+# **Does it matter which slice?** The edits of figure 05.11, on the five networks of the run on 150 phantoms' boxes, each with its own 30 test phantoms; how the AUC (0.854) changes:
 #
 # | the gates are | change of the AUC |
 # |---|---|
@@ -569,7 +571,7 @@ print(f"P3D + IAM: {own:.2f} as it is, {same:.2f} with slices alike")
 # | another patient's | −0.002 [−0.011, 0.007] |
 # | all one half | −0.052 [−0.074, −0.031] |
 #
-# ([The whole table](../figures/slice_order.md).) So the gates do something, and nearly all of it is *which channel*. *Which slice*, which the module is named after, is worth less than a hundredth of AUC. (Heads of 32 slices; only the first three of four levels have more than one slice.)
+# ([The whole table](../figures/slice_order.md).) So the gates do something, and nearly all of it is *which channel*. *Which slice*, which the module is named after, is worth less than a hundredth of AUC. (Boxes of 32 slices; only the first three of four levels have more than one slice.)
 
 # %% [markdown]
 # Four more things to know before you build on it:
@@ -600,7 +602,7 @@ quiz([
          "The weights of two convolutions in turn add up.", "9 weights alone would be a third, without any slice next door."],
     ),
     Question(
-        "With *slices alike* the AUC does not change. What do you conclude?",
+        "With \"slices alike\" the AUC does not change. What do you conclude?",
         ["IAM is useless", "The network cannot tell slices apart", "It does not use the difference between slices"],
         "It does not use the difference between slices",
         ["Its channels' gates, or its map of places, may still matter. Take those away next.",
