@@ -444,7 +444,7 @@ for name, labels, rows in (("presence", tumour, every), ("source", own_kind, sho
 plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 04.8.* What ten folds pretend. The look-up "predicts" the toss of a coin, because it meets the same head again. Dealt by patient, that skill is gone; what is left, for presence, is honest. (A little *below* one half is no skill either: with a patient left out, the coins that remain show the other side more often.)
+# *Figure 04.8.* What ten folds pretend. The look-up "predicts" the toss of a coin, because it meets the same head again. Dealt by patient, that skill is gone; what presence keeps is honest. (A little *below* one half is no skill either: with a patient left out, the coins that remain show the other side more often.)
 #
 # On real patients with gliomas, ResNeSAt at `laptop`, AUC ([results](../figures/results.md)):
 #
@@ -453,7 +453,7 @@ plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.
 # | presence: 80 people, ten folds | 0.912 [0.873, 0.943] | 0.955 [0.939, 0.970] |
 # | [IDH mutation](glossary.md#idh-mutation), a label of the patient: 75 people, five folds | 0.636 [0.448, 0.805] | 0.997 [0.993, 1.000] |
 #
-# The second row is the lesson: from near a coin to near perfect, with nothing learned that helps the next patient.
+# The second row is the lesson: from near a coin to near perfect, and nothing learned for the next patient.
 
 # %% [markdown]
 # ## 8 · Look at the shares

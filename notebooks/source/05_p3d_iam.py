@@ -490,7 +490,7 @@ for name, (kind, edit) in edits.items():
 plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 05.11.* What the trained network loses without the difference between slices. AUC looks at the order of patients only; the largest change of a probability is printed beside it. A network near the coin (figure 05.7) has no AUC to lose. Otherwise, if *slices alike* is as good as *as it is*, then what is left of the module is squeeze-and-excitation, at a price.
+# *Figure 05.11.* What the trained network loses without the difference between slices. AUC looks at the order of patients only; the largest change of a probability is printed beside it. A network near the coin (figure 05.7) has nothing to lose. Otherwise, if *slices alike* is as good, what is left of the module is squeeze-and-excitation, at a price.
 #
 # ## 9 · What goes wrong
 #
