@@ -25,11 +25,9 @@ from medattn_lite.attention.maps import CHANNEL_SLICE, SPATIAL
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation import auc, bootstrap, paired_difference
 from medattn_lite.explain.edit import edited_maps
-from medattn_lite.training.checkpoint import load_weights
-from medattn_lite.training.experiment import best_weights, build_variant, fold_folder
-from medattn_lite.training.recipes.recipe import with_changes
+from medattn_lite.training.experiment import fold_folder
+from medattn_lite.training.finished import read_run, trained_network
 from medattn_lite.training.tasks import open_task
-from medattn_lite.training.transfer import read_run
 
 Edit = Callable[[Tensor], Tensor]
 # (B, C, D, 1, 1) gates of a channel in a slice, or (B, 1, D, H, W) of a place.
@@ -72,10 +70,7 @@ def slice_order(run: Path, *, variant: str = "P3D + IAM", batch: int = 10) -> di
     one, found, truth = recipe.variant(variant), {name: [] for name in EDITS}, []
     splits = task.splits()
     for fold, split in enumerate(splits):
-        folder = fold_folder(run, one.name, fold)
-        own = task.for_variant(one, with_changes(settings, one.settings), split)
-        network = build_variant(plan, recipe, own, one, fold).eval()
-        load_weights(network, best_weights(folder))
+        own, network = trained_network(plan, task, one, fold, split)
         rows = [int(row) for row in own.rows(split, "test")]
         images = torch.stack([own.images[row].float() for row in rows])
         truth += [own.strata[row] for row in rows]
@@ -83,8 +78,8 @@ def slice_order(run: Path, *, variant: str = "P3D + IAM", batch: int = 10) -> di
             with torch.no_grad(), edited_maps(network, edit, kind=kind):
                 for part in images.tensor_split(math.ceil(len(images) / batch)):  # no part of one, its own neighbour
                     found[name] += network(part).softmax(1)[:, 1].tolist()
-        written = json.loads((folder / "predictions.json").read_text(encoding="utf-8"))["predictions"]
-        said = np.array([row["probability"] for row in written])
+        written = json.loads((fold_folder(run, one.name, fold) / "predictions.json").read_text(encoding="utf-8"))
+        said = np.array([row["probability"] for row in written["predictions"]])
         if np.abs(said - found["as it is"][-len(rows):]).max() > 1e-3:
             raise UserError(f"fold {fold} of {run} does not give the probabilities it wrote down: run it anew")
     plain = np.array(found["as it is"])

@@ -20,10 +20,10 @@ import torch
 
 from medattn_lite.errors import UserError
 from medattn_lite.networks.trained import FOLDER
-from medattn_lite.training.checkpoint import load_weights, save_weights
-from medattn_lite.training.experiment import Plan, best_weights, build_variant, fold_folder
-from medattn_lite.training.recipes import find_recipe
-from medattn_lite.training.recipes.recipe import as_json, with_changes
+from medattn_lite.training.checkpoint import save_weights
+from medattn_lite.training.experiment import Plan, fold_folder
+from medattn_lite.training.finished import read_run, trained_network
+from medattn_lite.training.recipes.recipe import as_json
 from medattn_lite.training.records import write_json
 from medattn_lite.training.tasks import open_task
 
@@ -47,22 +47,15 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
         UserError: the run is not finished or not of phantoms, weights are too large, or they do not give the
             predictions that the run wrote down; what was shipped before that stays.
     """
+    plan, recipe, settings, _ = read_run(run)
     environment = _read(run / "environment.json")
-    plan = Plan(**{**_read(run / "recipe.json")["plan"], "root": None, "out": run})
     if plan.data != "phantom":
         raise UserError(f"{run} was trained on {plan.data}: only networks trained on phantoms go into the package")
-    recipe = find_recipe(plan.recipe)
-    settings = with_changes(recipe.at(plan.scale), {**(plan.changes or {})})
-    if plan.folds:
-        settings = with_changes(settings, {"folds": plan.folds})
     records = {variant: _read(fold_folder(run, variant, fold) / "predictions.json") for variant in chosen.values()}
     task = open_task(recipe, settings, seed=plan.seed, progress=False)
     split, written = task.splits()[fold], []
     for name, variant in chosen.items():
-        one = recipe.variant(variant)
-        own = task.for_variant(one, with_changes(settings, one.settings), split)
-        model = build_variant(plan, recipe, own, one, fold).eval()
-        load_weights(model, best_weights(fold_folder(run, variant, fold)))
+        own, model = trained_network(plan, task, recipe.variant(variant), fold, split)
         predictions = records[variant]["predictions"]
         _check(own, model, own.rows(split, "test")[:CHECKED], predictions[:CHECKED])
         weights = folder / f"{name}.safetensors"

@@ -10,7 +10,6 @@ run's own data, on the other new patients, or on the tested patients themselves 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,10 +21,9 @@ import torch
 from medattn_lite.data.splits import Split
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.segmentation import dice
-from medattn_lite.training.checkpoint import load_weights
-from medattn_lite.training.experiment import Plan, best_weights, build_variant, fold_folder
-from medattn_lite.training.recipes import Recipe, Settings, Variant, find_recipe
-from medattn_lite.training.recipes.recipe import with_changes
+from medattn_lite.training.experiment import Plan
+from medattn_lite.training.finished import read_run, trained_network
+from medattn_lite.training.recipes import Variant
 from medattn_lite.training.records import write_json
 from medattn_lite.training.tasks import open_task
 from medattn_lite.training.tasks.lesions import Lesions
@@ -66,7 +64,7 @@ def transfer(
                         "on the same channels, in the same order")
     table = {}
     for name in finished["variants"]:
-        folds = [_predict(plan, recipe, settings, task, recipe.variant(name), fold, torch.device(device))
+        folds = [_predict(plan, task, recipe.variant(name), fold, torch.device(device))
                  for fold in range(finished["folds"])]  # fmt: skip
         rows = [row for own in folds for row in own]
         table[name] = {
@@ -84,25 +82,6 @@ def transfer(
     }  # fmt: skip
     write_json(Path(run) / f"transfer-{data}.json", result)
     return result
-
-
-def read_run(run: Path) -> tuple[Plan, Recipe, Settings, dict[str, Any]]:
-    """Plan, recipe, settings and `metrics.json` of a finished run.
-
-    Raises:
-        UserError: there is none in this folder.
-    """
-    run = Path(run)
-    records = []
-    for name in ("recipe.json", "metrics.json"):
-        if not (run / name).is_file():
-            raise UserError(f"{run} holds no finished run (no {name}): run medattn train first")
-        records.append(json.loads((run / name).read_text(encoding="utf-8")))
-    given = {key: value for key, value in records[0]["plan"].items() if key not in ("root", "variants")}
-    plan = Plan(**given, out=run)
-    recipe = find_recipe(plan.recipe)
-    settings = with_changes(recipe.at(plan.scale), plan.changes or {})
-    return plan, recipe, settings, records[1]
 
 
 def flair_threshold(task: Lesions, source: Lesions) -> dict[str, Any]:
@@ -142,14 +121,10 @@ def threshold_dice(task: Lesions) -> np.ndarray:
     return np.array(rows)
 
 
-def _predict(
-    plan: Plan, recipe: Recipe, settings: Settings, task: Lesions, variant: Variant, fold: int, device: torch.device
-) -> list[Prediction]:
+def _predict(plan: Plan, task: Lesions, variant: Variant, fold: int, device: torch.device) -> list[Prediction]:
     everyone = Split((), tuple(sorted(set(task.subjects))))
-    own = task.for_variant(variant, with_changes(settings, variant.settings), everyone)
-    model = build_variant(plan, recipe, own, variant, fold)
-    load_weights(model, best_weights(fold_folder(plan.folder, variant.name, fold)))
-    model.to(device).eval()
+    own, model = trained_network(plan, task, variant, fold, everyone)
+    model.to(device)
     with torch.no_grad():
         return [own.predict(model, row, device) for row in range(len(own.subjects))]
 

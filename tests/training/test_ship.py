@@ -10,6 +10,7 @@ import torch
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
 from medattn_lite.networks import trained
+from medattn_lite.training.finished import read_run
 from medattn_lite.training.ship import ship
 
 
@@ -48,12 +49,20 @@ def test_weights_that_do_not_give_the_predictions_of_the_run_are_refused(run, tm
 
 
 def test_runs_on_patients_and_unfinished_runs_are_refused(run, tmp_path):
-    with pytest.raises(UserError, match="let the run end first"):
+    with pytest.raises(UserError, match="holds no finished run"):
         ship(tmp_path, {"small": "P3D + IAM"}, folder=tmp_path)
-    for name in ("recipe.json", "environment.json"):
+    for name in ("recipe.json", "environment.json", "metrics.json"):
         record = json.loads((run / name).read_text())
         if name == "recipe.json":
             record["plan"]["data"] = "lgg"
         (tmp_path / name).write_text(json.dumps(record))
     with pytest.raises(UserError, match="only networks trained on phantoms"):
         ship(tmp_path, {"small": "P3D + IAM"}, folder=tmp_path)
+
+
+def test_the_folds_that_the_command_asked_for_are_those_of_the_run_read_again(tmp_path):
+    out = tmp_path / "run"
+    assert main(["train", "grading", "--variants", "tumour features", "--folds", "4", "--out", str(out),
+                 "--device", "cpu"]) == 0  # fmt: skip
+    plan, _, settings, finished = read_run(out)
+    assert (plan.folds, settings.folds, finished["folds"]) == (4, 4, 4)

@@ -15,9 +15,10 @@ from medattn_lite.data import open_dataset
 from medattn_lite.errors import UserError
 from medattn_lite.training.checkpoint import load_weights
 from medattn_lite.training.experiment import build_variant
+from medattn_lite.training.finished import read_run
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.tasks import open_task
-from medattn_lite.training.transfer import THRESHOLDS, read_run, threshold_dice, transfer
+from medattn_lite.training.transfer import THRESHOLDS, threshold_dice, transfer
 from medattn_lite.training.transfer import main as transfer_main
 
 LESION_SCORES = {f"{what}, {how} average" for what in ("Dice", "IoU") for how in ("sample", "voxel")}
