@@ -116,7 +116,7 @@ def _add_keys(figure: Figure, window: tuple[float, float], overlay: Overlay | No
     grey = figure.add_axes((0.04, 0.3 / height, 0.19, 0.13 / height))
     bar = figure.colorbar(ScalarMappable(Normalize(*window), GREY), cax=grey, orientation="horizontal")
     bar.outline.set_linewidth(0.6)
-    bar.set_ticks(list(window), labels=[f"{value:.3g}" for value in window])
+    bar.set_ticks(list(window), labels=[f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}" for value in window])
     grey.set_title("window", fontsize=10, pad=3)
     if overlay is None:
         return

@@ -24,6 +24,7 @@ DATA_ROOT = None  # and its folder, such as "/home/me/scans"
 
 # %%
 import csv
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -61,7 +62,7 @@ if (ROOT / "cases.csv").is_file():
     print("\n".join((ROOT / "cases.csv").read_text().splitlines()[:4]), "\n…")
 
 # %% [markdown]
-# That is all the package wants to know: **one row a scan**. Columns `image_NAME` name the channels' files, relative to the table; `mask`, `label` (0, 1, 2, …), `time` and `event` (survival) are there if you have them. `subject` is the patient. It looks superfluous with one scan each; with two visits it decides whether your result is true (section 5).
+# That is all the package wants to know: **one row a scan**. Columns `image_NAME` name the channels' files, relative to the table; `mask`, `label` (0, 1, 2, …; here 0 is a low grade, 1 a high one), `time` and `event` (survival) are there if you have them. `subject` is the patient. It looks superfluous with one scan each; with two visits it decides whether your result is true (section 6).
 #
 # Without a table, every sub-folder is a patient and files are told apart by their names.
 
@@ -91,7 +92,7 @@ print("the first axis runs to the", nibabel.aff2axcodes(affine)[0])
 # %% [markdown]
 # ### Exercise 12.1 · voxel sizes
 #
-# *5 minutes, easy.* The general case: the scan may be turned or oblique, so that no number of the affine is a size by itself.
+# *5 minutes, easy.* Return the three voxel sizes of *any* affine. The scan may lie oblique, so that no number of the affine is a size by itself.
 #
 # <details><summary>Hint 1</summary>Where do you get by one step along the first axis? The difference is the first column.</details>
 # <details><summary>Hint 2</summary>A length is the root of the sum of squares: <code>np.sqrt((… ** 2).sum(axis=0))</code> over the 3×3 corner.</details>
@@ -127,7 +128,7 @@ print("\nexit code", report.exit_code)
 # - a channel that the table names and nobody can find;
 # - one patient twice, under two names. If one of them is trained on and the other tested, the test is a memory test: a [leak](glossary.md#leak).
 #
-# And one **note**: not all voxels are of one size. That is no fault. It is only fatal if nobody resamples.
+# And one **note** tells the fourth: not all voxels are of one size. Training resamples them; whoever does not, trains on a flattened head.
 #
 # That makes four. We planted five.
 
@@ -169,7 +170,7 @@ else:
 # %% [markdown]
 # *Figure 12.1.* One slice of each patient, and the mask that claims to lie on the tumour. In one of them the bright place is on the *other* side.
 #
-# A dozen pictures can be looked at. For a thousand, let a number choose which to look at first: how much brighter is the mask than the **same place mirrored**? (For your data: choose `CHANNEL` so that disease is bright in it. A disease on both sides, such as MS, needs another number.)
+# A dozen pictures can be looked at. For a thousand, let a number choose which to look at first: how much brighter is the mask than the **same place mirrored**? (For your data: choose `CHANNEL` so that disease is bright in it. A disease on both sides, such as MS, needs another number.) The unit: 1 is the spread of the head's values.
 
 # %%
 for name, difference in sorted(brighter.items(), key=lambda item: item[1])[:3]:
@@ -180,12 +181,13 @@ for name, difference in sorted(brighter.items(), key=lambda item: item[1])[:3]:
 #
 # ## 5 · Mend it, in a copy
 #
-# Never in the only copy, and always by a program, so that you can say later what was done. A header is set right, a mask mirrored back, and two rows leave the table: one patient lacks a channel, one is there twice.
+# Never in the only copy, and always by a program, so that you can say later what was done. In a new folder, a header is set right, a mask mirrored back, and two rows leave the table: one patient lacks a channel, one is there twice. From here on, `ROOT` is that folder.
 #
-# (For your own folder this cell does nothing. Write your repairs here.)
+# (For your own folder this cell mends nothing. Write your repairs here.)
 
 # %%
 if not MINE:
+    ROOT = Path(shutil.copytree(WORK / "scans", WORK / "mended", dirs_exist_ok=True))
     for name in ("p03", "p05"):
         scan, path = nibabel.load(ROOT / name / "t1.nii.gz"), ROOT / name / "mask.nii.gz"
         voxels = np.asarray(nibabel.load(path).dataobj)
@@ -197,6 +199,8 @@ report = check_dataset(KIND, ROOT, progress=False)
 print(report.lines[-1], "· exit code", report.exit_code)
 
 # %% [markdown]
+# ## 6 · Your turn
+#
 # ### Exercise 12.2 · who is tested
 #
 # *10 minutes, needs care.* A table of scans, some patients with several visits. Choose the first `n` **patients** of the alphabet for the test, and mark all their scans.
@@ -222,11 +226,11 @@ check("12-split", tested)
 # (The alphabet was for the exercise. In earnest patients are drawn at random, with a seed, and the classes are shared out evenly.)
 
 # %% [markdown]
-# ## 6 · Train
+# ## 7 · Train it, with a control
 #
-# One command trains, validates, tests and compares. What it needs of you is a [**recipe**](glossary.md#recipe) whose question fits your labels: `grading` for two classes and a mask of the tumour, `lesions` or `fusion` for masks, `survival` for times. `medattn train --list` names them all.
+# One command trains, validates, tests and compares. What it needs of you is a [**recipe**](glossary.md#recipe) whose question fits your labels: `grading` (notebook [05](05_p3d_iam.ipynb)) for two classes and a mask of the tumour, `lesions` or `fusion` for masks, `survival` for times. `medattn train --list` names them all.
 #
-# Always take a variant **without a network** into the comparison. `tumour features` is a [logistic regression](glossary.md#logistic-regression) on volume and mean intensities. What a network cannot beat, you do not need a network for.
+# Always take a [control](glossary.md#control) **without a network** into the comparison. `tumour features` is a [logistic regression](glossary.md#logistic-regression) on volume and mean intensities. What a network cannot beat, you do not need a network for.
 
 # %%
 import contextlib
@@ -253,7 +257,7 @@ own += " --set milestones=(6,) --set learning_rate=0.001" if SCALE == "smoke" el
 medattn(f"train {RECIPE} {SETTINGS} --variants '{','.join(VARIANTS)}' {own} --out '{RUN}'")
 
 # %% [markdown]
-# The files were read once, turned to one orientation, standardised, and **then** brought to voxels of one size; the crop around the mask was cut, folds were drawn by patient. Stop it when you like: the same command goes on where it was.
+# The files were read once, turned to one orientation, standardised, and **then** brought to voxels of one size. A box around the mask was cut out; [folds](glossary.md#fold) were drawn by patient. Training goes by [epochs](glossary.md#epoch). Stop it when you like: the same command goes on where it was.
 #
 # Everything is in the run's folder. As a table and a picture:
 
@@ -274,9 +278,9 @@ for name, scores in found.items():
     record(f"{first}, {name}", scores[first])
 
 # %% [markdown]
-# *Figure 12.2.* What the run found, with 95 % intervals by patient.
+# *Figure 12.2.* The [AUC](glossary.md#auc) of the run, with 95 % intervals by patient.
 #
-# At `smoke` the network has seen a few patients for seconds, and its interval reaches from far below chance to far above. **That is the finding**: a dozen patients cannot tell you more, however long you train. Look at the width before you look at the value.
+# At `smoke` the network has seen a few patients for seconds, and its interval reaches from far below chance to far above. **That is the finding**: on a dozen patients you cannot tell a poor network from a fair one. The control, with ten numbers to learn, shows that the task can be done. Look at the width before you look at the value.
 #
 # How many patients would you need? The width shrinks with the root of their number.
 
@@ -289,9 +293,9 @@ record("patients for half a width of 0.05, roughly", round(patients * (half / 0.
 # %% [markdown]
 # `medattn results RUN` writes such tables as a page, with the settings, the guesses and the machine. [This project's own page](../figures/results.md) was made so. There, on 80 real patients, neither the networks nor the tumour's features told low from high grade: every interval of an AUC holds 0.5.
 #
-# ## 7 · A map that lies on the scan
+# ## 8 · Look: a map that lies on the scan
 #
-# What did the network look at? `medattn explain` takes a run and **a file of yours**, prepares it as the run prepared its own, and writes the map on the file's grid. A patient who was *tested* in that fold, so that nothing was learned by heart:
+# What did the network look at? `medattn explain` takes a run and **a file of yours**, prepares it as the run prepared its own, and writes a map ([Grad-CAM](glossary.md#grad-cam)) on the file's grid. A patient who was *tested* in that fold, so that nothing was learned by heart:
 
 # %%
 place = RUN / VARIANTS[0] / "fold-0" / "predictions.json"
@@ -302,7 +306,7 @@ CAM = WORK / "cam.nii.gz"
 medattn(f"explain '{RUN}' --variant '{VARIANTS[0]}' --fold 0 --image {files} --mask '{case.mask}' --out '{CAM}'")
 
 # %% [markdown]
-# Believe no file that you have not read back. Three questions, asked with `nibabel` alone, as any viewer would: has it as many voxels; the same affine; and **where, in millimetres, is its peak**? That point must lie in the patient's head.
+# Believe no file that you have not read back. Three questions, asked with `nibabel` alone, as any viewer would: has it as many voxels; the same affine; and **where, in millimetres, is its peak**? That point must lie in the patient's head, where the scan is not 0 (air).
 
 # %%
 cam, scan = nibabel.load(CAM), nibabel.load(next(iter(case.images.values())))
@@ -313,32 +317,27 @@ record("largest difference of the two affines", np.abs(cam.affine - scan.affine)
 record("intensity of the scan at the peak", np.asarray(scan.dataobj)[tuple(there[:3].round().astype(int))])
 
 # %%
+from IPython.display import display
+
 from medattn_lite.data.volumes import load_volume
+from medattn_lite.widgets import slice_explorer
 
 chosen = case.images[CHANNEL if CHANNEL in case.images else next(iter(case.images))]
 shown, values = load_volume(chosen), load_volume(CAM).array  # both turned to one orientation
 d, h, w = (int(i) for i in np.unravel_index(np.abs(values).argmax(), values.shape))
-plots.show(plots.three_planes(shown.array, position=(d, h, w), affine=shown.affine, overlay=values,
-                              overlay_title=f"Grad-CAM, {VARIANTS[0]}", title=f"{CASE}, {chosen.name}"))
-
-# %%
-from IPython.display import display
-
-from medattn_lite.widgets import slice_explorer
-
 scanned = {"image": shown.array[None], "channels": [chosen.name], "affine": shown.affine}
-explorer = slice_explorer(scanned, {"Grad-CAM": values}, title=CASE)
+explorer = slice_explorer(scanned, {f"Grad-CAM, {VARIANTS[0]}": values}, title=CASE)
 explorer.set(axial=d, coronal=h, sagittal=w)
 display(explorer)
 plots.show(explorer.static())  # the same without a kernel
 
 # %% [markdown]
-# *Figure 12.3.* The map on the scan, through its peak; below, with sliders. Drop both files into ITK-SNAP, FSLeyes or 3D Slicer: they lie on each other there, too.
+# *Figure 12.3.* The map on the scan, through its peak: with sliders, and below as a picture. Drop both files into ITK-SNAP, FSLeyes or 3D Slicer: they lie on each other there, too.
 #
-# The map is as coarse as the layer it comes from, and 0 outside the crop. What such a map is worth, and how to test it, is what notebooks [09](09_attention_maps_gradcam.ipynb) and [10](10_is_attention_an_explanation.ipynb) are about. A map of a network that does not know the answer is a picture of nothing.
+# The map is as coarse as the layer it comes from, and 0 outside the box. What such a map is worth, and how to test it, is what notebooks [09](09_attention_maps_gradcam.ipynb) and [10](10_is_attention_an_explanation.ipynb) are about. A map of a network that does not know the answer is a picture of nothing.
 
 # %% [markdown]
-# ## 8 · Several GPUs
+# ## 9 · Several GPUs
 #
 # The same command, behind `accelerate launch`. Each process takes its share of every batch; the recipe's batch stays what it was, and so does the result:
 #
@@ -347,7 +346,7 @@ plots.show(explorer.static())  # the same without a kernel
 #     train fusion --data brats --root BRATS --scale paper --out runs/fusion-brats
 # ```
 #
-# "So does the result" can be tested without a GPU: two processes on the CPU against one. The random numbers of a window belong to its row of the batch and not to a process; so the two loss curves should agree up to rounding.
+# "So does the result" can be tested without a GPU: two processes on the CPU against one, with DynUNet, a [U-Net](glossary.md#u-net). Random numbers belong to a row of the batch and not to a process; so the two lists of [losses](glossary.md#loss) should agree up to rounding.
 
 # %%
 TWO = "train fusion --variants DynUNet --first-folds 1 --set epochs=2 --set spacing_mm=6"  # yours to change
@@ -369,14 +368,29 @@ print("exit code", done.returncode)
 logs = [WORK / name / "DynUNet" / "fold-0" / "log.csv" for name in ("one", "two")]
 if all(log.is_file() for log in logs):
     losses = [[float(row["loss"]) for row in csv.DictReader(log.open())] for log in logs]
-    print(*(" ".join(f"{loss:.5f}" for loss in own) for own in losses), sep="\n")
+    for name, own in zip(("one process", "two processes"), losses, strict=True):
+        print(f"{name:14}", " ".join(f"{loss:.5f}" for loss in own))
     record("largest difference of the losses, one process and two", max(abs(a - b) for a, b in zip(*losses, strict=True)))
 
 # %% [markdown]
 # Two limits. The number of processes must divide the batch. And [**batch normalisation**](glossary.md#batch-normalisation) computes its means over what one process sees: networks that have it (P3D, ResNet) give *similar* curves on several GPUs, not equal ones. DynUNet has none.
 
 # %% [markdown]
-# ## 9 · What goes wrong
+# ## 10 · Other layouts
+#
+# | you have | command |
+# |---|---|
+# | BraTS, 2017 to now | `--data brats --root DIR` |
+# | Medical Segmentation Decathlon, Task01 | `--data msd --root DIR` |
+# | MS lesions, `open_ms_data` | `--data open-ms --root DIR` |
+# | LGG set from Kaggle | `--data lgg --root DIR/kaggle_3m` |
+# | class folders of 2-D pictures | `medattn check-data images --root DIR` |
+# | DICOM | convert first, with `dcm2niix`; then as here |
+#
+# `medattn check-data NAME --root DIR` comes first, whichever it is. `medattn fetch NAME` says how to get the public ones, and shows their licence.
+
+# %% [markdown]
+# ## 11 · What goes wrong
 #
 # **Silently.** Two of the oldest mistakes, made on purpose. First: resample the raw image, then standardise (take its [z-score](glossary.md#normalisation)). The border of the head is smeared into the background, those dark voxels count as head, and everything else seems brighter. Second: write the map with an identity for its affine, as `np.save` thinking does.
 
@@ -393,7 +407,7 @@ for name, image, mask in (("z-score, then resampled", right["image"], right["mas
 print("peak of the map, its own affine:", (cam.affine @ [*peak, 1])[:3], "mm; with np.eye(4):", np.array(peak), "mm")
 
 # %% [markdown]
-# Both numbers look like numbers. The first mistake shifts every patient by another amount, depending on how much border he has. The second puts the map somewhere else, in any viewer that knows millimetres, and fits perfectly in `matplotlib`, which does not.
+# Both numbers look like numbers. The first mistake shifts every patient by another amount, depending on how much border its head has. The second puts the map somewhere else, in any viewer that knows millimetres, and fits perfectly in `matplotlib`, which does not.
 #
 # **Loudly.** These mistakes are told in a line each, with exit code 2. Read the messages; can you say of each what to do?
 
@@ -412,7 +426,7 @@ for command in (
     medattn(command)
 
 # %% [markdown]
-# ## 10 · Before you believe your figure
+# ### Before you believe your figure
 #
 # | trap | how you notice |
 # |---|---|
@@ -427,25 +441,11 @@ for command in (
 # | a value without an interval | figure 12.2 |
 
 # %% [markdown]
-# ## 11 · What papers say about their data
+# ## 12 · What the papers say, and what we found
 #
 # Read the data section of a paper as you read the header of a file. Papers of this course leave out whether the images of one patient were kept together (04), which patients chose the state that was tested (05, 07), how many channels went in (05). None of these is a detail. [What was found](../figures/results.md) lists every guess that had to be made.
 #
 # Write your own section so that nobody has to guess: where from, who was left out and why, how files were prepared, who split and how, seeds, the command.
-
-# %% [markdown]
-# ## 12 · Other layouts
-#
-# | you have | command |
-# |---|---|
-# | BraTS, 2017 to now | `--data brats --root DIR` |
-# | Medical Segmentation Decathlon, Task01 | `--data msd --root DIR` |
-# | MS lesions, `open_ms_data` | `--data open-ms --root DIR` |
-# | LGG set from Kaggle | `--data lgg --root DIR/kaggle_3m` |
-# | class folders of 2-D pictures | `medattn check-data images --root DIR` |
-# | DICOM | convert first, with `dcm2niix`; then as here |
-#
-# `medattn check-data NAME --root DIR` comes first, whichever it is. `medattn fetch NAME` says how to get the public ones, and shows their licence.
 #
 # ## Quiz
 #
@@ -469,7 +469,7 @@ quiz([
          "A coarse map is blurred, not displaced."],
     ),
     Question(
-        "AUC 0.83 from 12 patients, interval 0.50 to 1.00. You double the epochs (passes over the training data). What becomes of the interval?",
+        "AUC 0.83 from 12 patients, interval 0.50 to 1.00. You double the epochs. What becomes of the interval?",
         ["It halves", "It stays about as wide", "It becomes narrower by the root of two"],
         "It stays about as wide",
         ["Epochs are not patients.", "Yes. Its width comes from the number of tested patients.",

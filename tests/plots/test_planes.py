@@ -194,3 +194,10 @@ def test_layer_names_lose_what_they_share():
     assert list(short_names(names).values()) == ["layer1.0", "layer1.1", "layer2.0"]
     assert list(short_names(["gate"]).values()) == ["gate"]
     assert list(short_names(["0.gate", "1.gate"]).values()) == ["0.gate", "1.gate"]
+
+
+def test_grey_key_writes_large_intensities_in_full():
+    figure = plots.three_planes(np.linspace(0.0, 12_345.0, 8**3).reshape(8, 8, 8))
+    key = next(axes for axes in figure.axes if axes.get_title(loc="left") == "window")
+    said = [label.get_text() for label in key.get_xticklabels()]
+    assert all("e" not in text for text in said) and float(said[-1]) > 1000, said
