@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.style import CLASS_COLOURS, MUTED, as_array, figure_function, light_grid, new_figure
 
+FEW = 4  # runs whose legend finds room inside the axes
+
 
 @figure_function
 def training_curve(
@@ -43,7 +45,7 @@ def training_curve(
         checks = as_array([] if valid_steps is None else valid_steps), as_array([] if valid is None else valid)
         runs = {"": (as_array(steps), as_array([] if loss is None else loss), *checks)}
     checked = any(len(run[3]) for run in runs.values())
-    figure = new_figure(9.6 if checked else 5.6, 3.2)
+    figure = new_figure(9.6 if checked else 7.6 if len(runs) > FEW else 5.6, 3.2)
     left, *right = figure.subplots(1, 2 if checked else 1, squeeze=False)[0]
     words = []
     for number, (name, (at, losses, valid_at, scores)) in enumerate(runs.items()):
@@ -61,7 +63,10 @@ def training_curve(
     left.set(xlabel="iteration", ylabel="loss", title=title or "training")
     left.set_ylim(bottom=0.0)
     light_grid(left)
-    left.legend(loc="best")
+    if len(runs) > FEW and not right:
+        left.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    else:
+        left.legend(loc="best")
     if right:
         right[0].set(xlabel="iteration", ylabel=valid_label, title="validation")
         right[0].set_ylim(min(0.45, right[0].get_ylim()[0]), 1.02)

@@ -15,7 +15,7 @@
 # - read what a voxel looks at, direction by direction;
 # - recognise a network that has learned the background and finds nothing.
 #
-# **You need** notebooks [01](01_attention_scores.ipynb) (query, key, value, softmax) and [02](02_squeeze_excitation.ipynb) (intervals, controls). New words link to the [glossary](glossary.md).
+# **You need** notebooks [01](01_attention_scores.ipynb) (query, key, value, softmax) and [02](02_squeeze_excitation.ipynb) (intervals, controls). The exercises stand where they are needed, in sections 5, 6 and 8. New words link to the [glossary](glossary.md).
 
 # %% tags=["parameters"]
 SCALE = "smoke"  # "smoke", "laptop" or "paper"
@@ -70,7 +70,7 @@ middle = mask[0].nonzero().float().median(0).values.int().tolist()
 plots.show(plots.three_planes(flair.float(), overlay=mask, spacing=edges, position=middle, title="FLAIR"))
 
 # %% [markdown]
-# *Figure 06.1.* One head in three [planes](glossary.md#slice). How many lesions do you find outside the cross? The heads are synthetic, unless `DATA` names real patients.
+# *Figure 06.1.* One head in three [planes](glossary.md#slice). How many lesions do you count, and how many lie along the dark ventricles? The heads are synthetic, unless `DATA` names real patients.
 #
 # Now the count. A weight takes 4 bytes. For RSA, one weight for each pair of *slices* along each direction:
 
@@ -81,19 +81,19 @@ record("non-local: weights of one map", 4 * voxels**2 / 2**50, "PiB")
 record("RSA: weights of its three maps", 4 * (depth**2 + height**2 + width**2) / 2**20, "MiB")
 
 # %% [markdown]
-# Sixteen *million* gigabytes against a photograph. So nobody computes the first at full size: non-local blocks sit deep in a network, where the volume is small. Whether RSA is still cheaper *there* is the question of section 5.
+# That is 18 *million* gigabytes against a photograph. So nobody computes the first at full size: non-local blocks sit deep in a network, where the volume is small. Whether RSA is still cheaper *there* is the question of section 5.
 #
 # ## 2 · By hand
 #
-# Three slices of two voxels, one channel. A slice is a **row** of numbers. Take a pencil.
+# Three slices of two voxels, one channel. A slice is a **row** of numbers: query, key and value in one.
 #
-# 1. **Scores**: each slice times each slice, number by number, added up.
+# 1. **Scores**: each slice times each, number by number, added up.
 # 2. **Weights**: softmax along each row. (You need $e^0 = 1$, $e^1 \approx 2.7$, $e^2 \approx 7.4$.)
 # 3. **Context**: each slice becomes the weighted sum of all slices.
 #
 # Which slice does slice 0 look at most? And slice 2?
 #
-# Then the same six numbers as six **voxels**, each with a row of its own.
+# Then the six numbers as six **voxels**, each with its own row.
 
 # %%
 x = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])  # (slices, voxels) = (3, 2)
@@ -105,7 +105,7 @@ print("slices: scores", x @ x.T, "weights", weights, "context", weights @ x, sep
 print("voxels: weights", every, sep="\n")
 
 # %% [markdown]
-# 36 weights in place of 9. And look at the rows: slice attention gave the two voxels of a slice **one** row together; here each voxel decides for itself. (A voxel of value 0 has no preference: all its scores are 0.)
+# Slice 0 looks at itself and at slice 2 alike; slice 2 mostly at itself. As voxels: 36 weights in place of 9. And look at the rows: slice attention gave the two voxels of a slice **one** row together; here each voxel decides for itself. (A voxel of value 0 has no preference: all its scores are 0.)
 #
 # **Try it.** Multiply `x` by 5 and run the cell again. Which weights are left?
 #
@@ -183,7 +183,7 @@ print("at the start it changes nothing:", torch.equal(RSA(8)(features), features
 # - with $\beta = 0$ **every** block agrees with every other. So move the $\beta$ first;
 # - torch divides the scores by $\sqrt d$ unless you say `scale=1.0`. These papers do not divide.
 #
-# (That the package's blocks equal the *authors'* code is checked in `tests/parity`, on numbers frozen from it.)
+# (The package's blocks equal the *authors'* code, and a public one of non-local attention, on numbers frozen from them: [table](../figures/parity.md), rows `rsa_block_a` and `non_local3d_a`.)
 
 # %%
 from medattn_lite.attention import NonLocal, RecurrentSliceAttention
@@ -204,7 +204,7 @@ torch.testing.assert_close(attend_slices(*parts, axis=2).movedim(2, 1).flatten(2
 print("equal to the package, output and gradient; equal to torch's attention")
 
 # %% [markdown]
-# ## 5 · What it costs
+# ## 5 · Your turn: what it costs
 #
 # ### Exercise 06.1 · count the multiplications
 #
@@ -230,7 +230,7 @@ check("06-cost", multiplications)
 # %% [markdown]
 # So the ratio is $N / (D + H + W)$: **it depends on the size alone**. For a cube it is a third of the side squared, and 100 from a side of 17.3.
 #
-# Now counted by PyTorch, for the whole block and at the places where the paper's network could have it. Its images are about 48×256×320; each level of the [U-Net](glossary.md#u-net) halves the sides. On the device `meta` nothing is computed, so even the largest costs no time. We count operations, and the memory of all tensors alive at the worst moment, forward and backward.
+# Now counted by PyTorch, for the whole block and at the places where the paper's network could have it. Its images are about 48×256×320; each level of the [U-Net](glossary.md#u-net) halves the sides. On the device `meta` nothing is computed. We count operations, and the memory of all tensors alive at the worst moment, forward and backward. The **plain** non-local block takes all channels and all voxels; the **usual** one, as its authors run it, has half the channels and keys [pooled](glossary.md#pooling) by 2×2.
 
 # %%
 from torch.utils.flop_counter import FlopCounterMode
@@ -253,10 +253,10 @@ levels = {"1/16": (512, (3, 16, 20)), "1/8": (256, (6, 32, 40)), "1/4": (128, (1
 rsa = {level: cost(RecurrentSliceAttention, *spot) for level, spot in levels.items()}
 full = {level: cost(NonLocal, *spot, hidden_channels=spot[0], sub_sample=False) for level, spot in levels.items()}
 usual = {level: cost(NonLocal, *spot) for level, spot in levels.items()}
-print("non-local ÷ RSA:   products, whole block, memory  |  the same with the usual non-local block")
+print("plain ÷ RSA:", "   | usual: ".join(["products  whole block       memory"] * 2))
 for level in levels:
     ratios = [[f"{a / b:12.1f}" for a, b in zip(one[level], rsa[level], strict=True)] for one in (full, usual)]
-    print(f"{level:>8}", *ratios[0], "  |", *ratios[1])
+    print(f"{level:>8}", *ratios[0], "  |   ", *ratios[1])
 
 # %%
 x = [int(np.prod(size)) for _, size in levels.values()]
@@ -269,7 +269,7 @@ for place, what in enumerate(("products", "operations of the whole block", "memo
     record(f"1/16, plain ÷ RSA: {what}", full["1/16"][place] / rsa["1/16"][place])
 
 # %% [markdown]
-# *Figure 06.2.* How many times more non-local attention costs. "Plain" takes all channels and all voxels; "usual" is the block as its authors run it, with half the channels and keys [pooled](glossary.md#pooling) by 2×2.
+# *Figure 06.2.* How many times more non-local attention costs. The two level lines are the paper's claims.
 #
 # From the left, where the published network has its block:
 #
@@ -416,7 +416,7 @@ for name, interval in (results | {f"gain, {name}": gain for name, gain in gains.
 # %% [markdown]
 # ## 8 · Look through its eyes
 #
-# Choose a voxel with the sliders and see what it looks at: RSA above, non-local below. On the left the slice×slice matrix with your slice's row marked; on the right the weights on the head, lesions outlined. `RSA steps` takes the directions one by one, or all paths by their share.
+# Choose a voxel with the sliders and see what it looks at: RSA above, non-local below. On the left the slice×slice matrix with your slice's row marked (for non-local, the weights of its voxels, added up by slice); on the right the weights on the head, lesions outlined. `RSA steps` takes the directions one by one, or all paths by their share.
 
 # %%
 from medattn_lite.training.augmentation import pad_to
@@ -558,7 +558,7 @@ for name, options in wrong.items():
 # | divided by √numbers | no error, another function: flatter rows. It is an option of the package |
 # | no projections (the paper's eq. 1 as printed) | each slice looks at itself alone: the block is a factor $1 + \beta$ |
 #
-# The paper's eq. 1 has no $\theta, \phi, g$. Its code has them. With a feature map of real size the printed form is the identity, to the last digit.
+# The paper's eq. 1 has no $\theta, \phi, g$. Its code has them. With a feature map of real size the printed $A$ is the identity, to the last digit.
 
 # %% [markdown]
 # ### The network that finds nothing
@@ -578,7 +578,7 @@ def smooth(values, every=10):
 
 
 shown = {"highest, published head": watched[:, 0], "highest, with a bias": watched_bias[:, 0],
-         "lesions above 0.4": watched[:, 1], "lesions above 0.5": watched[:, 2]}  # fmt: skip
+         "lesions above 0.4, published": watched[:, 1], "lesions above 0.5, published": watched[:, 2]}  # fmt: skip
 plots.show(plots.lines(np.arange(len(smooth(watched[:, 0]))) * 10 + 5, {k: smooth(v) for k, v in shown.items()},
                        xlabel="iteration", ylabel="probability, or share", ylim=(0, 1)))
 flat = slice(settings.iterations // 6, settings.iterations // 3)
@@ -600,7 +600,7 @@ for name, values in (("published head", watched), ("with a bias", watched_bias))
 # | claim | what we found |
 # |---|---|
 # | 100× fewer operations for the maps | $N/(D+H+W)$: 25× where the published network has its block, 100× from cubes of 17.3; eight times less against the usual block |
-# | 28× less memory | not where the published network has its block: there it is *more*; it holds from the level 1/4 on |
+# | 28× less memory | where the published network has its block it is *more*; against the plain block it holds from 1/4 on |
 # | each voxel is a weighted sum of all | it reaches all; the shares and figure 06.8 say how loudly |
 # | RSA beats NCL, NCL beats the U-Net (Dice 65.3, 64.3, 64.0) | no intervals; averaged over voxels, NCL is ahead of RSA there (70.5, 70.2); ours: below |
 # | lesions count more in the loss | as printed they count less |

@@ -110,7 +110,7 @@ plots.show(plots.picture_table(
 #
 # The FLAIR rule finds the whole tumour, more or less, and cannot tell its parts. The T1ce rule finds the bright ring and knows nothing of the swelling around it. Each is blind where the other sees.
 #
-# Their **average** is 1 where both say yes, ½ where one does, 0 elsewhere. A threshold makes "both" of it, or "either", and one of the two for every region. To do better, one must know *whom* to trust, *where*, and for *which region*. That is what a fusion network learns.
+# Their **average** is 1 where both say yes, ½ where one does, 0 elsewhere. A threshold makes "both" of it or "either", the same for every region. To do better, one must know *whom* to trust, *where*, and for *which region*. That is what a fusion network learns.
 
 # %% [markdown]
 # ## 2 · Two scores by hand
@@ -198,7 +198,7 @@ print("weights", weights, sep="\n")
 print("context", context, "\nG      ", fused)
 
 contrast = functional.conv1d(functional.gelu(fused)[None, None], torch.tensor([[[-1.0, 2.0, -1.0]]]), padding=1)[0, 0]
-print("L      ", fused + 0.5 * functional.gelu(contrast))
+print("L      ", fused + 0.5 * functional.gelu(contrast))  # GELU: a ReLU with a soft corner
 
 # %% [markdown]
 # Voxels 1 and 2 ask, and find 2 and 3. Voxel 3 has nothing to ask with: its query is 0, all scores are equal, and it gets the **mean of everything**. Only the second network has seen it, and only the first may ask. (Swap `n1` and `n2` in the first line, and voxel 1 is the mute one.)
@@ -208,7 +208,7 @@ print("L      ", fused + 0.5 * functional.gelu(contrast))
 # %% [markdown]
 # ## 4 · From loops to a module
 #
-# $F_1, F_2$ are the last [feature maps](glossary.md#feature-map) of the two networks. $f_n$ is a convolution with a kernel of $n$ in each direction, and $[a\,;\,b]$ lays channels side by side. A plain $f$ is the number of channels inside.
+# $F_1, F_2$ are the last [feature maps](glossary.md#feature-map) of the two networks. $f_n$ is a convolution with a kernel of $n$ in each direction, and $[a\,;\,b]$ lays channels side by side. A plain $f$ is the number of channels inside; $\otimes$ multiplies number by number.
 #
 # $$N_1 = f_1(F_1), \quad N_2 = f_1(F_2) \tag{07.1}$$
 # $$E = f_3 f_1 f_3\,[N_1; N_2] + f_1[N_1; N_2], \quad V = (E + N_1 + N_2)/3 \tag{07.2}$$
@@ -305,8 +305,8 @@ record("parameters of the head alone", sum(p.numel() for p in network.head.param
 # | who asks? | DynUNet | `swap_query_key=True` |
 # | "element-wise multiplication" | times $V$ | `residual="add"` |
 # | do the networks go on learning? | no: "pre-trained" | `frozen=False` |
-# | SegResNet's "last feature map" | section 10 | `normalised=True` |
-# | every voxel, at 128³? | now | `token_grid=None` |
+# | SegResNet's "last feature map" | before its norm: section 10 | `normalised=True` |
+# | every voxel, at 128³? | a grid of tokens: section 6 | `token_grid=None` |
 #
 # ## 6 · Sixteen tebibytes
 #
@@ -352,7 +352,7 @@ for side in sides:
 plots.show(plots.lines(sides, {name: [cost.mebibytes for cost in own] for name, own in costs.items()},
                        xlabel="side of the cube (voxels)", ylabel="peak memory (MiB)", log_y=True))
 exact, trained_on = global_fusion(*inputs), [x.clone().requires_grad_() for x in inputs]
-print(f"{side}×{side}×{side}{'MiB':>20}{'with gradient':>15}{'seconds':>9}{'differs from exact':>20}")
+print(f"{side}×{side}×{side}{'MiB':>20}{'with gradient':>15}{'seconds':>9}{'gap ÷ size of exact':>20}")
 for name, way in ways.items():
     cost, backward = costs[name][-1], measure_cost(lambda *x, way=way: way(*x).sum().backward(), *trained_on)
     gap = (way(*inputs) - exact).norm() / exact.norm()
@@ -365,7 +365,7 @@ record("tokens, 16×16×16: share of the exact work", 100 * (16**3 / voxels) ** 
 # *Figure 07.3.* Memory alive at the highest point, counted tensor by tensor (32 channels, batch of one, on the processor). The table: the largest cube, also with a backward pass.
 #
 # - **Exact fits.** Blocks and torch's kernel give the same numbers as the whole map. What they do not save is time: the work grows with the square of the voxels, and 128³ takes hours here.
-# - **Blocks save little in training.** The backward pass wants every block's weights again, and they are kept. Torch's kernel computes them anew.
+# - **Blocks save less in training.** The backward pass wants every block's weights again, and they are kept. Torch's kernel computes them anew.
 # - **Tokens are cheap and not the same.** Random numbers, as here, are the worst case: neighbours have nothing in common. Section 9 asks what a trained network makes of it.
 
 # %% [markdown]
@@ -543,9 +543,9 @@ display(explorer)
 plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 07.7.* The explorer, and the same as a still picture.
+# *Figure 07.7.* The explorer, and the same as a still picture. Over it, what dual fusion found: compare with the truth. Where is the core inside the ring?
 #
-# Now the attention itself. **Choose a voxel and see where it looks**: the row of $A$ that belongs to its token, in the volume of the head. A weight is given as a multiple of an even share, 1 over the number of tokens. Try a voxel in the tumour, one in healthy brain, one in the air. Do they look at different places?
+# Now the attention itself. **Choose a voxel and see where it looks**: the row of $A$ that belongs to its token, in a window of the head. A weight is given as a multiple of an even share, 1 over the number of tokens. Try a voxel in the tumour, one in healthy brain, one in the air. Do they look at different places?
 
 # %%
 from medattn_lite.data import crop_around
@@ -611,7 +611,7 @@ for name, difference in lost.items():
 #
 # ## 10 · What goes wrong
 #
-# All of these run. Do a query's weights sum to 1; at how many places does it look; if the slices are dealt anew, does the result follow (0: yes); how large is it against $V$?
+# All of these run. *Sums*: of a query's weights, lowest and highest. *Looks at*: how many places. *Follows*: if the slices are shuffled, is the result shuffled alike (0: yes)? *Size ÷ V*: the spread of the result against that of $V$.
 
 # %%
 def attend(q, k, v, axis=-1, scale=True, tokens=lambda x: x.flatten(2).transpose(1, 2), join=torch.mul):
@@ -649,7 +649,7 @@ for name, options in variants.items():
 # | not divided by √f | looks at far fewer places |
 # | reshape, not transpose | does not follow |
 # | added, not multiplied | the size alone tells; compare with (07.4) |
-# | $V$ ten times louder | ten times the size |
+# | $V$ ten times louder | ten times the size ÷ V: it grows with the square |
 # | keys ten times louder | looks at one or two places |
 #
 # The last two **happen**: SegResNet ends in norm, ReLU and a convolution. Is its "last feature map" the one before the norm, or behind it? Before it, nothing holds the map's size. Guess what an untrained head makes of both, and what a Dice loss makes of a region that begins as "everywhere".

@@ -244,6 +244,12 @@ def test_maps_are_cividis_and_class_colours_come_from_okabe_and_ito():
     assert len(set(CLASS_COLOURS)) == len(CLASS_COLOURS) >= 6
 
 
+def test_the_legend_of_many_training_runs_lies_beside_the_curves():
+    figure = plots.training_curve({f"run {n}": History([1, 2, 3], [0.9, 0.5, 0.1 * n], [], []) for n in range(6)})
+    figure.canvas.draw()
+    assert figure.axes[0].get_legend().get_window_extent().x0 >= figure.axes[0].get_window_extent().x1
+
+
 def test_numbers_in_a_matrix_stand_out_from_their_cells():
     figure = plots.attention_matrix(np.linspace(0, 1, 16).reshape(4, 4))
     picture = figure.axes[0].get_images()[0]
