@@ -12,6 +12,8 @@ from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
 from medattn_lite.explain.gates import channel_gates, predict, ranked_channels, spatial_gates, switched_off
+from medattn_lite.explain.image_space import to_image_grid
+from medattn_lite.explain.layer_places import layer_box
 from medattn_lite.plots.alt import listed
 from medattn_lite.plots.gate_view import gate_view
 from medattn_lite.plots.layers import short_names
@@ -101,7 +103,7 @@ class GateExplorer(Explorer):
         picture = self._images[number, int(state.get("background", 0))]
         map_ = None if shown is None else spatial[shown]
         if "slice" in state:
-            map_ = None if map_ is None else self._slice_of(map_, int(state["slice"]), len(picture))
+            map_ = None if map_ is None else map_[int(state["slice"])]
             picture = picture[int(state["slice"])]
         names = self._names or [f"class {i}" for i in range(len(before))]
         truth = "" if self._labels is None else f": {names[int(self._labels[number])]}"
@@ -126,10 +128,16 @@ class GateExplorer(Explorer):
         return figure, summary
 
     def _read(self, number: int) -> tuple[dict[str, Tensor], dict[str, Tensor], Tensor]:
-        """Gates, spatial maps and probabilities of one image, nothing off; the last eight are remembered."""
+        """Gates, spatial maps and probabilities of one image, nothing off; the last eight are remembered.
+
+        The maps are on the image's grid, each where its layer looks.
+        """
         image = self._images[number : number + 1]
         gates = {layer: values[0] for layer, values in channel_gates(self._model, image).items()}
-        maps = {layer: values[0] for layer, values in spatial_gates(self._model, image).items()}
+        maps = {
+            layer: to_image_grid(values[0], image.shape[2:], box=layer_box(self._model, image, values.shape[1:]))
+            for layer, values in spatial_gates(self._model, image).items()
+        }
         return gates, maps, predict(self._model, image)[0]
 
     @staticmethod
@@ -139,11 +147,6 @@ class GateExplorer(Explorer):
         if state["channel"] != NONE:
             off.add(int(state["channel"]))
         return sorted(off)
-
-    @staticmethod
-    def _slice_of(values: Tensor, index: int, depth: int) -> Tensor:
-        """The map's slice that covers slice `index` of an image with `depth` slices."""
-        return values[min(len(values) - 1, int((index + 0.5) * len(values) / depth))]
 
     @staticmethod
     def _prediction(names: Sequence[str], before: Tensor, after: Tensor, off: list[int], layer: str) -> str:

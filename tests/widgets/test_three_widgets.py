@@ -8,7 +8,7 @@ import torch
 
 from medattn_lite.attention import attend
 from medattn_lite.errors import UserError
-from medattn_lite.explain.gates import channel_gates, predict, ranked_channels, switched_off
+from medattn_lite.explain.gates import channel_gates, predict, ranked_channels, spatial_gates, switched_off
 from medattn_lite.widgets import attention_playground, gate_explorer, slice_explorer
 from tests.widgets.conftest import make_explorer, make_images, make_model, make_sample
 
@@ -179,6 +179,14 @@ def test_all_gates_of_a_layer_can_be_switched_off():
 def test_spatial_controls_are_there_only_for_models_with_spatial_maps():
     assert {"spatial", "opacity"} <= set(make_explorer("cbam").controls)
     assert not {"spatial", "opacity"} & set(make_explorer("se").controls)
+
+
+def test_a_spatial_map_lies_where_its_layer_looks():
+    model, images = make_model("cbam"), make_images()
+    layer = gate_explorer(model, images).state["spatial"]
+    coarse = spatial_gates(model, images[:1])[layer][0]  # (8, 8): every fourth pixel, from the first on
+    on_image = gate_explorer(model, images)._readings(0)[1][layer]  # (32, 32)
+    torch.testing.assert_close(on_image[::4, ::4], coarse)
 
 
 def test_volumes_are_explored_slice_by_slice():
