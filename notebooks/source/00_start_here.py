@@ -336,7 +336,7 @@ SHAPE = scale_numbers(SCALE, smoke=(64, 80, 64), laptop=(96, 112, 96), paper=(12
 orders = {
     "healthy": healthy(), "low-grade glioma": glioma(grade="low", diameter_mm=40),
     "high-grade glioma": glioma(grade="high", diameter_mm=40), "metastases": metastases(),
-    "meningioma": meningioma(), "multiple sclerosis": ms_lesions(load_ml=25.0),
+    "meningioma": meningioma(diameter_mm=50), "multiple sclerosis": ms_lesions(load_ml=25.0),
 }
 people = {name: Subject(orders[name], seed=SEED + i).render(shape=SHAPE) for i, name in enumerate(orders)}
 
@@ -356,10 +356,14 @@ plots.show(plots.image_grid(torch.stack(pictures), titles=list("ABCDEF"), column
 # the next cell.
 
 # %%
-print("\n".join(f"{letter}  {name}" for letter, name in zip("ABCDEF", shuffled, strict=True)))
+lesions = [people[name]["mask"][0, widest_slice(people[name])] > 0 for name in shuffled]      # (H, W) each
+answers = [f"{letter}  {name}" for letter, name in zip("ABCDEF", shuffled, strict=True)]
+plots.show(plots.image_grid(torch.stack(pictures), titles=answers, columns=3, letters=True,
+                            overlays=torch.stack(lesions).int(), labels={1: "lesion"}, title="The answers"))
 
 # %% [markdown]
-# FLAIR alone does not settle everything. A radiologist, too, would ask for T1ce here.
+# *Figure 00.6.* The same six with their lesions in colour. FLAIR alone does not settle everything: the meningioma is
+# hardly brighter than the brain beside it. A radiologist, too, would ask for T1ce here.
 #
 # A phantom can do what no patient can: be **the same person with another disease**. That is a
 # [counterfactual](glossary.md#counterfactual). If a network's answer changes between the two pictures below, the
@@ -377,7 +381,7 @@ plots.show(plots.image_grid(pictures, columns=2, letters=True, window=(0.0, pict
                             titles=["high grade", "the same person, low grade"], title="T1ce, synthetic"))
 
 # %% [markdown]
-# *Figure 00.6.* A phantom, and the person it could have been. Everything is equal but the tumour: the bright ring is
+# *Figure 00.7.* A phantom, and the person it could have been. Everything is equal but the tumour: the bright ring is
 # missing in the second picture.
 #
 # | | phantom | real patients |
@@ -386,7 +390,7 @@ plots.show(plots.image_grid(pictures, columns=2, letters=True, window=(0.0, pict
 # | to know the truth exactly | yes | no: masks are drawn by people, who differ |
 # | to claim that something works on patients | **no** | only on many, from several hospitals |
 #
-# **Real patients:** `DATA = "lgg"` and `DATA_ROOT = "…/kaggle_3m"` show one in every figure above. They are low-grade
+# **Real patients:** `DATA = "lgg"` and `DATA_ROOT = "…/kaggle_3m"` show one in figures 00.1 to 00.4. They are lower-grade
 # gliomas of the Cancer Genome Atlas. Each result of the course says which of the two it is about.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -457,7 +461,7 @@ print("in two parts at once:", set(split.train) & set(split.test) or "nobody")
 # ## 9 · What the deck says, and what we found
 #
 # The *survival deck*, slides of a study that predicts survival with glioma, is the first of our papers. It introduces
-# the contrasts in three lines:
+# the contrasts so:
 #
 # | deck | here |
 # |---|---|

@@ -98,8 +98,8 @@ fig = plots.lines(range(29, -1, -1), both, xlabel="how many words ago", ylabel="
 plots.show(fig)
 
 # %% [markdown]
-# *Figure 01.2.* Through the last state the signal shrinks at every step: a straight fall on this logarithmic
-# axis. (This reader is untrained, with `tanh` and PyTorch's usual start. LSTM and GRU, two later kinds of reader,
+# *Figure 01.2.* Through the last state the signal shrinks step by step: nearly a straight fall on this
+# logarithmic axis. (This reader is untrained, with `tanh` and PyTorch's usual start. LSTM and GRU, two later kinds of reader,
 # lose less, and still lose.) Through attention the line is nearly flat. The context is a sum over **all** states, so every word is
 # one step away. Do not compress and hope: keep every state, and look up what you need when you need it.
 
@@ -422,7 +422,7 @@ class Reverser(nn.Module):
     def __init__(self, size, weigh):
         super().__init__()
         self.weigh = weigh
-        self.letter = nn.Embedding(LETTERS + 1, size)          # number 0 means "start writing"
+        self.letter = nn.Embedding(LETTERS + 1, size)          # a vector a letter; 0 means "start writing"
         self.encoder = nn.GRU(size, size // 2, batch_first=True, bidirectional=True)
         self.decoder = nn.GRU(size, size, batch_first=True)
         self.combine = nn.Linear(2 * size if weigh else size, size)
@@ -650,11 +650,11 @@ record("largest weight on the right letter, one-way encoder", one_way_on_target)
 
 # %%
 print("\n".join(f"{claim:42s} {found}" for claim, found in {
-    "a signal fades through an RNN's steps": f"word 1 of 30 keeps {from_last[0] / from_last[-1]:.0e}",
+    "a signal fades through an RNN's steps": f"gradient, word 1 over word 30: {from_last[0] / from_last[-1]:.0e}",
     "a fixed context loses long sequences": f"16 letters: {results['last state only'][-1]:.0%} right",
     "attention mends it": f"16 letters: {results['with attention'][-1]:.0%} right",
     "the choice is what helps": f"16 letters: {results['all states, no choice'][-1]:.0%} without it",
-    "it looks at the relevant input": f"both ways {on_target:.0%}, one way {one_way_on_target:.0%}",
+    "it looks at the relevant input": f"largest weight on it: both ways {on_target:.0%}, one way {one_way_on_target:.0%}",
 }.items()))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
