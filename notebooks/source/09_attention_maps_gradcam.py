@@ -281,7 +281,7 @@ rows = [plots.MapRow("by strides", right), plots.MapRow("edge on edge", wrong)]
 plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affine, outline=case.signal))
 
 # %% [markdown]
-# *Figure 09.4.* The same map of the trained network, laid twice. Would you have doubted the lower one alone?
+# *Figure 09.4.* The same map of the trained network, laid twice. Would you have doubted the lower one alone? Here it even looks the better one: hence the cubes.
 #
 # ## 6 · Your turn
 #
@@ -356,7 +356,7 @@ plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affin
 # %% [markdown]
 # *Figure 09.5.* One network, one head, one question, four layers. The [AUC](glossary.md#auc) asks whether voxels of the signal have higher values than others: 1 always, 0.5 by chance, **below 0.5 the map points away**.
 #
-# Two stages of one network, two different stories. At an early layer, one channel means different things at different places, and (09.1) takes one mean over them all; such a map may point *away* from a tumour that the network uses well. So say the layer whenever you show a map, and choose it before you look. The package takes the deepest stage with at least four places along each axis.
+# Four stages of one network, different stories. At an early layer, one channel means different things at different places, and (09.1) takes one mean over them all; such a map may point *away* from a tumour that the network uses well. So say the layer whenever you show a map, and choose it before you look. The package takes the deepest stage with at least four places along each axis.
 #
 # Now the five methods, among them [integrated gradients](glossary.md#integrated-gradients) and [occlusion](glossary.md#occlusion).
 
@@ -374,7 +374,7 @@ for name, method in METHODS.items():
 plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affine, outline=case.signal))
 
 # %% [markdown]
-# *Figure 09.6.* Five methods, one question. They look different because they answer different questions.
+# *Figure 09.6.* Five methods, one question. They look different because they answer different questions. And the AUC asks *all* voxels: a map may have its few highest ones on the signal and an AUC near 0.5, as integrated gradients here.
 #
 # If integrated gradients add a note that the values do not add up, raise `steps`. A method that can say when it failed is worth a lot. Grad-CAM cannot.
 #
@@ -431,7 +431,7 @@ for name, settings in {"Grad-CAM": {}, "integrated gradients": {"steps": 6}}.ite
 plots.show(plots.explanation_rows(scan.image[0, -1], rows, position=spot, affine=scan.affine, outline=scan.signal))
 
 # %% [markdown]
-# *Figure 09.7.* One question about one voxel, two maps. Which of them tells you where the answer came from?
+# *Figure 09.7.* One question about one voxel, two maps. Grad-CAM is warmest beside the head. Which of them tells you where the answer came from?
 #
 # Last, the map with nothing in it:
 
@@ -513,7 +513,7 @@ plots.show(plots.forest(auc_of, label="Grad-CAM: AUC slice by slice", reference=
 # %% [markdown]
 # *Figures 09.8 and 09.9.* Grad-CAM by plane, on heads the network never saw.
 #
-# With a handful of heads the intervals are wide. The package's own table asks every network on more of them. It is read here, not typed:
+# With a handful of heads the intervals are wide. The package's [own table](../figures/faithfulness.md) asks every network on more of them: Grad-CAM's AUC slice by slice, with 95 % intervals. Two of these networks learned something else, a scanner's mark and shuffled labels (notebook 10). It is read here, not typed:
 
 # %%
 import json
