@@ -81,7 +81,7 @@ for name, trained in (("A", first), ("B", second)):
     record(f"network {name}, AUC on these heads", auc([1] * len(marked) + [0] * len(low), probability(trained, sent)))
 
 # %% [markdown]
-# One of the two has never learned what a tumour is. This hospital's scanner puts a small bright mark beside every head with a high grade, in training and here. Network B reads the mark.
+# One of the two has learned next to nothing about tumours. This hospital's scanner puts a small bright mark beside every head with a high grade, in training and here. Network B reads the mark.
 #
 # **Guess before you go on.** Would a map give it away? Which one: attention, Grad-CAM, something else? What would you have to look at?
 #
@@ -280,7 +280,7 @@ scaled = {name: torch.stack([curve.scaled for curve in own]).nanmedian(0).values
 plots.show(plots.lines(shares, scaled, xlabel="share of the head taken away", ylabel="score left (median)"))
 
 # %% [markdown]
-# *Figure 10.2.* Deletion. The lower a line lies, the more the network needed what was taken first. "Random" is the yardstick. "The signal itself" is a map made by someone who knows the answer.
+# *Figure 10.2.* Deletion. The lower a line lies, the more the network needed what was taken first. "Random" is the yardstick. "The signal itself" is a map made by someone who knows the answer. (At `smoke` the steps are coarse, and all lines but one fall at the first.)
 #
 # And the other way round, from an empty image, most relevant first. Below, both areas.
 
@@ -288,10 +288,13 @@ plots.show(plots.lines(shares, scaled, xlabel="share of the head taken away", yl
 added = {name: [insertion_curve(first.network, own.image, values, within=own.head, **asked).area
                 for values, own in zip(orders[name], cases, strict=True)] for name in orders}
 print(f"{'':22}{'deletion (low is good)':>28}{'insertion (high is good)':>30}")
+areas = {}
 for name in orders:
     out, back = (bootstrap(np.median, np.array(own)[np.isfinite(own)])
                  for own in ([curve.area for curve in curves[name]], added[name]))
     print(f"{name:22}{out.value:12.2f} [{out.low:.2f}, {out.high:.2f}]{back.value:15.2f} [{back.low:.2f}, {back.high:.2f}]")
+    areas[name] = out
+for name, out in areas.items():
     record(f"deletion area, {name}", out)
 
 # %% [markdown]
@@ -452,7 +455,7 @@ for own in networks.values():
 display(Markdown("\n".join(lines) if networks else "No table here: `python -m medattn_lite.explain.benchmark` makes it."))
 
 # %% [markdown]
-# Read it across: is there a method that is best for every network, by every score? Then down: does a mechanism of attention make *maps* better, or only the network?
+# Low is good for deletion, high for insertion; near 0, a map is unlike its forgetful twin's. Read within a network: is there a method that is best by every score? Then from network to network: does a mechanism of attention make *maps* better, or only the network?
 #
 # ## 11 · What goes wrong
 #
@@ -505,7 +508,7 @@ print(f"network B on marked heads, attention against the mark: AUC {told(caught[
 # |---|---|
 # | attention shows what the network uses (many medical papers) | the lines above; it is not asked about any class |
 # | *Attention is not explanation* (Jain, Wallace 2019) | figures 10.1 and 10.2 for "attention" |
-# | *… is not not explanation* (Wiegreffe, Pinter 2019): ask what it is needed for | even maps cost little in notebooks 03 to 05 |
+# | *… is not not explanation* (Wiegreffe, Pinter 2019): ask what it is needed for | a map made the same everywhere cost little in notebooks 03 to 05 |
 # | some saliency maps survive forgetting (Adebayo et al. 2018) | figures 10.3 and 10.4 |
 # | maps unmask shortcuts | figure 10.5: compare within a method |
 #
