@@ -92,6 +92,8 @@ def _row(name: str, own: Compared) -> MapRow:
         lines.append(f"AUC {found.located.auc:.2f}")
     elif found.values is None:
         lines.append("no such map")
+    if found.values is not None and float(found.values.max()) <= 0:
+        lines.append("all below 0: not drawn")
     contrast = case.image.shape[1] - 1
     spacing = None if case.affine is None else [float(edge) for edge in _edges(case.affine)]
     places = torch.nonzero(case.signal).float()

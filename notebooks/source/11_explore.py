@@ -248,7 +248,7 @@ for name in shelf.networks:
 # %% [markdown]
 # ## 3 · All mechanisms on one person
 #
-# Every network sees the same person, each as it was trained to: the whole head, a slice, a crop. Beside each map stand its parameters and the multiplications of one pass.
+# Every network sees the same person, each as it was trained to: the whole head, a slice, a crop. Beside each map stand the network's parameters, the multiplications of one pass, and the map's AUC against the tumour.
 #
 # **Guess.** Is the most expensive network the one with the best map? Change the **person**, the **diameter**, the **method**.
 
@@ -262,7 +262,7 @@ display(comparison)
 plots.show(comparison.static())
 
 # %% [markdown]
-# *Figure 11.6.* One person, several mechanisms. (A network for MS lesions, shown a glioma, was never asked about gliomas. What does it mark?)
+# *Figure 11.6.* One person, several mechanisms. (A network for MS lesions, shown a glioma, was never asked about gliomas. A map whose values are all below 0 is not drawn, and its row says so.)
 #
 # ## 4 · Who looks at whom
 #
@@ -297,7 +297,7 @@ print("\nhealthy tissue:", affinities.summary)
 #
 # ## 5 · Survival
 #
-# The law of the phantoms' survival is known. Here it is used as the prediction: **the best that anyone could say**. Below it, the same patients predicted from age and surgery alone.
+# The law of the phantoms' survival is known. Here it is used as the prediction: **the best that anyone could say**. Its [C-index](glossary.md#c-index) stands beside that of age and surgery alone.
 #
 # **Guess.** With the perfect risk, what C-index? Move the **cut**: where do the two groups differ most? Then choose a low-risk **patient** who died early. Was the prediction wrong?
 
@@ -360,7 +360,7 @@ for name, values in spread.items():
 # | enhancement and necrosis decide the grade | exploration 2: how far each slider moves each network |
 # | non-local and slice attention link lesions | figure 11.7, for a lesion and for healthy tissue |
 #
-# An exploration gives ideas. A claim needs many heads, a control and an interval: notebook [10](10_is_attention_an_explanation.ipynb) and [its table](../figures/results.md).
+# An exploration gives ideas. A claim needs many heads, a control and an interval: notebook [10](10_is_attention_an_explanation.ipynb) and [its table](../figures/faithfulness.md).
 
 # %% [markdown]
 # ## Quiz

@@ -5,19 +5,22 @@ from __future__ import annotations
 import importlib
 import itertools
 import pkgutil
+from dataclasses import replace
 
 import ipywidgets
 import pytest
 
 from medattn_lite import widgets
+from medattn_lite.data.phantom import Subject, glioma
 from medattn_lite.errors import UserError
 from medattn_lite.explain.counterfactual import SITES, Laboratory
 from medattn_lite.explain.held_out import held_out
+from medattn_lite.explain.side_by_side import compare
 from medattn_lite.plots.alt import alt_text
 from medattn_lite.widgets.counterfactual import counterfactual_phantom
 from medattn_lite.widgets.explanations import explanation_browser
 from medattn_lite.widgets.explorer import Explorer
-from medattn_lite.widgets.mechanisms import mechanism_comparison
+from medattn_lite.widgets.mechanisms import _row, mechanism_comparison
 from tests.explain.test_counterfactual import untrained
 
 NAMES = ("P3D + IAM", "ResNet-50-CBAM", "SE-ResNeXt-50")
@@ -140,3 +143,12 @@ def test_every_slider_changes_picture_words_and_alternative_text(kind, request, 
         assert explorer.error is None
         parts = zip(("picture", "words", "alt"), before, now, strict=True)
         assert [part for part, old, new in parts if old == new] == [], name
+
+
+def test_a_map_below_zero_everywhere_is_not_drawn_and_its_row_says_so(networks):
+    subject = Subject(glioma(grade="high", diameter_mm=44.0, site=next(iter(SITES.values()))), 3)
+    own = compare({name: networks[name] for name in list(networks)[:1]}, subject, method="Grad-CAM")[0]
+    below = replace(own, answer=replace(own.answer, values=-own.case.signal.float()))
+    above = replace(own, answer=replace(own.answer, values=own.case.signal.float()))
+    assert "not drawn" in _row("one", below).caption
+    assert "not drawn" not in _row("one", above).caption
