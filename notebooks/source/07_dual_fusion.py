@@ -747,4 +747,4 @@ quiz([
 #
 # **Next:** [08 · Survival](08_survival.ipynb): from where a tumour is to how long a patient lives.
 #
-# **Read on:** Dao et al., *FlashAttention* ([arXiv:2205.14135](https://arxiv.org/abs/2205.14135)); Isensee et al., *nnU-Net* ([arXiv:1904.08128](https://arxiv.org/abs/1904.08128)); Myronenko, SegResNet ([arXiv:1810.11654](https://arxiv.org/abs/1810.11654)). Words: [glossary](glossary.md).
+# **Read on:** Vo-Thanh et al., *3D Dual-Fusion Attention Network for Brain Tumor Segmentation*; Dao et al., *FlashAttention* ([arXiv:2205.14135](https://arxiv.org/abs/2205.14135)); Isensee et al., *nnU-Net* ([arXiv:1904.08128](https://arxiv.org/abs/1904.08128)); Myronenko, SegResNet ([arXiv:1810.11654](https://arxiv.org/abs/1810.11654)). Words: [glossary](glossary.md).
