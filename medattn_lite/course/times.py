@@ -28,8 +28,13 @@ the kernel's start, and the largest memory of the kernel, on the machine named u
 """
 
 
-def add_report(report: Path, record: Path) -> dict[str, Any]:
+def add_report(report: Path, record: Path, *, note: str = "") -> dict[str, Any]:
     """Puts a course's report into the record, in place of that of the same scale.
+
+    Args:
+        report: folder of the course, or its report.json.
+        record: file of all scales.
+        note: what else a reader must know, such as other work on the machine.
 
     Raises:
         UserError: no report, or one with a notebook that failed.
@@ -44,7 +49,7 @@ def add_report(report: Path, record: Path) -> dict[str, Any]:
     known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     scale = facts["parameters"]["SCALE"]
     own = known.setdefault(scale, {"notebooks": {}})
-    own["environment"] = facts["environment"]
+    own["environment"] = facts["environment"] + (f" · {note}" if note else "")
     own["whole_run_seconds"] = facts["seconds"]
     for one in facts["notebooks"]:
         own["notebooks"][one["name"]] = {"seconds": one["seconds"], "memory_mb": one["peak_memory_mb"]}
@@ -76,11 +81,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.times", description=__doc__.splitlines()[0])
     parser.add_argument("reports", nargs="+", type=Path, help="folders that medattn course wrote")
+    parser.add_argument("--note", default="", metavar="WORDS", help="what else ran on the machine, if anything did")
     parser.add_argument("--out", type=Path, default=FIGURES, metavar="DIR")
     given = parser.parse_args(arguments)
     try:
         for report in given.reports:
-            record = add_report(report, given.out / "course_times.json")
+            record = add_report(report, given.out / "course_times.json", note=given.note)
         (given.out / "course_times.md").write_text(page_of(record), encoding="utf-8")
         print(given.out / "course_times.md")
     except UserError as error:

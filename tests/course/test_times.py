@@ -37,4 +37,7 @@ def test_a_course_that_failed_or_was_not_run_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="00_start failed"):
         add_report(bad, tmp_path / "record.json")
     assert not (tmp_path / "record.json").exists()
+    busy = report(tmp_path / "busy", "paper", {"00_start": 1.0})
+    assert main([str(busy), "--note", "busy", "--out", str(tmp_path)]) == 0
+    assert "two cores, paper · busy" in (tmp_path / "course_times.md").read_text()
     assert main([str(tmp_path / "none"), "--out", str(tmp_path)]) == 2
