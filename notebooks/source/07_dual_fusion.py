@@ -740,11 +740,11 @@ quiz([
 # %% [markdown]
 # ## Summary
 #
-# - Three nested regions, each a yes-or-no question. Dice counts voxels, HD95 measures the way: look at both, and at what silence scores.
+# - Three nested regions, each a yes-or-no question. Dice counts voxels, HD95 the way; see what silence scores.
 # - **Early fusion** mixes two maps voxel by voxel. **Global fusion** is attention, queries from one network and keys from the other, times $V$. **Local attention** is a residual block.
 # - Attention over $N$ voxels is a map of $N^2$. Blocks fit exactly and cost time; tokens make it cheap and another function.
 # - What the second network adds, and what attention adds, are questions for controls.
 #
 # **Next:** [08 · Survival](08_survival.ipynb): from where a tumour is to how long a patient lives.
 #
-# **Read on:** Vo-Thanh et al., *3D Dual-Fusion Attention Network for Brain Tumor Segmentation*; Dao et al., *FlashAttention* ([arXiv:2205.14135](https://arxiv.org/abs/2205.14135)); Isensee et al., *nnU-Net* ([arXiv:1904.08128](https://arxiv.org/abs/1904.08128)); Myronenko, SegResNet ([arXiv:1810.11654](https://arxiv.org/abs/1810.11654)). Words: [glossary](glossary.md).
+# **Read on:** Vo-Thanh et al., *3D Dual-Fusion Attention Network*; Dao et al., *FlashAttention* ([arXiv:2205.14135](https://arxiv.org/abs/2205.14135)); Isensee et al., *nnU-Net* ([arXiv:1904.08128](https://arxiv.org/abs/1904.08128)); Myronenko, SegResNet ([arXiv:1810.11654](https://arxiv.org/abs/1810.11654)). Words: [glossary](glossary.md).
