@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from medattn_lite.course.checks import CHECK_MIME
 
+_WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
 
 
@@ -21,15 +23,25 @@ def length(path: Path) -> int:
 
 
 def tidied(path: Path) -> Any:
-    """The executed copy, without the banners that papermill puts over errors (intended ones too)."""
+    """The executed copy, without papermill's banners over errors (intended ones too) and without progress bars.
+
+    A bar goes away when its loop ends; its text, "0%", would stay in the file.
+    """
     import nbformat
 
     notebook = nbformat.read(path, as_version=4)
-    kept = [cell for cell in notebook.cells if "papermill-error-cell-tag" not in cell.metadata.get("tags", [])]
-    if len(kept) < len(notebook.cells):
-        notebook.cells = kept
-        nbformat.write(notebook, path)
+    banner = "papermill-error-cell-tag"
+    notebook.cells = [cell for cell in notebook.cells if banner not in cell.metadata.get("tags", [])]
+    for cell in notebook.cells:
+        if "outputs" in cell:
+            cell.outputs = [output for output in cell.outputs if not _is_progress_bar(output)]
+    nbformat.write(notebook, path)
     return notebook
+
+
+def _is_progress_bar(output: Any) -> bool:
+    data = output.get("data", {})
+    return _WIDGET_VIEW in data and re.search(r"\d%\|", data.get("text/plain", "")) is not None
 
 
 def cell_errors(notebook: Any) -> list[str]:

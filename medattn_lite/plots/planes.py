@@ -110,13 +110,18 @@ def _position(position: Sequence[int] | None, shape: Sequence[int]) -> tuple[int
     return position
 
 
+def _grey_value(value: float) -> str:
+    """A grey value as a reader writes it: no power of ten."""
+    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+
+
 def _add_keys(figure: Figure, window: tuple[float, float], overlay: Overlay | None) -> None:
     """Under the planes: the grey scale of the image on the left, the overlay's key on the right."""
     height = figure.get_figheight()
     grey = figure.add_axes((0.04, 0.3 / height, 0.19, 0.13 / height))
     bar = figure.colorbar(ScalarMappable(Normalize(*window), GREY), cax=grey, orientation="horizontal")
     bar.outline.set_linewidth(0.6)
-    bar.set_ticks(list(window), labels=[f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}" for value in window])
+    bar.set_ticks(list(window), labels=[_grey_value(value) for value in window])
     grey.set_title("window", fontsize=10, pad=3)
     if overlay is None:
         return
@@ -143,7 +148,7 @@ def _words(
     if affine is not None:
         x, y, z = as_array(affine)[:3] @ np.array([*position, 1.0])
         text += f" The planes meet at x {x:+.0f}, y {y:+.0f}, z {z:+.0f} mm."
-    text += f" Grey values from {window[0]:.3g} to {window[1]:.3g}."
+    text += f" Grey values from {_grey_value(window[0])} to {_grey_value(window[1])}."
     if overlay is None:
         return text
     words = overlay.words()

@@ -1,7 +1,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # 00 · Start here: a notebook, an MRI volume, a phantom
 #
-# **30 minutes to read, 15 for the exercises; under a minute to run at `smoke`.** Difficulty ●○○○
+# **30 minutes to read, 15 for the exercises; under a minute to run, at `smoke` and at `laptop`.** Difficulty ●○○○
 #
 # This course builds the attention mechanisms of medical imaging from scratch: each one by hand, in a loop, as
 # a module, trained, and looked at critically. The pictures are MRI of the brain. So before any attention we look

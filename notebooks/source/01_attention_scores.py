@@ -1,7 +1,7 @@
 # %% [markdown] slideshow={"slide_type": "slide"}
 # # 01 · Attention scores and softmax
 #
-# **45 minutes to read, 30 for the exercises; under a minute to run at `smoke`.** Difficulty ●●○○
+# **45 minutes to read, 30 for the exercises; under a minute to run at `smoke`, one at `laptop`.** Difficulty ●●○○
 #
 # You will build the mechanism under every network of this course, [attention](glossary.md#attention). A
 # [query](glossary.md#query) looks at many [keys](glossary.md#key), gives each one a [score](glossary.md#score),

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 02 · Squeeze-and-excitation: which channel should be listened to?
 #
-# **45 minutes to read, 25 for the exercises; about a minute to run at `smoke`.** Difficulty ●●○○
+# **45 minutes to read, 25 for the exercises; about a minute to run at `smoke`, 8 at `laptop`.** Difficulty ●●○○
 #
 # You will build the smallest attention of this course: a block that gives **each channel one number between 0 and 1** and multiplies the channel by it. In 2017 it won ImageNet, a yearly contest in naming what is on a photograph. It is the attention in SE-ResNeXt-50, the first network of the *survival deck*: slides of a study that predicts survival with glioma, a brain tumour.
 #

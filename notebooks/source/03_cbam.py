@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 03 · CBAM: which channel, and where?
 #
-# **40 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●○○
+# **40 minutes to read, 30 for the exercises; about a minute to run at `smoke`, 8 at `laptop`.** Difficulty ●●○○
 #
 # Squeeze-and-excitation turns whole channels up and down. It can say *what*, never *where*. [CBAM](glossary.md#cbam), the "convolutional block attention module", does both: a gate for each channel, then a **map of places** that is multiplied onto every channel. It is the attention in ResNet-50-CBAM, the second network of the survival deck, slides of a study that predicts survival with glioma.
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04 · Split attention: two versions of every channel
 #
-# **45 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
+# **45 minutes to read, 30 for the exercises; about a minute to run at `smoke`, 5 at `laptop`.** Difficulty ●●●○
 #
 # A gate turns a channel up or down. [Split attention](glossary.md#split-attention) makes **several versions of each channel** and lets them compete for one whole. It is the attention inside ResNeSt; a map of places on top makes it **ResNeSAt**, a network that asks two things of a slice: is there a tumour, and did it start in the brain or come from elsewhere in the body?
 #

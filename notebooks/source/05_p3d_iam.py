@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 05 · Pseudo-3-D and inter-slice attention: which slice matters?
 #
-# **45 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
+# **45 minutes to read, 30 for the exercises; about a minute to run at `smoke`, 3 at `laptop`.** Difficulty ●●●○
 #
 # A scan is a volume, and a radiologist leafs through it: most slices say little, a few say nearly all. This notebook builds the two ideas of a network that grades [gliomas](glossary.md#glioma), low or high. **Pseudo-3-D** takes a convolution over 3×3×3 voxels apart, into one within the slice and one across slices. The **inter-slice attention module**, IAM, gives *each channel of each slice* a gate, and looks at the neighbouring slices to set it.
 #

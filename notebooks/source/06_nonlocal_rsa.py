@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 06 · Non-local and recurrent slice attention: the whole head, for how much?
 #
-# **50 minutes to read, 25 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
+# **50 minutes to read, 25 for the exercises; about a minute to run at `smoke`, 12 at `laptop`.** Difficulty ●●●○
 #
 # A convolution of 3×3×3 sees 27 voxels. A **non-local block** lets every voxel look at every other one, and pays for it. **Recurrent slice attention** (RSA) of the *RSANet paper* looks at whole slices, along one direction, then the next, then the third: "at least 28×" less memory, "at least 100×" fewer operations.
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 07 · Dual fusion: two networks outline one tumour
 #
-# **55 minutes to read, 35 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
+# **55 minutes to read, 35 for the exercises; about a minute to run at `smoke`, 12 at `laptop`.** Difficulty ●●●○
 #
 # Two networks, DynUNet and SegResNet, have learned to outline a tumour. Both are relatives of the [U-Net](glossary.md#u-net), and each has its own blind spots. This notebook joins them: by a plain average, by a few convolutions, and by the **dual fusion** of Vo-Thanh and colleagues, in which each voxel of the one network looks at *every* voxel of the other.
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 08 · Survival: how long, when not everyone's story has ended?
 #
-# **50 minutes to read, 30 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
+# **50 minutes to read, 30 for the exercises; about a minute to run at `smoke`, 10 at `laptop`.** Difficulty ●●●○
 #
 # So far a picture had a label: tumour or none. Now the question is **how long** a person lives. That would be a number like any other, but for one thing: when a study is evaluated, many of its patients are still alive. Their times are not missing, and not known either.
 #

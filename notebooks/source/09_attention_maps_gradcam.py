@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 09 · Attention maps and Grad-CAM in three planes
 #
-# **45 minutes to read, 35 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●○
+# **45 minutes to read, 35 for the exercises; about a minute to run at `smoke`, one at `laptop`.** Difficulty ●●●○
 #
 # A network says "high grade". *Where did it look?* [Grad-CAM](glossary.md#grad-cam) paints an answer over the scan: warm colours here, none there. In this notebook you compute it with a pencil, then for whole volumes, and you **put it in the right place**. That last step is where many tools fail: the map lies a centimetre beside what it means, and it looks just as convincing.
 #

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 10 · Is attention an explanation?
 #
-# **35 minutes to read, 35 for the exercises; about a minute to run at `smoke`.** Difficulty ●●●●
+# **35 minutes to read, 35 for the exercises; about a minute to run at `smoke`, 10 at `laptop`.** Difficulty ●●●●
 #
 # A warm spot on the tumour convinces everybody. But would the same spot be there if the network had learned nothing? Does the network need what the spot marks? And what if it learned to read a mark of the scanner, and is right for the wrong reason?
 #

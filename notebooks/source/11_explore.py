@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 11 · Explore: what if the tumour were another one?
 #
-# **30 minutes to read, 15 for the exercises; about a minute to run at `smoke`.** Difficulty ●●○○
+# **30 minutes to read, 15 for the exercises; about a minute to run at `smoke`, 8 at `laptop`.** Difficulty ●●○○
 #
 # You have built the parts. Now move them. Take one synthetic head and change its tumour: larger, elsewhere, without contrast enhancement. Watch what six networks say, and what their maps show. With a patient you could not do this: nobody has the same brain with another tumour. That is what a [counterfactual](glossary.md#counterfactual) is.
 #
@@ -208,7 +208,8 @@ look = lambda tumour: laboratory.look(tumour, method=None).probabilities
 quiet = replace(start, enhancement=0.0, necrosis=0.0)
 for change in ({"mark": True}, {"enhancement": 0.7}, {"site": "right occipital"}):
     found = effect_of(look, quiet, change, "P3D + IAM, scanner mark", "P3D + IAM")
-    record(f"{change} moves the cheat more than the honest network by", f"{found:+.2f}")
+    what = ", ".join(f"{name} → {value}" for name, value in change.items())
+    record(f"{what}: the cheat's effect minus the honest network's", round(found, 2))
 
 # %% [markdown]
 # ## 2 · The explanation browser

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 12 · Your own data: from a folder of files to a model, a table and a map
 #
-# **35 minutes to read, 15 for the exercises; about a minute to run at `smoke`.** Difficulty ●●○○
+# **35 minutes to read, 15 for the exercises; about a minute to run at `smoke`, 10 at `laptop`.** Difficulty ●●○○
 #
 # You have a folder of scans. Between that folder and a figure that you may believe lie a dozen places where things go wrong without a word. This notebook walks the whole way, on a folder with faults planted in it, and then on yours.
 
@@ -473,7 +473,7 @@ quiz([
         ["It halves", "It stays about as wide", "It becomes narrower by the root of two"],
         "It stays about as wide",
         ["Epochs are not patients.", "Yes. Its width comes from the number of tested patients.",
-         "That is what twice the *patients* would do."],
+         "That is what twice the patients would do."],
     ),
 ])
 

@@ -95,6 +95,14 @@ def test_an_error_caught_by_a_widget_fails_the_notebook(tmp_path: Path) -> None:
     assert run.errors == ["in a widget: ValueError: nobody sees me"]
 
 
+def test_an_executed_copy_keeps_widgets_and_leaves_progress_bars_out(tmp_path: Path) -> None:
+    code = ("import ipywidgets\nfrom tqdm.auto import tqdm\nfor step in tqdm(range(3), desc='steps', leave=False):\n"
+            "    pass\nipywidgets.IntSlider()")  # fmt: skip
+    run = run_notebook(make_notebook(tmp_path / "01_small.ipynb", code), out=tmp_path / "out", parameters=VALUES)
+    text = run.executed.read_text()
+    assert run.ok and "IntSlider" in text and "widget-view" in text and "0%|" not in text
+
+
 def test_the_course_goes_on_after_a_failure_and_after_a_dead_kernel(tmp_path: Path) -> None:
     folder = tmp_path / "notebooks"
     make_notebook(folder / "00_fails.ipynb", "1 / 0", title="00 · Fails")

@@ -121,3 +121,16 @@ def test_the_minutes_in_a_title_are_those_that_its_words_and_lines_take(path: Pa
     said = int(re.search(r"\*\*(\d+) minutes to read", notebook.cells[0].source)[1])
     counted = reading_minutes(notebook)
     assert abs(said - counted) <= 5, f"the title says {said} minutes to read, its length says {counted}"
+
+
+@pytest.mark.parametrize("path", source_paths(), ids=lambda path: path.stem)
+def test_the_minutes_to_run_in_a_title_are_those_that_were_measured(path: Path) -> None:
+    """Wall time differs between machines, so half as long and twice as long are still the title's minutes."""
+    record = json.loads((NOTEBOOKS.parent / "figures" / "course_times.json").read_text(encoding="utf-8"))
+    took = {scale: record[scale]["notebooks"][path.stem]["seconds"] / 60 for scale in ("smoke", "laptop")}
+    title = read_source(path).cells[0].source.replace("one at `laptop`", "1 at `laptop`")
+    words = re.search(r"(under|about) a minute to run,? at `smoke`(?:, (\d+) at `laptop`| and at `laptop`)\.", title)
+    assert words, "the title says how long it takes to run at smoke and at laptop"
+    assert took["smoke"] < (0.6 if words[1] == "under" else 2.0)
+    said = float(words[2] or 0.5)
+    assert said / 2 <= took["laptop"] <= said * 2
