@@ -3,7 +3,7 @@
 #
 # **45 minutes to read, 25 for the exercises; about a minute to run at `smoke`, 8 at `laptop`.** Difficulty ●●○○
 #
-# You will build the smallest attention of this course: a block that gives **each channel one number between 0 and 1** and multiplies the channel by it. In 2017 it won ImageNet, a yearly contest in naming what is on a photograph. It is the attention in SE-ResNeXt-50, the first network of the *survival deck*: slides of a study that predicts survival with glioma, a brain tumour.
+# You will build the smallest attention of this course: a block that gives **each channel one number between 0 and 1** and multiplies the channel by it. In 2017 it won ImageNet, a contest in naming what is on a photograph. It is the attention in SE-ResNeXt-50, the first network of the *survival deck*: slides of a study that predicts survival with glioma, a brain tumour.
 #
 # You need to know what a convolution is. A [tensor](glossary.md#tensor) is a box of numbers with a shape; wherever the shape changes, a comment says to what.
 

@@ -3,7 +3,7 @@
 #
 # **45 minutes to read, 30 for the exercises; about a minute to run at `smoke`, 5 at `laptop`.** Difficulty ●●●○
 #
-# A gate turns a channel up or down. [Split attention](glossary.md#split-attention) makes **several versions of each channel** and lets them compete for one whole. It is the attention inside ResNeSt; a map of places on top makes it **ResNeSAt**, a network that asks two things of a slice: is there a tumour, and did it start in the brain or come from elsewhere in the body?
+# A gate turns a channel up or down. [Split attention](glossary.md#split-attention) makes **several versions of each channel** and lets them compete for one whole. It is the attention inside ResNeSt; a map of places on top makes it **ResNeSAt**, a network that asks two things of a slice: is there a tumour, and did it start in the brain or come from elsewhere?
 #
 # Its paper reports an [accuracy](glossary.md#accuracy) of 99 % over ten [folds](glossary.md#fold). You will also learn the question to ask of such a figure: *what was dealt into the folds, patients or pictures?*
 
@@ -390,13 +390,13 @@ for name, aside in (("split by patient", tested), ("LEAKY: split by slice", shuf
 plots.show(plots.forest(leaks, label=f"AUC, {KINDS[0]} or {KINDS[1]}", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 04.7.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much can be learned honestly, the gap is small: one run at `laptop`, 0.834 by slice and 0.836 by patient.)
+# *Figure 04.7.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much is learned honestly, the gap is small: at `laptop`, one run, 0.834; by patient 0.836.)
 #
 # ### Exercise 04.3 · deal patients, not slices
 #
 # *10 minutes, changes the experiment.* Deal slices into folds so that **all slices of a patient get the same fold number**. Shuffle the patients by the seed first; the folds' numbers of patients differ by one at most.
 #
-# <details><summary>Hint 1</summary>Make a list of the patients, each once. Deal <i>them</i>; then give each slice its patient's number.</details>
+# <details><summary>Hint 1</summary>List the patients, each once. Deal <i>them</i>; then give each slice its patient's number.</details>
 # <details><summary>Hint 2</summary><code>np.random.default_rng(seed).permutation(sorted(set(subjects)))</code> shuffles the patients, <code>number % folds</code> deals them like cards.</details>
 
 # %% tags=["exercise"]

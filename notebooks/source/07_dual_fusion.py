@@ -5,7 +5,7 @@
 #
 # Two networks, DynUNet and SegResNet, have learned to outline a tumour. Both are relatives of the [U-Net](glossary.md#u-net), and each has its own blind spots. This notebook joins them: by a plain average, by a few convolutions, and by the **dual fusion** of Vo-Thanh and colleagues, in which each voxel of the one network looks at *every* voxel of the other.
 #
-# "Every voxel" is a large word. At the paper's size it means a table of 16 tebibytes, some 17,600 gigabytes. You will work that out, and then fit it into a laptop in two ways.
+# "Every voxel" is a large word. At the paper's size it means a table of 16 tebibytes, some 17,600 gigabytes. You will work that out, and then fit it into a laptop.
 
 # %% [markdown]
 # ## At the end you can

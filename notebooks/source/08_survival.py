@@ -5,7 +5,7 @@
 #
 # So far a picture had a label: tumour or none. Now the question is **how long** a person lives. That would be a number like any other, but for one thing: when a study is evaluated, many of its patients are still alive. Their times are not missing, and not known either.
 #
-# You will learn to work with such times, build the two losses of survival networks, train networks of the *survival deck* on them, and judge the result. (The deck: slides of a study that predicts survival with glioma, a brain tumour.)
+# You will learn to work with such times, build the two losses of survival networks, and train networks of the *survival deck* on them. (The deck: slides of a study that predicts survival with glioma, a brain tumour.)
 
 # %% [markdown]
 # ## At the end you can
