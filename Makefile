@@ -37,7 +37,7 @@ TRAIN := $(RUN) -m medattn_lite.cli train
 .PHONY: help course test lint lab notebooks book teacher doctor paper clean
 
 help:
-	@echo "make course     set up, run every notebook at SCALE=$(SCALE), report in $(OUT)/report.html"
+	@echo "make course     set up, run every notebook at SCALE=$(SCALE), JOBS=$(JOBS) at a time, report in $(OUT)/report.html"
 	@echo "make test       set up, run every test"
 	@echo "make lab        set up, open JupyterLab at notebook 00"
 	@echo "make notebooks  make the notebooks, solutions and slides from notebooks/source"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -106,8 +107,12 @@ def _course_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _course(options: argparse.Namespace) -> int:
+    import signal
+
     from medattn_lite.course.whole import run_course
 
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: kernels stop, a report is written
     runs = run_course(
         notebooks=options.notebooks,
         out=options.out,

@@ -12,6 +12,7 @@ from accelerate import Accelerator
 from PIL import Image
 
 from medattn_lite import cli
+from medattn_lite.networks.trained import trained_facts
 from medattn_lite.training.experiment import Plan, run_experiment
 from tests.test_cli import assert_one_line
 
@@ -222,7 +223,7 @@ def test_phantoms_that_are_still_trained_on_can_be_explained(trained: Callable, 
 
 
 @pytest.mark.parametrize(("name", "more"), [
-    ("grade_p3d_iam", ["--target", "high grade"]),
+    ("grade_p3d_iam_shuffled", ["--target", "high grade"]),
     ("lesions_rsa", ["--at", "14,20,31"]),
     ("presence_resnesat", ["--method", "attention"]),
     ("survival_se_resnext", []),
@@ -233,6 +234,7 @@ def test_a_network_that_ships_explains_an_image_without_a_run(
     images, out = files(patient, name.split("_")[0]), tmp_path / "map.nii.gz"
     assert cli.main(["explain", name, "--image", *images, *more, "--out", str(out)]) == 0
     said = capsys.readouterr().out
-    assert said.startswith("trained on phantoms: for learning, not for patients\nprediction: ")
+    variant = trained_facts(name)["variant"]
+    assert said.startswith(f"{variant}, trained on phantoms: for learning, not for patients\nprediction: ")
     found, scan = nib.load(out), nib.load(images[0])
     assert found.shape == scan.shape and np.allclose(found.affine, scan.affine) and np.asarray(found.dataobj).any()

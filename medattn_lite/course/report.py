@@ -6,6 +6,7 @@ The page is one file: its pictures are in it, with their descriptions, and it as
 from __future__ import annotations
 
 import json
+import os
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,6 +26,8 @@ def write_report(
     notebooks: Path,
     parameters: Mapping[str, Any],
     started: float,
+    planned: int,
+    only: Sequence[str] = (),
     jobs: int = 1,
 ) -> tuple[Path, Path]:
     """Write both reports.
@@ -35,20 +38,24 @@ def write_report(
         notebooks: where the notebooks came from; their titles are read there.
         parameters: what each notebook was given.
         started: when the run began, in seconds since 1970.
+        planned: how many notebooks were to be run; more than there are runs if somebody stopped them.
+        only: the numbers or names that were asked for; empty for the whole course.
         jobs: how many notebooks ran at a time.
 
     Returns:
         The paths of `report.json` and `report.html`.
     """
     out.mkdir(parents=True, exist_ok=True)
-    beside = f" · {jobs} notebooks at a time, which share the threads" if jobs > 1 else ""
+    beside = f" · {jobs} notebooks at a time, {_threads(jobs)} each" if jobs > 1 else ""
     record = {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         "seconds": round(time.time() - started, 1),
         "environment": environment_line(parameters["DEVICE"], parameters["SCALE"], seed=parameters["SEED"],
                                         data=parameters["DATA"], data_root=parameters["DATA_ROOT"]) + beside,
         "parameters": dict(parameters),
-        "ok": all(run.ok for run in runs),
+        "planned": planned,
+        "only": list(only),
+        "ok": len(runs) == planned and all(run.ok for run in runs),
         "notebooks": [_entry(run, notebooks) for run in runs],
     }
     as_json, as_page = out / "report.json", out / "report.html"
@@ -62,6 +69,8 @@ def report_page(record: Mapping[str, Any], out: Path) -> str:
     entries = record["notebooks"]
     failed = sum(bool(entry["errors"]) for entry in entries)
     verdict = "All of them ran to their end." if not failed else f"{failed} of {len(entries)} did not run to their end."
+    if len(entries) < record["planned"]:
+        verdict = f"Stopped after {len(entries)} of {record['planned']}. " + (verdict if failed else "")
     rows = "\n".join(_row(entry) for entry in entries)
     sections = "\n".join(_section(entry, out) for entry in entries)
     return (
@@ -109,6 +118,15 @@ def _entry(run: NotebookRun, notebooks: Path) -> dict[str, Any]:
         "errors": run.errors,
         "executed": run.executed.name,
     }
+
+
+def _threads(jobs: int) -> str:
+    """How many threads joblib leaves each of several processes."""
+    from joblib import cpu_count
+
+    told = os.environ.get("OMP_NUM_THREADS", "")
+    number = int(told) if told.isdigit() else max(1, cpu_count() // jobs)
+    return f"{number} thread{'s' if number > 1 else ''}"
 
 
 def _title(path: Path) -> str:

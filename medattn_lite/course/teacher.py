@@ -59,7 +59,7 @@ def times(report: Mapping[str, Any], folder: Path = NOTEBOOKS) -> dict[str, Time
     found = {}
     for path in source_paths(folder):
         if path.stem not in runs:
-            raise UserError(f"the report has no run of {path.stem}: run medattn course, without --only")
+            raise UserError(f"the report has no run of {path.stem}: run medattn course to its end, without --only")
         notebook = read_source(path)
         said = _MINUTES.search(notebook.cells[0].source)
         if said is None:

@@ -37,12 +37,14 @@ def add_report(report: Path, record: Path, *, note: str = "") -> dict[str, Any]:
         note: what else a reader must know, such as other work on the machine.
 
     Raises:
-        UserError: no report, or one with a notebook that failed.
+        UserError: no report, or one that lacks a notebook or has one that failed.
     """
     path = report if report.suffix == ".json" else report / "report.json"
     if not path.is_file():
         raise UserError(f"there is no {path}: run medattn course --out {path.parent} first")
     facts = json.loads(path.read_text(encoding="utf-8"))
+    if facts.get("only") or len(facts["notebooks"]) < facts.get("planned", 0):
+        raise UserError(f"{path} is not of the whole course: run medattn course to its end, without --only")
     failed = [one["name"] for one in facts["notebooks"] if not one["ok"]]
     if failed:
         raise UserError(f"{path} says that {', '.join(failed)} failed: their time says nothing")

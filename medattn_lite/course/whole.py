@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,7 @@ def run_course(
         seed: handed to every notebook.
         data: "phantom" or the name of a real data set.
         root: the real data set's folder.
-        jobs: how many notebooks run at a time; they share the cores among them.
+        jobs: how many notebooks run at a time, at most; they share the cores among them.
         progress: whether to show a bar.
 
     Raises:
@@ -79,35 +80,49 @@ def run_course(
         raise UserError(f"--out {out} is where the notebooks are: choose another folder, such as runs/course")
     if jobs < 1:
         raise UserError(f"--jobs {jobs}: give how many notebooks run at a time, 1 or more")
-    sizes = {path: length(path) for path in paths}
+    jobs = min(jobs, len(paths))
+    sizes = {path.stem: length(path) for path in paths}
     runs: list[NotebookRun] = []
     start = time.time()
     run = partial(run_notebook, out=out, parameters=parameters, cell_timeout=_CELL_TIMEOUT[scale])
     try:
         with tqdm(total=sum(sizes.values()), unit="cell", disable=not progress, dynamic_ncols=True) as bar:
             if jobs > 1:
-                for done in _at_the_same_time(run, paths, jobs):
+                for done in _at_the_same_time(run, paths, jobs, out):
                     runs.append(done)
                     bar.set_description(f"{done.name} done")
-                    bar.update(sizes[paths[len(runs) - 1]])
+                    bar.update(sizes[done.name])
+                runs.sort(key=lambda one: list(sizes).index(one.name))
             else:
                 for path in paths:
                     bar.set_description(path.stem)
                     before = bar.n
                     runs.append(run(path, on_cell=bar.update))
-                    bar.update(before + sizes[path] - bar.n)
+                    bar.update(before + sizes[path.stem] - bar.n)
     finally:  # an interrupted course still says what it has done
-        write_report(runs, out=out, notebooks=notebooks, parameters=parameters, started=start, jobs=jobs)
+        write_report(runs, out=out, notebooks=notebooks, parameters=parameters, started=start, jobs=jobs,
+                     planned=len(paths), only=only)  # fmt: skip
     return runs
 
 
-def _at_the_same_time(run: Callable[[Path], NotebookRun], paths: Sequence[Path], jobs: int) -> Iterator[NotebookRun]:
-    """The runs in the notebooks' order, each in a process that has its share of the cores' threads."""
+def _at_the_same_time(
+    run: Callable[[Path], NotebookRun], paths: Sequence[Path], jobs: int, out: Path
+) -> Iterator[NotebookRun]:
+    """The runs as they end, each in a process that has its share of the cores' threads."""
     from joblib import Parallel, delayed
 
-    yield from Parallel(n_jobs=jobs, batch_size=1, pre_dispatch=jobs, return_as="generator")(
-        delayed(run)(path) for path in paths
-    )
+    waiting = list(paths)
+    while waiting:
+        try:
+            pool = Parallel(n_jobs=jobs, batch_size=1, pre_dispatch=jobs, return_as="generator_unordered")
+            for done in pool(delayed(run)(path) for path in list(waiting)):
+                waiting = [path for path in waiting if path.stem != done.name]
+                yield done
+        except BrokenProcessPool:  # it does not say whose process: those that ran are lost, the others go on
+            for path in waiting[:jobs]:
+                error = f"its process or its neighbour's was killed: run it alone, with --only {path.stem[:2]}"
+                yield NotebookRun(path.stem, out / path.name, errors=[error])
+            waiting = waiting[jobs:]
 
 
 def _parameters(scale: str, device: str, seed: int, data: str, root: Path | None) -> dict[str, Any]:

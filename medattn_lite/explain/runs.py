@@ -96,7 +96,7 @@ def open_shipped(name: str, *, device: torch.device | str = "cpu") -> TrainedRun
     recipe, settings = find_recipe(facts["recipe"]), _settings(facts["settings"])  # the variant's own changes are in
     task = recall_task(recipe, settings, data=facts["data"], facts=None, seed=facts["seed"])
     return TrainedRun(None, recipe, recipe.variant(facts["variant"]), facts["fold"], task, trained.network.to(device),
-                      "trained on phantoms: for learning, not for patients")  # fmt: skip
+                      f"{facts['variant']}, trained on phantoms: for learning, not for patients")  # fmt: skip
 
 
 def with_sizes(settings: Settings) -> Settings:

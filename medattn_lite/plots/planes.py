@@ -111,8 +111,11 @@ def _position(position: Sequence[int] | None, shape: Sequence[int]) -> tuple[int
 
 
 def _grey_value(value: float) -> str:
-    """A grey value as a reader writes it: no power of ten."""
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
+    """A grey value as a reader writes it: three digits, no power of ten."""
+    if abs(value) >= 999.5:
+        return f"{value:.0f}"
+    digits = f"{value:.3g}"
+    return f"{value:.6f}".rstrip("0").rstrip(".") if "e" in digits else digits
 
 
 def _add_keys(figure: Figure, window: tuple[float, float], overlay: Overlay | None) -> None:

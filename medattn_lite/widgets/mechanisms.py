@@ -92,8 +92,8 @@ def _row(name: str, own: Compared) -> MapRow:
         lines.append(f"AUC {found.located.auc:.2f}")
     elif found.values is None:
         lines.append("no such map")
-    if found.values is not None and float(found.values.max()) <= 0:
-        lines.append("all below 0: not drawn")
+    if _blank(own):
+        lines.append("nothing above 0: not drawn")
     contrast = case.image.shape[1] - 1
     spacing = None if case.affine is None else [float(edge) for edge in _edges(case.affine)]
     places = torch.nonzero(case.signal).float()
@@ -106,6 +106,10 @@ def _edges(affine: object) -> torch.Tensor:
     return torch.as_tensor(affine, dtype=torch.float64)[:3, :3].square().sum(0).sqrt()
 
 
+def _blank(own: Compared) -> bool:
+    return own.answer.values is not None and float(own.answer.values.max()) <= 0
+
+
 def _told(name: str, own: Compared) -> str:
     text = f"{name} ({own.mechanism}; {TASKS.get(own.task, own.task)}): {own.parameters / 1e3:,.0f} thousand "
     text += f"parameters, {own.multiplications:,.0f} million multiplications, {own.seconds:.2f} s a pass"
@@ -113,6 +117,8 @@ def _told(name: str, own: Compared) -> str:
         return f"{text}; no map: {own.answer.note}."
     if own.answer.located is not None:
         text += f"; AUC of the map {own.answer.located.auc:.2f}"
+    if _blank(own):
+        text += "; nothing above 0, not drawn"
     return f"{text}{f' ({own.answer.note})' if own.answer.note else ''}."
 
 

@@ -444,9 +444,9 @@ for name, labels, rows in (("presence", tumour, every), ("source", own_kind, sho
 plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 04.8.* What ten folds pretend. The look-up "predicts" the toss of a coin, because it meets the same head again. Dealt by patient, that skill is gone; what presence keeps is honest. (A little *below* one half is no skill either: with a patient left out, the coins that remain show the other side more often.)
+# *Figure 04.8.* What ten folds pretend. The look-up "predicts" the toss of a coin, because it meets the same head again. Dealt by patient, that skill is gone; what presence and source keep is honest. (A little *below* one half is no skill either: with a patient left out, the coins that remain show the other side more often.)
 #
-# On real patients with gliomas, ResNeSAt at `laptop`, AUC ([results](../figures/results.md)):
+# On glioma patients, ResNeSAt at `laptop`, AUC ([results](../figures/results.md)):
 #
 # | | by patient | LEAKY, by slice |
 # |---|---|---|
@@ -499,7 +499,7 @@ plots.show(plots.forest(outcome, label="AUC, presence, test patients", reference
 # %% [markdown]
 # *Figure 04.10.* What the trained network loses without its shares, and without its places.
 #
-# The shares do move from slice to slice (the *spread*). Whether the answer needs that is what the second bar says: if *even* is as good, the competition bought nothing: a plain mean of the versions does. (One run at `laptop`, seed 0, 39 heads for testing: ResNeSt 0.968, again 0.952, ResNeSAt 0.959; even 0.960, swapped 0.935, flat maps 0.956.)
+# The shares do move from slice to slice (the *spread*). Whether the answer needs that is what the second bar says: if *even* is as good, the competition bought nothing: a plain mean of the versions does. (One run at `laptop`, seed 0, 39 heads for testing: ResNeSt 0.968, again 0.952, ResNeSAt 0.959; even 0.959, swapped 0.935, flat maps 0.956.)
 #
 # The paper's own claim is about the maps: that ResNeSAt "pays more attention to the tumor area". Measure it as in notebook 03: the [concentration](glossary.md#concentration), a map's mass inside the tumour over chance.
 

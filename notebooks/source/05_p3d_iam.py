@@ -571,7 +571,7 @@ print(f"P3D + IAM: {own:.2f} as it is, {same:.2f} with slices alike")
 # | another patient's | −0.002 [−0.011, 0.007] |
 # | all one half | −0.052 [−0.074, −0.031] |
 #
-# ([The whole table](../figures/slice_order.md).) So the gates do something, and nearly all of it is *which channel*. *Which slice*, which the module is named after, is worth less than a hundredth of AUC. (Boxes of 32 slices; only the first three of four levels have more than one slice.)
+# ([The whole table](../figures/slice_order.md).) So the gates do something, and nearly all of it is *which channel*. *Which slice*, which the module is named after, is worth a hundredth of AUC, give or take one. (Boxes of 32 slices; only the first three of four levels have more than one slice.)
 
 # %% [markdown]
 # Four more things to know before you build on it:

@@ -498,9 +498,9 @@ for name, interval in results.items():
 # %% [markdown]
 # *Figure 08.4.* The share of pairs in the right order.
 #
-# Read from below. **Everything** is the most that anyone could reach in the long run, and far from 1: of two people with the same risk, one lives long and the other does not. **The tumour** is the most a picture could give. Between the coin and *that* ceiling is all the room the networks have. Are they in it, by the intervals? Or level with clinical values?
+# Read from below. **Everything** is the most that anyone could reach in the long run, and far from 1: of two people with the same risk, one lives long and the other does not. **The tumour** is the most a picture could give. Between the coin and *that* ceiling is all the room the networks have. Are they in it? Or level with clinical values?
 #
-# At `smoke` luck may put a network anywhere, below the coin too. At `laptop` (seed 0, 300 synthetic heads, 99 to test): hazards both 0.51 [0.43, 0.59], Cox 0.61 [0.53, 0.68], outlines 0.58, clinical 0.72 [0.64, 0.80]; ceilings 0.67, 0.78.
+# At `smoke` luck may put a network anywhere, below the coin too. At `laptop` (seed 0, 300 synthetic heads, 99 to test): hazards 0.51 [0.43, 0.58] and 0.51 [0.43, 0.59], Cox 0.61 [0.53, 0.68], outlines 0.58, clinical 0.72 [0.64, 0.80]; ceilings 0.67, 0.78.
 
 # %% [markdown]
 # ### A right order may still be a wrong promise
@@ -595,7 +595,7 @@ loss.backward()
 print(f"Cox's loss of such a batch {loss.item():.0f}, largest gradient {alone.grad.abs().max():.0f}")
 
 # %% [markdown]
-# About 75 in 100 is the share among the phantoms, 29 among the 80 LGG patients.
+# Near three quarters is the share among the phantoms, 29 in 100 among the 80 LGG patients.
 #
 # ### Informative censoring
 #
@@ -620,7 +620,7 @@ for name, one in curves.items():
 #
 # The deck's code does not use $h = \sigma(x)$ but $h = 1 - \sigma(x)^{e^x}$.
 #
-# You moved the cut of figure 08.7 and watched p. Now the risks are **pure noise**, in many cohorts of 60: cut at the median, or at the best of 15 places, as "optimal cut-point" tools do. A fair test at 0.05 finds something in 2 of 40 cohorts, or by luck 0 to 4.
+# You moved the cut of figure 08.7 and watched p. Now the risks are **pure noise**, in many cohorts of 60: cut at the median, or at the best of 15 places, as "optimal cut-point" tools do. A fair test at 0.05 finds something in 5 % of them (of 40, by luck, 0 to 10 %).
 
 # %%
 from medattn_lite.networks.survival import official_log_probabilities

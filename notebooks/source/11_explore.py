@@ -263,7 +263,7 @@ display(comparison)
 plots.show(comparison.static())
 
 # %% [markdown]
-# *Figure 11.6.* One person, several mechanisms. (A network for MS lesions, shown a glioma, was never asked about gliomas. A map whose values are all below 0 is not drawn, and its row says so.)
+# *Figure 11.6.* One person, several mechanisms. (A network for MS lesions, shown a glioma, was never asked about gliomas. A map with nothing above 0 is not drawn, and its row says so.)
 #
 # ## 4 · Who looks at whom
 #

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
+import joblib
+import nbformat
 import pytest
 
 from medattn_lite.course.runner import run_notebook
@@ -20,6 +24,11 @@ box = ipywidgets.Output()
 with box:
     raise ValueError("nobody sees me")
 """
+
+
+def read_outputs(path: Path) -> list[list[dict]]:
+    return [[dict(output.get("data", {})) for output in cell.get("outputs", [])]
+            for cell in nbformat.read(path, as_version=4).cells]  # fmt: skip
 
 
 def test_an_unknown_parameter_fails_before_anything_runs(tmp_path: Path) -> None:
@@ -100,7 +109,9 @@ def test_an_executed_copy_keeps_widgets_and_leaves_progress_bars_out(tmp_path: P
             "    pass\nipywidgets.IntSlider()")  # fmt: skip
     run = run_notebook(make_notebook(tmp_path / "01_small.ipynb", code), out=tmp_path / "out", parameters=VALUES)
     text = run.executed.read_text()
-    assert run.ok and "IntSlider" in text and "widget-view" in text and "0%|" not in text
+    shown = [data for cell in read_outputs(run.executed) for data in cell]
+    assert run.ok and [kind for data in shown for kind in data if "widget-view" in kind]
+    assert any(str(data.get("text/plain", "")).startswith("IntSlider(") for data in shown) and "0%|" not in text
 
 
 def test_the_course_goes_on_after_a_failure_and_after_a_dead_kernel(tmp_path: Path) -> None:
@@ -127,7 +138,10 @@ def test_the_course_goes_on_after_a_failure_and_after_a_dead_kernel(tmp_path: Pa
     assert "2 of 3 did not run to their end" in page and "ZeroDivisionError" in page
 
 
-def test_two_notebooks_at_a_time_meet_share_the_cores_and_stay_in_order(tmp_path: Path) -> None:
+def test_two_notebooks_at_a_time_meet_share_the_cores_and_stay_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     folder = tmp_path / "notebooks"
     meeting = (  # each waits for the other: one after the other, the first would fail
         "import os, time\nfrom pathlib import Path\nfrom medattn_lite.course import record\n"
@@ -143,8 +157,49 @@ def test_two_notebooks_at_a_time_meet_share_the_cores_and_stay_in_order(tmp_path
     assert [run.name for run in runs] == ["00_first", "01_second", "02_third"]
     assert [run.errors for run in runs] == [[], ["cell 4: ZeroDivisionError: division by zero"], []]
     threads = [metric["value"] for run in runs[:2] for metric in run.metrics]
-    assert len(threads) == 2 and max(threads) <= max(1, os.cpu_count() // 2)
-    assert "2 notebooks at a time" in json.loads((tmp_path / "out" / "report.json").read_text())["environment"]
+    each = max(1, joblib.cpu_count() // 2)
+    assert threads == [each, each]
+    said = json.loads((tmp_path / "out" / "report.json").read_text())["environment"]
+    assert f"2 notebooks at a time, {each} thread" in said
+
+
+def test_a_killed_process_loses_its_own_notebooks_and_the_rest_goes_on(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    kill = "import os, time, psutil\ntime.sleep(3)\npsutil.Process(os.getppid()).kill()\ntime.sleep(60)"
+    make_notebook(folder / "00_quick.ipynb", "1 + 1")
+    make_notebook(folder / "01_kills.ipynb", kill)
+    for name in ("02_waits", "03_after", "04_last"):
+        make_notebook(folder / f"{name}.ipynb", "import time\ntime.sleep(5)" if name == "02_waits" else "1 + 1")
+    runs = run_course(notebooks=folder, out=tmp_path / "out", device="cpu", jobs=2, progress=False)
+    assert [run.name for run in runs] == ["00_quick", "01_kills", "02_waits", "03_after", "04_last"]
+    assert runs[0].ok and runs[4].ok and "run it alone, with --only 01" in runs[1].errors[0]
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert report["ok"] is False and report["planned"] == 5
+
+
+def test_a_course_that_is_stopped_keeps_what_has_ended_and_says_that_it_was_stopped(tmp_path: Path) -> None:
+    folder = tmp_path / "notebooks"
+    make_notebook(folder / "00_slow.ipynb", "import time\ntime.sleep(120)")
+    make_notebook(folder / "01_quick.ipynb", "1 + 1")
+    here = tmp_path / "here"
+    make_notebook(folder / "02_slow.ipynb", f"open({str(here)!r}, 'w').close()", "import time\ntime.sleep(120)")
+    words = ["course", "--notebooks", str(folder), "--out", str(tmp_path / "out"), "--device", "cpu", "--jobs", "2"]
+    with subprocess.Popen([sys.executable, "-m", "medattn_lite.cli", *words], stderr=subprocess.PIPE) as course:
+        end = time.monotonic() + 120
+        while not here.exists():
+            assert course.poll() is None and time.monotonic() < end, "02 never began"
+            time.sleep(0.1)
+        course.terminate()
+        assert course.wait(timeout=60) == 130 and course.stderr.read().endswith(b"medattn: interrupted\n")
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert [one["name"] for one in report["notebooks"]] == ["01_quick"] and report["ok"] is False
+    assert "Stopped after 1 of 3." in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_more_at_a_time_than_notebooks_is_as_many_as_there_are(tmp_path: Path) -> None:
+    make_notebook(tmp_path / "nb" / "00_only.ipynb", "1 + 1")
+    assert run_course(notebooks=tmp_path / "nb", out=tmp_path / "out", device="cpu", jobs=8, progress=False)[0].ok
+    assert "at a time" not in json.loads((tmp_path / "out" / "report.json").read_text())["environment"]
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,11 @@ from medattn_lite.course.times import add_report, main, page_of
 from medattn_lite.errors import UserError
 
 
-def report(folder: Path, scale: str, seconds: dict[str, float], *, ok: bool = True) -> Path:
+def report(folder: Path, scale: str, seconds: dict[str, float], *, ok: bool = True, planned: int = 0) -> Path:
     folder.mkdir(exist_ok=True)
     runs = [{"name": name, "ok": ok, "seconds": value, "peak_memory_mb": 900.4} for name, value in seconds.items()]
-    facts = {"environment": f"two cores, {scale}", "seconds": 17.0, "parameters": {"SCALE": scale}, "notebooks": runs}
+    facts = {"environment": f"two cores, {scale}", "seconds": 17.0, "parameters": {"SCALE": scale}, "notebooks": runs,
+             "planned": planned or len(runs), "only": []}
     (folder / "report.json").write_text(json.dumps(facts))
     return folder
 
@@ -36,6 +37,8 @@ def test_a_course_that_failed_or_was_not_run_says_so(tmp_path: Path) -> None:
     bad = report(tmp_path / "bad", "smoke", {"00_start": 1.0}, ok=False)
     with pytest.raises(UserError, match="00_start failed"):
         add_report(bad, tmp_path / "record.json")
+    with pytest.raises(UserError, match="not of the whole course"):
+        add_report(report(tmp_path / "stopped", "smoke", {"00_start": 1.0}, planned=2), tmp_path / "record.json")
     assert not (tmp_path / "record.json").exists()
     busy = report(tmp_path / "busy", "paper", {"00_start": 1.0})
     assert main([str(busy), "--note", "busy", "--out", str(tmp_path)]) == 0

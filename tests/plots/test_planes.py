@@ -196,8 +196,9 @@ def test_layer_names_lose_what_they_share():
     assert list(short_names(["0.gate", "1.gate"]).values()) == ["0.gate", "1.gate"]
 
 
-def test_grey_key_writes_large_intensities_in_full():
-    figure = plots.three_planes(np.linspace(0.0, 12_345.0, 8**3).reshape(8, 8, 8))
+@pytest.mark.parametrize("highest", [12_345.0, 999.7, 0.00002])
+def test_grey_key_writes_large_and_small_intensities_in_full(highest: float):
+    figure = plots.three_planes(np.linspace(0.0, highest, 8**3).reshape(8, 8, 8), window=(0.0, highest))
     key = next(axes for axes in figure.axes if axes.get_title(loc="left") == "window")
     said = [label.get_text() for label in key.get_xticklabels()]
-    assert all("e" not in text for text in said) and float(said[-1]) > 1000, said
+    assert all("e" not in text for text in said) and float(said[-1]) == pytest.approx(highest, rel=0.01), said
