@@ -16,7 +16,7 @@ import torch.nn.functional as functional
 
 from medattn_lite.data.phantom.fields import sample, smoothstep
 from medattn_lite.data.phantom.folding import Folding, cerebellum_tissues, cortex_tissues, deep_tissues
-from medattn_lite.data.phantom.geometry import Grid, HeadShape
+from medattn_lite.data.phantom.geometry import Cloud, Grid, HeadShape
 from medattn_lite.data.phantom.person import Person
 from medattn_lite.data.phantom.templates import CHANNELS, atlas_coordinates, load_atlas
 from medattn_lite.data.phantom.vessels import choroid_plexus, draw_vessels
@@ -69,27 +69,6 @@ def anatomy_of(person: Person, grid: Grid, device: str | torch.device = "cpu") -
 def forget() -> None:
     """Drop the anatomies that are kept for counterfactuals."""
     _CACHE.clear()
-
-
-class Cloud:
-    """The voxels that hold something: world points `(n, 3)` and where they belong on the grid."""
-
-    def __init__(self, grid: Grid, occupied: torch.Tensor) -> None:
-        self.grid = grid
-        self.index = occupied.flatten().nonzero()[:, 0]
-        self.points = grid.points(occupied.device).reshape(-1, 3)[self.index]
-
-    def dense(self, values: torch.Tensor, outside: float = 0.0) -> torch.Tensor:
-        """Spread `(n,)` over the grid `(D, H, W)`."""
-        out = values.new_full((self.grid.shape[0] * self.grid.shape[1] * self.grid.shape[2],), outside)
-        out[self.index] = values
-        return out.view(self.grid.shape)
-
-    def slope(self, values: torch.Tensor) -> torch.Tensor:
-        """|∇| of `(n,)` per mm, by central differences on the grid."""
-        volume = self.dense(values)
-        steps = torch.gradient(volume, spacing=[float(s) for s in self.grid.spacing_mm])
-        return sum(step.flatten()[self.index].square() for step in steps).sqrt()
 
 
 def build_anatomy(person: Person, grid: Grid, device: str | torch.device = "cpu") -> Anatomy:

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream
+from medattn_lite.data.phantom.geometry import Cloud
 from medattn_lite.data.phantom.person import Person
-
-if TYPE_CHECKING:
-    from medattn_lite.data.phantom.anatomy import Cloud
 
 
 class Folding:

@@ -98,6 +98,27 @@ class Grid:
         return ((points_mm - points_mm.new_tensor(self.origin_mm)) / spacing / size * 2 - 1).flip(-1)
 
 
+class Cloud:
+    """The voxels that hold something: world points `(n, 3)` and where they belong on the grid."""
+
+    def __init__(self, grid: Grid, occupied: torch.Tensor) -> None:
+        self.grid = grid
+        self.index = occupied.flatten().nonzero()[:, 0]
+        self.points = grid.points(occupied.device).reshape(-1, 3)[self.index]
+
+    def dense(self, values: torch.Tensor, outside: float = 0.0) -> torch.Tensor:
+        """Spread `(n,)` over the grid `(D, H, W)`."""
+        out = values.new_full((self.grid.shape[0] * self.grid.shape[1] * self.grid.shape[2],), outside)
+        out[self.index] = values
+        return out.view(self.grid.shape)
+
+    def slope(self, values: torch.Tensor) -> torch.Tensor:
+        """|∇| of `(n,)` per mm, by central differences on the grid."""
+        volume = self.dense(values)
+        steps = torch.gradient(volume, spacing=[float(s) for s in self.grid.spacing_mm])
+        return sum(step.flatten()[self.index].square() for step in steps).sqrt()
+
+
 def make_grid(shape: tuple[int, ...], spacing_mm: float | tuple[float, ...] | None, *, skull: bool = False) -> Grid:
     """The grid for a 3-D shape; without a spacing the voxels are cubes that fit the whole head."""
     if len(shape) != 3 or any(int(n) != n or n < 1 for n in shape):

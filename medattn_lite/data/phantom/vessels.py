@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 
 from medattn_lite.data.phantom.fields import smoothstep
-
-if TYPE_CHECKING:
-    from medattn_lite.data.phantom.folding import Folding
+from medattn_lite.data.phantom.folding import Folding
 
 
 def draw_vessels(
