@@ -7,10 +7,12 @@ so that `medattn --help` answers at once.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -107,23 +109,20 @@ def _course_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _course(options: argparse.Namespace) -> int:
-    import signal
-
     from medattn_lite.course.whole import run_course
 
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: kernels stop, a report is written
-    runs = run_course(
-        notebooks=options.notebooks,
-        out=options.out,
-        only=[word.strip() for word in options.only.split(",") if word.strip()],
-        scale=options.scale,
-        device=options.device,
-        seed=options.seed,
-        data=options.data,
-        root=options.root,
-        jobs=options.jobs,
-    )
+    with _ended_as_by_ctrl_c():  # kernels stop, and the report is written
+        runs = run_course(
+            notebooks=options.notebooks,
+            out=options.out,
+            only=[word.strip() for word in options.only.split(",") if word.strip()],
+            scale=options.scale,
+            device=options.device,
+            seed=options.seed,
+            data=options.data,
+            root=options.root,
+            jobs=options.jobs,
+        )
     for run in runs:
         print(f"{run.name}: {'ran' if run.ok else 'FAILED'} in {run.seconds:.1f} s, {run.peak_memory_mb:.0f} MB")
     failed = [run for run in runs if not run.ok]
@@ -132,6 +131,19 @@ def _course(options: argparse.Namespace) -> int:
         print(f"medattn: {run.name}: {run.errors[0]}{more}", file=sys.stderr)
     print(f"report: {options.out / 'report.html'}")
     return int(bool(failed))
+
+
+@contextlib.contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """While it lasts, SIGTERM interrupts as Ctrl-C does; elsewhere than in the main thread nothing changes."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _notebooks_options(parser: argparse.ArgumentParser) -> None:

@@ -390,7 +390,7 @@ for name, aside in (("split by patient", tested), ("LEAKY: split by slice", shuf
 plots.show(plots.forest(leaks, label=f"AUC, {KINDS[0]} or {KINDS[1]}", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 04.7.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much is learned honestly, the gap is small: at `laptop`, one run, 0.834; by patient 0.836.)
+# *Figure 04.7.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much is learned honestly, the gap is small: at [`laptop`](../figures/course_laptop.md), one run, 0.834; by patient 0.836.)
 #
 # ### Exercise 04.3 · deal patients, not slices
 #
@@ -499,7 +499,7 @@ plots.show(plots.forest(outcome, label="AUC, presence, test patients", reference
 # %% [markdown]
 # *Figure 04.10.* What the trained network loses without its shares, and without its places.
 #
-# The shares do move from slice to slice (the *spread*). Whether the answer needs that is what the second bar says: if *even* is as good, the competition bought nothing: a plain mean of the versions does. (One run at `laptop`, seed 0, 39 heads for testing: ResNeSt 0.968, again 0.952, ResNeSAt 0.959; even 0.959, swapped 0.935, flat maps 0.956.)
+# The shares do move from slice to slice (the *spread*). Whether the answer needs that is what the second bar says: if *even* is as good, the competition bought nothing: a plain mean of the versions does. (One run at [`laptop`](../figures/course_laptop.md), seed 0, 39 heads for testing: ResNeSt 0.968, again 0.952, ResNeSAt 0.959; even 0.959, swapped 0.935, flat maps 0.956.)
 #
 # The paper's own claim is about the maps: that ResNeSAt "pays more attention to the tumor area". Measure it as in notebook 03: the [concentration](glossary.md#concentration), a map's mass inside the tumour over chance.
 

@@ -500,7 +500,7 @@ for name, interval in results.items():
 #
 # Read from below. **Everything** is the most that anyone could reach in the long run, and far from 1: of two people with the same risk, one lives long and the other does not. **The tumour** is the most a picture could give. Between the coin and *that* ceiling is all the room the networks have. Are they in it? Or level with clinical values?
 #
-# At `smoke` luck may put a network anywhere, below the coin too. At `laptop` (seed 0, 300 synthetic heads, 99 to test): hazards 0.51 [0.43, 0.58] and 0.51 [0.43, 0.59], Cox 0.61 [0.53, 0.68], outlines 0.58, clinical 0.72 [0.64, 0.80]; ceilings 0.67, 0.78.
+# At `smoke` luck may put a network anywhere, below the coin too. At [`laptop`](../figures/course_laptop.md) (seed 0, 300 synthetic heads, 99 to test): hazards 0.51 [0.43, 0.58] and 0.51 [0.43, 0.59], Cox 0.61 [0.53, 0.68], outlines 0.58, clinical 0.72 [0.64, 0.80]; ceilings 0.67, 0.78.
 
 # %% [markdown]
 # ### A right order may still be a wrong promise

@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -69,6 +70,15 @@ class Server:
         """Shut every notebook's kernel down."""
         for session in self.api("sessions"):  # type: ignore[union-attr]
             self.api(f"sessions/{session['id']}", method="DELETE")
+
+
+@contextmanager
+def course_folder() -> Iterator[tuple[Path, Path]]:
+    """A folder for notebooks and one for JupyterLab's own files, gone afterwards."""
+    with tempfile.TemporaryDirectory() as folder:
+        root, home = Path(folder, "course"), Path(folder, "home")
+        root.mkdir()
+        yield root, home
 
 
 @contextmanager

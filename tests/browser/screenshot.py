@@ -9,11 +9,10 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-import tempfile
 import time
 from pathlib import Path
 
-from tests.browser.lab import HOW_TO_GET, chromium, find_chromium, jupyter_lab
+from tests.browser.lab import HOW_TO_GET, chromium, course_folder, find_chromium, jupyter_lab
 from tests.browser.notebook_page import NotebookPage
 
 
@@ -29,9 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     if find_chromium() is None:
         print(HOW_TO_GET, file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory() as folder:
-        root, home = Path(folder, "course"), Path(folder, "home")
-        root.mkdir()
+    with course_folder() as (root, home):
         shutil.copy(options.notebook, root)
         with jupyter_lab(root, home, dark=options.dark) as server, chromium() as browser:
             page = NotebookPage(browser, server, options.notebook.name, width=options.width)

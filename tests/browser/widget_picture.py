@@ -8,13 +8,12 @@ The counterfactual phantom, by integrated gradients, after its enhancement was t
 from __future__ import annotations
 
 import sys
-import tempfile
 from pathlib import Path
 
 import nbformat
 from nbformat.v4 import new_code_cell, new_notebook
 
-from tests.browser.lab import CHECKOUT, HOW_TO_GET, chromium, find_chromium, jupyter_lab
+from tests.browser.lab import CHECKOUT, HOW_TO_GET, chromium, course_folder, find_chromium, jupyter_lab
 from tests.browser.notebook_page import NotebookPage
 
 PICTURE = CHECKOUT / "figures" / "counterfactual_widget.png"
@@ -29,9 +28,7 @@ def main(out: Path = PICTURE) -> int:
     if find_chromium() is None:
         print(HOW_TO_GET, file=sys.stderr)
         return 2
-    with tempfile.TemporaryDirectory() as folder:
-        root, home = Path(folder, "course"), Path(folder, "home")
-        root.mkdir()
+    with course_folder() as (root, home):
         nbformat.write(new_notebook(cells=[new_code_cell(CELL)]), root / "widget.ipynb")
         with jupyter_lab(root, home) as server, chromium() as browser:
             page = NotebookPage(browser, server, "widget.ipynb", width=1500)
@@ -43,7 +40,7 @@ def main(out: Path = PICTURE) -> int:
             page.press("enhancement", "Home")
             explorer.locator(".medattn-readout", has_text="enhancement 0%").wait_for(timeout=REDRAWN)
             page.page.wait_for_timeout(1000)
-            shot = Path(folder, "shot.png")
+            shot = home / "shot.png"
             explorer.screenshot(path=shot)
             server.end_kernels()
         Image.open(shot).convert("RGB").save(out, optimize=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 
@@ -108,6 +109,25 @@ def test_a_figure_quoted_beside_a_link_to_the_results_stands_on_that_page(name: 
         if cell.cell_type == "markdown" and "figures/results.md" in cell.source:
             quoted = re.findall(r"[-−]?\d\.\d{3} \[[-−]?\d\.\d{3}, [-−]?\d\.\d{3}\]", cell.source)
             assert [figure for figure in quoted if figure.replace("−", "-") not in page] == []
+
+
+def quotes_of_the_laptop_run(notebook: nbformat.NotebookNode) -> list[str]:
+    """Decimal figures in the paragraphs that link to what the notebooks measured at laptop scale."""
+    texts = [cell.source for cell in notebook.cells if cell.cell_type == "markdown"]
+    paragraphs = [part for text in texts for part in text.split("\n\n") if "figures/course_laptop.md" in part]
+    return [figure for part in paragraphs for figure in re.findall(r"\d\.\d{2,3}", part)]
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if quotes_of_the_laptop_run(read(LEARNER[name]))])
+def test_a_figure_quoted_from_the_laptop_run_was_measured_by_that_notebook(name: str) -> None:
+    record = json.loads((NOTEBOOKS.parent / "figures" / "course_laptop.json").read_text(encoding="utf-8"))
+    found = [metric.get(part) for metric in record[name]["metrics"] for part in ("value", "low", "high")]
+    known = {f"{abs(value):.{digits}f}" for value in found if isinstance(value, float) for digits in (2, 3)}
+    assert [figure for figure in quotes_of_the_laptop_run(read(LEARNER[name])) if figure not in known] == []
+
+
+def test_four_notebooks_quote_the_laptop_run() -> None:
+    assert [name[:2] for name in NAMES if quotes_of_the_laptop_run(read(LEARNER[name]))] == ["02", "03", "04", "08"]
 
 
 @pytest.mark.parametrize("number", range(len(NAMES)))

@@ -20,7 +20,7 @@ from medattn_lite.plots.alt import alt_text
 from medattn_lite.widgets.counterfactual import counterfactual_phantom
 from medattn_lite.widgets.explanations import explanation_browser
 from medattn_lite.widgets.explorer import Explorer
-from medattn_lite.widgets.mechanisms import _row, mechanism_comparison
+from medattn_lite.widgets.mechanisms import _row, _told, mechanism_comparison
 from tests.explain.test_counterfactual import untrained
 
 NAMES = ("P3D + IAM", "ResNet-50-CBAM", "SE-ResNeXt-50")
@@ -152,3 +152,4 @@ def test_a_map_below_zero_everywhere_is_not_drawn_and_its_row_says_so(networks):
     above = replace(own, answer=replace(own.answer, values=own.case.signal.float()))
     assert "not drawn" in _row("one", below).caption
     assert "not drawn" not in _row("one", above).caption
+    assert "not drawn" in _told("one", below) and "not drawn" not in _told("one", above)
