@@ -1,8 +1,10 @@
 """Samples in, samples out: intensity, crops, padding and voxel size; the affine follows every step.
 
-Normalisation is one trimmed z-score for phantoms and patients alike: mean and standard deviation
-are taken over the foreground, without its darkest and brightest half per cent, so that a large
-lesion or a bright vessel does not compress the contrast of everything else.
+Normalisation is one for phantoms and patients alike. Its centre is white matter's and its scale the
+distance from there to the background (see `intensity`), so that a lesion does not move the intensities of
+tissue it does not touch. Measured: from 12 statistics of tissue at least 11 mm away from the tumour of 300
+phantoms (mean, standard deviation and median of four channels), grade cannot be told better than chance
+(`figures/phantom_audit.md`); with a z-score over the head it could, AUC 0.88.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from medattn_lite.data.intensity import centre_and_scale
 from medattn_lite.data.volumes import voxel_sizes
 from medattn_lite.errors import UserError
 
@@ -43,21 +46,19 @@ def foreground(image: torch.Tensor) -> torch.Tensor:
     return (image / scale).mean(dim=0, keepdim=True) > NOISE_FLOOR
 
 
-def normalise(
-    image: torch.Tensor, mask: torch.Tensor | None = None, *, trim: tuple[float, float] = (0.5, 99.5)
-) -> torch.Tensor:
-    """Trimmed z-score of each channel over the foreground.
+def normalise(image: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+    """Each channel on one scale: 0 in white matter, −4 in the background.
 
-    x ← (x − mean) / sd, with mean and sd of the foreground values between the two percentiles.
-    Background becomes the darkest foreground value, so that it still looks like background.
+    x ← 4 (x − centre) / (centre − background), with the centre from `intensity.centre_and_scale`: the most
+    frequent tissue, which no lesion moves. An image that is standardised already, with tissue darker than
+    its background, is divided by its own robust spread instead.
 
     Args:
         image: (C, *spatial).
         mask: (1, *spatial) foreground; None finds it with `foreground`.
-        trim: lower and upper percentile.
 
     Returns:
-        (C, *spatial) float32.
+        (C, *spatial) float32; the background holds one value.
 
     Raises:
         UserError: NaN, an empty foreground, or a channel that is constant over it.
@@ -68,21 +69,13 @@ def normalise(
     inside = foreground(image) if mask is None else mask.to(torch.bool)
     if not inside.any():
         raise UserError("cannot normalise an image without foreground: is the image constant, or the mask empty?")
+    centre, scale, background = centre_and_scale(image, inside[0])
     result = torch.empty_like(image)
     for number, channel in enumerate(image):
-        values = channel[inside[0]]
-        low, high = _quantile(values[None], trim[0] / 100)[0], _quantile(values[None], trim[1] / 100)[0]
-        kept = values[(values >= low) & (values <= high)].double()
-        spread = kept.std(correction=0)
-        if spread <= 1e-6 * kept.abs().max():
-            # most of the values are equal: fall back to all of them before giving up
-            kept = values.double()
-            spread = kept.std(correction=0)
-        if spread == 0:
+        if not scale[number] > 0:
             raise UserError(f"cannot normalise channel {number}: it is constant; repair or leave out this case")
-        scored = (channel.double() - kept.mean()) / spread
-        darkest = (low.double() - kept.mean()) / spread
-        result[number] = torch.where(inside[0], scored, darkest)
+        scored = (channel.double() - centre[number]) / scale[number]
+        result[number] = torch.where(inside[0], scored, background[number])
     return result
 
 

@@ -6,7 +6,8 @@
 
 from __future__ import annotations
 
-from medattn_lite.data.phantom.cohort import LABELS, TASKS, PhantomCohort
+from medattn_lite.data.phantom.cohort import PhantomCohort
+from medattn_lite.data.phantom.draws import LABELS, REALISMS, TASKS
 from medattn_lite.data.phantom.pathology import (
     Glioma,
     Healthy,
@@ -23,6 +24,7 @@ from medattn_lite.data.phantom.subject import Subject
 
 __all__ = [
     "LABELS",
+    "REALISMS",
     "TASKS",
     "Glioma",
     "Healthy",

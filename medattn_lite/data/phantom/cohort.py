@@ -1,7 +1,7 @@
 """A cohort of phantom subjects for one task.
 
 Subject `i` depends on the cohort's seed and on `i` alone: neither on the cohort's size nor on the
-order in which subjects are looked at.
+order in which subjects are looked at. What tells the classes apart is said in `draws`.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from medattn_lite.data.phantom.draws import CORRELATED, DECLARED, LABELS, REALISMS, TASKS, draw_disease
 from medattn_lite.data.phantom.fields import stream, uniform
+from medattn_lite.data.phantom.geometry import make_grid
 from medattn_lite.data.phantom.lesions import ball_ml
-from medattn_lite.data.phantom.ms import draw_load
-from medattn_lite.data.phantom.pathology import Pathology, glioma, healthy, meningioma, metastases, ms_lesions
 from medattn_lite.data.phantom.subject import Subject
 from medattn_lite.data.phantom.survival import draw_resection, draw_survival, log_risk
 from medattn_lite.errors import UserError
@@ -21,18 +21,8 @@ from medattn_lite.errors import UserError
 if TYPE_CHECKING:
     import pandas
 
-TASKS = ("grade", "presence", "source", "type", "segmentation", "ms", "survival")
-LABELS = {
-    "grade": ("LGG", "HGG"),
-    "presence": ("no tumour", "tumour"),
-    "source": ("primary", "metastasis"),
-    "type": ("no tumour", "glioma", "metastasis", "meningioma"),
-    "segmentation": ("LGG", "HGG"),
-    "ms": ("under 10 mL", "10 mL or more"),
-    "survival": ("censored", "death seen"),
-}
-
-
+# Label values that decide, where it is not what the disease itself calls its signal.
+_SIGNAL_LABELS = {"presence": (1, 2, 4), "type": (1, 2, 4), "survival": (1, 2, 4), "source": (1, 4)}
 class PhantomCohort:
     """Phantom subjects for a task; `cohort[i]` is a sample.
 
@@ -46,7 +36,13 @@ class PhantomCohort:
         shortcut: Probability that the scanner mark goes with the label: 0 plants none, 0.5 plants
             it at random, 1 plants it on every subject of label 1 and on no other.
         difficulty: 0 (large lesions, strong contrast, little noise) to 1 (small, faint, noisy).
+        realism: "matched", classes differ in the declared signal alone; or "clinical", with the
+            correlations of the clinic, such as more oedema and mass effect in high grades.
         device: Where samples are rendered.
+
+    Attributes:
+        declared: Facts in `meta` in which the classes differ by construction, inside the signal map.
+        correlated: Those that `realism="clinical"` adds; empty in a matched cohort.
     """
 
     def __init__(
@@ -60,18 +56,23 @@ class PhantomCohort:
         seed: int = 0,
         shortcut: float = 0.0,
         difficulty: float = 0.3,
+        realism: str = "matched",
         device: str | torch.device = "cpu",
     ) -> None:
         if n < 1:
             raise UserError(f"n={n}: a cohort needs at least one subject")
         if task not in TASKS:
             raise UserError(f"task={task!r}: choose from {', '.join(TASKS)}")
+        if realism not in REALISMS:
+            raise UserError(f"realism={realism!r}: choose from {', '.join(REALISMS)}")
         for name, value in (("shortcut", shortcut), ("difficulty", difficulty)):
             if not 0 <= value <= 1:
                 raise UserError(f"{name}={value}: give a number from 0 to 1")
         self.task, self.shape, self.spacing_mm, self.channels = task, tuple(shape), spacing_mm, tuple(contrasts)
         self.seed, self.shortcut, self.difficulty, self.device = int(seed), shortcut, difficulty, device
-        self.class_names = LABELS[task]
+        self.class_names, self.realism = LABELS[task], realism
+        self.declared = DECLARED[task]
+        self.correlated = CORRELATED[task] if realism == "clinical" else ()
         self._cases = [self._case(index) for index in range(n)]
 
     def __len__(self) -> int:
@@ -89,7 +90,7 @@ class PhantomCohort:
 
     def render(self, subject: Subject) -> dict:
         """Any subject, such as a counterfactual of one, scanned as this cohort scans its own."""
-        return subject.render(
+        sample = subject.render(
             shape=self.shape,
             spacing_mm=self.spacing_mm,
             contrasts=self.channels,
@@ -98,11 +99,19 @@ class PhantomCohort:
             contrast=1.1 - 0.45 * self.difficulty,
             vessels=0.7 + 0.9 * self.difficulty,
         )
+        if self.task in _SIGNAL_LABELS:
+            kept = torch.tensor(_SIGNAL_LABELS[self.task], dtype=torch.uint8, device=sample["mask"].device)
+            sample["signal"] = torch.isin(sample["mask"], kept)
+        return sample
 
-    @property
-    def with_signal(self) -> bool:
-        """Samples know where their signal is."""
-        return True
+    def region(self, index: int) -> torch.Tensor:
+        """Voxels `(D, H, W)` bool of a subject's disease, or of the glioma whose mass effect a healthy head shows.
+
+        For comparing what lies *outside*: the same kind of region is left out in every class.
+        """
+        if len(self.shape) != 3:
+            raise UserError(f"shape={self.shape}: regions are of volumes, make the cohort with a shape (D, H, W)")
+        return self._cases[index][0].region(make_grid(self.shape, self.spacing_mm), self.device)
 
     @property
     def subjects(self) -> list[str]:
@@ -153,7 +162,7 @@ class PhantomCohort:
     def _case(self, index: int) -> tuple[Subject, int]:
         random = stream(self.seed, "cohort", self.task, index)
         seed = int(torch.randint(2**31, (), generator=random))
-        disease, label = self._disease(random, index, seed)
+        disease, label = draw_disease(self.task, self.realism, random, index, seed, self.difficulty)
         follows = uniform(random, 0, 1) < self.shortcut
         mark = self.shortcut > 0 and (label > 0) == follows
         subject = Subject(
@@ -167,47 +176,6 @@ class PhantomCohort:
         if self.task == "survival":
             label = int(self._outcome(subject)["event"])
         return subject, label
-
-    def _disease(self, random: torch.Generator, index: int, seed: int) -> tuple[Pathology, int]:
-        if self.task == "ms":
-            load = draw_load(seed)
-            return ms_lesions(load_ml=load), int(load >= 10)
-        if self.task == "type":
-            return (lambda _: healthy(), self._glioma, self._metastases, self._meningioma)[index % 4](random), index % 4
-        second = index % 2 == 1
-        if self.task == "presence":
-            return (self._glioma(random) if second else healthy()), int(second)
-        if self.task == "source":
-            return (self._metastases(random) if second else self._glioma(random, "high")), int(second)
-        if self.task == "survival":
-            return self._glioma(random, "high"), 1  # replaced by the event once the outcome is drawn
-        return self._glioma(random, "high" if second else "low"), int(second)
-
-    def _diameter(self, random: torch.Generator) -> float:
-        """Whole-tumour diameter in mm, drawn alike for every grade."""
-        low, high = 40.0 - 18.0 * self.difficulty, 74.0 - 16.0 * self.difficulty
-        return uniform(random, low, high)
-
-    def _glioma(self, random: torch.Generator, grade: str | None = None) -> Pathology:
-        diameter = self._diameter(random)  # before anything that depends on the grade
-        grade = grade or ("high" if uniform(random, 0, 1) < 0.5 else "low")
-        unusual = uniform(random, 0, 1)
-        if grade == "high":
-            necrosis = uniform(random, 0.05, 0.6)
-            enhancement = uniform(random, 0.05, 0.15) if unusual < 0.04 else uniform(random, 0.7, 1.0)
-            necrosis = 0.02 if unusual < 0.04 else necrosis
-            return glioma(grade="high", diameter_mm=diameter, enhancement=enhancement, necrosis=necrosis,
-                          oedema=uniform(random, 0.35, 0.7))  # fmt: skip
-        enhancement = uniform(random, 0.02, 0.12) if unusual < 0.2 else 0.0
-        return glioma(grade="low", diameter_mm=diameter, enhancement=enhancement, necrosis=0.0,
-                      oedema=uniform(random, 0.1, 0.45))  # fmt: skip
-
-    def _metastases(self, random: torch.Generator) -> Pathology:
-        count = 1 + int(6 * uniform(random, 0, 1) ** 1.5)
-        return metastases(count=count, diameter_mm=uniform(random, 14.0, 34.0) * (1.1 - 0.4 * self.difficulty))
-
-    def _meningioma(self, random: torch.Generator) -> Pathology:
-        return meningioma(diameter_mm=uniform(random, 20.0, 52.0) * (1.1 - 0.3 * self.difficulty))
 
 
 def _asked_volumes(subject: Subject) -> dict[str, float]:

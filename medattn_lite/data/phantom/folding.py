@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import lru_cache
+
 import torch
 
 from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream
@@ -9,46 +12,73 @@ from medattn_lite.data.phantom.geometry import Cloud
 from medattn_lite.data.phantom.person import Person
 
 
-class Folding:
-    """The fields of one cortex, evaluated at a cloud's points.
+@dataclass(frozen=True)
+class FoldedFields:
+    """The fields of one cortex at `n` points.
 
     Attributes:
-        coarse: Slow fields on the coarse grid, `(6, d, h, w)`: three wiggles, three of 60 mm.
         sheet: Distance in mm to the nearest primary sulcal sheet, `(n,)`.
         minor: The same for the shallow secondary sulci.
         across: Distance to sheets that cross the sulci; vessels run where both meet.
         reach: How deep the primary sulci go, mm; `minor_reach` for the secondary.
+        minor_reach: See `reach`.
         slow: Smooth fields `(3, n)`, wavelength 60 mm.
         fine: Fields `(4, n)`, wavelength 11 mm.
     """
 
-    def __init__(self, person: Person, coarse_points: torch.Tensor) -> None:
+    sheet: torch.Tensor
+    minor: torch.Tensor
+    across: torch.Tensor
+    reach: torch.Tensor
+    minor_reach: torch.Tensor
+    slow: torch.Tensor
+    fine: torch.Tensor
+
+
+class Folding:
+    """The random fields of one person, drawn once and asked for their values anywhere."""
+
+    def __init__(self, person: Person) -> None:
         self.person = person
         random = stream(person.seed, "slow fields")
-        wiggle = noise_field(random, 34.0, channels=3, bandwidth=0.35).at(coarse_points)
-        slow = noise_field(random, 60.0, channels=3, low_pass=True).at(coarse_points)
-        self.coarse = torch.cat([wiggle, slow])
-
-    def evaluate(self, cloud: Cloud, atlas: dict[str, torch.Tensor], slow: torch.Tensor, side: torch.Tensor) -> None:
-        """Look everything up at the cloud's points; `slow` is `coarse` there, `(6, n)`; `side` the template x in mm."""
-        person = self.person
+        self._wiggle = noise_field(random, 34.0, channels=3, bandwidth=0.35)
+        self._slow = noise_field(random, 60.0, channels=3, low_pass=True)
         random = stream(person.seed, "folding")
-        primary = noise_field(random, person.gyrus_mm, channels=2, bandwidth=0.13)
-        secondary = noise_field(random, 0.7 * person.gyrus_mm, bandwidth=0.2)
-        fine = noise_field(random, 11.0, channels=4, bandwidth=0.45)
-        self.slow = slow[3:]
-        self.fine = fine.at(cloud.points)
+        self._primary = noise_field(random, person.gyrus_mm, channels=2, bandwidth=0.13)
+        self._secondary = noise_field(random, 0.7 * person.gyrus_mm, bandwidth=0.2)
+        self._fine = noise_field(random, 11.0, channels=4, bandwidth=0.45)
+
+    def coarse_fields(self, points: torch.Tensor) -> torch.Tensor:
+        """The slow fields at the points `(..., 3)` of a coarse grid, `(6, ...)`: three wiggles, three of 60 mm."""
+        return torch.cat([self._wiggle.at(points), self._slow.at(points)])
+
+    def evaluate(
+        self, cloud: Cloud, atlas: dict[str, torch.Tensor], slow: torch.Tensor, side: torch.Tensor
+    ) -> FoldedFields:
+        """Everything at the cloud's points; `slow` is `coarse_fields` there, `(6, n)`; `side` the template x in mm."""
+        person = self.person
         inward = torch.stack([atlas["inward_z"], atlas["inward_y"], atlas["inward_x"]], dim=-1)
         surface = cloud.points - 0.82 * atlas["depth"].clamp(-4, 26)[:, None] * inward + 2.0 * slow[:3].T
         # Both medial walls lie on the same plane; far apart in the noise, each hemisphere folds its own way.
         surface[:, 0] += 67.0 * (side > 0)
-        field = primary.at(surface)
-        shallow = secondary.at(surface)[0]
-        self.sheet = _distance(field[0], cloud, person.gyrus_mm)
-        self.across = _distance(field[1], cloud, person.gyrus_mm)
-        self.minor = _distance(shallow, cloud, 0.7 * person.gyrus_mm)
-        self.reach = (19.0 + 4.5 * self.slow[2]).clamp(9.0, 27.0)
-        self.minor_reach = (4.0 + 2.5 * self.slow[1]).clamp(0.0, 8.0)
+        field = self._primary.at(surface)
+        shallow = self._secondary.at(surface)[0]
+        slow = slow[3:]
+        return FoldedFields(
+            sheet=_distance(field[0], cloud, person.gyrus_mm),
+            minor=_distance(shallow, cloud, 0.7 * person.gyrus_mm),
+            across=_distance(field[1], cloud, person.gyrus_mm),
+            reach=(19.0 + 4.5 * slow[2]).clamp(9.0, 27.0),
+            minor_reach=(4.0 + 2.5 * slow[1]).clamp(0.0, 8.0),
+            slow=slow,
+            fine=self._fine.at(cloud.points),
+        )
+
+
+@lru_cache(maxsize=8)
+def folding_of(person: Person) -> Folding:
+    """A person's folding; the last eight are kept, about 10 MB each."""
+    return Folding(person)
 
 
 def _distance(field: torch.Tensor, cloud: Cloud, wavelength_mm: float) -> torch.Tensor:
@@ -65,7 +95,7 @@ def _slab(distance: torch.Tensor, half_width: torch.Tensor, voxel: float) -> tor
 
 
 def cortex_tissues(
-    person: Person, fold: Folding, atlas: dict[str, torch.Tensor], voxel: float
+    person: Person, fold: FoldedFields, atlas: dict[str, torch.Tensor], voxel: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Fluid and white fractions of the refolded cortex."""
     depth = atlas["depth"] - person.rim_mm
@@ -89,7 +119,7 @@ def cortex_tissues(
 
 
 def deep_tissues(
-    person: Person, fold: Folding, atlas: dict[str, torch.Tensor]
+    person: Person, fold: FoldedFields, atlas: dict[str, torch.Tensor]
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Fluid and white fractions where the template is kept: deep nuclei, insula, brainstem."""
     template_fluid = (1 - atlas["grey"] - atlas["white"]).clamp(0, 1)
@@ -101,7 +131,7 @@ def deep_tissues(
 
 
 def cerebellum_tissues(
-    fold: Folding, atlas: dict[str, torch.Tensor], template_points: torch.Tensor, voxel: float
+    fold: FoldedFields, atlas: dict[str, torch.Tensor], template_points: torch.Tensor, voxel: float
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Fluid and white fractions of the cerebellum: fissures fan out from the fourth ventricle."""
     z, y, x = template_points.unbind(-1)

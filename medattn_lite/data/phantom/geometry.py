@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import torch
@@ -173,6 +173,12 @@ class HeadShape:
         for _ in range(12):
             point = point + inverse @ (point_mm - self.to_template(point))
         return point
+
+
+@lru_cache(maxsize=16)
+def head_of(seed: int) -> HeadShape:
+    """The head shape of a seed; the last sixteen are kept with their fields."""
+    return HeadShape(seed)
 
 
 def _rotation(around_z: float, around_y: float, around_x: float) -> torch.Tensor:

@@ -12,18 +12,21 @@ import torch
 
 from medattn_lite.data.phantom.anatomy import Anatomy
 from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream, uniform
+from medattn_lite.data.phantom.geometry import Grid
 from medattn_lite.data.phantom.lesions import (
     Lesions,
     ball_ml,
     border_noise,
     ellipsoid_distance,
     fraction_below,
-    paste,
     place,
-    push_aside,
+    roundness,
     spread_cost,
+    spread_over,
+    swelling,
     threshold_for_volume,
 )
+from medattn_lite.data.phantom.mass_effect import Push, push
 from medattn_lite.data.phantom.pathology import Glioma
 
 
@@ -39,50 +42,67 @@ def shares_of(disease: Glioma, seed: int) -> dict[str, float]:
     return {name: value if getattr(disease, name) is None else getattr(disease, name) for name, value in drawn.items()}
 
 
+def core_radius(disease: Glioma, seed: int) -> float:
+    """Radius in mm of a ball with the core's volume."""
+    return 0.5 * disease.diameter_mm * (1 - shares_of(disease, seed)["oedema"]) ** (1 / 3)
+
+
+def glioma_pushes(disease: Glioma, seed: int) -> tuple[Push, ...]:
+    """The mass effect of a glioma."""
+    amount = disease.mass_effect
+    if amount is None:
+        amount = 0.40 if disease.grade == "high" else 0.20
+    radius = core_radius(disease, seed)
+    return (push(place(seed, "glioma", disease.site), 1.2 * radius, amount * radius, 2.2 * radius + 24.0),)
+
+
 def draw_glioma(disease: Glioma, whole_anatomy: Anatomy, seed: int) -> Lesions:
-    """A glioma in this person, drawn in a box around it."""
-    high = disease.grade == "high"
+    """A glioma in this person, drawn in a box around it; the anatomy has its mass effect already."""
+    sharp = disease.grade == "high" if disease.margin is None else disease.margin == "sharp"
     shares = shares_of(disease, seed)
     centre = place(seed, "glioma", disease.site)
-    reach = disease.diameter_mm + 24.0
-    box = whole_anatomy.grid.window(centre, reach)
+    box = whole_anatomy.grid.window(centre, disease.diameter_mm + 24.0)
     anatomy = whole_anatomy.crop(box)
     grid, points = anatomy.grid, anatomy.grid.points(anatomy.maps.device)
     whole_ml = ball_ml(disease.diameter_mm)
     core_ml = whole_ml * (1 - shares["oedema"])
-    radius = 0.5 * disease.diameter_mm * (1 - shares["oedema"]) ** (1 / 3)
-    moved, shift = push_aside(anatomy, [(centre, 1.2 * radius, (0.40 if high else 0.20) * radius)], points, reach)
+    radius = core_radius(disease, seed)
 
-    allowed = (moved["brain"] > 0.5) & (moved["ventricle"] > 0.5 * grid.voxel_mm) & (moved["stem"] < 0.8)
-    cost = spread_cost(moved, centre, seed, points)
+    allowed = (anatomy["brain"] > 0.5) & (anatomy["ventricle"] > 0.5 * grid.voxel_mm) & (anatomy["stem"] < 0.8)
+    cost = spread_cost(anatomy, centre, seed, points)
     distance = ellipsoid_distance(points, centre, seed, "glioma")
-    distance = distance + border_noise(points, radius, seed, "glioma") * (1.0 if high else 1.3)
-    distance = distance + cost * (0.10 if high else 0.22)
+    distance = distance + border_noise(points, radius, seed, "glioma") * (1.0 if sharp else 1.3)
+    distance = distance + cost * (0.10 if sharp else 0.22)
     distance = distance - threshold_for_volume(distance, allowed, core_ml, grid)
     core = (distance <= 0) & allowed
-    away = distance.clamp(min=0) * (1.0 if high else 0.6) + cost.clamp(min=0) + 1e-3
-    spread = torch.where(distance <= 0, distance, away)
-    spread = spread - threshold_for_volume(spread, allowed, whole_ml, grid)
+    spread = swelling(distance, cost, core, allowed, whole_ml - core_ml, grid, slope=1.0 if sharp else 0.6)
     whole = (spread <= 0) & allowed
 
-    dead, inner = _dead_centre(distance, core, shares["necrosis"] * core_ml, radius, seed, points, grid)
+    dead, inner = dead_centre(distance, core, shares["necrosis"] * core_ml, radius, seed, points, grid)
     takes_up, uptake = _uptake(distance, core & ~dead, shares["enhancement"], radius, seed, points, grid)
     label = torch.zeros_like(core, dtype=torch.uint8)
     label[whole] = 2
     label[core] = 1
     label[takes_up] = 4
-    fractions = _fractions(high, seed, distance, spread, inner, uptake, allowed, grid.voxel_mm)
+    mismatch = disease.grade == "low" and uniform(stream(seed, "mismatch"), 0, 1) < 0.2
+    fractions = _fractions(sharp, mismatch, seed, distance, spread, inner, uptake, allowed, grid.voxel_mm)
     facts = {
         "enhancing_ml": takes_up.sum().item() * grid.voxel_ml,
         "necrosis_ml": dead.sum().item() * grid.voxel_ml,
         "core_ml": core.sum().item() * grid.voxel_ml,
-        "shift_mm": shift.max().item(),
+        "oedema_share": 1 - core.sum().item() / max(whole.sum().item(), 1),
+        "roundness": roundness(core, points),
+        "count": 1,
+        "shift_mm": whole_anatomy["shift"].max().item(),
     }
-    signal = (takes_up | dead) if high else core
-    return paste(Lesions(moved, fractions, label, signal, facts), whole_anatomy, box)
+    signal = (takes_up | dead) if disease.grade == "high" else core
+    return spread_over(Lesions(anatomy, fractions, label, signal, facts), whole_anatomy, box)
 
 
-def _dead_centre(distance, core, volume_ml, radius, seed, points, grid):
+def dead_centre(
+    distance: torch.Tensor, core: torch.Tensor, volume_ml: float, radius: float, seed: int, points: torch.Tensor,
+    grid: Grid,
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Necrosis: the voxels deepest in the core, unevenly so; its mask and its signed distance."""
     if volume_ml < grid.voxel_ml:
         return torch.zeros_like(core), torch.full_like(distance, 1e3)
@@ -92,7 +112,10 @@ def _dead_centre(distance, core, volume_ml, radius, seed, points, grid):
     return core & (inner <= 0), inner
 
 
-def _uptake(distance, living, share, radius, seed, points, grid):
+def _uptake(
+    distance: torch.Tensor, living: torch.Tensor, share: float, radius: float, seed: int, points: torch.Tensor,
+    grid: Grid,
+) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Which part of the living core takes up contrast agent; its mask and its score in mm."""
     volume_ml = share * living.sum().item() * grid.voxel_ml
     if volume_ml < grid.voxel_ml:
@@ -104,18 +127,18 @@ def _uptake(distance, living, share, radius, seed, points, grid):
 
 
 def _fractions(
-    high: bool, seed: int, distance: torch.Tensor, spread: torch.Tensor, inner: torch.Tensor, uptake: torch.Tensor,
-    allowed: torch.Tensor, voxel: float,
+    sharp: bool, mismatch: bool, seed: int, distance: torch.Tensor, spread: torch.Tensor, inner: torch.Tensor,
+    uptake: torch.Tensor, allowed: torch.Tensor, voxel: float,
 ) -> dict[str, torch.Tensor]:  # fmt: skip
     """What the lesion's tissues contribute to the picture, with borders as soft as the disease's."""
-    core = fraction_below(distance, 0.0, max(1.3 * voxel, 1.8) if high else max(1.5 * voxel, 5.0)) * allowed
+    core = fraction_below(distance, 0.0, max(1.3 * voxel, 1.8) if sharp else max(1.5 * voxel, 5.0)) * allowed
     around = fraction_below(spread, 0.0, max(1.5 * voxel, 4.5)) * allowed
     dead = fraction_below(inner, 0.0, max(1.3 * voxel, 2.2))
     bright = fraction_below(uptake, 0.0, max(1.3 * voxel, 2.5))
-    out = {"oedema" if high else "infiltration": 0.92 * around, "solid": core * (0.95 if high else 0.86)}
+    out = {"oedema" if sharp else "infiltration": 0.92 * around, "solid": core * (0.95 if sharp else 0.86)}
     out["enhancing"] = core * (1 - dead) * bright
     out["cyst" if uniform(stream(seed, "cyst"), 0, 1) < 0.15 else "necrosis"] = core * dead
-    if not high and uniform(stream(seed, "mismatch"), 0, 1) < 0.2:
+    if mismatch:
         # The T2-FLAIR mismatch of some astrocytomas: suppressed inside, bright rim.
         out["suppressed"] = 0.75 * core * smoothstep(distance, -2.0, -7.0)
     return out

@@ -10,7 +10,7 @@ import torch
 
 from medattn_lite.data.phantom.contrasts import CONTRASTS
 from medattn_lite.data.phantom.fields import noise_field, sample, smoothstep, stream
-from medattn_lite.data.phantom.geometry import Grid, HeadShape
+from medattn_lite.data.phantom.geometry import Grid, head_of
 from medattn_lite.data.phantom.templates import CHANNELS, ORIGIN_MM, SHAPE, SPACING_MM, atlas_coordinates, load_atlas
 
 # layer → outer bound in mm outside the hull, intensity in (t1, t1ce, t2, flair)
@@ -55,7 +55,7 @@ def add_head(images: torch.Tensor, brain: torch.Tensor, grid: Grid, seed: int, c
 
 def _distance_outside(grid: Grid, seed: int, device: torch.device | str) -> torch.Tensor:
     """Mm outside the brain's hull, negative inside; beyond the atlas it grows with the distance to it."""
-    shape = HeadShape(seed)
+    shape = head_of(seed)
     points = grid.points(device)
     template = shape.to_template(points)
     low = template.new_tensor(ORIGIN_MM)

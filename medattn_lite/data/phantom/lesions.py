@@ -1,4 +1,4 @@
-"""Pieces shared by all lesions: where to place them, pushing tissue aside, exact volumes."""
+"""Pieces shared by all lesions: where to place them, how they spread, exact volumes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from functools import lru_cache
 
 import torch
 
-from medattn_lite.data.phantom.anatomy import MAPS, Anatomy
-from medattn_lite.data.phantom.fields import noise_field, sample, smoothstep, stream, uniform
-from medattn_lite.data.phantom.geometry import Grid, HeadShape
+from medattn_lite.data.phantom.anatomy import Anatomy
+from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream, uniform
+from medattn_lite.data.phantom.geometry import Grid, head_of
 from medattn_lite.data.phantom.templates import ORIGIN_MM, SPACING_MM, load_atlas
 
 
@@ -32,6 +32,18 @@ class Lesions:
     facts: dict[str, float] = field(default_factory=dict)
 
 
+def spread_over(part: Lesions, anatomy: Anatomy, box: tuple[slice, slice, slice]) -> Lesions:
+    """A disease drawn in a box of the grid, on the whole grid."""
+
+    def whole(values: torch.Tensor) -> torch.Tensor:
+        out = values.new_zeros(anatomy.grid.shape)
+        out[box] = values
+        return out
+
+    fractions = {name: whole(values) for name, values in part.fractions.items()}
+    return Lesions(anatomy, fractions, whole(part.label), whole(part.signal), part.facts)
+
+
 @lru_cache(maxsize=4)
 def _candidates(kind: str) -> torch.Tensor:
     """Template points (z, y, x) where a lesion of this kind may start, `(n, 3)`."""
@@ -52,60 +64,17 @@ def _candidates(kind: str) -> torch.Tensor:
     return index * SPACING_MM + torch.tensor(ORIGIN_MM)
 
 
+def draw_site(seed: int, kind: str, number: int = 0) -> tuple[float, float, float]:
+    """Where a lesion of a kind starts, as MNI RAS (x, y, z) in mm: what `place` takes where no site is asked for."""
+    points = _candidates(kind)
+    pick = torch.randint(len(points), (), generator=stream(seed, "site", kind, number))
+    return tuple(float(value) for value in points[pick].flip(0))
+
+
 def place(seed: int, kind: str, site: tuple[float, float, float] | None, number: int = 0) -> torch.Tensor:
     """Centre of a lesion in the person's world as (z, y, x) mm; `site` is MNI RAS (x, y, z)."""
-    if site is not None:
-        point = torch.tensor(site, dtype=torch.float32).flip(0)
-    else:
-        points = _candidates(kind)
-        pick = torch.randint(len(points), (), generator=stream(seed, "site", kind, number))
-        point = points[pick]
-    return HeadShape(seed).from_template(point)
-
-
-def push_aside(
-    anatomy: Anatomy, pushes: list[tuple[torch.Tensor, float, float]], points: torch.Tensor,
-    reach_mm: float = 1e9,
-) -> tuple[Anatomy, torch.Tensor]:  # fmt: skip
-    """Mass effect: displace the anatomy away from lesion centres.
-
-    Tissue at distance `r` from a centre comes from `r − a (r/R) exp(1 − r/R)`: nothing moves at the
-    centre, the shift is largest (`a`) at the lesion's edge `R` and fades outside; at the skull it is 0.
-
-    Args:
-        anatomy: The person without the lesion.
-        pushes: Per lesion its centre (z, y, x), radius `R` and largest shift `a`, in mm.
-        points: World points of the grid `(D, H, W, 3)`.
-        reach_mm: Distance from the centre at which the shift has faded out.
-
-    Returns:
-        The displaced anatomy, and the length of the displacement `(D, H, W)` in mm.
-    """
-    grid = anatomy.grid
-    shift = torch.zeros_like(points)
-    free = smoothstep(anatomy["brain_depth"], 0.0, 14.0)
-    for centre, radius, amount in pushes:
-        away = points - centre.to(points)
-        distance = away.square().sum(-1).sqrt()
-        length = min(amount, 0.33 * radius) / radius * torch.exp(1 - distance / radius)
-        length = length * smoothstep(distance, reach_mm, 0.6 * reach_mm)
-        shift += (length * free)[..., None] * away
-    moved = sample(anatomy.maps, grid.coordinates(points - shift))
-    moved[MAPS.index("brain")] = anatomy["brain"]
-    moved[MAPS.index("brain_depth")] = anatomy["brain_depth"]
-    return Anatomy(moved, grid), shift.square().sum(-1).sqrt()
-
-
-def paste(part: Lesions, whole: Anatomy, box: tuple[slice, slice, slice]) -> Lesions:
-    """A disease drawn in a box of the grid, on the whole grid."""
-
-    def spread(values: torch.Tensor) -> torch.Tensor:
-        out = values.new_zeros(whole.grid.shape)
-        out[box] = values
-        return out
-
-    fractions = {name: spread(values) for name, values in part.fractions.items()}
-    return Lesions(whole.with_part(box, part.anatomy), fractions, spread(part.label), spread(part.signal), part.facts)
+    chosen = draw_site(seed, kind, number) if site is None else site
+    return head_of(seed).from_template(torch.tensor(chosen, dtype=torch.float32).flip(0))
 
 
 def ellipsoid_distance(points: torch.Tensor, centre: torch.Tensor, seed: int, name: str) -> torch.Tensor:
@@ -139,6 +108,40 @@ def spread_cost(anatomy: Anatomy, centre: torch.Tensor, seed: int, points: torch
     cost = 5.0 * noise + 45.0 * (1 - through_callosum) * beyond
     cost = cost + 16.0 * anatomy["grey"] + 60.0 * smoothstep(anatomy["fluid"], 0.2, 0.6)
     return cost + 30.0 * anatomy["stem"] + 30.0 * anatomy["cerebellum"]
+
+
+def swelling(
+    distance: torch.Tensor, cost: torch.Tensor, core: torch.Tensor, allowed: torch.Tensor, volume_ml: float, grid: Grid,
+    slope: float = 1.0,
+) -> torch.Tensor:  # fmt: skip
+    """Signed distance in mm to the outer border of the oedema around a core, negative inside.
+
+    Args:
+        distance: Signed distance to the core's border in mm.
+        cost: From `spread_cost`.
+        core: The core's voxels.
+        allowed: Voxels that oedema may reach.
+        volume_ml: Volume of the oedema; exact as far as voxels permit.
+        grid: Of all of them.
+        slope: How much of the distance counts beside the cost.
+    """
+    away = slope * distance.clamp(min=0) + cost.clamp(min=0) + 1e-3
+    reachable = allowed & ~core
+    if volume_ml < grid.voxel_ml or not reachable.any():
+        return torch.where(core, distance.clamp(max=0), away + 1e3)
+    edge = threshold_for_volume(away, reachable, volume_ml, grid)
+    return torch.where(core, distance.clamp(max=0) - edge, away - edge)
+
+
+def roundness(core: torch.Tensor, points: torch.Tensor) -> float:
+    """Mean distance to the centre of a ball of the same volume ÷ that of the core's voxels: 1 for a ball, else less."""
+    inside = points[core]
+    if len(inside) < 8:
+        return 1.0
+    spacing = [(points[1, 0, 0] - points[0, 0, 0])[0], (points[0, 1, 0] - points[0, 0, 0])[1],
+               (points[0, 0, 1] - points[0, 0, 0])[2]]  # fmt: skip
+    radius = (float(torch.stack(spacing).prod()) * len(inside) * 0.75 / 3.14159265) ** (1 / 3)
+    return 0.75 * radius / float((inside - inside.mean(0)).square().sum(-1).sqrt().mean())
 
 
 def fraction_below(score: torch.Tensor, threshold: float | torch.Tensor, width: float) -> torch.Tensor:

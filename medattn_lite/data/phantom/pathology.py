@@ -27,8 +27,14 @@ def _check_positive(name: str, value: float | None, high: float) -> None:
 
 @dataclass(frozen=True)
 class Healthy:
-    """No disease."""
+    """No disease.
 
+    Attributes:
+        displaced_by: A glioma that this head does not have, but whose mass effect it shows: so that
+            displaced tissue alone does not tell a head with a tumour from one without.
+    """
+
+    displaced_by: Glioma | None = None
     kind = "healthy"
 
 
@@ -43,6 +49,9 @@ class Glioma:
         enhancement: Share of the living core that takes up contrast agent, 0 to 1.
         necrosis: Share of the core that is dead, 0 to 0.9.
         oedema: Share of the whole tumour that is oedema or infiltration, 0 to 0.9.
+        mass_effect: Largest shift of the tissue around, relative to the radius of the core, 0 to 0.5;
+            None takes 0.40 for high grades and 0.20 for low ones.
+        margin: "sharp" or "diffuse"; None takes "sharp" for high grades and "diffuse" for low ones.
     """
 
     grade: str = "high"
@@ -51,6 +60,8 @@ class Glioma:
     enhancement: float | None = None
     necrosis: float | None = None
     oedema: float | None = None
+    mass_effect: float | None = None
+    margin: str | None = None
     kind = "glioma"
 
     def __post_init__(self) -> None:
@@ -60,6 +71,9 @@ class Glioma:
         _check_fraction("enhancement", self.enhancement)
         _check_fraction("necrosis", self.necrosis, 0.9)
         _check_fraction("oedema", self.oedema, 0.9)
+        _check_fraction("mass_effect", self.mass_effect, 0.5)
+        if self.margin not in (None, "sharp", "diffuse"):
+            raise UserError(f"margin={self.margin!r}: give 'sharp' or 'diffuse'")
 
 
 @dataclass(frozen=True)
@@ -71,12 +85,17 @@ class Metastases:
         diameter_mm: Diameter of the largest core; the others are smaller.
         oedema: Volume of oedema relative to that of the cores (metastases swell out of proportion).
         site: Centre of the largest as MNI RAS (x, y, z) in mm.
+        necrosis: Share of each core that is dead, 0 to 0.9; None draws it per lesion.
+        mass_effect: Largest shift of the tissue around, relative to the radius of each core, 0 to 0.5;
+            None takes 0.24.
     """
 
     count: int = 3
     diameter_mm: float = 18.0
     oedema: float | None = None
     site: Site | None = None
+    necrosis: float | None = None
+    mass_effect: float | None = None
     kind = "metastases"
 
     def __post_init__(self) -> None:
@@ -84,6 +103,8 @@ class Metastases:
             raise UserError(f"count={self.count}: give 1 to 20 metastases")
         _check_positive("diameter_mm", self.diameter_mm, 70.0)
         _check_fraction("oedema", self.oedema, 20.0)
+        _check_fraction("necrosis", self.necrosis, 0.9)
+        _check_fraction("mass_effect", self.mass_effect, 0.5)
 
 
 @dataclass(frozen=True)
@@ -94,16 +115,19 @@ class Meningioma:
         diameter_mm: Diameter of the mass.
         oedema: Volume of oedema in the brain beneath, relative to the mass.
         site: A point near the surface as MNI RAS (x, y, z) in mm.
+        mass_effect: Largest shift of the tissue around, relative to the radius, 0 to 0.5; None takes 0.33.
     """
 
     diameter_mm: float = 32.0
     oedema: float | None = None
     site: Site | None = None
+    mass_effect: float | None = None
     kind = "meningioma"
 
     def __post_init__(self) -> None:
         _check_positive("diameter_mm", self.diameter_mm, 90.0)
         _check_fraction("oedema", self.oedema, 10.0)
+        _check_fraction("mass_effect", self.mass_effect, 0.5)
 
 
 @dataclass(frozen=True)
@@ -127,29 +151,34 @@ class MSLesions:
 Pathology = Healthy | Glioma | Metastases | Meningioma | MSLesions
 
 
-def healthy() -> Healthy:
-    """No disease."""
-    return Healthy()
+def healthy(*, displaced_by: Glioma | None = None) -> Healthy:
+    """No disease; with `displaced_by` the mass effect of a glioma that is not there."""
+    return Healthy(displaced_by)
 
 
 def glioma(
     *, grade: str = "high", diameter_mm: float = 44.0, site: Site | None = None, enhancement: float | None = None,
-    necrosis: float | None = None, oedema: float | None = None,
+    necrosis: float | None = None, oedema: float | None = None, mass_effect: float | None = None,
+    margin: str | None = None,
 ) -> Glioma:  # fmt: skip
     """A glioma; see `Glioma` for units."""
-    return Glioma(grade, diameter_mm, site, enhancement, necrosis, oedema)
+    return Glioma(grade, diameter_mm, site, enhancement, necrosis, oedema, mass_effect, margin)
 
 
 def metastases(
-    *, count: int = 3, diameter_mm: float = 18.0, oedema: float | None = None, site: Site | None = None
-) -> Metastases:
+    *, count: int = 3, diameter_mm: float = 18.0, oedema: float | None = None, site: Site | None = None,
+    necrosis: float | None = None, mass_effect: float | None = None,
+) -> Metastases:  # fmt: skip
     """Metastases; see `Metastases` for units."""
-    return Metastases(count, diameter_mm, oedema, site)
+    return Metastases(count, diameter_mm, oedema, site, necrosis, mass_effect)
 
 
-def meningioma(*, diameter_mm: float = 32.0, oedema: float | None = None, site: Site | None = None) -> Meningioma:
+def meningioma(
+    *, diameter_mm: float = 32.0, oedema: float | None = None, site: Site | None = None,
+    mass_effect: float | None = None,
+) -> Meningioma:  # fmt: skip
     """A meningioma; see `Meningioma` for units."""
-    return Meningioma(diameter_mm, oedema, site)
+    return Meningioma(diameter_mm, oedema, site, mass_effect)
 
 
 def ms_lesions(*, load_ml: float | None = None, periventricular: float | None = None) -> MSLesions:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -10,17 +10,19 @@ import torch
 from medattn_lite.data.phantom import contrasts as sequences
 from medattn_lite.data.phantom.anatomy import anatomy_of
 from medattn_lite.data.phantom.geometry import Grid, make_grid
-from medattn_lite.data.phantom.gliomas import draw_glioma
+from medattn_lite.data.phantom.gliomas import draw_glioma, glioma_pushes
 from medattn_lite.data.phantom.head import add_head
 from medattn_lite.data.phantom.lesions import Lesions, place
-from medattn_lite.data.phantom.masses import draw_meningioma, draw_metastases
+from medattn_lite.data.phantom.masses import draw_meningioma, draw_metastases, meningioma_pushes, metastases_pushes
 from medattn_lite.data.phantom.ms import draw_ms
 from medattn_lite.data.phantom.pathology import Glioma, Healthy, Meningioma, Metastases, MSLesions, Pathology
 from medattn_lite.data.phantom.person import Person, draw_person
 from medattn_lite.data.phantom.scanner import acquire, stamp_mark
+from medattn_lite.data.threads import one_thread
 from medattn_lite.errors import UserError
 
 _DRAW = {Glioma: draw_glioma, Metastases: draw_metastases, Meningioma: draw_meningioma, MSLesions: draw_ms}
+_PUSHES = {Glioma: glioma_pushes, Metastases: metastases_pushes, Meningioma: meningioma_pushes}
 
 
 @dataclass(frozen=True)
@@ -82,14 +84,27 @@ class Subject:
             return int(self.pathology.grade == "high")
         return int(not isinstance(self.pathology, Healthy))
 
+    @one_thread()
     def lesions(self, grid: Grid, device: str | torch.device = "cpu") -> Lesions:
-        """The disease on a grid, with the anatomy it pushed aside."""
-        anatomy = anatomy_of(self.person, grid, device)
-        if isinstance(self.pathology, Healthy):
+        """The disease on a grid, with the anatomy it displaced."""
+        disease = self.pathology
+        cause = disease.displaced_by if isinstance(disease, Healthy) else disease
+        pushes = _PUSHES[type(cause)](cause, self.seed) if type(cause) in _PUSHES else ()
+        anatomy = anatomy_of(self.person, grid, device, pushes)
+        if isinstance(disease, Healthy):
             nothing = torch.zeros(grid.shape, dtype=torch.uint8, device=device)
-            return Lesions(anatomy, {}, nothing, nothing.bool())
-        return _DRAW[type(self.pathology)](self.pathology, anatomy, self.seed)
+            return Lesions(anatomy, {}, nothing, nothing.bool(), {"shift_mm": anatomy["shift"].max().item()})
+        return _DRAW[type(disease)](disease, anatomy, self.seed)
 
+    @one_thread()
+    def region(self, grid: Grid, device: str | torch.device = "cpu") -> torch.Tensor:
+        """The voxels of the disease, or of the glioma that a displaced healthy head does not have: `(D, H, W)` bool."""
+        disease = self.pathology
+        if isinstance(disease, Healthy) and disease.displaced_by is not None:
+            return replace(self, pathology=disease.displaced_by).lesions(grid, device).label > 0
+        return self.lesions(grid, device).label > 0
+
+    @one_thread()
     def render(
         self,
         *,
@@ -103,7 +118,7 @@ class Subject:
         slice_mm: float | None = None,
         skull: bool = False,
     ) -> dict:
-        """Scan the subject.
+        """Scan the subject: the same seed gives the same bits on a kind of CPU, whatever the number of threads.
 
         Args:
             shape: `(D, H, W)`; or `(H, W)` for one axial slice.
@@ -150,8 +165,10 @@ class Subject:
         """A slab of three slices around the one that is asked for (derivatives need neighbours)."""
         volume = make_grid((max(shape), *shape), spacing_mm, skull=skull)
         if slice_mm is None:
-            kind = self.pathology.kind
-            site = getattr(self.pathology, "site", None)
+            disease = self.pathology
+            if isinstance(disease, Healthy) and disease.displaced_by is not None:
+                disease = disease.displaced_by  # the slice that would go through the tumour
+            kind, site = disease.kind, getattr(disease, "site", None)
             known = kind in ("glioma", "metastases", "meningioma")
             slice_mm = float(place(self.seed, kind, site)[0]) if known else 16.0
         return Grid((3, *volume.shape[1:]), volume.spacing_mm, (slice_mm, *volume.centre_mm[1:]))

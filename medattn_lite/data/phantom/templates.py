@@ -69,12 +69,18 @@ def load_atlas() -> Atlas:
         with contextlib.suppress(OSError, ValueError, EOFError):
             maps = np.load(path)
             if maps.shape == (len(CHANNELS), *SHAPE):
-                return Atlas(torch.from_numpy(maps.astype(np.float32)))
+                return Atlas(_interleaved(maps))
     maps = _derive()
     if path is not None:
         _store(path, maps)
     # Through float16 in either case, so that the first process and the later ones agree.
-    return Atlas(torch.from_numpy(maps.astype(np.float16).astype(np.float32)))
+    return Atlas(_interleaved(maps.astype(np.float16)))
+
+
+def _interleaved(maps: np.ndarray) -> torch.Tensor:
+    """Float32 maps whose channels lie side by side in memory: all are looked up at the same points."""
+    tensor = torch.from_numpy(maps.astype(np.float32))
+    return tensor[None].contiguous(memory_format=torch.channels_last_3d)[0]
 
 
 def _cache_file() -> Path | None:

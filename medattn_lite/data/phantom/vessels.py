@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 from medattn_lite.data.phantom.fields import smoothstep
-from medattn_lite.data.phantom.folding import Folding
+from medattn_lite.data.phantom.folding import FoldedFields
 
 
 def draw_vessels(
-    fold: Folding, atlas: dict[str, torch.Tensor], template_points: torch.Tensor, voxel: float
+    fold: FoldedFields, atlas: dict[str, torch.Tensor], template_points: torch.Tensor, voxel: float
 ) -> torch.Tensor:
     """How much vessel is in a voxel, `(n,)` in [0, 1]: cortical veins, sagittal sinus, falx."""
     radius = 0.7
