@@ -30,12 +30,14 @@ LESIONS: dict[str, tuple[float, float, float, float]] = {
     "necrosis": (0.38, 0.42, 0.88, 0.62),
     "cyst": (0.26, 0.28, 0.98, 0.26),
     "meningioma": (0.60, 1.16, 0.50, 0.60),
-    "plaque": (0.60, 0.61, 0.66, 0.84),
+    "plaque": (0.53, 0.54, 0.77, 0.79),
     "hole": (0.42, 0.44, 0.80, 0.76),
     "cleft": (0.25, 0.30, 0.95, 0.20),
     "tail": (0.45, 1.15, 0.50, 0.45),
 }
 
+# Relative spread between subjects; plaques vary as they do in the patients of the Ljubljana MS database.
+_SPREAD = {"plaque": 0.10, "hole": 0.10}
 # Relative variation inside a lesion.
 _ROUGHNESS = {"solid": 0.045, "enhancing": 0.13, "necrosis": 0.10, "meningioma": 0.04, "oedema": 0.035}
 
@@ -96,7 +98,8 @@ def paint_lesions(
             continue
         weight = lesions[name].clamp(0, 1) * contrast
         for channel, sequence in enumerate(contrasts):
-            value = row[CONTRASTS.index(sequence)] * normal(stream(seed, "lesion", name, sequence), 1.0, 0.05)
+            drawn = normal(stream(seed, "lesion", name, sequence), 1.0, _SPREAD.get(name, 0.05))
+            value = row[CONTRASTS.index(sequence)] * drawn
             painted = value * (1 + _ROUGHNESS.get(name, 0.03) * texture)
             out[channel] = torch.lerp(out[channel], painted, weight)
     return out
