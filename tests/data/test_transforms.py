@@ -178,16 +178,48 @@ def test_foreground_of_a_head_in_noise_is_the_head():
     assert (found == (clean > 0)).mean() > 0.97
 
 
-def test_normalising_gives_mean_0_and_spread_1_and_forgets_gain_and_offset():
-    image = torch.from_numpy(np.stack([brain(seed=0), brain(seed=1)]))
-    result = normalise(image)
-    inside = image[0] > 0
+def two_tissues(white: float = 0.6, seed: int = 0) -> torch.Tensor:
+    """(2, D, H, W): a ball of two tissues, `white` of its voxels around 100 and 60, the others 70 and 90; air 0."""
+    generator = np.random.default_rng(seed)
+    place = np.stack(np.meshgrid(*[np.linspace(-1, 1, 24)] * 3, indexing="ij"))
+    inside = (place**2).sum(0) < 0.8
+    is_white = generator.random(inside.shape) < white
+    channels = [np.where(is_white, one, other) * generator.normal(1, 0.03, inside.shape) for one, other in
+                ((100, 70), (60, 90))]  # fmt: skip
+    return torch.from_numpy(np.where(inside, np.stack(channels), 0).astype(np.float32))
+
+
+def test_normalising_puts_the_most_frequent_tissue_at_0_and_the_background_at_minus_4():
+    image = two_tissues()
+    result, inside = normalise(image), image[0] > 0
+    assert torch.equal(result[:, ~inside].unique(), torch.tensor([-4.0]))
+    white = inside & (image[0] > 85)
     for channel in result:
-        assert abs(float(channel[inside].mean())) < 0.02
-        assert 0.95 < float(channel[inside].std()) < 1.05
-        assert float(channel[~inside].max()) <= float(channel[inside].median())
-    shifted = torch.where(image > 0, 3.5 * image + 40, 0.0)
-    torch.testing.assert_close(normalise(shifted)[:, inside], result[:, inside], atol=1e-3, rtol=1e-3)
+        assert abs(float(channel[white].median())) < 0.05
+    assert float(result[0][inside & ~white].median()) == pytest.approx(4 * (70 / 100 - 1), abs=0.1)
+    torch.testing.assert_close(normalise(image * torch.tensor([3.5, 0.01]).reshape(2, 1, 1, 1)), result)
+
+
+def test_a_lesion_does_not_move_the_intensities_of_other_tissue():
+    image = two_tissues()
+    for value in (40.0, 250.0):  # a tenth of the head, dark or enhancing
+        sick = image.clone()
+        sick[:, 6:13, 6:13, 6:13] = value
+        untouched = (image[0] > 0) & (sick == image).all(0)
+        moved = (normalise(sick) - normalise(image))[:, untouched].abs().max()
+        z_score = [(one - one[image > 0].mean()) / one[image > 0].std() for one in (sick, image)]
+        assert moved < 0.05
+        assert (z_score[0] - z_score[1])[:, untouched].abs().max() > 2 * moved
+
+
+def test_an_image_that_is_standardised_already_keeps_its_contrast():
+    image = two_tissues()
+    inside = image[0] > 0
+    scored = torch.where(inside, (image - 80) / 15, torch.tensor(0.0))  # the background lies amid the tissue
+    result = normalise(scored, inside[None])
+    assert 0.5 < float(result[0][inside].std()) < 3
+    assert torch.equal(result[:, ~inside], result[:, :1, 0, 0].expand(-1, int((~inside).sum())))
+    assert float(result[0][~inside].max()) < float(result[0][inside].median())
 
 
 def test_a_few_extreme_voxels_do_not_move_the_rest():
