@@ -20,6 +20,7 @@ def phantom_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--n", type=_count, help="how many subjects")
     parser.add_argument("--out", type=Path, help="a new folder for the files; with --beside or --controls, a new file")
     parser.add_argument("--task", default="grade", help="grade, presence, source, type, segmentation, ms or survival")
+    parser.add_argument("--realism", default="matched", help="matched (classes differ in the signal alone) or clinical")
     parser.add_argument("--shape", type=_shape, default=(96, 112, 96), metavar="D,H,W", help="default: 96,112,96")
     parser.add_argument("--scale", default="smoke", metavar="S", help="for --controls: smoke, laptop or paper")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps")
@@ -56,8 +57,8 @@ def _phantom(options: argparse.Namespace) -> int:
     from medattn_lite.training.device import pick_device
 
     n = 4 if options.n is None else options.n
-    cohort = PhantomCohort(n, task=options.task, shape=options.shape, seed=options.seed,
-                           device=pick_device(options.device))
+    cohort = PhantomCohort(n, task=options.task, realism=options.realism, shape=options.shape,
+                           seed=options.seed, device=pick_device(options.device))
     export_cohort(cohort, options.out)
     print(f"{n} synthetic subjects in {options.out}")
     return 0
@@ -77,15 +78,31 @@ def _phantom_controls(options: argparse.Namespace) -> int:
 
     if options.out and options.out.exists():
         raise UserError(f"{options.out} is there already: name another file for the figures")
-    found = phantom_controls(options.scale, options.seed, n=options.n, device=options.device)
+    found = phantom_controls(options.scale, options.seed, task=options.task, realism=options.realism, n=options.n,
+                             device=options.device)
     for name, value in found.items():
         interval = isinstance(value, dict)
         shown = f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" if interval else value
         print(f"{name:<24} {shown}")
+    if options.task == "presence":
+        found["sharpness"] = _sharpness()
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        options.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+        command = (f"medattn phantom --controls --task {options.task} --realism {options.realism} "
+                   f"--scale {options.scale}")  # fmt: skip
+        record = {"command": f"{command} --out {options.out}", "synthetic": True, **found}
+        options.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return 0
+
+
+def _sharpness() -> dict:
+    from medattn_lite.training.sharpness_control import sharpness_control
+
+    found = sharpness_control()
+    print(f"{found['network']}: {found['called_tumour_sharp']:.1%} of {found['slices']} healthy slices called tumour, "
+          f"{found['called_tumour_blurred']:.1%} of the same slices blurred; AUC of blurred against sharp "
+          f"{found['auc_blurred_against_sharp']:.3f}")  # fmt: skip
+    return found
 
 
 def _phantom_timings(options: argparse.Namespace) -> int:

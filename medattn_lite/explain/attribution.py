@@ -3,7 +3,7 @@
     integrated gradients   a_i = (x_i − b_i) · ∫₀¹ ∂y/∂x_i at b + t (x − b) dt            Σ a_i = y(x) − y(b)
     occlusion              a_i = mean over windows w that hold i of y(x) − y(x with b in w)
 
-b is the baseline: each channel's darkest value, which is what a z-score writes where there is no head. The values of
+b is the baseline: each channel's darkest value, which is what normalising writes where there is no head. The values of
 the channels are added up. Both keep their sign: what is above 0 speaks for the target.
 
 Papers: Sundararajan, Taly, Yan 2017; Zeiler, Fergus 2014.
@@ -27,7 +27,7 @@ PARTS = 8  # windows along an axis, by default
 
 
 def darkest(image: Tensor) -> Tensor:
-    """Each channel's lowest value, as an image (B, C, …): the background of a z-score."""
+    """Each channel's lowest value, as an image (B, C, …): the background of a normalised image."""
     return image.flatten(2).amin(dim=2).reshape(*image.shape[:2], *[1] * (image.dim() - 2)).expand_as(image)
 
 

@@ -67,7 +67,7 @@ class Outcome:
     """What the networks make of a tumour.
 
     Attributes:
-        image: (C, D, H, W), a z-score.
+        image: (C, D, H, W), normalised.
         mask: (D, H, W) uint8, BraTS labels.
         affine: 4×4 to RAS mm.
         probabilities: network → probability of high grade.

@@ -126,7 +126,7 @@ def ignorant_maps(image: Tensor, *, seed: int = 0) -> dict[str, Tensor]:
     """Maps that know nothing of any network, to be beaten: noise, the middle, edges, and the image itself.
 
     Args:
-        image: (C, D, H, W) or (C, H, W), a z-score.
+        image: (C, D, H, W) or (C, H, W), normalised.
         seed: of the noise.
 
     Returns:

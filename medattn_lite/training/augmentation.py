@@ -108,7 +108,7 @@ def rotate(image: Tensor, masks: Tensor, *, axis: int, angle: float) -> tuple[Te
 
 
 def random_intensity(image: Tensor, generator: Generator, *, amount: float = 0.1) -> Tensor:
-    """Scales each channel by 1 ± `amount` and shifts it by ± `amount` standard deviations of a z-score."""
+    """Scales each channel by 1 ± `amount` and shifts it by ± `amount` of the normalised scale."""
     scale, shift = amount * (2 * torch.rand(2, image.shape[0], 1, 1, 1, generator=generator) - 1)
     return image * (1 + scale) + shift
 

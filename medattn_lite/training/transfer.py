@@ -30,7 +30,7 @@ from medattn_lite.training.tasks.lesions import Lesions
 from medattn_lite.training.tasks.overlap import dice_by_patient
 from medattn_lite.training.tasks.task import Prediction
 
-THRESHOLDS = np.round(np.arange(0.0, 6.05, 0.1), 2)  # of a FLAIR z-score
+THRESHOLDS = np.round(np.arange(0.0, 6.05, 0.1), 2)  # of normalised FLAIR: 1 is a quarter of white matter
 
 
 def transfer(

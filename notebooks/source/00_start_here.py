@@ -138,14 +138,15 @@ plots.show(plots.contrasts_row(image, names=sample["channels"], position=depth, 
 # Low-grade gliomas grow slowly and mostly swell. High-grade ones leak and die inside. Remember this pattern: a
 # network that grades gliomas must find it.
 #
-# Now measured, in [standard deviations](glossary.md#standard-deviation) (sd). **Guess** the sign of each number: is
+# Now measured, in per cent of the brightness of white matter. **Guess** the sign of each number: is
 # the marked tissue brighter (+) or darker (−) than the rest of the head?
 
 # %%
 inside = mask[0] > 0                                        # (D, H, W) bool: marked tissue
 rest = foreground(image)[0] & ~inside                       # (D, H, W) bool: head, but not marked
 for name, channel in zip(sample["channels"], normalise(image), strict=True):
-    record(f"{name}: marked tissue minus the rest", channel[inside].mean() - channel[rest].mean(), "sd")
+    difference = 25 * (channel[inside].mean() - channel[rest].mean())   # 1 is a quarter of white matter
+    record(f"{name}: marked tissue minus the rest", difference, "% of white matter")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 · A volume is a box of numbers
@@ -405,7 +406,7 @@ plots.show(plots.image_grid(pictures, columns=2, letters=True, window=(0.0, pict
 # | slices split, not patients | wonderful test results | section 8 |
 #
 # The first: MRI numbers have **no unit**. A scanner may double them all; the picture looks the same.
-# **Guess** what happens to mean and spread after [normalisation](glossary.md#normalisation).
+# **Guess** how far apart the means of three heads lie after [normalisation](glossary.md#normalisation).
 
 # %%
 if DATA == "phantom":
@@ -422,8 +423,9 @@ for number in range(3):
           f" normalised mean {scored.mean():+.2f} and spread {scored.std():.2f}")
 
 # %% [markdown]
-# `normalise` takes the mean away and divides by the standard deviation, both measured inside the head and
-# without its most extreme voxels. So the last two numbers come out near 0 and 1, and not exactly there.
+# `normalise` finds the most frequent tissue deep in the head, which is white matter, and puts it at 0; the
+# background goes to −4. Why not subtract the mean and divide by the standard deviation (a z-score)? A large
+# tumour changes both, and so the numbers of healthy tissue far away. White matter stays where it is.
 #
 # ## 8 · Split patients, never slices
 #

@@ -94,7 +94,7 @@ after = "t1ce" if "t1ce" in task.channels else task.channels[-1]
 
 
 def bright(picture, name):  # (C, D, H, W) → (D, H, W)
-    return picture[task.channels.index(name)] > (1.0 if name == "flair" else 1.5)  # standard deviations
+    return picture[task.channels.index(name)] > (1.4 if name == "flair" else 1.2)  # 1: a quarter of white matter
 
 
 k = int(regions[-1].sum(dim=(1, 2)).argmax())  # the slice with most of the innermost region
@@ -102,7 +102,7 @@ contrasts = [image[task.channels.index(name), k] for name in ("flair", after)]
 rules = [bright(image, name)[k].float() for name in ("flair", after)]
 plots.show(plots.picture_table(
     [[*contrasts, *rules]] * len(task.regions), names=list(task.regions), outlines=regions[:, k], maps_from=2,
-    columns=["flair", after, "flair > 1", f"{after} > 1.5"], map_label="1: found",
+    columns=["flair", after, "flair > 1.4", f"{after} > 1.2"], map_label="1: found",
     alt="A slice in two contrasts, and what two simple rules find in it; the regions outlined, one a row."))
 
 # %% [markdown]

@@ -170,11 +170,11 @@ else:
 # %% [markdown]
 # *Figure 12.1.* One slice of each patient, and the mask that claims to lie on the tumour. In one of them the bright place is on the *other* side.
 #
-# A dozen pictures can be looked at. For a thousand, let a number choose which to look at first: how much brighter is the mask than the **same place mirrored**? (For your data: choose `CHANNEL` so that disease is bright in it. A disease on both sides, such as MS, needs another number.) The unit: 1 is the spread of the head's values.
+# A dozen pictures can be looked at. For a thousand, let a number choose which to look at first: how much brighter is the mask than the **same place mirrored**? (For your data: choose `CHANNEL` so that disease is bright in it. A disease on both sides, such as MS, needs another number.) The unit: per cent of the brightness of white matter.
 
 # %%
 for name, difference in sorted(brighter.items(), key=lambda item: item[1])[:3]:
-    print(f"{name}: brighter than its mirror image by {difference:+.2f} standard deviations")
+    print(f"{name}: brighter than its mirror image by {25 * difference:+.0f} % of white matter")
 
 # %% [markdown]
 # One is below 0: its mask lies on ordinary brain. Nothing would have stopped. The network would have learned from a healthy hemisphere that it is a tumour, and a test on that patient would have counted a right answer as wrong.
@@ -392,22 +392,29 @@ if all(log.is_file() for log in logs):
 # %% [markdown]
 # ## 11 · What goes wrong
 #
-# **Silently.** Two of the oldest mistakes, made on purpose. First: resample the raw image, then standardise (take its [z-score](glossary.md#normalisation)). The border of the head is smeared into the background, those dark voxels count as head, and everything else seems brighter. Second: write the map with an identity for its affine, as `np.save` thinking does.
+# **Silently.** Two of the oldest mistakes, made on purpose. First: resample the raw image, then take its z-score (subtract the mean, divide by the standard deviation). The border of the head is smeared into the background, those dark voxels count as head, and everything else seems brighter. ([`normalise`](glossary.md#normalisation) measures deep in the head, and hardly notices.) Second: write the map with an identity for its affine, as `np.save` thinking does.
 
 # %%
 from medattn_lite.data.transforms import resample
 
 sample = open_dataset(KIND, ROOT).read(case)
 wide = 2 * max(sample["meta"]["voxel_size_mm"])  # twice as coarse
-right = resample({**sample, "image": normalise(sample["image"])}, wide)
-wrong = resample(sample, wide)
-for name, image, mask in (("z-score, then resampled", right["image"], right["mask"]),
-                          ("resampled, then z-score", normalise(wrong["image"]), wrong["mask"])):
-    print(f"{name}: mean z in the mask {float(image[channel][mask[0] > 0].mean()):.2f}")
+
+
+def z_score(image):  # (C, D, H, W), over all that is not background
+    head = image[channel][image[channel] != image[channel].min()]
+    return (image - head.mean()) / head.std()
+
+
+coarse = resample(sample, wide)
+for name, step in (("z-score", z_score), ("normalise", normalise)):
+    first, after = resample({**sample, "image": step(sample["image"])}, wide)["image"], step(coarse["image"])
+    means = [float(image[channel][coarse["mask"][0] > 0].mean()) for image in (first, after)]
+    print(f"mean in the mask: {name} first {means[0]:.2f}, after resampling {means[1]:.2f}")
 print("peak of the map, its own affine:", (cam.affine @ [*peak, 1])[:3], "mm; with np.eye(4):", np.array(peak), "mm")
 
 # %% [markdown]
-# Both numbers look like numbers. The first mistake shifts every patient by another amount, depending on how much border its head has. The second puts the map somewhere else, in any viewer that knows millimetres, and fits perfectly in `matplotlib`, which does not.
+# All of them look like numbers. The z-score after resampling shifts every patient by another amount, depending on how much border its head has. The second puts the map somewhere else, in any viewer that knows millimetres, and fits perfectly in `matplotlib`, which does not.
 #
 # **Loudly.** These mistakes are told in a line each, with exit code 2. Read the messages; can you say of each what to do?
 

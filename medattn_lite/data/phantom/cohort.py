@@ -88,8 +88,13 @@ class PhantomCohort:
             sample["meta"]["oracle_risk"] = outcome["oracle_risk"]
         return sample
 
-    def render(self, subject: Subject) -> dict:
-        """Any subject, such as a counterfactual of one, scanned as this cohort scans its own."""
+    def render(self, subject: Subject, *, soften: float = 0.0) -> dict:
+        """Any subject, such as a counterfactual of one, scanned as this cohort scans its own.
+
+        Args:
+            subject: Whom to scan.
+            soften: Extra blur of the tissue, σ in voxels; see `Subject.render`.
+        """
         sample = subject.render(
             shape=self.shape,
             spacing_mm=self.spacing_mm,
@@ -98,6 +103,7 @@ class PhantomCohort:
             noise=0.6 + 1.4 * self.difficulty,
             contrast=1.1 - 0.45 * self.difficulty,
             vessels=0.7 + 0.9 * self.difficulty,
+            soften=soften,
         )
         if self.task in _SIGNAL_LABELS:
             kept = torch.tensor(_SIGNAL_LABELS[self.task], dtype=torch.uint8, device=sample["mask"].device)

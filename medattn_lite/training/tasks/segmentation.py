@@ -236,7 +236,7 @@ def slide(
 
 
 def head_box(image: Tensor, mask: Tensor) -> tuple[slice, ...]:
-    """Where the head lies in a z-score (C, D, H, W): all that differs from the corner, and all of the mask."""
+    """Where the head lies in a normalised image (C, D, H, W): all that differs from the corner, and all of the mask."""
     corner = image[:, :1, :1, :1]
     inside = (image != corner).any(0) | (mask > 0).any(0)
     place = torch.nonzero(inside)

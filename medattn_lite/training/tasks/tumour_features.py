@@ -18,7 +18,7 @@ def tumour_features(sample: dict[str, Any]) -> np.ndarray:
     """Features of a sample's tumour.
 
     Args:
-        sample: `image` (C, D, H, W) as a z-score and `mask` (1, D, H, W), tumour wherever above 0.
+        sample: `image` (C, D, H, W), normalised, and `mask` (1, D, H, W), tumour wherever above 0.
 
     Returns:
         (1 + 2 C,): natural logarithm of 1 + the tumour's volume in mL (in voxels where their size is unknown), mean

@@ -1,4 +1,4 @@
-"""Volumes of a data set or of the phantom, prepared once: voxel size, z-score, half precision."""
+"""Volumes of a data set or of the phantom, prepared once: voxel size, intensity scale, half precision."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from medattn_lite.training.tasks.task import Task
 
 Sample = dict[str, Any]
-ROUNDING = 1e-4  # of a z-score: what interpolating a constant background leaves
+ROUNDING = 1e-4  # of a normalised image: what interpolating a constant background leaves
 
 
 def open_images(task: Task, /, **options: Any) -> Sequence:
@@ -53,10 +53,10 @@ def read_all(
 
 
 def standardise(task: Task, sample: Sample) -> Sample:
-    """A sample with its image as a z-score, at the task's voxel size where its files know theirs.
+    """A sample with its image normalised, at the task's voxel size where its files know theirs.
 
-    The z-score comes first: interpolation smears a stripped head's border over the background, and those dark voxels,
-    counted as head, would push everything else up (at 3 mm they are a third of the "head").
+    Normalising comes first: interpolation smears a stripped head's border over the background, and those dark voxels
+    would count as head (at 3 mm they are a third of it).
 
     Args:
         task: `spacing_mm` is the voxel size; phantoms are made at theirs.
