@@ -14,6 +14,8 @@ median absolute deviation from the centre, times 1.4826.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -29,24 +31,32 @@ STEPS = 60
 BACKGROUND = -4.0  # where the background of a magnitude image lies
 
 
+Levels = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+
+
+def every_nth(shape: Sequence[int]) -> tuple[slice, ...]:
+    """Which voxels take part: at most about 64 along each axis. Taken twice, the same voxels."""
+    return tuple(slice(None, None, max(1, round(size / AXIS))) for size in shape)
+
+
 @one_thread()
-def centre_and_scale(image: torch.Tensor, inside: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+def centre_and_scale(image: torch.Tensor, inside: torch.Tensor) -> Levels:
     """Centre, scale and normalised background of each channel.
 
     Args:
-        image: `(C, *spatial)`, finite.
+        image: `(C, *spatial)`, finite; or every n-th voxel of it, by `every_nth`, which gives the same numbers.
         inside: `(*spatial)` bool, the head; at least one voxel.
 
     Returns:
         Three tensors `(C,)` of float64. A scale of 0 means that a channel is constant.
     """
-    steps = tuple(slice(None, None, max(1, round(size / AXIS))) for size in inside.shape)
-    head = inside[steps] if inside[steps].any() else inside
-    values = (image[(slice(None), *steps)] if head is not inside else image)[:, _deep(head)]
+    steps = every_nth(inside.shape)
+    if inside[steps].any():
+        image, inside = image[(slice(None), *steps)], inside[steps]
+    values = image[:, _deep(inside)]
     values = values[:, :: max(1, values.shape[1] // SAMPLED)].double()  # (C, m)
-    outside = image[:, ~inside]
-    background = (outside if outside.shape[1] else image[:, inside]).double()
-    background = background.median(dim=1).values if outside.shape[1] else background.min(dim=1).values
+    outside = image[:, ~inside].double()
+    background = outside.median(1).values if outside.shape[1] else image[:, inside].double().min(1).values
     centre = _most_frequent(values)
     spread = 1.4826 * (values - centre[:, None]).abs().median(dim=1).values
     spread = torch.where(spread > 0, spread, values.std(dim=1, correction=0))

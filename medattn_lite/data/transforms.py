@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from medattn_lite.data.intensity import centre_and_scale
+from medattn_lite.data.intensity import Levels, centre_and_scale
 from medattn_lite.data.volumes import voxel_sizes
 from medattn_lite.errors import UserError
 
 Sample = dict[str, Any]
 SPATIAL = ("image", "mask", "signal")
+LARGE = 2**24  # voxels of a channel
 SAMPLED = 2**17  # values enough for a quantile: half a per cent of them is 655
 NOISE_FLOOR = 0.12  # of the 99th percentile: above the noise in the air, below cerebrospinal fluid in most sequences
 
@@ -46,7 +47,9 @@ def foreground(image: torch.Tensor) -> torch.Tensor:
     return (image / scale).mean(dim=0, keepdim=True) > NOISE_FLOOR
 
 
-def normalise(image: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Tensor:
+def normalise(
+    image: torch.Tensor, mask: torch.Tensor | None = None, *, levels: Levels | None = None
+) -> torch.Tensor:
     """Each channel on one scale: 0 in white matter, −4 in the background.
 
     x ← 4 (x − centre) / (centre − background), with the centre from `intensity.centre_and_scale`: the most
@@ -56,6 +59,8 @@ def normalise(image: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Te
     Args:
         image: (C, *spatial).
         mask: (1, *spatial) foreground; None finds it with `foreground`.
+        levels: centre, scale and background of each channel, (C,); None takes them from the image. For reading
+            one channel at a time: the centre is found in all of them together.
 
     Returns:
         (C, *spatial) float32; the background holds one value.
@@ -69,13 +74,14 @@ def normalise(image: torch.Tensor, mask: torch.Tensor | None = None) -> torch.Te
     inside = foreground(image) if mask is None else mask.to(torch.bool)
     if not inside.any():
         raise UserError("cannot normalise an image without foreground: is the image constant, or the mask empty?")
-    centre, scale, background = centre_and_scale(image, inside[0])
+    centre, scale, background = centre_and_scale(image, inside[0]) if levels is None else levels
     result = torch.empty_like(image)
     for number, channel in enumerate(image):
         if not scale[number] > 0:
             raise UserError(f"cannot normalise channel {number}: it is constant; repair or leave out this case")
-        scored = (channel.double() - centre[number]) / scale[number]
-        result[number] = torch.where(inside[0], scored, background[number])
+        parts = max(1, channel.numel() // LARGE)  # in double precision a large channel at once would take gigabytes
+        for out, part, kept in zip(*(x.chunk(parts) for x in (result[number], channel, inside[0])), strict=True):
+            out.copy_(torch.where(kept, (part.double() - centre[number]) / scale[number], background[number]))
     return result
 
 

@@ -8,6 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medattn_lite.data.intensity import centre_and_scale, every_nth
 from medattn_lite.data.transforms import crop_around, crop_or_pad, foreground, normalise, resample
 from medattn_lite.errors import UserError
 from tests.data.makers import brain
@@ -210,6 +211,17 @@ def test_a_lesion_does_not_move_the_intensities_of_other_tissue():
         z_score = [(one - one[image > 0].mean()) / one[image > 0].std() for one in (sick, image)]
         assert moved < 0.05
         assert (z_score[0] - z_score[1])[:, untouched].abs().max() > 2 * moved
+
+
+def test_a_channel_by_itself_is_normalised_as_with_the_others():
+    generator = torch.Generator().manual_seed(0)
+    image = torch.nn.functional.interpolate(two_tissues()[None], size=(100, 90, 24))[0]
+    image = image * (1 + 0.01 * torch.rand(image.shape, generator=generator))
+    inside = image[:1] > 0
+    steps = every_nth(image.shape[1:])
+    levels = centre_and_scale(image[(slice(None), *steps)], inside[0][steps])
+    parts = [normalise(image[k:k + 1], inside, levels=tuple(x[k:k + 1] for x in levels)) for k in range(2)]
+    assert torch.equal(torch.cat(parts), normalise(image, inside))
 
 
 def test_an_image_that_is_standardised_already_keeps_its_contrast():
