@@ -56,19 +56,19 @@ class Estimate:
 
     def ends(self, level: float) -> tuple[float, float]:
         """Lower and upper end; NaN where the units do not differ, but at an end of a share's scale."""
-        from scipy.stats import norm, t
+        from scipy.special import ndtri, stdtrit
 
         value, error = self.value, self.error
         if not math.isfinite(value) or self.counted < 2:
             return math.nan, math.nan
         if self.scale == "proportion":
-            return _wilson(value, self.trials, float(norm.ppf((1 + level) / 2)))
+            return _wilson(value, self.trials, float(ndtri((1 + level) / 2)))
         if error < TINY:
             if self.scale != "share" or TINY < value < 1 - TINY:
                 return math.nan, math.nan
-            bound = self.counted / (self.counted + norm.ppf((1 + level) / 2) ** 2)
+            bound = self.counted / (self.counted + ndtri((1 + level) / 2) ** 2)
             return (bound, 1.0) if value > 0.5 else (0.0, 1 - bound)
-        reach = float(t.ppf((1 + level) / 2, max(self.freedom, 1))) * error
+        reach = float(stdtrit(max(self.freedom, 1), (1 + level) / 2)) * error
         if self.scale == "share" and 0 < value < 1:
             middle, half = math.log(value / (1 - value)), reach / (value * (1 - value))
             return _expit(middle - half), _expit(middle + half)

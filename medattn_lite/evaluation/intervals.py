@@ -33,8 +33,9 @@ class Interval:
 
     Attributes:
         value: the statistic on the data as they are.
-        low: lower end of the interval; NaN where there is none.
-        high: upper end; NaN where there is none.
+        low: lower end of the interval; NaN where there is none. A bootstrap of too few patients has its ends here, but
+            they do not cover and are not printed.
+        high: upper end, likewise.
         level: coverage aimed at, 0.95 by default.
         units: number of independent units (patients, or rows where no patients were named).
         draws: bootstrap draws that gave a finite statistic; 0 where nothing was drawn.
@@ -51,10 +52,15 @@ class Interval:
     method: str = "percentile bootstrap"
     missing: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("value", "low", "high"):
+            if getattr(self, name) is None:  # a record's `null`
+                object.__setattr__(self, name, math.nan)
+
     @property
     def is_given(self) -> bool:
-        """Whether both ends are numbers."""
-        return math.isfinite(self.low) and math.isfinite(self.high)
+        """Whether there is an interval to print and to judge by."""
+        return not self.missing and math.isfinite(self.low) and math.isfinite(self.high)
 
     def __str__(self) -> str:
         if self.is_given:
@@ -74,9 +80,10 @@ class Interval:
         """Whether the interval does not rule the number out; a missing interval rules nothing out."""
         return not self.is_given or self.low <= number <= self.high
 
-    def as_dict(self) -> dict[str, float | int | str]:
-        """The fields as plain JSON values."""
-        return dict(vars(self))
+    def as_dict(self) -> dict[str, float | int | str | None]:
+        """The fields as plain JSON values; None for NaN, which JSON does not know, and for ends that do not cover."""
+        ends = {} if self.is_given else {"low": None, "high": None}
+        return {name: None if value != value else value for name, value in {**vars(self), **ends}.items()}
 
     @classmethod
     def from_dict(cls, record: Mapping[str, Any]) -> Interval:
@@ -87,8 +94,7 @@ class Interval:
         """
         if not {"value", "low", "high"} <= set(record):
             raise UserError(f"an interval needs value, low and high, and this has {', '.join(record) or 'nothing'}")
-        known = {field.name: record[field.name] for field in fields(cls) if field.name in record}
-        return cls(**{name: math.nan if value is None else value for name, value in known.items()})
+        return cls(**{field.name: record[field.name] for field in fields(cls) if field.name in record})
 
 
 def without_interval(value: float, units: int, missing: str, *, level: float = 0.95, method: str = "none") -> Interval:
@@ -103,7 +109,6 @@ def bootstrap(
     n: int = 1000,
     seed: int = 0,
     level: float = 0.95,
-    at_least: int = MINIMUM_UNITS["percentile bootstrap"],
 ) -> Interval:
     """Interval of `statistic(*arrays)` by resampling patients.
 
@@ -115,10 +120,10 @@ def bootstrap(
         n: number of draws; 0 gives the figure alone, with NaN for its ends.
         seed: of the draws.
         level: coverage.
-        at_least: with fewer patients the ends are NaN, because they would not cover; 2 gives them all the same.
 
     Returns:
-        the interval.
+        the interval; with fewer patients than `MINIMUM_UNITS["percentile bootstrap"]` it says so in `missing`, and is
+        printed without its ends.
 
     Raises:
         UserError: arrays of different lengths, no rows, or no draw that could be scored.
@@ -132,7 +137,7 @@ def bootstrap(
         value = _score(statistic, columns, np.arange(len(columns[0])))
         return without_interval(value, units, "", level=level, method="percentile bootstrap")
     drawn = np.array([_score(statistic, columns, rows) for rows in _draws(unit, units, groups is None, n, seed)])
-    return percentile_interval(float(statistic(*columns)), drawn, units=units, level=level, at_least=at_least,
+    return percentile_interval(float(statistic(*columns)), drawn, units=units, level=level,
                                by_patient=groups is not None)  # fmt: skip
 
 
@@ -145,7 +150,6 @@ def paired_difference(
     groups: Sequence | None = None,
     n: int = 1000,
     seed: int = 0,
-    at_least: int = MINIMUM_UNITS["percentile bootstrap"],
 ) -> Interval:
     """Interval of `statistic(truth, first) - statistic(truth, second)`: two models on the same patients.
 
@@ -156,13 +160,12 @@ def paired_difference(
     def difference(truth: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:
         return statistic(truth, first) - statistic(truth, second)
 
-    return bootstrap(difference, truth, first, second, groups=groups, n=n, seed=seed, at_least=at_least)
+    return bootstrap(difference, truth, first, second, groups=groups, n=n, seed=seed)
 
 
 def percentile_interval(
-    value: float, drawn: np.ndarray, *, units: int, level: float = 0.95, by_patient: bool = True,
-    at_least: int = MINIMUM_UNITS["percentile bootstrap"],
-) -> Interval:  # fmt: skip
+    value: float, drawn: np.ndarray, *, units: int, level: float = 0.95, by_patient: bool = True
+) -> Interval:
     """The interval of a figure from its bootstrap draws, of which those that are no number are left out.
 
     Raises:
@@ -174,9 +177,10 @@ def percentile_interval(
     method = "percentile bootstrap by patient" if by_patient else "percentile bootstrap"
     tail = 100 * (1 - level) / 2
     low, high = np.percentile(finite, [tail, 100 - tail])
-    missing = TOO_FEW if units < at_least else NO_SPREAD if not low < high else ""
-    low, high = (math.nan, math.nan) if missing else (float(low), float(high))
-    return Interval(value, low, high, level, units, int(finite.size), method, missing)
+    if not low < high:
+        return Interval(value, math.nan, math.nan, level, units, int(finite.size), method, NO_SPREAD)
+    missing = TOO_FEW if units < MINIMUM_UNITS["percentile bootstrap"] else ""
+    return Interval(value, float(low), float(high), level, units, int(finite.size), method, missing)
 
 
 def units_of(length: int, groups: Sequence | None) -> tuple[np.ndarray, int]:

@@ -116,7 +116,7 @@ def paired_share_interval(
 
 def share_estimate(hits: Values, groups: Sequence | None = None) -> Estimate:
     """The share of hits and what each patient contributes to it; see `share_interval`."""
-    from scipy.stats import norm, t
+    from scipy.special import ndtri, stdtrit
 
     hits = _numbers(hits)
     if (hits < 0).any() or (hits > 1).any():
@@ -128,7 +128,7 @@ def share_estimate(hits: Values, groups: Sequence | None = None) -> Estimate:
     spread = own.value * (1 - own.value)
     trials = spread / own.error**2 if own.error > TINY and spread > 0 else float(units)
     if units > 1:
-        trials *= (norm.ppf(0.975) / t.ppf(0.975, units - 1)) ** 2
+        trials *= float(ndtri(0.975) / stdtrit(units - 1, 0.975)) ** 2
     return Estimate(own.value, own.influence, own.freedom, units, "proportion", min(trials, float(rows)))
 
 

@@ -661,7 +661,7 @@ from medattn_lite.evaluation import Interval
 
 for path in sorted(Path(medattn_lite.__file__).parents[1].glob("figures/results/survival-*-laptop.json")):
     variants = json.loads(path.read_text())["variants"]
-    ours = {name: Interval(**own["pooled"]["C-index"]) for name, own in variants.items()}
+    ours = {name: Interval.from_dict(own["pooled"]["C-index"]) for name, own in variants.items()}
     plots.show(plots.forest(ours, label=f"C-index, run {path.stem}", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
