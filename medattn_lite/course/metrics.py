@@ -41,8 +41,8 @@ def metric_text(metric: Mapping[str, Any]) -> str:
     text = value if isinstance(value, str) else _number(value)
     if metric.get("low") is not None:
         text += f" [{_number(metric['low'])}, {_number(metric['high'])}]"
-    why = ", ".join(part for part in (f"n = {metric['n']}" if metric.get("n") else "", metric.get("missing", "")) if part)
-    text += f" ({why})" if why else ""
+    said = [f"n = {metric['n']}" if metric.get("n") else "", metric.get("missing", "")]
+    text += f" ({', '.join(filter(None, said))})" if any(said) else ""
     return f"{metric['name']}: {text} {metric['unit']}".rstrip()
 
 

@@ -108,8 +108,8 @@ def auc_cases() -> Iterator[Case]:
                               (0.97, 0.87, 0.5), (0.87, 0.85, 0.95)):  # fmt: skip
         for rest in (None, 64):
             words = f"{one} and {other}, correlation {alike}, " + ("64" if rest else "as many") + " of the other class"
-            yield Case("difference of AUCs", words, (11,) if rest else few,
-                       lambda rng, n, own=(one, other, alike), rest=rest: _two_aucs(rng, n, rest or n, *own))  # fmt: skip
+            yield Case("difference of AUCs", words, (11,) if rest else few, lambda rng, n, own=(one, other, alike),
+                       rest=rest: _two_aucs(rng, n, rest or n, *own))  # fmt: skip
 
 
 def other_cases() -> Iterator[Case]:

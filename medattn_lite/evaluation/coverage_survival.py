@@ -45,8 +45,8 @@ def survival_cases() -> Iterator[Case]:
                        lambda rng, n, own=(follow_up, one, other): _paired(rng, n, *own),
                        counted=lambda n, share=share: round(n * share))  # fmt: skip
         words = f"C-index {_truth(1.0, follow_up, 1.0):.2f}, {share:.0%} die"
-        yield Case("percentile bootstrap", words, (24, 40, 80, 150),
-                   lambda rng, n, own=(1.0, follow_up, 1.0): _alone(rng, n, *own, drawn=True), simulations=0.4)  # fmt: skip
+        yield Case("percentile bootstrap", words, (24, 40, 80, 150), lambda rng, n, own=(1.0, follow_up, 1.0): (
+            _alone(rng, n, *own, drawn=True)), simulations=0.4)
     for name in ("Brier score on a day", "integrated Brier score", "AUC on a day"):
         yield Case("jackknife", name, (24, 40, 80), lambda rng, n, name=name: _on_days(rng, n, name), simulations=0.1)
 

@@ -7,11 +7,15 @@
     proportion Wilson's score interval of θ among as many independent trials as say the same
 
 t is Student's quantile. Near an end of its scale a figure's distribution leans, and a symmetric interval misses on one
-side; on the logit or logarithmic scale it does not (Newcombe 2006 for AUC). Of a difference θ₁ − θ₂, from the two
-intervals and the correlation r of the two figures (square-and-add, Zou and Donner 2008):
+side; on the logit or logarithmic scale it does not (Newcombe 2006 for AUC). Of a difference d = θ₁ − θ₂ of two models
+on the same patients, by square-and-add (Newcombe 1998, Zou and Donner 2008):
 
-    low = d − √( (θ₁ − l₁)² − 2 r (θ₁ − l₁)(h₂ − θ₂) + (h₂ − θ₂)² )      high likewise with the other ends
+    low = d − √( ρ ((θ₁ − l₁)² + (h₂ − θ₂)²) )        ρ = Σ_g (u₁g − u₂g)² / Σ_g (u₁g² + u₂g²)
 
+and high likewise with the other ends; ρ is what is left of the variance because the patients are the same.
+
+Deviation: Zou and Donner subtract 2 r (θ₁ − l₁)(h₂ − θ₂) in place of ρ. With models that nearly agree, as one network
+with and without an edit, what is left is then the lean of the two intervals, and coverage is 0.99 and more.
 Deviation: where all patients agree at an end of the scale (AUC 1), u_g are 0. Wilson's bound of k of k, k / (k + z²),
 stands there, k being the number of patients that the figure rests on.
 """
@@ -99,8 +103,9 @@ def difference_of(
     """The interval of `first.value - second.value`, of two models on the same units; options as of `interval_of`."""
     value, counted = first.value - second.value, min(first.counted, second.counted)
     (low1, high1), (low2, high2) = first.ends(level), second.ends(level)
-    down = _reach(first.value - low1, high2 - second.value, first, second)
-    up = _reach(high1 - first.value, second.value - low2, first, second)
+    shrunk = math.sqrt(_unshared(first, second))
+    down = shrunk * math.hypot(first.value - low1, high2 - second.value)
+    up = shrunk * math.hypot(high1 - first.value, second.value - low2)
     ends = (value - down, value + up)
     if np.allclose(first.influence, second.influence, atol=TINY) and abs(value) < TINY:
         ends = (math.nan, math.nan)  # one and the same model
@@ -125,10 +130,10 @@ def _checked(value: float, ends: tuple[float, float], counted: int, kind: str, u
     return Interval(float(value), float(ends[0]), float(ends[1]), level, units, 0, method)
 
 
-def _reach(one: float, other: float, first: Estimate, second: Estimate) -> float:
-    product = first.error * second.error
-    together = float(first.influence @ second.influence) / product if product > TINY**2 else 0.0
-    return math.sqrt(max(one**2 - 2 * together * one * other + other**2, 0.0))
+def _unshared(first: Estimate, second: Estimate) -> float:
+    """The variance of the difference as a share of both variances: 1 for figures that have nothing in common."""
+    apart = float((first.influence**2).sum() + (second.influence**2).sum())
+    return float(((first.influence - second.influence) ** 2).sum()) / apart if apart > TINY**2 else 1.0
 
 
 def _wilson(share: float, trials: float, z: float) -> tuple[float, float]:

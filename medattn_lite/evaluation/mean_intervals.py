@@ -42,8 +42,9 @@ def mean_interval(
     if (values < low).any() or (values > high).any():
         raise UserError(f"values from {values.min():g} to {values.max():g} do not lie between {low:g} and {high:g}")
     if np.isfinite([low, high]).all():
-        own = interval_of(_mean((values - low) / (high - low), groups, "share"), "mean in 0 to 1", level=level,
-                          method=f"Student's t on the logit scale between {low:g} and {high:g}{_by(groups)}")  # fmt: skip
+        method = f"Student's t on the logit scale between {low:g} and {high:g}{_by(groups)}"
+        share = _mean((values - low) / (high - low), groups, "share")
+        own = interval_of(share, "mean in 0 to 1", method=method, level=level)
         return _moved(own, low, high - low)
     if np.isfinite(low):
         own = interval_of(_mean(values - low, groups, "positive"), "mean above 0", level=level,

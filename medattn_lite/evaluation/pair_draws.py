@@ -1,6 +1,6 @@
-"""Bootstrap draws of a C-index without drawing a row: each pair counts as often as its two patients were drawn together.
+"""Bootstrap draws of a C-index without drawing a row: a pair counts as often as its two patients were drawn together.
 
-    C(draw) = wᵀ A w / wᵀ P w        w: how often each patient was drawn; A: pairs in order; P: pairs that can be compared
+    C(draw) = wᵀ A w / wᵀ P w        w: how often each patient was drawn; A: pairs in order; P: comparable pairs
 
 The same draws as those of `bootstrap`, so the same interval, for two products of matrices. Pairs are made some rows at
 a time, so that memory grows with N.

@@ -16,7 +16,6 @@ from medattn_lite.data.phantom import PhantomCohort
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.rank_intervals import auc_interval, c_index_interval
-from medattn_lite.evaluation.metrics import auc, concordance
 from medattn_lite.training.device import pick_device
 from medattn_lite.training.loop import fit
 

@@ -280,7 +280,7 @@ for name, scores in found.items():
 # %% [markdown]
 # *Figure 12.2.* The [AUC](glossary.md#auc) of the run, with 95 % intervals by patient.
 #
-# At `smoke` the network has seen a few patients for seconds, and its interval reaches from far below chance to far above. **That is the finding**: on a dozen patients you cannot tell a poor network from a fair one. The control, with ten numbers to learn, shows that the task can be done. Look at the width before you look at the value.
+# At `smoke` the network has seen a few patients for seconds, and they are too few for an interval, or it reaches from far below chance to far above. **That is the finding**: on a dozen patients you cannot tell a poor network from a fair one. The control, with ten numbers to learn, shows that the task can be done. Look at the width before you look at the value.
 #
 # How many patients would you need? The width shrinks with the root of their number.
 

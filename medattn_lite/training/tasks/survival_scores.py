@@ -1,4 +1,4 @@
-"""Scores of predicted survival pooled over folds: C-index, Brier, AUC, with intervals by patient and never an exception.
+"""Scores of predicted survival pooled over folds: C-index, Brier, AUC; intervals by patient and never an exception.
 
 A prediction is `{"subject", "time", "event", "risk", "days", "survival", "group"}`: S on some days, the risk to rank
 by, and whether that risk lies above the median of the fold's training patients.
