@@ -106,7 +106,8 @@ def run(*, simulations: int, seed: int = 0, progress: bool = True) -> dict[str, 
 def page_of(record: Mapping[str, Any]) -> str:
     """The table as Markdown."""
     slow = min(row["simulations"] for row in record["rows"])
-    lines = [PAGE.format(command="python -m medattn_lite.evaluation.coverage", slow=slow, jump=JUMP, most=MOST, **record)]
+    command = "python -m medattn_lite.evaluation.coverage"
+    lines = [PAGE.format(command=command, slow=slow, jump=JUMP, most=MOST, **record)]
     lines += [f"| {kind} | {units} | {COUNTED.get(kind, 'patients')} |\n"
               for kind, units in record["minimum_units"].items()]  # fmt: skip
     for kind in record["minimum_units"]:

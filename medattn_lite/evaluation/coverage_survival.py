@@ -42,7 +42,7 @@ def survival_cases() -> Iterator[Case]:
         for one, other in ((1.0, 1.0), (0.3, 1.5)):
             words = f"{_truth(1.5, follow_up, one):.2f} and {_truth(1.5, follow_up, other):.2f}, {share:.0%} die"
             yield Case("difference of C-indices", words, (16, 24, 40, 80),
-                       lambda rng, n, own=(follow_up, one, other): _paired(rng, n, *own),
+                       lambda rng, n, own=(follow_up, one, other): _paired(rng, n, *own), simulations=0.5,
                        counted=lambda n, share=share: round(n * share))  # fmt: skip
         words = f"C-index {_truth(1.0, follow_up, 1.0):.2f}, {share:.0%} die"
         yield Case("percentile bootstrap", words, (24, 40, 80, 150), lambda rng, n, own=(1.0, follow_up, 1.0): (

@@ -107,7 +107,7 @@ def difference_of(
     down = shrunk * math.hypot(first.value - low1, high2 - second.value)
     up = shrunk * math.hypot(high1 - first.value, second.value - low2)
     ends = (value - down, value + up)
-    if np.allclose(first.influence, second.influence, atol=TINY) and abs(value) < TINY:
+    if np.abs(first.influence - second.influence).max() < TINY and abs(value) < TINY:
         ends = (math.nan, math.nan)  # one and the same model
     units = len(first.influence) if units is None else units
     return _checked(value, ends, counted, kind, units, method, level)
