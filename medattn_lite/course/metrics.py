@@ -41,6 +41,8 @@ def metric_text(metric: Mapping[str, Any]) -> str:
     text = value if isinstance(value, str) else _number(value)
     if metric.get("low") is not None:
         text += f" [{_number(metric['low'])}, {_number(metric['high'])}]"
+    said = [f"n = {metric['n']}" if metric.get("n") else "", metric.get("missing", "")]
+    text += f" ({', '.join(filter(None, said))})" if any(said) else ""
     return f"{metric['name']}: {text} {metric['unit']}".rstrip()
 
 
@@ -58,7 +60,10 @@ def _plain(name: str, value: Any) -> dict[str, Any]:
     if isinstance(value, str):
         return {"value": value}
     if all(hasattr(value, end) for end in ("value", "low", "high")):
-        return {end: _finite(getattr(value, end)) for end in ("value", "low", "high")}
+        missing = getattr(value, "missing", "")
+        ends = {end: _finite(math.nan if missing else getattr(value, end)) for end in ("low", "high")}
+        kept = {"n": getattr(value, "units", 0), "missing": missing}
+        return {"value": _finite(value.value), **ends, **{key: own for key, own in kept.items() if own}}
     if isinstance(value, int):  # a count stays a count
         return {"value": int(value)}
     try:

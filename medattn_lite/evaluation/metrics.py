@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.intervals import Interval, bootstrap
+from medattn_lite.evaluation.intervals import Interval, units_of
+from medattn_lite.evaluation.jackknife import jackknife_interval, paired_jackknife_interval
+from medattn_lite.evaluation.mean_intervals import paired_share_interval, share_interval
+from medattn_lite.evaluation.rank_intervals import auc_interval, paired_auc_interval
 
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -24,30 +27,30 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> float:
     ones, zeros = int(positive.sum()), int((~positive).sum())
     if ones == 0 or zeros == 0:
         return float("nan")
-    ranks = rankdata(np.asarray(scores, dtype=float))
+    ranks = rankdata(checked_probabilities(scores))
     return float((ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
 def accuracy(labels: np.ndarray, scores: np.ndarray) -> float:
     """Share of rows whose score is on the right side of 0.5."""
-    return float(np.mean((np.asarray(scores) >= 0.5) == (np.asarray(labels) == 1)))
+    return float(np.mean((checked_probabilities(scores) >= 0.5) == (np.asarray(labels) == 1)))
 
 
 def recall(labels: np.ndarray, scores: np.ndarray) -> float:
     """Share of class 1 that is found at threshold 0.5 (sensitivity); NaN without class 1."""
     positive = np.asarray(labels) == 1
-    return float(np.mean(np.asarray(scores)[positive] >= 0.5)) if positive.any() else float("nan")
+    return float(np.mean(checked_probabilities(scores)[positive] >= 0.5)) if positive.any() else float("nan")
 
 
 def specificity(labels: np.ndarray, scores: np.ndarray) -> float:
     """Share of class 0 that is left alone at threshold 0.5; NaN without class 0."""
     negative = np.asarray(labels) == 0
-    return float(np.mean(np.asarray(scores)[negative] < 0.5)) if negative.any() else float("nan")
+    return float(np.mean(checked_probabilities(scores)[negative] < 0.5)) if negative.any() else float("nan")
 
 
 def precision(labels: np.ndarray, scores: np.ndarray) -> float:
     """Share of what is called class 1 at threshold 0.5 that is class 1; NaN when nothing is called."""
-    called = np.asarray(scores) >= 0.5
+    called = checked_probabilities(scores) >= 0.5
     return float(np.mean(np.asarray(labels)[called] == 1)) if called.any() else float("nan")
 
 
@@ -75,17 +78,17 @@ def classification_report(
     n: int = 1000,
     seed: int = 0,
 ) -> dict[str, Interval]:
-    """AUC, accuracy, recall, specificity, precision and F1, each with a 95 % interval drawn by patient.
+    """AUC, accuracy, recall, specificity, precision and F1, each with a 95 % interval by patient.
 
     Args:
         labels: (N,) 0 or 1.
         probabilities: (N,) of class 1, or (N, 2).
         subjects: (N,) patient ids, needed as soon as a patient has more than one row.
-        n: bootstrap draws.
-        seed: of the draws.
+        n: 0 leaves the intervals out; otherwise of no effect, because nothing is drawn.
+        seed: of the blocks that F1's jackknife leaves out, above 200 patients.
 
     Raises:
-        UserError: only one class, or not two classes.
+        UserError: only one class, not two classes, or probabilities that are no numbers.
     """
     labels = np.asarray(labels)
     scores = np.asarray(probabilities, dtype=float)
@@ -93,10 +96,90 @@ def classification_report(
     present = set(np.unique(labels).tolist())
     if present != {0, 1}:
         raise UserError(f"a two-class report needs labels 0 and 1, got {sorted(present)}: choose another split or task")
+    return classification_scores(labels, scores, groups=subjects, n=n, seed=seed)
+
+
+def classification_scores(
+    labels: np.ndarray, scores: np.ndarray, *, groups: Sequence | None = None, n: int = 1000, seed: int = 0
+) -> dict[str, Interval]:
+    """The report of any labels, where a score that they do not define is NaN; arguments as of the report."""
+    scores = checked_probabilities(scores)
+    if n:
+        return {name: classification_interval(name, labels, scores, groups=groups, seed=seed)
+                for name in CLASSIFICATION}  # fmt: skip
+    units = units_of(len(labels), groups)[1]
+    return {name: Interval(metric(labels, scores), np.nan, np.nan, units=units, method="none")
+            for name, metric in CLASSIFICATION.items()}  # fmt: skip
+
+
+def classification_interval(
+    name: str, labels: np.ndarray, scores: np.ndarray, *, groups: Sequence | None = None, seed: int = 0
+) -> Interval:
+    """One score of `CLASSIFICATION` with its interval: DeLong's for AUC, Wilson's for shares, the jackknife's for F1.
+
+    Args:
+        name: of the score.
+        labels: (N,) 0 or 1.
+        scores: (N,) probability of class 1.
+        groups: (N,) patient ids.
+        seed: of the jackknife's blocks.
+
+    Raises:
+        UserError: probabilities that are no numbers.
+    """
+    labels, scores = np.asarray(labels), checked_probabilities(scores)
+    if name == "AUC":
+        return auc_interval(labels, scores, groups=groups)
+    if name == "F1":
+        return jackknife_interval(f1, labels, scores, groups=groups, seed=seed)
+    rows, hits = _hits(name, labels, scores)
+    if not rows.any():
+        units = units_of(len(labels), groups)[1]
+        return Interval(np.nan, np.nan, np.nan, units=units, method="none")
+    return share_interval(hits[rows], groups=None if groups is None else np.asarray(groups)[rows])
+
+
+def classification_difference(
+    name: str, labels: np.ndarray, first: np.ndarray, second: np.ndarray, *, groups: Sequence | None = None,
+    seed: int = 0,
+) -> Interval:  # fmt: skip
+    """One score of `first` minus that of `second`, two models on the same rows; options as above."""
+    labels, first, second = np.asarray(labels), checked_probabilities(first), checked_probabilities(second)
+    if name == "AUC":
+        return paired_auc_interval(labels, first, second, groups=groups)
+    if name in ("F1", "precision"):  # what two models call class 1 are different rows
+        return paired_jackknife_interval(
+            CLASSIFICATION[name], (labels, first), (labels, second), groups=groups, seed=seed
+        )
+    (rows, one), (_, other) = _hits(name, labels, first), _hits(name, labels, second)
+    if not rows.any():
+        return Interval(np.nan, np.nan, np.nan, units=units_of(len(labels), groups)[1], method="none")
+    return paired_share_interval(one[rows], other[rows], groups=None if groups is None else np.asarray(groups)[rows])
+
+
+def checked_probabilities(scores: Sequence | np.ndarray) -> np.ndarray:
+    """The scores as numbers.
+
+    Raises:
+        UserError: one of them is none; compared with a threshold it would pass for class 0.
+    """
+    scores = np.asarray(scores, dtype=float)
+    lost = int((~np.isfinite(scores)).sum())
+    if lost:
+        raise UserError(f"{lost} of {scores.size} probabilities are no numbers (NaN or infinite): the network's "
+                        "training has failed, or its input holds such values")  # fmt: skip
+    return scores
+
+
+def _hits(name: str, labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows a share is of, and which of them are hits."""
+    called, positive = scores >= 0.5, labels == 1
     return {
-        name: bootstrap(metric, labels, scores, groups=subjects, n=n, seed=seed)
-        for name, metric in CLASSIFICATION.items()
-    }
+        "accuracy": (np.ones(len(labels), dtype=bool), called == positive),
+        "recall": (positive, called),
+        "specificity": (~positive, ~called),
+        "precision": (called, positive),
+    }[name]
 
 
 def concordance(event: np.ndarray, time: np.ndarray, risk: np.ndarray) -> float:

@@ -19,8 +19,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.intervals import Interval, bootstrap
+from medattn_lite.evaluation.intervals import Interval, percentile_interval, units_of, without_interval
+from medattn_lite.evaluation.jackknife import jackknife_interval
 from medattn_lite.evaluation.metrics import concordance
+from medattn_lite.evaluation.pair_draws import c_index_draws
+from medattn_lite.evaluation.rank_intervals import c_index_interval
 
 ONE_YEAR = 365.0
 
@@ -83,13 +86,13 @@ def usable_times(test: FollowUp, times: Sequence[float] | np.ndarray, *, train: 
 def c_index(
     test: FollowUp, risk: np.ndarray, *, subjects: Sequence | None = None, n: int = 1000, seed: int = 0
 ) -> Interval:
-    """Harrell's C-index with its 95 % interval.
+    """Harrell's C-index with its 95 % interval by the bootstrap; `c_index_interval` covers with fewer deaths.
 
     Args:
         test: N patients.
         risk: (N,) higher means earlier death.
         subjects: patient ids where a patient has more than one row.
-        n: bootstrap draws.
+        n: bootstrap draws; 0 gives the figure alone.
         seed: of the draws.
 
     Raises:
@@ -98,11 +101,16 @@ def c_index(
     if not test.event.any():
         raise UserError(f"no death among {len(test.time)} patients: a C-index compares deaths with later times")
     risk = _as_risk(risk, test)
+    units = units_of(len(test.time), subjects)[1]
     try:
-        with np.errstate(invalid="ignore"):  # a draw in which no two patients can be compared is 0 / 0
-            return bootstrap(concordance, test.event, test.time, risk, groups=subjects, n=n, seed=seed)
+        with np.errstate(invalid="ignore"):  # no two patients that can be compared are 0 / 0
+            value = concordance(test.event, test.time, risk)
     except ValueError as error:
         raise UserError(f"no two of {len(test.time)} patients can be compared: {error}") from None
+    if not n:
+        return without_interval(value, units, "")
+    drawn = c_index_draws(test.event, test.time, risk, groups=subjects, n=n, seed=seed)
+    return percentile_interval(value, drawn, units=units, by_patient=subjects is not None)
 
 
 def brier(
@@ -200,10 +208,10 @@ def survival_report(
         times: (T,) days, rising; `at` is one of them.
         risk: (N,) to rank by; 1 − S(at) if None, as in the survival deck's code.
         at: days of the Brier score and the AUC.
-        train: see `usable_times`; it stays the same in every draw.
+        train: see `usable_times`; it stays the same whoever is left out.
         subjects: patient ids where a patient has more than one row.
-        n: bootstrap draws.
-        seed: of the draws.
+        n: 0 leaves the intervals out; otherwise of no effect, because nothing is drawn.
+        seed: of the blocks that the jackknife leaves out, above 200 patients.
 
     Raises:
         UserError: `at` is not among the times, or the data cannot score it.
@@ -220,24 +228,25 @@ def survival_report(
     survival = np.asarray(survival, dtype=float)
     now = survival[:, times == at]
     risk = 1 - now[:, 0] if risk is None else np.asarray(risk, dtype=float)
-    options = {"groups": subjects, "n": n, "seed": seed}
-
-    return {
-        "C-index": c_index(test, risk, subjects=subjects, n=n, seed=seed),
-        f"Brier at {at:g} days": bootstrap(
-            lambda t, e, s: brier(FollowUp(t, e), s, [at], train=everyone)[0], test.time, test.event, now, **options
-        ),
-        "integrated Brier": bootstrap(
-            lambda t, e, s: integrated_brier(FollowUp(t, e), s, times, train=everyone),
-            test.time,
-            test.event,
-            survival,
-            **options,
-        ),
-        f"AUC at {at:g} days": bootstrap(
-            lambda t, e, r: time_auc(FollowUp(t, e), r, [at], train=everyone)[0], test.time, test.event, risk, **options
-        ),
+    if not test.event.any():
+        raise UserError(f"no death among {len(test.time)} patients: a C-index compares deaths with later times")
+    columns = (test.time, test.event, now, survival, risk)
+    scores = {
+        f"Brier at {at:g} days": lambda t, e, s, *_: brier(FollowUp(t, e), s, [at], train=everyone)[0],
+        "integrated Brier": lambda t, e, _, s, __: integrated_brier(FollowUp(t, e), s, times, train=everyone),
+        f"AUC at {at:g} days": lambda t, e, _, __, r: time_auc(FollowUp(t, e), r, [at], train=everyone)[0],
     }
+    if not n:
+        units = units_of(len(test.time), subjects)[1]
+        return {"C-index": c_index(test, risk, subjects=subjects, n=0),
+                **{name: without_interval(score(*columns), units, "") for name, score in scores.items()}}  # fmt: skip
+    deaths = int((test.event & (test.time <= at)).sum())
+    return {
+        "C-index": c_index_interval(test.event, test.time, _as_risk(risk, test), groups=subjects),
+        **{name: jackknife_interval(score, *columns, groups=subjects, seed=seed,
+                                    freedom=deaths - 1 if name.startswith("AUC") else None)
+           for name, score in scores.items()},
+    }  # fmt: skip
 
 
 def _as_risk(risk: np.ndarray, test: FollowUp) -> np.ndarray:

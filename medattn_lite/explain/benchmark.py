@@ -5,7 +5,7 @@
 For each network that comes trained and each method: localisation against the voxels that decide, deletion and
 insertion curves, and how much the map changes when the network forgets all it learned. Beside them what maps get that
 know nothing of any network, what a network gets that learned shuffled labels, and what becomes of one that learned a
-scanner mark. Scores are means over subjects, with 95 % intervals by the bootstrap over subjects.
+scanner mark. Scores are means over subjects, with 95 % intervals where there are enough of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.intervals import bootstrap
+from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.evaluation.mean_intervals import UNIT, mean_interval, share_interval
 from medattn_lite.explain.held_out import Case, held_out
 from medattn_lite.explain.localisation import ignorant_maps, localise, localise_by_plane
 from medattn_lite.explain.methods import METHODS, explain_image
@@ -81,8 +82,7 @@ def summarise(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
             values = np.array([row[score] for row in own if row.get(score) is not None], dtype=float)
             values = values[np.isfinite(values)]
             if len(values):
-                found = bootstrap(np.mean, values).as_dict()
-                table.setdefault(method, {})[score] = found
+                table.setdefault(method, {})[score] = _mean(score, values).as_dict()
         notes = {note for row in own if (note := row["note"])}
         if notes:
             table.setdefault(method, {})["notes"] = sorted(notes)
@@ -118,6 +118,15 @@ def windows(size: Sequence[int]) -> dict[str, tuple[int, ...]]:
         return {"window": (8, 8), "stride": (4, 4)}
     stride = max(8, math.ceil(max(size) / 7))
     return {"window": (stride * 3 // 2,) * 3, "stride": (stride,) * 3}
+
+
+def _mean(score: str, values: np.ndarray) -> Interval:
+    """The mean of a score, with the interval of what it lies between: hits, shares, correlations, areas of any size."""
+    if score.startswith("pointing game"):
+        return share_interval(values)
+    if score.startswith(("relevance mass", "AUC")):
+        return mean_interval(values, bounds=UNIT)
+    return mean_interval(values, bounds=(-1.0, 1.0) if score.startswith("like the") else None)
 
 
 def _explained(

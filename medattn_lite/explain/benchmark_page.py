@@ -8,14 +8,16 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from medattn_lite.evaluation.intervals import NO_SPREAD, Interval, without_interval
 from medattn_lite.explain.localisation import LOCALISATION, PLANES
 
 INTRODUCTION = """# Are the maps true?
 
 Made by `python -m medattn_lite.explain.benchmark --networks NAME --subjects N`, with the N given for each network; do
 not edit by hand. Phantoms (synthetic heads) that the networks
-were neither trained nor chosen on, whose deciding voxels are known. Each figure is a mean over subjects, with a 95 %
-interval from a bootstrap that draws subjects. One training a network: another start could move a figure by more.
+were neither trained nor chosen on, whose deciding voxels are known. Each figure is a mean over subjects with its 95 %
+interval, where n subjects are enough for one ([measured](interval_coverage.md)): Wilson's of a pointing game, Student's
+of the others. One training a network: another start could move a figure by more.
 
 - **pointing game**: how often the map's highest voxel is one that decides. **relevance mass**: the share of the map's
   positive values on such voxels. **AUC**: how well the map's order tells them from the rest of the head; 0.5 knows
@@ -104,9 +106,10 @@ def _marks(networks: Mapping[str, Any]) -> str | None:
 def _text(found: Mapping[str, Any] | None) -> str:
     if not found or found["value"] is None or not math.isfinite(found["value"]):
         return "—"
-    if found["low"] is None or not math.isfinite(found["low"]) or found["low"] == found["high"]:
-        return f"{found['value']:.2f}"
-    return f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+    own = Interval.from_dict(found)
+    if own.low == own.high:  # a record of before: no spread is no certainty
+        own = without_interval(own.value, own.units, NO_SPREAD)
+    return own.text(digits=2)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

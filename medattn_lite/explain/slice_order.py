@@ -23,7 +23,8 @@ from torch import Tensor
 
 from medattn_lite.attention.maps import CHANNEL_SLICE, SPATIAL
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation import auc, bootstrap, paired_difference
+from medattn_lite.evaluation import Interval
+from medattn_lite.evaluation.rank_intervals import auc_interval, paired_auc_interval
 from medattn_lite.explain.edit import edited_maps
 from medattn_lite.training.experiment import fold_folder
 from medattn_lite.training.finished import read_run, trained_network
@@ -87,8 +88,8 @@ def slice_order(run: Path, *, variant: str = "P3D + IAM", batch: int = 10) -> di
     for name, values in found.items():
         changed = np.array(values)
         edits[name] = {
-            "auc": bootstrap(auc, np.array(truth), changed).as_dict(),
-            "difference": paired_difference(auc, np.array(truth), changed, plain).as_dict(),
+            "auc": auc_interval(truth, changed).as_dict(),
+            "difference": paired_auc_interval(truth, changed, plain).as_dict(),
             "most": float(np.abs(changed - plain).max()),
         }
     return {"variant": variant, "data": plan.data, "scale": plan.scale, "folds": len(splits), "patients": len(truth),
@@ -105,8 +106,8 @@ def page_of(record: Mapping[str, Any]) -> str:
     return "".join(lines)
 
 
-def _text(found: Mapping[str, float]) -> str:
-    return f"{found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]"
+def _text(found: Mapping[str, Any]) -> str:
+    return Interval.from_dict(found).text()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

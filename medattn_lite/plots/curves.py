@@ -118,7 +118,7 @@ def roc(
         false_rate, true_rate, _ = roc_curve(truth, values)
         interval = (intervals or {}).get(name)
         text = f"{name + ', ' if name else ''}AUC {roc_auc_score(truth, values):.2f}"
-        if interval is not None:
+        if interval is not None and not getattr(interval, "missing", ""):
             text += f" [{interval.low:.2f}, {interval.high:.2f}]"
         axes.plot(false_rate, true_rate, color=CLASS_COLOURS[number % len(CLASS_COLOURS)], label=text)
         words.append(text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from medattn_lite.plots.alt import set_alt
@@ -19,7 +20,7 @@ BEHIND = {"boxstyle": "square,pad=0.1", "facecolor": PAPER, "edgecolor": "none"}
 
 
 class HasInterval(Protocol):
-    """A value between two ends, such as `medattn_lite.evaluation.Interval`."""
+    """A value between two ends, such as `medattn_lite.evaluation.Interval`; its `units` and `missing` are shown."""
 
     value: float
     low: float
@@ -35,10 +36,10 @@ def forest(
     reference_label: str = "no difference",
     title: str = "",
 ) -> Figure:
-    """A forest plot: for each name a dot at the value and a bar over its interval.
+    """A forest plot: for each name a dot at the value and a bar over its interval, and how many units they rest on.
 
     Args:
-        results: name → interval, drawn from top to bottom.
+        results: name → interval, drawn from top to bottom. One without ends has its dot alone.
         label: of the axis, with the unit.
         reference: where a dashed line stands, such as 0.5 for an AUC by chance.
         reference_label: what that line means.
@@ -54,11 +55,16 @@ def forest(
         raise ValueError("forest needs at least one result")
     figure = new_figure(7.5, 1.1 + 0.42 * len(results))
     axes = figure.add_subplot()
-    ends = [end for interval in results.values() for end in (interval.low, interval.high)]
+    given = {name: _is_given(interval) for name, interval in results.items()}
+    ends = [end for name, own in results.items() for end in ((own.low, own.high) if given[name] else (own.value,))
+            if math.isfinite(end)] or [0.0]  # fmt: skip
     width = max(ends) - min(ends)
     digits = 2 if width > NARROW else 3 if width > NARROW / 10 or not width else 4
-    for row, interval in enumerate(results.values()):
-        axes.plot([interval.low, interval.high], [row, row], color=OKABE_ITO["blue"], linewidth=3, alpha=0.55)
+    for row, (name, interval) in enumerate(results.items()):
+        if given[name]:
+            axes.plot([interval.low, interval.high], [row, row], color=OKABE_ITO["blue"], linewidth=3, alpha=0.55)
+        if not math.isfinite(interval.value):
+            continue
         axes.plot(interval.value, row, "o", color=OKABE_ITO["blue"], markersize=8)
         axes.annotate(f"{interval.value:.{digits}f}".replace("-", "−"), (interval.value, row), xytext=(0, 7),
                       textcoords="offset points", ha="center", fontsize=10, color=INK, bbox=BEHIND, zorder=4)
@@ -66,7 +72,9 @@ def forest(
         axes.axvline(reference, color=MUTED, linestyle="--", linewidth=1.2)
         axes.annotate(reference_label, (reference, len(results) - 0.45), xytext=(4, 0), textcoords="offset points",
                       fontsize=10, color=MUTED, va="center")
-    axes.set(yticks=range(len(results)), yticklabels=list(results), xlabel=label, title=title)
+    under = _units(results.values(), given.values())
+    axes.set(yticks=range(len(results)), yticklabels=list(results), title=title)
+    axes.set_xlabel(f"{label}\n{under}" if under else label)
     axes.set_ylim(len(results) - 0.2, -0.75)
     axes.tick_params(axis="y", length=0, labelsize=11)
     if digits == 4:
@@ -74,7 +82,23 @@ def forest(
     axes.spines["left"].set_visible(False)
     light_grid(axes, axis="x")
     said = "; ".join(
-        f"{name} {i.value:.{digits}f}, from {i.low:.{digits}f} to {i.high:.{digits}f}" for name, i in results.items()
-    )
+        f"{name} {i.value:.{digits}f}, from {i.low:.{digits}f} to {i.high:.{digits}f}" if given[name] else
+        f"{name} {i.value:.{digits}f}, no interval" for name, i in results.items()
+    )  # fmt: skip
     at = "" if reference is None else f" The dashed line at {reference:g} means {reference_label}."
-    return set_alt(figure, f"{label}, a dot and its interval for each: {said}.{at}")
+    rests = f" {under[0].upper()}{under[1:]}." if under else ""
+    return set_alt(figure, f"{label}, a dot and its interval for each: {said}.{at}{rests}")
+
+
+def _is_given(interval: HasInterval) -> bool:
+    return not getattr(interval, "missing", "") and math.isfinite(interval.low) and math.isfinite(interval.high)
+
+
+def _units(intervals: Iterable[HasInterval], given: Iterable[bool]) -> str:
+    """How many units the figures rest on, and why some have no interval."""
+    intervals = list(intervals)
+    units = sorted({count for own in intervals if (count := getattr(own, "units", 0))})
+    missing = sorted({why for own, is_given in zip(intervals, given, strict=True)
+                      if not is_given and (why := getattr(own, "missing", ""))})  # fmt: skip
+    said = f"n = {units[0]}" + (f" to {units[-1]}" if len(units) > 1 else "") if units else ""
+    return "; ".join(part for part in (said, *missing) if part)

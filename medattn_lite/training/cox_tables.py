@@ -4,8 +4,8 @@
 
 Five folds by patient, with deaths spread evenly, are drawn several times. Whatever is learned (what stands for a
 missing value, the scale of a feature, the penalty of the radiomics) is learned on a fold's training patients; the
-penalty by folds within them. Only patients of one fold are compared with each other. The intervals draw patients
-anew, not training: they say how sure these predictions' C-index is.
+penalty by folds within them. Only patients of one fold are compared with each other. The intervals are
+over patients, not over trainings: they say how sure these predictions' C-index is.
 
 As a control, the whole is repeated with outcomes dealt out at random, several times: the mean C-index must lie near
 0.5, or something of the test patients was known in training.
@@ -24,13 +24,14 @@ from tqdm.auto import tqdm
 
 from medattn_lite.data.splits import stratified_kfold
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.intervals import Interval, bootstrap
+from medattn_lite.evaluation.estimates import difference_of, interval_of
+from medattn_lite.evaluation.intervals import Interval, percentile_interval
 from medattn_lite.evaluation.kaplan_meier import kaplan_meier, log_rank
+from medattn_lite.evaluation.rank_intervals import PAIRS, pair_estimate
 from medattn_lite.evaluation.survival import FollowUp
 from medattn_lite.training.cox_model import CLINICAL_PENALTY, CoxModel, pairs_within
 from medattn_lite.training.records import write_json
 from medattn_lite.training.survival_tables import GLIOBLASTOMA, PatientTable, read_tcga, read_ucsf
-from medattn_lite.training.tasks.survival_scores import Table
 
 FOLDS = 5
 
@@ -60,24 +61,22 @@ def analyse(
     found = {
         name: out_of_fold(table, parts, repeats=repeats, seed=seed, show=show) for name, parts in table.sets.items()
     }
-    rows = np.arange(len(table.time))
-
-    def interval(statistic) -> dict[str, Any]:
-        return bootstrap(statistic, rows, groups=table.subjects, n=draws, seed=seed).as_dict()
-
-    def c_index(name: str, drawn: np.ndarray) -> float:
-        return Table.share_in_order(drawn, *found[name][:2])
+    own = {name: pair_estimate(*pairs, table.event, table.subjects) for name, (*pairs, _) in found.items()}
+    c_index = {name: interval_of(estimate, "C-index", method=PAIRS) for name, estimate in own.items()}
+    differences = {
+        (first, second): difference_of(own[first], own[second], "difference of C-indices",
+                                       method=f"square-and-add of {PAIRS}")
+        for first, second in table.comparisons
+    }  # fmt: skip
 
     return {
-        "patients": len(rows), "deaths": int(table.event.sum()), "left_out": dict(table.left_out),
+        "patients": len(table.time), "deaths": int(table.event.sum()), "left_out": dict(table.left_out),
         "median_follow_up_days": kaplan_meier(FollowUp(table.time, ~table.event)).median,
         "missing": {name: int(np.isnan(own).sum()) for name, own in table.values.items() if np.isnan(own).any()},
         "c_index": {name: {"columns": table.matrix(parts)[0].shape[1], "penalties": _counts(found[name][2]),
-                           "C-index": interval(lambda drawn, name=name: c_index(name, drawn))}
-                    for name, parts in table.sets.items()},
-        "differences": [{"first": first, "second": second,
-                         "C-index": interval(lambda drawn, a=first, b=second: c_index(a, drawn) - c_index(b, drawn))}
-                        for first, second in table.comparisons],
+                           "C-index": c_index[name].as_dict()} for name, parts in table.sets.items()},
+        "differences": [{"first": first, "second": second, "C-index": interval.as_dict()}
+                        for (first, second), interval in differences.items()],
         "shuffled_outcomes": shuffled_outcomes(table, shuffles=shuffles, seed=seed, show=show),
         "hazard_ratios": hazard_ratios(table, draws=min(draws, 200), seed=seed),
         "kaplan_meier": {name: kaplan_meier_by(table, groups) for name, groups in table.groups.items()
@@ -113,11 +112,9 @@ def hazard_ratios(table: PatientTable, *, draws: int, seed: int) -> dict[str, An
 
     rng = np.random.default_rng(seed)
     drawn = np.array([ratios(rng.integers(0, len(values), len(values))) for _ in range(draws)])
-    low, high = np.percentile(drawn, [2.5, 97.5], axis=0)
     whole = ratios(np.arange(len(values)))
-    return {name: Interval(float(whole[k]), float(low[k]), float(high[k]), units=len(values), draws=draws,
-                           method="percentile bootstrap by patient").as_dict()
-            for k, name in enumerate(names)}  # fmt: skip
+    return {name: percentile_interval(float(whole[k]), drawn[:, k], units=len(values)).as_dict()
+            for k, name in enumerate(names)}
 
 
 def kaplan_meier_by(table: PatientTable, groups: np.ndarray) -> dict[str, Any]:
@@ -153,7 +150,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--repeats", type=int, default=5, help="how often the five folds are drawn anew")
     parser.add_argument("--shuffles", type=int, default=10, help="how often outcomes are dealt out at random")
-    parser.add_argument("--draws", type=int, default=1000, help="of the bootstrap")
+    parser.add_argument("--draws", type=int, default=1000, help="of the bootstrap of the hazard ratios")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(words)
     tables = []
@@ -178,9 +175,9 @@ def main(words: Sequence[str] | None = None) -> None:
     for name, own in results.items():
         print(f"{name}: {own['patients']} patients, {own['deaths']} deaths")
         for part, scores in own["c_index"].items():
-            print(f"  {part}: C-index {Interval(**scores['C-index'])}")
+            print(f"  {part}: C-index {Interval.from_dict(scores['C-index']).text()}")
         for pair in own["differences"]:
-            print(f"  {pair['first']} minus {pair['second']}: {Interval(**pair['C-index'])}")
+            print(f"  {pair['first']} minus {pair['second']}: {Interval.from_dict(pair['C-index']).text()}")
         control = own["shuffled_outcomes"]
         print(f"  {control['set']}, outcomes shuffled: mean C-index {control['mean']:.3f}, sd {control['sd']:.3f}")
 

@@ -15,8 +15,7 @@ from torch import Tensor, nn
 from medattn_lite.data.phantom import PhantomCohort
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.intervals import bootstrap
-from medattn_lite.evaluation.metrics import auc, concordance
+from medattn_lite.evaluation.rank_intervals import auc_interval, c_index_interval
 from medattn_lite.training.device import pick_device
 from medattn_lite.training.loop import fit
 
@@ -110,8 +109,8 @@ def phantom_controls(
     scores["auc_true_signal"] = np.array([_declared(task, row) for row in facts])
     scores["auc_network"] = _probabilities(model, unseen, place)
     outcome = PhantomCohort(for_oracle, task="survival", seed=2 * seed + 1).table()
-    oracle = bootstrap(concordance, outcome["event"], outcome["time"], outcome["oracle_risk"], n=500, seed=seed)
-    return {name: bootstrap(auc, truth.numpy(), score, seed=seed).as_dict() for name, score in scores.items()} | {
+    oracle = c_index_interval(outcome["event"], outcome["time"], outcome["oracle_risk"])
+    return {name: auc_interval(truth.numpy(), score).as_dict() for name, score in scores.items()} | {
         "c_index_oracle": oracle.as_dict(),
         "events_oracle": float(np.mean(outcome["event"])),
         "loss_first_and_last": [history.loss[0], float(np.mean(history.loss[-10:]))],

@@ -14,7 +14,7 @@ import torch
 
 from medattn_lite.data.phantom import PhantomCohort
 from medattn_lite.data.slicing import cut, sized
-from medattn_lite.evaluation.intervals import paired_difference
+from medattn_lite.evaluation.mean_intervals import paired_share_interval
 from medattn_lite.evaluation.metrics import auc
 from medattn_lite.networks.trained import load_trained
 
@@ -56,8 +56,7 @@ def sharpness_control(
                 rows[kind] += trained.network(images).softmax(dim=1)[:, 1].tolist()
         heads += [sample["subject"]] * len(slices)
     sharp, blurred = np.array(rows["sharp"]), np.array(rows["blurred"])
-    called = [(values > 0.5).astype(float) for values in (blurred, sharp)]
-    difference = paired_difference(lambda _, share: float(np.mean(share)), np.zeros(len(sharp)), *called, groups=heads)
+    difference = paired_share_interval(blurred > 0.5, sharp > 0.5, groups=heads)
     return {
         "network": name,
         "called_tumour_sharp": float(np.mean(sharp > 0.5)),

@@ -83,11 +83,11 @@ plots.show(plots.picture_table(
 # How well does **one number per channel**, its mean over the whole picture, tell slices with tumour from slices without? The measure is the [AUC](glossary.md#auc): take one slice with tumour and one without; how often has the first the larger number? 0.5 is a coin, 1 is perfect. The bar is a 95 % [interval](glossary.md#interval): how far the figure would plausibly move with other patients.
 
 # %%
-from medattn_lite.evaluation import auc, bootstrap
+from medattn_lite.evaluation import auc_interval
 
 labels = slices.labels.numpy()
 single = {
-    name: bootstrap(auc, labels, channels[:, c].mean(dim=(1, 2)).numpy(), groups=slices.subjects, n=300)
+    name: auc_interval(labels, channels[:, c].mean(dim=(1, 2)).numpy(), groups=slices.subjects)
     for c, name in enumerate(names)
 }
 plots.show(plots.forest(single, label="AUC of the channel's mean", reference=0.5, reference_label="a coin"))
@@ -387,19 +387,19 @@ plots.show(plots.training_curve({name: history for name, (_, history) in runs.it
 # Now the patients that none of them has seen. Beside the networks stands a [control](glossary.md#control) that needs no network: how bright the slice is on average.
 
 # %%
-from medattn_lite.evaluation import paired_difference
+from medattn_lite.evaluation import paired_auc_interval
 
 truth, patients = test.labels.numpy(), test.subjects
 scores = {name: predict_probabilities(network, test.images)[:, 1].numpy() for name, (network, _) in runs.items()}
 scores["control: brightness"] = test.images[:, test.channels.index("flair")].relu().mean((1, 2)).numpy()
-results = {name: bootstrap(auc, truth, score, groups=patients) for name, score in scores.items()}
+results = {name: auc_interval(truth, score, groups=patients) for name, score in scores.items()}
 plots.show(plots.forest(results, label="AUC on test patients", reference=0.5, reference_label="a coin"))
 for name, interval in results.items():
     record(f"AUC {name}", interval)
 
 # %%
 base = scores["without SE"]
-gains = {name: paired_difference(auc, truth, scores[name], base, groups=patients) for name in list(runs)[1:]}
+gains = {name: paired_auc_interval(truth, scores[name], base, groups=patients) for name in list(runs)[1:]}
 plots.show(plots.forest(gains, label="AUC minus that of “without SE”", reference=0.0))
 for name, interval in gains.items():
     record(f"AUC gain, {name}", interval)
@@ -407,7 +407,7 @@ for name, interval in gains.items():
 # %% [markdown]
 # *Figures 02.5 and 02.6.* AUC on the test patients, and differences, each with its 95 % interval.
 #
-# The differences are the honest figure. Both networks are scored on the **same** drawn patients, so what makes a patient hard cancels out. If 0 lies inside a bar, they do not tell the two apart.
+# The differences are the honest figure. Both networks are scored on the **same** patients, so what makes a patient hard cancels out. If 0 lies inside a bar, they do not tell the two apart.
 #
 # And look at **"without SE, again"**: the same network from another random start. Its bar shows what luck alone did, once. The intervals cover the choice of patients, *not* the luck of training. So a gain of about the size that luck brings is no finding, even when its bar leaves out 0. (One more start is the least you can do; ten would be better.)
 
@@ -481,7 +481,7 @@ outcome = {}
 for name, edit in edits.items():
     with edited_maps(model, lambda g, edit=edit: edit(g.flatten(1)).reshape(g.shape), kind="channel"):
         changed = predict_probabilities(model, test.images, batch_size=len(test.images))[:, 1].numpy()
-    outcome[name] = bootstrap(auc, truth, changed, groups=patients)
+    outcome[name] = auc_interval(truth, changed, groups=patients)
     record(f"AUC with gates: {name}", outcome[name])
 plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, reference_label="a coin"))
 
@@ -569,7 +569,7 @@ for name, extra in (("two layers", layers), ("layers and squeeze", layers + sque
 record("the deck's figure, from its two rounded numbers", 100 * (3.87 / 3.86 - 1), "%")
 print(f"\nIn this run ({SCALE}, seed {SEED}, {len(set(train.subjects))} + {len(set(patients))} heads, {DATA}), AUC gained")
 for name, gain in gains.items():
-    print(f"{name:20} {gain.value:+.3f}, from {gain.low:+.3f} to {gain.high:+.3f}")
+    print(f"{name:20} {gain.text()}")
 own, fixed = outcome["its own"].value, outcome["frozen"].value
 print(f"AUC with SE: {own:.2f} with its own gates, {fixed:.2f} with frozen ones")
 

@@ -32,7 +32,7 @@ from torch.nn import functional
 
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
-from medattn_lite.evaluation import auc, bootstrap, paired_difference
+from medattn_lite.evaluation import auc_interval, mean_interval, paired_auc_interval
 
 NUMBERS = scale_numbers(
     SCALE,
@@ -82,7 +82,7 @@ pools = {
     "max over space": bright.amax(dim=(1, 2)),
     "mean of the brightest 2 %": bright.flatten(1).topk(flair[0].numel() // 50).values.mean(1),
 }
-single = {name: bootstrap(auc, slices.labels, pool, groups=slices.subjects, n=300) for name, pool in pools.items()}
+single = {name: auc_interval(slices.labels, pool, groups=slices.subjects) for name, pool in pools.items()}
 plots.show(plots.forest(single, label="AUC of one number", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
@@ -352,12 +352,12 @@ truth, patients = test.labels.numpy(), test.subjects
 flair_test = test.images[:, test.channels.index("flair")]  # (N, H, W)
 scores = {name: predict_probabilities(network, test.images)[:, 1].numpy() for name, network in networks.items()}
 scores["control: brightest pixel"] = flair_test.amax((1, 2)).numpy()
-results = {name: bootstrap(auc, truth, score, groups=patients) for name, score in scores.items()}
+results = {name: auc_interval(truth, score, groups=patients) for name, score in scores.items()}
 plots.show(plots.forest(results, label="AUC on test patients", reference=0.5, reference_label="a coin"))
 for name, interval in results.items():
     record(f"AUC {name}", interval)
 base = scores["without CBAM"]
-gains = {name: paired_difference(auc, truth, scores[name], base, groups=patients) for name in list(networks)[1:]}
+gains = {name: paired_auc_interval(truth, scores[name], base, groups=patients) for name in list(networks)[1:]}
 plots.show(plots.forest(gains, label="AUC minus that of “without CBAM”", reference=0.0))
 for name, interval in gains.items():
     record(f"AUC gain, {name}", interval)
@@ -426,7 +426,7 @@ def over_slices(values):
     """The mean over all test slices with tumour, and its interval by patient."""
     fine = on_slices(values)
     ratios = [concentration(fine[i], test.masks[i, 0] > 0, heads[i]) for i in with_tumour]
-    return bootstrap(lambda r: r.mean(), ratios, groups=[patients[i] for i in with_tumour], n=500)
+    return mean_interval(ratios, bounds=(0, float("inf")), groups=[patients[i] for i in with_tumour])
 
 
 with_tumour = (test.labels == 1).nonzero()[:, 0].tolist()
@@ -478,7 +478,7 @@ outcome = {}
 for name, edit in edits.items():
     with edited_maps(model, edit, kind="spatial"):
         changed = predict_probabilities(model, test.images)[:, 1].numpy()
-    outcome[name] = bootstrap(auc, truth, changed, groups=patients)
+    outcome[name] = auc_interval(truth, changed, groups=patients)
     record(f"AUC with maps: {name}", outcome[name])
 plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, reference_label="a coin"))
 
@@ -540,7 +540,7 @@ record("ResNet-50", sum(p.numel() for p in base.parameters()) / 1e6, "million pa
 record("ResNet-50 with CBAM", sum(p.numel() for p in official.parameters()) / 1e6, "million parameters")
 print(f"\nIn this run ({SCALE}, seed {SEED}, {len(set(train.subjects))} + {len(set(patients))} heads, {DATA}), AUC gained")
 for name, gain in gains.items():
-    print(f"{name:20} {gain.value:+.3f}, from {gain.low:+.3f} to {gain.high:+.3f}")
+    print(f"{name:20} {gain.text()}")
 print("AUC with CBAM:", ", ".join(f"{found.value:.2f} with {name} maps" for name, found in outcome.items()))
 
 # %% [markdown]

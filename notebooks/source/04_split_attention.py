@@ -33,7 +33,7 @@ from torch.nn import functional
 
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
-from medattn_lite.evaluation import auc, bootstrap, paired_difference
+from medattn_lite.evaluation import auc, auc_interval, mean_interval, paired_auc_interval
 
 NUMBERS = scale_numbers(
     SCALE,
@@ -361,9 +361,9 @@ plots.show(plots.training_curve({name: history for name, (_, history) in runs.it
 # %%
 scores = {name: predict_probabilities(network, test.images)[:, 1].numpy() for name, (network, _) in runs.items()}
 scores["control: brightest pixel"] = test.images[:, test.channels.index("flair")].amax((1, 2)).numpy()
-results = {name: bootstrap(auc, truth, score, groups=patients) for name, score in scores.items()}
+results = {name: auc_interval(truth, score, groups=patients) for name, score in scores.items()}
 plots.show(plots.forest(results, label="AUC, presence, test patients", reference=0.5, reference_label="a coin"))
-gains = {n: paired_difference(auc, truth, scores[n], scores["ResNeSt"], groups=patients) for n in list(runs)[1:]}
+gains = {n: paired_auc_interval(truth, scores[n], scores["ResNeSt"], groups=patients) for n in list(runs)[1:]}
 plots.show(plots.forest(gains, label="AUC minus that of ResNeSt", reference=0.0))
 for name, interval in (results | {f"gain of {name}": found for name, found in gains.items()}).items():
     record(f"presence, AUC {name}", interval)
@@ -383,7 +383,7 @@ for name, aside in (("split by patient", tested), ("LEAKY: split by slice", shuf
     fits, kept = slices[shown[~aside]], slices[shown[aside]]
     network, _ = train_one(fits.images, own_kind[shown[~aside]], iterations=NUMBERS["source"])
     said = predict_probabilities(network, kept.images)[:, 1].numpy()
-    leaks[name] = bootstrap(auc, own_kind[shown[aside]].numpy(), said, groups=kept.subjects)
+    leaks[name] = auc_interval(own_kind[shown[aside]].numpy(), said, groups=kept.subjects)
     known = np.mean([subject in set(fits.subjects) for subject in kept.subjects])
     print(f"{name}: {100 * known:.0f} % of the tested slices are of patients who were trained on")
     record(f"{KINDS[0]} or {KINDS[1]}, AUC, {name}", leaks[name])
@@ -439,7 +439,7 @@ for name, labels, rows in (("presence", tumour, every), ("source", own_kind, sho
     people = [slices.subjects[i] for i in rows]
     by_slice = torch.arange(len(rows))[torch.randperm(len(rows), generator=torch.Generator().manual_seed(SEED))] % 10
     for way, folds in (("LEAKY, by slice", by_slice), ("by patient", torch.as_tensor(my_deal(people, 10, SEED)))):
-        found[f"{name}, {way}"] = bootstrap(auc, labels[rows].numpy(), look_up(labels, folds, rows), groups=people)
+        found[f"{name}, {way}"] = auc_interval(labels[rows].numpy(), look_up(labels, folds, rows), groups=people)
         record(f"ten folds, look-up, AUC {name}, {way}", found[f"{name}, {way}"])
 plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.5, reference_label="a coin"))
 
@@ -492,7 +492,7 @@ outcome = {}
 for name, (kind, edit) in edits.items():
     with edited_maps(model, edit, kind=kind):
         changed = predict_probabilities(model, test.images, batch_size=len(test.images))[:, 1].numpy()
-    outcome[name] = bootstrap(auc, truth, changed, groups=patients)
+    outcome[name] = auc_interval(truth, changed, groups=patients)
     record(f"presence, AUC {name}", outcome[name])
 plots.show(plots.forest(outcome, label="AUC, presence, test patients", reference=0.5, reference_label="a coin"))
 
@@ -519,7 +519,7 @@ def concentration(maps):
         head = foreground(image - image.amin((1, 2), keepdim=True))[0]
         mass = localise(to_image_grid(maps[i], size, box=box), inside, within=head).relevance_mass
         ratios.append(mass / chance(inside, within=head).relevance_mass)
-    return bootstrap(lambda r: r.mean(), ratios, groups=[patients[i] for i in sick], n=500)
+    return mean_interval(ratios, bounds=(0, np.inf), groups=[patients[i] for i in sick])
 
 
 torch.manual_seed(SEED)
@@ -588,7 +588,7 @@ for name, (positive, negative) in ways.items():
 record("ResNeSAt's extra parameters as 4-byte numbers", 4 * extra / 2**20, "MiB; printed: 97.46 − 97.45")
 print(f"\nIn this run ({SCALE}, seed {SEED}, {len(set(train.subjects))} + {len(set(patients))} heads, {DATA}), presence, AUC")
 for name, own in gains.items():
-    print(f"gained by {name:16} {own.value:+.3f}, from {own.low:+.3f} to {own.high:+.3f}")
+    print(f"gained by {name:16} {own.text()}")
 print(f"with its own shares {outcome['as it is'].value:.2f}, with even ones {outcome['even shares'].value:.2f}")
 
 # %% [markdown]

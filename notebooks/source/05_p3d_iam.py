@@ -33,7 +33,7 @@ from torch.nn import functional
 
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
-from medattn_lite.evaluation import auc, bootstrap, paired_difference
+from medattn_lite.evaluation import auc_interval, mean_interval, paired_auc_interval, proportion_interval
 
 NUMBERS = scale_numbers(
     SCALE,
@@ -88,7 +88,7 @@ pools = {
     "the strongest slice": brightest.amax(1),
     "the middle slice": brightest[:, brightest.shape[1] // 2],
 }
-single = {name: bootstrap(auc, grades.numpy(), pool.numpy(), n=500) for name, pool in pools.items()}
+single = {name: auc_interval(grades.numpy(), pool.numpy()) for name, pool in pools.items()}
 plots.show(plots.forest(single, label="AUC of one number, low or high grade", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
@@ -370,9 +370,9 @@ features = np.array([tumour_features(sample) for sample in whole])
 features = (features - features[train].mean(0)) / features[train].std(0)
 regression = LogisticRegression().fit(features[train], grades[train].numpy())
 scores[f"control: {features.shape[1]} numbers"] = regression.predict_proba(features[test])[:, 1]
-results = {name: bootstrap(auc, truth, score) for name, score in scores.items()}
+results = {name: auc_interval(truth, score) for name, score in scores.items()}
 plots.show(plots.forest(results, label="AUC on test patients", reference=0.5, reference_label="a coin"))
-gains = {name: paired_difference(auc, truth, score, scores["P3D"]) for name, score in list(scores.items())[1:]}
+gains = {name: paired_auc_interval(truth, score, scores["P3D"]) for name, score in list(scores.items())[1:]}
 plots.show(plots.forest(gains, label="AUC minus that of P3D", reference=0.0))
 for name, interval in (results | {f"gain, {name}": gain for name, gain in gains.items()}).items():
     record(f"AUC {name}", interval)
@@ -436,7 +436,7 @@ def preference(network):
 
 torch.manual_seed(SEED)
 untrained = P3DResNet(in_channels=images.shape[1], num_classes=2, **SIZES).eval()
-measured = {f"{layer}, {word}": bootstrap(lambda r: r.mean(), ratios)
+measured = {f"{layer}, {word}": mean_interval(ratios, bounds=(0, np.inf))
             for word, network in (("trained", model), ("untrained", untrained))
             for layer, ratios in preference(network).items()}
 plots.show(plots.forest(measured, label="gate on the tumour's slices ÷ chance", reference=1.0, reference_label="chance"))
@@ -484,7 +484,7 @@ outcome = {}
 for name, (kind, edit) in edits.items():
     with edited_maps(model, edit, kind=kind):
         now = predicted(model)
-    outcome[name] = bootstrap(auc, truth, now)
+    outcome[name] = auc_interval(truth, now)
     record(f"AUC {name}", outcome[name])
     record(f"largest change of a probability, {name}", np.abs(now - scores["P3D + IAM"]).max())
 plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, reference_label="a coin"))
@@ -539,11 +539,11 @@ for name, gate in variants.items():
 for name, printed_accuracy in (("P3D", 85.96), ("P3D + IAM", 89.47)):
     right = round(285 * printed_accuracy / 100)
     print(f"{name}: {right} of 285 is {100 * right / 285:.2f} %")
-    record(f"printed accuracy, {name}", bootstrap(np.mean, [1.0] * right + [0.0] * (285 - right)))
+    record(f"printed accuracy, {name}", proportion_interval(right, 285))
 record("always saying high grade (210 of 285)", 210 / 285)
 print(f"\nIn this run ({SCALE}, seed {SEED}, {len(train)} + {len(test)} patients, {DATA}), AUC")
 for name, gain in gains.items():
-    print(f"{name:22} minus P3D: {gain.value:+.3f}, from {gain.low:+.3f} to {gain.high:+.3f}")
+    print(f"{name:22} minus P3D: {gain.text()}")
 own, same = outcome["as it is"].value, outcome["slices alike"].value
 print(f"P3D + IAM: {own:.2f} as it is, {same:.2f} with slices alike")
 

@@ -380,7 +380,7 @@ for name, network in networks.items():
 # Now heads that no network has seen, predicted in windows of the training size. The measure is [Dice](glossary.md#dice): the overlap of what was found with what is there, 0 to 1. The [control](glossary.md#control) needs no network: every voxel brighter than one threshold in FLAIR, the best threshold of the training heads.
 
 # %%
-from medattn_lite.evaluation import bootstrap
+from medattn_lite.evaluation import mean_interval, paired_mean_interval
 from medattn_lite.training.tasks.overlap import dice_by_patient
 
 
@@ -401,15 +401,15 @@ def bright(threshold, rows):
 dices = {name: score(network) for name, network in networks.items()}
 best = max(np.arange(0.5, 4.0, 0.1), key=lambda threshold: bright(threshold, train_rows).mean())
 dices["control: bright in FLAIR"] = bright(best, test_rows)
-results = {name: bootstrap(np.mean, values) for name, values in dices.items()}
+results = {name: mean_interval(values, bounds=(0, 1)) for name, values in dices.items()}
 plots.show(plots.forest(results, label="Dice on test patients, mean"))
-gains = {name: bootstrap(np.mean, dices[name] - dices["U-Net"]) for name in list(networks)[1:]}
+gains = {name: paired_mean_interval(dices[name], dices["U-Net"]) for name in list(networks)[1:]}
 plots.show(plots.forest(gains, label="Dice minus that of “U-Net”", reference=0.0))
 for name, interval in (results | {f"gain, {name}": gain for name, gain in gains.items()}).items():
     record(f"Dice: {name}", interval)
 
 # %% [markdown]
-# *Figures 06.4 and 06.5.* Dice on the test patients, and differences on the same patients, with 95 % [intervals](glossary.md#interval).
+# *Figures 06.4 and 06.5.* Dice on the test patients, and differences on the same patients, with 95 % [intervals](glossary.md#interval) where there are enough patients for one.
 #
 # Two honest looks. Does any network beat the control? At `smoke`, with a minute of training, do not count on it. And is the gain by attention larger than that of **"again"**, which is the plain U-Net from another start? The intervals cover the choice of patients, *not* the luck of training.
 
@@ -452,7 +452,7 @@ def on_lesions(network):
         seen = received_attention(network, image[None], voxels=mask[None])[0]  # (D, H, W)
         found = whereabouts(seen, mask)
         ratios.append(found.in_mask / found.mask_share)
-    return bootstrap(np.mean, ratios)
+    return mean_interval(ratios, bounds=(0, np.inf))
 
 
 twins = {"RSA-010": new_network("rsa", SEED + 2).eval(), "NCL-010": new_network("non_local", SEED + 2).eval()}
@@ -464,7 +464,7 @@ for name, interval in measured.items():
     record(f"lesions look at lesions: {name}", interval)
 
 # %% [markdown]
-# *Figure 06.7.* Do lesions look at lesions? RSA's number says little by itself: it looks along lines, and where its rows are sharp, at one slice, whichever that is. The twin says what that alone gives. (Four heads make a wide interval.)
+# *Figure 06.7.* Do lesions look at lesions? RSA's number says little by itself: it looks along lines, and where its rows are sharp, at one slice, whichever that is. The twin says what that alone gives. (Four heads are too few for an interval: nothing is decided here.)
 #
 # Two more numbers on RSA: how much of its work takes the three steps that reach everywhere, and how sharp its rows are. The scores are sums over a slice, so a larger image has larger scores: the same weights are sharper on the whole head than on the windows they were trained on.
 
@@ -512,7 +512,7 @@ with torch.no_grad():
         before = network(window.to(device)).softmax(1)
         with edited_maps(network, edit, kind="slice×slice"):
             moved[name] = (network(window.to(device)).softmax(1) - before).abs().max()
-            lost[name] = bootstrap(np.mean, score(network) - dices["RSA-010"])
+            lost[name] = paired_mean_interval(score(network), dices["RSA-010"])
         record(f"RSA-010, {name}: largest change of a probability in one window", moved[name])
         record(f"RSA-010, {name}: Dice gained", lost[name])
 plots.show(plots.forest(lost, label="Dice minus that with its own maps", reference=0.0))

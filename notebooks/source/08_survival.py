@@ -469,6 +469,7 @@ def from_network(network, inputs):
 
 # %%
 from medattn_lite.evaluation.pairs import c_index_ipcw
+from medattn_lite.evaluation.rank_intervals import c_index_interval
 from medattn_lite.evaluation.survival import c_index, integrated_brier
 from medattn_lite.training.tasks.clinical import clinical_table, clinical_values, standardised
 
@@ -486,7 +487,7 @@ if DATA == "phantom":
     predicted["ceiling: the tumour"] = from_log_risk(truth - beside)
     predicted["ceiling: everything"] = from_log_risk(truth)
 print("clinical values:", ", ".join(value_names))
-results = {name: c_index(own.patients, own.risk, n=300) for name, own in predicted.items()}
+results = {name: c_index_interval(own.patients.event, own.patients.time, own.risk) for name, own in predicted.items()}
 plots.show(plots.forest(results, label="C-index on test patients", reference=0.5, reference_label="a coin"))
 until = float(np.quantile(seen["test"].time, 0.9))  # later deaths would have large weights
 for name, interval in results.items():
@@ -661,7 +662,7 @@ from medattn_lite.evaluation import Interval
 
 for path in sorted(Path(medattn_lite.__file__).parents[1].glob("figures/results/survival-*-laptop.json")):
     variants = json.loads(path.read_text())["variants"]
-    ours = {name: Interval(**own["pooled"]["C-index"]) for name, own in variants.items()}
+    ours = {name: Interval.from_dict(own["pooled"]["C-index"]) for name, own in variants.items()}
     plots.show(plots.forest(ours, label=f"C-index, run {path.stem}", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]

@@ -489,11 +489,11 @@ def mass_over_chance(values, signal, head, axis):
 check("09-planes", mass_over_chance)
 
 # %% [markdown]
-# The experiment, with your score (until it is right, with the package's), and with the AUC of each slice, whose chance is 0.5 in any plane. Intervals draw heads.
+# The experiment, with your score (until it is right, with the package's), and with the AUC of each slice, whose chance is 0.5 in any plane. Intervals are over heads, where there are enough of them for one.
 
 # %%
 from medattn_lite.course.exercises.nb09 import fair_mass
-from medattn_lite.evaluation import bootstrap
+from medattn_lite.evaluation import Interval, mean_interval
 
 my_score = mass_over_chance if check("09-planes", mass_over_chance).passed else fair_mass
 fair, auc_of = {}, {}
@@ -501,19 +501,19 @@ maps = [explain_image(model, own.image, target=own.target).values[0] for own in 
 found = [localise_by_plane(values, own.signal, within=own.head) for values, own in zip(maps, cases, strict=True)]
 for axis, plane in enumerate(PLANES):
     ratios = [my_score(values, own.signal & own.head, own.head, axis) for values, own in zip(maps, cases, strict=True)]
-    fair[plane] = bootstrap(np.mean, np.array(ratios))
-    auc_of[plane] = bootstrap(np.mean, np.array([own[plane].auc for own in found]))
+    fair[plane] = mean_interval(ratios, bounds=(0, np.inf))
+    auc_of[plane] = mean_interval([own[plane].auc for own in found], bounds=(0, 1))
     record(f"Grad-CAM, mass over chance, {plane}", fair[plane])
     record(f"Grad-CAM, AUC slice by slice, {plane}", auc_of[plane])
 gain = np.array([own["coronal"].auc + own["sagittal"].auc - 2 * own["axial"].auc for own in found]) / 2
-record("AUC, mean of coronal and sagittal minus axial", bootstrap(np.mean, gain))
+record("AUC, mean of coronal and sagittal minus axial", mean_interval(gain))
 plots.show(plots.forest(fair, label="Grad-CAM: mass on the signal ÷ even map", reference=1.0, reference_label="even map"))
 plots.show(plots.forest(auc_of, label="Grad-CAM: AUC slice by slice", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
 # *Figures 09.8 and 09.9.* Grad-CAM by plane, on heads the network never saw.
 #
-# With a handful of heads the intervals are wide. The package's [own table](../figures/faithfulness.md) asks every network on more of them: Grad-CAM's AUC slice by slice, with 95 % intervals. Two of these networks learned something else, a scanner's mark and shuffled labels (notebook 10). It is read here, not typed:
+# With a handful of heads the intervals are wide or missing: nothing is decided here. The package's [own table](../figures/faithfulness.md) asks every network on more of them: Grad-CAM's AUC slice by slice, with 95 % intervals. Two of these networks learned something else, a scanner's mark and shuffled labels (notebook 10). It is read here, not typed:
 
 # %%
 import json
@@ -527,8 +527,7 @@ for own in networks.values():
     scores = own["methods"].get("Grad-CAM", {})
     if f"AUC in {PLANES[0]} slices" in scores:
         cells = [scores[f"AUC in {plane} slices"] for plane in PLANES]
-        told = "  ".join(f"{plane} {c['value']:.2f} [{c['low']:.2f}, {c['high']:.2f}]"
-                         for plane, c in zip(PLANES, cells, strict=True))  # fmt: skip
+        told = "  ".join(f"{plane} {Interval.from_dict(c).text(2)}" for plane, c in zip(PLANES, cells, strict=True))
         print(f"{own['variant'] + ', ' + own['recipe']:40}{told}")
 if not networks:
     print("no table here: `python -m medattn_lite.explain.benchmark` makes it")

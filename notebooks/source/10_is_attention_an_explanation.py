@@ -35,7 +35,7 @@ from IPython.display import Markdown, display
 import medattn_lite
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
-from medattn_lite.evaluation import bootstrap
+from medattn_lite.evaluation import Interval, bootstrap, mean_interval, paired_mean_interval, share_interval
 from medattn_lite.explain import METHODS, ClassLogit, explain_image
 from medattn_lite.explain.held_out import held_out
 from medattn_lite.explain.localisation import ignorant_maps, localise
@@ -236,10 +236,10 @@ blind = {name: [values - values.amin() for values in own] for name, own in blind
 
 # %%
 def located(maps, score):
-    """Mean over heads with its interval; heads are drawn."""
+    """Mean over heads with its interval, where there are enough heads for one."""
     found = [localise(values, own.signal, within=own.head).as_dict()[score] for values, own in zip(maps, cases, strict=True)]
     found = np.array(found)[np.isfinite(found)]
-    return bootstrap(np.mean, found)
+    return share_interval(found) if score == "pointing game" else mean_interval(found, bounds=(0, 1))
 
 
 auc_of = {name: located(own, "AUC") for name, own in {**maps, **blind}.items()}
@@ -257,7 +257,7 @@ for score in ("pointing game", "relevance mass"):
     told = {name: located(own, score) for name, own in {**maps, **blind}.items()}
     print(f"\n{score}:")
     for name, interval in told.items():
-        print(f"  {name:22}{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]")
+        print(f"  {name:22}{interval.text(2)}")
 
 # %% [markdown]
 # They need not. A method may hit with its highest voxel and scatter the rest; another may cover the tumour and much around it. **Which score counts depends on what you want of a map**: to be sent to a place, or to be shown an extent. Say which before you look.
@@ -292,7 +292,7 @@ areas = {}
 for name in orders:
     out, back = (bootstrap(np.median, np.array(own)[np.isfinite(own)])
                  for own in ([curve.area for curve in curves[name]], added[name]))
-    print(f"{name:22}{out.value:12.2f} [{out.low:.2f}, {out.high:.2f}]{back.value:15.2f} [{back.low:.2f}, {back.high:.2f}]")
+    print(f"{name:22}   {out.text(2)}; {back.text(2)}")
     areas[name] = out
 for name, out in areas.items():
     record(f"deletion area, {name}", out)
@@ -383,7 +383,7 @@ for name, trained in (("A", first), ("B", second)):
     for group, values in said.items():
         print(f"network {name}, {group:20}: probability of high grade {values.round(2).tolist()}")
     change = np.concatenate([said[f"{grade} grade, mark"] - said[f"{grade} grade, no mark"] for grade in ("high", "low")])
-    record(f"network {name}: what the mark adds to the probability of high grade", bootstrap(np.mean, change))
+    record(f"network {name}: what the mark adds to the probability of high grade", mean_interval(change))
     record(f"network {name}: AUC on its test heads, none with a mark", next(iter(trained.facts["scores"].values()))["value"])
 
 # %% [markdown]
@@ -399,7 +399,7 @@ caught = {}
 for name in ("Grad-CAM", "Grad-CAM++", "integrated gradients", "attention"):  # occlusion takes longer: try it
     for who, trained in (("A", first), ("B, the cheat", second)):
         found = on_the_mark(trained, name)["AUC"]
-        caught[f"{name}: {who}"] = bootstrap(np.mean, found)
+        caught[f"{name}: {who}"] = mean_interval(found, bounds=(0, 1))
         record(f"AUC of the map against the mark, {name}, network {who}", caught[f"{name}: {who}"])
 plots.show(plots.forest(caught, label="AUC of the map against the mark", reference=0.5, reference_label="knows nothing"))
 
@@ -446,7 +446,7 @@ plots.show(plots.forest(everyone, label="AUC of the map against the signal", ref
 table = Path(medattn_lite.__file__).parents[1] / "figures" / "faithfulness.json"
 networks = json.loads(table.read_text())["networks"] if table.exists() else {}
 SCORES = ("pointing game", "relevance mass", "AUC", "deletion area", "insertion area", "like the forgetful twin's")
-cell = lambda found: "—" if not found else f"{found['value']:.2f} [{found['low']:.2f}, {found['high']:.2f}]"
+cell = lambda found: "—" if not found else Interval.from_dict(found).text(2)
 lines = ["| network | method | " + " | ".join(SCORES) + " |", "|---" * (len(SCORES) + 2) + "|"]
 for own in networks.values():
     for method, scores in own["methods"].items():
@@ -491,17 +491,14 @@ for fill in ("blur", "dark"):
 # First the sum of this run:
 
 # %%
-def told(found):
-    return f"{found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
-
-
 scores = {name: np.array([localise(v, o.signal, within=o.head).auc for v, o in zip(m, cases, strict=True)])
           for name, m in {**maps, "brightness": blind["brightness"]}.items()}
 for name in METHODS:
-    gap = bootstrap(np.mean, scores[name] - scores["brightness"])
-    verdict = "beats" if gap.low > 0 else "loses to" if gap.high < 0 else "is not told apart from"
-    print(f"{name}: AUC {told(auc_of[name])}; {verdict} brightness ({told(gap)})")
-print(f"network B on marked heads, attention against the mark: AUC {told(caught['attention: B, the cheat'])}")
+    gap = paired_mean_interval(scores[name], scores["brightness"])
+    verdict = "no verdict against" if not gap.is_given else "beats" if gap.low > 0 else "loses to" if gap.high < 0 \
+        else "is not told apart from"  # fmt: skip
+    print(f"{name}: AUC {auc_of[name].text(2)}; {verdict} brightness: {gap.text(2)}")
+print(f"network B on marked heads, attention against the mark: AUC {caught['attention: B, the cheat'].text(2)}")
 
 # %% [markdown]
 # | claim | where to read what we found |

@@ -267,7 +267,7 @@ import json
 from medattn_lite.evaluation import Interval
 
 metrics = json.loads((RUN / "metrics.json").read_text())
-found = {name: {score: Interval(**value) for score, value in one["pooled"].items() if value["value"] is not None}
+found = {name: {score: Interval.from_dict(value) for score, value in one["pooled"].items() if value["value"] is not None}
          for name, one in metrics["variants"].items()}
 for name, scores in found.items():
     print(f"{name:18}", "  ".join(f"{score} {value}" for score, value in list(scores.items())[:3]))
@@ -280,13 +280,14 @@ for name, scores in found.items():
 # %% [markdown]
 # *Figure 12.2.* The [AUC](glossary.md#auc) of the run, with 95 % intervals by patient.
 #
-# At `smoke` the network has seen a few patients for seconds, and its interval reaches from far below chance to far above. **That is the finding**: on a dozen patients you cannot tell a poor network from a fair one. The control, with ten numbers to learn, shows that the task can be done. Look at the width before you look at the value.
+# At `smoke` the network has seen a few patients for seconds, and they are too few for an interval, or it reaches from far below chance to far above. **That is the finding**: on a dozen patients you cannot tell a poor network from a fair one. The control, with ten numbers to learn, shows that the task can be done. Look at the width before you look at the value.
 #
 # How many patients would you need? The width shrinks with the root of their number.
 
 # %%
 interval, patients = found[VARIANTS[0]][first], metrics["data_facts"]["patients"]
-half = (interval.high - interval.low) / 2
+print(interval.text())
+half = (interval.high - interval.low) / 2 if interval.is_given else 0.98 * (0.5 / patients) ** 0.5  # or at AUC 0.5, roughly
 record(f"{first}: half the width of the interval, {patients} patients", half)
 record("patients for half a width of 0.05, roughly", round(patients * (half / 0.05) ** 2))
 

@@ -32,8 +32,10 @@ def test_auc_counts_ordered_pairs() -> None:
 def test_report_takes_two_column_probabilities_and_draws_by_patient() -> None:
     both = np.stack([1 - SCORES, SCORES], axis=1)
     report = classification_report(LABELS, both, subjects=["a", "b", "c", "d", "e", "f", "g", "g"], n=200)
-    assert report["AUC"].units == 7
-    assert report["AUC"].low <= report["AUC"].value <= report["AUC"].high
+    assert report["AUC"].units == 7 and report["AUC"].missing.startswith("3 patients of the smaller class, too few")
+    many = classification_report(np.tile(LABELS, 5), np.tile(both, (5, 1)))
+    for name, interval in many.items():
+        assert interval.low < interval.value < interval.high, name
 
 
 def test_report_refuses_one_class() -> None:

@@ -133,7 +133,11 @@ def test_the_report_has_both_averages_and_the_distance_of_each_region_with_inter
     assert report["WT"]["95 % Hausdorff distance (mm)"].value == pytest.approx(np.mean(distances))
     for scores in report.values():
         for interval in scores.values():
-            assert interval.units == 3 and interval.low <= interval.value <= interval.high
+            assert interval.units == 3 and not interval.is_given and interval.missing
+    many = segmentation_report(predicted * 20, truth * 20, regions=("WT", "ET"), spacing_mm=[(1, 1, 1)] * 80)
+    for scores in many.values():
+        for interval in scores.values():
+            assert interval.units == 80 and interval.low <= interval.value <= interval.high
 
 
 def test_the_report_without_a_spacing_has_no_distance():

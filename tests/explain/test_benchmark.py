@@ -80,10 +80,22 @@ def test_every_method_is_scored_beside_maps_that_know_nothing(shipped):
 
 def test_a_mean_over_subjects_bears_its_interval_and_leaves_out_what_is_undefined():
     rows = [{"subject": str(k), "method": "Grad-CAM", "AUC": value, "deletion area": float("nan"), "note": ""}
-            for k, value in enumerate((0.2, 0.4, 0.9))]  # fmt: skip
+            for k, value in enumerate((0.2, 0.4, 0.9) * 4)]  # fmt: skip
     found = summarise(rows)["Grad-CAM"]
     assert found["AUC"]["value"] == pytest.approx(0.5) and found["AUC"]["low"] < 0.5 < found["AUC"]["high"]
     assert "deletion area" not in found
+    few = summarise(rows[:3])["Grad-CAM"]["AUC"]
+    assert few["low"] is None and few["high"] is None and few["missing"] == "too few for an interval"
+
+
+def test_a_pointing_game_that_never_hits_is_no_certainty_and_a_correlation_keeps_its_sign():
+    rows = [{"subject": str(k), "method": "noise", "pointing game": 0.0, "like the forgetful twin's": (-1) ** k * 0.3,
+             "note": ""} for k in range(12)]  # fmt: skip
+    found = summarise(rows)["noise"]
+    hits = found["pointing game"]
+    assert (hits["low"], hits["high"]) == pytest.approx((0, 0.2425), abs=1e-4)
+    twin = found["like the forgetful twin's"]
+    assert -0.3 < twin["low"] < 0 < twin["high"] < 0.3 and twin["units"] == 12
 
 
 def test_the_page_has_a_table_for_each_network_the_planes_and_the_mark(shipped, tmp_path):

@@ -28,7 +28,8 @@ def test_each_says_how_it_was_made_and_what_it_scores_on_subjects_it_never_saw(n
     assert facts["scores"]
     for score in facts["scores"].values():
         if score["value"] is not None and math.isfinite(score["value"]):
-            assert score["low"] <= score["value"] <= score["high"] and score["units"] <= len(sides[2])
+            assert score["low"] is None or score["low"] <= score["value"] <= score["high"]
+            assert score["units"] <= len(sides[2])
 
 
 @pytest.mark.parametrize("name", trained_names())

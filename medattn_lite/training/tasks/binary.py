@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.intervals import Interval, bootstrap, paired_difference
-from medattn_lite.evaluation.metrics import CLASSIFICATION, auc
+from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.evaluation.metrics import (
+    CLASSIFICATION,
+    auc,
+    checked_probabilities,
+    classification_difference,
+    classification_scores,
+)
 from medattn_lite.training.tasks.task import Prediction
 
 
 def binary_scores(predictions: Sequence[Prediction], *, draws: int = 1000) -> dict[str, Interval]:
-    """AUC, accuracy, recall, specificity, precision and F1 at threshold 0.5."""
+    """AUC, accuracy, recall, specificity, precision and F1 at threshold 0.5; `draws=0` leaves the intervals out."""
     labels, scores, subjects = _columns(predictions)
-    return {
-        name: _or_nothing(bootstrap, metric, labels, scores, groups=subjects, n=draws)
-        for name, metric in CLASSIFICATION.items()
-    }
+    return classification_scores(labels, scores, groups=subjects, n=draws)
 
 
 def binary_differences(first: Sequence[Prediction], second: Sequence[Prediction]) -> dict[str, Interval]:
@@ -33,8 +36,7 @@ def binary_differences(first: Sequence[Prediction], second: Sequence[Prediction]
     if not (np.array_equal(labels, others) and subjects == other_subjects):
         raise UserError("the two models predicted other patients, or in another order: run both on the same folds")
     return {
-        name: _or_nothing(paired_difference, metric, labels, scores, other_scores, groups=subjects)
-        for name, metric in CLASSIFICATION.items()
+        name: classification_difference(name, labels, scores, other_scores, groups=subjects) for name in CLASSIFICATION
     }
 
 
@@ -58,15 +60,7 @@ def confusion(predictions: Sequence[Prediction], names: Sequence[str]) -> dict[s
     }
 
 
-def _or_nothing(interval: Callable[..., Interval], metric: Callable, labels: np.ndarray, *scores: Any,
-                groups: list[str], **options: Any) -> Interval:  # fmt: skip
-    """NaN for what no draw defines, such as the precision of a network that calls nothing class 1."""
-    try:
-        return interval(metric, labels, *scores, groups=groups, **options)
-    except UserError:
-        return Interval(np.nan, np.nan, np.nan, units=len(set(groups)))
-
-
 def _columns(predictions: Sequence[Prediction]) -> tuple[np.ndarray, np.ndarray, list[str]]:
     labels = np.array([row["label"] for row in predictions])
-    return labels, np.array([row["probability"] for row in predictions]), [row["subject"] for row in predictions]
+    scores = checked_probabilities([row["probability"] for row in predictions])
+    return labels, scores, [row["subject"] for row in predictions]

@@ -1,7 +1,6 @@
 """Scores of segmentations from counts of voxels: `{"subject", "regions": {name: {"tp", "fp", "fn", "hd95"}}}`.
 
-A patient who is tested in several random splits has several rows; the bootstrap draws patients, with all their
-rows.
+A patient who is tested in several random splits has several rows, which count as one patient in the intervals.
 """
 
 from __future__ import annotations
@@ -11,17 +10,22 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.intervals import Interval, bootstrap
-from medattn_lite.evaluation.segmentation import dice, iou, sample_average, voxel_average
+from medattn_lite.evaluation.intervals import Interval, without_interval
+from medattn_lite.evaluation.jackknife import jackknife_interval, paired_jackknife_interval
+from medattn_lite.evaluation.mean_intervals import UNIT, mean_interval, paired_mean_interval
+from medattn_lite.evaluation.segmentation import dice, iou, voxel_average
 from medattn_lite.training.tasks.task import Prediction
 
-# Of true positives, false positives, false negatives and distances of N rows.
-STATISTICS: Mapping[str, Callable[..., float]] = {
-    "Dice, sample average": lambda tp, fp, fn, mm: sample_average(dice)(tp, fp, fn),
-    "Dice, voxel average": lambda tp, fp, fn, mm: voxel_average(dice)(tp, fp, fn),
-    "IoU, sample average": lambda tp, fp, fn, mm: sample_average(iou)(tp, fp, fn),
-    "IoU, voxel average": lambda tp, fp, fn, mm: voxel_average(iou)(tp, fp, fn),
-    "HD95 (mm)": lambda tp, fp, fn, mm: float(np.mean(mm)),
+Row = Callable[..., np.ndarray]
+Whole = Callable[..., float]
+# Of true positives, false positives, false negatives and distances of N rows: a score per row, whose mean is taken, or
+# one score of all rows together; and what the score lies between.
+STATISTICS: Mapping[str, tuple[Row | None, Whole | None, tuple[float, float]]] = {
+    "Dice, sample average": (lambda tp, fp, fn, mm: dice(tp, fp, fn), None, UNIT),
+    "Dice, voxel average": (None, lambda tp, fp, fn, mm: voxel_average(dice)(tp, fp, fn), UNIT),
+    "IoU, sample average": (lambda tp, fp, fn, mm: iou(tp, fp, fn), None, UNIT),
+    "IoU, voxel average": (None, lambda tp, fp, fn, mm: voxel_average(iou)(tp, fp, fn), UNIT),
+    "HD95 (mm)": (lambda tp, fp, fn, mm: mm, None, (0.0, np.inf)),
 }
 Measures = Mapping[str, tuple[str, str]]  # name of the score → region, statistic
 
@@ -32,13 +36,14 @@ def overlap_scores(predictions: Sequence[Prediction], measures: Measures, *, dra
     Args:
         predictions: rows of one model.
         measures: what to score.
-        draws: of the bootstrap; 0 leaves the intervals out.
+        draws: 0 leaves the intervals out; otherwise of no effect, because nothing is drawn.
     """
     subjects = [row["subject"] for row in predictions]
-    return {
-        name: bootstrap(STATISTICS[statistic], *_columns(predictions, region), groups=subjects, n=draws)
-        for name, (region, statistic) in measures.items()
-    }
+    out = {name: _score(statistic, _columns(predictions, region), subjects)
+           for name, (region, statistic) in measures.items()}  # fmt: skip
+    if draws:
+        return out
+    return {name: without_interval(own.value, own.units, "") for name, own in out.items()}
 
 
 def overlap_differences(
@@ -54,9 +59,14 @@ def overlap_differences(
         raise UserError("the two models predicted other patients, or in another order: run both on the same splits")
     out = {}
     for name, (region, statistic) in measures.items():
-        score = STATISTICS[statistic]
-        columns = (*_columns(first, region), *_columns(second, region))
-        out[name] = bootstrap(lambda *own, score=score: score(*own[:4]) - score(*own[4:]), *columns, groups=subjects)
+        by_row, whole, _ = STATISTICS[statistic]
+        one, other = _columns(first, region), _columns(second, region)
+        if by_row is None:
+            out[name] = paired_jackknife_interval(whole, one, other, groups=subjects)
+        elif not np.isfinite(by_row(*one) - by_row(*other)).all():
+            out[name] = _nothing(subjects)
+        else:
+            out[name] = paired_mean_interval(by_row(*one), by_row(*other), groups=subjects)
     return out
 
 
@@ -73,6 +83,18 @@ def dice_by_patient(predictions: Sequence[Prediction]) -> dict[str, dict[str, fl
         own = [row for row in predictions if row["subject"] == subject]
         out[subject] = {region: float(np.mean(dice(*_columns(own, region)[:3]))) for region in own[0]["regions"]}
     return out
+
+
+def _score(statistic: str, columns: Sequence[np.ndarray], subjects: Sequence[str]) -> Interval:
+    by_row, whole, bounds = STATISTICS[statistic]
+    if by_row is None:
+        return jackknife_interval(whole, *columns, groups=subjects)
+    values = by_row(*columns)
+    return mean_interval(values, groups=subjects, bounds=bounds) if np.isfinite(values).all() else _nothing(subjects)
+
+
+def _nothing(subjects: Sequence[str]) -> Interval:
+    return without_interval(float("nan"), len(set(subjects)), "")
 
 
 def _columns(predictions: Sequence[Prediction], region: str) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""Scores of predicted survival pooled over folds: C-index, Brier, AUC, all drawn by patient and never an exception.
+"""Scores of predicted survival pooled over folds: C-index, Brier, AUC; intervals by patient and never an exception.
 
 A prediction is `{"subject", "time", "event", "risk", "days", "survival", "group"}`: S on some days, the risk to rank
 by, and whether that risk lies above the median of the fold's training patients.
@@ -20,8 +20,11 @@ from typing import Any
 import numpy as np
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.intervals import Interval, bootstrap
+from medattn_lite.evaluation.estimates import Estimate, difference_of, interval_of
+from medattn_lite.evaluation.intervals import Interval, without_interval
+from medattn_lite.evaluation.jackknife import jackknife_estimate
 from medattn_lite.evaluation.kaplan_meier import kaplan_meier, log_rank
+from medattn_lite.evaluation.rank_intervals import PAIRS, pair_estimate
 from medattn_lite.evaluation.survival import ONE_YEAR, FollowUp, brier, integrated_brier, time_auc
 from medattn_lite.training.tasks.task import Prediction
 
@@ -46,6 +49,7 @@ class Table:
         self.fold = np.array([row.get("fold", 0) for row in predictions])
         self.is_pooled = "fold" in predictions[0]
         self.last = np.quantile(self.time, LEFT)
+        self.patients = len(set(self.subjects))
 
     @cached_property
     def pairs(self) -> tuple[np.ndarray, np.ndarray]:
@@ -78,9 +82,15 @@ class Table:
 
 
 def survival_scores(predictions: Sequence[Prediction], *, draws: int = 1000) -> dict[str, Interval]:
-    """Each score with its interval; NaN where these patients do not define it."""
-    table = Table(predictions)
-    return {name: _interval(partial(_safe, score, table), table, draws) for name, score in table.statistics.items()}
+    """Each score with its interval; NaN where these patients do not define it, no intervals for `draws=0`."""
+    table, out = Table(predictions), {}
+    for name, score in table.statistics.items():
+        if not draws:
+            out[name] = without_interval(_safe(score, table, np.arange(len(table.time))), table.patients, "")
+            continue
+        own, kind, method = _estimate(name, score, table)
+        out[name] = interval_of(own, kind, method=method, units=table.patients)
+    return out
 
 
 def survival_differences(
@@ -94,9 +104,14 @@ def survival_differences(
     one, other = Table(first), Table(second)
     if one.subjects != other.subjects:
         raise UserError("the two models predicted other patients, or in another order: run both on the same folds")
-    return {
-        name: _interval(partial(_difference, score, one, other), one, draws) for name, score in one.statistics.items()
-    }
+    out = {}
+    for name, score in one.statistics.items():
+        (own, kind, method), (others, _, _) = _estimate(name, score, one), _estimate(name, score, other)
+        kind = "difference of C-indices" if kind == "C-index" else kind
+        out[name] = difference_of(own, others, kind, method=f"square-and-add of {method}", units=one.patients)
+        if not draws:
+            out[name] = without_interval(out[name].value, one.patients, "")
+    return out
 
 
 def harrell(predictions: Sequence[Prediction]) -> float:
@@ -176,13 +191,12 @@ def _safe(score: Statistic, table: Table, rows: np.ndarray) -> float:
             return float("nan")
 
 
-def _difference(score: Statistic, first: Table, second: Table, rows: np.ndarray) -> float:
-    return _safe(score, first, rows) - _safe(score, second, rows)
-
-
-def _interval(statistic: Callable[[np.ndarray], float], table: Table, draws: int) -> Interval:
-    rows = np.arange(len(table.subjects))
-    try:
-        return bootstrap(statistic, rows, groups=table.subjects, n=draws)
-    except UserError:  # no draw can be scored
-        return Interval(statistic(rows), np.nan, np.nan, units=len(set(table.subjects)))
+def _estimate(name: str, score: Statistic, table: Table) -> tuple[Estimate, str, str]:
+    """A score with what each patient contributes to it, its kind, and how its interval is made."""
+    matrices = {"C-index": "pairs", "C-index within folds": "pairs_within"}
+    if name in matrices:
+        return pair_estimate(*getattr(table, matrices[name]), table.event, table.subjects), "C-index", PAIRS
+    freedom = int((table.event & (table.time <= ONE_YEAR)).sum()) - 1 if name == "AUC at one year" else None
+    rows = np.arange(len(table.time))
+    own = jackknife_estimate(partial(_safe, score, table), rows, groups=table.subjects, freedom=freedom)
+    return own, "jackknife", "jackknife by patient"

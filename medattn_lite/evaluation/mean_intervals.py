@@ -1,0 +1,157 @@
+"""Intervals of means and proportions that cover with few patients.
+
+A mean has Student's interval; where its values have bounds, as Dice has 0 and 1, on the logit scale of the mean, and
+where they lie above 0, as a distance does, on its logarithm. A proportion (accuracy, pointing game) has Wilson's score
+interval (Wilson 1927). Rows of one patient count as one: their sums are what varies, and Wilson's number of trials is
+the number of independent ones that would be as uncertain (Korn and Graubard 1998).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from medattn_lite.errors import UserError
+from medattn_lite.evaluation.estimates import TINY, Estimate, difference_of, interval_of
+from medattn_lite.evaluation.intervals import Interval, units_of
+
+UNIT = (0.0, 1.0)
+Values = Sequence | np.ndarray
+
+
+def mean_interval(
+    values: Values, *, groups: Sequence | None = None, bounds: tuple[float, float] | None = None, level: float = 0.95
+) -> Interval:
+    """The mean of N values with its interval by patient.
+
+    Args:
+        values: (N,), one per patient unless `groups` says otherwise.
+        groups: N patient ids.
+        bounds: what the values lie between by their nature: (0, 1) of Dice, (-1, 1) of a correlation, (0, inf) of a
+            distance. None: no bounds, such as a difference. Values of 0 and 1 alone within (0, 1) are a proportion.
+        level: coverage.
+
+    Raises:
+        UserError: no values, values that are no numbers or lie outside the bounds.
+    """
+    values = _numbers(values)
+    if bounds == UNIT and np.isin(values, UNIT).all():
+        return share_interval(values, groups=groups, level=level)
+    low, high = (-np.inf, np.inf) if bounds is None else bounds
+    if (values < low).any() or (values > high).any():
+        raise UserError(f"values from {values.min():g} to {values.max():g} do not lie between {low:g} and {high:g}")
+    if np.isfinite([low, high]).all():
+        method = f"Student's t on the logit scale between {low:g} and {high:g}{_by(groups)}"
+        share = _mean((values - low) / (high - low), groups, "share")
+        own = interval_of(share, "mean in 0 to 1", method=method, level=level)
+        return _moved(own, low, high - low)
+    if np.isfinite(low):
+        own = interval_of(_mean(values - low, groups, "positive"), "mean above 0", level=level,
+                          method=f"Student's t on the logarithmic scale above {low:g}{_by(groups)}")  # fmt: skip
+        return _moved(own, low, 1.0)
+    return interval_of(_mean(values, groups, "plain"), "mean", method=f"Student's t{_by(groups)}", level=level)
+
+
+def paired_mean_interval(
+    first: Values, second: Values, *, groups: Sequence | None = None, level: float = 0.95
+) -> Interval:
+    """The mean difference `first - second` of two models on the same rows, with its interval by patient.
+
+    Args:
+        first: (N,) of one model.
+        second: (N,) of the other, rows in the same order.
+        groups: N patient ids.
+        level: coverage.
+
+    Raises:
+        UserError: lengths that differ, or values that are no numbers.
+    """
+    first, second = _numbers(first), _numbers(second)
+    if first.shape != second.shape:
+        raise UserError(f"{len(first)} and {len(second)} values: a paired difference needs the same rows of both")
+    return interval_of(_mean(first - second, groups, "plain"), "difference of means", level=level,
+                       method=f"Student's t of the paired differences{_by(groups)}")  # fmt: skip
+
+
+def proportion_interval(successes: float, n: int, *, level: float = 0.95) -> Interval:
+    """`successes` of `n` independent trials, with Wilson's interval.
+
+    Raises:
+        UserError: no trials, or more successes than trials.
+    """
+    if n < 1 or not 0 <= successes <= n:
+        raise UserError(f"{successes} of {n} is no proportion: give 0 to n successes of 1 or more trials")
+    share = successes / n
+    estimate = Estimate(share, np.full(n, np.sqrt(share * (1 - share)) / n), n, n, "proportion", float(n))
+    return interval_of(estimate, "proportion", method="Wilson", level=level)
+
+
+def share_interval(hits: Values, *, groups: Sequence | None = None, level: float = 0.95) -> Interval:
+    """The share of rows that are hits, with Wilson's interval by patient.
+
+    Args:
+        hits: (N,) of 0 and 1, or between where a row is a hit in part (a pointing game of several highest voxels).
+        groups: N patient ids.
+        level: coverage.
+
+    Raises:
+        UserError: no rows, or values outside 0 … 1.
+    """
+    return interval_of(share_estimate(hits, groups), "proportion", method=f"Wilson{_by(groups)}", level=level)
+
+
+def paired_share_interval(
+    first: Values, second: Values, *, groups: Sequence | None = None, level: float = 0.95
+) -> Interval:
+    """Difference of the shares of hits of two models on the same rows, by patient (square-and-add of Wilson's).
+
+    Raises:
+        UserError: lengths that differ, or values outside 0 … 1.
+    """
+    if len(first) != len(second):
+        raise UserError(f"{len(first)} and {len(second)} hits: a paired difference needs the same rows of both")
+    return difference_of(share_estimate(first, groups), share_estimate(second, groups), "difference of proportions",
+                         method=f"square-and-add of Wilson's intervals{_by(groups)}", level=level)  # fmt: skip
+
+
+def share_estimate(hits: Values, groups: Sequence | None = None) -> Estimate:
+    """The share of hits and what each patient contributes to it; see `share_interval`."""
+    from scipy.special import ndtri, stdtrit
+
+    hits = _numbers(hits)
+    if (hits < 0).any() or (hits > 1).any():
+        raise UserError(f"hits from {hits.min():g} to {hits.max():g}: give 0 for a miss and 1 for a hit")
+    own = _mean(hits, groups, "proportion")
+    units, rows = own.counted, len(hits)
+    if units == rows:
+        return Estimate(own.value, own.influence, own.freedom, units, "proportion", float(rows))
+    spread = own.value * (1 - own.value)
+    trials = spread / own.error**2 if own.error > TINY and spread > 0 else float(units)
+    if units > 1:
+        trials *= float(ndtri(0.975) / stdtrit(units - 1, 0.975)) ** 2
+    return Estimate(own.value, own.influence, own.freedom, units, "proportion", min(trials, float(rows)))
+
+
+def _mean(values: np.ndarray, groups: Sequence | None, scale: str) -> Estimate:
+    unit, units = units_of(len(values), groups)
+    mean = float(values.mean())
+    moved = np.bincount(unit, values - mean, minlength=units) / len(values)
+    return Estimate(mean, moved * np.sqrt(units / max(units - 1, 1)), units - 1, units, scale)
+
+
+def _numbers(values: Values) -> np.ndarray:
+    values = np.asarray(values, dtype=float)
+    if values.ndim != 1 or not len(values) or not np.isfinite(values).all():
+        raise UserError(f"an interval needs a list of finite numbers, and got {values.size} of shape {values.shape}, "
+                        f"{int((~np.isfinite(values)).sum())} of them not finite: leave those out")  # fmt: skip
+    return values
+
+
+def _moved(own: Interval, low: float, width: float) -> Interval:
+    ends = {name: low + width * getattr(own, name) for name in ("value", "low", "high")}
+    return Interval(**{**vars(own), **ends})
+
+
+def _by(groups: Sequence | None) -> str:
+    return "" if groups is None else ", by patient"

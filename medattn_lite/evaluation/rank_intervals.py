@@ -1,0 +1,145 @@
+"""Intervals of AUC and C-index that cover with few patients and near 1, alone and for two models on the same patients.
+
+The standard error of an AUC is DeLong's (1988), from the share of the other class that each patient beats; with
+several rows per patient, Obuchowski's (1997). That of a C-index is the same idea: what the pairs of each patient add.
+The interval is Student's on the logit scale, see `estimates`; its degrees of freedom are Welch's for an AUC, and the
+number of deaths less one for a C-index, because censored patients add pairs but little else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from medattn_lite.errors import UserError
+from medattn_lite.evaluation.estimates import TINY, Estimate, difference_of, interval_of
+from medattn_lite.evaluation.intervals import Interval, units_of
+
+SAME_RISK = 1e-8  # risks closer than this are tied, as in scikit-survival
+ROWS = 512  # patients whose pairs are looked at together
+Column = Sequence | np.ndarray
+DELONG, PAIRS = "DeLong on the logit scale", "pairs by patient on the logit scale"
+
+
+def auc_interval(
+    labels: Column, scores: Column, *, groups: Sequence | None = None, level: float = 0.95
+) -> Interval:
+    """AUC with its interval by patient; NaN when only one class is there.
+
+    Args:
+        labels: (N,) 0 or 1.
+        scores: (N,) higher means class 1.
+        groups: N patient ids, needed as soon as a patient has more than one row.
+        level: coverage.
+
+    Raises:
+        UserError: labels beside 0 and 1, scores that are no numbers, or lengths that differ.
+    """
+    return interval_of(auc_estimate(labels, scores, groups), "AUC", method=DELONG, level=level)
+
+
+def paired_auc_interval(
+    labels: Column, first: Column, second: Column, *, groups: Sequence | None = None, level: float = 0.95
+) -> Interval:
+    """AUC of `first` minus AUC of `second`, two models on the same rows, with its interval by patient."""
+    both = [auc_estimate(labels, scores, groups) for scores in (first, second)]
+    return difference_of(*both, "difference of AUCs", method=f"square-and-add of {DELONG}", level=level)
+
+
+def c_index_interval(
+    event: Column, time: Column, risk: Column, *, groups: Sequence | None = None, level: float = 0.95
+) -> Interval:
+    """Harrell's C-index with its interval by patient; NaN where no two patients can be compared.
+
+    Args:
+        event: (N,) bool, True where death was seen.
+        time: (N,) days.
+        risk: (N,) higher means earlier death.
+        groups: N patient ids, needed as soon as a patient has more than one row.
+        level: coverage.
+
+    Raises:
+        UserError: lengths that differ, or times or risks that are no numbers.
+    """
+    return interval_of(c_index_estimate(event, time, risk, groups), "C-index", method=PAIRS, level=level)
+
+
+def paired_c_index_interval(
+    event: Column, time: Column, first: Column, second: Column, *, groups: Sequence | None = None, level: float = 0.95
+) -> Interval:
+    """C-index of risks `first` minus that of `second`, two models of the same patients, with its interval."""
+    both = [c_index_estimate(event, time, risk, groups) for risk in (first, second)]
+    return difference_of(*both, "difference of C-indices", method=f"square-and-add of {PAIRS}", level=level)
+
+
+def auc_estimate(labels: Column, scores: Column, groups: Sequence | None = None) -> Estimate:
+    """AUC and what each patient contributes to its error."""
+    labels, scores = np.asarray(labels), np.asarray(scores, dtype=float)
+    if labels.shape != scores.shape or labels.ndim != 1 or not ((labels == 0) | (labels == 1)).all():
+        raise UserError(f"an AUC needs a label 0 or 1 and a score per row, got {labels.shape} and {scores.shape}")
+    if not np.isfinite(scores).all():
+        raise UserError(f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are no numbers: look at what "
+                        "the network says of them before it is scored")  # fmt: skip
+    unit, units = units_of(len(labels), groups)
+    parts, value = [], float("nan")
+    for own in (labels == 1, labels == 0):
+        if not 0 < own.sum() < len(labels):
+            return Estimate(value, np.zeros(units), 0, 0, "share")
+        others = np.sort(scores[~own])
+        below = others.searchsorted(scores[own], "left") + others.searchsorted(scores[own], "right")
+        beaten = below / (2 * len(others))  # share of the other class that lies below, a tie as one half
+        here = np.count_nonzero(np.bincount(unit[own], minlength=units))
+        moved = np.bincount(unit[own], beaten - beaten.mean(), minlength=units) / own.sum()
+        parts.append((moved * np.sqrt(here / max(here - 1, 1)), here, float(beaten.mean())))
+    (ones, n_ones, value), (zeros, n_zeros, _) = parts
+    squares = [float((part**2).sum()) for part in (ones, zeros)]
+    spread = sum(own**2 / max(count - 1, 1) for own, count in zip(squares, (n_ones, n_zeros), strict=True))
+    freedom = sum(squares) ** 2 / spread if spread > TINY**4 else min(n_ones, n_zeros) - 1
+    return Estimate(value, ones - zeros, freedom, min(n_ones, n_zeros), "share")
+
+
+def c_index_estimate(event: Column, time: Column, risk: Column, groups: Sequence | None = None) -> Estimate:
+    """C-index and what each patient contributes to its error; memory grows with N, time with N²."""
+    event, time, risk = np.asarray(event, dtype=bool), np.asarray(time, dtype=float), np.asarray(risk, dtype=float)
+    if not event.shape == time.shape == risk.shape or time.ndim != 1 or not np.isfinite(time + risk).all():
+        raise UserError(f"a C-index needs event, days and risk of each patient, finite numbers; got {event.shape}, "
+                        f"{time.shape} and {risk.shape}")  # fmt: skip
+    agreeing, comparable = np.zeros(len(time)), np.zeros(len(time))
+    for rows, in_order, known in pair_blocks(event, time, risk):
+        for total, block in ((agreeing, in_order), (comparable, known)):
+            total += block.sum(0)
+            total[rows] += block.sum(1)
+    return _of_pairs(agreeing, comparable, event, groups)
+
+
+def pair_estimate(
+    agreeing: np.ndarray, comparable: np.ndarray, event: np.ndarray, groups: Sequence | None = None
+) -> Estimate:
+    """The same from (N, N) pairs that are already counted: how often each agrees, and how often it is compared."""
+    sums = [matrix.sum(0) + matrix.sum(1) for matrix in (agreeing, comparable)]
+    return _of_pairs(*sums, np.asarray(event, dtype=bool), groups)
+
+
+def pair_blocks(
+    event: np.ndarray, time: np.ndarray, risk: np.ndarray, rows: int = ROWS
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Pairs (i, j) in which i dies first, some i at a time: the i, in order (0, ½, 1) and comparable, (R, N) each."""
+    for first in range(0, len(time), rows):
+        own = slice(first, first + rows)
+        day = time[own, None]
+        known = ((day < time) | ((day == time) & ~event)) & event[own, None]
+        apart = risk[own, None] - risk
+        in_order = known * ((apart > SAME_RISK) + 0.5 * (np.abs(apart) <= SAME_RISK))
+        yield own, in_order, known.astype(float)
+
+
+def _of_pairs(agreeing: np.ndarray, comparable: np.ndarray, event: np.ndarray, groups: Sequence | None) -> Estimate:
+    unit, units = units_of(len(event), groups)
+    deaths = len(np.unique(unit[event]))
+    pairs = comparable.sum() / 2
+    if pairs == 0:
+        return Estimate(float("nan"), np.zeros(units), 0, 0, "share")
+    value = float(agreeing.sum() / 2 / pairs)
+    moved = np.bincount(unit, agreeing - value * comparable, minlength=units) / pairs
+    return Estimate(value, moved * np.sqrt(units / max(units - 1, 1)), deaths - 1, deaths, "share")
