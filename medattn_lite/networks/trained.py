@@ -1,7 +1,7 @@
 """Networks that come trained: small ones, so that nothing has to be trained before a slider moves.
 
-    load_trained("p3d_iam").network          in eval mode, on the CPU
-    load_trained("p3d_iam").facts["scores"]  on phantoms it was not trained on
+    load_trained("grade_p3d_iam").network          in eval mode, on the CPU
+    load_trained("grade_p3d_iam").facts["scores"]  on phantoms it was not trained on
 
 Each is one fold of a run of `medattn train` on phantoms (synthetic heads), at `laptop` scale: the published class with
 smaller numbers. Beside the weights lies how they were made and what they score. They are for looking inside, not for

@@ -6,6 +6,8 @@ from medattn_lite.networks.registry import FUSION as PAPER
 from medattn_lite.training.recipes.recipe import Recipe, Settings, Variant
 
 BOTH = {"first": "DynUNet", "second": "SegResNet"}
+BEHIND = {"normalised": True}  # SegResNet's map behind its last norm and ReLU
+OTHER_MAP = "Dual fusion before the norm"
 
 
 def _printed(whole: str, core: str, enhancing: str) -> dict[str, str]:
@@ -22,8 +24,9 @@ FUSION = Recipe(
         Variant("DynUNet", "dynunet"),
         Variant("SegResNet", "segresnet"),
         Variant("Late fusion", "late_fusion", needs=BOTH, trained=False),
-        Variant("Early fusion", "early_fusion", needs=BOTH),
-        Variant("Dual fusion", "dual_fusion", needs=BOTH),
+        Variant("Early fusion", "early_fusion", options=BEHIND, needs=BOTH),
+        Variant("Dual fusion", "dual_fusion", options=BEHIND, needs=BOTH),
+        Variant(OTHER_MAP, "dual_fusion", options={"normalised": False}, needs=BOTH),
     ),
     comparisons=(
         ("Dual fusion", "Early fusion"),
@@ -32,6 +35,7 @@ FUSION = Recipe(
         ("Dual fusion", "DynUNet"),
         ("Late fusion", "DynUNet"),
         ("DynUNet", "SegResNet"),
+        ("Dual fusion", OTHER_MAP),
     ),
     scales={
         "paper": Settings(
