@@ -74,6 +74,8 @@ def results_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="finished runs; none writes the page anew")
     parser.add_argument("--keep", type=Path, default=Path("figures/results"), metavar="DIR", help="folder of records")
     parser.add_argument("--out", type=Path, default=Path("figures/results.md"), metavar="FILE")
+    parser.add_argument("--readme", nargs="?", type=Path, const=Path("README.md"), metavar="FILE",
+                        help="also write the table of results into this file, between its two marks")  # fmt: skip
     parser.set_defaults(run=_results)
 
 
@@ -86,6 +88,12 @@ def _results(options: argparse.Namespace) -> int:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(text, encoding="utf-8")
     print(options.out)
+    if options.readme is not None:
+        from medattn_lite.evaluation.readme_table import readme_table, write_into
+        from medattn_lite.training.recipes import NAMES
+
+        write_into(options.readme, readme_table(options.keep, recipes=NAMES))
+        print(options.readme)
     return 0
 
 
