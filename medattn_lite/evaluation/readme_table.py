@@ -51,8 +51,8 @@ that the recipe names, whatever came out, by one measure per system (the three r
 and models without images, are on the [page of results](figures/results.md). Of each system the recipe's own task stands
 first (phantoms, then real patients), then other labels, then runs with changed settings; a recipe without a run says
 so. A line gives both scores, their difference, its 95 % interval by patient, and n. **Bold**: the interval leaves out
-0. ‡: it survives Holm's correction for all {count} differences of that page ({surviving} do). Where the mean over folds is
-another figure than the pooled one, it stands beside it. Networks are trained from one seed unless a row says more;
+0. ‡: it survives Holm's correction for all {count} differences of that page ({surviving} do). Where the mean over folds
+is another figure than the pooled one, it stands beside it. Networks are trained from one seed unless a row says more;
 another seed could move a figure by more than its interval shows."""
 
 

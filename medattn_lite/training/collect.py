@@ -48,7 +48,7 @@ def collect(
         **plan.as_dict(), "paper": recipe.paper, "summary": recipe.summary, "folds": folds,
         "training_seeds": list(plan.training_seeds), "data_facts": task.about(), "settings": as_json(settings),
         "variants": table, "comparisons": differences, "guesses": list(recipe.guesses),
-        "published": as_json(recipe.published),
+        "published": as_json(task.published()),
     }  # fmt: skip
 
 
@@ -76,7 +76,7 @@ def _scores(task: Task, records: Sequence[Mapping[str, Any]], rows: Sequence[Pre
     }
     watched = [_numbers(task.score(own["validation"], draws=0)) for own in records if own.get("validation")]
     if watched:
-        found["validation_mean_over_folds"] = _mean_over(watched)
+        found |= {"validation_folds": watched, "validation_mean_over_folds": _mean_over(watched)}
     return found | task.details(rows)
 
 

@@ -66,7 +66,8 @@ def test_the_command_writes_between_the_marks_and_keeps_the_rest(tmp_path, capsy
     out = ["--keep", str(FOLDER), "--out", str(tmp_path / "results.md")]
     assert main(["results", *out, "--readme", str(readme)]) == 0
     text = readme.read_text()
-    assert text.startswith(f"before\n{BEGIN}\n\n**The rule") and text.endswith(f"{END}\nafter\n") and "last year" not in text
+    assert text.startswith(f"before\n{BEGIN}\n\n**The rule") and text.endswith(f"{END}\nafter\n")
+    assert "last year" not in text
     readme.write_text("no marks")
     assert main(["results", *out, "--readme", str(readme)]) == 2
     assert "has no place for the table" in capsys.readouterr().err and readme.read_text() == "no marks"

@@ -104,7 +104,7 @@ class Slices(Task):
 
     def splits(self) -> list[Split]:
         """Folds by patient, spread by which classes a patient shows; too rare a kind is dealt with its nearest."""
-        kinds = _kinds(self.subjects, self.strata, self.settings.folds)
+        kinds = patient_kinds(self.subjects, self.strata, self.settings.folds)
         rows = [(patient, label) for patient, kind in kinds.items() for label in kind]
         return stratified_kfold(*zip(*rows, strict=True), self.settings.folds, self.seed)
 
@@ -164,8 +164,8 @@ class Slices(Task):
         return facts
 
 
-def _kinds(subjects: Sequence[str], labels: Sequence[int], folds: int) -> dict[str, tuple[int, ...]]:
-    """Which classes occur among each patient's slices; kinds of fewer patients than folds join a commoner one.
+def patient_kinds(subjects: Sequence[str], labels: Sequence[int], folds: int) -> dict[str, tuple[int, ...]]:
+    """Patient → which classes occur among its slices; kinds of fewer patients than folds join a commoner one.
 
     They join the commonest kind with the same highest class if there is one: one patient whose slices all show
     tumour goes with those who have slices of both sorts.

@@ -235,6 +235,14 @@ class Survival(Task):
         """Groups of low and high predicted risk."""
         return {"risk_groups": risk_group_report(predictions)}
 
+    def published(self) -> dict[str, dict[str, str]]:
+        """The deck's figures of this end point and these grades under the scores' own names; its others in full."""
+        options = self.settings.options
+        own = (", one-year" if options["end_point"] == "one-year" else "") + (
+            ", highest grade" if options["grades"] == "highest" else "")  # fmt: skip
+        return {variant: {_column(name, own): value for name, value in printed.items()}
+                for variant, printed in self.recipe.published.items()}  # fmt: skip
+
     def about(self) -> dict[str, Any]:
         """Deaths, follow-up, clinical values, the Brier score to stay below, and a phantom's best possible C-index."""
         follow_up = kaplan_meier(FollowUp(self.time, ~self.event)).median
@@ -256,6 +264,14 @@ class Survival(Task):
         risks = {"all": whole, "age and resection": beside, "tumour": whole - beside}
         return {name: c_index(FollowUp(self.time, self.event), risk, n=self.settings.options["draws"]).as_dict()
                 for name, risk in risks.items()}  # fmt: skip
+
+
+def _column(name: str, own: str) -> str:
+    """A column of the deck as it stands beside a run: bare if it is the run's own, else with all of its words."""
+    score, separator, rest = name.partition(",")
+    if separator + rest == own:
+        return score
+    return name if separator else f"{score}, overall, all grades"
 
 
 def _takes_clinical(variant: Variant) -> bool:

@@ -211,6 +211,10 @@ class Task(ABC):
         """More about the predictions, as plain JSON values: a confusion matrix, scores patient by patient."""
         return {}
 
+    def published(self) -> Mapping[str, Mapping[str, str]]:
+        """Variant → score, as `score` names it → the paper's figure for what this task was asked; others as printed."""
+        return self.recipe.published
+
     def about(self) -> dict[str, Any]:
         """What the data are, for the record: counts that a reader needs beside the scores."""
         return {"rows": len(self.subjects), "patients": len(set(self.subjects)), "channels": list(self.channels)}
