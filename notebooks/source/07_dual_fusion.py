@@ -674,11 +674,10 @@ for start in (0.0, -10.0, 10.0, 20.0):
         f"gradient of {name} {pull:.1e}" for name, pull in zip(losses, pulls, strict=True)))
 
 # %% [markdown]
-# At ±10 the sigmoid is flat, and its slope is a factor of the Dice gradient: a region that begins as "everywhere" or "nowhere" stays there. [Cross-entropy](glossary.md#cross-entropy) still pulls at what is wrong. Hence the zeros in the last layer: each joint began at one half. With random weights the enhancing tumour stayed everywhere, at `laptop` scale.
+# At ±10 the sigmoid is flat, and so is the Dice gradient: a region that begins as "everywhere" or "nowhere" stays there. [Cross-entropy](glossary.md#cross-entropy) still pulls at what is wrong. Hence the zeros in the last layer. With random ones the enhancing tumour stayed everywhere.
 #
-# So which map? Trained from three seeds on 60 phantoms, behind against before the norm: WT Dice 0.026, −0.113 and 0.560 better ([results](../figures/results.md)). Seeds differ by more than readings; the interval of the first, [0.016, 0.037], says nothing of that.
-
-# %% [markdown]
+# So which map? Behind minus before the norm, three seeds on 60 phantoms: WT Dice 0.026, −0.113, 0.560 ([results](../figures/results.md)). Seeds differ more than readings.
+#
 # ## 11 · What the paper says, and what we found
 #
 # The paper's gain of dual over early fusion is 0.010 in WT, without an interval. Your run knows how much this difference varies between patients. How many would it take to tell 0.010 from 0?

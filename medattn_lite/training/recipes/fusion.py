@@ -70,8 +70,8 @@ FUSION = Recipe(
         "the two networks stay as trained alone while the head learns (frozen)",
         "SegResNet's last feature map: before or behind its last norm is not said. Behind it, which its last "
         "convolution reads, as DynUNet's map is; the other is trained as well (before the norm). From three seeds on "
-        "60 phantoms (run with changed settings, on the page of results) Dice did not tell the two apart, seeds differed "
-        "more than readings, and one of three trainings before the norm lost the whole tumour",
+        "60 phantoms (run with changed settings, on the page of results) Dice did not tell the two apart, seeds "
+        "differed more than readings, and one of three trainings before the norm lost the whole tumour",
         "attention at every voxel: over a grid of 16×16×16 tokens where a patch is larger",
         "early fusion: its second convolution gives the logits",
         "95 % Hausdorff distance: not in the paper; with the rules of BraTS for empty regions",
