@@ -122,10 +122,18 @@ def summary(results: dict[str, Any]) -> str:
     for name, variant in results["variants"].items():
         scores = ", ".join(f"{score} {_written(value)}" for score, value in variant["pooled"].items())
         lines.append(f"{name} ({variant['parameters']:,} parameters): {scores}")
+        lines += _seeds_line(variant)
     for pair in results["comparisons"]:
         scores = ", ".join(f"{score} {_written(value)}" for score, value in pair["difference"].items())
         lines.append(f"{pair['first']} minus {pair['second']}: {scores}")
+        lines += _seeds_line(pair)
     return "\n".join(lines)
+
+
+def _seeds_line(own: dict[str, Any]) -> list[str]:
+    means = [f"{score} {spread['mean']:.3f} (sd {spread['sd']:.3f})" for score, spread in
+             own.get("over_seeds", {}).items()]  # fmt: skip
+    return ["  mean over seeds: " + ", ".join(means)] if means else []
 
 
 def _written(interval: dict[str, Any]) -> str:

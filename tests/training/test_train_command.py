@@ -37,11 +37,12 @@ def test_a_wrong_part_is_named_with_the_names_that_hold_commas():
         _variants(["P3D + IAM, shuffled"], MECHANISMS)
 
 
-def test_the_shuffled_variant_is_trained_alone_from_several_seeds(tmp_path):
+def test_the_shuffled_variant_is_trained_alone_from_several_seeds(tmp_path, capsys):
     out = tmp_path / "run"
     assert main(["train", "mechanisms", "--variants", SHUFFLED, "--first-folds", "1", "--seeds", "3", "--out", str(out),
                  "--device", "cpu", "--quiet"]) == 0  # fmt: skip
     own = json.loads((out / "metrics.json").read_text())["variants"]
+    assert "mean over seeds: AUC" in capsys.readouterr().out
     assert list(own) == [SHUFFLED] and own[SHUFFLED]["over_seeds"]["AUC"]["seeds"] == 3
 
 
