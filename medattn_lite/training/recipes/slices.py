@@ -117,7 +117,7 @@ PRESENCE_CNNS = Recipe(
     name="presence-cnns",
     paper=PAPER,
     summary="tumour or no tumour in a slice: ResNeSAt beside common CNNs, one split by patient, 80 % to train on",
-    task="one_split:SlicesOneSplit",
+    task="slices:SlicesOneSplit",
     phantom_task="presence",
     variants=(
         Variant("ResNet-50", "resnet50_2d"),

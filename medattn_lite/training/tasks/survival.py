@@ -38,6 +38,7 @@ from medattn_lite.training.tasks.clinical import (
 )
 from medattn_lite.training.tasks.survival_curves import Baseline, cumulative_hazard, outputs_of, risk_at_one_year
 from medattn_lite.training.tasks.survival_scores import (
+    deck_figures,
     harrell,
     reference_scores,
     risk_group_report,
@@ -238,10 +239,7 @@ class Survival(Task):
     def published(self) -> dict[str, dict[str, str]]:
         """The deck's figures of this end point and these grades under the scores' own names; its others in full."""
         options = self.settings.options
-        own = (", one-year" if options["end_point"] == "one-year" else "") + (
-            ", highest grade" if options["grades"] == "highest" else "")  # fmt: skip
-        return {variant: {_column(name, own): value for name, value in printed.items()}
-                for variant, printed in self.recipe.published.items()}  # fmt: skip
+        return deck_figures(self.recipe.published, end_point=options["end_point"], grades=options["grades"])
 
     def about(self) -> dict[str, Any]:
         """Deaths, follow-up, clinical values, the Brier score to stay below, and a phantom's best possible C-index."""
@@ -264,14 +262,6 @@ class Survival(Task):
         risks = {"all": whole, "age and resection": beside, "tumour": whole - beside}
         return {name: c_index(FollowUp(self.time, self.event), risk, n=self.settings.options["draws"]).as_dict()
                 for name, risk in risks.items()}  # fmt: skip
-
-
-def _column(name: str, own: str) -> str:
-    """A column of the deck as it stands beside a run: bare if it is the run's own, else with all of its words."""
-    score, separator, rest = name.partition(",")
-    if separator + rest == own:
-        return score
-    return name if separator else f"{score}, overall, all grades"
 
 
 def _takes_clinical(variant: Variant) -> bool:
