@@ -75,7 +75,7 @@ doctor: $(STAMP)
 
 # Days of one GPU. Every run goes on where it was stopped, so the same command may be given again.
 paper: $(STAMP)
-	for recipe in grading presence source lesions fusion survival mechanisms; do \
+	for recipe in grading presence presence-cnns source lesions fusion survival mechanisms; do \
 	  $(TRAIN) $$recipe --scale paper --out runs/$$recipe-phantom-paper-0 || exit; done
 	if [ -n "$(LGG)" ]; then \
 	  for recipe in presence presence-leak lesions survival; do \

@@ -15,21 +15,26 @@ from medattn_lite.errors import UserError
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
+    from medattn_lite.training.recipes import Recipe
+
 PRECISIONS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
 
 def train_options(parser: argparse.ArgumentParser) -> None:
-    """The words after `medattn train`."""
+    """Adds the options of `medattn train` to its parser."""
     parser.add_argument("recipe", nargs="?", metavar="RECIPE", help="its name; --list says which there are")
     parser.add_argument("--list", action="store_true", help="recipes, their variants and their scales")
     parser.add_argument("--scale", default="smoke", metavar="S", help="smoke, laptop or paper")
     parser.add_argument("--data", default="phantom", metavar="NAME", help="phantom (made on the fly), lgg, brats, …")
     parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the real data set named by --data")
-    parser.add_argument("--variants", default="", metavar="A,B", help="names as --list gives them; all if left out")
+    parser.add_argument("--variants", nargs="+", default=[], metavar="NAME",
+                        help="as --list gives them, each in quotes; or A,B; all if left out")  # fmt: skip
     parser.add_argument("--folds", type=int, metavar="K", help="parts of the cross-validation, or random splits")
     parser.add_argument("--first-folds", type=int, metavar="N", help="run the first N folds only")
     parser.add_argument("--label", metavar="L", help="what to predict, where the data know several: grade or idh")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=int, default=0, help="of phantoms, folds and training")
+    parser.add_argument("--seeds", type=int, default=1, metavar="N",
+                        help="train each network N times, from N seeds, on the same patients and folds")  # fmt: skip
     parser.add_argument("--out", type=Path, metavar="DIR", help="runs/RECIPE-DATA-SCALE-SEED if left out")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
@@ -48,11 +53,12 @@ def _train(options: argparse.Namespace) -> int:
         return 0
     from medattn_lite.training.experiment import Plan, run_experiment
 
-    settings = find_recipe(options.recipe).at(options.scale)
+    recipe = find_recipe(options.recipe)
+    settings = recipe.at(options.scale)
     changes = _changes([*options.set, *([f"label={options.label}"] if options.label is not None else [])], settings)
     plan = Plan(
         recipe=options.recipe, scale=options.scale, data=options.data, root=options.root, seed=options.seed,
-        variants=tuple(word.strip() for word in options.variants.split(",") if word.strip()), folds=options.folds,
+        seeds=options.seeds, variants=_variants(options.variants, recipe), folds=options.folds,
         first_folds=options.first_folds, changes=changes, out=options.out,
     )  # fmt: skip
     accelerator = _accelerator(options.device, options.precision)
@@ -64,10 +70,12 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def results_options(parser: argparse.ArgumentParser) -> None:
-    """The words after `medattn results`."""
+    """Adds the options of `medattn results` to its parser."""
     parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="finished runs; none writes the page anew")
     parser.add_argument("--keep", type=Path, default=Path("figures/results"), metavar="DIR", help="folder of records")
     parser.add_argument("--out", type=Path, default=Path("figures/results.md"), metavar="FILE")
+    parser.add_argument("--readme", nargs="?", type=Path, const=Path("README.md"), metavar="FILE",
+                        help="also write the table of results into this file, between its two marks")  # fmt: skip
     parser.set_defaults(run=_results)
 
 
@@ -80,6 +88,12 @@ def _results(options: argparse.Namespace) -> int:
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(text, encoding="utf-8")
     print(options.out)
+    if options.readme is not None:
+        from medattn_lite.evaluation.readme_table import readme_table, write_into
+        from medattn_lite.training.recipes import NAMES
+
+        write_into(options.readme, readme_table(options.keep, recipes=NAMES))
+        print(options.readme)
     return 0
 
 
@@ -108,16 +122,38 @@ def summary(results: dict[str, Any]) -> str:
     for name, variant in results["variants"].items():
         scores = ", ".join(f"{score} {_written(value)}" for score, value in variant["pooled"].items())
         lines.append(f"{name} ({variant['parameters']:,} parameters): {scores}")
+        lines += _seeds_line(variant)
     for pair in results["comparisons"]:
         scores = ", ".join(f"{score} {_written(value)}" for score, value in pair["difference"].items())
         lines.append(f"{pair['first']} minus {pair['second']}: {scores}")
+        lines += _seeds_line(pair)
     return "\n".join(lines)
+
+
+def _seeds_line(own: dict[str, Any]) -> list[str]:
+    means = [f"{score} {spread['mean']:.3f} (sd {spread['sd']:.3f})" for score, spread in
+             own.get("over_seeds", {}).items()]  # fmt: skip
+    return ["  mean over seeds: " + ", ".join(means)] if means else []
 
 
 def _written(interval: dict[str, Any]) -> str:
     ends = [interval[name] for name in ("value", "low", "high")]
     value, low, high = ("—" if end is None or end != end else f"{end:.3f}" for end in ends)
     return f"{value} [{low}, {high}]"
+
+
+def _variants(words: list[str], recipe: Recipe) -> tuple[str, ...]:
+    """Every name; a word that is no name itself is several with commas between them."""
+    known, names = {variant.name for variant in recipe.variants}, []
+    for word in words:
+        parts = [part.strip() for part in word.split(",") if part.strip()]
+        if word.strip() not in known and len(parts) > 1 and not set(parts) <= known:
+            quoted = ", ".join(f'"{name}"' for name in known if "," in name)
+            asked = f"; names with a comma are words of their own: {quoted}" if quoted else ""
+            raise UserError(f"recipe {recipe.name} has no variant {min(set(parts) - known)!r}: use names of "
+                            f"medattn train --list{asked}")
+        names += [word.strip()] if word.strip() in known else parts
+    return tuple(dict.fromkeys(names))
 
 
 def _changes(words: list[str], settings: Any) -> dict[str, Any]:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-Interval = Mapping[str, Any]
+from medattn_lite.evaluation.results_text import interval_text, table
 
 
-def tables_section(
-    record: Mapping[str, Any], *, write: Callable[..., str], table: Callable[..., list[str]]
-) -> str:
+def tables_section(record: Mapping[str, Any]) -> str:
     """One record of `medattn_lite.training.cox_tables` as Markdown.
 
     Args:
         record: with `tables`: name → C-indices, differences, hazard ratios and medians.
-        write: an interval as text.
-        table: rows as lines of a table.
     """
     lines = ["## Survival from tables, without images (real patients)", "",
              f"{record['what']}: {record['folds']} folds, dealt {record['repeats']} times, seed {record['seed']}. With "
@@ -24,11 +20,11 @@ def tables_section(
     for name, own in record["tables"].items():
         lines += [f"### {name}", "", _facts(own), ""]
         rows = [["columns", "how many", "C-index"]]
-        rows += [[label, fit["columns"], write(fit["C-index"])] for label, fit in own["c_index"].items()]
+        rows += [[label, fit["columns"], interval_text(fit["C-index"])] for label, fit in own["c_index"].items()]
         lines += [*table(rows), ""]
         if own["differences"]:
             rows = [["difference", "C-index"]]
-            rows += [[f"{pair['first']} − {pair['second']}", write(pair["C-index"], mark=True)]
+            rows += [[f"{pair['first']} − {pair['second']}", interval_text(pair["C-index"], mark=True)]
                      for pair in own["differences"]]  # fmt: skip
             lines += [*table(rows), ""]
         if own.get("kaplan_meier"):
@@ -60,7 +56,7 @@ def _medians(groups_of: Mapping[str, Any]) -> list[list[str]]:
     return rows
 
 
-def _days(median: Interval) -> str:
+def _days(median: Mapping[str, Any]) -> str:
     ends = [median[end] for end in ("value", "low", "high")]
     value, low, high = ("not reached" if end is None else f"{end:.0f}" for end in ends)
     return f"{value} [{low}, {high}]"

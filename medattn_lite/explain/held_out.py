@@ -1,6 +1,7 @@
 """Phantoms that a trained network has never seen, as it takes them, with the voxels that decide.
 
-    for case in held_out(load_trained("mechanism_p3d_iam"), limit=8):
+    trained = load_trained("grade_p3d_iam")
+    for case in held_out(trained, limit=8):
         explain_image(trained.network, case.image, target=case.target)      # case.signal: where it should be
 
 Phantom i of a cohort depends on the seed and on i alone, so only the subjects asked for are rendered.

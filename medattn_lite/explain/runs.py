@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +20,10 @@ from torch import nn
 from medattn_lite.errors import UserError
 from medattn_lite.networks.trained import load_trained, trained_names
 from medattn_lite.training.checkpoint import load_weights
-from medattn_lite.training.experiment import Plan, best_weights, build_variant, fold_folder
-from medattn_lite.training.recipes import Recipe, Settings, Variant, find_recipe
-from medattn_lite.training.recipes.recipe import with_changes
+from medattn_lite.training.experiment import best_weights, build_variant, fold_folder
+from medattn_lite.training.finished import recorded
+from medattn_lite.training.recipes import Recipe, Variant, find_recipe
+from medattn_lite.training.recipes.recipe import settings_from, with_changes
 from medattn_lite.training.tasks import Task, recall_task
 
 
@@ -66,10 +67,7 @@ def open_run(
             data that has not ended.
     """
     missing = f"name a folder that medattn train wrote, or a network that ships ({', '.join(trained_names())})"
-    record = _read(folder / "recipe.json", f"{folder} holds no run: {missing}")
-    told = record["plan"]
-    plan = Plan(recipe=told["recipe"], scale=told["scale"], data=told["data"], seed=told["seed"], out=folder)
-    recipe, settings = find_recipe(plan.recipe), _settings(record["settings"])
+    plan, recipe, settings = recorded(folder, missing)
     task = recall_task(recipe, settings, data=plan.data, facts=_facts(folder, plan.data), seed=plan.seed)
     chosen, number = _choose(folder, recipe, variant, fold)
     task.settings = with_changes(task.settings, chosen.settings)
@@ -93,15 +91,11 @@ def open_shipped(name: str, *, device: torch.device | str = "cpu") -> TrainedRun
     """
     trained = load_trained(name)
     facts = trained.facts
-    recipe, settings = find_recipe(facts["recipe"]), _settings(facts["settings"])  # the variant's own changes are in
+    recipe = find_recipe(facts["recipe"])
+    settings = settings_from(facts["settings"])  # the variant's own changes are in
     task = recall_task(recipe, settings, data=facts["data"], facts=None, seed=facts["seed"])
     return TrainedRun(None, recipe, recipe.variant(facts["variant"]), facts["fold"], task, trained.network.to(device),
                       f"{facts['variant']}, trained on phantoms: for learning, not for patients")  # fmt: skip
-
-
-def with_sizes(settings: Settings) -> Settings:
-    """Settings read from JSON, whose sizes are lists, with tuples again."""
-    return with_changes(settings, {"size": tuple(settings.size)})
 
 
 def folds_of(folder: Path, recipe: Recipe, variant: Variant) -> list[int]:
@@ -128,12 +122,6 @@ def _choose(folder: Path, recipe: Recipe, name: str | None, fold: int | None) ->
     if fold is not None and fold not in folds:
         raise UserError(f"fold {fold} of {variant.name!r} is not trained in {folder}: use {', '.join(map(str, folds))}")
     return variant, folds[0] if fold is None else fold
-
-
-def _settings(told: Mapping[str, Any]) -> Settings:
-    """Settings as they were written down; what this version does not know is left out."""
-    known = {field.name for field in fields(Settings)}
-    return with_sizes(Settings(**{name: value for name, value in told.items() if name in known}))
 
 
 def _facts(folder: Path, data: str) -> Mapping[str, Any] | None:

@@ -7,9 +7,10 @@ Papers: Isensee et al. 2021 (nnU-Net, which DynUNet rebuilds), Myronenko 2019 (S
 paper trains both alone first. With 4 channels in and 3 regions out: 31,192,035 parameters (DynUNet, six
 levels) and 4,702,227 (SegResNet, 16 filters).
 
-Reading: which map is SegResNet's last? Its last layer is norm, ReLU, 1×1×1 convolution. By default the map before
-the norm, a sum of residual branches whose scale nothing holds (standard deviation 10 after some hundred steps, 1000
-with a larger learning rate, DynUNet's is 1); `normalised=True` gives what the convolution reads, as DynUNet's map is.
+Reading: which map is SegResNet's last? Its last layer is norm, ReLU, 1×1×1 convolution. By default the map behind norm
+and ReLU, which the convolution reads, as DynUNet's map is what its last convolution reads. `normalised=False` gives the
+map before the norm, a sum of residual branches whose scale nothing holds (standard deviation 10 after some hundred
+steps, 1000 with a larger learning rate, DynUNet's is 1). The recipe `fusion` trains both.
 
 Deviations: none in the networks, they are MONAI's and load MONAI's checkpoints. An image whose sides the
 strides do not divide is padded at its far ends with zeros (the background of a normalised image), and
@@ -148,7 +149,7 @@ def segresnet(
     in_channels: int = 4,
     num_classes: int = 3,
     init_filters: int = 16,
-    normalised: bool = False,
+    normalised: bool = True,
 ) -> SegmentationBackbone:
     """MONAI's SegResNet, a residual U-Net of four levels without the autoencoder branch.
 
@@ -157,7 +158,8 @@ def segresnet(
         in_channels: channels of the images.
         num_classes: regions.
         init_filters: channels of the first level, a multiple of 8; doubled at each of the three below.
-        normalised: take the last feature map behind the last norm and its ReLU; the logits are the same.
+        normalised: take the last feature map behind the last norm and its ReLU, or, if False, before them; the logits
+            are the same.
 
     Raises:
         UserError: filters that 8 does not divide.

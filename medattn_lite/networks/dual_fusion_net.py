@@ -159,7 +159,7 @@ def dual_fusion(
     num_classes: int = 3,
     filters: Sequence[int] = DYNUNET_FILTERS,
     init_filters: int = 16,
-    normalised: bool = False,
+    normalised: bool = True,
     **options,
 ) -> DualFusionNet:
     """Both networks untrained and joined, at published size by default; load the trained weights, then train the head.

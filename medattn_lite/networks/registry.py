@@ -93,6 +93,10 @@ def _classification(name: str, summary: str, factory: str) -> Entry:
     return Entry(name, CLASSIFICATION, summary, f"resnest:{factory}", SLICE, "logits of two classes")
 
 
+def _common(name: str, summary: str, factory: str, **options: Any) -> Entry:
+    return Entry(name, CLASSIFICATION, summary, factory, SLICE, "logits of two classes", options)
+
+
 def _lesions(name: str, summary: str, **options: Any) -> Entry:
     return Entry(name, LESIONS, summary, "rsanet:rsanet", MS_SCAN, "logits of background and lesion a voxel", options)
 
@@ -122,6 +126,10 @@ _ENTRIES = (
     _grading("resnet50_3d", "ResNet-50 with full 3×3×3 convolutions", attention=False, pseudo_3d=False),
     _classification("resnest50", "ResNeSt-50: split attention", "resnest50"),
     _classification("resnesat50", "ResNeSAt: split attention and spatial attention", "resnesat50"),
+    _common("resnet50_2d", "ResNet-50, to compare with", "common_cnns:resnet50"),
+    _common("densenet121_2d", "DenseNet-121, to compare with", "common_cnns:densenet121"),
+    _common("se_resnext50_2d", "SE-ResNeXt-50, to compare with", "se_resnext:se_resnext50", spatial_dims=2,
+            in_channels=3, num_classes=2),
     _lesions("unet3d", "the 3-D U-Net inside RSANet", attention=None),
     *(_attended_lesions("ncl", "non-local blocks", "non_local", where) for where in ("010", "101", "111")),
     *(_attended_lesions("rsanet", "recurrent slice attention", "rsa", where) for where in ("010", "101", "111")),

@@ -1,7 +1,7 @@
 """Networks that come trained: small ones, so that nothing has to be trained before a slider moves.
 
-    load_trained("p3d_iam").network          in eval mode, on the CPU
-    load_trained("p3d_iam").facts["scores"]  on phantoms it was not trained on
+    load_trained("grade_p3d_iam").network          in eval mode, on the CPU
+    load_trained("grade_p3d_iam").facts["scores"]  on phantoms it was not trained on
 
 Each is one fold of a run of `medattn train` on phantoms (synthetic heads), at `laptop` scale: the published class with
 smaller numbers. Beside the weights lies how they were made and what they score. They are for looking inside, not for
@@ -34,7 +34,8 @@ class Trained:
         network: in eval mode, on the CPU; a fresh copy for each call.
         facts: `network` and `options` it was built from; `recipe`, `variant`, `scale`, `fold`, `seed`, `settings`
             (phantom, size, options) it was trained with; `channels`; `subjects` by side; `scores` of the tested
-            ones, each `{"value", "low", "high", …}`; `command`; `environment`.
+            ones, each `{"value", "low", "high", …}`; `scores_by_seed`, the same of every seed that was trained from;
+            `chosen_step`, whose weights these are, of `trained_steps`; `command`; `environment`.
     """
 
     name: str

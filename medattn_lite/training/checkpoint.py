@@ -48,6 +48,23 @@ def load_weights(model: nn.Module, path: Path) -> dict[str, Any]:
     return facts
 
 
+def read_facts(path: Path) -> dict[str, Any]:
+    """What was kept beside the weights of a file, such as the iteration; the weights are not read.
+
+    Raises:
+        UserError: the file is missing or damaged.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.is_file():
+        raise UserError(f"there is no checkpoint {path}: train first (medattn train)")
+    try:
+        with safe_open(path, framework="pt") as file:
+            return json.loads((file.metadata() or {}).get("facts", "{}"))
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UserError(f"cannot read {path} ({error}): it is damaged; delete it and train again") from None
+
+
 def save_state(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path, **facts: Any) -> None:
     """Writes all that a stopped run needs to go on: weights, optimiser state, and facts such as the iteration."""
     state = optimiser.state_dict()

@@ -22,8 +22,9 @@ from medattn_lite.data.slices import SliceSet
 from medattn_lite.errors import UserError
 from medattn_lite.networks.registry import build
 from medattn_lite.training.checkpoint import load_weights
-from medattn_lite.training.experiment import best_weights, fold_folder
+from medattn_lite.training.finished import recorded
 from medattn_lite.training.inference import predict_probabilities
+from medattn_lite.training.plan import best_weights, fold_folder
 
 
 @dataclass(frozen=True)
@@ -129,20 +130,20 @@ def open_trained(run: Path, recipe: str, variant: str) -> Trained:
         UserError: not finished, another recipe, or no such variant.
     """
     run = Path(run)
-    record, results = (_read(run / name) for name in ("recipe.json", "metrics.json"))
+    results = _read(run / "metrics.json")
     if results["recipe"] != recipe:
         raise UserError(f"{run} is a run of {results['recipe']}: give one of {recipe}")
     if variant not in results["variants"]:
         raise UserError(f"{run} has no variant {variant!r}: use {', '.join(results['variants'])}")
-    rows = {own["name"]: own for own in record["recipe"]["variants"]}
-    facts, settings = results["data_facts"], results["settings"]
-    options = {**settings["network"], "in_channels": len(facts["channels"]), **rows[variant]["options"]}
+    _, known, settings = recorded(run)
+    own, facts = known.variant(variant), results["data_facts"]
+    options = {**settings.network, "in_channels": len(facts["channels"]), **own.options}
     networks = []
     for number in range(results["folds"]):
-        network = build(rows[variant]["network"], **options)
+        network = build(own.network, **options)
         load_weights(network, best_weights(fold_folder(run, variant, number)))
         networks.append(network)
-    return Trained(MeanOfNetworks(networks).eval(), tuple(facts["channels"]), tuple(settings["size"]),
+    return Trained(MeanOfNetworks(networks).eval(), tuple(facts["channels"]), tuple(settings.size),
                    tuple(facts["classes"]))  # fmt: skip
 
 

@@ -1,9 +1,11 @@
 """Puts one trained fold of a run into the package, with how it was made and what it scores on its test subjects.
 
-    python -m medattn_lite.training.ship runs/mechanisms-phantom-laptop-0 p3d_iam="P3D + IAM"
+    python -m medattn_lite.training.ship runs/mechanisms-phantom-laptop-0 grade_p3d_iam="P3D + IAM"
 
-Only of phantoms: weights that patients' images made may hold more of them than anyone can say. Before anything is
-written, the weights are read back and must give the predictions that the run wrote down.
+The weights are those of the run's first seed. Where the run has more, what each of them scores on the same subjects
+stands beside the weights, so that one training cannot pass for all. Only of phantoms: weights that patients' images
+made may hold more of them than anyone can say. Before anything is written, the weights are read back and must give the
+predictions that the run wrote down.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,12 +23,12 @@ import torch
 
 from medattn_lite.errors import UserError
 from medattn_lite.networks.trained import FOLDER
-from medattn_lite.training.checkpoint import save_weights
-from medattn_lite.training.experiment import Plan, fold_folder
+from medattn_lite.training.checkpoint import read_facts, save_weights
 from medattn_lite.training.finished import read_run, trained_network
+from medattn_lite.training.plan import Plan, best_weights, fold_folder
 from medattn_lite.training.recipes.recipe import as_json
 from medattn_lite.training.records import write_json
-from medattn_lite.training.tasks import open_task
+from medattn_lite.training.tasks import Task, open_task
 
 LIMIT = 4 * 2**20  # bytes a file
 CHECKED = 4  # test rows predicted anew
@@ -71,12 +74,29 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
             "channels": list(own.channels), "classes": list(_outputs(own, model)),
             "subjects": records[variant]["split"],
             "scores": {key: value.as_dict() for key, value in own.score(predictions).items()},
+            "scores_by_seed": _scores_by_seed(plan, own, variant, fold),
             "details": own.details(predictions), "parameters": records[variant]["parameters"],
-            "iterations": records[variant]["iterations"], "command": _command(plan), "environment": environment,
+            "chosen_step": _chosen_step(plan, variant, fold), "trained_steps": records[variant]["iterations"],
+            "command": _command(plan, variant), "environment": environment,
         }  # fmt: skip
         write_json(folder / f"{name}.json", facts)
         written.append(weights)
     return written
+
+
+def _scores_by_seed(plan: Plan, task: Task, variant: str, fold: int) -> dict[str, dict[str, Any]]:
+    """Seed → scores on the test subjects, and the step that was chosen."""
+    found = {}
+    for start, seed in enumerate(plan.training_seeds):
+        record = _read(fold_folder(plan.folder, variant, fold, start=start) / "predictions.json")
+        scores = {name: interval.as_dict() for name, interval in task.score(record["predictions"]).items()}
+        found[str(seed + fold)] = {"chosen_step": _chosen_step(plan, variant, fold, start=start), "scores": scores}
+    return found
+
+
+def _chosen_step(plan: Plan, variant: str, fold: int, *, start: int = 0) -> int:
+    """The step whose weights are used, as their own file says: the best by validation, or the last."""
+    return int(read_facts(best_weights(fold_folder(plan.folder, variant, fold, start=start)))["iteration"])
 
 
 def _check(task: Any, model: torch.nn.Module, rows: Sequence[int], expected: Sequence[dict[str, Any]]) -> None:
@@ -111,9 +131,17 @@ def _outputs(task: Any, model: torch.nn.Module) -> Sequence[str]:
     return ["background", *task.regions][-outputs:]
 
 
-def _command(plan: Plan) -> str:
-    changes = "".join(f" --set {key}={value}" for key, value in (plan.changes or {}).items())
-    return f"medattn train {plan.recipe} --scale {plan.scale} --seed {plan.seed}{changes}"
+def _command(plan: Plan, variant: str) -> str:
+    """What trains this network again, on the same folds and seeds."""
+    changes = dict(plan.changes or {})
+    changes |= changes.pop("options", {})
+    words = ["medattn", "train", plan.recipe, "--scale", plan.scale, "--variants", variant, "--seed", str(plan.seed)]
+    for name, value in (("--seeds", plan.seeds if plan.seeds > 1 else None), ("--folds", plan.folds),
+                        ("--first-folds", plan.first_folds)):  # fmt: skip
+        words += [] if value is None else [name, str(value)]
+    for key, value in changes.items():
+        words += ["--set", f"{key}={value}"]
+    return shlex.join(words)
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -132,7 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         wrong = [pair for pair in given.chosen if "=" not in pair]
         if wrong:
-            raise UserError(f"{wrong[0]!r}: say NAME=VARIANT, such as p3d_iam='P3D + IAM'")
+            raise UserError(f"{wrong[0]!r}: say NAME=VARIANT, such as grade_p3d_iam='P3D + IAM'")
         for path in ship(given.run, dict(pair.split("=", 1) for pair in given.chosen), fold=given.fold):
             print(path)
     except UserError as error:

@@ -345,7 +345,7 @@ print("reached:", ", ".join(stages))
 # %% [markdown]
 # *Figure 10.3.* A map that stays near 1 shows the image, not the network. One seed and one head; try others.
 #
-# The second check needs a training: the same network on **shuffled labels**. It learned a rule about labels that mean nothing; by luck such a rule may lean towards the grades or away. Where do *its* maps lie?
+# The second check needs a training: the same network on **shuffled labels**. Labels were dealt at random among the patients it was trained on, and among those its checkpoint was chosen by, so neither training nor choice knew a grade. It is tested on true ones: 0.5 should lie in the interval of its AUC, though one training's figure may fall to either side. Where do *its* maps lie?
 
 # %%
 shuffled = load_trained("grade_p3d_iam_shuffled")

@@ -116,3 +116,53 @@ def test_settings_need_one_budget_and_options_are_merged():
         settings(epochs=3)
     own = replace(settings(), options={"a": 1, "b": 2})
     assert with_changes(own, {"options": {"b": 3}, "folds": 7}).options == {"a": 1, "b": 3}
+
+
+def test_more_seeds_train_the_same_patients_again_and_their_spread_stands_beside_the_interval(tmp_path):
+    one = run(tmp_path / "run")
+    first = tmp_path / "run" / "A" / "fold-0" / "last.safetensors"
+    written = first.stat().st_mtime_ns
+    three = run(tmp_path / "run", seeds=3)
+    assert first.stat().st_mtime_ns == written, "the first seed is not trained again"
+    assert one["training_seeds"] == [0] and three["training_seeds"] == [0, 1000, 2000]
+    for name in ("A", "B"):
+        before, own = one["variants"][name], three["variants"][name]
+        assert own["pooled"] == before["pooled"] and "over_seeds" not in before
+        values = [seed["pooled"]["AUC"]["value"] for seed in own["by_seed"].values()]
+        assert own["over_seeds"]["AUC"] == {"mean": pytest.approx(np.mean(values)), "seeds": 3,
+                                            "sd": pytest.approx(np.std(values, ddof=1))}  # fmt: skip
+        tested = [[row["subject"] for row in json.loads(path.read_text())["predictions"]]
+                  for path in sorted((tmp_path / "run" / name).glob("**/fold-1/predictions.json"))]  # fmt: skip
+        assert len(tested) == 3 and tested[0] == tested[1] == tested[2]
+    weights = {(path / "last.safetensors").read_bytes() for path in (tmp_path / "run" / "A").glob("**/fold-0")}
+    assert len(weights) == 3, "each seed gives another network"
+    [pair] = three["comparisons"]
+    differences = [own["accuracy"]["value"] for own in pair["by_seed"].values()]
+    assert pair["over_seeds"]["accuracy"]["mean"] == pytest.approx(np.mean(differences))
+    with pytest.raises(UserError, match="1 or more"):
+        run(tmp_path / "none", seeds=0)
+
+
+def test_a_run_records_the_step_that_was_chosen_and_the_scores_it_was_chosen_by(tmp_path, monkeypatch):
+    class Watched(ToyTask):
+        validates = scores_validation = True
+        at_validation = iter((0.1, 0.9, 0.2))
+
+        def quick_score(self, predictions):
+            return next(self.at_validation)
+
+    monkeypatch.setattr(experiment, "open_task", lambda recipe, own, **options: Watched(recipe, own, **options))
+    results = run(tmp_path / "run", variants=("A",), folds=3, first_folds=1, changes={"valid_every": 5})
+    own = results["variants"]["A"]
+    assert own["iterations"] == [30] and own["chosen_steps"] == [20]  # 8 patients, 2 steps per epoch
+    record = json.loads((tmp_path / "run" / "A" / "fold-0" / "predictions.json").read_text())
+    assert [row["subject"] for row in record["validation"]] and record["chosen_step"] == 20
+    assert own["validation_mean_over_folds"]["accuracy"]["folds"] == 1
+
+
+def test_a_run_that_was_begun_with_another_recipe_is_not_gone_on_with(tmp_path, monkeypatch):
+    run(tmp_path / "run", first_folds=1)
+    other = replace(TOY.variants[0], options={"channels": 5})
+    monkeypatch.setattr(experiment, "find_recipe", lambda name: replace(TOY, variants=(other, *TOY.variants[1:])))
+    with pytest.raises(UserError, match="recipe's 'A' was another"):
+        run(tmp_path / "run")

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 import torch
 
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
+from medattn_lite.evaluation.metrics import auc
+from medattn_lite.explain.runs import open_run
 from medattn_lite.networks import trained
+from medattn_lite.training.checkpoint import read_facts
 from medattn_lite.training.finished import read_run
+from medattn_lite.training.recipes import find_recipe
+from medattn_lite.training.recipes.grading import GRADING
 from medattn_lite.training.ship import ship
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     out = tmp_path_factory.mktemp("runs") / "grading"
-    command = ["train", "grading", "--variants", "P3D + IAM", "--first-folds", "2", "--out", str(out)]
+    command = ["train", "grading", "--variants", "P3D + IAM", "--first-folds", "2", "--seeds", "2", "--out", str(out)]
     assert main([*command, "--device", "cpu"]) == 0
     return out
 
@@ -32,6 +38,36 @@ def test_a_fold_is_shipped_and_loads_as_it_was(run, tmp_path, monkeypatch):
     assert own.facts["scores"]["accuracy"]["units"] == len(record["predictions"])
     assert own.network(torch.zeros(1, len(own.channels), *own.size)).shape == (1, 2)
     trained.trained_facts.cache_clear()
+
+
+def test_beside_shipped_weights_stand_the_chosen_step_every_seed_and_the_command_that_makes_them(run, tmp_path):
+    ship(run, {"small": "P3D + IAM"}, fold=1, folder=tmp_path)
+    facts = json.loads((tmp_path / "small.json").read_text())
+    assert facts["command"] == ("medattn train grading --scale smoke --variants 'P3D + IAM' --seed 0 --seeds 2 "
+                                "--first-folds 2")
+    assert facts["chosen_step"] == read_facts(run / "P3D + IAM" / "fold-1" / "best.safetensors")["iteration"]
+    assert facts["trained_steps"] >= facts["chosen_step"] >= 1
+    assert list(facts["scores_by_seed"]) == ["1", "1001"]
+    first, second = (own["scores"]["AUC"]["value"] for own in facts["scores_by_seed"].values())
+    assert first == facts["scores"]["AUC"]["value"]
+    metrics = json.loads((run / "P3D + IAM" / "start-1" / "fold-1" / "predictions.json").read_text())
+    assert second == pytest.approx(auc([row["label"] for row in metrics["predictions"]],
+                                       [row["probability"] for row in metrics["predictions"]]))  # fmt: skip
+
+
+def test_a_recipe_that_was_edited_since_changes_nothing_about_a_run(run, tmp_path, monkeypatch):
+    _, before, settings, _ = read_run(run)
+    assert (before, settings) == (GRADING, GRADING.at("smoke"))
+    other = replace(GRADING.at("smoke"), size=(20, 40, 40), network={"layers": (1, 1, 1, 1), "width": 16})
+    variants = tuple(replace(own, network="p3d") for own in GRADING.variants if own.name == "P3D + IAM")
+    edited = replace(GRADING, scales={"smoke": other}, variants=variants)
+    monkeypatch.setattr("medattn_lite.training.recipes.grading.GRADING", edited)
+    assert find_recipe("grading") == edited
+    _, recipe, after, _ = read_run(run)
+    assert (recipe, after) == (before, settings)
+    opened = open_run(run, variant="P3D + IAM", fold=0)
+    assert opened.task.settings.size == (16, 32, 32) and opened.network.built_from["options"]["width"] == 8
+    assert ship(run, {"small": "P3D + IAM"}, folder=tmp_path)
 
 
 def test_weights_that_do_not_give_the_predictions_of_the_run_are_refused(run, tmp_path):

@@ -14,6 +14,7 @@ _PLACES = {
     "grading": "grading:GRADING",
     "presence": "slices:PRESENCE",
     "presence-leak": "slices:PRESENCE_LEAK",
+    "presence-cnns": "slices:PRESENCE_CNNS",
     "source": "slices:SOURCE",
     "source-leak": "slices:SOURCE_LEAK",
     "lesions": "lesions:LESIONS",

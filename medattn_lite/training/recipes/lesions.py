@@ -63,7 +63,10 @@ LESIONS = Recipe(
         "share of lesions r in those weights: the paper's 5.15 × 10^-4 on every data set",
         "other data than the paper's 43 patients: the same share to train on, 20 of 43",
         "prediction: not stated; windows of the training size, half overlapping, at threshold 0.5",
-        "intensities: not stated; a z-score a channel over the head, to which images are cut first",
+        "intensities: not stated; the intensity scale of data/transforms.py, per channel, over the head, to which "
+        "images are cut first",
+        "voxel averages: the paper averages the five splits; here the voxels of all tested patients are pooled, and "
+        "the mean over splits stands beside it where it is another figure",
         "mirrors, turns and other changes of the images: none stated; none but the random crops",
         "the state after the last iteration is tested; no validation patients are stated",
         "the published last layer has no bias, so that lesions stay at a probability of one half for long (a U-Net on "

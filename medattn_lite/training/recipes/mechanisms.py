@@ -63,6 +63,9 @@ MECHANISMS = Recipe(
         "at laptop scale the last two stages have stride 1, so that the last map keeps 6×7×6 places; at 2×2×2 Grad-CAM "
         "could point nowhere",
         "all heads are mirrored left-right half of the time, whatever their grade",
-        "the state with the best AUC on the validation patients is tested",
+        "the state with the best AUC on the validation patients is tested; where labels are shuffled, training and "
+        "validation patients both have labels dealt at random (each seed deals anew), and the test keeps the true ones",
+        "three networks, three backbones: a difference between them is of mechanism and backbone together; only P3D "
+        "with and without IAM differ in the mechanism alone",
     ),
 )

@@ -7,7 +7,7 @@ a network. What a paper leaves open stands in `guesses`, in words.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -19,7 +19,6 @@ SCHEDULES = ("constant", "steps", "cosine")
 
 def _nothing() -> Mapping[str, Any]:
     return MappingProxyType({})
-
 
 
 @dataclass(frozen=True)
@@ -168,3 +167,28 @@ def as_json(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [as_json(item) for item in value]
     return value
+
+
+def settings_from(record: Mapping[str, Any]) -> Settings:
+    """Settings as `as_json` wrote them; what this version does not know is left out."""
+    return Settings(**_known(Settings, record))
+
+
+def recipe_from(record: Mapping[str, Any]) -> Recipe:
+    """A recipe as `as_json` wrote it: as it was when a run began, whatever it has become since."""
+    given = _known(Recipe, record)
+    given["variants"] = tuple(Variant(**_known(Variant, own)) for own in record["variants"])
+    given["scales"] = {scale: settings_from(own) for scale, own in record["scales"].items()}
+    return Recipe(**given)
+
+
+def _known(kind: type, record: Mapping[str, Any]) -> dict[str, Any]:
+    names = {field.name for field in fields(kind)}
+    return {name: _with_tuples(value) for name, value in record.items() if name in names}
+
+
+def _with_tuples(value: Any) -> Any:
+    """JSON knows lists alone; a recipe's sequences are tuples."""
+    if isinstance(value, Mapping):
+        return {name: _with_tuples(item) for name, item in value.items()}
+    return tuple(map(_with_tuples, value)) if isinstance(value, (list, tuple)) else value

@@ -77,8 +77,13 @@ SURVIVAL = Recipe(
         "the last state is tested: which one the deck reports is not said; its 'valid' patients are those it reports",
         "one-year survival: follow-up cut at one year, for training and for the scores (--set end_point=one-year)",
         "highest grade: WHO grade 4 in the deck, the highest grade that a data set has here (--set grades=highest)",
-        "intensity: trimmed z-score; the code standardises histograms (--set intensity=histogram), here with "
-        "landmarks of the fold's training patients",
+        "crops before the network: the code cuts off 15 bottom slices at 1 mm and brings images to (192, 256, 256), "
+        "then to 2 mm and (120, 120, 78); here they are brought to 2 mm and to that size in one step, nothing else is "
+        "cut",
+        "external test: the deck tests on patients of another source; no recipe does here. The deck's four columns "
+        "(all or highest grade, overall or one-year) are four runs; a run prints its own beside the deck's",
+        "intensity: the scale of data/transforms.py; the code standardises histograms (--set intensity=histogram), "
+        "here with landmarks of the fold's training patients",
         "noise: sd not stated; 0.1",
         "the rows of images follow the package, (D, H, W) = (78, 120, 120), where the deck prints (120, 120, 78)",
         "images whose files know no voxel size are taken to cover 156 × 240 × 240 mm",

@@ -30,6 +30,7 @@ class Grading(Task):
     """Low or high grade; or, with the option `label="idh"` on data that know it, IDH wild type or mutant."""
 
     validates = True
+    scores_validation = True
 
     def load(self) -> None:
         label = self.settings.options.get("label", "grade")

@@ -1,9 +1,11 @@
 """Grade of a phantom's whole head, for looking inside: every mechanism on the same heads, and two that must fail.
 
-A variant with the option `shuffled` learns labels that were dealt out anew among the training patients: there is
-nothing to learn, and its maps are what maps look like without knowledge. One with the option `marked` sees a scanner
-mark beside every head of high grade while it learns, and none when it is tested: it learns the mark. Its predictions
-with the mark on high grades, and on low grades, are kept beside.
+A variant with the option `shuffled` learns labels that were dealt at random, and its checkpoint is chosen on labels
+that were dealt at random: the number of patients per class is kept and nothing else, so neither training nor the choice
+knows who has which grade. Its maps are what maps look like without knowledge. It is tested on the true labels.
+
+One with the option `marked` sees a scanner mark beside every head of high grade while it learns, and none when it is
+tested: it learns the mark. Its predictions with the mark on high grades, and on low grades, are kept beside.
 """
 
 from __future__ import annotations
@@ -31,10 +33,11 @@ from medattn_lite.training.tasks.volumes import Sample, open_images
 class Mechanisms(Grading):
     """Low or high grade of phantoms from the whole head.
 
-    Options of the recipe: `shuffled`, labels dealt out anew; `marked`, a scanner mark that goes with the label.
+    Options of the recipe: `shuffled`, labels dealt at random; `marked`, a scanner mark that goes with the label.
 
     Attributes:
         marked_images: the heads with the mark, (C, D, H, W) half precision each.
+        taught: label of each row that training and the choice of a checkpoint see.
     """
 
     def load(self) -> None:
@@ -60,14 +63,19 @@ class Mechanisms(Grading):
         return crop_or_pad(sample, self.settings.size)
 
     def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Mechanisms:
-        """The labels a variant is taught: the true ones, or the training patients' dealt out anew."""
+        """The labels a variant is taught: the true ones, or random ones in training and validation rows alike.
+
+        Random labels follow from the seed, the start and the number of patients per class, and from nothing else.
+        """
         own = super().for_variant(variant, settings, split)
         own.taught = list(self.strata)
         if settings.options.get("shuffled"):
-            rows = own.rows(split, "train")
-            dealt = np.random.default_rng([self.seed, len(rows)]).permutation(rows)
-            for row, other in zip(rows, dealt, strict=True):
-                own.taught[row] = self.strata[other]
+            for side, name in enumerate(("train", "valid")):
+                rows = own.rows(split, name)
+                counts = sorted(self.strata[row] for row in rows)
+                dealt = np.random.default_rng([self.seed, self.start, side, len(rows)]).permutation(counts)
+                for row, label in zip(rows, dealt.tolist(), strict=True):
+                    own.taught[row] = label
         return own
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
@@ -91,6 +99,10 @@ class Mechanisms(Grading):
         if self.settings.options.get("marked"):
             prediction["probability_marked"] = _high(model, self.marked_images[row].float(), device)
         return prediction
+
+    def quick_predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
+        """For the choice of a checkpoint: beside the label as taught, which a `shuffled` variant's is not the true."""
+        return {**super().predict(model, row, device), "label": self.taught[row]}
 
     def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
         """The confusion matrix; and the AUC with the mark on the high grades, and on the low ones."""

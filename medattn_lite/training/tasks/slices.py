@@ -23,6 +23,7 @@ from medattn_lite.data.splits import Split, stratified_kfold
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.networks.convert import LoadReport, from_resnest
+from medattn_lite.networks.registry import build
 from medattn_lite.training.pretrained import fingerprint, start_from
 from medattn_lite.training.recipes.recipe import Variant, with_changes
 from medattn_lite.training.tasks.binary import binary_differences, binary_quick_score, binary_scores, confusion
@@ -33,6 +34,7 @@ CLASS_NAMES = {
     "presence": ("no tumour", "tumour"), "source": ("primary", "metastasis"),
     "grade": ("low grade", "high grade"), "idh": ("IDH wild type", "IDH mutant"),
 }  # fmt: skip
+FIFTHS = 5  # of an 80-to-20 split
 KNOW_SOURCE = ("phantom", "images", "nifti")
 
 
@@ -104,9 +106,12 @@ class Slices(Task):
 
     def splits(self) -> list[Split]:
         """Folds by patient, spread by which classes a patient shows; too rare a kind is dealt with its nearest."""
-        kinds = _kinds(self.subjects, self.strata, self.settings.folds)
+        return self._folds(self.settings.folds)
+
+    def _folds(self, parts: int) -> list[Split]:
+        kinds = _kinds(self.subjects, self.strata, parts)
         rows = [(patient, label) for patient, kind in kinds.items() for label in kind]
-        return stratified_kfold(*zip(*rows, strict=True), self.settings.folds, self.seed)
+        return stratified_kfold(*zip(*rows, strict=True), parts, self.seed)
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """The variant's network, from a file of weights where the options name one."""
@@ -164,8 +169,25 @@ class Slices(Task):
         return facts
 
 
+class SlicesOneSplit(Slices):
+    """`Slices` with one split by patient, 80 % to train on and 20 % to test: for networks of different kinds.
+
+    With more folds, as many of the five possible splits. The settings' `network` gives the options of each network by
+    its name, since the networks share none.
+    """
+
+    def splits(self) -> list[Split]:
+        """The first of five splits by patient, each with another fifth to test."""
+        return self._folds(FIFTHS)[: self.settings.folds]
+
+    def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
+        """The variant's network, of the size that the settings give for its name; its weights are random."""
+        size = self.settings.network.get(variant.network, {})
+        return build(variant.network, **{**size, **self.network_options(), **variant.options})
+
+
 def _kinds(subjects: Sequence[str], labels: Sequence[int], folds: int) -> dict[str, tuple[int, ...]]:
-    """Which classes occur among each patient's slices; kinds of fewer patients than folds join a commoner one.
+    """Patient → which classes occur among its slices; kinds of fewer patients than folds join a commoner one.
 
     They join the commonest kind with the same highest class if there is one: one patient whose slices all show
     tumour goes with those who have slices of both sorts.

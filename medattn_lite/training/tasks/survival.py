@@ -38,6 +38,7 @@ from medattn_lite.training.tasks.clinical import (
 )
 from medattn_lite.training.tasks.survival_curves import Baseline, cumulative_hazard, outputs_of, risk_at_one_year
 from medattn_lite.training.tasks.survival_scores import (
+    deck_figures,
     harrell,
     reference_scores,
     risk_group_report,
@@ -57,8 +58,8 @@ class Survival(Task):
     """Overall or one-year survival.
 
     Options: `whole`, shape (D, H, W) of the test volumes; `field_mm`, the size of an image whose files know no voxel
-    size; `intensity`; `end_point`; `grades`; `noise_probability` and `noise_sd`; `clinical`; `draws` of the bootstrap;
-    `start_at_prior`, whether the last layer starts at the training patients' hazards.
+    size; `intensity`; `end_point`; `grades`; `noise_probability` and `noise_sd`; `clinical`, of variants alone;
+    `draws` of the bootstrap; `start_at_prior`, whether the last layer starts at the training patients' hazards.
     """
 
     def load(self) -> None:
@@ -66,6 +67,9 @@ class Survival(Task):
         for name, known in (("intensity", INTENSITIES), ("end_point", END_POINTS), ("grades", GRADES)):
             if options[name] not in known:
                 raise UserError(f"unknown {name} {options[name]!r} of survival: use {' or '.join(known)}")
+        if options.get("clinical"):
+            raise UserError("clinical values beside the image are chosen by the variant: leave clinical out, and use "
+                            '--variants "SE-ResNeXt-50 + clinical"')
         dataset = open_images(self)
         self.channels = tuple(dataset.channels)
         self.subjects, self.images, self.percentiles, facts = [], [], [], []
@@ -120,7 +124,7 @@ class Survival(Task):
         # One patient of everybody's mean hazard is added to each interval, so that none has a hazard of 0 or 1.
         died, reached = self.died[train].sum(dim=0), (self.died + self.survived)[train].sum(dim=0)
         own.prior = (died + died.sum() / reached.sum()) / (reached + 1)
-        if settings.options.get("clinical"):
+        if _takes_clinical(variant):
             own.clinical = standardised(self.clinical_values, train)
         if settings.options["intensity"] == "histogram" and variant.network:
             learned = landmarks([self.percentiles[row] for row in train])
@@ -130,7 +134,7 @@ class Survival(Task):
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """The variant's network, of the size that the settings give for its name; Cox's model where it has none."""
-        features = len(self.clinical_names) if variant.settings.get("options", {}).get("clinical") else 0
+        features = len(self.clinical_names) if _takes_clinical(variant) else 0
         if not variant.network:
             return ClinicalCox(features, trained.get("image"))
         size = self.settings.network.get(variant.network, {})
@@ -232,6 +236,11 @@ class Survival(Task):
         """Groups of low and high predicted risk."""
         return {"risk_groups": risk_group_report(predictions)}
 
+    def published(self) -> dict[str, dict[str, str]]:
+        """The deck's figures of this end point and these grades under the scores' own names; its others in full."""
+        options = self.settings.options
+        return deck_figures(self.recipe.published, end_point=options["end_point"], grades=options["grades"])
+
     def about(self) -> dict[str, Any]:
         """Deaths, follow-up, clinical values, the Brier score to stay below, and a phantom's best possible C-index."""
         follow_up = kaplan_meier(FollowUp(self.time, ~self.event)).median
@@ -253,6 +262,11 @@ class Survival(Task):
         risks = {"all": whole, "age and resection": beside, "tumour": whole - beside}
         return {name: c_index(FollowUp(self.time, self.event), risk, n=self.settings.options["draws"]).as_dict()
                 for name, risk in risks.items()}  # fmt: skip
+
+
+def _takes_clinical(variant: Variant) -> bool:
+    """Whether a variant reads clinical values; the one place that is asked for building, training and testing."""
+    return bool(variant.settings.get("options", {}).get("clinical"))
 
 
 def _head_of(variant: Variant) -> str:

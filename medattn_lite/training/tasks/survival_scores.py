@@ -13,7 +13,7 @@ with large weights.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
@@ -200,3 +200,24 @@ def _estimate(name: str, score: Statistic, table: Table) -> tuple[Estimate, str,
     rows = np.arange(len(table.time))
     own = jackknife_estimate(partial(_safe, score, table), rows, groups=table.subjects, freedom=freedom)
     return own, "jackknife", "jackknife by patient"
+
+
+def deck_figures(
+    published: Mapping[str, Mapping[str, str]], *, end_point: str, grades: str
+) -> dict[str, dict[str, str]]:
+    """The deck's figures of one end point and kind of grades under the scores' own names; its others in full.
+
+    Args:
+        published: variant → column, such as "C-index, one-year, highest grade" → figure.
+        end_point: "overall" or "one-year".
+        grades: "all" or "highest".
+    """
+    own = (", one-year" if end_point == "one-year" else "") + (", highest grade" if grades == "highest" else "")
+
+    def column(name: str) -> str:
+        score, separator, rest = name.partition(",")
+        if separator + rest == own:
+            return score
+        return name if separator else f"{score}, overall, all grades"
+
+    return {variant: {column(name): value for name, value in printed.items()} for variant, printed in published.items()}

@@ -10,7 +10,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -42,12 +42,18 @@ class Task(ABC):
         subjects: patient of every row; a row is what is predicted at once: a patient, or a slice.
         strata: class of every row, to spread over the folds.
         groups: what stays together in a split: the patient.
+        start: number of the seed that is trained from, 0 for the first; patients and folds are the same for all.
+        validates: whether training watches patients of its own to keep its best state.
+        scores_validation: whether the chosen state's scores on those patients are kept, too.
         channels: names of the images' channels.
     """
 
     subjects: list[str]
     strata: list[Any]
     channels: tuple[str, ...]
+    start: int = 0
+    validates: bool = False
+    scores_validation: bool = False
 
     def __init__(
         self,
@@ -123,12 +129,15 @@ class Task(ABC):
             for fold, own in zip(folds, valid, strict=True)
         ]
 
-    # Whether training watches patients of its own to keep its best state.
-    validates: bool = False
-
     def rows(self, split: Split, side: str) -> np.ndarray:
         """Rows of one side of a split."""
         return split.rows(side, self.groups)
+
+    def at_start(self, start: int) -> Self:
+        """This task for the training from another seed; the images are shared."""
+        own = copy.copy(self)
+        own.start = start
+        return own
 
     def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Task:
         """This task with a variant's settings and fitted to a fold's training rows; the images are shared."""
@@ -201,6 +210,10 @@ class Task(ABC):
     def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
         """More about the predictions, as plain JSON values: a confusion matrix, scores patient by patient."""
         return {}
+
+    def published(self) -> Mapping[str, Mapping[str, str]]:
+        """Variant → score, as `score` names it → the paper's figure for what this task was asked; others as printed."""
+        return self.recipe.published
 
     def about(self) -> dict[str, Any]:
         """What the data are, for the record: counts that a reader needs beside the scores."""

@@ -95,3 +95,19 @@ def test_a_wrong_word_is_answered_in_one_line(tmp_path, capsys):
         assert main(["train", *words.split(), "--out", str(tmp_path / "run"), "--device", "cpu"]) == 2, words
     said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("medattn: ")]
     assert len(said) == 8
+
+
+def test_validation_scores_are_kept_by_fold_and_the_paper_prints_its_own(tmp_path):
+    out = tmp_path / "run"
+    command = ["train", "grading", "--variants", "P3D", "--first-folds", "2", "--out", str(out), "--device", "cpu"]
+    assert main(command) == 0
+    own = json.loads((out / "metrics.json").read_text())["variants"]["P3D"]
+    for number, scores in enumerate(own["validation_folds"]):
+        record = json.loads((out / "P3D" / f"fold-{number}" / "predictions.json").read_text())
+        assert {row["subject"] for row in record["validation"]} == set(record["split"]["valid"])
+        right = [(row["probability"] >= 0.5) == row["label"] for row in record["validation"]]
+        assert scores["accuracy"] == pytest.approx(sum(right) / len(right))
+    mean = sum(scores["accuracy"] for scores in own["validation_folds"]) / 2
+    assert own["validation_mean_over_folds"]["accuracy"]["mean"] == pytest.approx(mean)
+    assert RECIPE.published["P3D"]["validation accuracy"] == "87.72 %"
+    assert RECIPE.published["P3D + IAM"]["validation AUC"] == "91.52 %"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import numpy as np
@@ -52,13 +53,58 @@ def test_a_marked_variant_sees_the_mark_on_high_grades_alone_and_never_when_test
     assert own.details(rows)["auc_by_mark"]["on low grades"] < 0.01
 
 
-def test_shuffled_labels_are_those_of_the_training_patients_and_tests_keep_the_truth(task):
-    own, split = for_variant(task, "P3D + IAM, shuffled labels"), task.splits()[0]
-    train, test = own.rows(split, "train"), own.rows(split, "test")
+SHUFFLED = "P3D + IAM, shuffled labels"
+
+
+def test_shuffled_labels_are_dealt_in_training_and_validation_and_tests_keep_the_truth(task):
+    own, split = for_variant(task, SHUFFLED), task.splits()[0]
     taught, truth = np.array(own.taught), np.array(task.strata)
-    assert sorted(taught[train]) == sorted(truth[train]) and (taught[train] != truth[train]).any()
+    for side in ("train", "valid"):
+        rows = own.rows(split, side)
+        assert sorted(taught[rows]) == sorted(truth[rows])
+    watched = np.concatenate([own.rows(split, side) for side in ("train", "valid")])
+    assert (taught[watched] != truth[watched]).any()
+    test = own.rows(split, "test")
     assert (taught[test] == truth[test]).all()
     assert for_variant(task, "P3D").taught == task.strata
+    assert for_variant(task.at_start(1), SHUFFLED).taught != own.taught, "each seed deals anew"
+
+
+class Brightness(torch.nn.Module):
+    """Some score of each image, which is all that a choice of a checkpoint can be made of."""
+
+    def forward(self, x):  # (1, C, D, H, W) to logits
+        value = x.mean((1, 2, 3, 4))  # not so large that the softmax is 0 or 1
+        return torch.stack([torch.zeros_like(value), value], dim=1)
+
+
+def choice(own, rows):
+    """What the trainer chooses a checkpoint by."""
+    return own.quick_score([own.quick_predict(Brightness(), row, torch.device("cpu")) for row in rows])
+
+
+def test_the_choice_of_the_shuffled_variant_does_not_depend_on_true_labels_of_watched_patients(task):
+    split = task.splits()[0]
+    exchanged = copy.copy(task)
+    exchanged.strata = list(task.strata)
+    for side in ("train", "valid"):
+        rows = task.rows(split, side)
+        for row, other in zip(rows, np.roll(rows, 1), strict=True):
+            exchanged.strata[row] = task.strata[other]
+    valid = task.rows(split, "valid")
+    assert [task.strata[row] for row in valid] != [exchanged.strata[row] for row in valid]
+
+    def fitted(one, name):
+        variant = RECIPE.variant(name)
+        return one.for_variant(variant, with_changes(one.settings, variant.settings), split)
+
+    before, after = fitted(task, SHUFFLED), fitted(exchanged, SHUFFLED)
+    rows = [*task.rows(split, "train"), *valid]
+    assert [before.taught[row] for row in rows] == [after.taught[row] for row in rows]
+    assert choice(before, rows) == choice(after, rows)
+    assert choice(fitted(task, "P3D"), rows) != choice(fitted(exchanged, "P3D"), rows), "true labels would show"
+    labels = [before.predict(Brightness(), row, torch.device("cpu"))["label"] for row in range(len(task.subjects))]
+    assert labels == task.strata, "scores are of the true labels"
 
 
 def test_the_smoke_run_trains_every_mechanism(tmp_path):
@@ -68,6 +114,7 @@ def test_the_smoke_run_trains_every_mechanism(tmp_path):
     assert list(results["variants"]) == [variant.name for variant in RECIPE.variants]
     assert set(results["variants"]["P3D + IAM, scanner mark"]["auc_by_mark"]) == {
         "on high grades", "on low grades", "on none"}  # fmt: skip
+    assert "AUC" in results["variants"]["P3D"]["validation_mean_over_folds"]
 
 
 def test_patients_are_refused(tmp_path):

@@ -150,3 +150,22 @@ def test_real_patients_are_cut_and_dealt(real_data, tmp_path) -> None:
     assert main([*words, "--out", str(out)]) == 0
     results = json.loads((out / "metrics.json").read_text())
     assert results["data_facts"]["channels"] == ["pre", "flair", "post"] and results["data_facts"]["patients"] == 6
+
+
+def test_resnesat_stands_beside_common_cnns_on_one_split_of_80_to_20(tmp_path):
+    out = tmp_path / "run"
+    assert main(["train", "presence-cnns", "--out", str(out), "--device", "cpu", "--quiet"]) == 0
+    results = json.loads((out / "metrics.json").read_text())
+    names = ["ResNet-50", "DenseNet-121", "SE-ResNeXt-50", "ResNeSt", "ResNeSAt"]
+    assert list(results["variants"]) == names and results["folds"] == 1
+    pairs = [(pair["first"], pair["second"]) for pair in results["comparisons"]]
+    assert pairs == [("ResNeSAt", own) for own in names[:4]]
+    sides = json.loads((out / "ResNet-50" / "fold-0" / "predictions.json").read_text())["split"]
+    assert not set(sides["train"]) & set(sides["test"])
+    assert len(sides["test"]) / (len(sides["train"]) + len(sides["test"])) == pytest.approx(0.2, abs=0.06)
+    assert len({own["parameters"] for own in results["variants"].values()}) == 5
+
+
+def test_at_paper_scale_the_common_cnns_have_their_published_sizes():
+    settings = find_recipe("presence-cnns").at("paper")
+    assert settings.network == {} and settings.folds == 1 and settings.size == (256, 256)

@@ -12,7 +12,7 @@ from medattn_lite.cli import main
 from medattn_lite.data.datasets import open_dataset
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
-from medattn_lite.training.tasks import open_task
+from medattn_lite.training.tasks import open_task, recall_task
 
 RECIPE = find_recipe("survival")
 SCORES = ["C-index", "C-index within folds", "Brier at one year", "integrated Brier", "AUC at one year"]
@@ -86,3 +86,13 @@ def test_real_patients_train_and_score(real_data, tmp_path):
     record = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert record["data_facts"]["patients"] == 10 and record["data_facts"]["channels"] == ["pre", "flair", "post"]
     assert record["comparisons"][0]["difference"]["C-index"]["value"] is not None
+
+
+@pytest.mark.parametrize(("end_point", "grades", "own"), [
+    ("overall", "all", "0.733 [0.7124, 0.7540]"), ("overall", "highest", "0.551 [0.5174, 0.5807]"),
+    ("one-year", "all", "0.606 [0.5665, 0.6459]"), ("one-year", "highest", "0.55 [0.5073, 0.5918]")])  # fmt: skip
+def test_a_run_stands_beside_the_decks_figures_of_its_own_end_point_and_grades(end_point, grades, own):
+    settings = with_changes(RECIPE.at("smoke"), {"options": {"end_point": end_point, "grades": grades}})
+    printed = recall_task(RECIPE, settings, data="phantom", facts=None).published()["SE-ResNeXt-50"]
+    assert printed["C-index"] == own and len(printed) == 8
+    assert ("C-index, overall, all grades" in printed) == ((end_point, grades) != ("overall", "all"))

@@ -1,0 +1,190 @@
+"""One run on the page of results: what it was, its scores over patients, folds and seeds, its differences."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from medattn_lite.evaluation.results_text import (
+    changed_settings,
+    folds_text,
+    interval_text,
+    is_finite,
+    mean_text,
+    plain,
+    table,
+    where,
+)
+
+SAME = 0.0005  # a mean over folds closer than this to the pooled score is not printed again
+
+
+def section(record: Mapping[str, Any], *, with_guesses: bool = True) -> str:
+    """One run as Markdown."""
+    changed = " · changed settings" if changed_settings(record) else ""
+    title = f"## {record['recipe'].capitalize()} · {where(record)} · `{record['scale']}`{changed}"
+    lines = [title, "", _facts(record), ""]
+    if record.get("variants"):
+        lines += [*_scores(record), "", *over_folds(record), *_validation(record), *_over_seeds(record)]
+    if record.get("comparisons"):
+        lines += [*_differences(record["comparisons"]), ""]
+    if record.get("published"):
+        lines += [*_published(record), ""]
+    for transfer in record.get("transfers", ()):
+        lines += [*_transfer(transfer), ""]
+    if with_guesses and record.get("guesses"):
+        lines += ["What the paper leaves open, and how it is read here:", ""]
+        lines += [f"- {guess}" for guess in record["guesses"]] + [""]
+    return "\n".join(lines)
+
+
+def fold_difference(record: Mapping[str, Any], pair: Mapping[str, Any], score: str) -> dict[str, float] | None:
+    """Mean and standard deviation over the folds of a difference between two variants; None with fewer than 2 folds."""
+    first, second = (record["variants"].get(pair[place], {}).get("folds", []) for place in ("first", "second"))
+    values = [one[score] - other[score] for one, other in zip(first, second, strict=False)
+              if is_finite(one.get(score)) and is_finite(other.get(score))]  # fmt: skip
+    if len(values) < 2:
+        return None
+    return {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1)), "folds": len(values)}
+
+
+def over_folds(record: Mapping[str, Any]) -> list[str]:
+    """Means over folds of the scores that differ from the pooled ones, for the variants and for their differences."""
+    variants = record["variants"]
+    names = [name for name in _score_names(variants) if any(_differs(own, name) for own in variants.values())]
+    if not names:
+        return []
+    rows = [["mean over folds (sd of the folds)", *names]]
+    for name, own in variants.items():
+        rows.append([name, *(mean_text(own["mean_over_folds"].get(score)) for score in names)])
+    for pair in record.get("comparisons", ()):
+        cells = [mean_text(fold_difference(record, pair, score)) for score in names]
+        rows.append([f"{pair['first']} − {pair['second']}", *cells])
+    return ["The table above pools the patients of all folds, whose scores come from different networks. Where the "
+            "mean of the folds' own scores, as papers often print it, is another figure:", "", *table(rows),
+            ""]  # fmt: skip
+
+
+def _differs(own: Mapping[str, Any], score: str) -> bool:
+    mean, pooled = own.get("mean_over_folds", {}).get(score), own["pooled"].get(score)
+    if mean is None or pooled is None or mean["folds"] < 2 or not is_finite(pooled["value"]):
+        return False
+    return abs(mean["mean"] - pooled["value"]) >= SAME
+
+
+def _facts(record: Mapping[str, Any]) -> str:
+    facts = record.get("data_facts", {})
+    said = [record.get("summary", "")]
+    changed = changed_settings(record)
+    if changed:
+        words = ", ".join(f"{name} {plain(value)}" for name, value in changed.items())
+        said.append(f"**not the recipe's settings at this scale:** {words}")
+    if "patients" in facts:
+        rows = f", {facts['rows']} rows" if facts.get("rows", 0) != facts["patients"] else ""
+        said.append(f"{facts['patients']} patients{rows}")
+    for name, value in facts.items():
+        if name not in ("patients", "rows", "channels") and value not in ([], {}):
+            said.append(f"{name.replace('_', ' ')}: {plain(value)}")
+    if "folds" in record:
+        starts = record.get("training_seeds", [record.get("seed", 0)])
+        trainings = "one training per fold" if len(starts) == 1 else f"trained from {len(starts)} seeds per fold"
+        said.append(f"{folds_text(record)}, seed {record.get('seed', 0)}, {trainings}")
+    environment = record.get("environment")
+    if environment:
+        said.append(f"on {environment['device_name']} ({environment['device']}, {environment['precision']}), "
+                    f"torch {environment['torch']}")  # fmt: skip
+    return "; ".join(part for part in said if part) + "."
+
+
+def _scores(record: Mapping[str, Any]) -> list[str]:
+    variants = record["variants"]
+    names = _score_names(variants)
+    rows = [["pooled over folds", "parameters", *names, "training, s per fold"]]
+    for name, own in variants.items():
+        seconds = own.get("training_seconds") or [0.0]
+        cells = [interval_text(own["pooled"].get(score)) for score in names]
+        parameters = f"{own['parameters']:,}" if own.get("parameters") else "—"
+        rows.append([name, parameters, *cells, f"{sum(seconds) / len(seconds):.0f}"])
+    return table(rows)
+
+
+def _validation(record: Mapping[str, Any]) -> list[str]:
+    """Scores on the patients that chose the state, where the run kept them."""
+    known = {name: own["validation_mean_over_folds"] for name, own in record["variants"].items()
+             if own.get("validation_mean_over_folds")}  # fmt: skip
+    if not known:
+        return []
+    scores = list(dict.fromkeys(score for own in known.values() for score in own))
+    rows = [["validation patients, mean over folds (sd)", *scores]]
+    rows += [[name, *(mean_text(own.get(score)) for score in scores)] for name, own in known.items()]
+    return ["On the patients by whom the state was chosen, and so too good:", "", *table(rows), ""]
+
+
+def _over_seeds(record: Mapping[str, Any]) -> list[str]:
+    """Means over seeds, and each seed's figure, for the variants and for their differences."""
+    variants = {name: own for name, own in record["variants"].items() if own.get("over_seeds")}
+    if not variants:
+        return []
+    names, seeds = _score_names(variants), len(record["training_seeds"])
+    rows = [[f"mean over {seeds} seeds (sd of the seeds): each", *names]]
+    for name, own in variants.items():
+        each = [one["pooled"] for one in own["by_seed"].values()]
+        rows.append([name, *(_seeds_text(own["over_seeds"].get(score), each, score) for score in names)])
+    for pair in record.get("comparisons", ()):
+        each = list(pair.get("by_seed", {}).values())
+        cells = [_seeds_text(pair.get("over_seeds", {}).get(score), each, score) for score in names]
+        rows.append([f"{pair['first']} − {pair['second']}", *cells])
+    return ["Trained again from other seeds on the same patients and folds; the other tables are of the first seed, "
+            "and their intervals about patients:", "", *table(rows), ""]  # fmt: skip
+
+
+def _seeds_text(spread: Mapping[str, Any] | None, each: Sequence[Mapping[str, Any]], score: str) -> str:
+    values = [own[score]["value"] for own in each if score in own]
+    return f"{mean_text(spread)}: " + ", ".join(f"{value:.3f}" if is_finite(value) else "—" for value in values)
+
+
+def _differences(comparisons: Sequence[Mapping[str, Any]]) -> list[str]:
+    names = list(dict.fromkeys(score for pair in comparisons for score in pair["difference"]))
+    rows = [["difference", *names]]
+    for pair in comparisons:
+        cells = [interval_text(pair["difference"].get(name), mark=True) for name in names]
+        rows.append([f"{pair['first']} − {pair['second']}", *cells])
+    return [*table(rows), "", "Bold: the interval does not hold 0. ‡: that survives the correction for all differences "
+            "on this page."]  # fmt: skip
+
+
+def _published(record: Mapping[str, Any]) -> list[str]:
+    """The paper's figures for what was run; what it prints beside them is named."""
+    published, variants = record["published"], record["variants"]
+    run = {*_score_names(variants), *(f"validation {name}" for own in variants.values()
+                                      for name in own.get("validation_mean_over_folds", ()))}  # fmt: skip
+    names = list(dict.fromkeys(score for own in published.values() for score in own))
+    shown = [name for name in names if name in run]
+    lines = []
+    if shown:
+        rows = [["as the paper prints it", *shown]]
+        rows += [[name, *(own.get(score, "—") for score in shown)] for name, own in published.items()]
+        lines = table(rows)
+    if len(shown) < len(names):
+        left = "; ".join(name for name in names if name not in run)
+        lines += [*([""] if lines else []), f"The paper also prints, and this run did not measure: {left}."]
+    return lines
+
+
+def _transfer(transfer: Mapping[str, Any]) -> list[str]:
+    """Dice of every patient of another data set, for networks that never saw it, beside a threshold."""
+    size = transfer["lesion_ml"]
+    lines = [f"The same networks, untouched, on {len(size)} real patients of {transfer['tested_on']}: Dice by patient. "
+             "So few bear no interval.", ""]  # fmt: skip
+    rows = [["", *(f"{patient}, {volume:.1f} mL" for patient, volume in size.items())]]
+    thresholds = {f"FLAIR threshold, {name.replace('_', ' ')}": own
+                  for name, own in transfer.get("flair_threshold", {}).items()}  # fmt: skip
+    for name, own in {**transfer["variants"], **thresholds}.items():
+        rows.append([name, *(f"{own['dice_by_patient'][patient]:.3f}" for patient in size)])
+    return lines + table(rows)
+
+
+def _score_names(variants: Mapping[str, Any]) -> list[str]:
+    return list(dict.fromkeys(score for own in variants.values() for score in own["pooled"]))

@@ -1,0 +1,125 @@
+"""The scores of a finished run, from the predictions of its folds: what `metrics.json` holds.
+
+Three kinds of spread are kept apart: an interval over patients (bootstrap of the first seed's predictions), the folds
+(each fold's score, their mean and standard deviation), and the seeds (the same patients and folds, trained again).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.training.plan import Plan, fold_folder
+from medattn_lite.training.recipes import Recipe, Settings, Variant
+from medattn_lite.training.recipes.recipe import as_json
+from medattn_lite.training.tasks import Task
+from medattn_lite.training.tasks.task import Prediction
+
+
+def collect(
+    plan: Plan, recipe: Recipe, task: Task, settings: Settings, variants: Sequence[Variant], folds: int
+) -> dict[str, Any]:
+    """The record of a run.
+
+    Args:
+        plan: of the run.
+        recipe: its protocol.
+        task: scores predictions.
+        settings: of the recipe, without the variants' changes.
+        variants: that were run.
+        folds: how many were run.
+    """
+    rows: dict[str, list[list[Prediction]]] = {}  # variant → seed → predictions of all folds
+    table: dict[str, Any] = {}
+    for variant in variants:
+        starts = [_records(plan, variant, folds, start) for start in range(plan.seeds)]
+        rows[variant.name] = [_pooled(records) for records in starts]
+        table[variant.name] = _scores(task, starts[0], rows[variant.name][0])
+        if plan.seeds > 1:
+            table[variant.name] |= _over_seeds(task, plan, starts, rows[variant.name])
+    differences = [
+        _difference(task, plan, pair, rows) for pair in recipe.comparisons if all(name in rows for name in pair)
+    ]
+    return {
+        **plan.as_dict(), "paper": recipe.paper, "summary": recipe.summary, "folds": folds,
+        "training_seeds": list(plan.training_seeds), "data_facts": task.about(), "settings": as_json(settings),
+        "variants": table, "comparisons": differences, "guesses": list(recipe.guesses),
+        "published": as_json(task.published()),
+    }  # fmt: skip
+
+
+def _records(plan: Plan, variant: Variant, folds: int, start: int) -> list[dict[str, Any]]:
+    paths = [fold_folder(plan.folder, variant.name, number, start=start) / "predictions.json"
+             for number in range(folds)]  # fmt: skip
+    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def _pooled(records: Sequence[Mapping[str, Any]]) -> list[Prediction]:
+    return [{**row, "fold": number} for number, own in enumerate(records) for row in own["predictions"]]
+
+
+def _scores(task: Task, records: Sequence[Mapping[str, Any]], rows: Sequence[Prediction]) -> dict[str, Any]:
+    """One variant from one seed."""
+    by_fold = [_numbers(task.score(own["predictions"], draws=0)) for own in records]
+    found = {
+        "parameters": records[0]["parameters"],
+        "iterations": [own["iterations"] for own in records],
+        "chosen_steps": [own.get("chosen_step", own["iterations"]) for own in records],
+        "training_seconds": [own["training_seconds"] for own in records],
+        "pooled": _intervals(task.score(rows)),
+        "folds": by_fold,
+        "mean_over_folds": _mean_over(by_fold),
+    }
+    watched = [_numbers(task.score(own["validation"], draws=0)) for own in records if own.get("validation")]
+    if watched:
+        found |= {"validation_folds": watched, "validation_mean_over_folds": _mean_over(watched)}
+    return found | task.details(rows)
+
+
+def _over_seeds(
+    task: Task, plan: Plan, starts: Sequence[Sequence[Mapping[str, Any]]], rows: Sequence[Sequence[Prediction]]
+) -> dict[str, Any]:
+    """One variant from every seed: its pooled scores, the steps that were chosen, and the mean over the seeds."""
+    by_seed = {}
+    for seed, records, own in zip(plan.training_seeds, starts, rows, strict=True):
+        steps = [record.get("chosen_step", record["iterations"]) for record in records]
+        by_seed[str(seed)] = {"pooled": _intervals(task.score(own)), "chosen_steps": steps}
+    scores = [{name: own["value"] for name, own in one["pooled"].items()} for one in by_seed.values()]
+    return {"by_seed": by_seed, "over_seeds": _mean_over(scores, count="seeds")}
+
+
+def _difference(
+    task: Task, plan: Plan, pair: tuple[str, str], rows: Mapping[str, Sequence[Sequence[Prediction]]]
+) -> dict[str, Any]:
+    """Two variants on the same patients: the interval from the first seed, and each seed's own."""
+    first, second = pair
+    by_seed = [_intervals(task.compare(one, other)) for one, other in zip(rows[first], rows[second], strict=True)]
+    found: dict[str, Any] = {"first": first, "second": second, "difference": by_seed[0]}
+    if plan.seeds > 1:
+        found["by_seed"] = {str(seed): own for seed, own in zip(plan.training_seeds, by_seed, strict=True)}
+        scores = [{name: own["value"] for name, own in one.items()} for one in by_seed]
+        found["over_seeds"] = _mean_over(scores, count="seeds")
+    return found
+
+
+def _intervals(scores: Mapping[str, Interval]) -> dict[str, Any]:
+    return {name: interval.as_dict() for name, interval in scores.items()}
+
+
+def _numbers(scores: Mapping[str, Interval]) -> dict[str, float]:
+    return {name: interval.value for name, interval in scores.items()}
+
+
+def _mean_over(parts: Sequence[Mapping[str, float]], *, count: str = "folds") -> dict[str, dict[str, float]]:
+    """Mean and standard deviation over the folds, or seeds, that could be scored."""
+    out = {}
+    for name in parts[0]:
+        values = np.array([own[name] for own in parts if name in own and np.isfinite(own[name])])
+        if len(values):
+            spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
+            out[name] = {"mean": float(values.mean()), "sd": spread, count: len(values)}
+    return out

@@ -1,0 +1,53 @@
+"""What the words after `medattn train` mean: variants by name, and options that no two places read differently."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from medattn_lite.cli import main
+from medattn_lite.cli_train import _variants
+from medattn_lite.errors import UserError
+from medattn_lite.training.recipes import NAMES, find_recipe
+
+MECHANISMS = find_recipe("mechanisms")
+SHUFFLED = "P3D + IAM, shuffled labels"
+
+
+@pytest.mark.parametrize(("words", "names"), [
+    ([SHUFFLED], (SHUFFLED,)),
+    (["P3D", SHUFFLED, "P3D + IAM, scanner mark"], ("P3D", SHUFFLED, "P3D + IAM, scanner mark")),
+    (["P3D,P3D + IAM"], ("P3D", "P3D + IAM")),
+    (["P3D, SE-ResNeXt-50", SHUFFLED, "P3D"], ("P3D", "SE-ResNeXt-50", SHUFFLED)),
+    ([], ()),
+])  # fmt: skip
+def test_a_name_with_a_comma_is_one_variant_and_names_with_commas_between_them_are_several(words, names):
+    assert _variants(words, MECHANISMS) == names
+
+
+@pytest.mark.parametrize("recipe", NAMES)
+def test_every_variant_of_every_recipe_can_be_chosen_alone(recipe):
+    for variant in find_recipe(recipe).variants:
+        assert _variants([variant.name], find_recipe(recipe)) == (variant.name,)
+
+
+def test_a_wrong_part_is_named_with_the_names_that_hold_commas():
+    with pytest.raises(UserError, match=r"no variant 'shuffled': .*\"P3D \+ IAM, shuffled labels\""):
+        _variants(["P3D + IAM, shuffled"], MECHANISMS)
+
+
+def test_the_shuffled_variant_is_trained_alone_from_several_seeds(tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["train", "mechanisms", "--variants", SHUFFLED, "--first-folds", "1", "--seeds", "3", "--out", str(out),
+                 "--device", "cpu", "--quiet"]) == 0  # fmt: skip
+    own = json.loads((out / "metrics.json").read_text())["variants"]
+    assert "mean over seeds: AUC" in capsys.readouterr().out
+    assert list(own) == [SHUFFLED] and own[SHUFFLED]["over_seeds"]["AUC"]["seeds"] == 3
+
+
+def test_clinical_values_for_all_variants_are_refused_before_training(tmp_path, capsys):
+    command = ["train", "survival", "--variants", "SE-ResNeXt-50", "--set", "clinical=True", "--first-folds", "1"]
+    assert main([*command, "--out", str(tmp_path / "run"), "--device", "cpu"]) == 2
+    said = capsys.readouterr().err
+    assert "chosen by the variant" in said and "SE-ResNeXt-50 + clinical" in said
