@@ -44,6 +44,7 @@ class Mechanism:
 MECHANISMS: Mapping[str, Mechanism] = MappingProxyType({
     "none": Mechanism("none", "NoAttention", "no attention"),
     "se": Mechanism("squeeze_excitation", "SqueezeExcitation", "squeeze-and-excitation"),
+    "eca": Mechanism("eca", "EfficientChannelAttention", "efficient channel attention"),
     "cbam": Mechanism("cbam", "CBAM", "CBAM"),
     "split": Mechanism("split_attention", "SplitAttention", "split attention"),
     "iam": Mechanism("inter_slice", "InterSliceAttention", "inter-slice attention", spatial_dims=(3,)),
