@@ -15,11 +15,12 @@ from torch import nn
 CHANNEL = "channel"
 SPATIAL = "spatial"
 CHANNEL_SLICE = "channel×slice"
+CHANNEL_POSITION = "channel×position"
 SLICE_SLICE = "slice×slice"
 VOXEL_VOXEL = "voxel×voxel"
 SPLIT = "split"
 QUERY_KEY = "query×key"
-KINDS = (CHANNEL, SPATIAL, CHANNEL_SLICE, SLICE_SLICE, VOXEL_VOXEL, SPLIT, QUERY_KEY)
+KINDS = (CHANNEL, SPATIAL, CHANNEL_SLICE, CHANNEL_POSITION, SLICE_SLICE, VOXEL_VOXEL, SPLIT, QUERY_KEY)
 
 
 class AttentionMap(nn.Module):

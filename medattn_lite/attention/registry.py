@@ -46,6 +46,7 @@ MECHANISMS: Mapping[str, Mechanism] = MappingProxyType({
     "se": Mechanism("squeeze_excitation", "SqueezeExcitation", "squeeze-and-excitation"),
     "eca": Mechanism("eca", "EfficientChannelAttention", "efficient channel attention"),
     "cbam": Mechanism("cbam", "CBAM", "CBAM"),
+    "coordinate": Mechanism("coordinate", "CoordinateAttention", "coordinate attention"),
     "split": Mechanism("split_attention", "SplitAttention", "split attention"),
     "iam": Mechanism("inter_slice", "InterSliceAttention", "inter-slice attention", spatial_dims=(3,)),
     "non_local": Mechanism("non_local", "NonLocal", "non-local attention"),
