@@ -102,7 +102,7 @@ def _notebook(name: str, own: Mechanism | None, root: Path) -> Item:
     sources = [path.read_text(encoding="utf-8") for path in sorted((root / "notebooks" / "source").glob("*.py"))]
     builds = re.compile(rf'(create\(|attention=)"{name}"' + (rf"|\b{own.class_name}\b" if own else ""))
     taught = name == CONTROL or any(builds.search(source) for source in sources)
-    return taught, f"a notebook in `notebooks/source` builds it, by its name (`attention.create({name!r}, …)`) or its class"
+    return taught, f"a notebook in `notebooks/source` builds it, by name (`attention.create({name!r}, …)`) or class"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -44,8 +44,9 @@ class AttentionMap(nn.Module):
 
     @property
     def is_watched(self) -> bool:
-        """Whether a forward hook listens; a block may skip a huge map that nobody looks at."""
-        return bool(self._forward_hooks)
+        """Whether a hook listens or may change something; a block may skip a huge map that nobody looks at."""
+        hooks = (self._forward_hooks, self._forward_pre_hooks, self._backward_hooks, self._backward_pre_hooks)
+        return any(hooks)
 
     def extra_repr(self) -> str:
         return f"kind={self.kind!r}"
