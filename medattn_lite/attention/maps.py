@@ -45,8 +45,13 @@ class AttentionMap(nn.Module):
     @property
     def is_watched(self) -> bool:
         """Whether a hook listens or may change something; a block may skip a huge map that nobody looks at."""
-        hooks = (self._forward_hooks, self._forward_pre_hooks, self._backward_hooks, self._backward_pre_hooks)
-        return any(hooks)
+        return has_hooks(self)
 
     def extra_repr(self) -> str:
         return f"kind={self.kind!r}"
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether anything listens to a module's passes, forward or backward."""
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    return any(hooks)

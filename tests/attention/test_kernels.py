@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import nn
 
-from medattn_lite.attention import GlobalFusion, NonLocal
+from medattn_lite.attention import GlobalFusion, NonLocal, RecurrentSliceAttention, SliceAttention, slice_kernel
 from medattn_lite.attention.maps import AttentionMap
 from medattn_lite.course.memory import measure_cost
 from medattn_lite.explain.side_by_side import cost
 from tests.attention.support import features, stirred
+from tests.benchmarks import attention as benchmark
 
 
 class Fused(nn.Module):
@@ -35,6 +36,10 @@ BLOCKS: dict[str, Callable[[], nn.Module]] = {
     "global fusion, default grid": lambda: Fused(),
     "global fusion, coarse grid": lambda: Fused(token_grid=2),
     "global fusion, exact": lambda: Fused(token_grid=None),
+    "recurrent slice attention": lambda: RecurrentSliceAttention(16, scaled=True),
+    "recurrent slice attention, unscaled": lambda: RecurrentSliceAttention(16),
+    "recurrent slice attention, 2-D": lambda: RecurrentSliceAttention(16, spatial_dims=2, scaled=True),
+    "slice attention": lambda: SliceAttention(16, plane="coronal", scaled=True),
 }
 every_block = pytest.mark.parametrize("name", BLOCKS)
 
@@ -43,7 +48,8 @@ def make(name: str, *, dtype: torch.dtype = torch.float64) -> tuple[nn.Module, n
     """(block, the same block watched, input)."""
     torch.manual_seed(0)
     block = stirred(BLOCKS[name](), scale=0.2).to(dtype).eval()
-    return block, watch(copy.deepcopy(block)), (0.5 * features(3)).to(dtype)
+    x = 0.5 * features(2 if "2-D" in name else 3)
+    return block, watch(copy.deepcopy(block)), (0.2 * x if "unscaled" in name else x).to(dtype)
 
 
 def watch(block: nn.Module) -> nn.Module:
@@ -118,6 +124,87 @@ def test_the_matrix_is_only_built_for_those_who_look(build: Callable[[], nn.Modu
         peaks[name] = measure_cost(lambda own=own: own(x).square().sum().backward()).peak_bytes
     assert peaks["watched"] > 2 * matrix
     assert peaks["unwatched"] < matrix / 2
+
+
+def test_slice_attention_keeps_its_input_and_its_map_and_nothing_else() -> None:
+    block, x = RecurrentSliceAttention(16), torch.randn(1, 16, 8, 16, 16)
+    maps = 4 * (8**2 + 16**2 + 16**2)
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        block(x)
+    weights = 4 * sum(parameter.numel() for parameter in block.parameters())
+    assert 3 * x.nbytes + maps <= sum(kept.values()) <= 3 * x.nbytes + maps + weights
+
+
+def test_slice_attention_is_the_official_formulation_with_less_than_half_of_its_memory() -> None:
+    ours, official, x = benchmark.rsa(16, (4, 12, 16))
+    ours, official, x = ours.double(), official.double(), 10 * x.double()
+    assert close([ours(x)], [official(x)], limit=1e-12)
+    assert close(gradients(ours, x)[:1], gradients(official, x)[:1], limit=1e-9)
+    ours, official, x = benchmark.rsa(16, (8, 32, 32))
+    for run in (benchmark.forward, benchmark.both_ways):
+        needed = [measure_cost(run, block, x).peak_bytes for block in (ours, official)]
+        assert needed[0] <= 0.45 * needed[1]
+
+
+def test_a_comparison_that_disagrees_is_not_timed() -> None:
+    block, x = NonLocal(16, zero_init=False), features(3)
+    other = copy.deepcopy(block)
+    torch.nn.init.zeros_(other.output.weight)
+    with pytest.raises(ValueError, match="forward: ours and theirs are .* apart"):
+        next(benchmark.compare("non-local", "another", block, other, x, rounds=1))
+    records = list(benchmark.compare("non-local", "itself", block, copy.deepcopy(block), x, rounds=1))
+    assert [one.memory_ours == one.memory_theirs for one in records] == [True, True]
+    assert "| non-local, forward | itself |" in benchmark.markdown(records)
+
+
+def test_few_numbers_take_the_plain_way_and_many_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    taken = []
+    kernel = slice_kernel.attend_slices
+    monkeypatch.setattr(
+        "medattn_lite.attention.slice_attention.attend_slices", lambda *given: taken.append(1) or kernel(*given)
+    )
+    block = SliceAttention(16)
+    block(torch.randn(1, 16, 4, 8, 8))
+    assert taken == []
+    block(torch.randn(1, 16, 8, 8, 8))
+    assert taken == [1]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        block(torch.randn(1, 16, 8, 8, 8))
+    SliceAttention(16, projections=False)(torch.randn(1, 16, 8, 8, 8))
+    assert taken == [1]
+
+
+def test_the_kernel_of_slice_attention_sees_a_wrong_formula(monkeypatch: pytest.MonkeyPatch) -> None:
+    block, watched, x = make("recurrent slice attention")
+    right = slice_kernel._mix
+    monkeypatch.setattr(slice_kernel, "_mix", lambda weights, values, dim: right(weights.mT, values, dim))
+    assert not close(gradients(block, x), gradients(watched, x), limit=1e-3)
+
+
+@pytest.mark.parametrize("part", ["projections", "projections.query", "affinities.axial"])
+def test_hooks_on_parts_of_the_block_are_called(part: str) -> None:
+    block, seen = RecurrentSliceAttention(16), []
+    block.get_submodule(part).register_forward_hook(lambda module, inputs, output: seen.append(part))
+    block(features(3))
+    assert len(seen) == (1 if part.startswith("affin") else 3)
+
+
+def test_frozen_weights_and_a_plain_input_need_no_gradient() -> None:
+    block, _, x = make("recurrent slice attention")
+    with torch.no_grad():
+        expected = block(x)
+    block.requires_grad_(False)
+    leaf = x.clone().requires_grad_()
+    assert torch.equal(block(leaf), expected)
+    block(leaf).square().sum().backward()
+    assert leaf.grad.abs().max() > 0 and all(parameter.grad is None for parameter in block.parameters())
 
 
 def test_a_hook_before_the_map_is_called_as_well() -> None:
