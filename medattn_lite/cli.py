@@ -221,19 +221,19 @@ def _fetch(options: argparse.Namespace) -> int:
 
 
 def _networks_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("names", nargs="*", metavar="NAME", help="networks to list; all if left out")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="networks to list (also p3d+eca); all if left out")
     parser.add_argument("--json", action="store_true", help="as JSON")
     parser.set_defaults(run=_networks)
 
 
 def _networks(options: argparse.Namespace) -> int:
-    from medattn_lite.networks.registry import NETWORKS, describe, table
+    from medattn_lite.networks.registry import NETWORKS, describe, mechanism_table, table
 
     descriptions = [describe(name) for name in options.names or NETWORKS]
     if options.json:
         print(json.dumps([item.as_dict() for item in descriptions], indent=2, ensure_ascii=False))
     else:
-        print("\n".join(table(descriptions)))
+        print("\n".join([*table(descriptions), *([] if options.names else ["", *mechanism_table()])]))
     return 0
 
 

@@ -1,9 +1,10 @@
-"""The checklist of a mechanism, filled in: what of it is there, and which file lacks what.
+"""The checklist of a mechanism, run: what of it is there, and what its block does and does not do.
 
-    python -m tests.mechanism CBAM cbam             class, and its file in medattn_lite/attention
-    python -m tests.mechanism MyAttention my_attention      a new one: the list of what to write, as Markdown
+    python -m tests.mechanism eca                 a mechanism of the registry
+    python -m tests.mechanism my_attention        a new one: the list of what to write, as Markdown
 
-Paste it into the pull request. `tests/test_contributing.py` holds it over the mechanisms that are there.
+The contract of `tests/attention/contract.py` is run on the block itself, and so is its comparison with a reference in
+`tests/parity`. Paste what it prints into the pull request. `tests/test_contributing.py` holds it over the registry.
 """
 
 from __future__ import annotations
@@ -11,88 +12,106 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import torch
+
+from medattn_lite.attention.registry import MECHANISMS, Mechanism, create
+from tests.attention.contract import CHANNELS, CONTRACT, keeps_the_signature
+from tests.parity.goldens import compare, records, reference_name
+from tests.parity.live import LIVE, LIVE_LIMIT
+from tests.parity.references import REFERENCES
+
 ROOT = Path(__file__).resolve().parents[1]
-MECHANISMS = {
-    "SqueezeExcitation": "squeeze_excitation",
-    "CBAM": "cbam",
-    "SplitAttention": "split_attention",
-    "InterSliceAttention": "inter_slice",
-    "NonLocal": "non_local",
-    "RecurrentSliceAttention": "rsa",
-    "DualFusionAttention": "dual_fusion",
-}
-PARTS = ("by hand", "loop", "what goes wrong", "quiz")
+CONTROL = "none"  # has no map and changes nothing, so most of the contract says nothing about it
+NO_CODE = re.compile(r"No code is\s+(public|known)|no reference code|^Paper: none", re.IGNORECASE | re.MULTILINE)
+Item = tuple[bool, str]
 
 
-def checklist(name: str, file: str, root: Path = ROOT) -> list[tuple[bool, str]]:
+def checklist(name: str, mechanisms: Mapping[str, Mechanism] = MECHANISMS, root: Path = ROOT) -> list[Item]:
     """(done, what) of each thing a mechanism needs, in the order in which to write them.
 
     Args:
-        name: its class.
-        file: its module in `medattn_lite/attention`, without ending.
+        name: its name in the registry.
+        mechanisms: the registry.
         root: the checkout.
     """
-    return list(_items(name, file, root))
+    own = mechanisms.get(name)
+    return [*_file(name, own, root), *_contract(name, own), _parity(own, root), _notebook(name, own, root)]
 
 
-def _items(name: str, file: str, root: Path) -> Iterator[tuple[bool, str]]:
-    path = root / "medattn_lite" / "attention" / f"{file}.py"
-    text = _text(path)
-    tree = ast.parse(text)
+def _file(name: str, own: Mechanism | None, root: Path) -> Iterator[Item]:
+    path = root / "medattn_lite" / "attention" / f"{own.file if own else name}.py"
+    tree = ast.parse(path.read_text(encoding="utf-8") if path.is_file() else "")
     classes = {node.name: node for node in tree.body if isinstance(node, ast.ClassDef)}
-    docstring = ast.get_docstring(tree) or ""
-    shown = path.relative_to(root)
-    yield name in classes, f"`{shown}` has the class `{name}`"
+    docstring, shown = ast.get_docstring(tree) or "", path.relative_to(root)
+    registry = "`medattn_lite/attention/registry.py`"
+    yield own is not None, f"{registry} has a line `{name!r}: Mechanism(…)`"
+    yield own is not None and own.class_name in classes, f"`{shown}` has the class that this line names"
     yield "Paper:" in docstring, f"`{shown}` names its paper: a line `Paper: …` in the docstring"
     yield "Deviations:" in docstring, f"`{shown}` names every deviation: a line `Deviations: …`, or `Deviations: none.`"
-    yield _watched(path), f"`{shown}`: the map is the output of a small module, an `AttentionMap`, so that hooks see it"
-    yield bool(text) and _imports(tree) <= {"torch", "medattn_lite"}, f"`{shown}` imports nothing but torch"
-    said = (ast.get_docstring(classes[name]) or "") if name in classes else ""
-    yield "Args:" in said, f"`{name}` says what its arguments are, with units and shapes"
-    exported = _text(root / "medattn_lite" / "attention" / "__init__.py")
-    yield f'"{name}"' in exported, f"`medattn_lite/attention/__init__.py` lists `{name}` in `__all__`"
-    tests = "\n".join(_text(test) for test in sorted((root / "tests" / "attention").glob("test_*.py")))
-    yield f"{name}(" in tests, f"`tests/attention` builds `{name}` (shapes, odd sizes, batch 1, gradients, its start)"
-    parity = _text(root / "tests" / "parity" / "references.py") + _text(root / "tests" / "parity" / "live.py")
-    own_words = re.search(r"No code is\s+(public|known)|no reference code", docstring, re.IGNORECASE)
-    yield f'"{name}' in parity or bool(own_words), (
-        f"`tests/parity` compares `{name}` with the authors' code, or its docstring says that no code is public"
-    )
-    notebooks = [_text(source) for source in sorted((root / "notebooks" / "source").glob("*.py"))]
-    taught = [source for source in notebooks if f"{name}(" in source or f"import {name}" in source]
-    yield bool(taught), f"a notebook in `notebooks/source` builds `{name}`"
-    best = max(taught, key=lambda source: sum(part in source.lower() for part in PARTS), default="")
-    for part in PARTS:
-        yield part in best.lower(), f"that notebook has the part “{part}”"
+    described = (ast.get_docstring(classes[own.class_name]) or "") if own and own.class_name in classes else ""
+    yield "Args:" in described, f"`{shown}`: the class says what its arguments are, with units and shapes"
 
 
-def _watched(path: Path) -> bool:
-    """Whether a file, or one beside it that it imports from, has an `AttentionMap`."""
-    text = _text(path)
-    beside = re.findall(r"from medattn_lite\.attention\.(\w+) import", text)
-    return any("(AttentionMap" in part for part in [text, *(_text(path.with_name(f"{name}.py")) for name in beside)])
+def _contract(name: str, own: Mechanism | None) -> Iterator[Item]:
+    where = "`tests/attention/contract.py`: the block"
+    yield _passes(own, lambda: keeps_the_signature(name)), f"{where} takes channels first and the rest by keyword"
+    if name == CONTROL:
+        return
+    for words, check in CONTRACT.items():
+        for dims in own.spatial_dims if own else (2, 3):
+            done = _passes(own, lambda dims=dims, check=check: check(_builder(name, dims), spatial_dims=dims))
+            yield done, f"{where} {words} ({dims}-D)"
 
 
-def _imports(tree: ast.Module) -> set[str]:
-    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-    names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    return {name.split(".")[0] for name in names} - set(sys.stdlib_module_names)
+def _builder(name: str, spatial_dims: int) -> Callable[[], torch.nn.Module]:
+    return lambda: create(name, CHANNELS, spatial_dims=spatial_dims)
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+def _passes(own: Mechanism | None, check: Callable[[], None]) -> bool:
+    if own is None:
+        return False
+    try:
+        check()
+    except Exception:  # whatever a new block raises, the item is open
+        return False
+    return True
+
+
+def _parity(own: Mechanism | None, root: Path) -> Item:
+    what = "`tests/parity`: the block equals a reference (`references.py`, `live.py`), or its docstring says that no "
+    what += "code is public"
+    if own is None:
+        return False, what
+    path = root / "medattn_lite" / "attention" / f"{own.file}.py"
+    if NO_CODE.search(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or ""):
+        return True, what
+    differences = [
+        max(compare(golden).output, compare(golden).settled) <= REFERENCES[reference_name(golden)].limit
+        for golden in records()
+        if REFERENCES[reference_name(golden)].title == own.class_name
+    ]
+    measured = [measure for block, _, measure in LIVE.values() if block.split(",")[0] == own.class_name]
+    differences += [max(measure()) <= LIVE_LIMIT for measure in measured]
+    return bool(differences) and all(differences), what
+
+
+def _notebook(name: str, own: Mechanism | None, root: Path) -> Item:
+    sources = [path.read_text(encoding="utf-8") for path in sorted((root / "notebooks" / "source").glob("*.py"))]
+    builds = re.compile(rf'(create\(|attention=)"{name}"' + (rf"|\b{own.class_name}\b" if own else ""))
+    taught = name == CONTROL or any(builds.search(source) for source in sources)
+    return taught, f"a notebook in `notebooks/source` builds it, by name (`attention.create({name!r}, …)`) or class"
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Prints the list; returns 1 while anything is open, 2 without the two names."""
+    """Prints the list; returns 1 while anything is open, 2 without a name."""
     given = sys.argv[1:] if arguments is None else arguments
-    if len(given) != 2:
-        print("python -m tests.mechanism CLASS FILE, such as: python -m tests.mechanism CBAM cbam", file=sys.stderr)
+    if len(given) != 1:
+        print("python -m tests.mechanism NAME, such as: python -m tests.mechanism eca", file=sys.stderr)
         return 2
-    items = checklist(*given)
+    items = checklist(given[0])
     print("\n".join(f"- [{'x' if done else ' '}] {what}" for done, what in items))
     return 0 if all(done for done, _ in items) else 1
 

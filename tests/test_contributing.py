@@ -3,38 +3,52 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 import pytest
+import torch
 import yaml
 
-from medattn_lite import attention
-from tests.mechanism import MECHANISMS, ROOT, checklist, main
+from medattn_lite.attention.registry import MECHANISMS, Mechanism
+from tests.mechanism import ROOT, checklist, main
 
 
 @pytest.mark.parametrize("name", MECHANISMS)
 def test_every_mechanism_that_is_here_has_all_that_is_asked_of_a_new_one(name: str) -> None:
-    assert hasattr(attention, name)
-    assert [what for done, what in checklist(name, MECHANISMS[name]) if not done] == []
+    assert [what for done, what in checklist(name) if not done] == []
 
 
 def test_a_new_mechanism_finds_everything_open_and_is_told_where(capsys: pytest.CaptureFixture) -> None:
-    assert main(["SlicewiseTransformer", "slicewise_transformer"]) == 1
+    assert main(["slicewise_transformer"]) == 1
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) >= 10 and all(line.startswith("- [ ] ") for line in lines)
-    for part in ("attention/slicewise_transformer.py", "tests/attention", "tests/parity", "notebooks/source"):
+    parts = ("attention/slicewise_transformer.py", "registry.py", "contract.py", "tests/parity", "notebooks/source")
+    for part in parts:
         assert any(part in line for line in lines)
+    assert main([]) == 2
 
 
-def test_what_is_half_done_shows_as_half_done(tmp_path: Path) -> None:
-    (tmp_path / "medattn_lite" / "attention").mkdir(parents=True)
-    (tmp_path / "medattn_lite" / "attention" / "new.py").write_text(
-        '"""New.\n\nPaper: A 2026.\n"""\nimport numpy\nclass New:\n    """Args:\n        x: (B, C)."""\n'
-    )
-    states = {what.split("`: ")[0]: done for done, what in checklist("New", "new", tmp_path)}
-    done = [what for ok, what in checklist("New", "new", tmp_path) if ok]
-    assert len(done) == 3 and any("Paper:" in what for what in done) and any("arguments" in what for what in done)
-    assert not all(states.values())
+class Doubling(torch.nn.Module):
+    """Args: channels. Has no map, and no way in for hooks."""
+
+    def __init__(self, channels: int, *, spatial_dims: int) -> None:
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(channels, *(1,) * spatial_dims))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return 2 * self.weight * x
+
+
+def test_what_is_half_done_shows_as_half_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    half = Mechanism("eca", "Doubling", "doubling")
+    registry = {**MECHANISMS, "doubling": half}
+    monkeypatch.setattr("medattn_lite.attention.eca.Doubling", Doubling, raising=False)
+    monkeypatch.setattr("medattn_lite.attention.registry.MECHANISMS", registry)
+    states = {what: done for done, what in checklist("doubling", registry)}
+    open_items = [what for what, done in states.items() if not done]
+    assert any("keeps the shape" in what for what, done in states.items() if done)
+    for part in ("has the class", "shows its maps", "uses the map", "tests/parity", "notebook"):
+        assert any(part in what for what in open_items), part
+    assert not any("right gradient" in what for what in open_items)
 
 
 def test_contributing_names_the_command_and_every_room() -> None:

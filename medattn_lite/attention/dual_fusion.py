@@ -20,8 +20,8 @@ Readings, each with its option:
   (default), or None for a purely linear block.
 - Which map is the query: `swap_query_key=True` for Q = N₂, K = N₁.
 
-Deviations: 2-D from the same classes. The exact attention does not build its matrix unless a hook listens
-to `affinity` (memory-efficient kernel of torch); the result is the same up to rounding.
+Deviations: 2-D from the same classes. The attention does not build its matrix unless a hook listens to `affinity`
+(memory-efficient kernel of torch); the result is the same up to rounding.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medattn_lite.attention.dimensions import CONVOLUTION, INTERPOLATION, check_positive, check_spatial_dims
-from medattn_lite.attention.voxel_affinity import VoxelAffinity, gather_context
+from medattn_lite.attention.voxel_affinity import VoxelAffinity, attend_voxels
 
 ACTIVATIONS: dict[str | None, type[nn.Module]] = {"relu": nn.ReLU, "gelu": nn.GELU, None: nn.Identity}
 RESIDUALS = ("multiply", "add")
@@ -99,7 +99,7 @@ class GlobalFusion(nn.Module):
     def forward(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         """Three (B, f, D, H, W) to one of the same shape."""
         tokens = [self.to_tokens(features) for features in (query, key, value)]  # 3 × (B, f, d, h, w)
-        context = self._attend(*tokens)  # (B, f, d, h, w)
+        context = attend_voxels(self.affinity, *tokens)  # (B, f, d, h, w)
         context = self._to_size(context, value.shape[2:])  # (B, f, D, H, W)
         return context * value if self.residual == "multiply" else context + value
 
@@ -118,12 +118,6 @@ class GlobalFusion(nn.Module):
     def _grid_for(self, size: tuple[int, ...]) -> tuple[int, ...]:
         grid = size if self.token_grid is None else self.token_grid
         return tuple(min(most, length) for most, length in zip(grid, size, strict=True))
-
-    def _attend(self, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        if self.affinity.is_watched or self.token_grid is not None:
-            return gather_context(self.affinity(query, key), value)
-        context = F.scaled_dot_product_attention(*map(_as_one_head, (query, key, value)))  # (B, 1, N, f)
-        return context.transpose(2, 3).reshape(value.shape)
 
     def _to_size(self, context: Tensor, size: torch.Size) -> Tensor:
         if context.shape[2:] == size:
@@ -210,11 +204,6 @@ class DualFusionAttention(nn.Module):
         fused = self.global_fusion(query, key, value)  # (B, f, D, H, W)
         local = self.local_attention(fused)  # (B, f, D, H, W)
         return self.head(local)  # (B, classes, D, H, W)
-
-
-def _as_one_head(features: Tensor) -> Tensor:
-    """(B, f, D, H, W) to (B, 1, N, f), contiguous: otherwise torch takes the kernel that builds the (N, N) matrix."""
-    return features.flatten(2).transpose(1, 2).unsqueeze(1).contiguous()
 
 
 def _grid(token_grid: int | tuple[int, ...] | None, spatial_dims: int) -> tuple[int, ...] | None:

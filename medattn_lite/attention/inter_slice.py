@@ -78,9 +78,10 @@ class InterSliceAttention(nn.Module):
         spatial_kernel: kernel (D, H, W) of the spatial part; (3, 3, 3) or (3, 1, 3).
         bias: biases in its three convolutions.
         norm: a batch norm after each of them.
+        spatial_dims: 3, the only one that has slices.
 
     Raises:
-        ValueError: fewer channels than `reduction`, or an even kernel.
+        ValueError: fewer channels than `reduction`, an even kernel, or 2-D.
     """
 
     def __init__(
@@ -91,8 +92,11 @@ class InterSliceAttention(nn.Module):
         spatial_kernel: tuple[int, int, int] = (3, 3, 3),
         bias: bool = True,
         norm: bool = False,
+        spatial_dims: int = 3,
     ) -> None:
         super().__init__()
+        if spatial_dims != 3:
+            raise ValueError(f"inter-slice attention needs slices and got spatial_dims={spatial_dims}; use 3")
         self.channel = InterSliceChannelAttention(channels, reduction=reduction, bias=bias, norm=norm)
         self.spatial = InterSliceSpatialAttention(kernel_size=spatial_kernel, bias=bias, norm=norm)
 

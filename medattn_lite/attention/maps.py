@@ -15,11 +15,12 @@ from torch import nn
 CHANNEL = "channel"
 SPATIAL = "spatial"
 CHANNEL_SLICE = "channel×slice"
+CHANNEL_POSITION = "channel×position"
 SLICE_SLICE = "slice×slice"
 VOXEL_VOXEL = "voxel×voxel"
 SPLIT = "split"
 QUERY_KEY = "query×key"
-KINDS = (CHANNEL, SPATIAL, CHANNEL_SLICE, SLICE_SLICE, VOXEL_VOXEL, SPLIT, QUERY_KEY)
+KINDS = (CHANNEL, SPATIAL, CHANNEL_SLICE, CHANNEL_POSITION, SLICE_SLICE, VOXEL_VOXEL, SPLIT, QUERY_KEY)
 
 
 class AttentionMap(nn.Module):
@@ -43,8 +44,14 @@ class AttentionMap(nn.Module):
 
     @property
     def is_watched(self) -> bool:
-        """Whether a forward hook listens; a block may skip a huge map that nobody looks at."""
-        return bool(self._forward_hooks)
+        """Whether a hook listens or may change something; a block may skip a huge map that nobody looks at."""
+        return has_hooks(self)
 
     def extra_repr(self) -> str:
         return f"kind={self.kind!r}"
+
+
+def has_hooks(module: nn.Module) -> bool:
+    """Whether anything listens to a module's passes, forward or backward."""
+    hooks = (module._forward_hooks, module._forward_pre_hooks, module._backward_hooks, module._backward_pre_hooks)
+    return any(hooks)

@@ -14,7 +14,8 @@ Readings, each with its option:
 - `zero_init`: the block starts as the identity, by γ = 0 of the batch norm or W = 0 (default).
 - `mode`: "embedded_gaussian" (default), "gaussian" (θ = φ = identity), "dot_product" (no softmax, ÷ N).
 
-Deviations: an axis of length 1 is not pooled, where the usual code would fail.
+Deviations: an axis of length 1 is not pooled, where the usual code would fail. The (N, M) matrix is not built unless
+a hook listens to `affinity` (memory-efficient kernel of torch); the result is the same up to rounding.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medattn_lite.attention.dimensions import BATCH_NORM, CONVOLUTION, check_positive, check_spatial_dims
-from medattn_lite.attention.voxel_affinity import VoxelAffinity, gather_context
+from medattn_lite.attention.voxel_affinity import VoxelAffinity, attend_voxels
 
 MODES = ("embedded_gaussian", "gaussian", "dot_product")
 
@@ -84,8 +85,7 @@ class NonLocal(nn.Module):
         query = self.query(x)  # (B, C / 2, D, H, W)
         key = self._pool(self.key(x))  # (B, C / 2, D, H / 2, W / 2)
         value = self._pool(self.value(x))  # (B, C / 2, D, H / 2, W / 2)
-        affinity = self.affinity(query, key)  # (B, D, H, W, D, H / 2, W / 2)
-        context = gather_context(affinity, value)  # (B, C / 2, D, H, W)
+        context = attend_voxels(self.affinity, query, key, value)  # (B, C / 2, D, H, W)
         return x + self.norm(self.output(context))
 
     def _pool(self, features: Tensor) -> Tensor:

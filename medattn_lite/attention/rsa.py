@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.attention.dimensions import check_spatial_dims
-from medattn_lite.attention.slice_attention import SliceAffinity, SliceProjections
+from medattn_lite.attention.slice_attention import SliceAffinity, SliceProjections, attend_along
 
 DEFAULT_ORDER = {2: ("rows", "columns"), 3: ("coronal", "sagittal", "axial")}
 PAPER_ORDER = ("sagittal", "coronal", "axial")
@@ -65,9 +65,5 @@ class RecurrentSliceAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) to the same shape."""
         for plane, beta in zip(self.order, self.betas, strict=True):
-            affinity_of = self.affinities[plane]
-            query, key, value = self.projections(x)  # 3 × (B, C, D, H, W)
-            affinity = affinity_of(query, key)  # (B, S, S)
-            context = affinity_of.gather(affinity, value)  # (B, C, D, H, W)
-            x = x + beta * context
+            x = attend_along(self.affinities[plane], self.projections, beta, x)  # (B, C, D, H, W)
         return x

@@ -15,7 +15,8 @@ Readings, each with its option:
 
 Deviations: 2-D from the same class, where the slices are rows or columns. The 1×1×1 convolutions are
 written as linear maps of the channels, which they are: with unscaled scores in the hundreds, the last bit
-of a score decides the sixth digit of the result, and a matrix product rounds alike on any number of threads.
+of a score decides the sixth digit of the result, and a matrix product rounds alike on any number of threads. Where
+nobody watches the map, `slice_kernel.py` computes the same with fewer projections, up to rounding.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.attention.dimensions import check_positive, check_spatial_dims
-from medattn_lite.attention.maps import SLICE_SLICE, AttentionMap
+from medattn_lite.attention.maps import SLICE_SLICE, AttentionMap, has_hooks
+from medattn_lite.attention.slice_kernel import attend_slices, fits_kernel
 
 # Name of a direction → the dimension of (B, C, D, H, W) or (B, C, H, W) that its slices are stacked along.
 PLANES = {2: {"rows": 2, "columns": 3}, 3: {"axial": 2, "coronal": 3, "sagittal": 4}}
@@ -59,8 +61,12 @@ class SliceAffinity(AttentionMap):
         key_columns = self._columns(key)  # (B, C·H·W, S), M₁
         scores = query_rows @ key_columns  # (B, S, S)
         if self.scaled:
-            scores = scores / math.sqrt(query_rows.shape[-1])
+            scores = scores * self.scale(query)
         return torch.softmax(scores, dim=-1)
+
+    def scale(self, features: Tensor) -> float:
+        """Factor of the dot products of slices of these features."""
+        return 1 / math.sqrt(features[0].numel() / features.shape[self.dim]) if self.scaled else 1.0
 
     def gather(self, affinity: Tensor, values: Tensor) -> Tensor:
         """Weighted sums of the slices of `values` (B, C, D, H, W), in the same shape."""
@@ -102,6 +108,35 @@ class SliceProjections(nn.Module):
         """(B, C, D, H, W) to three of the same shape."""
         return self.query(x), self.key(x), self.value(x)
 
+    def weights(self) -> tuple[Tensor, ...] | None:
+        """Weight and bias of θ, φ and g; None where they are something else, or a hook would miss their use."""
+        layers = (self.query, self.key, self.value)
+        plain = all(type(layer) is ChannelProjection and not has_hooks(layer) for layer in layers)
+        if not plain or has_hooks(self):
+            return None
+        return tuple(part for layer in layers for part in (layer.weight, layer.bias))
+
+
+def attend_along(affinity_of: SliceAffinity, projections: SliceProjections, beta: Tensor, x: Tensor) -> Tensor:
+    """One step of slice attention, x + β · A g(x).
+
+    Args:
+        affinity_of: makes the map along its plane; where nobody watches it, the map stays inside a kernel.
+        projections: θ, φ and g.
+        beta: a number.
+        x: (B, C, D, H, W) or (B, C, H, W).
+
+    Returns:
+        the same shape as x.
+    """
+    weights = projections.weights()
+    if weights is not None and not affinity_of.is_watched and fits_kernel(x, weights):
+        return attend_slices(x, weights, beta, affinity_of.dim, affinity_of.scale(x))
+    query, key, value = projections(x)  # 3 × (B, C, D, H, W)
+    affinity = affinity_of(query, key)  # (B, S, S)
+    context = affinity_of.gather(affinity, value)  # (B, C, D, H, W)
+    return x + beta * context
+
 
 class SliceAttention(nn.Module):
     """Slice attention along one direction, the SA block.
@@ -135,7 +170,4 @@ class SliceAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) to the same shape."""
-        query, key, value = self.projections(x)  # 3 × (B, C, D, H, W)
-        affinity = self.affinity(query, key)  # (B, S, S)
-        context = self.affinity.gather(affinity, value)  # (B, C, D, H, W)
-        return x + self.beta * context
+        return attend_along(self.affinity, self.projections, self.beta, x)

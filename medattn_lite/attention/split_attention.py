@@ -56,7 +56,7 @@ class SplitAttention(nn.Module):
 
     Args:
         in_channels: channels of the input.
-        channels: C, channels of the output.
+        channels: C, channels of the output; as many as the input has if None.
         kernel_size: odd; the padding keeps the size.
         stride: of the convolution.
         radix: R, number of splits.
@@ -74,7 +74,7 @@ class SplitAttention(nn.Module):
     def __init__(
         self,
         in_channels: int,
-        channels: int,
+        channels: int | None = None,
         *,
         kernel_size: int = 3,
         stride: int = 1,
@@ -89,6 +89,7 @@ class SplitAttention(nn.Module):
         super().__init__()
         check_spatial_dims(spatial_dims)
         check_odd("kernel_size", kernel_size)
+        channels = in_channels if channels is None else channels
         hidden = max(in_channels * radix // reduction, minimum_hidden)
         _check_groups(in_channels, channels, hidden, radix=radix, groups=groups)
         convolution = CONVOLUTION[spatial_dims]

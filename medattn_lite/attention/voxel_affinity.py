@@ -5,14 +5,19 @@
 Shared by the non-local block (Wang et al. 2018) and the global fusion of the dual fusion paper. The map
 keeps the grid of the queries and the grid of the keys as axes of their own, so that the row of one
 voxel is a picture.
+
+`attend_voxels` gives the weighted sums without building the map (memory-efficient kernel of torch), for when nobody
+looks at it; the result is the same up to rounding.
 """
 
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from medattn_lite.attention.dimensions import SPATIAL_AXES, check_spatial_dims
 from medattn_lite.attention.maps import VOXEL_VOXEL, AttentionMap
@@ -63,3 +68,61 @@ def gather_context(affinity: Tensor, values: Tensor) -> Tensor:
     tokens = values.flatten(2).transpose(1, 2)  # (B, M, C)
     context = weights @ tokens  # (B, N, C)
     return context.transpose(1, 2).reshape(batch, channels, *query_grid)
+
+
+def attend_voxels(affinity: VoxelAffinity, query: Tensor, key: Tensor, values: Tensor) -> Tensor:
+    """y_i = Σ_j A_ij v_j: by the map where somebody watches it or it has no softmax, else by the fused kernel.
+
+    Args:
+        affinity: makes the map, or says how.
+        query: (B, C, D, H, W).
+        key: (B, C, D', H', W').
+        values: (B, C_v, D', H', W').
+
+    Returns:
+        (B, C_v, D, H, W).
+    """
+    if affinity.is_watched or not affinity.softmax:
+        return gather_context(affinity(query, key), values)
+    scale = 1 / math.sqrt(query.shape[1]) if affinity.scaled else 1.0
+    tokens = [_as_one_head(features) for features in (query, key, values)]  # 3 × (B, 1, N, C)
+    needs_gradient = torch.is_grad_enabled() and any(part.requires_grad for part in tokens)
+    if needs_gradient and not _is_transformed():
+        context = _FusedAttention.apply(*tokens, scale)  # (B, 1, N, C_v)
+    else:
+        context = F.scaled_dot_product_attention(*tokens, scale=scale)  # (B, 1, N, C_v)
+    return context.transpose(2, 3).reshape(values.shape[0], values.shape[1], *query.shape[2:])
+
+
+def _as_one_head(features: Tensor) -> Tensor:
+    """(B, C, D, H, W) to (B, 1, N, C), contiguous: otherwise torch takes the kernel that builds the (N, N) matrix."""
+    return features.flatten(2).transpose(1, 2).unsqueeze(1).contiguous()
+
+
+def _is_transformed() -> bool:
+    """Whether torch.compile or torch.func is at work, which handle the kernel but no Python function around it."""
+    return torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
+
+
+class _FusedAttention(torch.autograd.Function):
+    """torch's fused attention, whose own gradient has no gradient; where one is asked for, the formula's is taken."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, values: Tensor, scale: float) -> Tensor:
+        ctx.save_for_backward(query, key, values)
+        ctx.scale = scale
+        with torch.enable_grad():  # keeps what the kernel's own backward needs
+            ctx.leaves = [part.detach().requires_grad_() for part in (query, key, values)]
+            ctx.output = F.scaled_dot_product_attention(*ctx.leaves, scale=scale)
+        return ctx.output.detach()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        leaves, output = ctx.leaves, ctx.output
+        if torch.is_grad_enabled():  # a gradient of the gradient is asked for
+            leaves = query, key, values = [part.view_as(part) for part in ctx.saved_tensors]
+            output = torch.softmax(query @ key.transpose(-2, -1) * ctx.scale, dim=-1) @ values
+        gradients = torch.autograd.grad(
+            output, leaves, gradient, retain_graph=True, create_graph=torch.is_grad_enabled(), allow_unused=True
+        )
+        return *gradients, None

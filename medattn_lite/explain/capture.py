@@ -27,8 +27,8 @@ class CapturedMap:
 
     Attributes:
         values: the map, as the module returned it.
-        kind: what the weights are over: "channel", "spatial", "channel×slice", "slice×slice",
-            "voxel×voxel", "split" or "query×key".
+        kind: what the weights are over: "channel", "spatial", "channel×slice", "channel×position",
+            "slice×slice", "voxel×voxel", "split" or "query×key".
         axes: a name for each dimension of `values`.
         layer: name of the module in the model; `model.get_submodule(layer)` finds it.
         call: 1 for the first use of the module in the pass, 2 for the second, …

@@ -14,6 +14,7 @@ from types import MappingProxyType
 import torch
 from torch import Tensor, nn
 
+from medattn_lite.attention import MECHANISMS as PLUGS
 from medattn_lite.data.phantom import Subject
 from medattn_lite.errors import UserError
 from medattn_lite.explain.held_out import Case, case_of, cohort_of
@@ -179,17 +180,27 @@ def compare(networks: Mapping[str, Trained], subject: Subject, *, method: str = 
             continue
         millions, seconds = cost(trained.network, case.image)
         found.append(Compared(
-            answer(trained.network, case, method, name=name), case, MECHANISMS.get(trained.facts["network"], ""),
+            answer(trained.network, case, method, name=name), case, mechanism_of(trained.facts["network"]),
             trained.facts["recipe"], int(trained.facts["parameters"]), millions, seconds,
         ))  # fmt: skip
     return found
 
 
+def mechanism_of(network: str) -> str:
+    """What attention a network of the registry has, in words; of "p3d+eca" the mechanism that was put in."""
+    frame, _, plugged = network.partition("+")
+    return PLUGS[plugged].title if plugged in PLUGS else MECHANISMS.get(frame, "")
+
+
 def cost(model: nn.Module, image: Tensor) -> tuple[float, float]:
     """Millions of multiplications, and seconds, of one pass."""
-    from torch.utils.flop_counter import FlopCounterMode
+    from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-    with FlopCounterMode(display=False) as counter:
+    def products(query: tuple, key: tuple, value: tuple, *given: object, **named: object) -> int:
+        return sdpa_flop_count(query, key, value)
+
+    kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # missing in torch's own list
+    with FlopCounterMode(display=False, custom_mapping={kernel: products}) as counter:
         output_of(model, image)
     began = time.perf_counter()
     output_of(model, image)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 
 _LAZY = {
+    "Bottleneck": "bottleneck",
     "SEResNeXt": "se_resnext",
     "se_resnext50": "se_resnext",
     "ResNetCBAM": "resnet_cbam",

@@ -21,28 +21,30 @@ Deviations: none beyond these.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from torch import Tensor, nn
 
-from medattn_lite.attention import InterSliceAttention
 from medattn_lite.errors import UserError
-from medattn_lite.networks.residual import EXPANSION, ResidualNetwork, make_shortcut, make_stages
+from medattn_lite.networks.plug import choose_attention
+from medattn_lite.networks.residual import EXPANSION, AttentiveBlock, ResidualNetwork, make_shortcut, make_stages
 
 ORDERS = ("norm-act", "act-norm")
 STRIDE_PLACES = ("middle", "first")
+_DEFAULTS: dict[str, Any] = {"reduction": 16, "spatial_kernel": (3, 3, 3), "bias": True, "norm": False}
 
 
-class P3DBlock(nn.Module):
-    """1×1×1 → 1×3×3 → 3×1×1 → 1×1×1, then IAM, then the addition.
+class P3DBlock(AttentiveBlock):
+    """1×1×1 → 1×3×3 → 3×1×1 → 1×1×1, then a mechanism, then the addition.
 
     Args:
         in_channels: channels of the input.
         width: w; the output has 4w channels.
         stride: of the block, one number or one for each of D, H, W.
-        attention: options of `InterSliceAttention`; None leaves it out.
+        attention: name of a mechanism; see `medattn_lite.attention.names`.
+        attention_options: its options.
         pseudo_3d: False for one 3×3×3 convolution in the middle.
         negative_slope: of the LeakyReLU; 0 for a ReLU.
         order: "norm-act" or "act-norm".
@@ -59,7 +61,8 @@ class P3DBlock(nn.Module):
         width: int,
         *,
         stride: int | tuple[int, int, int] = 1,
-        attention: dict[str, Any] | None = None,
+        attention: str = "none",
+        attention_options: Mapping[str, Any] | None = None,
         pseudo_3d: bool = True,
         negative_slope: float = 0.01,
         order: str = "norm-act",
@@ -81,20 +84,21 @@ class P3DBlock(nn.Module):
         self.bn3 = nn.BatchNorm3d(width) if pseudo_3d else None
         self.conv4 = nn.Conv3d(width, out_channels, 1, bias=False)
         self.bn4 = nn.BatchNorm3d(out_channels)
-        self.iam: nn.Module = nn.Identity() if attention is None else InterSliceAttention(out_channels, **attention)
+        self.plug(attention, out_channels, spatial_dims=3, options=attention_options)
         self.relu = nn.LeakyReLU(negative_slope)
         self.downsample = make_shortcut(nn.Conv3d, nn.BatchNorm3d, in_channels, out_channels, stride)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def branch(self, x: Tensor) -> Tensor:
         """(B, C_in, D, H, W) to (B, 4w, D, H, W)."""
-        shortcut = x if self.downsample is None else self.downsample(x)  # (B, 4w, D, H, W)
         x = self._normalise(self.bn1, self.conv1(x))  # (B, w, D, H, W)
         x = self._normalise(self.bn2, self.conv2(x))  # (B, w, D, H, W), strided in plane
         if self.conv3 is not None:
             x = self._normalise(self.bn3, self.conv3(x))  # (B, w, D, H, W), strided across slices
-        x = self.bn4(self.conv4(x))  # (B, 4w, D, H, W)
-        x = self.iam(x)  # (B, 4w, D, H, W)
-        return self.relu(x + shortcut)
+        return self.bn4(self.conv4(x))  # (B, 4w, D, H, W)
+
+    def activate(self, x: Tensor) -> Tensor:
+        """LeakyReLU."""
+        return self.relu(x)
 
     def _normalise(self, norm: nn.Module | None, x: Tensor) -> Tensor:
         if norm is None:
@@ -103,7 +107,7 @@ class P3DBlock(nn.Module):
 
 
 class P3DResNet(ResidualNetwork):
-    """P3D-ResNet, with or without inter-slice attention.
+    """P3D-ResNet with inter-slice attention, with another mechanism or with none.
 
     Args:
         in_channels: channels of the images; 4 MRI contrasts in the paper.
@@ -111,7 +115,8 @@ class P3DResNet(ResidualNetwork):
         layers: blocks of the four stages.
         strides: of their first blocks; smaller ones keep a finer last map of a small image.
         width: channels after the stem, and the width of the first stage.
-        attention: IAM in every block.
+        attention: name of the mechanism at the end of every block; True for "iam", False for "none".
+        attention_options: its options.
         reduction: r of IAM (not given in the paper).
         spatial_kernel: of IAM; (3, 3, 3) or (3, 1, 3).
         attention_bias: biases in IAM.
@@ -135,7 +140,8 @@ class P3DResNet(ResidualNetwork):
         layers: Sequence[int] = (3, 4, 6, 3),
         strides: Sequence[int] = (1, 2, 2, 2),
         width: int = 64,
-        attention: bool = True,
+        attention: str | bool = "iam",
+        attention_options: Mapping[str, Any] | None = None,
         reduction: int = 16,
         spatial_kernel: tuple[int, int, int] = (3, 3, 3),
         attention_bias: bool = True,
@@ -147,15 +153,22 @@ class P3DResNet(ResidualNetwork):
         stride_on: str = "middle",
         dropout: float = 0.5,
     ) -> None:
-        options = {
-            "reduction": reduction,
-            "spatial_kernel": spatial_kernel,
-            "bias": attention_bias,
-            "norm": attention_norm,
-        }
+        name, options = choose_attention(
+            attention,
+            attention_options,
+            published="iam",
+            published_options={
+                "reduction": reduction,
+                "spatial_kernel": spatial_kernel,
+                "bias": attention_bias,
+                "norm": attention_norm,
+            },
+            defaults=_DEFAULTS,
+        )
         block = partial(
             P3DBlock,
-            attention=options if attention else None,
+            attention=name,
+            attention_options=options,
             pseudo_3d=pseudo_3d,
             negative_slope=negative_slope,
             order=order,

@@ -2,6 +2,7 @@
 
     build("p3d_iam")                      the network at published size
     describe("p3d_iam").parameters        34,931,826
+    build("p3d+eca")                      the same frame with another attention mechanism, any of `attention.names()`
 
 Nothing is imported before it is asked for. `describe` builds a network on torch's meta device, where tensors
 have shapes and no memory, so that the largest takes a second and no gigabyte.
@@ -11,13 +12,14 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import nn
 
+from medattn_lite import attention
 from medattn_lite.errors import UserError
 
 GRADING = "Du et al., Pseudo-3D CNN with inter-slice attention for glioma grading"
@@ -28,6 +30,10 @@ SURVIVAL = "Added prognostic value of 3D deep learning-derived features from pre
 
 BACKBONES = "dual_fusion_backbones"
 DUAL = "dual_fusion_net:dual_fusion"
+
+FRAMES = ("p3d", "resnest", "rsanet", "se_resnext", "resnet_cbam", "survival")  # modules that take any mechanism
+SIZE = 64  # channels at which the table of mechanisms counts parameters
+NO_FRAMES = ("survival_densenet121", "resnesat50")  # of these modules, but their place is missing or taken
 
 GLIOMA_CROP = (4, 128, 128, 128)  # t1, t1ce, t2, flair around the tumour
 SLICE = (3, 256, 256)
@@ -56,6 +62,28 @@ class Entry:
     input_shape: tuple[int, ...]
     output: str
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether it takes any attention mechanism in place of its own."""
+        return self.factory.split(":")[0] in FRAMES and self.name not in NO_FRAMES
+
+    def with_attention(self, mechanism: str) -> Entry:
+        """The same network with another mechanism in the place of its own.
+
+        Raises:
+            UserError: the network has no such place, or there is no such mechanism in so many dimensions.
+        """
+        if not self.is_frame:
+            frames = ", ".join(name for name, entry in NETWORKS.items() if entry.is_frame)
+            raise UserError(f"{self.name!r} has no place for another mechanism: use one of {frames}")
+        fitting = attention.names(spatial_dims=len(self.input_shape) - 1)
+        if mechanism not in fitting:
+            raise UserError(f"{self.name!r} takes no mechanism {mechanism!r}: use one of {', '.join(fitting)}")
+        title = attention.MECHANISMS[mechanism].title
+        options = MappingProxyType({**self.options, "attention": mechanism})
+        name = f"{self.name}+{mechanism}"
+        return replace(self, name=name, summary=f"the frame of {self.name}, {title}", options=options)
 
     def build(self, **options: Any) -> nn.Module:
         """The network at published size; options of the factory make it another size."""
@@ -148,14 +176,15 @@ NETWORKS: Mapping[str, Entry] = MappingProxyType({entry.name: entry for entry in
 
 
 def find(name: str) -> Entry:
-    """The entry of a name.
+    """The entry of a name; "FRAME+MECHANISM" is a network with another attention mechanism in place of its own.
 
     Raises:
-        UserError: there is no such network.
+        UserError: there is no such network, or it does not take this mechanism.
     """
-    if name not in NETWORKS:
-        raise UserError(f"no network is called {name!r}: use one of {', '.join(NETWORKS)}")
-    return NETWORKS[name]
+    frame, plus, mechanism = name.partition("+")
+    if frame not in NETWORKS:
+        raise UserError(f"no network is called {frame!r}: use one of {', '.join(NETWORKS)}")
+    return NETWORKS[frame].with_attention(mechanism) if plus else NETWORKS[frame]
 
 
 def build(name: str, **options: Any) -> nn.Module:
@@ -200,6 +229,17 @@ def table(descriptions: list[Description]) -> list[str]:
         shapes = f"{_times(item.input_shape)} → {_times(item.output_shape)}"
         lines.append(f"  {item.name:<24}{item.parameters:>12,}  {shapes:<40}{item.summary}")
     return lines
+
+
+def mechanism_table() -> list[str]:
+    """Lines of text: one per attention mechanism, with its parameters at 64 channels, and where it fits."""
+    lines = [f"Attention mechanisms, each in any frame by NETWORK+MECHANISM, such as p3d+eca ({SIZE} channels)"]
+    for name, own in attention.MECHANISMS.items():
+        block = attention.create(name, SIZE, spatial_dims=own.spatial_dims[-1])
+        size = sum(parameter.numel() for parameter in block.parameters())
+        where = "2-D and 3-D" if len(own.spatial_dims) == 2 else f"{own.spatial_dims[0]}-D only"
+        lines.append(f"  {name:<24}{size:>12,}  {where:<40}{own.title}")
+    return [*lines, f"Frames: {', '.join(name for name, entry in NETWORKS.items() if entry.is_frame)}"]
 
 
 def _times(shape: tuple[int, ...]) -> str:

@@ -1,18 +1,24 @@
 """The frame that the residual networks of the papers share: stem, four stages of blocks, mean over space, classifier.
 
+Every block is an `AttentiveBlock`: it has a place for a mechanism, which is a part of it by its own name (`block.se`,
+`block.cbam`, `block.eca`). So the name of a layer says what it is, and published weights keep their names.
+
 Layers carry the names of torchvision's ResNet (`conv1`, `bn1`, `layer1` … `layer4`, `fc`), so that
 official checkpoints need few renames, and a Grad-CAM's usual target is `layer4`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from medattn_lite.attention.dimensions import check_positive, spatial_indices
 from medattn_lite.attention.maps import AttentionMap
 from medattn_lite.errors import UserError
+from medattn_lite.networks.plug import make_attention
 
 EXPANSION = 4  # a bottleneck block of width w has 4w channels out
 
@@ -86,6 +92,46 @@ class ResidualNetwork(nn.Module):
             )
 
 
+class AttentiveBlock(nn.Module):
+    """A residual block with a place for a mechanism: act(attention(branch(x)) + shortcut(x)).
+
+    A subclass makes its layers, calls `plug` where the mechanism's weights stand in their order, sets `downsample`
+    (None where the shortcut is the input itself), and says what its `branch` computes.
+    """
+
+    mechanism: str
+    downsample: nn.Module | None
+
+    def plug(self, name: str, channels: int, *, spatial_dims: int, options: Mapping[str, Any] | None = None) -> None:
+        """Makes the mechanism a part of the block, under its own name.
+
+        Raises:
+            UserError: no such mechanism, none in so many dimensions, or options that do not fit.
+        """
+        self.mechanism = name
+        self.add_module(name, make_attention(name, channels, spatial_dims=spatial_dims, options=options))
+
+    @property
+    def attention(self) -> nn.Module:
+        """The mechanism."""
+        return self.get_submodule(self.mechanism)
+
+    def branch(self, x: Tensor) -> Tensor:
+        """(B, C_in, …) to (B, 4w, …): what the attention looks at."""
+        raise NotImplementedError
+
+    def activate(self, x: Tensor) -> Tensor:
+        """After the addition; a ReLU unless a subclass has another one."""
+        return torch.relu(x)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C_in, …) to (B, 4w, …)."""
+        shortcut = x if self.downsample is None else self.downsample(x)  # (B, 4w, …)
+        x = self.branch(x)  # (B, 4w, …)
+        x = self.attention(x)  # (B, 4w, …)
+        return self.activate(x + shortcut)
+
+
 def make_stages(
     block: Callable[..., nn.Module],
     *,
@@ -137,10 +183,12 @@ def make_shortcut(
 
 
 def initialise(network: nn.Module) -> None:
-    """He initialisation of the convolutions, as in ResNet. Gates keep the start they gave themselves."""
+    """He initialisation of the convolutions, as in ResNet. Gates and mechanisms keep the start they gave themselves."""
     if isinstance(network, AttentionMap):
         return
     if isinstance(network, nn.Conv2d | nn.Conv3d):
         nn.init.kaiming_normal_(network.weight, mode="fan_out", nonlinearity="relu")
+    mechanism = network.attention if isinstance(network, AttentiveBlock) else None
     for child in network.children():
-        initialise(child)
+        if child is not mechanism:
+            initialise(child)

@@ -21,7 +21,7 @@ Deviations: 3-D from the same class. A batch of 1 cannot be trained on (batch no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,13 +31,13 @@ from torch import Tensor, nn
 from medattn_lite.attention import SpatialAttention, SplitAttention
 from medattn_lite.attention.dimensions import AVERAGE_POOL, BATCH_NORM, CONVOLUTION, MAX_POOL, check_spatial_dims
 from medattn_lite.errors import UserError
-from medattn_lite.networks.residual import EXPANSION, ResidualNetwork, make_stages
+from medattn_lite.networks.residual import EXPANSION, AttentiveBlock, ResidualNetwork, make_stages
 
 PLACES = ("before", "after")
 
 
-class ResNeStBlock(nn.Module):
-    """1×1 → split attention → pool → 1×1, optionally spatial attention, then the addition.
+class ResNeStBlock(AttentiveBlock):
+    """1×1 → split attention → pool → 1×1, then spatial attention or a mechanism if asked for, then the addition.
 
     Args:
         in_channels: channels of the input.
@@ -48,7 +48,12 @@ class ResNeStBlock(nn.Module):
         groups: cardinality.
         bottleneck_width: channels a group at w = 64.
         spatial_attention: options of `SpatialAttention`; None leaves it out.
-        place: "before" or "after" the addition.
+        place: of spatial attention or the mechanism, "before" or "after" the addition.
+        attention: name of a mechanism; see `medattn_lite.attention.names`.
+        attention_options: its options.
+
+    Raises:
+        UserError: an unknown place, spatial attention and a mechanism at once, or a mechanism that does not fit.
     """
 
     def __init__(
@@ -63,8 +68,12 @@ class ResNeStBlock(nn.Module):
         bottleneck_width: int = 64,
         spatial_attention: dict[str, Any] | None = None,
         place: str = "before",
+        attention: str = "none",
+        attention_options: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
+        if spatial_attention is not None and attention != "none":
+            raise UserError(f"spatial_attention and attention={attention!r} want the same place; give one of them")
         if place not in PLACES:
             raise UserError(f"place is {place!r}; use 'before' or 'after' (the addition)")
         convolution, batch_norm = CONVOLUTION[spatial_dims], BATCH_NORM[spatial_dims]
@@ -78,22 +87,27 @@ class ResNeStBlock(nn.Module):
         self.sa: nn.Module | None = None
         if spatial_attention is not None:
             self.sa = SpatialAttention(spatial_dims=spatial_dims, **spatial_attention)
+        self.plug(attention, out_channels, spatial_dims=spatial_dims, options=attention_options)
         self.place = place
         self.downsample = _pooled_shortcut(spatial_dims, in_channels, out_channels, stride)
+
+    def branch(self, x: Tensor) -> Tensor:
+        """(B, C_in, …) to (B, 4w, …)."""
+        x = torch.relu(self.bn1(self.conv1(x)))  # (B, inner, …)
+        x = self.conv2(x)  # (B, inner, …)
+        x = self.avd_layer(x)  # (B, inner, …), strided
+        return self.bn3(self.conv3(x))  # (B, 4w, …)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, …) to (B, 4w, …)."""
         shortcut = x if self.downsample is None else self.downsample(x)  # (B, 4w, …)
-        x = torch.relu(self.bn1(self.conv1(x)))  # (B, inner, …)
-        x = self.conv2(x)  # (B, inner, …)
-        x = self.avd_layer(x)  # (B, inner, …), strided
-        x = self.bn3(self.conv3(x))  # (B, 4w, …)
-        if self.sa is not None and self.place == "before":
-            x = x * self.sa(x)  # (B, 4w, …) ⊗ (B, 1, …)
-        x = torch.relu(x + shortcut)
-        if self.sa is not None and self.place == "after":
-            x = x * self.sa(x)
-        return x
+        x = self.branch(x)  # (B, 4w, …)
+        x = self._attend(x) if self.place == "before" else x
+        x = self.activate(x + shortcut)
+        return self._attend(x) if self.place == "after" else x
+
+    def _attend(self, x: Tensor) -> Tensor:
+        return self.attention(x) if self.sa is None else x * self.sa(x)  # (B, 4w, …) ⊗ (B, 1, …)
 
 
 class ResNeSt(ResidualNetwork):
@@ -115,6 +129,8 @@ class ResNeSt(ResidualNetwork):
         spatial_norm: batch norm in spatial attention.
         spatial_bias: bias of its convolution.
         initial_gate: its start; see `medattn_lite.attention.SpatialAttention`.
+        attention: name of a mechanism for every block, in the place of spatial attention.
+        attention_options: its options.
         dropout: probability in front of the classifier.
 
     Raises:
@@ -139,6 +155,8 @@ class ResNeSt(ResidualNetwork):
         spatial_norm: bool = False,
         spatial_bias: bool = False,
         initial_gate: float | None = None,
+        attention: str | None = "none",
+        attention_options: Mapping[str, Any] | None = None,
         dropout: float = 0.0,
     ) -> None:
         check_spatial_dims(spatial_dims)
@@ -156,6 +174,8 @@ class ResNeSt(ResidualNetwork):
             bottleneck_width=bottleneck_width,
             spatial_attention=options if spatial_attention else None,
             place=place,
+            attention=attention or "none",
+            attention_options=attention_options,
         )
         super().__init__(
             spatial_dims=spatial_dims,

@@ -7,23 +7,24 @@ Papers: He et al. 2016 (ResNet), Woo et al. 2018 (CBAM); the survival deck's Res
 
 The defaults are the survival code's CBAM: no biases in the MLP, no batch norm before the spatial sigmoid,
 [mean ; max]. `**OFFICIAL_CBAM` gives the CBAM authors' instead (28,089,624 parameters in 2-D with 1000 classes),
-whose spatial gates start at exactly 0.5. `attention=False` is the plain ResNet to compare with.
+whose spatial gates start at exactly 0.5. `attention="none"` is the plain ResNet to compare
+with, and any other name of `medattn_lite.attention.names` puts that mechanism in CBAM's place.
 
 Deviations: none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from medattn_lite.attention import CBAM
 from medattn_lite.attention.dimensions import BATCH_NORM, CONVOLUTION, MAX_POOL, check_spatial_dims
-from medattn_lite.networks.residual import EXPANSION, ResidualNetwork, make_shortcut, make_stages
+from medattn_lite.networks.bottleneck import Bottleneck
+from medattn_lite.networks.plug import choose_attention
+from medattn_lite.networks.residual import EXPANSION, ResidualNetwork, make_stages
 
 SURVIVAL_CBAM: dict[str, Any] = {"mlp_bias": False, "spatial_norm": False, "pool_order": "mean-max"}
 OFFICIAL_CBAM: dict[str, Any] = {
@@ -34,48 +35,13 @@ OFFICIAL_CBAM: dict[str, Any] = {
 }
 
 
-class ResNetCBAMBlock(nn.Module):
-    """1×1 → 3×3 → 1×1, then CBAM, then the addition.
-
-    Args:
-        in_channels: channels of the input.
-        width: w; the output has 4w channels.
-        stride: of the 3×3 convolution.
-        spatial_dims: 2 or 3.
-        attention: options of `CBAM`; None leaves it out.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        width: int,
-        *,
-        stride: int = 1,
-        spatial_dims: int = 2,
-        attention: dict[str, Any] | None = None,
-    ) -> None:
-        super().__init__()
-        convolution, batch_norm = CONVOLUTION[spatial_dims], BATCH_NORM[spatial_dims]
-        out_channels = width * EXPANSION
-        self.conv1 = convolution(in_channels, width, 1, bias=False)
-        self.bn1 = batch_norm(width)
-        self.conv2 = convolution(width, width, 3, stride=stride, padding=1, bias=False)
-        self.bn2 = batch_norm(width)
-        self.conv3 = convolution(width, out_channels, 1, bias=False)
-        self.bn3 = batch_norm(out_channels)
-        self.cbam: nn.Module = nn.Identity()
-        if attention is not None:
-            self.cbam = CBAM(out_channels, spatial_dims=spatial_dims, **attention)
-        self.downsample = make_shortcut(convolution, batch_norm, in_channels, out_channels, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C_in, …) to (B, 4w, …)."""
-        shortcut = x if self.downsample is None else self.downsample(x)  # (B, 4w, …)
-        x = torch.relu(self.bn1(self.conv1(x)))  # (B, w, …)
-        x = torch.relu(self.bn2(self.conv2(x)))  # (B, w, …), strided
-        x = self.bn3(self.conv3(x))  # (B, 4w, …)
-        x = self.cbam(x)  # (B, 4w, …)
-        return torch.relu(x + shortcut)
+_DEFAULTS: dict[str, Any] = {
+    "reduction": 16,
+    "kernel_size": 7,
+    "spatial_bias": False,
+    "initial_gate": None,
+    **SURVIVAL_CBAM,
+}
 
 
 class ResNetCBAM(ResidualNetwork):
@@ -88,7 +54,8 @@ class ResNetCBAM(ResidualNetwork):
         layers: blocks of the four stages.
         strides: of their first blocks; smaller ones keep a finer last map of a small image.
         width: channels after the stem, and the width of the first stage.
-        attention: False for the plain ResNet.
+        attention: name of the mechanism at the end of every block; True for "cbam", False for "none".
+        attention_options: its options.
         reduction: r of the channel attention.
         kernel_size: of the spatial attention.
         mlp_bias: biases in the channel attention.
@@ -111,7 +78,8 @@ class ResNetCBAM(ResidualNetwork):
         layers: Sequence[int] = (3, 4, 6, 3),
         strides: Sequence[int] = (1, 2, 2, 2),
         width: int = 64,
-        attention: bool = True,
+        attention: str | bool = "cbam",
+        attention_options: Mapping[str, Any] | None = None,
         reduction: int = 16,
         kernel_size: int = 7,
         mlp_bias: bool = SURVIVAL_CBAM["mlp_bias"],
@@ -131,7 +99,10 @@ class ResNetCBAM(ResidualNetwork):
             "pool_order": pool_order,
             "initial_gate": initial_gate,
         }
-        block = partial(ResNetCBAMBlock, spatial_dims=spatial_dims, attention=options if attention else None)
+        name, options = choose_attention(
+            attention, attention_options, published="cbam", published_options=options, defaults=_DEFAULTS
+        )
+        block = partial(Bottleneck, spatial_dims=spatial_dims, attention=name, attention_options=options)
         super().__init__(
             spatial_dims=spatial_dims,
             stem=CONVOLUTION[spatial_dims](in_channels, width, 7, stride=2, padding=3, bias=False),

@@ -5,7 +5,8 @@
 
 Paper: Zhang et al. 2019, "RSANet: recurrent slice-wise attention network for multiple sclerosis lesion
 segmentation"; the published code is the 010 variant, 24,554,339 parameters with 3 channels and 2 classes.
-`attention="non_local"` gives the paper's NCL networks, `attention=None` its plain U-Net.
+`attention="non_local"` gives the paper's NCL networks, `attention=None` its plain U-Net; any other name of
+`medattn_lite.attention.names` puts that mechanism in the same places.
 
 Readings:
 - The paper's 101 and 111 are not in its code. Here the attended map of the encoder level goes on both to
@@ -20,19 +21,18 @@ Deviations: 2-D from the same class.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medattn_lite.attention import NonLocal, RecurrentSliceAttention
 from medattn_lite.attention.dimensions import CONVOLUTION, check_spatial_dims
 from medattn_lite.errors import UserError
+from medattn_lite.networks.plug import make_attention
 
 POSITIONS = ("encoder", "center", "decoder")
-ATTENTION = {"rsa": RecurrentSliceAttention, "non_local": NonLocal}
 DROPOUT = {2: nn.Dropout2d, 3: nn.Dropout3d}
 
 
@@ -73,22 +73,22 @@ class UpBlock(nn.Module):
 
 
 class RSANet(nn.Module):
-    """U-Net with slice attention or non-local blocks near its bottom.
+    """U-Net with slice attention, or another mechanism, near its bottom.
 
     Args:
         spatial_dims: 3 (published) or 2.
         in_channels: channels of the images.
         num_classes: outputs a voxel.
         widths: channels of each level, the center last; each a multiple of the one before by 2.
-        attention: "rsa", "non_local" or None.
+        attention: name of a mechanism, "rsa" as published; None or "none" for the plain U-Net.
         positions: which of encoder, center and decoder have it, as in the paper's "010", "101", "111".
-        attention_options: passed on to `RecurrentSliceAttention` or `NonLocal`.
+        attention_options: its options.
         norm_groups: groups of each group norm.
         dropout: probability of dropping a channel after the first convolution.
         head_bias: give the last convolution a bias; the published one has none.
 
     Raises:
-        UserError: an unknown attention or position, or widths that do not double.
+        UserError: an unknown mechanism or position, options that do not fit, or widths that do not double.
     """
 
     def __init__(
@@ -100,14 +100,15 @@ class RSANet(nn.Module):
         widths: Sequence[int] = (32, 64, 128, 256, 512),
         attention: str | None = "rsa",
         positions: str = "010",
-        attention_options: dict[str, Any] | None = None,
+        attention_options: Mapping[str, Any] | None = None,
         norm_groups: int = 8,
         dropout: float = 0.2,
         head_bias: bool = False,
     ) -> None:
         super().__init__()
         check_spatial_dims(spatial_dims)
-        _check(widths, attention, positions)
+        _check(widths, positions)
+        attention = "none" if attention is None else attention
         convolution = CONVOLUTION[spatial_dims]
         options = {"spatial_dims": spatial_dims, "norm_groups": norm_groups}
         self.spatial_dims = spatial_dims
@@ -127,13 +128,12 @@ class RSANet(nn.Module):
             convolution(widths[0], num_classes, 1, bias=head_bias),
         )
         channels = {"encoder": widths[-2], "center": widths[-1], "decoder": widths[-2]}
-        chosen = [name for name, digit in zip(POSITIONS, positions, strict=True) if digit == "1" and attention]
-        self.attention = nn.ModuleDict(
-            {
-                name: ATTENTION[attention](channels[name], spatial_dims=spatial_dims, **(attention_options or {}))
-                for name in chosen
-            }
-        )
+        chosen = [name for name, digit in zip(POSITIONS, positions, strict=True) if digit == "1"]
+        plugs = {
+            name: make_attention(attention, channels[name], spatial_dims=spatial_dims, options=attention_options)
+            for name in chosen
+        }
+        self.attention = nn.ModuleDict(plugs if attention != "none" else {})
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) images to logits (B, classes, D, H, W) of the same size."""
@@ -176,10 +176,8 @@ def _fit(x: Tensor, size: torch.Size) -> Tensor:
     return F.pad(x, [amount for lacking in reversed(missing) for amount in (lacking, 0)])
 
 
-def _check(widths: Sequence[int], attention: str | None, positions: str) -> None:
+def _check(widths: Sequence[int], positions: str) -> None:
     if len(widths) < 2 or any(after != 2 * before for before, after in zip(widths[:-1], widths[1:], strict=True)):
         raise UserError(f"widths is {tuple(widths)}; give at least two, each twice the one before")
-    if attention is not None and attention not in ATTENTION:
-        raise UserError(f"unknown attention {attention!r}; use 'rsa', 'non_local' or None")
     if len(positions) != 3 or set(positions) - {"0", "1"}:
         raise UserError(f"positions is {positions!r}; use three digits (encoder, center, decoder) such as '010'")

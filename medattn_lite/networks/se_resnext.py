@@ -5,82 +5,23 @@
 Papers: Hu et al. 2018 (SE), Xie et al. 2017 (ResNeXt); the survival deck's SE-ResNeXt-50 in 3-D, for which its
 code takes MONAI's `SEResNext50`. With 4 channels in and 19 intervals out: 28,457,539 parameters.
 
-Deviations: none from MONAI's network. `squeeze_excitation=False` gives the same network without the gates,
-to compare with. Smaller numbers (`layers`, `stem_width`, `groups`, `base_width`) give the same network smaller.
+Deviations: none from MONAI's network. `attention="none"` gives the same network without the gates, to compare with,
+`attention="eca"` or any other name of `medattn_lite.attention.names` another mechanism in their place. Smaller
+numbers (`layers`, `stem_width`, `groups`, `base_width`) give the same network smaller.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from medattn_lite.attention import SqueezeExcitation
 from medattn_lite.attention.dimensions import BATCH_NORM, CONVOLUTION, MAX_POOL, check_spatial_dims
-from medattn_lite.errors import UserError
-from medattn_lite.networks.residual import EXPANSION, ResidualNetwork, make_shortcut, make_stages
-
-
-class SEResNeXtBlock(nn.Module):
-    """1×1 → grouped 3×3 → 1×1, then squeeze-and-excitation, then the addition.
-
-    Args:
-        in_channels: channels of the input.
-        width: w; the output has 4w channels.
-        stride: of the 3×3 convolution.
-        spatial_dims: 2 or 3.
-        groups: groups of the 3×3 convolution.
-        base_width: channels a group at w = 64.
-        reduction: r of squeeze-and-excitation.
-        squeeze_excitation: False leaves the gate out.
-
-    Raises:
-        UserError: a group would have no channel.
-    """
-
-    def __init__(
-        self,
-        in_channels: int,
-        width: int,
-        *,
-        stride: int = 1,
-        spatial_dims: int = 2,
-        groups: int = 32,
-        base_width: int = 4,
-        reduction: int = 16,
-        squeeze_excitation: bool = True,
-    ) -> None:
-        super().__init__()
-        group_width = width * base_width // 64
-        if group_width < 1:
-            raise UserError(
-                f"width {width} × base_width {base_width} / 64 leaves no channel for a group; raise stem_width or "
-                "base_width (lower groups to keep the size)"
-            )
-        convolution, batch_norm = CONVOLUTION[spatial_dims], BATCH_NORM[spatial_dims]
-        inner, out_channels = group_width * groups, width * EXPANSION
-        self.conv1 = convolution(in_channels, inner, 1, bias=False)
-        self.bn1 = batch_norm(inner)
-        self.conv2 = convolution(inner, inner, 3, stride=stride, padding=1, groups=groups, bias=False)
-        self.bn2 = batch_norm(inner)
-        self.conv3 = convolution(inner, out_channels, 1, bias=False)
-        self.bn3 = batch_norm(out_channels)
-        self.se: nn.Module = nn.Identity()
-        if squeeze_excitation:
-            self.se = SqueezeExcitation(out_channels, reduction=reduction, spatial_dims=spatial_dims)
-        self.downsample = make_shortcut(convolution, batch_norm, in_channels, out_channels, stride)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C_in, …) to (B, 4w, …)."""
-        shortcut = x if self.downsample is None else self.downsample(x)  # (B, 4w, …)
-        x = torch.relu(self.bn1(self.conv1(x)))  # (B, inner, …)
-        x = torch.relu(self.bn2(self.conv2(x)))  # (B, inner, …), strided
-        x = self.bn3(self.conv3(x))  # (B, 4w, …)
-        x = self.se(x)  # (B, 4w, …)
-        return torch.relu(x + shortcut)
+from medattn_lite.networks.bottleneck import Bottleneck
+from medattn_lite.networks.plug import choose_attention
+from medattn_lite.networks.residual import EXPANSION, ResidualNetwork, make_stages
 
 
 class SEResNeXt(ResidualNetwork):
@@ -96,7 +37,9 @@ class SEResNeXt(ResidualNetwork):
         base_width: channels a group at width 64.
         stem_width: channels after the stem, and the width of the first stage.
         reduction: r of squeeze-and-excitation.
-        squeeze_excitation: False for the plain ResNeXt.
+        squeeze_excitation: False for the plain ResNeXt, as `attention="none"`.
+        attention: name of the mechanism at the end of every block.
+        attention_options: its options.
         dropout: probability in front of the classifier.
 
     Raises:
@@ -116,16 +59,25 @@ class SEResNeXt(ResidualNetwork):
         stem_width: int = 64,
         reduction: int = 16,
         squeeze_excitation: bool = True,
+        attention: str = "se",
+        attention_options: Mapping[str, Any] | None = None,
         dropout: float = 0.0,
     ) -> None:
         check_spatial_dims(spatial_dims)
+        name, options = choose_attention(
+            attention if squeeze_excitation else "none",
+            attention_options,
+            published="se",
+            published_options={"reduction": reduction},
+            defaults={"reduction": 16},
+        )
         block = partial(
-            SEResNeXtBlock,
+            Bottleneck,
             spatial_dims=spatial_dims,
             groups=groups,
             base_width=base_width,
-            reduction=reduction,
-            squeeze_excitation=squeeze_excitation,
+            attention=name,
+            attention_options=options,
         )
         super().__init__(
             spatial_dims=spatial_dims,

@@ -61,7 +61,6 @@ slices = SliceSet(dataset, size=size, per_subject=NUMBERS["per_subject"], seed=S
 sick, people = int(slices.labels.sum()), len(set(slices.subjects))
 print(f"{len(slices)} slices of {people} heads, {sick} with tumour; each is (C, H, W) = {tuple(slices.images.shape[1:])}")
 
-# %%
 flair = slices.images[:, slices.channels.index("flair")]  # (N, H, W)
 channels = torch.stack([
     flair.relu(),  # bright tissue
@@ -175,8 +174,7 @@ def recalibrate(u, w1, b1, w2, b2):
     return u * s[:, :, None, None]  # (02.3): (B, C, H, W)
 
 
-feature_map = torch.randn(2, 6, 5, 4)
-weights = torch.randn(3, 6), torch.randn(3), torch.randn(6, 3), torch.randn(6)
+feature_map, weights = torch.randn(2, 6, 5, 4), [torch.randn(*shape) for shape in ((3, 6), (3,), (6, 3), (6,))]
 torch.testing.assert_close(recalibrate(feature_map, *weights), recalibrate_loop(feature_map, *weights))
 print("loop and vectorised agree")
 
@@ -332,7 +330,7 @@ def published_cost(**options):
     return sum(p.numel() for p in network.parameters()), counter.get_total_flops() / 2
 
 
-with_se, without = published_cost(), published_cost(squeeze_excitation=False)
+with_se, without = published_cost(), published_cost(attention="none")
 for name, (parameters, products) in (("with SE", with_se), ("without", without)):
     print(f"{name}: {parameters:,} parameters, {products / 1e9:.2f} billion multiplications")
 record("parameters of the published network", with_se[0])
@@ -342,6 +340,25 @@ record("SE's share of the multiplications", 100 * (with_se[1] / without[1] - 1),
 # %% [markdown]
 # Look at the last two lines. SE is nearly free in multiplications: it works on one number per channel. (Section 10 counts more than layers.) It is **not** free in parameters: its layers are as wide as the network. Papers like to quote the first.
 #
+# **What came after.** *Efficient channel attention* (ECA, 2020) drops the two layers. Gate $c$ reads only the means of $k$ neighbouring channels, by one convolution along the channels:
+#
+# $$s_c = \sigma\Big(\textstyle\sum_{j} w_j\, z_{c+j}\Big), \qquad |j| \le (k-1)/2$$
+#
+# **Guess:** if one channel of 64 gets louder, how many gates of SE move, how many of ECA?
+
+# %%
+from medattn_lite import attention
+
+u, louder = torch.rand(1, 64, 8, 8, 8), 1 + (torch.arange(64) == 20)[:, None, None, None]  # channel 20 twice as loud
+for name in ("se", "eca"):
+    block = attention.create(name, 64, spatial_dims=3)
+    moved = (block.gate(u) - block.gate(u * louder)).abs().flatten() > 1e-6  # (C,)
+    print(f"{name}: {sum(p.numel() for p in block.parameters())} parameters, {int(moved.sum())} gates moved")
+record("ECA's share of the parameters", 100 * (published_cost(attention="eca")[0] / without[0] - 1), "%")
+
+# %% [markdown]
+# Nearly free in both. But "neighbours" are channels that happen to be beside each other; the network has to learn an order that makes sense.
+#
 # ## 7 · Train it, with and without
 #
 # The same class, smaller: four blocks, few channels. The task: **does this slice show tumour?** [Patients are split](glossary.md#split-by-patient), never slices: two slices of one head are nearly the same picture. Two thirds of the patients train, one third tests; small and large tumours are dealt evenly.
@@ -350,6 +367,8 @@ record("SE's share of the multiplications", 100 * (with_se[1] / without[1] - 1),
 
 # %%
 from medattn_lite.data import train_valid_test
+from medattn_lite.networks import SEResNeXt
+from medattn_lite.training import fit, predict_probabilities
 
 pixels = slices.table().groupby("subject")["tumour_pixels"].mean()
 split = train_valid_test(pixels.index, pixels > pixels.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
@@ -357,26 +376,22 @@ train, test = slices.subset(split.train), slices.subset(split.test)
 for name, part in (("train", train), ("test", test)):
     print(f"{name}: {len(part.labels)} slices of {len(set(part.subjects))} patients")
 
-# %%
-from medattn_lite.networks import SEResNeXt
-from medattn_lite.training import fit, predict_probabilities
-
 SMALL = {"layers": (1, 1, 1, 1), "groups": 4, "base_width": 16, "stem_width": 16}
 PUBLISHED = {"layers": (3, 4, 6, 3), "groups": 32, "base_width": 4, "stem_width": 64}
 
 
-def train_one(seed, squeeze_excitation):
+def train_one(seed, mechanism):
     torch.manual_seed(seed)
     model = SEResNeXt(spatial_dims=2, in_channels=len(slices.channels), num_classes=2,
-                      squeeze_excitation=squeeze_excitation, **(PUBLISHED if SCALE == "paper" else SMALL))
+                      attention=mechanism, **(PUBLISHED if SCALE == "paper" else SMALL))
     history = fit(model, train.images, train.labels, iterations=NUMBERS["iterations"], seed=seed, device=DEVICE)
     return model, history
 
 
 runs = {
-    "without SE": train_one(SEED, False),
-    "without SE, again": train_one(SEED + 1, False),
-    "with SE": train_one(SEED, True),
+    "without SE": train_one(SEED, "none"),
+    "without SE, again": train_one(SEED + 1, "none"),
+    "with SE": train_one(SEED, "se"),
 }
 model = runs["with SE"][0]
 plots.show(plots.training_curve({name: history for name, (_, history) in runs.items()}))
@@ -624,4 +639,4 @@ quiz([
 #
 # **Next:** [03 · CBAM](03_cbam.ipynb). A channel gate says *what*, never *where*; CBAM adds a map of places.
 #
-# **Read on:** Hu, Shen, Sun, *Squeeze-and-Excitation Networks* (CVPR 2018, [arXiv:1709.01507](https://arxiv.org/abs/1709.01507)); Xie et al., *Aggregated Residual Transformations* (ResNeXt, [arXiv:1611.05431](https://arxiv.org/abs/1611.05431)). Words: [glossary](glossary.md).
+# **Read on:** Hu, Shen, Sun, *Squeeze-and-Excitation Networks* (CVPR 2018, [arXiv:1709.01507](https://arxiv.org/abs/1709.01507)); Xie et al., *Aggregated Residual Transformations* (ResNeXt, [arXiv:1611.05431](https://arxiv.org/abs/1611.05431)); Wang et al., *ECA-Net* (CVPR 2020, [arXiv:1910.03151](https://arxiv.org/abs/1910.03151)). Words: [glossary](glossary.md).

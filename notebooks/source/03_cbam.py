@@ -123,8 +123,7 @@ print("logits", logits, "\nmap   ", logits.sigmoid())
 
 # %% [markdown]
 # The middle is open, its neighbours are shut. But look at the **two ends**: they are open too, though nothing is there. Their neighbours outside are zeros from the padding, so the kernel finds them "more than my neighbours". Keep this in mind when a map glows along the border of a picture.
-
-# %% [markdown]
+#
 # ## 3 · From loops to a module
 #
 # $$M_c = \sigma\big(\mathrm{MLP}(\mathrm{mean}_{\text{space}}\,F) + \mathrm{MLP}(\mathrm{max}_{\text{space}}\, F)\big) \tag{03.1}$$
@@ -316,8 +315,22 @@ record("parameters of one spatial map, 7×7×7", 2 * 7**3)
 
 # %% [markdown]
 # *Figure 03.3.* A residual block with CBAM. The numbers are the survival deck's 3-D network: four kinds of MRI in, 19 intervals of time out. Nearly all of CBAM's parameters are the channel MLPs. The map of places costs a few hundred: it is the cheapest part, and the part everyone shows in pictures.
+#
+# **What came after.** In CBAM a channel gate has no place, and all channels share the map of places. *Coordinate attention* (2021) gates every channel along each axis: by its row and by its column (in 3-D, a reading of ours, by its slice as well). **Guess:** can rows times columns draw a diagonal?
+
+# %%
+from medattn_lite import attention
+from medattn_lite.explain import capture_attention
+
+block = attention.create("coordinate", 16, spatial_dims=2)
+with capture_attention(block) as maps:
+    block(torch.eye(12).expand(1, 16, 12, 12))  # a diagonal in every channel
+rows, columns = (maps[f"gates.{axis}"].values for axis in ("height", "width"))  # (B, C, H, 1), (B, C, 1, W)
+record("rank of a channel's own map of places", int(torch.linalg.matrix_rank((rows * columns)[0]).max()))
 
 # %% [markdown]
+# Each channel has a map of its own, but of **rank 1**: a column times a row. It can draw a box or a cross, never a diagonal.
+#
 # ## 7 · Train it, with and without
 #
 # As in notebook 02: does this slice show tumour? Split by patient; the network's class is the published one, only smaller. And as there, `smoke` is a rehearsal: few patients, a minute of training.
@@ -592,4 +605,4 @@ quiz([
 #
 # **Next:** [04 · Split attention](04_split_attention.ipynb), where versions of a channel compete for one whole again.
 #
-# **Read on:** Woo et al., *CBAM* (ECCV 2018, [arXiv:1807.06521](https://arxiv.org/abs/1807.06521)). Words: [glossary](glossary.md).
+# **Read on:** Woo et al., *CBAM* (ECCV 2018, [arXiv:1807.06521](https://arxiv.org/abs/1807.06521)); Hou et al., *Coordinate Attention* (CVPR 2021, [arXiv:2103.02907](https://arxiv.org/abs/2103.02907)). Words: [glossary](glossary.md).

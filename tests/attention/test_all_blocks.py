@@ -1,4 +1,4 @@
-"""What every block keeps to: shapes, batches, gradients, maps that are seen, one line for a mistake."""
+"""What every registered mechanism keeps to, and other readings of the blocks; one line for a mistake."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from medattn_lite import attention
 from medattn_lite.attention import (
     CBAM,
     InterSliceAttention,
@@ -19,17 +20,19 @@ from medattn_lite.attention import (
     SplitAttention,
     SqueezeExcitation,
 )
-from medattn_lite.attention.maps import KINDS, AttentionMap
-from tests.attention.support import features, passes_gradcheck, stirred
+from medattn_lite.attention.registry import MECHANISMS, create, find, names, options
+from tests.attention.contract import CONTRACT, keeps_the_signature
+from tests.attention.support import features
 
-BLOCKS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
+# Readings other than the defaults, which the registry runs: name → dimensions, and what builds the block.
+READINGS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
     "squeeze-excitation 2-D": (2, lambda: SqueezeExcitation(16, reduction=4)),
     "squeeze-excitation 3-D": (3, lambda: SqueezeExcitation(16, reduction=4, spatial_dims=3, bias=False)),
     "cbam 2-D": (2, lambda: CBAM(16, reduction=4)),
     "cbam 3-D": (3, lambda: CBAM(16, reduction=4, kernel_size=3, spatial_dims=3, mlp_bias=False, spatial_norm=False)),
     "split attention 2-D": (2, lambda: SplitAttention(16, 16, groups=2)),
     "split attention 3-D": (3, lambda: SplitAttention(16, 16, radix=1, spatial_dims=3)),
-    "split attention without norm": (2, lambda: SplitAttention(18, 16, radix=3, norm=False, bias=True)),
+    "split attention without norm": (2, lambda: SplitAttention(16, radix=4, norm=False, bias=True)),
     "inter-slice attention": (3, lambda: InterSliceAttention(16, reduction=4)),
     "inter-slice attention 3x1x3": (
         3,
@@ -44,88 +47,106 @@ BLOCKS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
     "recurrent slice attention 3-D": (3, lambda: RecurrentSliceAttention(16, scaled=True)),
     "recurrent slice attention 2-D": (2, lambda: RecurrentSliceAttention(16, spatial_dims=2, scaled=True)),
 }
-CHANNELS_IN = {"split attention without norm": 18}
-every_block = pytest.mark.parametrize("name", BLOCKS)
+REGISTERED = [
+    (name, spatial_dims) for name, own in MECHANISMS.items() if name != "none" for spatial_dims in own.spatial_dims
+]
 
 
-def make(name: str, *, batch: int = 2) -> tuple[nn.Module, torch.Tensor]:
-    spatial_dims, build = BLOCKS[name]
-    torch.manual_seed(0)
-    return stirred(build()).eval(), features(spatial_dims, batch=batch, channels=CHANNELS_IN.get(name, 16))
+@pytest.mark.parametrize("rule", CONTRACT)
+@pytest.mark.parametrize(("name", "spatial_dims"), REGISTERED)
+def test_every_registered_mechanism_keeps_the_contract(name: str, spatial_dims: int, rule: str) -> None:
+    CONTRACT[rule](lambda: create(name, 32, spatial_dims=spatial_dims), spatial_dims=spatial_dims)
 
 
-@every_block
-def test_block_keeps_odd_sizes(name: str) -> None:
-    block, x = make(name)
-    assert block(x).shape == (x.shape[0], 16, *x.shape[2:])
+@pytest.mark.parametrize("rule", CONTRACT)
+@pytest.mark.parametrize("name", READINGS)
+def test_other_readings_keep_the_contract_as_well(name: str, rule: str) -> None:
+    spatial_dims, build = READINGS[name]
+    CONTRACT[rule](build, spatial_dims=spatial_dims, channels=16)
 
 
-@every_block
-def test_block_does_something(name: str) -> None:
-    block, x = make(name)
-    assert CHANNELS_IN.get(name, 16) != 16 or (block(x) - x).abs().max() > 1e-3
+@pytest.mark.parametrize("name", MECHANISMS)
+def test_every_registered_mechanism_has_the_one_signature(name: str) -> None:
+    keeps_the_signature(name)
+    assert isinstance(create(name, 32, spatial_dims=3), MECHANISMS[name].load())
+    assert getattr(attention, MECHANISMS[name].class_name) is MECHANISMS[name].load()
+    assert MECHANISMS[name].class_name in dir(attention)
 
 
-@every_block
-def test_a_batch_of_one_gives_the_same_as_in_a_batch(name: str) -> None:
-    block, x = make(name)
-    torch.testing.assert_close(block(x[:1]), block(x)[:1], rtol=1e-4, atol=1e-5)
+class Broken(nn.Module):
+    """Breaks one rule of the contract."""
+
+    def __init__(self, rule: str) -> None:
+        super().__init__()
+        self.rule = rule
+        self.block = create("eca", 32, spatial_dims=2)
+        self.idle = nn.Parameter(torch.ones(1)) if rule == "parameter" else None
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        if self.rule == "shape":
+            return self.block(x)[..., :-1]
+        if self.rule == "batch":
+            return self.block(x) + x.mean(dim=0, keepdim=True)
+        if self.rule == "gradient":
+            return self.block(x) * x.detach()
+        if self.rule == "map":
+            return x * torch.sigmoid(x.mean(dim=(2, 3), keepdim=True))
+        if self.rule == "state":
+            self.kept = x
+        if self.rule == "watched" and self.block.gate.is_watched:
+            return 2 * self.block(x)
+        return self.block(x)
 
 
-@every_block
-def test_gradient_is_right_to_float64(name: str) -> None:
-    block, x = make(name, batch=1)
-    assert passes_gradcheck(block, x[..., :4, :3])
+@pytest.mark.parametrize(
+    ("broken", "rule"),
+    [
+        ("shape", "keeps the shape"),
+        ("batch", "treats the images"),
+        ("gradient", "has the right gradient"),
+        ("parameter", "reaches every parameter"),
+        ("map", "shows its maps"),
+        ("map", "uses the map"),
+        ("watched", "gives the same"),
+        ("state", "keeps nothing"),
+    ],
+)
+def test_the_contract_sees_a_block_that_breaks_it(broken: str, rule: str) -> None:
+    check = next(check for words, check in CONTRACT.items() if words.startswith(rule))
+    check(lambda: create("eca", 32, spatial_dims=2), spatial_dims=2)
+    with pytest.raises((AssertionError, RuntimeError)):
+        check(lambda: Broken(broken), spatial_dims=2)
 
 
-@every_block
-def test_every_parameter_gets_a_gradient(name: str) -> None:
-    block, x = make(name)
-    block(x).square().sum().backward()
-    gradients = {key: parameter.grad for key, parameter in block.named_parameters()}
-    # A bias of the keys adds the same to every score of a query, which a softmax does not see.
-    idle = [key for key, grad in gradients.items() if grad is None or not (grad.any() or key.endswith("key.bias"))]
-    assert idle == []
+def test_no_attention_passes_its_input_on() -> None:
+    block = create("none", 16, spatial_dims=3)
+    x = features(3)
+    assert block(x) is x and list(block.parameters()) == []
 
 
-@every_block
-def test_a_hook_sees_a_map_that_is_neither_empty_nor_flat(name: str) -> None:
-    block, x = make(name)
-    seen: list[torch.Tensor] = []
-    maps = [module for module in block.modules() if isinstance(module, AttentionMap)]
-    handles = [module.register_forward_hook(lambda module, inputs, output: seen.append(output)) for module in maps]
-    block(x)
-    for handle in handles:
-        handle.remove()
-    assert len(seen) == len(maps) >= 1
-    for module, values in zip(maps, seen, strict=True):
-        assert module.kind in KINDS
-        assert values.dim() == len(module.axes)
-        assert values.std() > 1e-4
-        assert torch.isfinite(values).all()
-
-
-@every_block
-def test_a_gate_really_multiplies_what_passes(name: str) -> None:
-    block, x = make(name)
-    before = block(x)
-    for module in block.modules():
-        if isinstance(module, AttentionMap):
-            module.register_forward_hook(lambda module, inputs, output: torch.zeros_like(output))
-    assert (block(x) - before).abs().max() > 1e-3
-
-
-@every_block
-def test_nothing_of_the_pass_stays_in_the_block(name: str) -> None:
-    block, x = make(name)
-    before = {key: set(vars(module)) for key, module in block.named_modules()}
-    block(x)
-    assert {key: set(vars(module)) for key, module in block.named_modules()} == before
+def test_the_registry_knows_names_dimensions_and_options() -> None:
+    assert names() == ("none", "se", "eca", "cbam", "coordinate", "split", "iam", "non_local", "rsa")
+    assert set(names()) - set(names(2)) == {"iam"} and names(3) == names()
+    assert options("cbam")["kernel_size"] == 7 and options("none") == {}
+    assert create("cbam", 16, spatial_dims=3, kernel_size=3).spatial.convolution.kernel_size == (3, 3, 3)
+    assert find("rsa").title == "recurrent slice attention"
+    with pytest.raises(AttributeError, match="has no attribute 'CBAN'"):
+        attention.CBAN  # noqa: B018
 
 
 @pytest.mark.parametrize(
     ("build", "says"),
     [
+        (lambda: create("cbma", 16, spatial_dims=2), "use one of none, se, eca, cbam"),
+        (lambda: create("cbam", 16, spatial_dims=2, size=3), "'cbam' has no option 'size': it has reduction"),
+        (lambda: create("none", 16, spatial_dims=2, size=3), "'none' has no option 'size': it has none"),
+        (lambda: create("split", 16, spatial_dims=2, stride=2), "'split' has no option 'stride'"),
+        (lambda: create("iam", 16, spatial_dims=2), "not defined in 2-D: use one of none, se, eca"),
+        (lambda: create("se", 16, spatial_dims=4), "use 2 for"),
+        (lambda: create("none", 0, spatial_dims=2), "whole number of at least 1"),
+        (lambda: create("eca", 16, spatial_dims=2, kernel_size=4), "use an odd number"),
+        (lambda: create("coordinate", 16, spatial_dims=2, reduction=0), "whole number of at least 1"),
+        (lambda: InterSliceAttention(16, spatial_dims=2), "needs slices"),
         (lambda: SqueezeExcitation(8), "use reduction=8 or less"),
         (lambda: SqueezeExcitation(16, spatial_dims=4), "use 2 for"),
         (lambda: SqueezeExcitation(0), "whole number of at least 1"),

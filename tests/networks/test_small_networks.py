@@ -174,7 +174,21 @@ def test_rsanet_runs_in_two_dimensions_and_trains() -> None:
         (lambda: ResNetCBAM(spatial_dims=2, in_channels=1, num_classes=2, layers=(1, 0, 1, 1)), "at least 1"),
         (lambda: P3DResNet(in_channels=1, num_classes=2, order="act"), "order is 'act'"),
         (lambda: ResNeSt(in_channels=1, num_classes=2, place="inside"), "'before' or 'after'"),
-        (lambda: RSANet(in_channels=1, num_classes=2, attention="cbam"), "'rsa', 'non_local' or None"),
+        (lambda: RSANet(in_channels=1, num_classes=2, attention="cbma"), "use one of none, se, eca"),
+        (lambda: RSANet(spatial_dims=2, in_channels=1, num_classes=2, attention="iam"), "not defined in 2-D"),
+        (lambda: ResNetCBAM(spatial_dims=2, in_channels=1, num_classes=2, attention="iam"), "not defined in 2-D"),
+        (
+            lambda: ResNetCBAM(spatial_dims=2, in_channels=1, num_classes=2, attention="eca", reduction=4),
+            "reduction belongs to 'cbam', not to 'eca'",
+        ),
+        (
+            lambda: P3DResNet(in_channels=1, num_classes=2, attention="se", attention_options={"size": 3}),
+            "'se' has no option 'size'",
+        ),
+        (
+            lambda: ResNeSt(in_channels=1, num_classes=2, attention="eca", spatial_attention=True),
+            "want the same place",
+        ),
         (lambda: RSANet(in_channels=1, num_classes=2, positions="21"), "three digits"),
         (lambda: RSANet(in_channels=1, num_classes=2, widths=(8, 24)), "each twice the one before"),
         (lambda: RSANet(in_channels=1, num_classes=2, widths=(6, 12)), "norm_groups=8 does not divide"),

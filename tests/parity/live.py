@@ -1,4 +1,4 @@
-"""Parity with libraries that are installed: the same weights, the same input, output and gradient side by side."""
+"""Parity with libraries that are installed, and with formulas written out: output and gradient side by side."""
 
 from __future__ import annotations
 
@@ -11,21 +11,8 @@ from torch.nn import functional as F
 from medattn_lite.attention import MultiHeadAttention, RecurrentSliceAttention, SqueezeExcitation, attend
 from medattn_lite.attention.slice_attention import PLANES
 from medattn_lite.networks import convert
-from tests.parity.goldens import relative
-
-LiveDifference = tuple[float, float]
-
-
-def differences(ours: Callable[[Tensor], Tensor], theirs: Callable[[Tensor], Tensor], x: Tensor) -> LiveDifference:
-    """Relative differences of output and of the gradient of the sum of squares."""
-    results = []
-    for function in (ours, theirs):
-        leaf = x.detach().clone().requires_grad_()
-        output = function(leaf)
-        output.square().sum().backward()
-        results.append((output.detach().numpy(), leaf.grad.numpy()))
-    (our_output, our_gradient), (their_output, their_gradient) = results
-    return relative(our_output, their_output), relative(our_gradient, their_gradient)
+from tests.parity import formulae
+from tests.parity.differences import LiveDifference, differences
 
 
 def squeeze_excitation(spatial_dims: int) -> LiveDifference:
@@ -82,6 +69,10 @@ LIVE: dict[str, tuple[str, str, Callable[[], LiveDifference]]] = {
     "squeeze_excitation_3d": ("SqueezeExcitation, 3-D", "MONAI ChannelSELayer", lambda: squeeze_excitation(3)),
     "scaled_dot_product": ("attend", "torch scaled_dot_product_attention", scaled_dot_product),
     "multi_head": ("MultiHeadAttention", "torch nn.MultiheadAttention", multi_head),
+    "eca_2d": ("EfficientChannelAttention, 2-D", "formula", lambda: formulae.eca_difference(2)),
+    "eca_3d": ("EfficientChannelAttention, 3-D", "formula", lambda: formulae.eca_difference(3)),
+    "coordinate_2d": ("CoordinateAttention, 2-D", "formula", lambda: formulae.coordinate_difference(2)),
+    "coordinate_3d": ("CoordinateAttention, 3-D", "formula", lambda: formulae.coordinate_difference(3)),
     "slices_as_tokens": ("RecurrentSliceAttention", "torch scaled_dot_product_attention", slices_as_tokens),
 }
 LIVE_LIMIT = 1e-5

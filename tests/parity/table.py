@@ -69,7 +69,8 @@ def markdown(table: list[Row]) -> str:
         "",
         "Largest relative difference, max |a − b| / max |b|, of the output and of the gradient of its squared sum with "
         "respect to the input. The first rows are frozen outputs of the authors' code (`tests/parity/goldens`), the "
-        "last ones run the library beside the block. Made by `python -m tests.parity.table`.",
+        "last ones run the library, or the formula written out in float64, beside the block. Made by "
+        "`python -m tests.parity.table`.",
         "",
         "| golden | block | reference | parameters | output | gradient | limit | holds |",
         "|---|---|---|--:|--:|--:|--:|---|",
