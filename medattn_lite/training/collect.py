@@ -118,7 +118,7 @@ def _mean_over(parts: Sequence[Mapping[str, float]], *, count: str = "folds") ->
     """Mean and standard deviation over the folds, or seeds, that could be scored."""
     out = {}
     for name in parts[0]:
-        values = np.array([own[name] for own in parts if name in own and np.isfinite(own[name])])
+        values = np.array([own[name] for own in parts if own.get(name) is not None and np.isfinite(own[name])])
         if len(values):
             spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
             out[name] = {"mean": float(values.mean()), "sd": spread, count: len(values)}

@@ -39,7 +39,7 @@ def test_a_smoke_run_scores_every_variant_and_comparison(tmp_path, capsys):
     assert record["variants"]["clinical"]["iterations"] == [0, 0]
     facts = record["data_facts"]
     assert facts["best_possible_c_index"]["all"]["value"] > 0.6 and facts["deaths"] >= 1
-    assert "clinical (3 parameters)" in capsys.readouterr().out
+    assert "clinical (4 parameters)" in capsys.readouterr().out
     for path in folder.glob("*/fold-*/predictions.json"):
         fold = json.loads(path.read_text(encoding="utf-8"))
         assert not set(fold["split"]["train"]) & set(fold["split"]["test"])

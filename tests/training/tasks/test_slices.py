@@ -90,7 +90,7 @@ def test_only_the_variant_called_leaky_leaks(leaky: Slices) -> None:
             assert bool(sides[0] & sides[1]) == ("LEAKY" in variant.name)
             assert sorted([*own.rows(split, "train"), *own.rows(split, "test")]) == list(range(len(own.images)))
     shares = leaky.about()["tested_slices_whose_patient_was_trained_on"]
-    assert shares["folds by patient"] == 0 and shares["LEAKY folds by slice"] > 0.8
+    assert shares["folds by patient"] == 0 and shares["LEAKY folds by slice"] > 0.5
 
 
 def test_no_other_recipe_can_split_slices(task: Slices) -> None:
