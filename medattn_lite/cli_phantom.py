@@ -74,6 +74,7 @@ def _phantom_beside(options: argparse.Namespace) -> int:
 
 
 def _phantom_controls(options: argparse.Namespace) -> int:
+    from medattn_lite.evaluation import Interval
     from medattn_lite.training.phantom_controls import phantom_controls
 
     if options.out and options.out.exists():
@@ -81,8 +82,7 @@ def _phantom_controls(options: argparse.Namespace) -> int:
     found = phantom_controls(options.scale, options.seed, task=options.task, realism=options.realism, n=options.n,
                              device=options.device)
     for name, value in found.items():
-        interval = isinstance(value, dict)
-        shown = f"{value['value']:.3f} [{value['low']:.3f}, {value['high']:.3f}]" if interval else value
+        shown = Interval.from_dict(value).text() if isinstance(value, dict) else value
         print(f"{name:<24} {shown}")
     if options.task == "presence":
         found["sharpness"] = _sharpness()

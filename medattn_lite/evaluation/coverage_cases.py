@@ -108,8 +108,9 @@ def auc_cases() -> Iterator[Case]:
                               (0.97, 0.87, 0.5), (0.87, 0.85, 0.95)):  # fmt: skip
         for rest in (None, 64):
             words = f"{one} and {other}, correlation {alike}, " + ("64" if rest else "as many") + " of the other class"
-            yield Case("difference of AUCs", words, (11,) if rest else few, lambda rng, n, own=(one, other, alike),
-                       rest=rest: _two_aucs(rng, n, rest or n, *own), simulations=0.5)  # fmt: skip
+            units = (11,) if rest else (*few[:4], 30, 36, *few[4:])
+            yield Case("difference of AUCs", words, units, lambda rng, n, own=(one, other, alike), rest=rest: (
+                _two_aucs(rng, n, rest or n, *own)), simulations=0.5)
 
 
 def other_cases() -> Iterator[Case]:

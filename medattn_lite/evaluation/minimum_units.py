@@ -11,17 +11,17 @@ from contextlib import contextmanager
 
 MINIMUM_UNITS: dict[str, int] = {
     "mean in 0 to 1": 4,
-    "mean": 12,
+    "mean": 4,
     "mean above 0": 20,
-    "difference of means": 20,
-    "proportion": 8,
-    "difference of proportions": 12,
+    "difference of means": 12,
+    "proportion": 6,
+    "difference of proportions": 20,
     "AUC": 11,
-    "difference of AUCs": 11,
-    "C-index": 8,
-    "difference of C-indices": 8,
-    "jackknife": 20,
+    "difference of AUCs": 30,
+    "C-index": 7,
+    "difference of C-indices": 5,
     "percentile bootstrap": 40,
+    "jackknife": 20,
 }
 COUNTED: dict[str, str] = {
     "AUC": "patients of the smaller class",

@@ -34,6 +34,7 @@ from IPython.display import display
 
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
+from medattn_lite.evaluation import Interval
 from medattn_lite.explain.counterfactual import SITES, Laboratory, Tumour
 from medattn_lite.networks.trained import load_trained, trained_facts, trained_names
 
@@ -43,7 +44,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 for name in trained_names():
     facts = trained_facts(name)
     score, found = next(iter(facts["scores"].items()))
-    print(f"{name:26}{facts['variant']:30}{score} {found['value']:.3f} [{found['low']:.3f}, {found['high']:.3f}]")
+    print(f"{name:26}{facts['variant']:30}{score} {Interval.from_dict(found).text()}")
 
 # %% [markdown]
 # These are the networks, each with its score on synthetic heads that it never saw.

@@ -24,7 +24,7 @@ CHECKED = {  # kind, population, units: quick ones of every kind of figure
     ("AUC", "0.97, 64 of the other class", 11),
     ("AUC", "0.87, 4 slices of each patient", 20),
     ("difference of AUCs", "0.97 and 0.87, correlation 0.5, as many of the other class", 40),
-    ("C-index", "0.66, 29% die", 40),
+    ("C-index", "0.67, 29% die", 40),
 }
 
 
@@ -52,7 +52,7 @@ def test_from_the_fewest_units_on_coverage_is_what_is_promised():
 
 @pytest.mark.parametrize(("kind", "truth", "units"), sorted(CHECKED))
 def test_a_small_simulation_covers_again(kind, truth, units):
-    found = coverage(case(kind, truth), units, simulations=300, seed=5)
+    found = coverage(replace(case(kind, truth), simulations=1.0), units, simulations=300, seed=5)
     assert found["simulations"] == 300 and found["coverage"] + 2.5 * found["error"] >= LOWEST, found
 
 
