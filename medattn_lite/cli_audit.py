@@ -27,6 +27,9 @@ def audit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="every task of the phantom, on one page")
     parser.add_argument("--n", type=int, help=f"phantoms ({SUBJECTS}; with --all {SUBJECTS_ALL} of each task)")
     parser.add_argument("--shape", default="48,56,48", metavar="D,H,W", help="of a phantom; default: 48,56,48")
+    parser.add_argument("--groups", metavar="A,B", help="statistics that models are asked about: outside, normalised, "
+                                                        "sharpness, border, background, everything (all of them if "
+                                                        "left out); none: single factors alone")
     parser.add_argument("--repeats", type=int, default=20, help="runs of the models on dealt labels")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--overwrite", action="store_true", help="replace the files of an earlier audit")
@@ -54,7 +57,7 @@ def _audit_task(options: argparse.Namespace) -> int:
     out = options.out or Path("runs/audit") / f"phantom-{options.task}"
     refuse_existing(out, overwrite=options.overwrite)
     cohort = PhantomCohort(options.n or SUBJECTS, task=options.task, shape=_shape(options.shape), seed=options.seed)
-    audit = audit_phantom(cohort, repeats=options.repeats, seed=options.seed, progress=not options.quiet)
+    audit = audit_phantom(cohort, **_settings(options))
     _say(audit.lines, write_audit(audit, out, title=f"What gives {options.task} away? Phantoms",
                                   overwrite=options.overwrite))
     return 0
@@ -68,11 +71,11 @@ def _audit_all(options: argparse.Namespace) -> int:
     if out.suffix != ".md":
         raise UserError(f"--out {out}: with --all name a page that ends in .md")
     refuse_existing(out.parent, (out.name, out.with_suffix(".json").name), overwrite=options.overwrite)
-    audits, seconds = audit_all(n=n, shape=_shape(options.shape), repeats=options.repeats, seed=options.seed,
-                                progress=not options.quiet)
+    audits, seconds = audit_all(n=n, shape=_shape(options.shape), **_settings(options))
     command = f"medattn audit phantom --all --n {n}" + (f" --seed {options.seed}" if options.seed else "")
     command += f" --shape {options.shape}" if options.shape != "48,56,48" else ""
     command += f" --repeats {options.repeats}" if options.repeats != 20 else ""
+    command += f" --groups {options.groups}" if options.groups else ""
     lines = [f"{task}: {len(audit.leaks)} of {audit.tests} tell the label ({seconds[task]:.0f} s)"
              + "".join(f"\n  {own.name}: {own.sentence}" for own in audit.leaks) for task, audit in audits.items()]
     _say(lines, write_all(audits, out, command=command, seconds=seconds, overwrite=options.overwrite))
@@ -87,19 +90,28 @@ def _audit_folder(options: argparse.Namespace) -> int:
 
     if options.all:
         raise UserError("--all is for the phantom's tasks: leave it out, or write medattn audit phantom --all")
-    dataset, label = open_labelled(options.dataset, options.root, options.label, **_named_values(options.option))
-    out = options.out or Path("runs/audit") / f"{options.dataset}-{label}"
+    settings = _settings(options)
+    opened = open_labelled(options.dataset, options.root, options.label, **_named_values(options.option))
+    out = options.out or Path("runs/audit") / f"{options.dataset}-{opened.label}"
     refuse_existing(out, overwrite=options.overwrite)
     declared = [name.strip() for name in options.declared.split(",") if name.strip()]
-    audit = audit_dataset(dataset, label=label, declared=declared, repeats=options.repeats, seed=options.seed,
-                          progress=not options.quiet)
+    audit = audit_dataset(**vars(opened), declared=declared, **settings)
     known = {found.name for found in audit.findings} | set(audit.constant)
     unknown = [name for name in declared if name not in known]
     if unknown:
         raise UserError(f"--declared {unknown[0]}: no such fact; there are {', '.join(sorted(known))}")
-    _say([*audit.notes, *audit.lines], write_audit(audit, out, title=f"What gives {label} away? {options.dataset}",
-                                                   overwrite=options.overwrite))
+    title = f"What gives {opened.label} away? {options.dataset}"
+    _say([*audit.notes, *audit.lines], write_audit(audit, out, title=title, overwrite=options.overwrite))
     return 0
+
+
+def _settings(options: argparse.Namespace) -> dict[str, object]:
+    from medattn_lite.audit.run import EVERY_GROUP, check_settings
+
+    words = [word.strip() for word in (options.groups or "").split(",") if word.strip()]
+    groups = () if words == ["none"] else words or EVERY_GROUP
+    check_settings(options.repeats, groups)
+    return {"groups": groups, "repeats": options.repeats, "seed": options.seed, "progress": not options.quiet}
 
 
 def _shape(word: str) -> tuple[int, ...]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -107,19 +107,24 @@ def case_facts(case: Case) -> Facts:
         facts["start of the name"] = stem.group().lower()
     day = _DAY.search(case.case)
     if day:
-        facts["day of the scan in the name"] = float(np.datetime64(f"{day[0][:4]}-{day[0][4:6]}", "D").astype(int))
+        facts["day of the scan in the name"] = _day_number(day[0])
     return facts
 
 
-def meta_facts(meta: Mapping[str, Any], *, label: str = "", phantom: bool = False) -> Facts:
+def same_as(label: str) -> set[str]:
+    """Facts that are this label in another word."""
+    return SAME_AS.get(label, {label})
+
+
+def meta_facts(meta: Mapping[str, Any], *, left_out: Collection[str] = (), phantom: bool = False) -> Facts:
     """Whatever else the source says about a case that is a number, a word or true or false.
 
     Args:
         meta: of a sample or a case.
-        label: name of the label, which is no fact about itself.
+        left_out: the label's own names.
         phantom: leave out what a phantom knows of its own disease and outcome.
     """
-    left_out = BOOKKEEPING | SAME_AS.get(label, {label}) | (TOLD if phantom else set())
+    left_out = {*left_out, *BOOKKEEPING, *(TOLD if phantom else ())}
     facts: Facts = {}
     for name, value in meta.items():
         if name in left_out or value is None:
@@ -129,6 +134,12 @@ def meta_facts(meta: Mapping[str, Any], *, label: str = "", phantom: bool = Fals
         elif isinstance(value, int | float | np.number) and np.isfinite(value):
             facts[name] = float(value)
     return facts
+
+
+def _day_number(digits: str) -> float:
+    """Days since 1970 of a date such as 19970222; the 31st of a shorter month is the next month's first."""
+    month = np.datetime64(f"{digits[:4]}-{digits[4:6]}", "M").astype("datetime64[D]")
+    return float((month + (int(digits[6:]) - 1)).astype(int))
 
 
 def _copies(names: list[str], image: np.ndarray) -> str:

@@ -67,8 +67,8 @@ def boosting(numbers: np.ndarray, target: Target, seed: int) -> np.ndarray:
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     count = len(target.labels)
-    options = {"max_iter": 25, "learning_rate": 0.15, "max_leaf_nodes": 4, "min_samples_leaf": min(10, max(2, count // 10)),
-               "l2_regularization": 1.0, "early_stopping": False, "random_state": seed}  # fmt: skip
+    options = {"max_iter": 25, "learning_rate": 0.15, "max_leaf_nodes": 4, "l2_regularization": 1.0,
+               "min_samples_leaf": min(10, max(2, count // 10)), "early_stopping": False, "random_state": seed}
     if target.time is not None:
         fitted = HistGradientBoostingRegressor(**options).fit(numbers[:count], target.columns[:, 0])
         return fitted.predict(numbers[count:])[:, None] - target.columns.mean()

@@ -2,77 +2,82 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medattn_lite.audit.measure import SURVIVAL
+from medattn_lite.audit.factors import meta_facts
+from medattn_lite.audit.measuring import MOST_CLASSES, SURVIVAL
 from medattn_lite.data.cases import Case, PatientDataset
-from medattn_lite.data.datasets import dataset_class, open_dataset
+from medattn_lite.data.datasets import open_dataset
 from medattn_lite.data.tables import column, read_csv, text
 from medattn_lite.errors import UserError
 
 OWN = "label"  # the samples' own label, whatever the source calls it
+# data set and label → the classes that its reader numbers 0, 1
+CLASSES = {("lgg", "grade"): ("G2", "G3"), ("lgg", "idh"): ("wild type", "mutant"), ("brats", "grade"): ("LGG", "HGG")}
 PERSON = (("sex", ("sex", "gender", "cdr_gender")), ("age", ("age", "age_at_initial_pathologic")))
 
 
-def open_labelled(
-    name: str, root: str | Path | None, label: str | None, **options: Any
-) -> tuple[PatientDataset, str]:
-    """The data set, and the name under which the audit asks for its label.
+@dataclass(frozen=True)
+class Opened:
+    """A data set and the question to it; the fields are arguments of `audit_dataset`.
+
+    Attributes:
+        dataset: to audit.
+        label: what is asked for.
+        column: of the cases' `meta` that holds it; None for the samples' own label.
+        classes: names of the classes, where they are known.
+    """
+
+    dataset: PatientDataset
+    label: str
+    column: str | None = None
+    classes: tuple[str, ...] | None = None
+
+
+def open_labelled(name: str, root: str | Path | None, label: str | None, **options: Any) -> Opened:
+    """Opens a folder for one question.
 
     Args:
         name: of the data set, as in `open_dataset`.
         root: its folder.
-        label: "survival", a task of the reader (lgg: grade, idh), a column of the table, "label" or None for the
-            cases' own label.
+        label: "survival", a task of the reader (lgg: grade, idh), "grade" for brats, a column of the table, or
+            "label" for the cases' own; None takes the first of these that the data set has.
         **options: of the reader.
 
     Raises:
         UserError: there is no such label; the line says which there are.
     """
-    label = label or {"brats": "grade", "lgg": "grade"}.get(name, OWN)
-    tasks = _tasks(name)
-    if label in tasks:
+    own = {task: classes for (source, task), classes in CLASSES.items() if source == name}
+    label = label or next(iter(own), OWN)
+    if name == "lgg" and label in own:
         options = {"task": label, **options}
     if name == "msd":
         options.setdefault("part", "all")
     dataset = open_dataset(name, root, **options)
-    dataset.cases = _with_persons(dataset.cases, dataset.root) if name == "lgg" else dataset.cases
-    cases = [*dataset.cases, *dataset.incomplete]
-    known = _labels(cases, tasks)
-    if name == "brats" and label == "grade":
-        return dataset, label
+    if name == "lgg":
+        dataset.cases = _with_persons(dataset.cases, dataset.root)
+    known = _labels([*dataset.cases, *dataset.incomplete], list(own))
+    if not known:
+        raise UserError(f"no label of any kind in {dataset.root}: add a column label, or time and event, to its table")
     if label not in known:
-        if not known:
-            raise UserError(f"no label of any kind in {dataset.root}: add a column label, or time and event, to its "
-                            "table")
         raise UserError(f"no {label} in {dataset.root}: --label can be {', '.join(known)}")
-    return dataset, label
+    return Opened(dataset, label, None if label in (*own, OWN, SURVIVAL) else label, own.get(label))
 
 
-def _tasks(name: str) -> tuple[str, ...]:
-    kind = dataset_class(name)
-    if "task" not in inspect.signature(kind).parameters:
-        return ()
-    return tuple(getattr(__import__(kind.__module__, fromlist=["TASKS"]), "TASKS", ()))
-
-
-def _labels(cases: Sequence[Any], tasks: Sequence[str]) -> list[str]:
-    """What can be asked for: tasks, the own label, survival, and columns with a few different values."""
-    known = list(tasks)
-    if not tasks and any(case.label is not None for case in cases):
-        known.append(OWN)
+def _labels(cases: Sequence[Case], own: list[str]) -> list[str]:
+    """What can be asked for: the source's labels, survival, and columns with a few different values."""
+    labelled = any(case.label is not None for case in cases)
+    known = own if own and labelled else [OWN] if labelled else []
     if sum(case.event is not None and case.time is not None for case in cases) > 1:
-        known.append(SURVIVAL)
+        known = [*known, SURVIVAL]
     values: dict[str, set] = {}
     for case in cases:
-        for column_name, value in case.meta.items():
-            if isinstance(value, str | bool | int | float):
-                values.setdefault(column_name, set()).add(value)
-    hidden = {"patient_known", "slices", "mask_labels", "class"}
-    return known + [own for own, found in values.items() if 2 <= len(found) <= 10 and own not in {*hidden, *known}]
+        for fact, value in meta_facts(case.meta).items():
+            values.setdefault(fact, set()).add(value)
+    return known + [fact for fact, found in values.items() if 2 <= len(found) <= MOST_CLASSES and fact not in known]
 
 
 def _with_persons(cases: Sequence[Case], root: Path) -> list[Case]:

@@ -21,7 +21,8 @@ How to read it. A factor's AUC (or C-index) is turned so that 0.5 is chance and 
 where there are several classes, are scored by the rates of their category among patients of other folds. A model's
 score comes from nested cross-validation by patient; beside it stand mean and standard deviation of the same on
 {repeats} deals of the labels among the patients. Intervals are 95 %, by the bootstrap over patients (for a model: over
-its out-of-fold scores). p is corrected by Holm for the {tests} factors and models tested together; "tells" means that
+its out-of-fold scores). What tells nothing has a cross-validated score near that of the dealt labels, which with few
+patients lies at or below 0.5. p is corrected by Holm for the {tests} factors and models tested together; "tells" means that
 it is below {level}. "Not better than chance" is no proof that nothing leaks: the upper end of the interval says how
 much still could. "Far from the lesion" is at least {margin:g} mm away from the mask. A factor that tells the label is
 a shortcut that a network could take, or a fact of the disease; which of the two, you must judge."""
@@ -90,7 +91,7 @@ def all_page(audits: Mapping[str, Audit], *, command: str, seconds: Mapping[str,
     """One page over several audits: a summary, then each in full."""
     lines = ["# What gives the label away? The phantom's tasks", "", f"Made by `{command}` in "
              f"{sum(seconds.values()) / 60:.0f} minutes.", "",
-             "| task | patients | tested | tell the label, though not declared | the strongest of them |", "|---" * 5 + "|"]
+             "| task | patients | tested | tell the label, not declared | the strongest of them |", "|---" * 5 + "|"]
     for task, audit in audits.items():
         first = f"{audit.leaks[0].name}: {_figures(audit.leaks[0])}" if audit.leaks else "—"
         patients = ", ".join(f"{name} {count}" for name, count in audit.classes.items())
@@ -118,8 +119,9 @@ def _body(audit: Audit, *, level: int) -> list[str]:
             lines += [f"{'#' * level} {heading}", "", *(f"- {found.name}: {found.why}" for found in own), ""]
         elif own:
             lines += [f"{'#' * level} {heading}", "",
-                      "| factor or model | verdict | on dealt labels | p, corrected |", "|---" * 4 + "|"]
-            lines += [f"| {found.name} | {found.sentence} | {_null(found)} | {_p(found)} |" for found in own] + [""]
+                      "| factor or model | verdict | on dealt labels | p | p, Holm |", "|---" * 5 + "|"]
+            lines += [f"| {found.name} | {found.sentence} | {_null(found)} | {_p(found.p)} | {_p(found.p_holm)} |"
+                      for found in own] + [""]
     if audit.constant:
         lines += [f"The same in every case: {', '.join(audit.constant)}.", ""]
     return lines
@@ -139,10 +141,10 @@ def _null(found: Finding) -> str:
     return "—" if found.null is None else f"{found.null[0]:.2f} (sd {found.null[1]:.2f})"
 
 
-def _p(found: Finding) -> str:
-    if not np.isfinite(found.p_holm):
+def _p(value: float) -> str:
+    if not np.isfinite(value):
         return "—"
-    return "< 0.001" if found.p_holm < 0.001 else f"{found.p_holm:.3f}"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def _json(content: object) -> str:

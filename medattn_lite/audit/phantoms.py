@@ -6,8 +6,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from medattn_lite.audit.measure import SURVIVAL, measure
-from medattn_lite.audit.run import REPEATS, Audit, audit_measured
+from medattn_lite.audit.measuring import SURVIVAL, measure
+from medattn_lite.audit.run import EVERY_GROUP, REPEATS, Audit, audit_measured
 
 if TYPE_CHECKING:
     from medattn_lite.data.phantom import PhantomCohort
@@ -47,13 +47,15 @@ def declared_of(cohort: PhantomCohort) -> tuple[str, ...]:
 
 
 def audit_phantom(
-    cohort: PhantomCohort, *, repeats: int = REPEATS, seed: int = 0, progress: bool = True
-) -> Audit:
+    cohort: PhantomCohort, *, repeats: int = REPEATS, groups: Sequence[str] = EVERY_GROUP, seed: int = 0,
+    progress: bool = True,
+) -> Audit:  # fmt: skip
     """The audit of a phantom cohort, with its declared signal listed apart.
 
     Args:
         cohort: 3-D or 2-D.
         repeats: on dealt labels.
+        groups: of statistics that models are asked about.
         seed: of folds, dealing and intervals; the subjects have the cohort's own.
         progress: show bars.
     """
@@ -63,12 +65,13 @@ def audit_phantom(
         for name in ("lesion volume (mL)", *(f"lesion share of mask label {value}" for value in (1, 2, 4))):
             if FOLLOWS[name] <= set(row.facts):
                 row.facts.pop(name, None)
-    return audit_measured(measured, declared=declared_of(cohort), repeats=repeats, seed=seed, progress=progress)
+    return audit_measured(measured, declared=declared_of(cohort), repeats=repeats, groups=groups, seed=seed,
+                          progress=progress)
 
 
 def audit_all(
     *, n: int = 300, tasks: Sequence[str] | None = None, shape: tuple[int, ...] = SHAPE, repeats: int = REPEATS,
-    seed: int = 0, progress: bool = True,
+    groups: Sequence[str] = EVERY_GROUP, seed: int = 0, progress: bool = True,
 ) -> tuple[dict[str, Audit], dict[str, float]]:  # fmt: skip
     """The audit of every phantom task.
 
@@ -77,6 +80,7 @@ def audit_all(
         tasks: some of them; all if None.
         shape: `(D, H, W)`.
         repeats: on dealt labels.
+        groups: of statistics that models are asked about.
         seed: of the cohorts and of the analysis.
         progress: show bars.
 
@@ -90,6 +94,6 @@ def audit_all(
     for task in tasks or TASKS:
         start = time.perf_counter()
         cohort = PhantomCohort(n, task=task, shape=shape, seed=seed)
-        audits[task] = audit_phantom(cohort, repeats=repeats, seed=seed, progress=progress)
+        audits[task] = audit_phantom(cohort, repeats=repeats, groups=groups, seed=seed, progress=progress)
         seconds[task] = time.perf_counter() - start
     return audits, seconds

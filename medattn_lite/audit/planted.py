@@ -57,21 +57,21 @@ class PlantedLeak(Sequence):
 
 
 def _blur(sample: Sample, strength: float, random: np.random.Generator) -> Sample:
-    """Tissue far from the lesion is smoothed as a resampling by part of a voxel smooths it."""
+    """Tissue outside the lesion is smoothed as a resampling by part of a voxel smooths it."""
     from scipy.ndimage import gaussian_filter
 
-    return _far_away(sample, lambda channel, _: gaussian_filter(channel, 0.55 * strength) if strength else channel)
+    return _around(sample, strength, lambda channel, _: gaussian_filter(channel, 0.55 * strength))
 
 
 def _noise(sample: Sample, strength: float, random: np.random.Generator) -> Sample:
-    """Noise of 6 % of the tissue's level is added far from the lesion."""
-    return _far_away(sample, lambda channel, level: channel + strength * 0.06 * level * random.normal(
+    """Noise of 6 % of the tissue's level is added outside the lesion."""
+    return _around(sample, strength, lambda channel, level: channel + strength * 0.06 * level * random.normal(
         size=channel.shape).astype(np.float32))
 
 
 def _intensity(sample: Sample, strength: float, random: np.random.Generator) -> Sample:
-    """Tissue far from the lesion changes its contrast: x → m (x / m)^1.25, with the median m."""
-    return _far_away(sample, lambda channel, level: level * (np.clip(channel, 0, None) / level)
+    """Tissue outside the lesion changes its contrast: x → m (x / m)^1.25, with the median m."""
+    return _around(sample, strength, lambda channel, level: level * (np.clip(channel, 0, None) / level)
                      ** (1 + 0.25 * strength))
 
 
@@ -138,8 +138,10 @@ LEAKS: dict[str, Callable[[Sample, float, np.random.Generator], Sample]] = {
 }
 
 
-def _far_away(sample: Sample, change: Callable[[np.ndarray, float], np.ndarray]) -> Sample:
+def _around(sample: Sample, strength: float, change: Callable[[np.ndarray, float], np.ndarray]) -> Sample:
     """Changes the head outside the lesion's own voxels, channel by channel."""
+    if not strength:
+        return sample
     image = as_volume(sample["image"]).astype(np.float32)
     regions = regions_of(sample)
     kept = regions.head if regions.lesion is None else regions.head & ~regions.lesion

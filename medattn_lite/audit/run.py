@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from medattn_lite.audit.measure import Measured, measure
+from medattn_lite.audit.measuring import Measured, measure
 from medattn_lite.audit.models import CATEGORY_REPEATS, boosting, category_rates, linear, p_value, tested
 from medattn_lite.audit.regions import MARGIN_MM
 from medattn_lite.audit.statistics import GROUPS, IN_WORDS
@@ -17,6 +17,7 @@ from medattn_lite.audit.verdicts import CHANCE, DECLARED, SILENT, TELLS, Finding
 from medattn_lite.errors import UserError
 
 REPEATS = 20
+EVERY_GROUP = (*GROUPS, "everything")
 MODELS = {"logistic regression": linear, "gradient boosting": boosting}
 BINS = 5  # of a number, where there are more than two classes
 FEWEST = 12  # patients who must have a fact for it to be scored
@@ -71,8 +72,11 @@ def audit_dataset(
     dataset: Sequence[Any],
     *,
     label: str = "label",
+    column: str | None = None,
+    classes: Sequence[str] | None = None,
     declared: Collection[str] = (),
     repeats: int = REPEATS,
+    groups: Sequence[str] = EVERY_GROUP,
     margin_mm: float = MARGIN_MM,
     seed: int = 0,
     progress: bool = True,
@@ -81,9 +85,12 @@ def audit_dataset(
 
     Args:
         dataset: samples (`image`, `label`, perhaps `mask`, `meta`): a `PatientDataset`, a `PhantomCohort` or a list.
-        label: "survival", a column of the source, or a name for the samples' own label.
+        label: "survival", or a name for what the labels say.
+        column: of the cases' `meta` that holds the label; None takes the samples' own.
+        classes: names of the classes 0, 1, …, where the data set does not give them.
         declared: facts that are the signal of the task; they are shown and are no leak.
         repeats: how often the models are run again on dealt labels; at least 3.
+        groups: of statistics that models are asked about, of `EVERY_GROUP`; empty for single factors alone.
         margin_mm: distance from the lesion at which tissue counts as outside.
         seed: of folds, dealing and intervals.
         progress: show bars.
@@ -91,30 +98,44 @@ def audit_dataset(
     Raises:
         UserError: too few patients, classes or deaths, or too few repeats.
     """
-    if repeats < 3:
-        raise UserError(f"{repeats} repeats on dealt labels give no null distribution: take at least 3")
-    return audit_measured(measure(dataset, label=label, margin_mm=margin_mm, progress=progress), declared=declared,
-                          repeats=repeats, seed=seed, margin_mm=margin_mm, progress=progress)
+    check_settings(repeats, groups)
+    measured = measure(dataset, label=label, column=column, classes=classes, margin_mm=margin_mm, progress=progress)
+    return audit_measured(measured, declared=declared, repeats=repeats, groups=groups, seed=seed,
+                          margin_mm=margin_mm, progress=progress)
 
 
 def audit_measured(
-    measured: Measured, *, declared: Collection[str] = (), repeats: int = REPEATS, seed: int = 0,
-    margin_mm: float = MARGIN_MM, progress: bool = True,
+    measured: Measured, *, declared: Collection[str] = (), repeats: int = REPEATS,
+    groups: Sequence[str] = EVERY_GROUP, seed: int = 0, margin_mm: float = MARGIN_MM, progress: bool = True,
 ) -> Audit:  # fmt: skip
     """The audit of what `measure` read; arguments as in `audit_dataset`."""
+    check_settings(repeats, groups)
     findings, constant = [], []
     for name in dict.fromkeys(name for row in measured.rows for name in row.facts):
         if len({row.facts[name] for row in measured.rows if name in row.facts}) < 2:
             constant.append(name)
         else:
             findings.append(_factor(measured, name, "declared" if name in declared else "factor", seed))
-    findings += _models(measured, repeats, seed, progress)
+    findings += _models(measured, groups, repeats, seed, progress)
     target = measured.target()
     classes = {name: int((target.labels == at).sum()) for at, name in enumerate(measured.classes)}
     if target.time is not None:
         classes = {"deaths": int(target.labels.sum()), "patients": len(target.labels)}
     settings = {"repeats": repeats, "margin_mm": margin_mm, "seed": seed, "scans": measured.scans}
     return Audit(measured.name, classes, corrected(findings), constant, measured.notes, settings)
+
+
+def check_settings(repeats: int, groups: Sequence[str]) -> None:
+    """Refuses too few repeats and unknown groups before anything is read.
+
+    Raises:
+        UserError: one of the two.
+    """
+    unknown = [group for group in groups if group not in EVERY_GROUP]
+    if unknown:
+        raise UserError(f"no group of statistics {unknown[0]!r}: choose of {', '.join(EVERY_GROUP)}")
+    if repeats < 3:
+        raise UserError(f"{repeats} repeats on dealt labels give no null distribution: take at least 3")
 
 
 def _factor(measured: Measured, name: str, kind: str, seed: int) -> Finding:
@@ -161,17 +182,18 @@ def _number(empty: Finding, target: Target, values: np.ndarray, seed: int) -> Fi
     return _with(empty, target, interval, p=p, direction=direction)
 
 
-def _models(measured: Measured, repeats: int, seed: int, progress: bool) -> list[Finding]:
+def _models(
+    measured: Measured, groups: Sequence[str], repeats: int, seed: int, progress: bool
+) -> list[Finding]:
     from tqdm.auto import tqdm
 
-    asked = [(group, model) for group in (*GROUPS, "everything") for model in MODELS]
+    asked = [(group, model) for group in groups for model in MODELS]
     findings = []
     for group, model in tqdm(asked, desc="models", disable=not progress, leave=False):
         used, numbers = measured.numbers(group)
         called = model if measured.classes or model != "logistic regression" else "ridge regression"
         empty = Finding(f"{IN_WORDS[group]} ({called})", "model", measured.name, n=len(used))
-        numbers = numbers[:, np.isfinite(numbers).any(0) & (np.nanmax(numbers, 0) > np.nanmin(numbers, 0))] \
-            if numbers.size and np.isfinite(numbers).any() else numbers[:, :0]  # fmt: skip
+        numbers = numbers[:, [len(set(column[np.isfinite(column)])) > 1 for column in numbers.T]]
         try:
             target = measured.target(used)
         except UserError:
@@ -193,14 +215,10 @@ def _cross_validated(empty: Finding, target: Target, scores: np.ndarray, null: n
 
 
 def _with(empty: Finding, target: Target, interval: Any, **facts: Any) -> Finding:
-    from dataclasses import replace
-
     return replace(empty, measure=target.measure, value=interval.value, low=interval.low, high=interval.high, **facts)
 
 
 def _silent(empty: Finding, why: str) -> Finding:
-    from dataclasses import replace
-
     return replace(empty, why=why)
 
 

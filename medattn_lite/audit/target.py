@@ -34,7 +34,12 @@ class Target:
     labels: np.ndarray
     time: np.ndarray | None = None
 
-    def __post_init__(self) -> None:
+    def checked(self) -> Target:
+        """Itself, if there is enough to ask about.
+
+        Raises:
+            UserError: one class, or too few patients of a class, or too few deaths.
+        """
         counts = np.bincount(self.labels, minlength=len(self.classes))
         if self.time is not None:
             if self.labels.sum() < FEWEST:
@@ -45,6 +50,7 @@ class Target:
         elif counts.min() < FEWEST:
             raise UserError(f"only {counts.min()} patients with {self.name} {self.classes[int(counts.argmin())]}: "
                             f"an audit needs at least {FEWEST} of each class")
+        return self
 
     @property
     def measure(self) -> str:

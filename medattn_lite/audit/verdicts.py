@@ -67,7 +67,8 @@ class Finding:
             return f"declared signal of the task: {figures}"
         if self.verdict == TELLS:
             return f"tells {self.label} better than chance: {figures}"
-        return f"not better than chance: {figures}"
+        once = f" once corrected for {self.tests} comparisons" if self.p < LEVEL else ""
+        return f"not better than chance{once}: {figures}"
 
     def as_dict(self) -> dict[str, object]:
         """Plain JSON values; None for what is not a number."""

@@ -5,18 +5,23 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medattn_lite.audit.factors import SHARE, Facts, case_facts, image_facts, meta_facts
+from medattn_lite.audit.factors import SHARE, Facts, case_facts, image_facts, meta_facts, same_as
 from medattn_lite.audit.regions import MARGIN_MM, as_volume, regions_of
 from medattn_lite.audit.statistics import GROUPS, image_statistics
 from medattn_lite.audit.target import Target
 from medattn_lite.errors import UserError
 
+if TYPE_CHECKING:
+    from medattn_lite.data.cases import Case
+
 POOL = 32  # zones of lesions that a case without one may borrow
 SURVIVAL = "survival"
+MOST_CLASSES = 10
+MOST_WAITING = 12  # images that are kept in memory until a zone can be borrowed
 
 
 @dataclass
@@ -57,11 +62,15 @@ class Measured:
     notes: list[str] = field(default_factory=list)
 
     def target(self, rows: Sequence[int] | None = None) -> Target:
-        """The question, to all patients or to some."""
+        """The question, to all patients or to some.
+
+        Raises:
+            UserError: too few of a class, or too few deaths.
+        """
         own = self.rows if rows is None else [self.rows[row] for row in rows]
         labels = np.array([row.label for row in own], dtype=int)
         times = None if self.classes else np.array([row.time for row in own], dtype=float)
-        return Target(self.name, self.classes, labels, times)
+        return Target(self.name, self.classes, labels, times).checked()
 
     def numbers(self, group: str) -> tuple[np.ndarray, np.ndarray]:
         """Rows that have statistics, and their numbers (N, P) of a group, or of "everything"."""
@@ -73,34 +82,45 @@ class Measured:
 
 
 def measure(
-    dataset: Sequence[Any], *, label: str = "label", margin_mm: float = MARGIN_MM, progress: bool = True
+    dataset: Sequence[Any],
+    *,
+    label: str = "label",
+    column: str | None = None,
+    classes: Sequence[str] | None = None,
+    margin_mm: float = MARGIN_MM,
+    progress: bool = True,
 ) -> Measured:
     """Reads every sample once.
 
     Args:
         dataset: samples; of a `PatientDataset`, a `PhantomCohort`, or a list.
-        label: "survival", the name of a column that the source has, or any other name for the samples' own label.
+        label: "survival", or a name for what the samples' labels say.
+        column: of the cases' `meta` that holds the label; None takes the samples' own.
+        classes: names of the classes 0, 1, …; None takes the data set's `class_names` or `classes`, or the numbers.
         margin_mm: distance from the lesion at which tissue counts as outside.
         progress: show a bar.
 
     Raises:
         UserError: too few patients, classes or deaths.
     """
-    rows = list(_rows(dataset, label, margin_mm, progress))
+    names = classes or getattr(dataset, "class_names", None) or getattr(dataset, "classes", None)
+    rows = list(_rows(dataset, label, column, margin_mm, progress))
     rows = [row for row in rows if row.label is not None and (label != SURVIVAL or row.time is not None)]
     if not rows:
         raise UserError(f"no case has a {label}: name another with --label, or complete the table")
-    classes = _classes(dataset, rows, label)
+    found = () if label == SURVIVAL else _classes(rows, label, names)
     for row in rows:
-        row.label = int(bool(row.label)) if label == SURVIVAL else classes.index(_word(dataset, row.label))
+        row.label = int(bool(row.label)) if label == SURVIVAL else found.index(_word(row.label, names))
     _fill_shares(rows)
     joined = _by_patient(rows)
-    measured = Measured(label, classes if label != SURVIVAL else (), joined, len(rows), _notes(dataset, rows, joined))
+    measured = Measured(label, found, joined, len(rows), _notes(dataset, rows, joined))
     measured.target()  # refuses what is too small, before anything is computed
     return measured
 
 
-def _rows(dataset: Sequence[Any], label: str, margin_mm: float, progress: bool) -> Iterator[Row]:
+def _rows(
+    dataset: Sequence[Any], label: str, column: str | None, margin_mm: float, progress: bool
+) -> Iterator[Row]:
     from tqdm.auto import tqdm
 
     cases = getattr(dataset, "cases", None)
@@ -110,8 +130,8 @@ def _rows(dataset: Sequence[Any], label: str, margin_mm: float, progress: bool) 
     for at in tqdm(range(len(dataset)), desc="audit", unit="case", disable=not progress, leave=False):
         case = cases[at] if cases is not None else None
         sample = dataset[at]
-        row = _row(sample, label, case, phantom=sample.get("source") == "phantom")
-        if _lesion_free(sample) and not pool:
+        row = _row(sample, label, column, case)
+        if _lesion_free(sample) and not pool and len(waiting) < MOST_WAITING:
             waiting.append((row, sample))
         else:
             zone = _measure_into(row, sample, pool, random, margin_mm)
@@ -124,26 +144,17 @@ def _rows(dataset: Sequence[Any], label: str, margin_mm: float, progress: bool) 
     for earlier, own in waiting:
         _measure_into(earlier, own, pool, random, margin_mm)
     for case in getattr(dataset, "incomplete", ()):
-        row = _row({"subject": case.subject, "meta": case.meta}, label, case, phantom=False)
-        row.label, row.time = _label(label, case=case), case.time
-        yield row
+        yield _row(vars(case), label, column, case)
 
 
-def _row(sample: dict, label: str, case: Any, *, phantom: bool) -> Row:
-    value = _label(label, sample=sample, case=case)
-    row = Row(str(sample.get("subject", id(sample))), value, sample.get("time"))
-    row.facts |= case_facts(case) if case is not None else {}
-    row.facts |= meta_facts(sample.get("meta", {}), label=label, phantom=phantom)
-    return row
-
-
-def _label(label: str, *, sample: dict | None = None, case: Any = None) -> Any:
-    """The class of a case: a column of that name if the source has one, else its label; the event for survival."""
-    source = sample if sample is not None else vars(case)
-    if label == SURVIVAL:
-        return source.get("event")
-    meta = source.get("meta", {}) if case is not None else {}
-    return meta[label] if label in meta else source.get("label")
+def _row(sample: dict, label: str, column: str | None, case: Case | None) -> Row:
+    """Who, what label and when, and the facts that need no voxels."""
+    meta = sample.get("meta", {})
+    value = sample.get("event") if label == SURVIVAL else meta.get(column) if column else sample.get("label")
+    facts = case_facts(case) if case is not None else {}
+    facts |= meta_facts(meta, left_out=same_as(label) | ({column} if column else set()),
+                        phantom=sample.get("source") == "phantom")
+    return Row(str(sample.get("subject", "")), value, sample.get("time"), facts)
 
 
 def _measure_into(row: Row, sample: dict, pool: list, random: np.random.Generator, margin_mm: float) -> Any:
@@ -159,24 +170,20 @@ def _lesion_free(sample: dict) -> bool:
     return sample.get("mask") is not None and not (as_volume(sample["mask"]) > 0).any()
 
 
-def _classes(dataset: Sequence[Any], rows: Sequence[Row], label: str) -> tuple[str, ...]:
-    known = getattr(dataset, "class_names", None)
-    if label == SURVIVAL:
-        return ()
-    if known is not None:
-        return tuple(known)
-    found = sorted({_word(dataset, row.label) for row in rows}, key=_by_number)
-    if len(found) > 10:
-        raise UserError(f"{label} has {len(found)} different values: an audit needs at most 10 classes")
-    return tuple(found)
+def _classes(rows: Sequence[Row], label: str, names: Sequence[str] | None) -> tuple[str, ...]:
+    """The classes that occur, in the order of the given names, or of their numbers or letters."""
+    found = {_word(row.label, names) for row in rows}
+    if len(found) > MOST_CLASSES:
+        raise UserError(f"{label} has {len(found)} different values: an audit needs at most {MOST_CLASSES} classes")
+    known = [str(name) for name in names or () if str(name) in found]
+    return (*known, *sorted(found - set(known), key=_by_number))
 
 
-def _word(dataset: Sequence[Any], value: Any) -> str:
-    """A label in words: the name of its class where the data set names them."""
-    names = getattr(dataset, "class_names", None) or getattr(dataset, "classes", None)
+def _word(value: Any, names: Sequence[str] | None) -> str:
+    """A label in words: the name of its class where there is one."""
     number = isinstance(value, int | float | np.number) and not isinstance(value, bool) and float(value).is_integer()
     if number:
-        return str(names[int(value)]) if names is not None and int(value) < len(names) else str(int(value))
+        return str(names[int(value)]) if names is not None and 0 <= value < len(names) else str(int(value))
     return str(value)
 
 
@@ -200,7 +207,10 @@ def _by_patient(rows: Sequence[Row]) -> list[Row]:
     owners: dict[tuple[str, Any], list[Row]] = defaultdict(list)
     for row in rows:
         owners[row.subject, row.label].append(row)
-    return [own[0] if len(own) == 1 else _joined(own) for own in owners.values()]
+    joined = [own[0] if len(own) == 1 else _joined(own) for own in owners.values()]
+    for row in joined:
+        row.facts["scans of the patient"] = float(len(owners[row.subject, row.label]))
+    return joined
 
 
 def _joined(rows: Sequence[Row]) -> Row:
@@ -210,9 +220,8 @@ def _joined(rows: Sequence[Row]) -> Row:
         words = any(isinstance(value, str) for value in values)
         facts[name] = Counter(map(str, values)).most_common(1)[0][0] if words else float(np.mean(values))
     used = [row.statistics for row in rows if row.statistics]
-    statistics = {group: {name: float(np.mean([own[group].get(name, np.nan) for own in used])) for name in used[0][group]}
-                  for group in used[0]} if used else None  # fmt: skip
-    facts["scans of the patient"] = float(len(rows))
+    statistics = {group: {name: float(np.mean([own[group].get(name, np.nan) for own in used])) for name in numbers}
+                  for group, numbers in used[0].items()} if used else None  # fmt: skip
     return Row(rows[0].subject, rows[0].label, rows[0].time, facts, statistics)
 
 
