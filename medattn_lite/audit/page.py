@@ -20,12 +20,13 @@ READING = """\
 How to read it. A factor's AUC (or C-index) is turned so that 0.5 is chance and 1 is certainty; words, and numbers
 where there are several classes, are scored by the rates of their category among patients of other folds. A model's
 score comes from nested cross-validation by patient; beside it stand mean and standard deviation of the same on
-{repeats} deals of the labels among the patients. Intervals are 95 %, by the bootstrap over patients (for a model: over
-its out-of-fold scores). What tells nothing has a cross-validated score near that of the dealt labels, which with few
-patients lies at or below 0.5. p is corrected by Holm for the {tests} factors and models tested together; "tells" means that
-it is below {level}. "Not better than chance" is no proof that nothing leaks: the upper end of the interval says how
-much still could. "Far from the lesion" is at least {margin:g} mm away from the mask. A factor that tells the label is
-a shortcut that a network could take, or a fact of the disease; which of the two, you must judge."""
+{repeats} deals of the labels among the patients. Intervals are 95 %, by the bootstrap over patients (for a model:
+over its out-of-fold scores). What tells nothing has a cross-validated score near that of the dealt labels, which
+with few patients lies at or below 0.5. p is corrected by Holm for the {tests} factors and models tested together;
+"tells" means that it is below {level}. "Not better than chance" is no proof that nothing leaks: the upper end of
+the interval says how much still could. "Far from the lesion" is at least {margin:g} mm away from the mask. A factor
+that tells the label is a shortcut that a network could take, or a fact of the disease; which of the two, you must
+judge."""
 
 
 def refuse_existing(folder: Path, names: tuple[str, ...] = FILES, *, overwrite: bool = False) -> None:
