@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.intervals import Interval, bootstrap
+from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.metrics import auc
 
 FEWEST = 5  # patients of a class, or deaths
@@ -81,15 +82,16 @@ class Target:
         """The score with its 95 % interval; patients are drawn."""
         scores = np.asarray(scores, dtype=float)
         if self.time is not None:
-            return _concordance_interval(self.labels, self.time, scores.reshape(-1), seed)
+            return _drawn([comparable(self.labels, self.time)], [scores.reshape(-1)], seed)
         if scores.ndim == 1:
             return _auc_interval(self.labels, scores, seed)
-        return bootstrap(_mean_auc, self.labels, scores, n=DRAWS // 2, seed=seed)
+        own = [self.labels == at for at in range(scores.shape[1])]
+        return _drawn([one[:, None] & ~one for one in own], list(scores.T), seed)
 
 
 def _auc_interval(labels: np.ndarray, scores: np.ndarray, seed: int) -> Interval:
     """The one place in which an interval of a two-class AUC is made."""
-    return bootstrap(auc, labels, scores, n=DRAWS, seed=seed)
+    return _drawn([(labels == 1)[:, None] & (labels == 0)], [scores], seed)
 
 
 def _mean_auc(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -98,13 +100,18 @@ def _mean_auc(labels: np.ndarray, scores: np.ndarray) -> float:
     return float(np.mean([auc((labels == label).astype(int), column) for label, column in enumerate(scores.T)]))
 
 
-def _concordance_interval(event: np.ndarray, time: np.ndarray, risk: np.ndarray, seed: int) -> Interval:
-    drawn = np.random.default_rng(seed).multinomial(len(time), np.full(len(time), 1 / len(time)), size=DRAWS)
-    values = weighted_concordance(event, time, risk, drawn)
-    values = values[np.isfinite(values)]
-    value = float(weighted_concordance(event, time, risk, np.ones((1, len(time))))[0])
-    low, high = np.percentile(values, (2.5, 97.5))
-    return Interval(value, float(low), float(high), units=len(time), draws=len(values))
+def _drawn(pairs: Sequence[np.ndarray], scores: Sequence[np.ndarray], seed: int) -> Interval:
+    """Percentile bootstrap of the mean over some shares of right pairs: an AUC is one, Harrell's C-index another.
+
+    A patient drawn twice weighs twice; so all draws are two products of matrices.
+    """
+    count = len(scores[0])
+    drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=DRAWS)
+    weights = np.concatenate([np.ones((1, count)), drawn])
+    values = np.mean([_right_share(own, score, weights) for own, score in zip(pairs, scores, strict=True)], axis=0)
+    draws = values[1:][np.isfinite(values[1:])]
+    low, high = np.percentile(draws, (2.5, 97.5))
+    return Interval(float(values[0]), float(low), float(high), units=count, draws=len(draws))
 
 
 def weighted_concordance(event: np.ndarray, time: np.ndarray, risk: np.ndarray, weights: np.ndarray) -> np.ndarray:
@@ -119,11 +126,15 @@ def weighted_concordance(event: np.ndarray, time: np.ndarray, risk: np.ndarray, 
     Returns:
         (B,); NaN where no two patients can be compared.
     """
-    pairs = comparable(event, time).astype(float)
-    right = pairs * ((risk[:, None] > risk) + 0.5 * (risk[:, None] == risk))
-    weights = np.asarray(weights, dtype=float)
+    return _right_share(comparable(event, time), risk, np.asarray(weights, dtype=float))
+
+
+def _right_share(pairs: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """(B,) share of the pairs (row, column) in which the row has the higher score."""
+    asked = pairs.astype(float)
+    right = asked * ((scores[:, None] > scores) + 0.5 * (scores[:, None] == scores))
     with np.errstate(invalid="ignore"):
-        return (weights @ right * weights).sum(1) / (weights @ pairs * weights).sum(1)
+        return (weights @ right * weights).sum(1) / (weights @ asked * weights).sum(1)
 
 
 def comparable(event: np.ndarray, time: np.ndarray) -> np.ndarray:

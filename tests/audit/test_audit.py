@@ -20,7 +20,8 @@ from medattn_lite.audit.verdicts import Finding, corrected
 from medattn_lite.data.cases import Case
 from medattn_lite.data.phantom import PhantomCohort
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.metrics import concordance
+from medattn_lite.evaluation.intervals import bootstrap
+from medattn_lite.evaluation.metrics import auc, concordance
 from tests.audit.toys import toy, toys
 
 QUICK = {"groups": (), "progress": False}
@@ -60,6 +61,14 @@ def test_the_weighted_c_index_is_scikit_survivals_and_that_of_drawn_rows() -> No
     found = weighted_concordance(event, time, risk, weights)
     assert found[0] == pytest.approx(concordance(event, time, risk), abs=1e-12)
     assert found[1] == pytest.approx(concordance(event[rows], time[rows], risk[rows]), abs=1e-12)
+
+
+def test_the_intervals_are_those_of_the_packages_bootstrap() -> None:
+    random = np.random.default_rng(1)
+    labels, scores = random.integers(0, 2, 80), random.normal(size=80)
+    found, known = Target("g", ("a", "b"), labels).interval(scores + labels), bootstrap(auc, labels, scores + labels)
+    assert found.value == pytest.approx(known.value, abs=1e-12)
+    np.testing.assert_allclose((found.low, found.high), (known.low, known.high), atol=0.012)  # other draws
 
 
 def test_log_rank_scores_are_deaths_minus_expected_deaths() -> None:
