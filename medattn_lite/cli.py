@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from medattn_lite import __version__
+from medattn_lite.cli_audit import audit_options
 from medattn_lite.cli_explain import explain_options
 from medattn_lite.cli_phantom import phantom_options
 from medattn_lite.cli_train import results_options, train_options
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     _check_data_options(commands.add_parser("check-data", help="is a data set's folder usable?"))
     _fetch_options(commands.add_parser("fetch", help="download a data set that is free to download"))
     phantom_options(commands.add_parser("phantom", help="write synthetic patients, or measure them"))
+    audit_options(commands.add_parser("audit", help="what gives the label away? phantoms, or a folder of yours"))
     _networks_options(commands.add_parser("networks", help="the papers' networks: parameters, shapes in and out"))
     train_options(commands.add_parser("train", help="run a paper's recipe: train, test and compare its networks"))
     explain_options(commands.add_parser("explain", help="what a trained network looks at in an image of yours"))

@@ -17,7 +17,7 @@ from tests.course.notebook_maker import make_notebook
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 COMMANDS = {"doctor", "course", "notebooks", "check-data", "fetch", "phantom", "networks", "train", "results",
-            "explain"}
+            "explain", "audit"}
 
 
 def medattn(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -76,6 +76,17 @@ def test_the_command_starts_without_what_it_does_not_need() -> None:
     (("phantom",), ("--out DIR",)),
     (("phantom", "--out", "new", "--task", "cats"), ("cats",)),
     (("phantom", "--beside", "nowhere"), ("nowhere is no folder",)),
+    (("audit", "cats"), ("unknown data set 'cats'",)),
+    (("audit", "lgg"), ("needs its folder", "--root DIR")),
+    (("audit", "lgg", "--root", "nowhere"), ("no folder nowhere",)),
+    (("audit", "phantom", "--root", "."), ("phantoms are made, not read",)),
+    (("audit", "phantom", "--label", "idh"), ("--task idh",)),
+    (("audit", "phantom", "--task", "cats"), ("task='cats'",)),
+    (("audit", "phantom", "--n", "4"), ("at least 12",)),
+    (("audit", "phantom", "--shape", "3,3,3"), ("--shape 3,3,3",)),
+    (("audit", "phantom", "--n", "12", "--repeats", "1"), ("take at least 3",)),
+    (("audit", "lgg", "--root", ".", "--all"), ("--all is for the phantom's tasks",)),
+    (("audit", "phantom", "--all", "--out", "page.txt"), ("ends in .md",)),
 ])
 def test_a_mistake_is_one_line_and_exit_code_2(words: tuple, says: tuple, capsys: pytest.CaptureFixture, tmp_path: Path,
                                                monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,12 +18,14 @@ FLOORS = {
     "data": 1,
     "evaluation": 1,
     "plots": 1,
+    "audit": 2,
     "networks": 2,
     "training": 3,
     "explain": 3,
     "widgets": 4,
     "course": 4,
     "cli": 5,
+    "cli_audit": 5,
     "cli_explain": 5,
     "cli_phantom": 5,
     "cli_train": 5,
@@ -82,7 +84,8 @@ def test_a_forward_has_at_most_twenty_lines() -> None:
     assert too_long == []
 
 
-@pytest.mark.parametrize("module", ["medattn_lite", "medattn_lite.attention", "medattn_lite.data", "medattn_lite.cli"])
+@pytest.mark.parametrize("module", ["medattn_lite", "medattn_lite.attention", "medattn_lite.data", "medattn_lite.audit",
+                                    "medattn_lite.cli"])
 def test_the_front_door_does_not_import_what_is_slow(module: str) -> None:
     slow = ["monai", "captum", "sksurv", "nilearn", "matplotlib", "pandas", "sklearn"]
     code = f"import sys, {module}; print([name for name in {slow} if name in sys.modules])"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from medattn_lite.plots.affinity import AffinityRow, affinity_view, slice_affinity
 from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.attention import attention_matrix, playground, weights_bars
+from medattn_lite.plots.audit import audit_view
 from medattn_lite.plots.counterfactual import counterfactual_view
 from medattn_lite.plots.curves import reliability, roc, training_curve
 from medattn_lite.plots.diagrams import grouped_convolution, residual_block, split_attention
@@ -34,6 +35,7 @@ __all__ = [
     "affinity_view",
     "alt_text",
     "attention_matrix",
+    "audit_view",
     "contrasts_row",
     "counterfactual_view",
     "default_window",

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 12 · Your own data: from a folder of files to a model, a table and a map
 #
-# **35 minutes to read, 15 for the exercises; about a minute to run at `smoke`, 10 at `laptop`.** Difficulty ●●○○
+# **35 minutes to read, 25 for the exercises; about a minute to run at `smoke`, 10 at `laptop`.** Difficulty ●●○○
 #
 # You have a folder of scans. Between that folder and a figure that you may believe lie a dozen places where things go wrong without a word. This notebook walks the whole way, on a folder with faults planted in it, and then on yours.
 
@@ -10,6 +10,7 @@
 # - read a NIfTI header: where a voxel lies, and how large it is;
 # - describe your folder by one table, have it checked, and find by looking what no check finds;
 # - split by patient, train a recipe of this course, and read its table with [intervals](glossary.md#interval);
+# - ask what gives the label away besides the disease, and correct for the number of questions;
 # - write a map as a NIfTI file that lies on the scan in any viewer;
 # - start the same training on several GPUs, and test that it is the same training.
 #
@@ -36,9 +37,9 @@ from medattn_lite.course import Question, check, environment_line, quiz, record,
 
 NUMBERS = scale_numbers(
     SCALE,
-    smoke={"patients": 14, "spacing_mm": 6.0, "epochs": 8, "folds": 2},
-    laptop={"patients": 60, "spacing_mm": 3.0, "epochs": 20, "folds": 5},
-    paper={"patients": 285, "spacing_mm": 1.0, "epochs": 100, "folds": 5},
+    smoke={"heads": 40, "repeats": 12, "patients": 14, "spacing_mm": 6.0, "epochs": 8, "folds": 2},
+    laptop={"heads": 120, "repeats": 20, "patients": 60, "spacing_mm": 3.0, "epochs": 20, "folds": 5},
+    paper={"heads": 300, "repeats": 20, "patients": 285, "spacing_mm": 1.0, "epochs": 100, "folds": 5},
 )
 WORK = Path(tempfile.mkdtemp(prefix="own-data-"))  # runs and maps of this notebook
 np.set_printoptions(precision=1, suppress=True)
@@ -391,7 +392,67 @@ if all(log.is_file() for log in logs):
 # `medattn check-data NAME --root DIR` comes first, whichever it is. `medattn fetch NAME` says how to get the public ones, and shows their licence.
 
 # %% [markdown]
-# ## 11 · What goes wrong
+# ## 11 · What gives the label away?
+#
+# A network may be right for a reason that has nothing to do with the disease: one hospital's blur, one class's field of view. So ask dull questions first: does one single fact tell the label? Does a small model of **everything but the lesion**? `medattn audit` asks them of a folder of yours. Here, of phantoms, in which you may plant what it has to find.
+#
+# **Guess before you run:** the leak below smooths tissue by half a voxel. Would you see it?
+
+# %%
+from medattn_lite.audit import PlantedLeak, audit_dataset, declared_of
+from medattn_lite.data import PhantomCohort
+
+LEAK = "blur"  # yours to change: "noise", "intensity", "mark", "volume", "slices", "site" or "copied channel"
+GROUPS = ("sharpness",)  # what models look at: also "outside", "normalised", "border", "background"
+cohort = PhantomCohort(NUMBERS["heads"], shape=(24, 28, 24), seed=SEED)
+heads = [cohort[row] for row in range(len(cohort))]
+asked = {"label": "grade", "classes": cohort.class_names, "declared": declared_of(cohort), "groups": GROUPS}
+clean, planted = (audit_dataset(samples, repeats=NUMBERS["repeats"], **asked, progress=False)
+                  for samples in (heads, PlantedLeak(heads, LEAK)))
+known = {found.name for found in clean.leaks}
+for found in planted.leaks:
+    print("as before" if found.name in known else "NEW", "·", found.name, "·", found.sentence)
+record("audit of the planted leak: what tells the grade now and did not before",
+       sum(found.name not in known for found in planted.leaks))
+plots.show(plots.audit_view(planted.findings, title=f"planted: {LEAK}"))
+
+# %% [markdown]
+# *Figure 12.4.* Factors and models. Squares are what *should* tell; grey bars are models on labels dealt at random. Diamonds tell the grade and should not. Plant another leak, or look at another group: **an audit finds what it looks at.**
+#
+# ### Exercise 12.3 · many questions, one error
+#
+# *8 minutes, needs care.* Of 40 factors that know nothing, two have p < 0.05. Holm's rule: the smallest of m p values must be at most level / m, the next level / (m − 1), …; **stop at the first that fails**.
+#
+# <details><summary>Hint 1</summary>Walk through the places in the order of their p values; keep the marks in the order of the factors.</details>
+# <details><summary>Hint 2</summary><code>for step, at in enumerate(np.argsort(p_values))</code>; <code>break</code> where <code>p_values[at] &gt; level / (m - step)</code>.</details>
+
+# %% tags=["exercise"]
+def survivors(p_values, level):
+    """M p values; returns M marks in the same order, True where a factor survives Holm's correction."""
+    ### BEGIN SOLUTION
+    marks = [False] * len(p_values)
+    for step, at in enumerate(np.argsort(p_values)):
+        if p_values[at] > level / (len(p_values) - step):
+            break
+        marks[at] = True
+    return marks
+    ### END SOLUTION
+
+
+# %%
+check("12-holm", survivors)
+
+# %%
+from medattn_lite.audit import holm
+
+rule = survivors if check("12-holm", survivors).passed else lambda p, level: holm(p) <= level
+deals = np.random.default_rng(SEED).uniform(size=(1000, planted.tests))  # p values of factors that know nothing
+for name, alarm in (("each p below 0.05", lambda p: p.min() < 0.05), ("Holm", lambda p: any(rule(p, 0.05)))):
+    share = np.mean([alarm(p) for p in deals])
+    record(f"audits with a false alarm, {name}", float(share))
+
+# %% [markdown]
+# ## 12 · What goes wrong
 #
 # **Silently.** Two of the oldest mistakes, made on purpose. First: resample the raw image, then take its z-score (subtract the mean, divide by the standard deviation). The border of the head is smeared into the background, those dark voxels count as head, and everything else seems brighter. ([`normalise`](glossary.md#normalisation) measures deep in the head, and hardly notices.) Second: write the map with an identity for its affine, as `np.save` thinking does.
 
@@ -449,7 +510,7 @@ for command in (
 # | a value without an interval | figure 12.2 |
 
 # %% [markdown]
-# ## 12 · What the papers say, and what we found
+# ## 13 · What the papers say, and what we found
 #
 # Read the data section of a paper as you read the header of a file. Papers of this course leave out whether the images of one patient were kept together (04), which patients chose the state that was tested (05, 07), how many channels went in (05). None of these is a detail. [What was found](../figures/results.md) lists every guess that had to be made.
 #
@@ -490,7 +551,7 @@ quiz([
 #
 # - A header says where voxels lie. Read it, use it, write it back.
 # - One table describes a folder: files, mask, label, and above all the **patient**.
-# - A program finds what is broken, you find what is wrong: look.
+# - A program finds what is broken, you find what is wrong: look, and audit.
 # - A command trains and compares, with a control that needs no network. The width of the interval comes first.
 # - A map is a file on the scan's grid; check the millimetres of its peak.
 # - Several GPUs change the time only; test it.

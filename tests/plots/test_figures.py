@@ -11,6 +11,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from medattn_lite import plots
+from medattn_lite.audit.verdicts import Finding, corrected
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.kaplan_meier import kaplan_meier
 from medattn_lite.evaluation.predicted import Predicted
@@ -37,6 +38,14 @@ SLICE_GATES = np.linspace(0.1, 0.9, 16 * 4).reshape(16, 4)
 SHARES = np.stack([np.linspace(0.1, 0.9, 8), np.linspace(0.9, 0.1, 8)])
 SPLITS = np.linspace(0.0, 2.0, 2 * 8 * 4 * 4).reshape(2, 8, 4, 4)
 AFFINITY = np.eye(12) * 0.5 + 0.5 / 12
+FINDINGS = corrected([
+    Finding("slice count", "factor", "grade", value=0.91, low=0.86, high=0.95, n=120, p=1e-6,
+            direction="higher in HGG"),
+    Finding("the background and the frame (gradient boosting)", "model", "grade", value=0.52, low=0.42, high=0.62,
+            n=120, p=0.4, null=(0.49, 0.06)),
+    Finding("enhancing_ml", "declared", "grade", value=0.99, low=0.97, high=1.0, n=120, p=1e-9),
+    Finding("age", "factor", "grade", why="known of 3 patients only"),
+])  # fmt: skip
 EXAMPLES = {
     "affinity_view": lambda: plots.affinity_view(
         VOLUME, (6, 8, 5), [plots.AffinityRow("RSA", AFFINITY, "axial", np.abs(VOLUME), "all paths"),
@@ -46,6 +55,7 @@ EXAMPLES = {
     "attention_matrix": lambda: plots.attention_matrix(
         np.array([[0.7, 0.2, 0.1], [0.1, 0.3, 0.6]]), rows=["le", "chat"], columns=["the", "black", "cat"]
     ),
+    "audit_view": lambda: plots.audit_view(FINDINGS, title="What gives grade away?"),
     "contrasts_row": lambda: plots.contrasts_row(
         np.stack([VOLUME] * 4), names=["t1", "t1ce", "t2", "flair"], overlay=MASK, title="Phantom 3, high grade"
     ),

@@ -1,4 +1,4 @@
-"""Checks of notebook 12: voxel sizes from an affine, and which scans are tested when patients are split."""
+"""Checks of notebook 12: voxel sizes from an affine, who is tested, and which factors survive a correction."""
 
 from __future__ import annotations
 
@@ -96,3 +96,65 @@ def tested_scans(subjects: Sequence[str], n: int) -> list[bool]:
     """Which scans belong to the first n patients of the alphabet."""
     chosen = sorted(set(subjects))[:n]
     return [subject in chosen for subject in subjects]
+
+
+@exercise("12-holm", title="Exercise 12.3, many questions, one error")
+def check_holm(survivors: Callable[[np.ndarray, float], Any]) -> Result:
+    """M p values and a level to M times True or False."""
+    return compare_function(
+        survivors,
+        reference=surviving_factors,
+        cases=[(np.array([0.012, 0.9, 0.01, 0.02, 0.04]), 0.05), (np.array([0.03, 0.04, 0.001]), 0.05),
+               (np.array([0.2, 0.008, 0.004]), 0.02), (np.array([0.045, 0.3, 0.01, 0.6]), 0.05)],
+        mistakes=[
+            Mistake(lambda p, level: [x <= level for x in p], "every p value is compared with the level itself: the "
+                    "more you ask, the more alarms are false", STEPS),
+            Mistake(lambda p, level: [x <= level / len(p) for x in p], "every p value is compared with level / m: that "
+                    "is Bonferroni's rule, and it misses what Holm's finds", STEPS),
+            Mistake(_without_stop, "you went on after the first that failed; from there on, none survives", STEPS),
+            Mistake(lambda p, level: sorted(surviving_factors(p, level), reverse=True), "your marks are in the order "
+                    "of the p values, not of the factors", "`marks[at] = True`, at the factor's own place."),
+            Mistake(_benjamini_hochberg, "that is the rule of Benjamini and Hochberg: it limits the share of false "
+                    "alarms among the alarms, not the chance of any", STEPS),
+            Mistake(_in_the_order_of_the_table, "you went through the factors as they stand, not from the smallest p "
+                    "value up", "`np.argsort(p_values)`"),
+            Mistake(lambda p, level: [not mark for mark in surviving_factors(p, level)], "you marked those that do not "
+                    "survive", "True means that the factor survives."),
+        ],
+        what="your marks",
+        praise="One false alarm in any of the factors now happens in at most one audit of twenty.",
+        hint=STEPS,
+    )  # fmt: skip
+
+
+STEPS = "From the smallest p value up: at step 0, 1, … compare with level / (m − step), and `break` at the first above."
+
+
+def surviving_factors(p_values: np.ndarray, level: float) -> list[bool]:
+    """Which factors survive Holm's correction, in their own order."""
+    marks = [False] * len(p_values)
+    for step, at in enumerate(np.argsort(p_values)):
+        if p_values[at] > level / (len(p_values) - step):
+            break
+        marks[at] = True
+    return marks
+
+
+def _without_stop(p_values: np.ndarray, level: float) -> list[bool]:
+    ranks = np.argsort(np.argsort(p_values))
+    return [bool(p <= level / (len(p_values) - rank)) for p, rank in zip(p_values, ranks, strict=True)]
+
+
+def _benjamini_hochberg(p_values: np.ndarray, level: float) -> list[bool]:
+    ordered = np.sort(p_values)
+    below = np.flatnonzero(ordered <= level * np.arange(1, len(ordered) + 1) / len(ordered))
+    return [bool(len(below) and p <= ordered[below[-1]]) for p in p_values]
+
+
+def _in_the_order_of_the_table(p_values: np.ndarray, level: float) -> list[bool]:
+    marks = [False] * len(p_values)
+    for step, p_value in enumerate(p_values):
+        if p_value > level / (len(p_values) - step):
+            break
+        marks[step] = True
+    return marks

@@ -65,7 +65,65 @@ def those_to_train_on(subjects, n):
     return [subject not in sorted(set(subjects))[:n] for subject in subjects]
 
 
+def each_alone(p_values, level):
+    return [p <= level for p in p_values]
+
+
+def bonferroni(p_values, level):
+    return [p <= level / len(p_values) for p in p_values]
+
+
+def never_stopping(p_values, level):
+    marks = [False] * len(p_values)
+    for step, at in enumerate(np.argsort(p_values)):
+        marks[at] = p_values[at] <= level / (len(p_values) - step)
+    return marks
+
+
+def sorted_marks(p_values, level):
+    marks = []
+    for step, p in enumerate(sorted(p_values)):
+        if p > level / (len(p_values) - step):
+            break
+        marks.append(True)
+    return marks + [False] * (len(p_values) - len(marks))
+
+
+def false_discoveries(p_values, level):
+    marks, count = [False] * len(p_values), len(p_values)
+    order = np.argsort(p_values)
+    last = max([step for step in range(count) if p_values[order[step]] <= level * (step + 1) / count], default=-1)
+    for at in order[: last + 1]:
+        marks[at] = True
+    return marks
+
+
+def as_they_stand(p_values, level):
+    for step, p in enumerate(p_values):
+        if p > level / (len(p_values) - step):
+            return [True] * step + [False] * (len(p_values) - step)
+    return [True] * len(p_values)
+
+
+def those_that_fall(p_values, level):
+    order, marks = np.argsort(p_values), [True] * len(p_values)
+    for step, at in enumerate(order):
+        if p_values[at] > level / (len(p_values) - step):
+            break
+        marks[at] = False
+    return marks
+
+
 WRONG_ANSWERS = {
+    "12-holm": [
+        (each_alone, "compared with the level itself"),
+        (bonferroni, "Bonferroni's rule"),
+        (never_stopping, "went on after the first that failed"),
+        (sorted_marks, "in the order of the p values"),
+        (false_discoveries, "Benjamini and Hochberg"),
+        (as_they_stand, "as they stand"),
+        (those_that_fall, "do not survive"),
+    ],
     "12-sizes": [
         (the_diagonal, "took the diagonal"),
         (the_diagonal_unsigned, "without its sign"),

@@ -1,0 +1,98 @@
+"""Opens a folder for an audit of one label: a reader's own task, a column of its table, or survival."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from medattn_lite.audit.factors import meta_facts
+from medattn_lite.audit.measuring import MOST_CLASSES, SURVIVAL
+from medattn_lite.data.cases import Case, PatientDataset
+from medattn_lite.data.datasets import open_dataset
+from medattn_lite.data.tables import column, read_csv, text
+from medattn_lite.errors import UserError
+
+OWN = "label"  # the samples' own label, whatever the source calls it
+# data set and label → the classes that its reader numbers 0, 1
+CLASSES = {("lgg", "grade"): ("G2", "G3"), ("lgg", "idh"): ("wild type", "mutant"), ("brats", "grade"): ("LGG", "HGG")}
+PERSON = (("sex", ("sex", "gender", "cdr_gender")), ("age", ("age", "age_at_initial_pathologic")))
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A data set and the question to it; the fields are arguments of `audit_dataset`.
+
+    Attributes:
+        dataset: to audit.
+        label: what is asked for.
+        column: of the cases' `meta` that holds it; None for the samples' own label.
+        classes: names of the classes, where they are known.
+    """
+
+    dataset: PatientDataset
+    label: str
+    column: str | None = None
+    classes: tuple[str, ...] | None = None
+
+
+def open_labelled(name: str, root: str | Path | None, label: str | None, **options: Any) -> Opened:
+    """Opens a folder for one question.
+
+    Args:
+        name: of the data set, as in `open_dataset`.
+        root: its folder.
+        label: "survival", a task of the reader (lgg: grade, idh), "grade" for brats, a column of the table, or
+            "label" for the cases' own; None takes the first of these that the data set has.
+        **options: of the reader.
+
+    Raises:
+        UserError: there is no such label; the line says which there are.
+    """
+    own = {task: classes for (source, task), classes in CLASSES.items() if source == name}
+    label = label or next(iter(own), OWN)
+    if name == "lgg" and label in own:
+        options = {"task": label, **options}
+    if name == "msd":
+        options.setdefault("part", "all")
+    dataset = open_dataset(name, root, **options)
+    if name == "lgg":
+        dataset.cases = _with_persons(dataset.cases, dataset.root)
+    known = _labels([*dataset.cases, *dataset.incomplete], list(own))
+    if not known:
+        raise UserError(f"no label of any kind in {dataset.root}: add a column label, or time and event, to its table")
+    if label not in known:
+        raise UserError(f"no {label} in {dataset.root}: --label can be {', '.join(known)}")
+    return Opened(dataset, label, None if label in (*own, OWN, SURVIVAL) else label, own.get(label))
+
+
+def _labels(cases: Sequence[Case], own: list[str]) -> list[str]:
+    """What can be asked for: the source's labels, survival, and columns with a few different values."""
+    labelled = any(case.label is not None for case in cases)
+    known = own if own and labelled else [OWN] if labelled else []
+    if sum(case.event is not None and case.time is not None for case in cases) > 1:
+        known = [*known, SURVIVAL]
+    values: dict[str, set] = {}
+    for case in cases:
+        for fact, value in meta_facts(case.meta).items():
+            values.setdefault(fact, set()).add(value)
+    return known + [fact for fact, found in values.items() if 2 <= len(found) <= MOST_CLASSES and fact not in known]
+
+
+def _with_persons(cases: Sequence[Case], root: Path) -> list[Case]:
+    """Sex and age from `cases.csv` or `data.csv` where the reader does not give them."""
+    known: dict[str, dict[str, str]] = {}
+    places = [place / file for file in ("cases.csv", "data.csv") for place in (root, root / "kaggle_3m")]
+    for path in filter(Path.is_file, places):
+        frame = read_csv(path)
+        key = column(frame, ["case"]) or column(frame, ["Patient"])
+        named = [(own, found) for own, names in PERSON if (found := column(frame, names))]
+        for _, row in frame.iterrows() if key else ():
+            facts = {own: text(row[found]) for own, found in named if text(row[found])}
+            person = known.setdefault(row[key].replace("-", "_"), {})
+            person |= {own: fact for own, fact in facts.items() if own not in person}
+    named = [{**known.get(case.subject.replace("-", "_"), {}), **known.get(case.case.replace("-", "_"), {})}
+             for case in cases]
+    return [case.with_facts(meta={own: fact for own, fact in facts.items() if case.meta.get(own) is None})
+            for case, facts in zip(cases, named, strict=True)]

@@ -1,0 +1,152 @@
+"""The audit as a page (Markdown), as JSON and as a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from medattn_lite.audit.run import Audit
+from medattn_lite.audit.verdicts import CHANCE, DECLARED, LEVEL, SILENT, TELLS, Finding
+from medattn_lite.data.files import new_file
+from medattn_lite.errors import UserError
+
+FILES = ("audit.md", "audit.json", "audit.png")
+HEADINGS = {TELLS: "Tells the label", DECLARED: "Declared signal of the task", CHANCE: "Not better than chance",
+            SILENT: "Not scored"}  # fmt: skip
+READING = """\
+How to read it. A factor's AUC (or C-index) is turned so that 0.5 is chance and 1 is certainty; words, and numbers
+where there are several classes, are scored by the rates of their category among patients of other folds. A model's
+score comes from nested cross-validation by patient; beside it stand mean and standard deviation of the same on
+{repeats} deals of the labels among the patients. Intervals are 95 %, by the bootstrap over patients (for a model:
+over its out-of-fold scores). What tells nothing has a cross-validated score near that of the dealt labels, which
+with few patients lies at or below 0.5. p is corrected by Holm for the {tests} factors and models tested together;
+"tells" means that it is below {level}. "Not better than chance" is no proof that nothing leaks: the upper end of
+the interval says how much still could. "Far from the lesion" is at least {margin:g} mm away from the mask. A factor
+that tells the label is a shortcut that a network could take, or a fact of the disease; which of the two, you must
+judge."""
+
+
+def refuse_existing(folder: Path, names: tuple[str, ...] = FILES, *, overwrite: bool = False) -> None:
+    """Stops before any work is done if an output is there already.
+
+    Raises:
+        UserError: a file of that name exists.
+    """
+    for path in (folder / name for name in names):
+        if path.exists() and not overwrite:
+            raise UserError(f"{path} exists already: name another folder with --out, or add --overwrite")
+
+
+def write_audit(audit: Audit, folder: Path, *, title: str, overwrite: bool = False) -> list[Path]:
+    """Writes `audit.md`, `audit.json` and `audit.png` into a folder.
+
+    Args:
+        audit: what was found.
+        folder: made if it is not there.
+        title: of the page.
+        overwrite: replace files of an earlier audit.
+
+    Raises:
+        UserError: a file is there already.
+    """
+    from medattn_lite.plots import audit_view, render_png
+
+    refuse_existing(folder, overwrite=overwrite)
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = render_png(audit_view(audit.findings, title=title))
+    contents = (page(audit, title=title), _json(as_dict(audit)), picture)
+    for name, content in zip(FILES, contents, strict=True):
+        with new_file(folder / name, overwrite=overwrite) as part:
+            part.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+    return [folder / name for name in FILES]
+
+
+def write_all(
+    audits: Mapping[str, Audit], path: Path, *, command: str, seconds: Mapping[str, float], overwrite: bool = False
+) -> list[Path]:
+    """One page over several tasks, and the same as JSON beside it.
+
+    Raises:
+        UserError: a file is there already.
+    """
+    names = (path.name, path.with_suffix(".json").name)
+    refuse_existing(path.parent, names, overwrite=overwrite)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = {"command": command, "tasks": {task: as_dict(audit) for task, audit in audits.items()}}
+    texts = (all_page(audits, command=command, seconds=seconds), _json(content))
+    for name, text in zip(names, texts, strict=True):
+        with new_file(path.parent / name, overwrite=overwrite) as part:
+            part.write_text(text, encoding="utf-8")
+    return [path.parent / name for name in names]
+
+
+def page(audit: Audit, *, title: str) -> str:
+    """The audit as Markdown."""
+    return "\n".join([f"# {title}", "", *_body(audit, level=2), _reading(audit), ""])
+
+
+def all_page(audits: Mapping[str, Audit], *, command: str, seconds: Mapping[str, float]) -> str:
+    """One page over several audits: a summary, then each in full."""
+    lines = ["# What gives the label away? The phantom's tasks", "", f"Made by `{command}` in "
+             f"{sum(seconds.values()) / 60:.0f} minutes.", "",
+             "| task | patients | tested | tell the label, not declared | the strongest of them |", "|---" * 5 + "|"]
+    for task, audit in audits.items():
+        first = f"{audit.leaks[0].name}: {_figures(audit.leaks[0])}" if audit.leaks else "—"
+        patients = ", ".join(f"{name} {count}" for name, count in audit.classes.items())
+        lines.append(f"| [{task}](#{task}) | {patients} | {audit.tests} | {len(audit.leaks)} | {first} |")
+    lines += ["", _reading(next(iter(audits.values())), tests="")]
+    for task, audit in audits.items():
+        lines += ["", f"## {task}", "", *_body(audit, level=3)]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def as_dict(audit: Audit) -> dict[str, object]:
+    """Plain JSON values."""
+    return {"label": audit.label, "classes": audit.classes, "tests": audit.tests, "settings": audit.settings,
+            "findings": [own.as_dict() for own in audit.findings], "constant": audit.constant, "notes": audit.notes}
+
+
+def _body(audit: Audit, *, level: int) -> list[str]:
+    patients = ", ".join(f"{name} {count}" for name, count in audit.classes.items())
+    lines = [f"{audit.label}: {patients} patients. {len(audit.leaks)} of {audit.tests} factors and models tell it "
+             "better than chance.", "", *(f"- {note}" for note in audit.notes)]
+    lines += [""] if audit.notes else []
+    for verdict, heading in HEADINGS.items():
+        own = audit.by_verdict(verdict)
+        if own and verdict == SILENT:
+            lines += [f"{'#' * level} {heading}", "", *(f"- {found.name}: {found.why}" for found in own), ""]
+        elif own:
+            lines += [f"{'#' * level} {heading}", "",
+                      "| factor or model | verdict | on dealt labels | p | p, Holm |", "|---" * 5 + "|"]
+            lines += [f"| {found.name} | {found.sentence} | {_null(found)} | {_p(found.p)} | {_p(found.p_holm)} |"
+                      for found in own] + [""]
+    if audit.constant:
+        lines += [f"The same in every case: {', '.join(audit.constant)}.", ""]
+    return lines
+
+
+def _reading(audit: Audit, *, tests: str | None = None) -> str:
+    text = READING.format(repeats=audit.settings["repeats"], tests=audit.tests if tests is None else tests,
+                          level=LEVEL, margin=audit.settings["margin_mm"])
+    return " ".join(text.split())
+
+
+def _figures(found: Finding) -> str:
+    return f"{found.measure} {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+
+
+def _null(found: Finding) -> str:
+    return "—" if found.null is None else f"{found.null[0]:.2f} (sd {found.null[1]:.2f})"
+
+
+def _p(value: float) -> str:
+    if not np.isfinite(value):
+        return "—"
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _json(content: object) -> str:
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"

@@ -1,0 +1,103 @@
+"""One line for each factor: does it tell the label better than chance, once the number of factors is corrected for?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+
+LEVEL = 0.05
+TELLS, CHANCE, DECLARED, SILENT = "tells", "chance", "declared", "not scored"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one factor or one model tells.
+
+    Attributes:
+        name: of the factor or the group of statistics.
+        kind: "factor", "model" or "declared" (the signal of the task: no leak).
+        label: what is asked for.
+        measure: "AUC" or "C-index"; 0.5 is chance.
+        value: of the score; turned so that it is 0.5 or more for a numeric factor.
+        low: lower end of the 95 % interval.
+        high: upper end.
+        n: patients.
+        p: two-sided for a numeric factor, one-sided for what is cross-validated.
+        direction: which way a numeric factor goes.
+        null: mean and standard deviation of the score on dealt labels, where it was cross-validated.
+        why: why it could not be scored.
+        p_holm: `p`, corrected by Holm for all that was tested.
+        tests: how many were tested.
+    """
+
+    name: str
+    kind: str
+    label: str
+    measure: str = "AUC"
+    value: float = float("nan")
+    low: float = float("nan")
+    high: float = float("nan")
+    n: int = 0
+    p: float = float("nan")
+    direction: str = ""
+    null: tuple[float, float] | None = None
+    why: str = ""
+    p_holm: float = float("nan")
+    tests: int = 0
+
+    @property
+    def verdict(self) -> str:
+        """"tells", "chance", "declared" or "not scored"."""
+        if not np.isfinite(self.value):
+            return SILENT
+        if self.kind == "declared":
+            return DECLARED
+        return TELLS if self.p_holm < LEVEL else CHANCE
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in plain words, with value, interval and number of patients."""
+        if self.verdict == SILENT:
+            return f"not scored: {self.why}"
+        figures = f"{self.measure} {self.value:.2f} [{self.low:.2f}, {self.high:.2f}], n = {self.n}"
+        figures += f", {self.direction}" if self.direction else ""
+        if self.verdict == DECLARED:
+            return f"declared signal of the task: {figures}"
+        if self.verdict == TELLS:
+            return f"tells {self.label} better than chance: {figures}"
+        once = f" once corrected for {self.tests} comparisons" if self.p < LEVEL else ""
+        return f"not better than chance{once}: {figures}"
+
+    def as_dict(self) -> dict[str, object]:
+        """Plain JSON values; None for what is not a number."""
+        found = {**asdict(self), "verdict": self.verdict, "sentence": self.sentence}
+        return {key: None if isinstance(value, float) and not np.isfinite(value) else value
+                for key, value in found.items()}
+
+
+def holm(p_values: Sequence[float]) -> np.ndarray:
+    """Holm's step-down correction (Holm 1979): the chance of one false alarm among all stays below the level.
+
+    Args:
+        p_values: (M,).
+
+    Returns:
+        (M,) corrected, at most 1.
+    """
+    p_values = np.asarray(p_values, dtype=float)
+    order = np.argsort(p_values)
+    steps = np.arange(len(p_values), 0, -1) * p_values[order]
+    corrected = np.empty(len(p_values))
+    corrected[order] = np.minimum(1.0, np.maximum.accumulate(steps))
+    return corrected
+
+
+def corrected(findings: Sequence[Finding]) -> list[Finding]:
+    """The same findings with Holm's p values over all that were tested; declared signal is not tested."""
+    tested = [at for at, own in enumerate(findings) if own.kind != "declared" and np.isfinite(own.p)]
+    found = list(findings)
+    for at, p_value in zip(tested, holm([findings[at].p for at in tested]), strict=True):
+        found[at] = replace(findings[at], p_holm=float(p_value), tests=len(tested))
+    return found

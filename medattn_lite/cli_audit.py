@@ -1,0 +1,126 @@
+"""The command `medattn audit`: what gives the label away, in phantoms or in a folder of yours?"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from medattn_lite.errors import UserError
+
+ALL_PAGE = Path("figures/phantom_audit.md")
+SUBJECTS, SUBJECTS_ALL = 120, 300
+
+
+def audit_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `medattn audit` to its parser."""
+    parser.add_argument("dataset", help="phantom, lgg, brats, msd, open-ms, images or nifti")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of a data set of yours")
+    parser.add_argument("--label", metavar="NAME", help="what is asked for: grade, idh, survival, or a column of your "
+                                                        "table; a task's own label if left out")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for audit.md, audit.json and audit.png; with "
+                                                                f"--all a page (default: {ALL_PAGE})")
+    parser.add_argument("--declared", default="", metavar="A,B", help="facts that are the signal: shown, no leak")
+    parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
+                        help="an option of the data set, as for check-data; may be repeated")
+    parser.add_argument("--task", default="grade", help="of the phantom: grade, presence, source, type, segmentation, "
+                                                        "ms or survival")
+    parser.add_argument("--all", action="store_true", help="every task of the phantom, on one page")
+    parser.add_argument("--n", type=int, help=f"phantoms ({SUBJECTS}; with --all {SUBJECTS_ALL} of each task)")
+    parser.add_argument("--shape", default="48,56,48", metavar="D,H,W", help="of a phantom; default: 48,56,48")
+    parser.add_argument("--groups", metavar="A,B", help="statistics that models are asked about: outside, normalised, "
+                                                        "sharpness, border, background, everything (all of them if "
+                                                        "left out); none: single factors alone")
+    parser.add_argument("--repeats", type=int, default=20, help="runs of the models on dealt labels")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--overwrite", action="store_true", help="replace the files of an earlier audit")
+    parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    parser.set_defaults(run=_audit)
+
+
+def _audit(options: argparse.Namespace) -> int:
+    if options.dataset != "phantom":
+        return _audit_folder(options)
+    if options.root is not None:
+        raise UserError("phantoms are made, not read: leave --root out, or name another data set")
+    if options.label not in (None, options.task):
+        raise UserError(f"a phantom's label comes with its task: write --task {options.label} in place of --label")
+    if options.n is not None and options.n < 12:
+        raise UserError(f"--n {options.n}: an audit needs at least 12 phantoms")
+    return _audit_all(options) if options.all else _audit_task(options)
+
+
+def _audit_task(options: argparse.Namespace) -> int:
+    from medattn_lite.audit.page import refuse_existing, write_audit
+    from medattn_lite.audit.phantoms import audit_phantom
+    from medattn_lite.data.phantom import PhantomCohort
+
+    out = options.out or Path("runs/audit") / f"phantom-{options.task}"
+    refuse_existing(out, overwrite=options.overwrite)
+    cohort = PhantomCohort(options.n or SUBJECTS, task=options.task, shape=_shape(options.shape), seed=options.seed)
+    audit = audit_phantom(cohort, **_settings(options))
+    _say(audit.lines, write_audit(audit, out, title=f"What gives {options.task} away? Phantoms",
+                                  overwrite=options.overwrite))
+    return 0
+
+
+def _audit_all(options: argparse.Namespace) -> int:
+    from medattn_lite.audit.page import refuse_existing, write_all
+    from medattn_lite.audit.phantoms import audit_all
+
+    out, n = options.out or ALL_PAGE, options.n or SUBJECTS_ALL
+    if out.suffix != ".md":
+        raise UserError(f"--out {out}: with --all name a page that ends in .md")
+    refuse_existing(out.parent, (out.name, out.with_suffix(".json").name), overwrite=options.overwrite)
+    audits, seconds = audit_all(n=n, shape=_shape(options.shape), **_settings(options))
+    command = f"medattn audit phantom --all --n {n}" + (f" --seed {options.seed}" if options.seed else "")
+    command += f" --shape {options.shape}" if options.shape != "48,56,48" else ""
+    command += f" --repeats {options.repeats}" if options.repeats != 20 else ""
+    command += f" --groups {options.groups}" if options.groups else ""
+    lines = [f"{task}: {len(audit.leaks)} of {audit.tests} tell the label ({seconds[task]:.0f} s)"
+             + "".join(f"\n  {own.name}: {own.sentence}" for own in audit.leaks) for task, audit in audits.items()]
+    _say(lines, write_all(audits, out, command=command, seconds=seconds, overwrite=options.overwrite))
+    return 0
+
+
+def _audit_folder(options: argparse.Namespace) -> int:
+    from medattn_lite.audit.opening import open_labelled
+    from medattn_lite.audit.page import refuse_existing, write_audit
+    from medattn_lite.audit.run import audit_dataset
+    from medattn_lite.cli import _named_values
+
+    if options.all:
+        raise UserError("--all is for the phantom's tasks: leave it out, or write medattn audit phantom --all")
+    settings = _settings(options)
+    opened = open_labelled(options.dataset, options.root, options.label, **_named_values(options.option))
+    out = options.out or Path("runs/audit") / f"{options.dataset}-{opened.label}"
+    refuse_existing(out, overwrite=options.overwrite)
+    declared = [name.strip() for name in options.declared.split(",") if name.strip()]
+    audit = audit_dataset(**vars(opened), declared=declared, **settings)
+    known = {found.name for found in audit.findings} | set(audit.constant)
+    unknown = [name for name in declared if name not in known]
+    if unknown:
+        raise UserError(f"--declared {unknown[0]}: no such fact; there are {', '.join(sorted(known))}")
+    title = f"What gives {opened.label} away? {options.dataset}"
+    _say([*audit.notes, *audit.lines], write_audit(audit, out, title=title, overwrite=options.overwrite))
+    return 0
+
+
+def _settings(options: argparse.Namespace) -> dict[str, object]:
+    from medattn_lite.audit.run import EVERY_GROUP, check_settings
+
+    words = [word.strip() for word in (options.groups or "").split(",") if word.strip()]
+    groups = () if words == ["none"] else words or EVERY_GROUP
+    check_settings(options.repeats, groups)
+    return {"groups": groups, "repeats": options.repeats, "seed": options.seed, "progress": not options.quiet}
+
+
+def _shape(word: str) -> tuple[int, ...]:
+    parts = word.replace("x", ",").split(",")
+    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) >= 16 for part in parts):
+        raise UserError(f"--shape {word}: give three sizes of 16 or more, such as 48,56,48")
+    return tuple(int(part) for part in parts)
+
+
+def _say(lines: list[str], files: list[Path]) -> None:
+    print("\n".join(lines))
+    print("written: " + ", ".join(str(path) for path in files))

@@ -1,0 +1,93 @@
+"""What gives the label away: a dot and an interval for each factor and model, by verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+
+from medattn_lite.plots.alt import listed, set_alt
+from medattn_lite.plots.style import INK, MUTED, OKABE_ITO, figure_function, light_grid, new_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# verdict → words, colour, marker: the shape says it without the colour
+LOOKS = {
+    "tells": ("tells the label", OKABE_ITO["vermilion"], "D"),
+    "declared": ("declared signal", OKABE_ITO["green"], "s"),
+    "chance": ("not better than chance", OKABE_ITO["blue"], "o"),
+}
+MOST = 45  # rows; more would not be read
+
+
+class HasVerdict(Protocol):
+    """A finding, such as `medattn_lite.audit.Finding`."""
+
+    name: str
+    verdict: str
+    label: str
+    measure: str
+    value: float
+    low: float
+    high: float
+    null: tuple[float, float] | None
+
+
+@figure_function
+def audit_view(findings: Sequence[HasVerdict], *, title: str = "") -> Figure:
+    """Factors and models from the strongest down, what tells the label first.
+
+    A grey bar behind a dot is the mean of the score on dealt labels and twice its standard deviation to either side.
+
+    Args:
+        findings: what was not scored is left out; of more than 45 the strongest of each verdict are drawn.
+        title: over the figure.
+
+    Raises:
+        ValueError: none of them was scored.
+    """
+    rows = [own for verdict in LOOKS for own in sorted((f for f in findings if f.verdict == verdict),
+                                                       key=lambda found: -found.value)]
+    if not rows:
+        raise ValueError("audit_view needs at least one finding with a score")
+    shown = rows[:MOST]
+    figure = new_figure(9.5, 1.3 + 0.3 * len(shown))
+    axes = figure.add_subplot()
+    for at, found in enumerate(shown):
+        _, colour, marker = LOOKS[found.verdict]
+        if found.null is not None:
+            mean, spread = found.null
+            axes.plot([mean - 2 * spread, mean + 2 * spread], [at, at], color="#dcdcdc", linewidth=9, zorder=1,
+                      solid_capstyle="butt")
+        axes.plot([found.low, found.high], [at, at], color=colour, linewidth=2.5, alpha=0.6, zorder=2)
+        axes.plot(found.value, at, marker, color=colour, markersize=7, zorder=3)
+    axes.axvline(0.5, color=MUTED, linestyle="--", linewidth=1.2, zorder=1)
+    axes.set(yticks=range(len(shown)), yticklabels=[found.name for found in shown], title=title,
+             xlabel=f"{shown[0].measure} of {shown[0].label} (0.5 is chance), 95 % interval")
+    axes.set_ylim(len(shown) - 0.4, -0.6)
+    axes.set_xlim(min(0.25, *(found.low for found in shown)), 1.02)
+    axes.tick_params(axis="y", length=0, labelsize=10, labelcolor=INK)
+    axes.spines["left"].set_visible(False)
+    light_grid(axes, axis="x")
+    for verdict, (words, colour, marker) in LOOKS.items():
+        if any(found.verdict == verdict for found in shown):
+            axes.plot([np.nan], [np.nan], marker, color=colour, label=words)
+    if any(found.null is not None for found in shown):
+        axes.plot([np.nan], [np.nan], color="#dcdcdc", linewidth=9, label="on dealt labels, ± 2 sd")
+    axes.legend(loc="upper center", bbox_to_anchor=(0.3, -0.45 / (0.3 * len(shown) + 0.3)), ncols=4)
+    return set_alt(figure, _said(rows, shown))
+
+
+def _said(rows: Sequence[HasVerdict], shown: Sequence[HasVerdict]) -> str:
+    label, measure = rows[0].label, rows[0].measure
+    leaks = [f"{found.name} {found.value:.2f}" for found in rows if found.verdict == "tells"]
+    declared = [f"{found.name} {found.value:.2f}" for found in rows if found.verdict == "declared"]
+    others = sum(found.verdict == "chance" for found in rows)
+    parts = [f"{measure} of {label} for {len(rows)} factors and models, with intervals."]
+    parts.append(f"Better than chance: {listed(leaks)}." if leaks else "None tells it better than chance.")
+    parts += [f"Declared signal: {listed(declared)}."] if declared else []
+    parts += [f"{others} are not better than chance."] if others else []
+    parts += [f"{len(rows) - len(shown)} are not drawn."] if len(shown) < len(rows) else []
+    return " ".join(parts)
