@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from medattn_lite.audit.factors import SHARE, Facts, case_facts, image_facts, meta_facts, same_as
-from medattn_lite.audit.regions import MARGIN_MM, as_volume, regions_of
+from medattn_lite.audit.regions import MARGIN_MM, as_volume, near, regions_of, voxel_mm
 from medattn_lite.audit.statistics import GROUPS, image_statistics
 from medattn_lite.audit.target import Target
 from medattn_lite.errors import UserError
@@ -131,7 +131,10 @@ def _rows(
         case = cases[at] if cases is not None else None
         sample = dataset[at]
         row = _row(sample, label, column, case)
-        if _lesion_free(sample) and not pool and len(waiting) < MOST_WAITING:
+        counterpart = _counterpart(dataset, at, sample, margin_mm)
+        if counterpart is not None:
+            _measure_into(row, sample, [counterpart], random, margin_mm)
+        elif _lesion_free(sample) and not pool and len(waiting) < MOST_WAITING:
             waiting.append((row, sample))
         else:
             zone = _measure_into(row, sample, pool, random, margin_mm)
@@ -164,6 +167,13 @@ def _measure_into(row: Row, sample: dict, pool: list, random: np.random.Generato
     row.facts |= image_facts(sample, regions)
     row.statistics = image_statistics(sample, regions)
     return regions.zone
+
+
+def _counterpart(dataset: Sequence[Any], at: int, sample: dict, margin_mm: float) -> np.ndarray | None:
+    """The zone that a phantom without a lesion is drawn with all the same: where the displaced tissue is."""
+    if not hasattr(dataset, "region") or sample["image"].ndim != 4 or not _lesion_free(sample):
+        return None
+    return near(dataset.region(at).cpu().numpy(), voxel_mm(sample), margin_mm)
 
 
 def _lesion_free(sample: dict) -> bool:

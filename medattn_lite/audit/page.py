@@ -135,7 +135,7 @@ def _reading(audit: Audit, *, tests: str | None = None) -> str:
 
 
 def _figures(found: Finding) -> str:
-    return f"{found.measure} {found.value:.2f} [{found.low:.2f}, {found.high:.2f}]"
+    return found.ends
 
 
 def _null(found: Finding) -> str:

@@ -14,26 +14,14 @@ if TYPE_CHECKING:
 
 SHAPE = (48, 56, 48)  # 3.7 mm: a head is rendered and measured in a fraction of a second
 
-_GRADE = ("enhancing_ml", "necrosis_ml", "label1_ml", "label4_ml")
-_LESION = ("whole_ml", "core_ml", "enhancing_ml", "necrosis_ml", "label1_ml", "label2_ml", "label4_ml", "diameter_mm",
-           "shift_mm", "oedema_share", "count")  # fmt: skip
-# facts of `sample["meta"]` that decide the label by construction, with the volumes that are parts of them
-SIGNAL = {
-    "grade": _GRADE,
-    "segmentation": _GRADE,
-    "presence": _LESION,
-    "type": _LESION,
-    "source": ("count",),
-    "ms": ("load_ml", "whole_ml", "label1_ml"),
-    "survival": ("age_years", "resection", "whole_ml", "core_ml", "enhancing_ml", "necrosis_ml", "label1_ml",
-                 "label2_ml", "label4_ml", "diameter_mm", "shift_mm"),
-}  # fmt: skip
 # facts that the audit computes from the mask, and the declared facts that they follow from
 FOLLOWS = {
     "lesion volume (mL)": {"whole_ml"},
     "lesion count": {"count", "load_ml", "whole_ml"},
-    "lesion compactness": {"count", "load_ml", "whole_ml"},
-    "lesion elongation": {"count", "load_ml", "whole_ml"},
+    "lesion compactness": {"roundness", "load_ml", "whole_ml"},
+    "lesion elongation": {"roundness", "load_ml", "whole_ml"},
+    **dict.fromkeys(("lesion site, height", "lesion site, back to front", "lesion site, side",
+                     "lesion site, from the middle"), {"site"}),
     "lesion share of mask label 1": {"label1_ml"},
     "lesion share of mask label 2": {"label2_ml"},
     "lesion share of mask label 4": {"label4_ml"},
@@ -42,7 +30,7 @@ FOLLOWS = {
 
 def declared_of(cohort: PhantomCohort) -> tuple[str, ...]:
     """The facts that are the signal of a cohort's task, in `meta` and among those that the audit computes."""
-    own = set(getattr(cohort, "declared", SIGNAL[cohort.task]))
+    own = set(cohort.declared)
     return tuple(sorted(own | {name for name, parents in FOLLOWS.items() if parents & own}))
 
 
@@ -87,8 +75,7 @@ def audit_all(
     Returns:
         Task → audit, and task → seconds.
     """
-    from medattn_lite.data.phantom import PhantomCohort
-    from medattn_lite.data.phantom.cohort import TASKS
+    from medattn_lite.data.phantom import TASKS, PhantomCohort
 
     audits, seconds = {}, {}
     for task in tasks or TASKS:

@@ -68,7 +68,7 @@ def regions_of(
     image = as_volume(sample["image"])
     head = _head(image)
     lesion = None if sample.get("mask") is None else (as_volume(sample["mask"]) > 0).any(axis=0)
-    zone = _near(lesion, voxel_mm(sample) or _guessed_mm(head), margin_mm) if lesion is not None else None
+    zone = near(lesion, voxel_mm(sample) or _guessed_mm(head), margin_mm) if lesion is not None else None
     left_out = zone
     if lesion is not None and zone is None and borrowed is not None:
         left_out = stretched(borrowed, head.shape)
@@ -102,7 +102,7 @@ def _head(image: np.ndarray) -> np.ndarray:
     return parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
 
 
-def _near(lesion: np.ndarray, size: tuple[float, ...], margin_mm: float) -> np.ndarray | None:
+def near(lesion: np.ndarray, size: tuple[float, ...], margin_mm: float) -> np.ndarray | None:
     """Voxels within the margin of the lesion; None without a lesion."""
     from scipy import ndimage
 

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.evaluation.intervals import Interval, without_interval
 from medattn_lite.evaluation.metrics import auc
+from medattn_lite.evaluation.minimum_units import MINIMUM_UNITS
+from medattn_lite.evaluation.rank_intervals import auc_interval, c_index_interval
 
 FEWEST = 5  # patients of a class, or deaths
 DRAWS = 1000
@@ -82,16 +84,11 @@ class Target:
         """The score with its 95 % interval; patients are drawn."""
         scores = np.asarray(scores, dtype=float)
         if self.time is not None:
-            return _drawn([comparable(self.labels, self.time)], [scores.reshape(-1)], seed)
+            return c_index_interval(self.labels.astype(bool), self.time, scores.reshape(-1))
         if scores.ndim == 1:
-            return _auc_interval(self.labels, scores, seed)
+            return auc_interval(self.labels, scores)
         own = [self.labels == at for at in range(scores.shape[1])]
         return _drawn([one[:, None] & ~one for one in own], list(scores.T), seed)
-
-
-def _auc_interval(labels: np.ndarray, scores: np.ndarray, seed: int) -> Interval:
-    """The one place in which an interval of a two-class AUC is made."""
-    return _drawn([(labels == 1)[:, None] & (labels == 0)], [scores], seed)
 
 
 def _mean_auc(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -110,6 +107,8 @@ def _drawn(pairs: Sequence[np.ndarray], scores: Sequence[np.ndarray], seed: int)
     weights = np.concatenate([np.ones((1, count)), drawn])
     values = np.mean([_right_share(own, score, weights) for own, score in zip(pairs, scores, strict=True)], axis=0)
     draws = values[1:][np.isfinite(values[1:])]
+    if count < MINIMUM_UNITS["percentile bootstrap"]:
+        return without_interval(float(values[0]), count, "too few for an interval")
     low, high = np.percentile(draws, (2.5, 97.5))
     return Interval(float(values[0]), float(low), float(high), units=count, draws=len(draws))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 
@@ -57,11 +58,17 @@ class Finding:
         return TELLS if self.p_holm < LEVEL else CHANCE
 
     @property
+    def ends(self) -> str:
+        """Measure, value and interval; where there are too few patients for an interval, the value alone."""
+        alone = f"{self.measure} {self.value:.2f}"
+        return f"{alone} [{self.low:.2f}, {self.high:.2f}]" if math.isfinite(self.low) else f"{alone} (no interval)"
+
+    @property
     def sentence(self) -> str:
         """The verdict in plain words, with value, interval and number of patients."""
         if self.verdict == SILENT:
             return f"not scored: {self.why}"
-        figures = f"{self.measure} {self.value:.2f} [{self.low:.2f}, {self.high:.2f}], n = {self.n}"
+        figures = f"{self.ends}, n = {self.n}"
         figures += f", {self.direction}" if self.direction else ""
         if self.verdict == DECLARED:
             return f"declared signal of the task: {figures}"

@@ -67,7 +67,7 @@ def audit_view(findings: Sequence[HasVerdict], *, title: str = "") -> Figure:
     axes.set(yticks=range(len(shown)), yticklabels=[found.name for found in shown], title=title,
              xlabel=f"{shown[0].measure} of {shown[0].label} (0.5 is chance), 95 % interval")
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.set_xlim(min(0.25, *(found.low for found in shown)), 1.02)
+    axes.set_xlim(min([0.25, *(found.low for found in shown if np.isfinite(found.low))]), 1.02)
     axes.tick_params(axis="y", length=0, labelsize=10, labelcolor=INK)
     axes.spines["left"].set_visible(False)
     light_grid(axes, axis="x")

@@ -20,8 +20,8 @@ from medattn_lite.audit.verdicts import Finding, corrected
 from medattn_lite.data.cases import Case
 from medattn_lite.data.phantom import PhantomCohort
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.intervals import bootstrap
-from medattn_lite.evaluation.metrics import auc, concordance
+from medattn_lite.evaluation.metrics import concordance
+from medattn_lite.evaluation.rank_intervals import auc_interval
 from tests.audit.toys import toy, toys
 
 QUICK = {"groups": (), "progress": False}
@@ -63,12 +63,13 @@ def test_the_weighted_c_index_is_scikit_survivals_and_that_of_drawn_rows() -> No
     assert found[1] == pytest.approx(concordance(event[rows], time[rows], risk[rows]), abs=1e-12)
 
 
-def test_the_intervals_are_those_of_the_packages_bootstrap() -> None:
+def test_intervals_are_the_packages_own_and_none_is_given_of_too_few() -> None:
     random = np.random.default_rng(1)
     labels, scores = random.integers(0, 2, 80), random.normal(size=80)
-    found, known = Target("g", ("a", "b"), labels).interval(scores + labels), bootstrap(auc, labels, scores + labels)
-    assert found.value == pytest.approx(known.value, abs=1e-12)
-    np.testing.assert_allclose((found.low, found.high), (known.low, known.high), atol=0.012)  # other draws
+    assert Target("g", ("a", "b"), labels).interval(scores + labels) == auc_interval(labels, scores + labels)
+    many = Target("g", ("a", "b", "c"), random.integers(0, 3, 80))
+    found, few = many.interval(random.normal(size=(80, 3))), many.take(np.arange(30)).interval(np.ones((30, 3)))
+    assert found.low < found.value < found.high and not np.isfinite([few.low, few.high]).any()
 
 
 def test_log_rank_scores_are_deaths_minus_expected_deaths() -> None:
@@ -194,7 +195,7 @@ def test_the_phantoms_declared_signal_is_listed_apart(tmp_path: Path, capsys: py
 
 
 def test_every_task_of_the_phantom_goes_on_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medattn_lite.data.phantom.cohort.TASKS", ("presence", "type"))
+    monkeypatch.setattr("medattn_lite.data.phantom.TASKS", ("presence", "type"))
     page = tmp_path / "page.md"
     words = ["audit", "phantom", "--all", "--n", "20", "--shape", "18,20,18", "--groups", "border", "--repeats", "3",
              "--quiet", "--out", str(page)]
