@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,18 @@ class Cost:
     def mebibytes(self) -> float:
         """The peak in MiB, 2²⁰ bytes."""
         return self.peak_bytes / 2**20
+
+
+@contextmanager
+def without_numbers() -> Iterator[None]:
+    """Tensors made inside have shapes and no numbers, so that a calculation of any size can be counted.
+
+    Unlike the device `meta`, torch chooses the operations that it would choose on a CPU.
+    """
+    from torch._subclasses.fake_tensor import FakeTensorMode
+
+    with FakeTensorMode():
+        yield
 
 
 class _Alive(TorchDispatchMode):

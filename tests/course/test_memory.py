@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from medattn_lite.course.memory import measure_cost
+from medattn_lite.course.memory import measure_cost, without_numbers
 
 PLACES, CHANNELS = 256, 8
 MAP = 4 * PLACES**2  # bytes
@@ -52,3 +52,14 @@ def test_the_fastest_call_is_timed_and_one_more_is_counted():
     calls = []
     cost = measure_cost(lambda: calls.append(torch.ones(2**18)), calls=3)
     assert len(calls) == 4 and cost.seconds > 0 and cost.mebibytes == 1.0
+
+
+def test_without_numbers_the_same_is_counted_and_nothing_is_computed():
+    given = [token.requires_grad_() for token in tokens()]
+    with without_numbers():
+        shapes = [torch.empty(token.shape, requires_grad=True) for token in given]
+        counted = [measure_cost(lambda *x, f=f: f(*x).sum().backward(), *shapes) for f in (with_the_map, fused)]
+    real = [measure_cost(lambda *x, f=f: f(*x).sum().backward(), *given) for f in (with_the_map, fused)]
+    assert [one.peak_bytes for one in counted] == pytest.approx([one.peak_bytes for one in real], rel=0.05)
+    with without_numbers():
+        assert torch.empty(10**6, 10**6).sum().shape == ()  # 4 TB
