@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "medattn_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     "attention": 1,
+    "escaping": 1,
     "data": 1,
     "evaluation": 1,
     "plots": 1,

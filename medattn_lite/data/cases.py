@@ -10,7 +10,7 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -20,6 +20,8 @@ from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from medattn_lite.data.batches import MonaiSamples
 
 Sample = dict[str, Any]
 
@@ -75,6 +77,10 @@ class PatientDataset(Sequence):
     Attributes:
         cases: cases with every channel: `dataset[i]` is `dataset.cases[i]`.
         incomplete: the other cases.
+        remarks: what the reader has to say about the folder or its table, in words.
+        set_aside: files that were recognised and are not read on purpose, such as brain masks.
+        by_table: a table names the files, so that those it does not name are no loss.
+        place: the folder that the cases lie in, where only a part of `root` is read.
 
     Raises:
         UserError: no case is complete.
@@ -97,6 +103,10 @@ class PatientDataset(Sequence):
         self.cases = [case for case in cases if not case.missing]
         self.incomplete = [case for case in cases if case.missing]
         self.mask_values = mask_values
+        self.remarks: list[str] = []
+        self.set_aside: list[Path] = []
+        self.by_table = False
+        self.place = root
         if not self.cases:
             if self.incomplete:
                 first = self.incomplete[0]
@@ -111,7 +121,18 @@ class PatientDataset(Sequence):
     def __len__(self) -> int:
         return len(self.cases)
 
-    def __getitem__(self, index: int) -> Sample:
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> PatientDataset: ...
+
+    def __getitem__(self, index: int | slice) -> Sample | PatientDataset:
+        """A sample, read now; a slice is the same data set with fewer cases, read when asked for."""
+        if isinstance(index, slice):
+            part = copy.copy(self)
+            part.cases = self.cases[index]
+            return part
         return self.read(self.cases[index])
 
     def __iter__(self) -> Iterator[Sample]:
@@ -136,6 +157,17 @@ class PatientDataset(Sequence):
         part = copy.copy(self)
         part.cases = [case for case in self.cases if case.subject in wanted]
         return part
+
+    def files(self) -> list[Path]:
+        """Every file that a case is made of, complete or not."""
+        return [path for case in (*self.cases, *self.incomplete) for path in
+                (*case.images.values(), *([case.mask] if case.mask is not None else []))]
+
+    def as_monai(self) -> MonaiSamples:
+        """The data set for MONAI's transforms and any DataLoader: see `medattn_lite.data.batches.as_monai`."""
+        from medattn_lite.data.batches import as_monai
+
+        return as_monai(self)
 
     def table(self) -> pd.DataFrame:
         """One row a sample: subject, case, label, time, event and what the source says besides."""

@@ -20,6 +20,7 @@ import numpy as np
 from medattn_lite.data.brats import CHANNELS, LABELS
 from medattn_lite.data.cases import Case, PatientDataset
 from medattn_lite.data.files import existing_folder
+from medattn_lite.data.listing import stem
 from medattn_lite.data.tables import natural
 from medattn_lite.data.volumes import Grid, load_volume
 from medattn_lite.errors import UserError
@@ -103,7 +104,7 @@ def read_contents(root: Path) -> dict[str, Any]:
 
 
 def _case(image: Path, label: Path | None, part: str) -> Case:
-    name = image.name.removesuffix(".gz").removesuffix(".nii")
+    name = stem(image)
     exists = image.is_file()
     return Case(
         case=name,

@@ -9,7 +9,6 @@ way there and back gives the same bytes: header, scaling, byte order and voxels.
 from __future__ import annotations
 
 import gzip
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from medattn_lite.data.grids import (
     voxel_sizes,
     wanted_dimensions,
 )
+from medattn_lite.data.headers import read_voxels, remarks, what_it_is
 from medattn_lite.errors import UserError
 
 __all__ = ["Grid", "Volume", "load_volume", "save_volume", "voxel_sizes"]
@@ -50,21 +50,15 @@ def load_volume(path: str | Path, *, dtype: Any = np.float32, four_d: bool = Fal
     """
     import nibabel as nib
 
-    path = Path(path).expanduser()
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: name a NIfTI file in it")
-    if not path.exists():
-        raise UserError(f"no file {path}: check the path")
+    path = regular_file(path)
     try:
         image = nib.load(path)
-        stored = np.asanyarray(image.dataobj.get_unscaled())
+        stored = read_voxels(path, image)
         slope, inter = scaling_of(image)
-    except (OSError, EOFError, ValueError, zlib.error, MemoryError, OverflowError, TypeError, AttributeError,
-            nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError) as error:
-        raise UserError(
-            f"cannot read {path}: it is damaged, cut short or no NIfTI file ({_first_line(error)}); "
-            "copy or download it again"
-        ) from error
+    except UserError:
+        raise
+    except Exception as error:  # nibabel's formats fail in ways of their own: KeyError, ExpatError, …
+        raise unreadable(path, error) from error
     if stored.dtype.kind not in "iuf":
         raise UserError(f"{path} holds colours or complex numbers ({stored.dtype}) where one number a voxel is "
                         "expected: name the grey image, or convert it")
@@ -73,12 +67,62 @@ def load_volume(path: str | Path, *, dtype: Any = np.float32, four_d: bool = Fal
     to_package = to_package_axes(grid.affine, path)
     array = turned(array, to_package)
     if grid.scaled:
-        array = array.astype(np.float64) * slope + inter
+        array = _scaled(array, slope, inter, dtype)
     if four_d:
         array = np.moveaxis(array, 3, 0)
     wanted = array.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype)
-    affine = grid.affine @ nib.orientations.inv_ornt_aff(to_package, stored.shape[:3])
+    affine = grid.affine_mm @ nib.orientations.inv_ornt_aff(to_package, stored.shape[:3])
     return Volume(np.ascontiguousarray(array, dtype=wanted), affine, grid)
+
+
+def header_remarks(path: str | Path) -> tuple[list[str], list[str]]:
+    """What a file's header leaves uncertain: problems and remarks about its size, unit, left and right.
+
+    Only the header is read. What cannot be opened has none: `load_volume` says why.
+    """
+    import nibabel as nib
+
+    try:
+        return remarks(nib.load(regular_file(path)))
+    except Exception:  # noqa: BLE001 - see above
+        return [], []
+
+
+def dimensions(path: str | Path) -> tuple[int, ...]:
+    """The sides of a file longer than 1, from its header alone; none where it cannot be opened."""
+    import nibabel as nib
+
+    try:
+        return tuple(int(side) for side in nib.load(regular_file(path)).shape if side > 1)
+    except Exception:  # noqa: BLE001 - load_volume says in words what is wrong with it
+        return ()
+
+
+def regular_file(path: str | Path) -> Path:
+    """The path, if a file that can be read to its end lies there.
+
+    Raises:
+        UserError: nothing is there, a folder, a link without its target, or a pipe, which would never end.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a NIfTI file in it")
+    if path.is_symlink() and not path.exists():
+        raise UserError(f"{path} is a link and its target is not there: get the file (git annex get), or copy it")
+    if not path.exists():
+        raise UserError(f"no file {path}: check the path")
+    if not path.is_file():
+        raise UserError(f"{path} is a pipe or a device: name a file")
+    return path
+
+
+def unreadable(path: Path, error: BaseException) -> UserError:
+    """The one line about a file that cannot be read: what it is if its first bytes tell, else that it is damaged."""
+    known = what_it_is(path)
+    if known:
+        return UserError(f"cannot read {path}: {known}")
+    return UserError(f"cannot read {path}: it is damaged, cut short or no NIfTI file ({_first_line(error)}); "
+                     "copy or download it again")
 
 
 def save_volume(
@@ -156,6 +200,16 @@ def _bytes_as_stored(voxels: np.ndarray, grid: Grid) -> bytes | None:
         if not np.array_equal(stored.astype(np.float64) * grid.slope + grid.inter, voxels, equal_nan=True):
             return None
     return grid.preamble + stored.astype(grid.dtype).tobytes(order="F")
+
+
+def _scaled(array: np.ndarray, slope: float, inter: float, dtype: Any) -> np.ndarray:
+    """Intensities of stored values: in double precision, slice by slice where the caller wants single."""
+    if dtype is None or np.dtype(dtype) != np.float32:
+        return array.astype(np.float64) * slope + inter
+    scaled = np.empty(array.shape, np.float32)
+    for place, part in enumerate(array):
+        scaled[place] = part.astype(np.float64) * slope + inter
+    return scaled
 
 
 def _storable(path: Path, voxels: np.ndarray, dtype: Any) -> np.dtype:
