@@ -99,7 +99,8 @@ def test_channels_come_by_name_in_any_order_in_order_or_in_one_file(
 ) -> None:
     named = [f"{name.upper()}={patient / f'patient_{name}.nii.gz'}" for name in reversed(FOUR)]
     maps = []
-    for number, images in enumerate((files(patient, "grading"), named, [str(patient / "patient_all.nii.gz")])):
+    every = [str(patient / "patient_all.nii.gz"), "--channels", ",".join(FOUR)]
+    for number, images in enumerate((files(patient, "grading"), named, every)):
         out = tmp_path / f"{number}.nii.gz"
         words = ["explain", str(trained("grading")), "--mask", str(patient / "patient_seg.nii.gz"), "--image", *images]
         assert cli.main([*words, "--out", str(out)]) == 0

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from medattn_lite.data.listing import left_out
 from medattn_lite.data.reading import check_voxels, read_channels, read_labels
 from medattn_lite.data.volumes import Grid, voxel_sizes
 from medattn_lite.errors import UserError
@@ -162,6 +163,15 @@ class PatientDataset(Sequence):
         """Every file that a case is made of, complete or not."""
         return [path for case in (*self.cases, *self.incomplete) for path in
                 (*case.images.values(), *([case.mask] if case.mask is not None else []))]
+
+    def not_read(self) -> tuple[list[str], list[str]]:
+        """What lies in the folder and is in no case: what is lost to the data set, and what is worth knowing, in words.
+
+        Links without a target, other formats, downloads that stopped, empty classes; see `listing.left_out`.
+        """
+        used = {*self.files(), *self.set_aside}
+        lost, spare = left_out(self.place, used, pictures=self.source in ("images", "lgg"))
+        return ([], [*spare, *lost]) if self.by_table else (lost, spare)  # a table says what belongs to the data set
 
     def as_monai(self) -> MonaiSamples:
         """The data set for MONAI's transforms and any DataLoader: see `medattn_lite.data.batches.as_monai`."""

@@ -102,7 +102,7 @@ def _report(name: str, dataset: PatientDataset, cases: Sequence[Case], inspectio
     shown = inspections if name != "images" else [case for case in inspections if case.problems or case.remarks]
     lines += [inspection.line() for inspection in shown]
     lines += _remarks(dataset, cases, inspections)
-    lost, spare = _left_out(dataset)
+    lost, spare = dataset.not_read()
     lines += [printable(f"note: {text}") for text in spare] + [printable(f"PROBLEM not read: {text}") for text in lost]
     bad = [inspection for inspection in inspections if inspection.problems]
     read = [inspection for inspection in inspections if inspection.shape is not None]
@@ -115,18 +115,6 @@ def _report(name: str, dataset: PatientDataset, cases: Sequence[Case], inspectio
     if lost:
         summary += "; other files were not read, see above"
     return CheckReport(1 if bad or lost else 0, [*lines, summary], inspections)
-
-
-def _left_out(dataset: PatientDataset) -> tuple[list[str], list[str]]:
-    """What lies in the folder and is in no case: losses, and what is worth knowing."""
-    used = {*dataset.files(), *dataset.set_aside}
-    lost, spare = left_out(dataset.place, used, pictures=dataset.source in ("images", "lgg"))
-    if dataset.by_table:  # the table says what belongs to the data set
-        lost, spare = [], [*spare, *lost]
-    empty = getattr(dataset, "empty_classes", [])
-    if empty:
-        lost.append(f"{len(empty)} class folders without a picture that can be read: {', '.join(empty)}")
-    return lost, spare
 
 
 def _lost_everywhere(name: str, root: str | Path | None) -> list[str]:
@@ -169,8 +157,9 @@ def _remarks(dataset: PatientDataset, cases: Sequence[Case], inspections: Sequen
         followed = [case for case in cases if case.event is not None and case.time is not None]
         lines.append(f"note: survival of {len(followed)} cases, {sum(case.event for case in followed)} deaths")
     if any(case.meta.get("patient_known") is False for case in cases):
-        lines.append("note: the folder does not say which cases are of one patient: each counts as a patient, "
-                     "but for what looks like a visit, and a split may leak")
+        visits = "" if dataset.source == "images" else " (what looks like a visit does not)"
+        lines.append("note: the folder does not say which cases are of one patient: each counts as a patient"
+                     f"{visits}, and a split may leak")
     if dataset.source in ("lgg", "images"):
         lines.append("note: the files carry no voxel size")
     return lines

@@ -44,6 +44,12 @@ class ImageFolderDataset(PatientDataset):
         super().__init__("images", folder, ("red", "green", "blue") if colour else ("grey",), cases)
         self.empty_classes = empty_classes(folder)
 
+    def not_read(self) -> tuple[list[str], list[str]]:
+        """What no class holds, and classes without a picture; see `PatientDataset.not_read`."""
+        lost, spare = super().not_read()
+        empty = f"class folders without a picture that can be read ({len(self.empty_classes)}): "
+        return [*lost, *([empty + ", ".join(self.empty_classes)] if self.empty_classes else [])], spare
+
     def read_image(self, case: Case) -> tuple[np.ndarray, np.ndarray, None]:
         """(C, H, W), an affine that counts in pixels, and no grid."""
         pixels = read_picture(next(iter(case.images.values())), colour=self.colour)
@@ -127,8 +133,9 @@ def read_picture(path: Path, *, colour: bool = False) -> np.ndarray:
             else:
                 pixels = np.atleast_3d(np.asarray(picture.convert("RGB" if colour else "L"))).transpose(2, 0, 1)
     except Exception as error:  # every format of pillow's fails in a way of its own
-        raise UserError(f"cannot read {path}: {what_it_is(path) or 'it is damaged, cut short or no picture'}; copy it "
-                        "again") from error
+        known = what_it_is(path)
+        what = known if known and "picture" not in known else "it is damaged, cut short or no picture"
+        raise UserError(f"cannot read {path}: {what}; copy it again") from error
     return pixels[:, ::-1].astype(np.float32)
 
 

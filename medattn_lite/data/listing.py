@@ -88,7 +88,8 @@ def left_out(root: Path, used: Collection[Path], *, pictures: bool = False) -> t
     for (words, problem), paths in kinds.items():
         names = [str(path.relative_to(root)) for path in paths]
         few = ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")
-        (problems if problem else remarks).append(f"{len(paths)} {words}: {few}")
+        what, _, remedy = words.partition("; ")
+        (problems if problem else remarks).append(f"{what} ({len(paths)}): {few}" + (f"; {remedy}" if remedy else ""))
     return problems, remarks
 
 
@@ -106,20 +107,20 @@ def _kind(path: Path, *, pictures: bool) -> tuple[str, str] | None:
     try:
         mode = path.stat().st_mode
     except OSError:
-        return ("links whose target is not there (git annex get, or copy the files)", "lost")
+        return ("links whose target is not there; get the files (git annex get), or copy them", "lost")
     if not stat.S_ISREG(mode):
         return ("pipes or devices, which are no files", "lost") if not stat.S_ISDIR(mode) else None
     name, own = path.name.lower(), PICTURES if pictures else NIFTI
     if name.endswith(UNFINISHED):
-        return ("downloads that have not ended", "lost")
+        return ("downloads that have not ended; let them end, or delete them", "lost")
     if name.endswith(own):
         return ("images that belong to no case", "spare")
     others = (*OTHER_PICTURES, *VOLUMES, *NIFTI) if pictures else VOLUMES
     ending = max((suffix for suffix in others if name.endswith(suffix)), key=len, default=None)
     if ending is not None:
-        return (f"files of a format that is not read ({ending}; convert them first)", "lost")
+        return (f"files of the format {ending}, which is not read; convert them first", "lost")
     if not re.search(r"\.[A-Za-z]", path.name) and _is_dicom(path):  # scanners name them 1.2.840.…, or IM0001
-        return ("files of a format that is not read (DICOM; convert them first)", "lost")
+        return ("files of the format DICOM, which is not read; convert them first", "lost")
     return None
 
 

@@ -86,11 +86,9 @@ def map_labels(array: np.ndarray, values: Mapping[int, int] | None, path: Path) 
         raise UserError(f"{path} holds NaN or infinite values where labels are expected: export the mask again")
     whole = np.rint(array)
     if np.abs(array - whole).max(initial=0) > 1e-3:
-        between = 0 <= array.min() and array.max() <= 1
-        remedy = ("they look like probabilities: set a threshold" if between else
-                  "resample masks to the nearest voxel, or name the segmentation file")
         raise UserError(f"{path} is no mask of labels: it has values between whole numbers ({_odd_value(array):.3g}); "
-                        f"{remedy}")
+                        "resample masks to the nearest voxel, set a threshold where they are probabilities, or name "
+                        "the segmentation file")
     _require_range(whole, path)
     return _mapped(whole.astype(np.uint8), values, path)
 
