@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from medattn_lite.explain.run_maps import SampleMap
 
 SUFFIX = re.compile(r"\.nii(\.gz)?$")
+_TAKEN = ("run", "sample", "method", "target", "at", "layer", "progress", "model", "image", "beside")
 METHODS = "Grad-CAM, Grad-CAM++, integrated gradients, occlusion or attention"
 
 
@@ -151,8 +152,10 @@ def _method_options(words: list[str]) -> dict[str, Any]:
         name, equals, value = word.partition("=")
         known = {"true": True, "false": False}
         parts = value.split(",")
-        if not equals or not (value in known or all(part.strip().isdigit() for part in parts)):
+        if not equals or not (value in known or all(part.strip().isdecimal() for part in parts)):
             raise UserError(f"--set {word} is not NAME=VALUE with whole numbers or true: write for example window=8")
+        if name in _TAKEN:
+            raise UserError(f"--set {word}: {name} is no option of a method; use --{name} if there is one")
         numbers = [int(part) for part in parts] if value not in known else []
         options[name] = known[value] if value in known else numbers[0] if len(numbers) == 1 else tuple(numbers)
     return options
