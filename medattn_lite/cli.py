@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from medattn_lite import __version__
 from medattn_lite.cli_explain import explain_options
-from medattn_lite.cli_faults import folder, outside_fault, take_any_text
+from medattn_lite.cli_faults import folder, give_up_output, outside_fault, take_any_text
 from medattn_lite.cli_phantom import phantom_options
 from medattn_lite.cli_train import results_options, train_options
 from medattn_lite.course.scales import SCALES
@@ -54,6 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if said is None:
             raise
         print(f"medattn: {said}", file=sys.stderr)
+        give_up_output()
         return USER_MISTAKE
     except KeyboardInterrupt:
         print("medattn: interrupted", file=sys.stderr)

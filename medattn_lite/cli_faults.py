@@ -45,6 +45,15 @@ def take_any_text() -> None:
                 stream.reconfigure(errors="replace")
 
 
+def give_up_output() -> None:
+    """Sends what is still to be printed nowhere if the standard output takes nothing more, such as a full disk."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def folder(word: str) -> Path:
     """A folder named on the command line; `--root ""`, an unset variable of the shell's, is not the present one."""
     if not word.strip():

@@ -22,6 +22,23 @@ CHUNK = 1 << 24
 ROOM = 0.9  # of the free memory
 
 
+def open_image(path: Path) -> Any:
+    """An image whose header has been read, by nibabel; a NIfTI suffix in mixed case (`.Nii.Gz`) is no other format."""
+    import gzip
+
+    import nibabel as nib
+
+    name, lower = path.name, path.name.lower()
+    if not lower.endswith((".nii", ".nii.gz")) or name.endswith((".nii", ".nii.gz", ".NII", ".NII.GZ")):
+        return nib.load(path)
+    stream = gzip.open(path, "rb") if lower.endswith(".gz") else path.open("rb")  # kept by the image, which reads later
+    size = stream.read(4)
+    stream.seek(0)
+    kind = nib.Nifti2Image if 540 in (int.from_bytes(size, "little"), int.from_bytes(size, "big")) else nib.Nifti1Image
+    held = nib.FileHolder(fileobj=stream)
+    return kind.from_file_map({"header": held, "image": held})
+
+
 def read_voxels(path: Path, image: Any) -> np.ndarray:
     """The stored values of an opened image, unscaled, in the file's axis order.
 

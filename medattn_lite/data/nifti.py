@@ -129,7 +129,17 @@ def _from_folders(root: Path) -> tuple[list[Case], list[Path]]:
         subject, known = named(parts)
         cases.append(Case(case="/".join(parts), subject=subject, images=_named(images, folder.name),
                           mask=masks[0] if masks else None, meta=_meta(masks, known=known)))
-    return cases, aside
+    return _one_name(cases), aside
+
+
+def _one_name(cases: list[Case]) -> list[Case]:
+    """A case of one file, `t1.nii.gz`, beside cases of several: its channel is t1 there, and not "image" here."""
+    several = {name for case in cases if len(case.images) > 1 for name in case.images}
+    found = []
+    for case in cases:
+        name = _channel(stem(case.images["image"])) if list(case.images) == ["image"] else None
+        found.append(case.with_facts(images={name: case.images["image"]}) if name in several else case)
+    return found
 
 
 def _flat(files: Sequence[Path]) -> list[Case]:

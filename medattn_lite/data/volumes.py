@@ -27,7 +27,7 @@ from medattn_lite.data.grids import (
     voxel_sizes,
     wanted_dimensions,
 )
-from medattn_lite.data.headers import read_voxels, remarks, what_it_is
+from medattn_lite.data.headers import open_image, read_voxels, remarks, what_it_is
 from medattn_lite.errors import UserError
 
 __all__ = ["Grid", "Volume", "load_volume", "save_volume", "voxel_sizes"]
@@ -52,7 +52,7 @@ def load_volume(path: str | Path, *, dtype: Any = np.float32, four_d: bool = Fal
 
     path = regular_file(path)
     try:
-        image = nib.load(path)
+        image = open_image(path)
         stored = read_voxels(path, image)
         slope, inter = scaling_of(image)
     except UserError:
@@ -80,20 +80,16 @@ def header_remarks(path: str | Path) -> tuple[list[str], list[str]]:
 
     Only the header is read. What cannot be opened has none: `load_volume` says why.
     """
-    import nibabel as nib
-
     try:
-        return remarks(nib.load(regular_file(path)))
+        return remarks(open_image(regular_file(path)))
     except Exception:  # noqa: BLE001 - see above
         return [], []
 
 
 def dimensions(path: str | Path) -> tuple[int, ...]:
     """The sides of a file longer than 1, from its header alone; none where it cannot be opened."""
-    import nibabel as nib
-
     try:
-        return tuple(int(side) for side in nib.load(regular_file(path)).shape if side > 1)
+        return tuple(int(side) for side in open_image(regular_file(path)).shape if side > 1)
     except Exception:  # noqa: BLE001 - load_volume says in words what is wrong with it
         return ()
 
