@@ -34,13 +34,12 @@ def read_csv(path: Path) -> pd.DataFrame:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             header = stream.readline()
             stream.seek(0)
-            if stream.read().count('"') % 2:
-                raise UserError(f"the table {path} has a quote that is not closed: two rows would become one; close it")
-            stream.seek(0)
-            rows = [row for row in csv.reader(stream, delimiter=_separator(header)) if any(map(str.strip, row))]
-    except UserError:
-        raise
-    except (OSError, ValueError, csv.Error) as error:
+            lines = csv.reader(stream, delimiter=_separator(header), strict=True)
+            rows = [row for row in lines if any(map(str.strip, row))]
+    except csv.Error as error:  # two rows would have become one
+        raise UserError(f"the table {path} has a quote that is not closed, or text behind one ({error}): put quotes on "
+                        "both sides of a cell") from error
+    except (OSError, ValueError) as error:
         raise UserError(f"cannot read the table {path} ({error}): save it as CSV, UTF-8, with a header row") from error
     if not rows:
         raise UserError(f"the table {path} is empty: it needs a header row and a row for every case")
