@@ -148,7 +148,7 @@ def _title(path: Path) -> str:
 
 def anchor(name: str) -> str:
     """A notebook's name as an anchor of a page: without blanks and controls, which an id must not hold."""
-    return re.sub(r"[\s\x00-\x1f]+", "-", name)
+    return re.sub(r"\s+", "-", printable(name))
 
 
 def _shown(text: str) -> str:
