@@ -19,6 +19,37 @@ SAMPLED = 200_000  # voxels kept of a channel
 MEND = "repair or leave out this case"
 
 
+class HeadSum:
+    """The head or brain of an image, as `transforms.foreground` finds it, from one channel after another."""
+
+    def __init__(self) -> None:
+        self._sum: np.ndarray | None = None
+        self._inside: np.ndarray | None = None
+        self._added = 0
+
+    def add(self, array: np.ndarray) -> None:
+        """One channel, (D, H, W) and finite; one of another shape than the first counts for nothing."""
+        channel = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
+        if self._sum is None:
+            self._sum, self._inside = np.zeros(array.shape, np.float32), np.zeros(array.shape, bool)
+        if self._sum.shape != array.shape:
+            return
+        scale = np.float32(_quantile(channel.reshape(1, -1), 0.99).clamp(min=1e-6).item())
+        corner = channel.flatten()[0].item()
+        for place, part in enumerate(channel.numpy()):
+            self._inside[place] |= part != corner
+            self._sum[place] += part / scale
+        self._added += 1
+
+    def head(self, shape: tuple[int, ...]) -> np.ndarray | None:
+        """(D, H, W) bool; None without a channel of this shape."""
+        if self._sum is None or self._sum.shape != shape:
+            return None
+        if _border(torch.from_numpy(self._inside[None])).float().mean() < 0.02:
+            return self._inside
+        return self._sum / np.float32(self._added) > NOISE_FLOOR
+
+
 class ChannelsLook:
     """What is wrong with the channels of a case, and the head that its mask should lie in.
 
@@ -31,10 +62,7 @@ class ChannelsLook:
         self.report = report
         self.hashes = hashes
         self.samples: dict[str, tuple[tuple[int, ...], str, np.ndarray]] = {}
-        self.order: list[str] = []
-        self._sum: np.ndarray | None = None
-        self._inside: np.ndarray | None = None
-        self._added = 0
+        self._heads = HeadSum()
 
     def add(self, name: str, array: np.ndarray, path: Path | None = None) -> None:
         """Looks at one channel, (D, H, W); add FLAIR first, so that it is named as the original of a copy."""
@@ -44,7 +72,7 @@ class ChannelsLook:
             share = 100 * float(np.mean([(~np.isfinite(part)).mean() for part in array]))
             self.report.problems.append(f"{shown} holds NaN or infinite values ({share:.2g} % of its voxels): {MEND}")
             return
-        self._add_head(array)
+        self._heads.add(array)
         if low == high:
             self.report.problems.append(f"{shown} is constant ({array.flat[0]:g} everywhere): {MEND}")
             return
@@ -72,20 +100,4 @@ class ChannelsLook:
 
     def head(self, shape: tuple[int, ...]) -> np.ndarray | None:
         """(D, H, W) bool as `transforms.foreground` finds it; None without a channel of this shape."""
-        if self._sum is None or self._inside is None or self._sum.shape != shape:
-            return None
-        if _border(torch.from_numpy(self._inside[None])).float().mean() < 0.02:
-            return self._inside
-        return self._sum > NOISE_FLOOR * self._added
-
-    def _add_head(self, array: np.ndarray) -> None:
-        channel = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-        if self._sum is None:
-            self._sum, self._inside = np.zeros(array.shape, np.float32), np.zeros(array.shape, bool)
-        if self._sum.shape != array.shape:
-            return
-        scale = float(_quantile(channel.reshape(1, -1), 0.99).clamp(min=1e-6))
-        for place, part in enumerate(channel.numpy()):
-            self._inside[place] |= part != channel.flatten()[0].item()
-            self._sum[place] += part / scale
-        self._added += 1
+        return self._heads.head(shape)

@@ -39,10 +39,15 @@ def open_image(path: Path) -> Any:
     return kind.from_file_map({"header": held, "image": held})
 
 
-def read_voxels(path: Path, image: Any) -> np.ndarray:
+def read_voxels(path: Path, image: Any, *, volume: int | None = None) -> np.ndarray:
     """The stored values of an opened image, unscaled, in the file's axis order.
 
     Of a `.nii.gz` no more memory is taken than there are bytes in it, whatever its header claims.
+
+    Args:
+        path: the file.
+        image: opened, its header read.
+        volume: of a 4-D image, read this one only, (X, Y, Z).
 
     Raises:
         UserError: the header claims more than the file holds, or than the memory takes.
@@ -58,11 +63,18 @@ def read_voxels(path: Path, image: Any) -> np.ndarray:
         raise UserError(f"cannot read {path}: its header claims {_in_words(claimed)} of voxels ({_times(shape)}) and "
                         f"the file of {_in_words(size)} cannot hold them: it is damaged or cut short; copy or download "
                         "it again")
+    if volume is not None:
+        shape, whole = shape[:3], claimed
+        claimed = _bytes(shape, dtype)
+        offset += volume * claimed
+        if not (offset and path.name.lower().endswith((".nii", ".nii.gz"))):
+            require_memory(path, whole)
+            return np.asanyarray(proxy.get_unscaled()).reshape(*shape, -1)[..., volume]
     require_memory(path, claimed)
-    if not (_packed(path) and offset and path.name.lower().endswith(".nii.gz")):
+    if not (_packed(path) and offset and path.name.lower().endswith(".nii.gz")) and volume is None:
         return np.asanyarray(proxy.get_unscaled())
-    with unpacked(path) as stream:
-        stream.read(offset)
+    with unpacked(path) if _packed(path) else path.open("rb") as stream:
+        _skip(stream, offset)
         content = bytearray()
         while len(content) < claimed:
             part = stream.read(min(CHUNK, claimed - len(content)))
@@ -70,6 +82,12 @@ def read_voxels(path: Path, image: Any) -> np.ndarray:
                 raise EOFError(f"{len(content)} of {claimed} bytes of voxels are there")
             content += part
     return np.frombuffer(content, dtype=dtype).reshape(shape, order="F")
+
+
+def _skip(stream: BinaryIO, count: int) -> None:
+    """Goes on by so many bytes without keeping them."""
+    while count > 0 and (part := stream.read(min(CHUNK, count))):
+        count -= len(part)
 
 
 def require_memory(path: Path, needed: int) -> None:

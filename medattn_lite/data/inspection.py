@@ -140,19 +140,21 @@ def _msd(dataset: PatientDataset, case: Case, report: Inspection) -> None:
         report.problems.append("dataset.json names it but the image file is missing")
         return
     path = next(iter(case.images.values()))
-    read = report.attempt(dataset.read_image, case)
-    look = ChannelsLook(report)
-    if read is not None:
+    look, grid = ChannelsLook(report), None
+    for name in sorted(dataset.channels, key=lambda name: name != "flair"):
+        volume = report.attempt(dataset.read_channel, case, name)
+        if volume is None:
+            break  # all channels are in one file
+        report.shape, grid = volume.array.shape, volume.grid
+        look.add(name, volume.array)
+    if grid is not None:
         _header(path, report, path.name)
-        report.shape = read[0].shape[1:]
-        for name in sorted(dataset.channels, key=lambda name: name != "flair"):
-            look.add(name, read[0][dataset.channels.index(name)])
-        look.say()
+    look.say()
     if case.mask is not None:
         mask = report.attempt(load_labels, case.mask)
         if mask is not None:
-            if read is not None:
-                report.attempt(require_same_grid, read[2], mask.grid, path, case.mask)
+            if grid is not None:
+                report.attempt(require_same_grid, grid, mask.grid, path, case.mask)
             _mask(mask.array, dataset.mask_values, case.mask, report, look)
     elif case.meta["part"] == "train":
         report.problems.append("a training case without its label file")

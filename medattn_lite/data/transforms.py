@@ -18,6 +18,7 @@ from medattn_lite.errors import UserError
 
 Sample = dict[str, Any]
 SPATIAL = ("image", "mask", "signal")
+LARGE = 2**24  # voxels of a channel
 SAMPLED = 2**17  # values enough for a quantile: half a per cent of them is 655
 NOISE_FLOOR = 0.12  # of the 99th percentile: above the noise in the air, below cerebrospinal fluid in most sequences
 
@@ -80,9 +81,11 @@ def normalise(
             spread = kept.std(correction=0)
         if spread == 0:
             raise UserError(f"cannot normalise channel {number}: it is constant; repair or leave out this case")
-        scored = (channel.double() - kept.mean()) / spread
-        darkest = (low.double() - kept.mean()) / spread
-        result[number] = torch.where(inside[0], scored, darkest)
+        mean = kept.mean()
+        darkest = (low.double() - mean) / spread
+        parts = max(1, channel.numel() // LARGE)  # in double precision a large channel at once would take gigabytes
+        for whole, part, own in zip(*(x.chunk(parts) for x in (result[number], channel, inside[0])), strict=True):
+            whole.copy_(torch.where(own, (part.double() - mean) / spread, darkest))
     return result
 
 

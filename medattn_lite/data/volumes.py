@@ -33,7 +33,9 @@ from medattn_lite.errors import UserError
 __all__ = ["Grid", "Volume", "load_volume", "save_volume", "voxel_sizes"]
 
 
-def load_volume(path: str | Path, *, dtype: Any = np.float32, four_d: bool = False) -> Volume:
+def load_volume(
+    path: str | Path, *, dtype: Any = np.float32, four_d: bool = False, volume: int | None = None
+) -> Volume:
     """Reads a volume and turns it into the package's orientation.
 
     Args:
@@ -41,6 +43,7 @@ def load_volume(path: str | Path, *, dtype: Any = np.float32, four_d: bool = Fal
         dtype: data type of the array; None keeps the file's own (float64 where the file scales its
             values), which `save_volume` writes back byte for byte.
         four_d: expect (X, Y, Z, C) in the file and return (C, D, H, W).
+        volume: expect (X, Y, Z, C) and read this one of its volumes only, as (D, H, W); the grid is the file's.
 
     Returns:
         The volume with its affine and its file grid.
@@ -53,7 +56,11 @@ def load_volume(path: str | Path, *, dtype: Any = np.float32, four_d: bool = Fal
     path = regular_file(path)
     try:
         image = open_image(path)
-        stored = read_voxels(path, image)
+        if volume is not None:
+            four_sides = wanted_dimensions(path, tuple(image.shape), four_d=True)
+            if not 0 <= volume < four_sides[3]:
+                raise UserError(f"{path} has no volume {volume}: it has {four_sides[3]}")
+        stored = read_voxels(path, image, volume=volume)
         slope, inter = scaling_of(image)
     except UserError:
         raise

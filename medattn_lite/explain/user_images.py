@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from medattn_lite.data.nifti import contrast_of
-from medattn_lite.data.reading import check_voxels, read_channels, read_labels
-from medattn_lite.data.volumes import dimensions, header_remarks, load_volume, voxel_sizes
+from medattn_lite.data.reading import check_voxels, read_labels, require_same_grid
+from medattn_lite.data.volumes import Grid, Volume, dimensions, header_remarks, load_volume, voxel_sizes
 from medattn_lite.errors import UserError
+from medattn_lite.explain import large_images
+from medattn_lite.explain.large_images import ChannelFiles
 from medattn_lite.training.tasks.volumes import Sample
 
 # what sequences are called elsewhere
@@ -42,13 +46,11 @@ def read_image(
     if len(given) == 1 and given[0][0] is None and len(channels) > 1 and len(dimensions(given[0][1])) == 4:
         paths = [given[0][1]]
         stored, told_by = channel_order(paths[0], channels, order)
-        volume = load_volume(paths[0], four_d=True)
-        if len(volume.array) != len(stored):
-            raise UserError(f"{paths[0]} holds {len(volume.array)} channels and {told_by} names {len(stored)}: name "
-                            "each of them once, in the order in which the file stores them")
-        rows = [stored.index(name) for name in channels]
-        array = volume.array if rows == list(range(len(volume.array))) else volume.array[rows]
-        affine, grid = volume.affine, volume.grid
+        count = dimensions(paths[0])[3]
+        if count != len(stored):
+            raise UserError(f"{paths[0]} holds {count} channels and {told_by} names {len(stored)}: name each of them "
+                            "once, in the order in which the file stores them")
+        readers = [partial(load_volume, paths[0], volume=stored.index(name)) for name in channels]
         notes.append(f"channels of {paths[0].name} in the order {', '.join(stored)} ({told_by})")
     else:
         if order is not None:
@@ -60,12 +62,12 @@ def read_image(
                        if contrast_of(path) != name]  # fmt: skip
             if assumed:
                 notes.append(f"taken in the order given, since the names do not say it: {', '.join(assumed)}")
-        array, affine, grid = read_channels(paths)
-    check_voxels(array, paths, channels)
+        readers = [partial(load_volume, path) for path in paths]
+    image, affine, grid = _read(readers, paths, channels)
     for path in dict.fromkeys([*paths, *([mask] if mask is not None else [])]):
         notes += [f"{path.name}: {line}" for line in sum(header_remarks(path), [])]
     sample: Sample = {
-        "image": torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)), "affine": affine, "grid": grid,
+        "image": image, "affine": affine, "grid": grid,
         "subject": paths[0].name, "source": "file", "channels": tuple(channels),
         "meta": {"case": paths[0].name, "voxel_size_mm": voxel_sizes(affine), "notes": tuple(dict.fromkeys(notes))},
     }  # fmt: skip
@@ -75,6 +77,24 @@ def read_image(
             raise UserError(f"{mask} is empty: name a mask with the tumour in it")
         sample["mask"] = torch.from_numpy(np.ascontiguousarray(labels[None] > 0).astype(np.uint8))
     return sample
+
+
+def _read(
+    readers: Sequence[Callable[[], Volume]], paths: Sequence[Path], channels: Sequence[str]
+) -> tuple[torch.Tensor | ChannelFiles, np.ndarray, Grid]:
+    """The channels stacked, or left on the disk where they are large; affine and grid."""
+    size = 4 * len(readers) * math.prod(dimensions(paths[0])[:3])
+    named = [paths[min(number, len(paths) - 1)] for number in range(len(readers))]
+    if size > large_images.LARGE:
+        image = ChannelFiles(readers, named, channels)
+        return image, image.affine, image.grid
+    volumes = [read() for read in readers]
+    first = volumes[0]
+    for path, volume in zip(named, volumes, strict=True):
+        require_same_grid(first.grid, volume.grid, named[0], path)
+    array = np.stack([volume.array for volume in volumes])
+    check_voxels(array, named, channels)
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)), first.affine, first.grid
 
 
 def channel_order(path: Path, channels: Sequence[str], order: Sequence[str] | None) -> tuple[list[str], str]:

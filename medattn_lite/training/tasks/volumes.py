@@ -52,7 +52,7 @@ def read_all(
         yield {key: value.cpu() if isinstance(value, torch.Tensor) else value for key, value in sample.items()}
 
 
-def standardise(task: Task, sample: Sample) -> Sample:
+def standardise(task: Task, sample: Sample, *, inside: torch.Tensor | None = None) -> Sample:
     """A sample with its image as a z-score, at the task's voxel size where its files know theirs.
 
     The z-score comes first: interpolation smears a stripped head's border over the background, and those dark voxels,
@@ -61,8 +61,9 @@ def standardise(task: Task, sample: Sample) -> Sample:
     Args:
         task: `spacing_mm` is the voxel size; phantoms are made at theirs.
         sample: 3-D, raw intensities.
+        inside: (1, D, H, W) foreground of all channels, where `sample` holds one of them only; None finds it.
     """
-    sample = {**sample, "image": normalise(sample["image"])}
+    sample = {**sample, "image": normalise(sample["image"], inside)}
     spacing, known = task.spacing_mm, sample["meta"].get("voxel_size_mm") is not None
     if spacing is not None and sample.get("source") != "phantom" and known:
         background = sample["image"][:, :1, :1, :1]
