@@ -47,7 +47,7 @@ class HeadSum:
             return None
         if _border(torch.from_numpy(self._inside[None])).float().mean() < 0.02:
             return self._inside
-        return self._sum / np.float32(self._added) > NOISE_FLOOR
+        return np.stack([part / np.float32(self._added) > NOISE_FLOOR for part in self._sum])
 
 
 class ChannelsLook:

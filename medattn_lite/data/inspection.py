@@ -15,7 +15,7 @@ from medattn_lite.data import images, lgg
 from medattn_lite.data.cases import Case, PatientDataset
 from medattn_lite.data.channels_look import MEND, ChannelsLook
 from medattn_lite.data.likeness import digest
-from medattn_lite.data.reading import load_labels, map_labels, require_same_grid
+from medattn_lite.data.reading import label_counts, load_labels, map_labels, require_same_grid
 from medattn_lite.data.volumes import Grid, header_remarks, load_volume
 from medattn_lite.errors import UserError
 from medattn_lite.escaping import printable
@@ -105,6 +105,7 @@ def _volumes(dataset: PatientDataset, case: Case, report: Inspection) -> None:
         else:
             report.attempt(require_same_grid, first[1], volume.grid, first[0], path)
         look.add(name, volume.array, path)
+        del volume  # before the next one is read
     look.say()
     if case.mask is not None:
         mask = report.attempt(load_labels, case.mask)
@@ -147,6 +148,7 @@ def _msd(dataset: PatientDataset, case: Case, report: Inspection) -> None:
             break  # all channels are in one file
         report.shape, grid = volume.array.shape, volume.grid
         look.add(name, volume.array)
+        del volume  # before the next one is read
     if grid is not None:
         _header(path, report, path.name)
     look.say()
@@ -232,7 +234,7 @@ def _mask(
     mask = report.attempt(map_labels, array, values, path)
     if mask is None:
         return
-    counts = np.bincount(mask.ravel(), minlength=256)
+    counts = label_counts(mask)
     report.mask_voxels = int(counts[1:].sum())
     report.mask_labels = tuple((np.flatnonzero(counts[1:]) + 1).tolist())
     if report.mask_voxels == 0:

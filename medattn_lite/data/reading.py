@@ -107,7 +107,7 @@ def _mapped(labels: np.ndarray, values: Mapping[int, int] | None, path: Path) ->
     known[0] = True
     for stored, label in values.items():
         table[stored], known[stored] = label, True
-    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    present = np.flatnonzero(label_counts(labels))
     unknown = [int(label) for label in present if not known[label]]
     if unknown:
         expected = sorted({0, *values})
@@ -116,6 +116,11 @@ def _mapped(labels: np.ndarray, values: Mapping[int, int] | None, path: Path) ->
             "correct the file, or say what they mean with label_map={file label: sample label}"
         )
     return table[labels]
+
+
+def label_counts(labels: np.ndarray) -> np.ndarray:
+    """How many voxels of (D, H, W) uint8 have each label, (256,); in slices, since `bincount` takes 64 bits each."""
+    return np.sum([np.bincount(part.ravel(), minlength=256) for part in labels], axis=0, dtype=np.int64)
 
 
 def _odd_value(array: np.ndarray) -> float:
