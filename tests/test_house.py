@@ -26,6 +26,8 @@ FLOORS = {
     "course": 4,
     "cli": 5,
     "cli_explain": 5,
+    "cli_faults": 5,
+    "cli_results": 5,
     "cli_phantom": 5,
     "cli_train": 5,
 }
