@@ -88,14 +88,20 @@ def describe(found: SampleMap) -> str:
 
 def _draw(found: SampleMap, sample: dict[str, Any], title: str, path: Path, *, force: bool) -> None:
     """Three planes through the place in the head where the map is highest."""
+    import numpy as np
+    from torch import Tensor
+
     from medattn_lite.data.files import new_file
     from medattn_lite.explain.run_maps import place_to_show
     from medattn_lite.plots import render_png, three_planes
 
     channels = [name.lower() for name in sample["channels"]]
     shown = channels.index("flair") if "flair" in channels else 0
+    place, step = place_to_show(found, sample), 1 if isinstance(sample["image"], Tensor) else 2
+    every = (slice(None, None, step),) * 3  # of a large image every second voxel: a picture shows no more
     figure = three_planes(
-        sample["image"][shown], position=place_to_show(found, sample), affine=sample["affine"], overlay=found.values,
+        sample["image"][shown][every], position=tuple(index // step for index in place),
+        affine=sample["affine"] @ np.diag([step, step, step, 1]), overlay=found.values[every],
         overlay_title=describe(found), title=title,
     )  # fmt: skip
     with new_file(path, overwrite=force) as part:

@@ -231,7 +231,7 @@ def _storable(path: Path, voxels: np.ndarray, dtype: Any) -> np.dtype:
 def _encode(voxels: np.ndarray, affine: np.ndarray, header: Any, dtype: np.dtype) -> bytes:
     import nibabel as nib
 
-    voxels = (np.rint(voxels) if dtype.kind in "iu" and voxels.dtype.kind == "f" else voxels).astype(dtype)
+    voxels = (np.rint(voxels) if dtype.kind in "iu" and voxels.dtype.kind == "f" else voxels).astype(dtype, copy=False)
     kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
     kept = header.copy() if isinstance(header, nib.Nifti1Header) else None
     image = kind(voxels, affine, kept)

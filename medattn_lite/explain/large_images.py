@@ -17,9 +17,11 @@ from medattn_lite.data.channels_look import HeadSum
 from medattn_lite.data.reading import check_voxels, require_same_grid
 from medattn_lite.data.transforms import foreground
 from medattn_lite.data.volumes import Volume
+from medattn_lite.explain.image_space import to_file_grid
 from medattn_lite.training.tasks.task import Task
 from medattn_lite.training.tasks.volumes import Sample, standardise
 
+SLAB = 16  # slices
 LARGE = 6e8  # bytes of an image in single precision from which it is read in this way
 
 
@@ -76,6 +78,29 @@ def head_of(sample: Sample) -> np.ndarray:
     return (image.head if isinstance(image, ChannelFiles) else foreground(image))[0].numpy()
 
 
+def on_file_grid(values: np.ndarray, affine: np.ndarray, sample: Sample) -> np.ndarray:
+    """`to_file_grid` on the grid of a sample, in slabs of slices where the image is on the disk.
+
+    Args:
+        values: (d, h, w) on the network's grid.
+        affine: 4×4, its indices to millimetres.
+        sample: with `image` and `affine`.
+
+    Returns:
+        (D, H, W) float32.
+    """
+    size, image = tuple(sample["image"].shape[1:]), sample["image"]
+    if not isinstance(image, ChannelFiles):
+        return to_file_grid(values, affine, size, sample["affine"])
+    found = np.empty(size, np.float32)
+    for start in range(0, size[0], SLAB):
+        part = found[start : start + SLAB]
+        own = np.array(sample["affine"], dtype=np.float64)
+        own[:3, 3] += own[:3, 0] * start
+        part[...] = to_file_grid(values, affine, part.shape, own)
+    return found
+
+
 def standardised(task: Task, sample: Sample) -> Sample:
     """`standardise`, one channel at a time where the image is on the disk."""
     image = sample["image"]
@@ -84,11 +109,9 @@ def standardised(task: Task, sample: Sample) -> Sample:
     parts: list[Tensor] = []
     result = sample
     for number in range(len(image)):
-        own = {**sample, "image": image[number][None]}
-        if number:  # the mask once
-            own.pop("mask", None)
-        done = standardise(task, own, inside=image.head)
-        del own
+        beside = sample if number == 0 else {name: value for name, value in sample.items() if name != "mask"}
+        # nobody else holds the channel, so that it is gone as soon as it is a z-score
+        done = standardise(task, {**beside, "image": image[number][None]}, inside=image.head)
         parts.append(done.pop("image"))
         result = done if number == 0 else result
     return {**result, "image": torch.cat(parts)}

@@ -24,7 +24,7 @@ from tqdm.auto import tqdm
 from medattn_lite.data.slicing import fitted
 from medattn_lite.errors import UserError
 from medattn_lite.explain.image_space import to_file_grid, to_image_grid
-from medattn_lite.explain.large_images import head_of, standardised, whole
+from medattn_lite.explain.large_images import head_of, on_file_grid, standardised, whole
 from medattn_lite.explain.methods import Explanation, explain_image, find_method, silent_images
 from medattn_lite.explain.passes import output_of
 from medattn_lite.explain.run_targets import find_class, find_region, no_other_target, prediction
@@ -149,7 +149,7 @@ def _volume(
     else:
         goal = find_class(word, task.class_names, int(output.argmax()))
     found = explain_image(run.network, image, target=goal, beside=beside, **asked)
-    values = to_file_grid(found.values[0].numpy(), prepared["affine"], sample["image"].shape[1:], sample["affine"])
+    values = on_file_grid(found.values[0].numpy(), prepared["affine"], sample)
     return _mapped(values, found, [found.note, *notes], prediction(run, output))
 
 
