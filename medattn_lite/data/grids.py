@@ -54,6 +54,13 @@ class Grid:
         """4×4, the file's voxel indices to RAS+ millimetres."""
         return np.diag([self.unit_mm] * 3 + [1.0]) @ self.affine if self.unit_mm != 1.0 else self.affine
 
+    @property
+    def axes(self) -> str:
+        """Where the file's own axes run to, such as "LPS"."""
+        from nibabel.orientations import aff2axcodes
+
+        return "".join(map(str, aff2axcodes(self.affine)))
+
     def turned(self) -> tuple[tuple[int, ...], np.ndarray]:
         """Shape (D, H, W) and affine in millimetres once the axes are the package's, as a volume has them."""
         from nibabel.orientations import inv_ornt_aff, io_orientation, ornt_transform

@@ -112,6 +112,9 @@ def _volumes(dataset: PatientDataset, case: Case, report: Inspection) -> None:
         if mask is not None:
             if first is not None and not free_grids:
                 report.attempt(require_same_grid, first[1], mask.grid, first[0], case.mask)
+                if mask.grid.axes != first[1].axes:  # right if its header is, and worth a look
+                    report.remarks.append(f"the mask's axes are stored as {mask.grid.axes}, the image's as "
+                                          f"{first[1].axes}: turned by their headers")
             values = report.attempt(_values, dataset, case, mask.array)
             if values is not None or dataset.mask_values is None and dataset.source != "brats":
                 _mask(mask.array, values, case.mask, report, look)

@@ -271,6 +271,9 @@ def test_a_mask_whose_axes_are_stored_in_another_way_lies_on_its_image(tmp_path,
     nib.save(mask.as_reoriented(turn), tmp_path / "two" / "seg.nii.gz")
     straight, turned = open_dataset("nifti", tmp_path)
     assert np.array_equal(straight["mask"], turned["mask"])
+    report = check_dataset("nifti", tmp_path, progress=False)
+    as_stored = order == (0, 1, 2) and flips == (1, 1, 1)
+    assert ("the mask's axes are stored as" in str(report)) != as_stored
 
 
 def test_a_mask_of_the_same_shape_in_another_place_is_still_refused(tmp_path):
