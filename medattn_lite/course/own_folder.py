@@ -15,7 +15,7 @@ from medattn_lite.errors import UserError
 
 CHANNELS = ("t1", "t1ce", "t2", "flair")
 FAULTS = {
-    "p03": "the header of the mask says left for right and front for back: image and mask disagree about where they are",
+    "p03": "the header of the mask says left for right and front for back: image and mask lie apart",
     "p05": "the mask itself was mirrored left to right, and its header kept: image and mask lie on one grid",
     "p06": "slices twice as thick as everybody else's",
     "p08": "the table names a FLAIR that is not there",
