@@ -19,10 +19,12 @@ from typing import NoReturn
 from medattn_lite import __version__
 from medattn_lite.cli_audit import audit_options
 from medattn_lite.cli_explain import explain_options
+from medattn_lite.cli_faults import folder, give_up_output, outside_fault, take_any_text
 from medattn_lite.cli_phantom import phantom_options
 from medattn_lite.cli_train import results_options, train_options
 from medattn_lite.course.scales import SCALES
 from medattn_lite.errors import UserError
+from medattn_lite.escaping import printable
 
 USER_MISTAKE = 2
 INTERRUPTED = 130
@@ -34,9 +36,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: the words after `medattn`; those of this process if None.
     """
+    take_any_text()
     options = _parser().parse_args(arguments)
     try:
-        return options.run(options)
+        code = options.run(options)
+        sys.stdout.flush()  # a full disk behind `medattn … > file` is noticed here, and not after the end
+        return code
     except UserError as error:
         if options.debug:
             raise
@@ -45,10 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         sys.stderr.close()
         return 0
-    except OSError as error:  # what a path of the user's does not allow: no permission, a file for a folder, …
-        if options.debug or error.filename is None:
+    except Exception as error:
+        said = None if options.debug else outside_fault(error)
+        if said is None:
             raise
-        print(f"medattn: {error.filename}: {error.strerror}; check the path and its permissions", file=sys.stderr)
+        print(f"medattn: {said}", file=sys.stderr)
+        give_up_output()
         return USER_MISTAKE
     except KeyboardInterrupt:
         print("medattn: interrupted", file=sys.stderr)
@@ -59,7 +66,7 @@ class _OneLineParser(argparse.ArgumentParser):
     """argparse, with a wrong word answered in one line instead of the whole usage."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"medattn: {message} (see `{self.prog} --help`)", file=sys.stderr)
+        print(f"medattn: {printable(message)} (see `{self.prog} --help`)", file=sys.stderr)
         raise SystemExit(USER_MISTAKE)
 
 
@@ -101,7 +108,7 @@ def _course_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--scale", default="smoke", metavar="S", help="; ".join(f"{s}: {t}" for s, t in SCALES.items()))
     parser.add_argument("--only", default="", metavar="03,05", help="numbers or names of notebooks; all if left out")
     parser.add_argument("--data", default="phantom", metavar="NAME", help="phantom (made on the fly), lgg, brats, …")
-    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the real data set named by --data")
+    parser.add_argument("--root", type=folder, metavar="DIR", help="folder of the real data set named by --data")
     parser.add_argument("--out", type=Path, default=Path("runs/course"), metavar="DIR", help="for the executed copies")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps")
     parser.add_argument("--seed", type=int, default=0)
@@ -126,12 +133,13 @@ def _course(options: argparse.Namespace) -> int:
             jobs=options.jobs,
         )
     for run in runs:
-        print(f"{run.name}: {'ran' if run.ok else 'FAILED'} in {run.seconds:.1f} s, {run.peak_memory_mb:.0f} MB")
+        state = "ran" if run.ok else "FAILED"
+        print(f"{printable(run.name)}: {state} in {run.seconds:.1f} s, {run.peak_memory_mb:.0f} MB")
     failed = [run for run in runs if not run.ok]
     for run in failed:
         more = f" (and {len(run.errors) - 1} more)" if len(run.errors) > 1 else ""
-        print(f"medattn: {run.name}: {run.errors[0]}{more}", file=sys.stderr)
-    print(f"report: {options.out / 'report.html'}")
+        print(printable(f"medattn: {run.name}: {run.errors[0]}{more}"), file=sys.stderr)
+    print(printable(f"report: {options.out / 'report.html'}"))
     return int(bool(failed))
 
 
@@ -161,7 +169,7 @@ def _notebooks(options: argparse.Namespace) -> int:
 
 def _check_data_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", help="brats, msd, lgg, open-ms, images or nifti")
-    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="its folder")
+    parser.add_argument("--root", type=folder, required=True, metavar="DIR", help="its folder")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
                         help="an option of the data set, such as csv=table.csv, channels=t1,flair or "
                              "label_map=1:4,2:1; may be repeated")
@@ -173,9 +181,9 @@ def _check_data(options: argparse.Namespace) -> int:
 
     report = check_dataset(options.dataset, options.root, **_named_values(options.option))
     if report.exit_code == USER_MISTAKE:
-        print("medattn: " + "\n".join(report.lines), file=sys.stderr)
+        print(printable("medattn: " + "\n".join(report.lines)), file=sys.stderr)
     else:
-        print("\n".join(report.lines))
+        print(printable("\n".join(report.lines)))
     return report.exit_code
 
 
@@ -184,13 +192,13 @@ def _named_values(words: Sequence[str]) -> dict[str, object]:
     values: dict[str, object] = {}
     for word in words:
         name, equals, value = word.partition("=")
-        if not equals or not name.isidentifier():
+        if not equals or not name.isidentifier() or name in ("name", "root", "progress"):
             raise UserError(f"--option {word!r} is not NAME=VALUE: write for example --option csv=table.csv")
         plain = {"true": True, "false": False}.get(value.lower(), value)
         values[name] = value.split(",") if "," in value else plain
         if name == "label_map":
             pairs = [pair.partition(":") for pair in value.split(",")]
-            if not all(label.strip().isdigit() and int(label) < 256 for old, _, new in pairs for label in (old, new)):
+            if not all(label.strip().isdecimal() and int(label) < 256 for old, _, new in pairs for label in (old, new)):
                 raise UserError(f"--option {word!r} is no label map: write file label:sample label, as in "
                                 "label_map=1:4,2:1")
             values[name] = {int(old): int(new) for old, _, new in pairs}

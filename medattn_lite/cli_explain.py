@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medattn_lite.errors import UserError
+from medattn_lite.escaping import printable
 
 if TYPE_CHECKING:
     from medattn_lite.explain.run_maps import SampleMap
 
 SUFFIX = re.compile(r"\.nii(\.gz)?$")
+_TAKEN = ("run", "sample", "method", "target", "at", "layer", "progress", "model", "image", "beside")
 METHODS = "Grad-CAM, Grad-CAM++, integrated gradients, occlusion or attention"
 
 
@@ -22,6 +26,8 @@ def explain_options(parser: argparse.ArgumentParser) -> None:
                         "a network that ships, such as grade_p3d_iam")
     parser.add_argument("--image", nargs="+", action="extend", required=True, metavar="FILE",
                         help="NIfTI: NAME=FILE for each channel, files in the run's order, or one 4-D file")
+    parser.add_argument("--channels", metavar="A,B,…", help="order of the channels in a 4-D file, such as "
+                        "flair,t1,t1ce,t2; not needed beside the dataset.json of the Decathlon")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="map.nii.gz; map.png goes beside it")
     parser.add_argument("--mask", type=Path, metavar="FILE", help="of the tumour, for a run that looks at a crop of it")
     parser.add_argument("--at", metavar="X,Y,Z", help="a point in mm (RAS, as viewers show it): the crop's middle "
@@ -40,7 +46,7 @@ def explain_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    out, picture = _outputs(options.out, force=options.force)
+    out, picture = _outputs(options.out, force=options.force, inputs=_inputs(options))
     at = None if options.at is None else _point(options.at)
     method_options = _method_options(options.set)
 
@@ -60,15 +66,17 @@ def _explain(options: argparse.Namespace) -> int:
         run = open_shipped(name, device=device)
     else:
         run = open_run(options.run_folder, variant=options.variant, fold=options.fold, device=device)
-    sample = read_image(options.image, run.task.channels, mask=options.mask)
+    order = None if options.channels is None else options.channels.split(",")
+    sample = read_image(options.image, run.task.channels, mask=options.mask, order=order)
     if run.choice:
         print(run.choice)
     found = explain_sample(run, sample, method=method, target=options.target, at=at, layer=options.layer,
                            progress=True, **method_options)  # fmt: skip
     save_volume(found.values, out, grid=sample["grid"], overwrite=options.force)
     _draw(found, sample, f"{run.recipe.name}, {run.variant.name}", picture, force=options.force)
-    print("\n".join([f"prediction: {found.prediction}", describe(found), *(f"note: {note}" for note in found.notes),
-                     str(out), str(picture)]))  # fmt: skip
+    notes = [*sample["meta"]["notes"], *found.notes]
+    print(printable("\n".join([f"prediction: {found.prediction}", describe(found), *(f"note: {note}" for note in notes),
+                               str(out), str(picture)])))  # fmt: skip
     return 0
 
 
@@ -80,21 +88,33 @@ def describe(found: SampleMap) -> str:
 
 def _draw(found: SampleMap, sample: dict[str, Any], title: str, path: Path, *, force: bool) -> None:
     """Three planes through the place in the head where the map is highest."""
+    import numpy as np
+    from torch import Tensor
+
     from medattn_lite.data.files import new_file
     from medattn_lite.explain.run_maps import place_to_show
     from medattn_lite.plots import render_png, three_planes
 
     channels = [name.lower() for name in sample["channels"]]
     shown = channels.index("flair") if "flair" in channels else 0
+    place, step = place_to_show(found, sample), 1 if isinstance(sample["image"], Tensor) else 2
+    every = (slice(None, None, step),) * 3  # of a large image every second voxel: a picture shows no more
     figure = three_planes(
-        sample["image"][shown], position=place_to_show(found, sample), affine=sample["affine"], overlay=found.values,
+        sample["image"][shown][every], position=tuple(index // step for index in place),
+        affine=sample["affine"] @ np.diag([step, step, step, 1]), overlay=found.values[every],
         overlay_title=describe(found), title=title,
     )  # fmt: skip
     with new_file(path, overwrite=force) as part:
         part.write_bytes(render_png(figure))
 
 
-def _outputs(out: Path, *, force: bool) -> tuple[Path, Path]:
+def _inputs(options: argparse.Namespace) -> list[Path]:
+    """The files that the command reads, as they were named."""
+    words = [word if Path(word).exists() else word.partition("=")[2] or word for word in options.image]
+    return [*(Path(word).expanduser() for word in words), *([options.mask.expanduser()] if options.mask else [])]
+
+
+def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, Path]:
     """The map and the picture; what stands in their way is said before anything is computed."""
     out = out.expanduser()
     if not SUFFIX.search(out.name):
@@ -103,7 +123,12 @@ def _outputs(out: Path, *, force: bool) -> tuple[Path, Path]:
         raise UserError(f"no folder {out.parent}: make it first, or choose another --out")
     picture = out.with_name(SUFFIX.sub("", out.name) + ".png")
     for path in (out, picture):
-        if path.exists() and not force:
+        same = next((own for own in inputs if own.exists() and path.exists() and path.samefile(own)), None)
+        if same is not None:
+            raise UserError(f"{path} is the input {same} itself, which --force does not replace: choose another --out")
+        if path.is_dir():
+            raise UserError(f"{path} is a folder: name a file for the map, as in --out {path}/map.nii.gz")
+        if os.path.lexists(path) and not force:
             raise UserError(f"{path} exists already: choose another --out, or replace it with --force")
     return out, picture
 
@@ -133,8 +158,10 @@ def _method_options(words: list[str]) -> dict[str, Any]:
         name, equals, value = word.partition("=")
         known = {"true": True, "false": False}
         parts = value.split(",")
-        if not equals or not (value in known or all(part.strip().isdigit() for part in parts)):
+        if not equals or not (value in known or all(part.strip().isdecimal() for part in parts)):
             raise UserError(f"--set {word} is not NAME=VALUE with whole numbers or true: write for example window=8")
+        if name in _TAKEN:
+            raise UserError(f"--set {word}: {name} is no option of a method; use --{name} if there is one")
         numbers = [int(part) for part in parts] if value not in known else []
         options[name] = known[value] if value in known else numbers[0] if len(numbers) == 1 else tuple(numbers)
     return options

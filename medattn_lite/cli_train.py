@@ -80,13 +80,19 @@ def results_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _results(options: argparse.Namespace) -> int:
+    from medattn_lite.cli_results import require_replaceable
+    from medattn_lite.data.files import new_file
+    from medattn_lite.escaping import without_tags
     from medattn_lite.evaluation.results import keep, page
 
+    for line in require_replaceable(options.runs, options.keep, options.out):
+        print(line)
     for record in keep(options.runs, options.keep):
         print(record)
-    text = page(options.keep, command="medattn results")
+    text = without_tags(page(options.keep, command="medattn results"))
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_text(text, encoding="utf-8")
+    with new_file(options.out, overwrite=True) as part:
+        part.write_text(text, encoding="utf-8")
     print(options.out)
     if options.readme is not None:
         from medattn_lite.evaluation.readme_table import readme_table, write_into

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from medattn_lite.escaping import printable
+
 
 class UserError(ValueError):
     """A mistake of the user's: one line that says what is wrong and what to do about it.
@@ -11,4 +13,4 @@ class UserError(ValueError):
     """
 
     def __init__(self, message: str) -> None:
-        super().__init__(" ".join(str(message).split()))
+        super().__init__(printable(" ".join(str(message).split())))

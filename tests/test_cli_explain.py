@@ -99,7 +99,8 @@ def test_channels_come_by_name_in_any_order_in_order_or_in_one_file(
 ) -> None:
     named = [f"{name.upper()}={patient / f'patient_{name}.nii.gz'}" for name in reversed(FOUR)]
     maps = []
-    for number, images in enumerate((files(patient, "grading"), named, [str(patient / "patient_all.nii.gz")])):
+    every = [str(patient / "patient_all.nii.gz"), "--channels", ",".join(FOUR)]
+    for number, images in enumerate((files(patient, "grading"), named, every)):
         out = tmp_path / f"{number}.nii.gz"
         words = ["explain", str(trained("grading")), "--mask", str(patient / "patient_seg.nii.gz"), "--image", *images]
         assert cli.main([*words, "--out", str(out)]) == 0
@@ -238,3 +239,101 @@ def test_a_network_that_ships_explains_an_image_without_a_run(
     assert said.startswith(f"{variant}, trained on phantoms: for learning, not for patients\nprediction: ")
     found, scan = nib.load(out), nib.load(images[0])
     assert found.shape == scan.shape and np.allclose(found.affine, scan.affine) and np.asarray(found.dataobj).any()
+
+
+def four_d(patient: Path, path: Path, order: tuple[str, ...]) -> Path:
+    images = [nib.load(patient / f"patient_{name}.nii.gz") for name in order]
+    nib.save(nib.Nifti1Image(np.stack([image.get_fdata() for image in images], 3), images[0].affine), path)
+    return path
+
+
+@pytest.mark.parametrize("order", [FOUR, ("flair", "t1", "t1ce", "t2"), ("t2", "flair", "t1ce", "t1")])
+def test_a_4d_file_is_read_in_the_order_that_is_said_and_not_in_an_assumed_one(
+    order: tuple[str, ...], patient: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    from medattn_lite.explain.user_images import read_image
+
+    stored = four_d(patient, tmp_path / "four.nii.gz", order)
+    apart = read_image([f"{name}={patient / f'patient_{name}.nii.gz'}" for name in FOUR], FOUR)
+    said = read_image([str(stored)], FOUR, order=order)
+    assert np.allclose(apart["image"], said["image"]) and ", ".join(order) in said["meta"]["notes"][0]
+    words = ["explain", "grade_p3d_iam", "--image", str(stored), "--mask", str(patient / "patient_seg.nii.gz"), "--out",
+             str(tmp_path / "map.nii.gz")]  # fmt: skip
+    assert cli.main(words) == 2
+    assert_one_line(capsys.readouterr().err, "does not say in which order", "--channels t1,t1ce,t2,flair")
+    assert not (tmp_path / "map.nii.gz").exists()
+    assert cli.main([*words, "--channels", ",".join(order)]) == 0
+    assert f"in the order {', '.join(order)} (as --channels says)" in capsys.readouterr().out
+
+
+def test_a_4d_file_of_the_decathlon_is_read_in_the_order_of_its_dataset_json(patient: Path, tmp_path: Path) -> None:
+    import json
+
+    from medattn_lite.explain.user_images import read_image
+
+    (tmp_path / "imagesTr").mkdir()
+    stored = four_d(patient, tmp_path / "imagesTr" / "BRATS_001.nii.gz", ("flair", "t1", "t1ce", "t2"))
+    modality = {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"}
+    (tmp_path / "dataset.json").write_text(json.dumps({"modality": modality}))
+    told = read_image([str(stored)], FOUR)
+    apart = read_image([f"{name}={patient / f'patient_{name}.nii.gz'}" for name in FOUR], FOUR)
+    assert np.allclose(told["image"], apart["image"]) and "dataset.json" in told["meta"]["notes"][0]
+
+
+@pytest.mark.parametrize(("order", "says"), [
+    ("t1,t1ce,t2", "takes flair once"), ("t1,t1ce,t2,t2", "takes t2 once"), ("t1,t1ce,t2,adc", "takes flair once"),
+    ("t1,t1ce,t2,flair,adc", "holds 4 channels"), ("a", "takes t1 once"),
+])  # fmt: skip
+def test_an_order_that_does_not_fit_is_one_line(order: str, says: str, patient: Path, tmp_path: Path,
+                                                capsys: pytest.CaptureFixture) -> None:
+    words = ["explain", "grade_p3d_iam", "--image", str(patient / "patient_all.nii.gz"), "--channels", order, "--mask",
+             str(patient / "patient_seg.nii.gz"), "--out", str(tmp_path / "map.nii.gz")]  # fmt: skip
+    assert cli.main(words) == 2
+    assert_one_line(capsys.readouterr().err, says)
+
+
+def test_names_that_say_no_contrast_are_told_how_they_were_taken(patient: Path, tmp_path: Path) -> None:
+    import shutil
+
+    from medattn_lite.explain.user_images import read_image
+
+    for number, name in enumerate(FOUR):
+        shutil.copy(patient / f"patient_{name}.nii.gz", tmp_path / f"scan_000{number}.nii.gz")
+    notes = read_image([str(tmp_path / f"scan_000{n}.nii.gz") for n in range(4)], FOUR)["meta"]["notes"]
+    assert "scan_0000.nii.gz is t1, scan_0001.nii.gz is t1ce" in notes[0]
+    assert read_image([str(patient / f"patient_{name}.nii.gz") for name in FOUR], FOUR)["meta"]["notes"] == ()
+
+
+@pytest.mark.parametrize("target", ["t1", "flair", "seg"])
+@pytest.mark.parametrize("way", ["itself", "link to it", "it through a link", "other words"])
+def test_an_input_is_never_replaced_whatever_it_is_called(target: str, way: str, patient: Path, tmp_path: Path,
+                                                          capsys: pytest.CaptureFixture) -> None:
+    import shutil
+
+    for path in patient.iterdir():
+        shutil.copy(path, tmp_path / path.name)
+    own = tmp_path / f"patient_{target}.nii.gz"
+    images = [f"{name}={tmp_path / f'patient_{name}.nii.gz'}" for name in FOUR]
+    out = own
+    if way == "link to it":
+        out = tmp_path / "out.nii.gz"
+        out.symlink_to(own)
+    elif way == "it through a link":
+        (tmp_path / "same").symlink_to(tmp_path)
+        out = tmp_path / "same" / own.name
+    elif way == "other words":
+        out = tmp_path / "x" / ".." / own.name
+        (tmp_path / "x").mkdir()
+    before = own.read_bytes()
+    words = ["explain", "grade_p3d_iam", "--image", *images, "--mask", str(tmp_path / "patient_seg.nii.gz")]
+    assert cli.main([*words, "--out", str(out), "--force"]) == 2
+    assert_one_line(capsys.readouterr().err, "the input", "--force does not replace")
+    assert own.read_bytes() == before and not list(tmp_path.glob("*.png"))
+
+
+def test_a_name_of_the_command_s_own_is_no_option_of_a_method(patient: Path, tmp_path: Path,
+                                                              capsys: pytest.CaptureFixture) -> None:
+    for word in ("target=1", "model=1", "layer=3", "progress=true", "sample=1", "window=²"):
+        words = ["explain", "grade_p3d_iam", "--image", *files(patient, "grading"), "--set", word]
+        assert cli.main([*words, "--out", str(tmp_path / "map.nii.gz")]) == 2
+        assert_one_line(capsys.readouterr().err, "--set")

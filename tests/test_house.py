@@ -15,6 +15,7 @@ PACKAGE = Path(__file__).resolve().parents[1] / "medattn_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     "attention": 1,
+    "escaping": 1,
     "data": 1,
     "evaluation": 1,
     "plots": 1,
@@ -27,6 +28,8 @@ FLOORS = {
     "cli": 5,
     "cli_audit": 5,
     "cli_explain": 5,
+    "cli_faults": 5,
+    "cli_results": 5,
     "cli_phantom": 5,
     "cli_train": 5,
 }

@@ -18,6 +18,8 @@ from jupyter_client.manager import AsyncKernelManager
 
 import medattn_lite
 
+LONGEST_SOCKET = 92  # bytes of a socket's path without its number; macOS takes 103 in all
+
 
 def kernel_environment(scratch: Path) -> dict[str, str]:
     """What the kernel's environment has beyond ours.
@@ -32,8 +34,15 @@ def kernel_environment(scratch: Path) -> dict[str, str]:
         "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
         "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads that spin slow a busy machine down many times
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a warning of the debugger's that means nothing here
+        "MATPLOTLIBRC": str(_empty_style(scratch)),  # not the user's, whose usetex needs a LaTeX
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(path)),
     }
+
+
+def _empty_style(scratch: Path) -> Path:
+    path = scratch / "matplotlibrc"
+    path.write_text("", encoding="utf-8")
+    return path
 
 
 def kernel_manager_class(scratch: Path) -> type[AsyncKernelManager]:
@@ -44,8 +53,11 @@ def kernel_manager_class(scratch: Path) -> type[AsyncKernelManager]:
 
         def __init__(self, *args: object, **kwargs: object) -> None:
             super().__init__(*args, **kwargs)
-            if os.name == "posix":  # sockets in our own folder: no port to race for, nobody else can listen
-                self.transport, self.ip = "ipc", str(scratch / "kernel")
+            sockets = str(scratch / "kernel")
+            # sockets in our own folder: no port to race for, nobody else can listen; their names, with -1 to -5 behind,
+            # have 104 to 108 bytes at most, which a long TMPDIR exceeds: then ports of this computer
+            if os.name == "posix" and len(os.fsencode(sockets)) <= LONGEST_SOCKET:
+                self.transport, self.ip = "ipc", sockets
             self.started.append(self)
 
         @property

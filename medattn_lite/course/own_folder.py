@@ -15,7 +15,7 @@ from medattn_lite.errors import UserError
 
 CHANNELS = ("t1", "t1ce", "t2", "flair")
 FAULTS = {
-    "p03": "the header of the mask says left for right: image and mask disagree about where they are",
+    "p03": "the header of the mask says left for right and front for back: image and mask lie apart",
     "p05": "the mask itself was mirrored left to right, and its header kept: image and mask lie on one grid",
     "p06": "slices twice as thick as everybody else's",
     "p08": "the table names a FLAIR that is not there",
@@ -64,7 +64,7 @@ def make_own_folder(
         if faults and folder.name == "p05":
             mask = mask[:, :, ::-1]
         if faults and folder.name == "p03":
-            affine = np.diag([-1.0, 1, 1, 1]) @ affine
+            affine = np.diag([-1.0, -1, 1, 1]) @ affine  # LPS written where RAS is read
         save_volume(mask, folder / "mask.nii.gz", affine=affine)
     if faults:
         (root / "p08" / "flair.nii.gz").unlink()

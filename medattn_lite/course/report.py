@@ -13,10 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from medattn_lite.course.environment import environment_line
 from medattn_lite.course.metrics import metric_text
 from medattn_lite.course.runner import NotebookRun
+from medattn_lite.escaping import printable
+
+_BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 
 def write_report(
@@ -59,8 +63,9 @@ def write_report(
         "notebooks": [_entry(run, notebooks) for run in runs],
     }
     as_json, as_page = out / "report.json", out / "report.html"
-    as_json.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    as_page.write_text(report_page(record, out), encoding="utf-8")
+    # a name that is no UTF-8 must not end a course of an hour
+    as_json.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors="replace")
+    as_page.write_text(report_page(record, out), encoding="utf-8", errors="replace")
     return as_json, as_page
 
 
@@ -96,7 +101,9 @@ def pictures(executed: Path) -> Iterator[tuple[str, str, str]]:
         for output in cell.get("outputs", []):
             png = output.get("data", {}).get("image/png")
             if png is not None:
-                yield heading, picture_alt(output), "".join(png.split())
+                content = "".join(png.split()) if isinstance(png, str) else ""
+                if _BASE64.fullmatch(content):  # what else calls itself a picture could end the attribute
+                    yield heading, picture_alt(output), content
 
 
 def picture_alt(output: Mapping[str, Any]) -> str:
@@ -139,22 +146,33 @@ def _title(path: Path) -> str:
     return re.sub(r"[*`$]", "", match.group(1)).strip() if match else path.stem
 
 
+def anchor(name: str) -> str:
+    """A notebook's name as an anchor of a page: without blanks and controls, which an id must not hold."""
+    return re.sub(r"\s+", "-", printable(name))
+
+
+def _shown(text: str) -> str:
+    """Text from a notebook or a file name, for a page: no tag, no control character."""
+    return escape(printable(text))
+
+
 def _row(entry: Mapping[str, Any]) -> str:
     state = '<td class="good">✓ ran</td>' if entry["ok"] else '<td class="bad">✗ failed</td>'
     states = list(entry["exercises"].values())
     counted = ", ".join(f"{states.count(state)} {state}" for state in dict.fromkeys(states)) or "none"
-    return (f'<tr><th scope="row"><a href="#{entry["name"]}">{escape(entry["title"])}</a></th>{state}'
+    title = f'<a href="#{quote(anchor(entry["name"]))}">{_shown(entry["title"])}</a>'
+    return (f'<tr><th scope="row">{title}</th>{state}'
             f'<td class="number">{entry["seconds"]:.1f}</td><td class="number">{entry["peak_memory_mb"]:.0f}</td>'
             f"<td>{escape(counted)}</td></tr>")
 
 
 def _section(entry: Mapping[str, Any], out: Path) -> str:
-    parts = [f'<section id="{entry["name"]}">', f"<h2>{escape(entry['title'])}</h2>",
-             f"<p>Executed copy: <code>{escape(entry['executed'])}</code></p>"]
+    parts = [f'<section id="{escape(anchor(entry["name"]))}">', f"<h2>{_shown(entry['title'])}</h2>",
+             f"<p>Executed copy: <code>{_shown(entry['executed'])}</code></p>"]
     if entry["errors"]:
-        parts.append('<ul class="bad">' + "".join(f"<li>{escape(line)}</li>" for line in entry["errors"]) + "</ul>")
+        parts.append('<ul class="bad">' + "".join(f"<li>{_shown(line)}</li>" for line in entry["errors"]) + "</ul>")
     if entry["metrics"]:
-        lines = "".join(f"<li>{escape(metric_text(metric))}</li>" for metric in entry["metrics"])
+        lines = "".join(f"<li>{_shown(metric_text(metric))}</li>" for metric in entry["metrics"])
         parts.append(f"<h3>Figures reported</h3><ul>{lines}</ul>")
     executed = out / entry["executed"]
     for heading, alt, png in pictures(executed) if executed.exists() else ():

@@ -23,6 +23,7 @@ from typing import Any
 from medattn_lite.course.assignments import CONFIG, assignments
 from medattn_lite.course.generate import NOTEBOOKS, read_source, source_paths
 from medattn_lite.errors import UserError
+from medattn_lite.escaping import without_tags
 
 WORDS_A_MINUTE = 150  # of technical text, with its formulas and figures
 SECONDS_A_CODE_LINE = 6
@@ -139,7 +140,7 @@ def _filled(text: str, took: Mapping[str, Times], report: Mapping[str, Any]) -> 
 
     rows = ["| no. | notebook | to read, min | exercises | for them, min | to run, s |", "|---|---|---|---|---|---|"]
     for number, one in took.items():
-        title = one.title.split("· ")[-1]
+        title = without_tags(one.title.split("· ")[-1]).replace("|", "\\|")
         rows.append(f"| {number} | {title} | {one.read} | {one.exercises} | {one.work} | {one.seconds:.0f} |")
     total = sum(one.seconds for one in took.values())
     rows.append(f"| | all | {sum(t.read for t in took.values())} | {sum(t.exercises for t in took.values())} "

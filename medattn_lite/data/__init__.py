@@ -10,6 +10,8 @@ import importlib
 _LAZY = {
     "Case": "cases",
     "PatientDataset": "cases",
+    "as_monai": "batches",
+    "collate": "batches",
     "DATASETS": "datasets",
     "open_dataset": "datasets",
     "Grid": "volumes",

@@ -67,6 +67,9 @@ def _tar_member(info: tarfile.TarInfo, archive: Path) -> Member:
         raise UserError(f"{archive} was refused: its member {info.name!r} is a link; get the archive from elsewhere")
     if not (info.isreg() or info.isdir()):
         raise UserError(f"{archive} was refused: its member {info.name!r} is no file; get the archive from elsewhere")
+    if info.issparse():
+        raise UserError(f"{archive} was refused: its member {info.name!r} is sparse: it would write more than it "
+                        "holds; get the archive from elsewhere")
     return _inside(info.name, archive), info.isdir(), info.size, info
 
 

@@ -10,16 +10,19 @@ import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from medattn_lite.data.listing import left_out
 from medattn_lite.data.reading import check_voxels, read_channels, read_labels
 from medattn_lite.data.volumes import Grid, voxel_sizes
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from medattn_lite.data.batches import MonaiSamples
 
 Sample = dict[str, Any]
 
@@ -75,6 +78,10 @@ class PatientDataset(Sequence):
     Attributes:
         cases: cases with every channel: `dataset[i]` is `dataset.cases[i]`.
         incomplete: the other cases.
+        remarks: what the reader has to say about the folder or its table, in words.
+        set_aside: files that were recognised and are not read on purpose, such as brain masks.
+        by_table: a table names the files, so that those it does not name are no loss.
+        place: the folder that the cases lie in, where only a part of `root` is read.
 
     Raises:
         UserError: no case is complete.
@@ -97,6 +104,10 @@ class PatientDataset(Sequence):
         self.cases = [case for case in cases if not case.missing]
         self.incomplete = [case for case in cases if case.missing]
         self.mask_values = mask_values
+        self.remarks: list[str] = []
+        self.set_aside: list[Path] = []
+        self.by_table = False
+        self.place = root
         if not self.cases:
             if self.incomplete:
                 first = self.incomplete[0]
@@ -111,7 +122,18 @@ class PatientDataset(Sequence):
     def __len__(self) -> int:
         return len(self.cases)
 
-    def __getitem__(self, index: int) -> Sample:
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> PatientDataset: ...
+
+    def __getitem__(self, index: int | slice) -> Sample | PatientDataset:
+        """A sample, read now; a slice is the same data set with fewer cases, read when asked for."""
+        if isinstance(index, slice):
+            part = copy.copy(self)
+            part.cases = self.cases[index]
+            return part
         return self.read(self.cases[index])
 
     def __iter__(self) -> Iterator[Sample]:
@@ -136,6 +158,26 @@ class PatientDataset(Sequence):
         part = copy.copy(self)
         part.cases = [case for case in self.cases if case.subject in wanted]
         return part
+
+    def files(self) -> list[Path]:
+        """Every file that a case is made of, complete or not."""
+        return [path for case in (*self.cases, *self.incomplete) for path in
+                (*case.images.values(), *([case.mask] if case.mask is not None else []))]
+
+    def not_read(self) -> tuple[list[str], list[str]]:
+        """What lies in the folder and is in no case: what is lost to the data set, and what is worth knowing, in words.
+
+        Links without a target, other formats, downloads that stopped, empty classes; see `listing.left_out`.
+        """
+        used = {*self.files(), *self.set_aside}
+        lost, spare = left_out(self.place, used, pictures=self.source in ("images", "lgg"))
+        return ([], [*spare, *lost]) if self.by_table else (lost, spare)  # a table says what belongs to the data set
+
+    def as_monai(self) -> MonaiSamples:
+        """The data set for MONAI's transforms and any DataLoader: see `medattn_lite.data.batches.as_monai`."""
+        from medattn_lite.data.batches import as_monai
+
+        return as_monai(self)
 
     def table(self) -> pd.DataFrame:
         """One row a sample: subject, case, label, time, event and what the source says besides."""

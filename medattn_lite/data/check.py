@@ -16,7 +16,9 @@ from tqdm.auto import tqdm
 from medattn_lite.data.cases import Case, PatientDataset
 from medattn_lite.data.datasets import DATASETS, open_dataset
 from medattn_lite.data.inspection import Inspection, inspect_case
+from medattn_lite.data.listing import left_out
 from medattn_lite.errors import UserError
+from medattn_lite.escaping import printable
 
 CHECKED = tuple(name for name in DATASETS if name != "phantom")
 
@@ -58,9 +60,9 @@ def check_dataset(name: str, root: str | Path | None, *, progress: bool = True, 
     try:
         dataset = open_dataset(name, root, **options)
     except UserError as error:
-        lacking = [f"  {case.case} (not read): PROBLEM missing {case.lacks}"
+        lacking = [printable(f"  {case.case} (not read): PROBLEM missing {case.lacks}")
                    for case in getattr(error, "incomplete", [])]
-        return CheckReport(2, [f"{name}: {error}", *lacking])
+        return CheckReport(2, [f"{name}: {error}", *lacking, *_lost_everywhere(name, root)])
     cases: list[Case] = sorted([*dataset.cases, *dataset.incomplete], key=lambda case: case.case)
     inspections = [inspect_case(dataset, case)
                    for case in tqdm(cases, desc=f"checking {name}", unit="case", disable=not progress, leave=False)]
@@ -100,6 +102,8 @@ def _report(name: str, dataset: PatientDataset, cases: Sequence[Case], inspectio
     shown = inspections if name != "images" else [case for case in inspections if case.problems or case.remarks]
     lines += [inspection.line() for inspection in shown]
     lines += _remarks(dataset, cases, inspections)
+    lost, spare = dataset.not_read()
+    lines += [printable(f"note: {text}") for text in spare] + [printable(f"PROBLEM not read: {text}") for text in lost]
     bad = [inspection for inspection in inspections if inspection.problems]
     read = [inspection for inspection in inspections if inspection.shape is not None]
     if not read:
@@ -108,12 +112,26 @@ def _report(name: str, dataset: PatientDataset, cases: Sequence[Case], inspectio
     kinds = Counter(kind for inspection in bad for kind in {_kind(text) for text in inspection.problems})
     if bad:
         summary += " (" + ", ".join(f"{count} {kind}" for kind, count in kinds.most_common()) + ")"
-    return CheckReport(1 if bad else 0, [*lines, summary], inspections)
+    if lost:
+        summary += "; other files were not read, see above"
+    return CheckReport(1 if bad or lost else 0, [*lines, summary], inspections)
+
+
+def _lost_everywhere(name: str, root: str | Path | None) -> list[str]:
+    """What the images of a folder are, of which none could be read."""
+    folder = Path(root).expanduser() if root is not None else None
+    if folder is None or not folder.is_dir():
+        return []
+    lost, spare = left_out(folder, (), pictures=name in ("images", "lgg"))
+    return [printable(f"  not read: {text}") for text in [*lost, *spare]]
 
 
 def _remarks(dataset: PatientDataset, cases: Sequence[Case], inspections: Sequence[Inspection]) -> list[str]:
     """What is worth knowing about the whole folder."""
-    lines = []
+    lines = [printable(f"note: {text}") for text in dataset.remarks]
+    older = getattr(dataset, "older", None)
+    if older is not None and older.said():
+        lines.append(f"note: {older.said()}")
     shapes = Counter(inspection.shape for inspection in inspections if inspection.shape)
     if shapes:
         common = ", ".join(f"{'×'.join(map(str, shape))} ({count})" for shape, count in shapes.most_common(3))
@@ -139,8 +157,9 @@ def _remarks(dataset: PatientDataset, cases: Sequence[Case], inspections: Sequen
         followed = [case for case in cases if case.event is not None and case.time is not None]
         lines.append(f"note: survival of {len(followed)} cases, {sum(case.event for case in followed)} deaths")
     if any(case.meta.get("patient_known") is False for case in cases):
-        lines.append("note: the folder does not say which cases are of one patient: each counts as a patient, "
-                     "and a split may leak")
+        visits = "" if dataset.source == "images" else " (what looks like a visit does not)"
+        lines.append("note: the folder does not say which cases are of one patient: each counts as a patient"
+                     f"{visits}, and a split may leak")
     if dataset.source in ("lgg", "images"):
         lines.append("note: the files carry no voxel size")
     return lines
@@ -148,10 +167,11 @@ def _remarks(dataset: PatientDataset, cases: Sequence[Case], inspections: Sequen
 
 def _kind(problem: str) -> str:
     """A word for the summary."""
-    words = {"copy of": "with copied channels", "missing slices": "with missing slices", "missing": "incomplete",
+    words = {"is no mask": "with odd labels", "copy of": "with copied channels",
+             "missing slices": "with missing slices", "missing": "incomplete",
              "no mask": "without masks", "empty mask": "with an empty mask", "NaN": "with NaN",
              "constant": "constant", "cannot": "damaged", "no file": "incomplete", "another patient": "duplicate",
              "label": "with odd labels", "mask values": "with odd labels", "affine": "on another grid",
              "shape": "on another grid", "size": "on another grid", "background": "with a misplaced mask",
-             "several files": "ambiguous"}
+             "several files": "ambiguous", "its header": "with a doubtful header"}
     return next((kind for word, kind in words.items() if word in problem), "with another problem")

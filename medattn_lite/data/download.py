@@ -15,6 +15,7 @@ import shutil
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -23,9 +24,13 @@ from medattn_lite.data.sources import RemoteFile
 from medattn_lite.errors import UserError
 
 CHUNK = 1 << 18
-ATTEMPTS = 5  # in a row without a single new byte
+ATTEMPTS = 5  # in a row with next to nothing
+LITTLE = 1 << 15  # bytes: what an attempt must bring, unless it ends the file, to count as one that got on
 TIMEOUT = 30.0  # seconds without an answer
+WINDOW = 30.0  # seconds over which a sender's pace is taken
+SLOWEST = 1000.0  # bytes a second; a telephone line brings seven times as many
 WAIT = 1.0  # seconds before the second attempt; doubles
+LONGEST_LIST = 1 << 25  # bytes of a listing
 
 
 class _Cut(Exception):
@@ -53,10 +58,13 @@ def download(file: RemoteFile, path: Path, *, progress: bool = True, wait: float
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
+    for own in (part, _note(part)):  # a link would lead to a file of the user's
+        if own.is_symlink() or own.exists() and not own.is_file():
+            raise UserError(f"{own} is a link or no file: move it away, the download would write through it")
     failures = []
     for mirror in file.mirrors:
         try:
-            _complete(mirror.url, part, progress=progress, wait=wait)
+            _complete(mirror.url, part, size=file.size, progress=progress, wait=wait)
         except _Refused as error:
             failures.append(f"{mirror.name}: {error}")
             continue
@@ -95,32 +103,34 @@ def read_json(file_url: str) -> object:
     Raises:
         UserError: it cannot be fetched or is no JSON.
     """
-    request = urllib.request.Request(file_url, headers={"User-Agent": "medattn-lite", "Accept": "application/json"})
     try:
+        request = urllib.request.Request(file_url, headers={"User-Agent": "medattn-lite", "Accept": "application/json"})
         with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
-            return json.loads(answer.read().decode("utf-8"))
-    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, OSError, ValueError) as error:
+            content = b"".join(_paced(answer, most=LONGEST_LIST))
+            return json.loads(content.decode("utf-8"))
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, OSError, ValueError, RecursionError, _Cut,
+            _Refused) as error:
         raise UserError(f"could not get the list of files from {file_url} ({error}): check the connection "
                         "and try again later") from error
 
 
-def _complete(url: str, part: Path, *, progress: bool, wait: float) -> None:
-    """Goes on with `part` until it is complete."""
+def _complete(url: str, part: Path, *, size: int | None, progress: bool, wait: float) -> None:
+    """Goes on with `part` until it is complete; gives up on a sender that brings next to nothing, again and again."""
     fruitless = 0
     while True:
         before = _size(part)
         try:
-            _transfer(url, part, progress=progress)
+            _transfer(url, part, size=size, progress=progress)
             return
         except _Cut as error:
-            fruitless = 0 if _size(part) > before else fruitless + 1
+            fruitless = 0 if _size(part) >= before + LITTLE else fruitless + 1
             if fruitless >= ATTEMPTS:
                 raise _Refused(f"{error}, {fruitless} times in a row") from error
             time.sleep(wait * 2**fruitless if fruitless else 0)
 
 
-def _transfer(url: str, part: Path, *, progress: bool) -> None:
-    """One request. Raises `_Cut` if less came than was announced."""
+def _transfer(url: str, part: Path, *, size: int | None, progress: bool) -> None:
+    """One request. Raises `_Cut` if less came than was announced, `_Refused` if more came than the file is long."""
     have = _size(part)
     headers = {"User-Agent": "medattn-lite", "Accept-Encoding": "identity"}
     tag = _known_tag(part, url)
@@ -135,15 +145,21 @@ def _transfer(url: str, part: Path, *, progress: bool) -> None:
             resumed = answer.status == 206 and _starts_at(answer) == have
             have = have if resumed else 0
             total = _total(answer, have)
+            if size is not None and total is not None and total > size:
+                raise _Refused(f"it has {total} bytes where the file has {size}")
             _require_space(part, total, have)
             _note(part).write_text(json.dumps({"url": url, "tag": _strong_tag(answer)}), encoding="utf-8")
             with part.open("ab" if resumed else "wb") as stream, tqdm(
                 total=total, initial=have, unit="B", unit_scale=True, desc=part.name.removesuffix(".part"),
                 disable=not progress, leave=False,
             ) as bar:
-                while chunk := answer.read(CHUNK):
+                most = size if size is not None else total
+                room = shutil.disk_usage(part.parent).free if most is None else None
+                for chunk in _paced(answer, most=None if most is None else most - have):
                     stream.write(chunk)
                     bar.update(len(chunk))
+                    if room is not None and (room := room - len(chunk)) <= 0:  # no length was told
+                        raise OSError(errno.ENOSPC, "not enough space", str(part))
     except urllib.error.HTTPError as error:
         if error.code == 416:  # nothing left to send, or the part is longer than the file
             if error.headers.get("Content-Range", "").rpartition("/")[2] == str(have):
@@ -153,10 +169,38 @@ def _transfer(url: str, part: Path, *, progress: bool) -> None:
         if error.code in (408, 429, 500, 502, 503, 504):
             raise _Cut(f"HTTP {error.code}") from error
         raise _Refused(f"HTTP {error.code} {error.reason}") from error
+    except (http.client.InvalidURL, UnicodeError) as error:  # before the wider ones: no second attempt helps
+        raise _Refused(f"no usable address ({error})") from error
+    except ValueError as error:
+        raise _Refused(f"no usable address ({error})") from error
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
         raise _Cut(str(getattr(error, "reason", error)) or type(error).__name__) from error
     if total is not None and _size(part) < total:
         raise _Cut(f"connection cut after {_size(part)} of {total} bytes")
+
+
+def _paced(answer: http.client.HTTPResponse, *, most: int | None) -> Iterator[bytes]:
+    """What a server sends, as it comes.
+
+    Args:
+        answer: of the server.
+        most: bytes after which there is nothing more to come; None for no limit.
+
+    Raises:
+        _Cut: less than `SLOWEST` over `WINDOW` seconds.
+        _Refused: more than `most`.
+    """
+    begun, came, whole = time.monotonic(), 0, 0
+    while chunk := answer.read1(CHUNK):
+        came, whole = came + len(chunk), whole + len(chunk)
+        if most is not None and whole > most:
+            raise _Refused(f"it sends more than the {most} bytes that there are")
+        yield chunk
+        passed = time.monotonic() - begun
+        if passed >= WINDOW:
+            if came < SLOWEST * passed:
+                raise _Cut(f"only {came / passed:.0f} bytes a second came")
+            begun, came = time.monotonic(), 0
 
 
 def _require_space(part: Path, total: int | None, have: int) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from tqdm.auto import tqdm
 
@@ -12,6 +14,8 @@ from medattn_lite.data.archives import unpack
 from medattn_lite.data.download import download, matches, read_json
 from medattn_lite.data.sources import GitFolder, Mirror, RemoteFile, Source, source
 from medattn_lite.errors import UserError
+
+LONGEST_LISTING = 200_000  # files of a repository
 
 
 @dataclass(frozen=True)
@@ -128,18 +132,27 @@ def list_git(folder: GitFolder, layout: str | None, *, home: str) -> list[Remote
         raise UserError(f"unknown layout {layout!r}: choose one of {', '.join(folder.folders)}")
     listing = _first_listing(folder)
     entries = listing.get("tree") if isinstance(listing, dict) else None
-    if not isinstance(entries, list) or listing.get("truncated"):
+    if not isinstance(entries, list) or listing.get("truncated") or len(entries) > LONGEST_LISTING:
         raise UserError(f"the list of files from {folder.listing[0].url} is incomplete: try again later")
     wanted = folder.folders[layout]
-    files = []
+    files, seen = [], set()
     for entry in entries:
+        if not isinstance(entry, dict):
+            raise UserError(f"the list of files from {folder.listing[0].url} is none ({str(entry)[:40]!r}): try later")
         path = str(entry.get("path", ""))
         if entry.get("type") != "blob" or not (path.startswith(wanted) or path in folder.always):
             continue
         if ".." in PurePosixPath(path).parts or "\\" in path or path.startswith("/"):
             raise UserError(f"the list of files names {path!r}, which would leave the folder: refused")
-        places = tuple(Mirror(mirror.name, mirror.url.replace("{path}", path)) for mirror in folder.mirrors)
-        files.append(RemoteFile(f"{home}/{path}", places, f"git:{entry['sha']}", entry.get("size")))
+        sha, size = entry.get("sha"), entry.get("size")
+        known = isinstance(sha, str) and re.fullmatch(r"[0-9a-fA-F]{40}", sha)
+        if not known or not (size is None or isinstance(size, int) and size >= 0):
+            raise UserError(f"the list of files names {path!r} without a checksum or with no size: refused")
+        if path.casefold() in seen:  # one file on a disk that takes capitals and small letters for the same
+            raise UserError(f"the list of files names {path!r} twice: refused")
+        seen.add(path.casefold())
+        places = tuple(Mirror(mirror.name, mirror.url.replace("{path}", quote(path))) for mirror in folder.mirrors)
+        files.append(RemoteFile(f"{home}/{path}", places, f"git:{sha}", size))
     if not any(wanted in file.path for file in files):
         raise UserError(f"the source holds nothing in {wanted} at commit {folder.commit[:12]}: choose another layout")
     return files
@@ -162,7 +175,7 @@ def _choose(file: RemoteFile, mirrors: Iterable[str] | None) -> RemoteFile:
     for wanted in mirrors:
         if wanted.startswith(("http://", "https://")):
             # for the files of a repository the address holds {path}
-            chosen.append(Mirror(wanted, wanted.replace("{path}", file.path.partition("/")[2])))
+            chosen.append(Mirror(wanted, wanted.replace("{path}", quote(file.path.partition("/")[2]))))
         else:
             chosen += [mirror for mirror in file.mirrors if mirror.name == wanted]
     if not chosen:

@@ -22,7 +22,7 @@ def existing_folder(root: str | Path | None, what: str) -> Path:
     Raises:
         UserError: nothing was named, it does not exist, it is a file, or it is empty.
     """
-    if root is None:
+    if root is None or not str(root).strip():
         raise UserError(f"{what} need a folder: name it with root=… (on the command line: --root DIR)")
     folder = Path(root).expanduser()
     if not folder.exists():
@@ -52,7 +52,7 @@ def new_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
         UserError: the file exists already, its folder does not, or the disk is full.
     """
     path = Path(path).expanduser()
-    if path.exists() and not overwrite:
+    if os.path.lexists(path) and not overwrite:
         raise UserError(f"{path} exists already: choose another name, or pass overwrite=True")
     if not path.parent.is_dir():
         raise UserError(f"no folder {path.parent}: make it first, or choose another path")

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from medattn_lite.data.headers import unit_of
 from medattn_lite.errors import UserError
 
 ORIENTATION = ("S", "A", "R")  # where the indices of D, H and W grow to
@@ -24,7 +25,7 @@ class Grid:
 
     Attributes:
         shape: shape in the file, in the file's own axis order.
-        affine: 4×4, the file's voxel indices to RAS+ millimetres.
+        affine: 4×4, the file's voxel indices to RAS+ in the header's unit, as the file has it.
         to_file: nibabel orientation transform (3, 2), from (D, H, W) to the file's axes.
         dtype: data type in the file, byte order included.
         slope: scale factor of the stored values; 1 when the file has none.
@@ -33,6 +34,7 @@ class Grid:
         header: nibabel header, for files of another data type on the same grid.
         preamble: the bytes before the voxels, kept as they were; empty for other formats than `.nii`.
         stored: the stored values in the file's axis order, where scaling rounds them beyond recovery.
+        unit_mm: millimetres per unit of length of the header.
     """
 
     shape: tuple[int, ...]
@@ -45,6 +47,29 @@ class Grid:
     header: Any = field(default=None, repr=False)
     preamble: bytes = field(default=b"", repr=False)
     stored: np.ndarray | None = field(default=None, repr=False)
+    unit_mm: float = 1.0
+
+    @property
+    def affine_mm(self) -> np.ndarray:
+        """4×4, the file's voxel indices to RAS+ millimetres."""
+        return np.diag([self.unit_mm] * 3 + [1.0]) @ self.affine if self.unit_mm != 1.0 else self.affine
+
+    @property
+    def axes(self) -> str:
+        """Where the file's own axes run to, such as "LPS"."""
+        from nibabel.orientations import aff2axcodes
+
+        return "".join(map(str, aff2axcodes(self.affine)))
+
+    def turned(self) -> tuple[tuple[int, ...], np.ndarray]:
+        """Shape (D, H, W) and affine in millimetres once the axes are the package's, as a volume has them."""
+        from nibabel.orientations import inv_ornt_aff, io_orientation, ornt_transform
+
+        to_package = ornt_transform(io_orientation(self.affine), package_axes())
+        sides = [0, 0, 0]
+        for axis, (target, _) in enumerate(to_package):
+            sides[int(target)] = self.shape[axis]
+        return tuple(sides), self.affine_mm @ inv_ornt_aff(to_package, self.shape[:3])
 
     @property
     def scaled(self) -> bool:
@@ -86,8 +111,8 @@ def file_grid(path: Path, image: Any, stored: np.ndarray, scaling: tuple[float, 
     import nibabel as nib
 
     preamble = b""
-    if exact and path.name.endswith(SUFFIXES) and isinstance(image, nib.Nifti1Image):
-        opener = gzip.open if path.name.endswith(".gz") else open
+    if exact and path.name.lower().endswith(SUFFIXES) and isinstance(image, nib.Nifti1Image):
+        opener = gzip.open if path.name.lower().endswith(".gz") else open
         with opener(path, "rb") as stream:
             preamble = stream.read(int(image.dataobj.offset))
     affine = np.asarray(image.affine, dtype=np.float64)
@@ -97,7 +122,7 @@ def file_grid(path: Path, image: Any, stored: np.ndarray, scaling: tuple[float, 
         to_file[int(target)] = axis, flip
     lossy = preamble and scaling != (1.0, 0.0) and (stored.dtype.kind == "f" or stored.dtype.itemsize == 8)
     return Grid(stored.shape, affine, to_file, stored.dtype, *scaling, exact, image.header.copy(), preamble,
-                stored if lossy else None)
+                stored if lossy else None, unit_of(image))
 
 
 def scaling_of(image: Any) -> tuple[float, float]:
@@ -141,7 +166,8 @@ def to_package_axes(affine: np.ndarray, path: Path) -> np.ndarray:
     """
     from nibabel.orientations import io_orientation, ornt_transform
 
-    usable = np.isfinite(affine).all() and abs(np.linalg.det(affine[:3, :3])) > 1e-12
+    sides = np.linalg.norm(affine[:3, :3], axis=0)  # in metres a voxel's volume is 1e-9: what counts is the shape
+    usable = np.isfinite(affine).all() and sides.min() > 0 and abs(np.linalg.det(affine[:3, :3] / sides)) > 1e-6
     axes = io_orientation(affine) if usable else np.full((3, 2), np.nan)
     if np.isnan(axes).any():
         raise UserError(f"{path} has an affine without an inverse, so left and right are unknown: repair its header")

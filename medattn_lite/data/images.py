@@ -15,10 +15,11 @@ import numpy as np
 
 from medattn_lite.data.cases import Case, PatientDataset
 from medattn_lite.data.files import existing_folder
+from medattn_lite.data.headers import what_it_is
+from medattn_lite.data.listing import PICTURES, has_suffix, holds, walk
 from medattn_lite.data.tables import column, natural, read_csv, text
 from medattn_lite.errors import UserError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp")
 PARTS = ("train", "training", "valid", "validation", "val", "test", "testing")
 
 
@@ -41,6 +42,13 @@ class ImageFolderDataset(PatientDataset):
         self.colour = colour
         self.classes, cases = find_cases(folder, patient=patient, patients=patients)
         super().__init__("images", folder, ("red", "green", "blue") if colour else ("grey",), cases)
+        self.empty_classes = empty_classes(folder)
+
+    def not_read(self) -> tuple[list[str], list[str]]:
+        """What no class holds, and classes without a picture; see `PatientDataset.not_read`."""
+        lost, spare = super().not_read()
+        empty = f"class folders without a picture that can be read ({len(self.empty_classes)}): "
+        return [*lost, *([empty + ", ".join(self.empty_classes)] if self.empty_classes else [])], spare
 
     def read_image(self, case: Case) -> tuple[np.ndarray, np.ndarray, None]:
         """(C, H, W), an affine that counts in pixels, and no grid."""
@@ -76,7 +84,8 @@ def find_cases(
         for folder in sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith(".")):
             found += [(part, folder.name, path) for path in pictures(folder)]
     if not found:
-        raise UserError(f"no class folder with pictures in {root}: put them as {root.name}/CLASS/picture.png")
+        raise UserError(f"no class folder with pictures in {root}, which holds {holds(root)}: put them as "
+                        f"{root.name}/CLASS/picture.png")
     classes = sorted({name for _, name, _ in found}, key=natural)
     cases = []
     for part, name, path in found:
@@ -93,30 +102,52 @@ def find_cases(
 
 def pictures(folder: Path) -> list[Path]:
     """The pictures in and below a folder, in natural order."""
-    files = (path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and not path.name.startswith("."))
-    return sorted(files, key=lambda path: natural(str(path)))
+    return [path for path in walk(folder) if has_suffix(path, PICTURES) and path.is_file()]
+
+
+def empty_classes(root: Path) -> list[str]:
+    """Class folders without a picture that can be read: they would vanish from the classes."""
+    return [str(folder.relative_to(root)) for _, place in _parts(root) for folder in sorted(place.iterdir())
+            if folder.is_dir() and not folder.name.startswith(".") and not pictures(folder)]
 
 
 def read_picture(path: Path, *, colour: bool = False) -> np.ndarray:
-    """(1, H, W) or (3, H, W) float32 in 0 to 255, H growing upwards.
+    """(1, H, W) or (3, H, W) float32 in 0 to 255, upright as the camera says (EXIF), H growing upwards.
+
+    More than 8 bits are scaled by the picture's maximum; with values below 0, its range is.
 
     Raises:
         UserError: the file is damaged, cut short or no picture.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image, ImageOps
 
     try:
-        with Image.open(path) as picture:
-            picture.load()
+        with Image.open(path) as opened:
+            opened.load()
+            picture = ImageOps.exif_transpose(opened)
             if picture.mode.startswith(("I", "F")):  # 16 and 32 bits: keep the range, pillow would clip it
                 values = np.asarray(picture, dtype=np.float32)
-                values = values / max(float(values.max()), 1.0) * 255
+                low = min(float(values.min()), 0.0)
+                values = (values - low) / max(float(values.max()) - low, 1e-6 if picture.mode == "F" else 1.0) * 255
                 pixels = np.stack([values] * (3 if colour else 1))
             else:
                 pixels = np.atleast_3d(np.asarray(picture.convert("RGB" if colour else "L"))).transpose(2, 0, 1)
-    except (OSError, ValueError, SyntaxError, TypeError, UnidentifiedImageError, Image.DecompressionBombError) as error:
-        raise UserError(f"cannot read {path}: it is damaged, cut short or no picture; copy it again") from error
+    except Exception as error:  # every format of pillow's fails in a way of its own
+        known = what_it_is(path)
+        what = known if known and "picture" not in known else "it is damaged, cut short or no picture"
+        raise UserError(f"cannot read {path}: {what}; copy it again") from error
     return pixels[:, ::-1].astype(np.float32)
+
+
+def pages_of(path: Path) -> int:
+    """How many pages or frames a picture has; only the first is read. 1 where it cannot be opened."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            return int(getattr(picture, "n_frames", 1))
+    except Exception:  # noqa: BLE001 - read_picture says what is wrong
+        return 1
 
 
 def _parts(root: Path) -> list[tuple[str, Path]]:

@@ -5,24 +5,21 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import torch
 
-from medattn_lite.data import brats, images, lgg
+from medattn_lite.data import images, lgg
 from medattn_lite.data.cases import Case, PatientDataset
-from medattn_lite.data.likeness import correlation, digest
-from medattn_lite.data.reading import map_labels, require_same_grid
-from medattn_lite.data.transforms import foreground
-from medattn_lite.data.volumes import Volume, load_volume
+from medattn_lite.data.channels_look import MEND, ChannelsLook
+from medattn_lite.data.likeness import digest
+from medattn_lite.data.reading import label_counts, load_labels, map_labels, require_same_grid
+from medattn_lite.data.volumes import Grid, header_remarks, load_volume
 from medattn_lite.errors import UserError
+from medattn_lite.escaping import printable
 
-COPY = 0.9995  # correlation from which a channel counts as a rescaled copy of another
-MEND = "repair or leave out this case"
 ASTRAY = 0.2  # share of a mask in the background from which it counts as misplaced
 
 
@@ -68,7 +65,7 @@ class Inspection:
         if self.mask_voxels is not None:
             facts += f", mask {self.mask_voxels} voxels"
         said = [*(f"PROBLEM {text}" for text in self.problems), *(f"note: {text}" for text in self.remarks)]
-        return f"  {self.case} ({facts}): {'; '.join(said) or 'ok'}"
+        return printable(f"  {self.case} ({facts}): {'; '.join(said) or 'ok'}").replace("\n", "\\n")
 
 
 def inspect_case(dataset: PatientDataset, case: Case) -> Inspection:
@@ -82,44 +79,63 @@ def inspect_case(dataset: PatientDataset, case: Case) -> Inspection:
 
 
 def _volumes(dataset: PatientDataset, case: Case, report: Inspection) -> None:
-    """BraTS, open_ms_data and folders of NIfTI: one file a channel."""
+    """BraTS, open_ms_data and folders of NIfTI: one file a channel, and one channel in memory at a time."""
     if case.missing:
         report.problems.append(f"missing {case.lacks}")
     for role, names in case.meta.get("several_files", {}).items():
         report.problems.append(f"several files for {role}: {', '.join(names)}")
     free_grids = getattr(dataset, "layout", "") == "raw"
-    first: tuple[Path, Volume] | None = None
-    channels: dict[str, np.ndarray] = {}
-    for name, path in case.images.items():
+    first: tuple[Path, Grid] | None = None
+    look = ChannelsLook(report)
+    # FLAIR is the sequence that others are filled up with, so it is named as the original
+    for name in sorted(case.images, key=lambda name: name != "flair") if len(case.images) > 1 else case.images:
+        path = case.images[name]
         if name not in dataset.channels:
             continue
         volume = report.attempt(load_volume, path)
         if volume is None:
             continue
-        channels[name] = volume.array
+        _header(path, report, name)
         if first is None:
-            first = (path, volume)
+            first = (path, volume.grid)
             report.shape = volume.array.shape
             report.voxel_mm = tuple(round(size, 2) for size in volume.spacing_mm)
         elif free_grids:
-            report.remarks += [f"{name} lies on its own grid"] if volume.array.shape != first[1].array.shape else []
+            report.remarks += [f"{name} lies on its own grid"] if volume.array.shape != report.shape else []
         else:
-            report.attempt(require_same_grid, first[1].grid, volume.grid, first[0], path)
-    _intensities(channels, report, files=case.images)
+            report.attempt(require_same_grid, first[1], volume.grid, first[0], path)
+        look.add(name, volume.array, path)
+        del volume  # before the next one is read
+    look.say()
     if case.mask is not None:
-        mask = report.attempt(load_volume, case.mask)
+        mask = report.attempt(load_labels, case.mask)
         if mask is not None:
             if first is not None and not free_grids:
-                report.attempt(require_same_grid, first[1].grid, mask.grid, first[0], case.mask)
-            _mask(mask.array, _values(dataset, case, mask.array, report), case.mask, report, channels)
+                report.attempt(require_same_grid, first[1], mask.grid, first[0], case.mask)
+                if mask.grid.axes != first[1].axes:  # right if its header is, and worth a look
+                    report.remarks.append(f"the mask's axes are stored as {mask.grid.axes}, the image's as "
+                                          f"{first[1].axes}: turned by their headers")
+            values = report.attempt(_values, dataset, case, mask.array)
+            if values is not None or dataset.mask_values is None and dataset.source != "brats":
+                _mask(mask.array, values, case.mask, report, look)
     elif dataset.source == "brats":
         report.remarks.append("no segmentation")
 
 
-def _values(dataset: PatientDataset, case: Case, array: np.ndarray, report: Inspection) -> Mapping[int, int] | None:
-    if dataset.source != "brats" or dataset.mask_values:
-        return dataset.mask_values
-    return report.attempt(brats.label_values, case.case, np.unique(array), case.mask)
+def _header(path: Path, report: Inspection, name: str) -> None:
+    """Unit, size, left and right of a header, once for what several channels share."""
+    problems, remarks = header_remarks(path)
+    report.problems += [f"{name}: {text}" for text in problems if not _said(text, report.problems)]
+    report.remarks += [f"{name}: {text}" for text in remarks if not _said(text, report.remarks)]
+
+
+def _said(text: str, lines: Sequence[str]) -> bool:
+    return any(line.endswith(text) for line in lines)
+
+
+def _values(dataset: PatientDataset, case: Case, array: np.ndarray) -> Mapping[int, int] | None:
+    values = getattr(dataset, "label_values", None)
+    return dataset.mask_values if values is None else values(case, array)
 
 
 def _msd(dataset: PatientDataset, case: Case, report: Inspection) -> None:
@@ -127,18 +143,24 @@ def _msd(dataset: PatientDataset, case: Case, report: Inspection) -> None:
     if case.missing:
         report.problems.append("dataset.json names it but the image file is missing")
         return
-    read = report.attempt(dataset.read_image, case)
-    channels = {}
-    if read is not None:
-        report.shape = read[0].shape[1:]
-        channels = dict(zip(dataset.channels, read[0], strict=True))
-        _intensities(channels, report)
+    path = next(iter(case.images.values()))
+    look, grid = ChannelsLook(report), None
+    for name in sorted(dataset.channels, key=lambda name: name != "flair"):
+        volume = report.attempt(dataset.read_channel, case, name)
+        if volume is None:
+            break  # all channels are in one file
+        report.shape, grid = volume.array.shape, volume.grid
+        look.add(name, volume.array)
+        del volume  # before the next one is read
+    if grid is not None:
+        _header(path, report, path.name)
+    look.say()
     if case.mask is not None:
-        mask = report.attempt(load_volume, case.mask)
+        mask = report.attempt(load_labels, case.mask)
         if mask is not None:
-            if read is not None:
-                report.attempt(require_same_grid, read[2], mask.grid, next(iter(case.images.values())), case.mask)
-            _mask(mask.array, dataset.mask_values, case.mask, report, channels)
+            if grid is not None:
+                report.attempt(require_same_grid, grid, mask.grid, path, case.mask)
+            _mask(mask.array, dataset.mask_values, case.mask, report, look)
     elif case.meta["part"] == "train":
         report.problems.append("a training case without its label file")
 
@@ -180,51 +202,28 @@ def _lgg(dataset: PatientDataset, case: Case, report: Inspection) -> None:
     elif slices:
         stack = np.stack(slices)
         report.shape = stack.shape[:3]
-        _intensities({name: stack[..., number] for number, name in enumerate(lgg.CHANNELS)}, report, hashes=False)
+        look = ChannelsLook(report, hashes=False)
+        for name in sorted(lgg.CHANNELS, key=lambda name: name != "flair"):
+            look.add(name, stack[..., lgg.CHANNELS.index(name)])
+        look.say()
 
 
 def _picture(dataset: PatientDataset, case: Case, report: Inspection) -> None:
     """One picture of a class folder."""
-    pixels = report.attempt(images.read_picture, next(iter(case.images.values())), colour=True)
+    path = next(iter(case.images.values()))
+    pixels = report.attempt(images.read_picture, path, colour=True)
     if pixels is None:
         return
     report.shape = pixels.shape[1:]
-    if pixels.max() == pixels.min():
+    if not np.isfinite(pixels).all():
+        report.problems.append(f"it holds NaN or infinite values: {MEND}")
+    elif pixels.max() == pixels.min():
         report.problems.append(f"it is constant ({pixels.flat[0]:g} everywhere)")
     else:
         report.digests["picture"] = digest(pixels)
-
-
-def _intensities(
-    channels: Mapping[str, np.ndarray], report: Inspection, *, files: Mapping[str, Path] | None = None,
-    hashes: bool = True,
-) -> None:
-    """NaN, constant channels, and channels that are copies."""
-    def shown(name: str) -> str:
-        return f"{files[name]} (channel {name})" if files else name
-
-    usable = {}
-    for name, array in channels.items():
-        if not np.isfinite(array).all():
-            share = 100 * float((~np.isfinite(array)).mean())
-            report.problems.append(f"{shown(name)} holds NaN or infinite values ({share:.2g} % of its voxels): {MEND}")
-        elif array.max() == array.min():
-            report.problems.append(f"{shown(name)} is constant ({array.flat[0]:g} everywhere): {MEND}")
-        else:
-            usable[name] = array
-            if hashes:
-                report.digests[name] = digest(array)
-    # FLAIR is the sequence that others are filled up with, so it is named as the original
-    names = sorted(usable, key=lambda name: name != "flair")
-    copies: set[str] = set()
-    for original, copy in itertools.combinations(names, 2):
-        first, second = usable[original], usable[copy]
-        if copy in copies or first.shape != second.shape:
-            continue
-        same = np.array_equal(first, second)
-        if same or correlation(first, second) > COPY:
-            copies.add(copy)
-            report.problems.append(f"channel {copy} is a {'' if same else 'rescaled '}copy of {original}")
+    pages = images.pages_of(path)
+    if pages > 1:
+        report.remarks.append(f"page 1 of {pages} is read")
 
 
 def _mask(
@@ -232,20 +231,20 @@ def _mask(
     values: Mapping[int, int] | None,
     path: Path,
     report: Inspection,
-    channels: Mapping[str, np.ndarray],
+    look: ChannelsLook,
 ) -> None:
     """Unknown labels, an empty mask, a mask beside the head."""
     mask = report.attempt(map_labels, array, values, path)
     if mask is None:
         return
-    report.mask_voxels = int((mask > 0).sum())
-    report.mask_labels = tuple(np.unique(mask[mask > 0]).tolist())
+    counts = label_counts(mask)
+    report.mask_voxels = int(counts[1:].sum())
+    report.mask_labels = tuple((np.flatnonzero(counts[1:]) + 1).tolist())
     if report.mask_voxels == 0:
         report.problems.append("empty mask")
         return
-    whole = [channel for channel in channels.values() if channel.shape == mask.shape and np.isfinite(channel).all()]
-    if whole:
-        head = foreground(torch.from_numpy(np.stack(whole).astype(np.float32)))[0].numpy()
+    head = look.head(mask.shape)
+    if head is not None:
         outside = float((~head[mask > 0]).mean())
         if outside > ASTRAY:
             report.problems.append(f"{100 * outside:.0f} % of the mask lies in the background: is it this image's?")

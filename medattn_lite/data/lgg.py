@@ -22,6 +22,7 @@ import numpy as np
 
 from medattn_lite.data.cases import Case, PatientDataset, Sample
 from medattn_lite.data.files import existing_folder
+from medattn_lite.data.patients import named
 from medattn_lite.data.tables import column, natural, number, read_csv, text
 from medattn_lite.data.transforms import positive_sizes
 from medattn_lite.errors import UserError
@@ -71,6 +72,11 @@ class LGGDataset(PatientDataset):
         """(D, H, W) of 0 and 1: the FLAIR abnormality."""
         return read_stack(case, images=False)[1]
 
+    def files(self) -> list[Path]:
+        """Every slice and every mask of a case."""
+        slices = [path for case in self.cases for path in slice_files(next(iter(case.images.values())))]
+        return [*slices, *map(mask_file, slices)]
+
     def read(self, case: Case) -> Sample:
         """Reads one case into a sample; see `PatientDataset.read`."""
         sample = super().read(case)
@@ -81,12 +87,13 @@ class LGGDataset(PatientDataset):
 
 def find_cases(root: Path, *, task: str = "grade") -> list[Case]:
     """Case folders below `root`, also when `root` is the folder above `kaggle_3m`."""
-    if not _case_folders(root) and (root / "kaggle_3m").is_dir():
-        root = root / "kaggle_3m"
+    root = home(root)
     facts = _Facts(root)
     cases = []
     for folder in _case_folders(root):
-        case = Case(case=folder.name, subject=patient(folder.name), images={}, meta={"mask_labels": "1 abnormal FLAIR"})
+        subject, known = named([folder.name])
+        case = Case(case=folder.name, subject=subject, images={},
+                    meta={"mask_labels": "1 abnormal FLAIR", **({} if known else {"patient_known": False})})
         slices = slice_files(folder)
         masks = [mask_file(path) for path in slices]
         case = case.with_facts(
@@ -98,10 +105,19 @@ def find_cases(root: Path, *, task: str = "grade") -> list[Case]:
     return cases
 
 
+def home(root: Path) -> Path:
+    """The folder of the cases: `root`, or a `kaggle_3m` up to three folders below it, as archives unpack."""
+    if not _case_folders(root):
+        for pattern in ("kaggle_3m", "*/kaggle_3m", "*/*/kaggle_3m"):
+            found = next((path for path in sorted(root.glob(pattern)) if path.is_dir() and _case_folders(path)), None)
+            if found is not None:
+                return found
+    return root
+
+
 def patient(case: str) -> str:
     """`TCGA_CS_4942_19970222` → `TCGA_CS_4942`; a scan's date is no part of a patient."""
-    match = re.match(r"(TCGA[_-][A-Z0-9]{2}[_-][A-Z0-9]{4})", case, flags=re.IGNORECASE)
-    return match.group(1) if match else case
+    return named([case])[0]
 
 
 def slice_files(folder: Path) -> list[Path]:
@@ -126,8 +142,10 @@ def read_tiff(path: Path) -> np.ndarray:
     Raises:
         UserError: it is missing, damaged or cut short.
     """
-    from PIL import Image, UnidentifiedImageError
+    from PIL import Image
 
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is no file: copy or download the case again")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pillow warns about a cut file before it fails: once is enough
@@ -135,7 +153,7 @@ def read_tiff(path: Path) -> np.ndarray:
                 return np.asarray(picture)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: copy or download the case again") from error
-    except (OSError, ValueError, SyntaxError, TypeError, UnidentifiedImageError) as error:
+    except Exception as error:  # pillow fails in many ways, and refuses pictures that unpack to gigabytes
         raise UserError(f"cannot read {path}: it is damaged or cut short; copy or download it again") from error
 
 

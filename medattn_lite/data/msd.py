@@ -20,8 +20,9 @@ import numpy as np
 from medattn_lite.data.brats import CHANNELS, LABELS
 from medattn_lite.data.cases import Case, PatientDataset
 from medattn_lite.data.files import existing_folder
+from medattn_lite.data.listing import stem
 from medattn_lite.data.tables import natural
-from medattn_lite.data.volumes import Grid, load_volume
+from medattn_lite.data.volumes import Grid, Volume, dimensions, load_volume
 from medattn_lite.errors import UserError
 
 MASK_VALUES = {1: 2, 2: 1, 3: 4}
@@ -50,11 +51,21 @@ class MSDDataset(PatientDataset):
         """(4, D, H, W), its affine and the file's grid."""
         path = next(iter(case.images.values()))
         volume = load_volume(path, four_d=True)
-        if len(volume.array) != len(self.order):
-            raise UserError(f"{path} has {len(volume.array)} channels but dataset.json names {len(self.order)}: "
-                            "download Task01_BrainTumour again")
+        self._require_channels(path, len(volume.array))
         rows = [self.order.index(name) for name in CHANNELS]
         return volume.array[rows], volume.affine, volume.grid
+
+    def read_channel(self, case: Case, name: str) -> Volume:
+        """One channel, (D, H, W), without the others in memory."""
+        path = next(iter(case.images.values()))
+        sides = dimensions(path)
+        self._require_channels(path, sides[3] if len(sides) == 4 else len(self.order))
+        return load_volume(path, volume=self.order.index(name))
+
+    def _require_channels(self, path: Path, count: int) -> None:
+        if count != len(self.order):
+            raise UserError(f"{path} has {count} channels but dataset.json names {len(self.order)}: "
+                            "download Task01_BrainTumour again")
 
 
 def find_cases(root: Path) -> tuple[list[str], list[Case]]:
@@ -103,7 +114,7 @@ def read_contents(root: Path) -> dict[str, Any]:
 
 
 def _case(image: Path, label: Path | None, part: str) -> Case:
-    name = image.name.removesuffix(".gz").removesuffix(".nii")
+    name = stem(image)
     exists = image.is_file()
     return Case(
         case=name,

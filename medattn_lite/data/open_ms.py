@@ -24,6 +24,7 @@ import numpy as np
 
 from medattn_lite.data.cases import Case, PatientDataset
 from medattn_lite.data.files import existing_folder
+from medattn_lite.data.listing import nifti_files
 from medattn_lite.data.reading import map_labels, read_channels, read_labels
 from medattn_lite.data.tables import column, natural, number, read_csv, text
 from medattn_lite.data.volumes import Grid, Volume, load_volume
@@ -56,6 +57,8 @@ class OpenMSDataset(PatientDataset):
         channels = ("t1", "t1ce", "t2", "flair") if contrast else CHANNELS
         self.everyone = find_cases(place, channels)
         super().__init__("open-ms", folder, channels, self.everyone, mask_values={1: 1})
+        self.place = place  # the other layouts are the same patients again
+        self.set_aside = [case.meta["brain_mask"] for case in self.everyone if case.meta["brain_mask"] is not None]
 
     def read_image(self, case: Case) -> tuple[np.ndarray, np.ndarray, Grid]:
         """(C, D, H, W) on the FLAIR grid."""
@@ -97,7 +100,7 @@ def find_layout(root: Path, layout: str | None) -> tuple[str, Path]:
         for place in places:
             if (place / name).is_dir():
                 return name, place / name
-    if any(root.glob("patient*/")):
+    if _patient_folders(root):
         if layout and root.name in LAYOUTS and root.name != layout:
             raise UserError(f"{root} is the layout {root.name}, not {layout}: name its folder, or leave layout out")
         return layout or (root.name if root.name in LAYOUTS else "MNI"), root
@@ -109,12 +112,12 @@ def find_cases(place: Path, channels: tuple[str, ...] = CHANNELS) -> list[Case]:
     """One case for every folder `patientNN`."""
     people = _people(place)
     cases = []
-    for folder in sorted(place.glob("patient*/"), key=lambda path: natural(path.name)):
+    for folder in _patient_folders(place):
         roles: dict[str, Path] = {}
-        for path in sorted(folder.glob("*.nii*")):
+        for path in nifti_files(folder):
             stem = re.sub(r"^patient\d+_", "", path.name, flags=re.IGNORECASE)
             role = _STEMS.get(re.split(r"[_.]", stem)[0].lower())
-            if role and not path.name.startswith("."):
+            if role:
                 roles.setdefault(role, path)
         digits = re.search(r"\d+", folder.name)
         cases.append(Case(
@@ -127,6 +130,11 @@ def find_cases(place: Path, channels: tuple[str, ...] = CHANNELS) -> list[Case]:
             missing=tuple(name for name in channels if name not in roles),
         ))
     return cases
+
+
+def _patient_folders(place: Path) -> list[Path]:
+    folders = (path for path in place.iterdir() if path.is_dir() and path.name.lower().startswith("patient"))
+    return sorted(folders, key=lambda path: natural(path.name))
 
 
 def onto(volume: Volume, target: Volume, *, order: int = 1) -> np.ndarray:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from medattn_lite.data.volumes import Grid, load_volume
+from medattn_lite.data.volumes import Grid, Volume, load_volume, voxel_sizes
 from medattn_lite.errors import UserError
 
 
@@ -17,21 +18,31 @@ def read_channels(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray, Grid]:
     Raises:
         UserError: a file has another shape or another affine than the first.
     """
-    volumes = [load_volume(path) for path in paths]
-    first = volumes[0]
-    for path, volume in zip(paths, volumes, strict=True):
-        require_same_grid(first.grid, volume.grid, paths[0], path)
-    return np.stack([volume.array for volume in volumes]), first.affine, first.grid
+    first = load_volume(paths[0])
+    array = np.empty((len(paths), *first.array.shape), np.float32)  # filled one by one: never two copies of an image
+    array[0] = first.array
+    affine, grid = first.affine, first.grid
+    del first
+    for place, path in enumerate(paths[1:], start=1):
+        volume = load_volume(path)
+        require_same_grid(grid, volume.grid, paths[0], path)
+        array[place] = volume.array
+    return array, affine, grid
 
 
 def require_same_grid(first: Grid, second: Grid, first_path: Path, second_path: Path) -> None:
-    """Raises a UserError that names both files if they do not lie on the same voxels."""
-    if first.shape[:3] != second.shape[:3]:
+    """Raises a UserError that names both files if their voxels are not at the same places.
+
+    Axes may be stored in another order or direction: both are compared after they are turned to the package's.
+    """
+    (shape, affine), (other_shape, other_affine) = first.turned(), second.turned()
+    if shape != other_shape:
         raise UserError(
             f"{second_path} has shape {second.shape[:3]} but {first_path} has {first.shape[:3]}: "
             "register and resample them to one grid first"
         )
-    if not np.allclose(first.affine, second.affine, atol=1e-2):
+    # a hundredth of a millimetre, or of a voxel where that is smaller
+    if not np.allclose(affine, other_affine, atol=1e-2 * min(1.0, *voxel_sizes(affine))):
         raise UserError(
             f"{second_path} has another affine than {first_path}: they do not lie on each other; "
             "register and resample them to one grid first"
@@ -52,20 +63,43 @@ def read_labels(
     Raises:
         UserError: other shape or affine, values that are not whole numbers, or unknown labels.
     """
-    volume = load_volume(path)
+    volume = load_labels(path)
     if grid is not None:
         require_same_grid(grid, volume.grid, image or Path("its image"), path)
     return map_labels(volume.array, values, path)
 
 
+def load_labels(path: Path) -> Volume:
+    """A mask as it is stored: whole numbers stay in the file's own type, so that a large one takes little memory."""
+    volume = load_volume(path, dtype=None)
+    if volume.array.dtype.kind == "f":
+        return replace(volume, array=volume.array.astype(np.float32))
+    return volume
+
+
 def map_labels(array: np.ndarray, values: Mapping[int, int] | None, path: Path) -> np.ndarray:
     """Whole numbers of a mask, mapped file label → sample label (see `read_labels`)."""
+    if array.dtype.kind in "iu":
+        _require_range(array, path)
+        return _mapped(array.astype(np.uint8, copy=False), values, path)
     if not np.isfinite(array).all():
         raise UserError(f"{path} holds NaN or infinite values where labels are expected: export the mask again")
     whole = np.rint(array)
-    if np.abs(array - whole).max(initial=0) > 1e-3 or whole.min(initial=0) < 0 or whole.max(initial=0) > 255:
-        raise UserError(f"{path} is no mask: labels are whole numbers from 0 to 255; name the segmentation file")
-    labels = whole.astype(np.uint8)
+    if np.abs(array - whole).max(initial=0) > 1e-3:
+        raise UserError(f"{path} is no mask of labels: it has values between whole numbers ({_odd_value(array):.3g}); "
+                        "resample masks to the nearest voxel, set a threshold where they are probabilities, or name "
+                        "the segmentation file")
+    _require_range(whole, path)
+    return _mapped(whole.astype(np.uint8), values, path)
+
+
+def _require_range(whole: np.ndarray, path: Path) -> None:
+    if whole.min(initial=0) < 0 or whole.max(initial=0) > 255:
+        raise UserError(f"{path} is no mask of labels: they are whole numbers from 0 to 255 and it has "
+                        f"{int(whole.min())} to {int(whole.max())}; number them anew, or name the segmentation file")
+
+
+def _mapped(labels: np.ndarray, values: Mapping[int, int] | None, path: Path) -> np.ndarray:
     if values is None:
         return labels
     table = np.zeros(256, dtype=np.uint8)
@@ -73,7 +107,7 @@ def map_labels(array: np.ndarray, values: Mapping[int, int] | None, path: Path) 
     known[0] = True
     for stored, label in values.items():
         table[stored], known[stored] = label, True
-    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    present = np.flatnonzero(label_counts(labels))
     unknown = [int(label) for label in present if not known[label]]
     if unknown:
         expected = sorted({0, *values})
@@ -82,6 +116,15 @@ def map_labels(array: np.ndarray, values: Mapping[int, int] | None, path: Path) 
             "correct the file, or say what they mean with label_map={file label: sample label}"
         )
     return table[labels]
+
+
+def label_counts(labels: np.ndarray) -> np.ndarray:
+    """How many voxels of (D, H, W) uint8 have each label, (256,); in slices, since `bincount` takes 64 bits each."""
+    return np.sum([np.bincount(part.ravel(), minlength=256) for part in labels], axis=0, dtype=np.int64)
+
+
+def _odd_value(array: np.ndarray) -> float:
+    return float(array.flat[int(np.abs(array - np.rint(array)).argmax())])
 
 
 def check_voxels(array: np.ndarray, paths: Sequence[Path], channels: Sequence[str]) -> None:

@@ -23,21 +23,34 @@ def read_csv(path: Path) -> pd.DataFrame:
     Short rows are filled up with empty cells, blank lines are left out, and columns of one name get numbers.
 
     Raises:
-        UserError: it cannot be read as a CSV, it is empty, or a row has more cells than the header.
+        UserError: it is no file, it cannot be read as a CSV, it is empty, a quote is not closed, or a row has more
+            cells than the header.
     """
     import pandas as pd
 
+    if not path.is_file():  # a pipe would never end
+        raise UserError(f"no table {path}: check the path, and that it is a file")
     try:
         with path.open(encoding="utf-8-sig", newline="") as stream:
             header = stream.readline()
             stream.seek(0)
-            rows = [row for row in csv.reader(stream, delimiter=_separator(header)) if any(map(str.strip, row))]
-    except (OSError, ValueError, csv.Error) as error:
+            lines = csv.reader(stream, delimiter=_separator(header), strict=True)
+            rows = [row for row in lines if any(map(str.strip, row))]
+    except csv.Error as error:  # two rows would have become one
+        raise UserError(f"the table {path} has a quote that is not closed, or text behind one ({error}): put quotes on "
+                        "both sides of a cell") from error
+    except (OSError, ValueError) as error:
         raise UserError(f"cannot read the table {path} ({error}): save it as CSV, UTF-8, with a header row") from error
     if not rows:
         raise UserError(f"the table {path} is empty: it needs a header row and a row for every case")
     names = _unlike([name.strip() for name in rows[0]])
     for row in rows[1:]:
+        # a note may hold a line end, and a comma; a cell that holds as many as a row is a row in an open quote
+        swallowed = next((cell for cell in row if any(line.count(_separator(header)) >= len(names) - 1 > 0
+                                                      for line in cell.splitlines()[1:])), None)
+        if swallowed is not None:
+            raise UserError(f"the table {path} has a cell that holds a whole row ({swallowed.splitlines()[1]!r}): a "
+                            "quote before it is not closed")
         if any(map(str.strip, row[len(names):])):
             raise UserError(f"the table {path} has {len(row)} cells in the row {row[0]!r} but {len(names)} columns: "
                             "put quotes around cells that hold the separator")

@@ -9,7 +9,6 @@ way there and back gives the same bytes: header, scaling, byte order and voxels.
 from __future__ import annotations
 
 import gzip
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +27,15 @@ from medattn_lite.data.grids import (
     voxel_sizes,
     wanted_dimensions,
 )
+from medattn_lite.data.headers import open_image, read_voxels, remarks, what_it_is
 from medattn_lite.errors import UserError
 
 __all__ = ["Grid", "Volume", "load_volume", "save_volume", "voxel_sizes"]
 
 
-def load_volume(path: str | Path, *, dtype: Any = np.float32, four_d: bool = False) -> Volume:
+def load_volume(
+    path: str | Path, *, dtype: Any = np.float32, four_d: bool = False, volume: int | None = None
+) -> Volume:
     """Reads a volume and turns it into the package's orientation.
 
     Args:
@@ -41,6 +43,7 @@ def load_volume(path: str | Path, *, dtype: Any = np.float32, four_d: bool = Fal
         dtype: data type of the array; None keeps the file's own (float64 where the file scales its
             values), which `save_volume` writes back byte for byte.
         four_d: expect (X, Y, Z, C) in the file and return (C, D, H, W).
+        volume: expect (X, Y, Z, C) and read this one of its volumes only, as (D, H, W); the grid is the file's.
 
     Returns:
         The volume with its affine and its file grid.
@@ -50,21 +53,19 @@ def load_volume(path: str | Path, *, dtype: Any = np.float32, four_d: bool = Fal
     """
     import nibabel as nib
 
-    path = Path(path).expanduser()
-    if path.is_dir():
-        raise UserError(f"{path} is a folder: name a NIfTI file in it")
-    if not path.exists():
-        raise UserError(f"no file {path}: check the path")
+    path = regular_file(path)
     try:
-        image = nib.load(path)
-        stored = np.asanyarray(image.dataobj.get_unscaled())
+        image = open_image(path)
+        if volume is not None:
+            four_sides = wanted_dimensions(path, tuple(image.shape), four_d=True)
+            if not 0 <= volume < four_sides[3]:
+                raise UserError(f"{path} has no volume {volume}: it has {four_sides[3]}")
+        stored = read_voxels(path, image, volume=volume)
         slope, inter = scaling_of(image)
-    except (OSError, EOFError, ValueError, zlib.error, MemoryError, OverflowError, TypeError, AttributeError,
-            nib.filebasedimages.ImageFileError, nib.spatialimages.HeaderDataError) as error:
-        raise UserError(
-            f"cannot read {path}: it is damaged, cut short or no NIfTI file ({_first_line(error)}); "
-            "copy or download it again"
-        ) from error
+    except UserError:
+        raise
+    except Exception as error:  # nibabel's formats fail in ways of their own: KeyError, ExpatError, …
+        raise unreadable(path, error) from error
     if stored.dtype.kind not in "iuf":
         raise UserError(f"{path} holds colours or complex numbers ({stored.dtype}) where one number a voxel is "
                         "expected: name the grey image, or convert it")
@@ -73,12 +74,58 @@ def load_volume(path: str | Path, *, dtype: Any = np.float32, four_d: bool = Fal
     to_package = to_package_axes(grid.affine, path)
     array = turned(array, to_package)
     if grid.scaled:
-        array = array.astype(np.float64) * slope + inter
+        array = _scaled(array, slope, inter, dtype)
     if four_d:
         array = np.moveaxis(array, 3, 0)
     wanted = array.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype)
-    affine = grid.affine @ nib.orientations.inv_ornt_aff(to_package, stored.shape[:3])
+    affine = grid.affine_mm @ nib.orientations.inv_ornt_aff(to_package, stored.shape[:3])
     return Volume(np.ascontiguousarray(array, dtype=wanted), affine, grid)
+
+
+def header_remarks(path: str | Path) -> tuple[list[str], list[str]]:
+    """What a file's header leaves uncertain: problems and remarks about its size, unit, left and right.
+
+    Only the header is read. What cannot be opened has none: `load_volume` says why.
+    """
+    try:
+        return remarks(open_image(regular_file(path)))
+    except Exception:  # noqa: BLE001 - see above
+        return [], []
+
+
+def dimensions(path: str | Path) -> tuple[int, ...]:
+    """The sides of a file longer than 1, from its header alone; none where it cannot be opened."""
+    try:
+        return tuple(int(side) for side in open_image(regular_file(path)).shape if side > 1)
+    except Exception:  # noqa: BLE001 - load_volume says in words what is wrong with it
+        return ()
+
+
+def regular_file(path: str | Path) -> Path:
+    """The path, if a file that can be read to its end lies there.
+
+    Raises:
+        UserError: nothing is there, a folder, a link without its target, or a pipe, which would never end.
+    """
+    path = Path(path).expanduser()
+    if path.is_dir():
+        raise UserError(f"{path} is a folder: name a NIfTI file in it")
+    if path.is_symlink() and not path.exists():
+        raise UserError(f"{path} is a link and its target is not there: get the file (git annex get), or copy it")
+    if not path.exists():
+        raise UserError(f"no file {path}: check the path")
+    if not path.is_file():
+        raise UserError(f"{path} is a pipe or a device: name a file")
+    return path
+
+
+def unreadable(path: Path, error: BaseException) -> UserError:
+    """The one line about a file that cannot be read: what it is if its first bytes tell, else that it is damaged."""
+    known = what_it_is(path)
+    if known:
+        return UserError(f"cannot read {path}: {known}")
+    return UserError(f"cannot read {path}: it is damaged, cut short or no NIfTI file ({_first_line(error)}); "
+                     "copy or download it again")
 
 
 def save_volume(
@@ -158,6 +205,16 @@ def _bytes_as_stored(voxels: np.ndarray, grid: Grid) -> bytes | None:
     return grid.preamble + stored.astype(grid.dtype).tobytes(order="F")
 
 
+def _scaled(array: np.ndarray, slope: float, inter: float, dtype: Any) -> np.ndarray:
+    """Intensities of stored values: in double precision, slice by slice where the caller wants single."""
+    if dtype is None or np.dtype(dtype) != np.float32:
+        return array.astype(np.float64) * slope + inter
+    scaled = np.empty(array.shape, np.float32)
+    for place, part in enumerate(array):
+        scaled[place] = part.astype(np.float64) * slope + inter
+    return scaled
+
+
 def _storable(path: Path, voxels: np.ndarray, dtype: Any) -> np.dtype:
     """The data type to write; refuses one that would wrap values around or turn NaN into a number."""
     kind = voxels.dtype.newbyteorder("=") if dtype is None else np.dtype(dtype)
@@ -174,7 +231,7 @@ def _storable(path: Path, voxels: np.ndarray, dtype: Any) -> np.dtype:
 def _encode(voxels: np.ndarray, affine: np.ndarray, header: Any, dtype: np.dtype) -> bytes:
     import nibabel as nib
 
-    voxels = (np.rint(voxels) if dtype.kind in "iu" and voxels.dtype.kind == "f" else voxels).astype(dtype)
+    voxels = (np.rint(voxels) if dtype.kind in "iu" and voxels.dtype.kind == "f" else voxels).astype(dtype, copy=False)
     kind = nib.Nifti2Image if isinstance(header, nib.Nifti2Header) else nib.Nifti1Image
     kept = header.copy() if isinstance(header, nib.Nifti1Header) else None
     image = kind(voxels, affine, kept)

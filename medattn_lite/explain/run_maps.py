@@ -22,9 +22,9 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from medattn_lite.data.slicing import fitted
-from medattn_lite.data.transforms import foreground
 from medattn_lite.errors import UserError
 from medattn_lite.explain.image_space import to_file_grid, to_image_grid
+from medattn_lite.explain.large_images import head_of, on_file_grid, standardised, whole
 from medattn_lite.explain.methods import Explanation, explain_image, find_method, silent_images
 from medattn_lite.explain.passes import output_of
 from medattn_lite.explain.run_targets import find_class, find_region, no_other_target, prediction
@@ -37,7 +37,7 @@ from medattn_lite.training.tasks.mechanisms import Mechanisms
 from medattn_lite.training.tasks.segmentation import Segmentation, slide
 from medattn_lite.training.tasks.slices import Slices
 from medattn_lite.training.tasks.survival import Survival
-from medattn_lite.training.tasks.volumes import Sample, standardise
+from medattn_lite.training.tasks.volumes import Sample
 
 
 @dataclass(frozen=True)
@@ -99,13 +99,13 @@ def explain_sample(
     if isinstance(task, Slices):
         if at is not None:
             raise UserError("a run of slices explains whole slices: leave --at out")
-        found = _slices(run, sample, target, asked, progress)
+        found = _slices(run, whole(sample), target, asked, progress)
     elif isinstance(task, Segmentation):
-        found = _windows(run, sample, target, at, asked, progress)
+        found = _windows(run, whole(sample), target, at, asked, progress)
     else:
         shown = {"progress": True} if progress and "progress" in chosen.options else {}
         found = _volume(run, sample, target, at, {**asked, **shown})
-    head = foreground(sample["image"])[0].numpy()
+    head = head_of(sample)
     if found.values.max() > 0 and not head.flat[found.values.argmax()]:
         note = "the highest value lies outside the head, where there is nothing to see: do not trust this map blindly"
         return replace(found, notes=(*found.notes, note))
@@ -114,7 +114,7 @@ def explain_sample(
 
 def place_to_show(found: SampleMap, sample: Sample) -> tuple[int, ...]:
     """The voxel (d, h, w) of the head where the map is highest, or lowest where nothing speaks for the target."""
-    values = np.where(foreground(sample["image"])[0].numpy(), found.values, 0)
+    values = np.where(head_of(sample), found.values, 0)
     place = values.argmax() if values.max() > 0 else values.argmin()
     return tuple(int(index) for index in np.unravel_index(place, values.shape))
 
@@ -124,7 +124,7 @@ def _volume(
 ) -> SampleMap:
     """One class or risk of one volume, or of a crop of it."""
     task, notes, beside = run.task, [], []
-    standard = standardise(task, sample)
+    standard = standardised(task, sample)
     around_tumour = isinstance(task, Grading) and not isinstance(task, Mechanisms)
     if around_tumour:
         standard = with_place(standard, sample, at)
@@ -149,7 +149,7 @@ def _volume(
     else:
         goal = find_class(word, task.class_names, int(output.argmax()))
     found = explain_image(run.network, image, target=goal, beside=beside, **asked)
-    values = to_file_grid(found.values[0].numpy(), prepared["affine"], sample["image"].shape[1:], sample["affine"])
+    values = on_file_grid(found.values[0].numpy(), prepared["affine"], sample)
     return _mapped(values, found, [found.note, *notes], prediction(run, output))
 
 

@@ -2,48 +2,74 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from medattn_lite.data.nifti import contrast_of
-from medattn_lite.data.reading import check_voxels, read_channels, read_labels
-from medattn_lite.data.volumes import load_volume, voxel_sizes
+from medattn_lite.data.reading import check_voxels, read_labels, require_same_grid
+from medattn_lite.data.volumes import Grid, Volume, dimensions, header_remarks, load_volume, voxel_sizes
 from medattn_lite.errors import UserError
+from medattn_lite.explain import large_images
+from medattn_lite.explain.large_images import ChannelFiles
 from medattn_lite.training.tasks.volumes import Sample
 
+# what sequences are called elsewhere
+_SAME = {"t1w": "t1", "t1n": "t1", "t1gd": "t1ce", "t1c": "t1ce", "t1post": "t1ce", "t2w": "t2", "t2f": "flair"}
 
-def read_image(files: Sequence[str], channels: Sequence[str], *, mask: Path | None = None) -> Sample:
+
+def read_image(
+    files: Sequence[str], channels: Sequence[str], *, mask: Path | None = None, order: Sequence[str] | None = None
+) -> Sample:
     """Reads an image as a network's own were read: one grid for all channels, nothing constant or NaN.
 
     Args:
         files: `NAME=FILE` for each channel, in any order; or files in the channels' order; or one 4-D file.
         channels: names of the network's channels.
         mask: file of a mask on the same grid, anything above 0 inside.
+        order: channels of a 4-D file as it stores them; None where `dataset.json` of its folder tells them (the
+            Medical Segmentation Decathlon). A 4-D file says nothing of its channels itself.
 
     Returns:
-        a sample with the `grid` of its file, to write a map back onto.
+        a sample with the `grid` of its file, to write a map back onto, and `meta["notes"]`, what was assumed, in words.
 
     Raises:
-        UserError: a file is missing, damaged, on another grid or in another place than its name says; or the channels
-            are not those of the network.
+        UserError: a file is missing, damaged, on another grid or in another place than its name says; the channels are
+            not those of the network; or the order of a 4-D file's channels is not known.
     """
     given = [_named(word, channels) for word in files]
-    if len(given) == 1 and given[0][0] is None and len(channels) > 1 and _dimensions(given[0][1]) == 4:
-        volume = load_volume(given[0][1], four_d=True)
-        if len(volume.array) != len(channels):
-            raise UserError(f"{given[0][1]} holds {len(volume.array)} channels and {_wanted(channels)}")
-        array, affine, grid, paths = volume.array, volume.affine, volume.grid, [given[0][1]]
+    notes: list[str] = []
+    if len(given) == 1 and given[0][0] is None and len(channels) > 1 and len(dimensions(given[0][1])) == 4:
+        paths = [given[0][1]]
+        stored, told_by = channel_order(paths[0], channels, order)
+        count = dimensions(paths[0])[3]
+        if count != len(stored):
+            raise UserError(f"{paths[0]} holds {count} channels and {told_by} names {len(stored)}: name each of them "
+                            "once, in the order in which the file stores them")
+        readers = [partial(load_volume, paths[0], volume=stored.index(name)) for name in channels]
+        notes.append(f"channels of {paths[0].name} in the order {', '.join(stored)} ({told_by})")
     else:
+        if order is not None:
+            raise UserError("an order of channels is for one 4-D file: give files by name, as in --image "
+                            f"{channels[0]}=FILE")  # fmt: skip
         paths = _in_order(given, channels)
-        array, affine, grid = read_channels(paths)
-    check_voxels(array, paths, channels)
+        if len(paths) > 1 and not any(name for name, _ in given):
+            assumed = [f"{path.name} is {name}" for name, path in zip(channels, paths, strict=True)
+                       if contrast_of(path) != name]  # fmt: skip
+            if assumed:
+                notes.append(f"taken in the order given, since the names do not say it: {', '.join(assumed)}")
+        readers = [partial(load_volume, path) for path in paths]
+    image, affine, grid = _read(readers, paths, channels)
+    for path in dict.fromkeys([*paths, *([mask] if mask is not None else [])]):
+        notes += [f"{path.name}: {line}" for line in sum(header_remarks(path), [])]
     sample: Sample = {
-        "image": torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)), "affine": affine, "grid": grid,
+        "image": image, "affine": affine, "grid": grid,
         "subject": paths[0].name, "source": "file", "channels": tuple(channels),
-        "meta": {"case": paths[0].name, "voxel_size_mm": voxel_sizes(affine)},
+        "meta": {"case": paths[0].name, "voxel_size_mm": voxel_sizes(affine), "notes": tuple(dict.fromkeys(notes))},
     }  # fmt: skip
     if mask is not None:
         labels = read_labels(mask, None, grid=grid, image=paths[0])
@@ -51,6 +77,65 @@ def read_image(files: Sequence[str], channels: Sequence[str], *, mask: Path | No
             raise UserError(f"{mask} is empty: name a mask with the tumour in it")
         sample["mask"] = torch.from_numpy(np.ascontiguousarray(labels[None] > 0).astype(np.uint8))
     return sample
+
+
+def _read(
+    readers: Sequence[Callable[[], Volume]], paths: Sequence[Path], channels: Sequence[str]
+) -> tuple[torch.Tensor | ChannelFiles, np.ndarray, Grid]:
+    """The channels stacked, or left on the disk where they are large; affine and grid."""
+    size = 4 * len(readers) * math.prod(dimensions(paths[0])[:3])
+    named = [paths[min(number, len(paths) - 1)] for number in range(len(readers))]
+    if size > large_images.LARGE:
+        image = ChannelFiles(readers, named, channels)
+        return image, image.affine, image.grid
+    volumes = [read() for read in readers]
+    first = volumes[0]
+    for path, volume in zip(named, volumes, strict=True):
+        require_same_grid(first.grid, volume.grid, named[0], path)
+    array = np.stack([volume.array for volume in volumes])
+    check_voxels(array, named, channels)
+    return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)), first.affine, first.grid
+
+
+def channel_order(path: Path, channels: Sequence[str], order: Sequence[str] | None) -> tuple[list[str], str]:
+    """The channels of a 4-D file in the order in which it stores them, and what tells so.
+
+    Args:
+        path: the file.
+        channels: names of the network's channels, each of which must be among them.
+        order: as the user says; None looks for the `dataset.json` of a Decathlon task beside the file.
+
+    Raises:
+        UserError: nothing tells the order, or a channel of the network is not in it.
+    """
+    if order is not None:
+        stored, told_by = [word.strip().lower() for word in order], "as --channels says"
+    else:
+        stored, told_by = _decathlon_order(path), "as the dataset.json beside it says"
+        if not stored:
+            raise UserError(f"{path} is 4-D and does not say in which order its channels are (the Decathlon stores "
+                            f"flair, t1, t1ce, t2): say it, as in --channels {','.join(channels)}")  # fmt: skip
+    known = {name.lower(): name for name in channels}
+    stored = [known.get(_SAME.get(name, name), known.get(name, name)) for name in stored]
+    lacking = [name for name in channels if stored.count(name) != 1]
+    if lacking:
+        raise UserError(f"{path}: its channels are {', '.join(stored)} ({told_by}), and the run takes {lacking[0]} "
+                        f"once; it takes {', '.join(channels)}")  # fmt: skip
+    return stored, told_by
+
+
+def _decathlon_order(path: Path) -> list[str]:
+    """The channels that a `dataset.json` in the folder of the file, or above it, names; none where there is none."""
+    import json
+
+    for folder in (path.parent, path.parent.parent):
+        try:
+            modality = json.loads((folder / "dataset.json").read_text(encoding="utf-8")).get("modality")
+            names = modality if isinstance(modality, dict) else {}
+            return [str(name).strip().lower() for _, name in sorted(names.items(), key=lambda item: int(item[0]))]
+        except (OSError, ValueError, AttributeError, RecursionError):
+            continue
+    return []
 
 
 def with_place(standard: Sample, sample: Sample, at: Sequence[float] | None) -> Sample:
@@ -130,14 +215,5 @@ def _in_order(given: Sequence[tuple[str | None, Path]], channels: Sequence[str])
 
 def _wanted(channels: Sequence[str]) -> str:
     files = " ".join(f"{name}=FILE" for name in channels)
-    return f"the run takes {len(channels)} ({', '.join(channels)}): give --image {files}, or one 4-D file"
-
-
-def _dimensions(path: Path) -> int:
-    """How many dimensions longer than 1 a file has; 0 where it cannot be read, which the reader will say."""
-    import nibabel as nib
-
-    try:
-        return sum(length > 1 for length in nib.load(path).shape)
-    except (OSError, nib.filebasedimages.ImageFileError):  # load_volume says in words what is wrong with it
-        return 0
+    return (f"the run takes {len(channels)} ({', '.join(channels)}): give --image {files}, or one 4-D file with "
+            "--channels")

@@ -46,6 +46,7 @@ MASK_COLOURS = {1: OKABE_ITO["purple"], 2: OKABE_ITO["sky"], 3: OKABE_ITO["orang
 BRATS_NAMES = {1: "necrotic core", 2: "oedema", 3: "enhancing tumour", 4: "enhancing tumour"}
 
 STYLE = {
+    "text.usetex": False,  # a user's matplotlibrc may ask for a LaTeX that is not installed
     "font.size": 11,
     "axes.titlesize": 12,
     "axes.titlelocation": "left",

@@ -18,6 +18,7 @@ class Site:
         cut_after: bytes to send before the connection is closed, one entry a request; None sends all.
         ranges: whether it can resume.
         errors: path → status to answer with, one entry a request.
+        lengths: whether it says how long a body is.
         tag: ETag sent with every file.
         requests: (path, Range header) of every request.
         sent: bytes of bodies that were sent.
@@ -27,6 +28,7 @@ class Site:
     cut_after: list[int | None] = field(default_factory=list)
     ranges: bool = True
     errors: dict[str, list[int]] = field(default_factory=dict)
+    lengths: bool = True
     tag: str = '"one"'
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     sent: int = 0
@@ -75,7 +77,11 @@ def serve(site: Site) -> Iterator[Site]:
             else:
                 self.send_response(200)
             body = content[start:]
-            self.send_header("Content-Length", str(len(body)))
+            if site.lengths:
+                self.send_header("Content-Length", str(len(body)))
+            else:
+                self.send_header("Connection", "close")
+                self.close_connection = True
             self.send_header("ETag", site.tag)
             self.end_headers()
             limit = site.cut_after.pop(0) if site.cut_after else None

@@ -150,3 +150,16 @@ def test_a_disk_that_fills_while_unpacking_leaves_nothing(tmp_path, monkeypatch)
     with pytest.raises(UserError, match="disk is full while unpacking"):
         unpack(path, tmp_path / "data", progress=False)
     assert list((tmp_path / "data").iterdir()) == []
+
+
+def test_a_sparse_member_that_writes_more_than_it_holds_is_refused(tmp_path):
+    info = tarfile.TarInfo("set/holes.bin")
+    info.pax_headers = {"GNU.sparse.major": "0", "GNU.sparse.minor": "1", "GNU.sparse.size": str(3 * 10**9),
+                        "GNU.sparse.numblocks": "1", "GNU.sparse.map": "0,1"}
+    info.size = 1
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as opened:
+        opened.addfile(info, io.BytesIO(b"x"))
+    assert (tmp_path / "a.tar").stat().st_size < 20_000
+    with pytest.raises(UserError, match="sparse"):
+        unpack(tmp_path / "a.tar", tmp_path / "out", progress=False)
+    assert not (tmp_path / "out" / "set").exists()

@@ -210,3 +210,32 @@ def test_the_filled_up_channels_of_the_real_patients_are_found(real_data):
 def test_the_other_real_folders(real_data, name, folder, code):
     report = check_dataset(name, real_data / folder, progress=False)
     assert report.exit_code == code, str(report)
+
+
+@pytest.mark.parametrize("name", ["brats", "msd"])
+def test_a_check_holds_one_channel_at_a_time(tmp_path, name):
+    import tracemalloc
+
+    shape = (128, 128, 128)
+    channel = 4 * np.prod(shape)  # bytes in single precision
+    if name == "brats":
+        folder = tmp_path / "BraTS2021_00001"
+        for number, ending in enumerate(("t1", "t1ce", "t2", "flair")):
+            save(brain(shape, seed=number).astype(np.int16), folder / f"{folder.name}_{ending}.nii.gz")
+        save(tumour(shape), folder / f"{folder.name}_seg.nii.gz")
+    else:
+        make_msd(tmp_path)
+        contents = json.loads((tmp_path / "dataset.json").read_text())
+        stacked = np.stack([brain(shape, seed=number).astype(np.int16) for number in range(4)], axis=-1)
+        save(stacked, tmp_path / "imagesTr" / "BRATS_001.nii.gz")
+        save(tumour(shape, labels=(1, 2, 3)), tmp_path / "labelsTr" / "BRATS_001.nii.gz")
+        contents["training"] = [entry for entry in contents["training"] if "_001" in entry["image"]]
+        contents["test"] = []
+        (tmp_path / "dataset.json").write_text(json.dumps(contents))
+    check_dataset(name, tmp_path, progress=False)  # what is imported on the way does not count
+    tracemalloc.start()
+    report = check_dataset(name, tmp_path, progress=False)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "cases without a problem" in report.lines[-1]
+    assert peak < 4 * channel, f"{peak / channel:.1f} channels"

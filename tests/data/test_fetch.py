@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import hashlib
 import io
+import itertools
 import json
 import shutil
 import tarfile
 from collections import namedtuple
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import pytest
@@ -321,6 +323,109 @@ def test_a_mirror_of_a_repository_is_an_address_with_a_path(site, tmp_path):
     source = in_git(site, FILES)
     result, _ = quiet(source, tmp_path, mirrors=[site.url("/raw/{path}")])
     assert result.downloaded == 3 and not any("/gone/" in path for path, _ in site.requests)
+
+
+# senders that are slow, endless or lie
+
+
+def trickling(monkeypatch, *, pace: float = 1.0) -> None:
+    """Time goes by `pace` seconds with every look at the clock, and each look brings one byte."""
+    clock = itertools.count()
+    monkeypatch.setattr(downloading.time, "monotonic", lambda: next(clock) * pace)
+    monkeypatch.setattr(downloading, "CHUNK", 1)
+
+
+def test_a_sender_of_a_byte_a_second_is_given_up(site, tmp_path, monkeypatch):
+    trickling(monkeypatch)
+    with pytest.raises(UserError, match="bytes a second came, 5 times in a row"):
+        get(site, tmp_path, "/file")
+    assert site.requests and len(site.requests) <= downloading.ATTEMPTS + 1
+
+
+def test_the_second_mirror_is_used_when_the_first_is_too_slow(site, tmp_path, monkeypatch):
+    site.files["/twin"] = CONTENT
+    real, slow = downloading._paced, []
+
+    def paced(answer, *, most):
+        if answer.url.endswith("/file"):
+            slow.append(1)
+            raise downloading._Cut("only 1 bytes a second came")
+        return real(answer, most=most)
+
+    monkeypatch.setattr(downloading, "_paced", paced)
+    assert get(site, tmp_path, "/file", "/twin").read_bytes() == CONTENT and len(slow) == downloading.ATTEMPTS
+
+
+def test_a_byte_a_request_is_given_up_too(site, tmp_path):
+    site.cut_after = [1] * 3000
+    with pytest.raises(UserError, match="5 times in a row"):
+        get(site, tmp_path, "/file")
+    assert len(site.requests) <= downloading.ATTEMPTS + 1
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_body_longer_than_the_file_is_not_read_to_its_end(site, tmp_path, told):
+    site.files["/long"], site.lengths = CONTENT * 20, told
+    file = remote(site, "/long", size=len(CONTENT))
+    with pytest.raises(UserError, match=f"(where the file has|more than the) {len(CONTENT)}"):
+        download(file, tmp_path / "file", progress=False, wait=0)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) < 2 * len(CONTENT)
+
+
+def test_a_body_without_a_length_ends_with_the_disk(site, tmp_path, monkeypatch):
+    site.lengths = False
+    Usage = namedtuple("Usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(1, 1, 300_000))
+    with pytest.raises(UserError, match="disk is full"):
+        get(site, tmp_path, "/file")
+
+
+@pytest.mark.parametrize("url", ["http://[bad", "http://exämple.invalid/ä", "http://a b/", "ftp//x", "http://127.0.0.1:x/"])
+def test_an_address_that_is_none_is_one_line(tmp_path, url):
+    with pytest.raises(UserError, match="could not download") as caught:
+        download(RemoteFile("file", (Mirror("odd", url),), SHA), tmp_path / "file", progress=False, wait=0)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["file.part", "file.part.json"])
+def test_a_part_that_is_a_link_of_yours_is_not_written_through(site, tmp_path, name):
+    (tmp_path / "mine.txt").write_bytes(b"mine")
+    (tmp_path / name).symlink_to(tmp_path / "mine.txt")
+    with pytest.raises(UserError, match="is a link or no file"):
+        get(site, tmp_path, "/file")
+    assert (tmp_path / "mine.txt").read_bytes() == b"mine" and not site.requests
+
+
+ENTRY = {"path": "x/MNI/a", "type": "blob", "size": 3, "sha": "0" * 40}
+
+
+@pytest.mark.parametrize("tree", [
+    ["text"], [None], [3], [{**ENTRY, "sha": None}], [{**ENTRY, "sha": 5}], [{**ENTRY, "sha": "short"}],
+    [{"path": "x/MNI/a", "type": "blob"}], [{**ENTRY, "size": "big"}], [{**ENTRY, "size": -1}],
+    [ENTRY, ENTRY], [ENTRY, {**ENTRY, "path": "x/MNI/A"}], "[" * 5000, {"a": 1}, None,
+])
+def test_a_listing_of_any_shape_is_one_line(site, tmp_path, tree):
+    source = in_git(site, FILES)
+    site.files["/tree"] = tree.encode() if isinstance(tree, str) else json.dumps({"tree": tree}).encode()
+    with pytest.raises(UserError) as caught:
+        quiet(source, tmp_path)
+    assert "\n" not in str(caught.value) and len(site.requests) == 1
+
+
+def test_a_listing_without_end_is_cut(site, tmp_path, monkeypatch):
+    monkeypatch.setattr(downloading, "LONGEST_LIST", 1000)
+    source = in_git(site, FILES)
+    site.files["/tree"] = b" " * 100_000
+    with pytest.raises(UserError, match="more than the 1000 bytes"):
+        quiet(source, tmp_path)
+
+
+def test_a_name_with_blanks_and_signs_is_asked_for_as_an_address(site, tmp_path):
+    names = {"x/MNI/p 1/T1 #2 ü.nii.gz": b"one"}
+    source = in_git(site, names)
+    site.files = {quote(path): content for path, content in site.files.items()}
+    quiet(source, tmp_path)
+    assert (tmp_path / "ms_data/x/MNI/p 1/T1 #2 ü.nii.gz").read_bytes() == b"one"
 
 
 # the sources that are named in the package

@@ -118,7 +118,7 @@ def test_files_of_one_name_in_many_folders_are_many_patients(tmp_path):
         save(brain(), tmp_path / patient / "t1.nii.gz")
     (tmp_path / "cases.csv").write_text("image_t1,label\np1/t1.nii.gz,0\np2/t1.nii.gz,1\n")
     dataset = open_dataset("nifti", tmp_path)
-    assert dataset.subjects == ["p1/t1", "p2/t1"]
+    assert [case.case for case in dataset.cases] == ["p1/t1", "p2/t1"] and dataset.subjects == ["p1", "p2"]
     assert dataset[0]["meta"]["patient_known"] is False
 
 

@@ -89,13 +89,23 @@ def _cache_file() -> Path | None:
         return None
     if folder is None:
         if sys.platform == "win32":
-            base = os.environ.get("LOCALAPPDATA", str(Path.home() / "AppData" / "Local"))
+            base = os.environ.get("LOCALAPPDATA") or _home("AppData", "Local")
         elif sys.platform == "darwin":
-            base = str(Path.home() / "Library" / "Caches")
+            base = _home("Library", "Caches")
         else:
-            base = os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))
+            base = os.environ.get("XDG_CACHE_HOME") or _home(".cache")
+        if base is None:  # a container without HOME: the atlas is derived anew in each process
+            return None
         folder = str(Path(base) / "medattn-lite")
     return Path(folder) / f"phantom_atlas_v{VERSION}.npy"
+
+
+def _home(*parts: str) -> str | None:
+    """A folder of the user's home; None where there is no home."""
+    try:
+        return str(Path.home().joinpath(*parts))
+    except RuntimeError:
+        return None
 
 
 def _store(path: Path, maps: np.ndarray) -> None:

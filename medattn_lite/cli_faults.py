@@ -1,0 +1,61 @@
+"""What the machine does not allow, in one line for every command; output that any stream takes; `--root ""`."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import os
+import re
+import sys
+import urllib.error
+from pathlib import Path
+
+from medattn_lite.escaping import printable
+
+
+def outside_fault(error: BaseException) -> str | None:
+    """One line for what the machine does not allow: a full disk, no permission, no home; None for a bug of ours."""
+    if type(error).__name__ == "SafetensorError" and "os error" in str(error).lower():  # wraps the system's own
+        number = re.search(r"os error (\d+)", str(error))
+        error = OSError(int(number.group(1)), os.strerror(int(number.group(1)))) if number else OSError(str(error))
+    if isinstance(error, RuntimeError) and "home directory" in str(error):
+        return "there is no home folder (HOME is not set): set HOME, or name paths without ~"
+    if isinstance(error, MemoryError):
+        return "the memory is full: close other programs, or use smaller images or batches"
+    if not isinstance(error, OSError) or isinstance(error, urllib.error.URLError):
+        return None
+    remedies = {errno.ENOSPC: "free some space and run the same command again",
+                errno.EDQUOT: "free some of your quota and run the same command again",
+                errno.EMFILE: "close other programs, or raise the limit (ulimit -n)",
+                errno.EROFS: "choose a folder that can be written to", errno.ENAMETOOLONG: "choose a shorter name"}
+    if error.errno is None and error.filename is None:
+        return None
+    place = "" if error.filename is None else f"{error.filename}: "
+    what = (error.strerror or str(error)).rstrip(".")
+    return printable(" ".join(f"{place}{what}; {remedies.get(error.errno, 'check the path and its permissions')}"
+                              .splitlines()))
+
+
+def take_any_text() -> None:
+    """What a stream's encoding lacks is printed as a question mark: output into a file under Windows, LANG=C."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            with contextlib.suppress(ValueError, OSError):
+                stream.reconfigure(errors="replace")
+
+
+def give_up_output() -> None:
+    """Sends what is still to be printed nowhere if the standard output takes nothing more, such as a full disk."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def folder(word: str) -> Path:
+    """A folder named on the command line; `--root ""`, an unset variable of the shell's, is not the present one."""
+    if not word.strip():
+        raise argparse.ArgumentTypeError("names no folder: is a variable of your shell not set? Write . for this one")
+    return Path(word)
