@@ -18,6 +18,7 @@ from medattn_lite.evaluation.results_text import (
     interval_text,
     is_finite,
     mean_text,
+    outdated,
     plain,
     table,
     where,
@@ -53,7 +54,10 @@ first (phantoms, then real patients), then other labels, then runs with changed 
 so. A line gives both scores, their difference, its 95 % interval by patient, and n. **Bold**: the interval leaves out
 0. ‡: it survives Holm's correction for all {count} differences of that page ({surviving} do). Where the mean over folds
 is another figure than the pooled one, it stands beside it. Networks are trained from one seed unless a row says more;
-another seed could move a figure by more than its interval shows."""
+another seed could move a figure by more than its interval shows.{old}"""
+
+OLD = """ †: made with an older version of the phantom or of the intensity scale
+(`medattn_lite/data/versions.py`), and still to be made anew: {count} of {runs} runs."""
 
 
 def readme_table(folder: Path, *, recipes: Sequence[str] = ()) -> str:
@@ -76,7 +80,9 @@ def readme_table(folder: Path, *, recipes: Sequence[str] = ()) -> str:
         rows += [[label if place == 0 else "", _on(record), " / ".join(_measures(record)),
                   "<br>".join(_lines(record)) or _alone(record)] for place, record in enumerate(own)]  # fmt: skip
         rows += [] if own else [[label, "not run yet", "", ""]]
-    return "\n".join([RULE.format(**vars(family)), "", *table(rows)])
+    count = sum(bool(outdated(record)) for record in runs)
+    old = OLD.format(count=count, runs=len(runs)) if count else ""
+    return "\n".join([RULE.format(**vars(family), old=old), "", *table(rows)])
 
 
 def write_into(readme: Path, text: str) -> None:
@@ -109,6 +115,7 @@ def _on(record: Mapping[str, Any]) -> str:
     said = [where(record), f"`{record['scale']}`", folds_text(record) if "folds" in record else ""]
     said += [f"{seeds} seeds"] if seeds > 1 else []
     said += [f"changed settings: {changed}"] if changed else []
+    said += ["†"] if outdated(record) else []
     return "; ".join(part for part in said if part)
 
 

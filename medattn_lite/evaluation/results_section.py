@@ -13,6 +13,7 @@ from medattn_lite.evaluation.results_text import (
     interval_text,
     is_finite,
     mean_text,
+    outdated,
     plain,
     table,
     where,
@@ -81,6 +82,8 @@ def _facts(record: Mapping[str, Any]) -> str:
     if changed:
         words = ", ".join(f"{name} {plain(value)}" for name, value in changed.items())
         said.append(f"**not the recipe's settings at this scale:** {words}")
+    if outdated(record):
+        said.append(f"**made with an older version of the data and to be made anew:** {outdated(record)}")
     if "patients" in facts:
         rows = f", {facts['rows']} rows" if facts.get("rows", 0) != facts["patients"] else ""
         said.append(f"{facts['patients']} patients{rows}")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from medattn_lite.data.versions import versions
 from medattn_lite.evaluation.multiplicity import SURVIVES
 
 DAGGER = "‡"  # survives the correction for the number of comparisons
@@ -60,6 +61,13 @@ def changed_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     options = dict(changes.pop("options", {}))
     options.pop("label", None)
     return {**changes, **options}
+
+
+def outdated(record: Mapping[str, Any]) -> str:
+    """What a run was made with that has changed since, such as "phantom 1 (now 2)"; "" for a run of today."""
+    made = (record.get("environment") or {}).get("versions", {})
+    old = {name: (made.get(name, 1), now) for name, now in versions(record.get("data", "")).items()}
+    return ", ".join(f"{name} {then} (now {now})" for name, (then, now) in old.items() if then != now)
 
 
 def where(record: Mapping[str, Any]) -> str:

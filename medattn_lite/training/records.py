@@ -14,20 +14,21 @@ import numpy as np
 import torch
 
 from medattn_lite import __version__
+from medattn_lite.data.versions import versions
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
 
 def environment(accelerator: Accelerator) -> dict[str, Any]:
-    """Versions, device, precision and processes."""
+    """Versions, of software and of data, device, precision and processes."""
     device = accelerator.device
     return {
         "medattn_lite": __version__, "python": platform.python_version(), "torch": torch.__version__,
         "monai": version("monai"), "device": device.type,
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else platform.machine(),
         "precision": {"no": "fp32"}.get(accelerator.mixed_precision, accelerator.mixed_precision),
-        "processes": accelerator.num_processes, "threads": torch.get_num_threads(),
+        "processes": accelerator.num_processes, "threads": torch.get_num_threads(), "versions": versions("phantom"),
     }  # fmt: skip
 
 
