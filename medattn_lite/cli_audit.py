@@ -24,6 +24,8 @@ def audit_options(parser: argparse.ArgumentParser) -> None:
                         help="an option of the data set, as for check-data; may be repeated")
     parser.add_argument("--task", default="grade", help="of the phantom: grade, presence, source, type, segmentation, "
                                                         "ms or survival")
+    parser.add_argument("--realism", default="matched", help="of the phantom: matched, classes differ in their signal "
+                                                             "alone; or clinical, with the correlations of the clinic")
     parser.add_argument("--all", action="store_true", help="every task of the phantom, on one page")
     parser.add_argument("--n", type=int, help=f"phantoms ({SUBJECTS}; with --all {SUBJECTS_ALL} of each task)")
     parser.add_argument("--shape", default="48,56,48", metavar="D,H,W", help="of a phantom; default: 48,56,48")
@@ -56,8 +58,11 @@ def _audit_task(options: argparse.Namespace) -> int:
 
     out = options.out or Path("runs/audit") / f"phantom-{options.task}"
     refuse_existing(out, overwrite=options.overwrite)
-    cohort = PhantomCohort(options.n or SUBJECTS, task=options.task, shape=_shape(options.shape), seed=options.seed)
+    cohort = PhantomCohort(options.n or SUBJECTS, task=options.task, realism=options.realism,
+                           shape=_shape(options.shape), seed=options.seed)
     audit = audit_phantom(cohort, **_settings(options))
+    if cohort.correlated:
+        print(f"correlated with {options.task} in this cohort, on purpose: {', '.join(cohort.correlated)}")
     _say(audit.lines, write_audit(audit, out, title=f"What gives {options.task} away? Phantoms",
                                   overwrite=options.overwrite))
     return 0
@@ -67,6 +72,8 @@ def _audit_all(options: argparse.Namespace) -> int:
     from medattn_lite.audit.page import refuse_existing, write_all
     from medattn_lite.audit.phantoms import audit_all
 
+    if options.realism != "matched":
+        raise UserError("--all is about the matched cohorts: leave --realism out, or name one --task")
     out, n = options.out or ALL_PAGE, options.n or SUBJECTS_ALL
     if out.suffix != ".md":
         raise UserError(f"--out {out}: with --all name a page that ends in .md")

@@ -23,8 +23,8 @@ Facts = dict[str, float | str]
 # of `meta`: how the reader works, not what a case is like
 BOOKKEEPING = {"case", "voxel_size_mm", "spacing_mm", "mask_labels", "patient_known", "not_found", "several_files",
                "channel_copies", "slices", "class", "classes", "synthetic", "brain_mask"}  # fmt: skip
-# of a phantom's `meta`: the disease by name, and the truth behind the outcome
-TOLD = {"pathology", "grade", "oracle_risk"}
+# of a phantom's `meta`: what was asked for, by name and size, and the truth behind the outcome
+TOLD = {"pathology", "grade", "oracle_risk", "diameter_mm"}
 # the label itself, in another word
 SAME_AS = {"idh": {"idh", "who_2021"}, "grade": {"grade", "who_2021"}}
 SHARE = "lesion share of mask label"

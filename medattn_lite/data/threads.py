@@ -14,7 +14,11 @@ import torch
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[None]:
-    """Torch computes with one CPU thread inside the block; also usable as a decorator."""
+    """Torch computes with one CPU thread inside the block; also usable as a decorator.
+
+    The number of threads is the whole process's: Python threads that enter and leave it at the same time may find the
+    number that the other one set.
+    """
     before = torch.get_num_threads()
     if before == 1:
         yield

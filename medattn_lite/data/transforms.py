@@ -72,6 +72,8 @@ def normalise(
     if not torch.isfinite(image).all():
         raise UserError("cannot normalise an image with NaN or infinite values: repair or leave out this case")
     inside = foreground(image) if mask is None else mask.to(torch.bool)
+    if inside.shape != image[:1].shape:
+        raise UserError(f"the mask has shape {tuple(inside.shape)}: give {tuple(image[:1].shape)}")
     if not inside.any():
         raise UserError("cannot normalise an image without foreground: is the image constant, or the mask empty?")
     centre, scale, background = centre_and_scale(image, inside[0]) if levels is None else levels

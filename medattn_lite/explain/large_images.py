@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from medattn_lite.data.channels_look import HeadSum
-from medattn_lite.data.intensity import centre_and_scale, every_nth
+from medattn_lite.data.intensity import centre_and_scale, coarse
 from medattn_lite.data.reading import check_voxels, require_same_grid
 from medattn_lite.data.transforms import foreground
 from medattn_lite.data.volumes import Volume
@@ -47,7 +47,7 @@ class ChannelFiles:
 
     def __init__(self, readers: Sequence[Callable[[], Volume]], paths: Sequence, channels: Sequence[str]) -> None:
         self._readers = readers
-        heads, coarse = HeadSum(), []
+        heads, small = HeadSum(), []
         for number, (read, path, name) in enumerate(zip(readers, paths, channels, strict=True)):
             volume = read()
             if number == 0:
@@ -56,12 +56,12 @@ class ChannelFiles:
             require_same_grid(self.grid, volume.grid, paths[0], path)
             check_voxels(volume.array[None], [path], [name])
             heads.add(volume.array)
-            coarse.append(np.array(volume.array[every_nth(volume.array.shape)], dtype=np.float32))
+            small.append(coarse(torch.from_numpy(np.ascontiguousarray(volume.array, dtype=np.float32))[None])[0])
         self.head = torch.from_numpy(heads.head(tuple(self.shape[1:]))[None])
-        steps = every_nth(self.head.shape[1:])
-        if not self.head[0][steps].any():
+        head = coarse(self.head)[0]
+        if not head.any():
             raise UserError(f"{paths[0]}: no head was found in the image; is it the right file?")
-        self.levels = centre_and_scale(torch.from_numpy(np.stack(coarse)), self.head[0][steps])
+        self.levels = centre_and_scale(torch.stack(small), head)
 
     def __len__(self) -> int:
         return len(self._readers)

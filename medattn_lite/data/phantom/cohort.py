@@ -12,7 +12,6 @@ import torch
 
 from medattn_lite.data.phantom.draws import CORRELATED, DECLARED, LABELS, REALISMS, TASKS, draw_disease
 from medattn_lite.data.phantom.fields import stream, uniform
-from medattn_lite.data.phantom.geometry import make_grid
 from medattn_lite.data.phantom.lesions import ball_ml
 from medattn_lite.data.phantom.subject import Subject
 from medattn_lite.data.phantom.survival import draw_resection, draw_survival, log_risk
@@ -21,8 +20,7 @@ from medattn_lite.errors import UserError
 if TYPE_CHECKING:
     import pandas
 
-# Label values that decide, where it is not what the disease itself calls its signal.
-_SIGNAL_LABELS = {"presence": (1, 2, 4), "type": (1, 2, 4), "survival": (1, 2, 4), "source": (1, 4)}
+_WHOLE = ("presence", "type", "survival", "source")  # tasks whose signal is the whole lesion
 class PhantomCohort:
     """Phantom subjects for a task; `cohort[i]` is a sample.
 
@@ -41,7 +39,7 @@ class PhantomCohort:
         device: Where samples are rendered.
 
     Attributes:
-        declared: Facts in `meta` in which the classes differ by construction, inside the signal map.
+        declared: Facts in `meta` in which the classes differ by construction; see `draws.DECLARED`.
         correlated: Those that `realism="clinical"` adds; empty in a matched cohort.
     """
 
@@ -105,19 +103,16 @@ class PhantomCohort:
             vessels=0.7 + 0.9 * self.difficulty,
             soften=soften,
         )
-        if self.task in _SIGNAL_LABELS:
-            kept = torch.tensor(_SIGNAL_LABELS[self.task], dtype=torch.uint8, device=sample["mask"].device)
-            sample["signal"] = torch.isin(sample["mask"], kept)
+        if self.task in _WHOLE:
+            sample["signal"] = sample["signal"] | (sample["mask"] > 0)
         return sample
 
     def region(self, index: int) -> torch.Tensor:
         """Voxels `(D, H, W)` bool of a subject's disease, or of the glioma whose mass effect a healthy head shows.
 
-        For comparing what lies *outside*: the same kind of region is left out in every class.
+        For comparing what lies *outside*: the same kind of region is left out in every class. `(H, W)` of a 2-D cohort.
         """
-        if len(self.shape) != 3:
-            raise UserError(f"shape={self.shape}: regions are of volumes, make the cohort with a shape (D, H, W)")
-        return self._cases[index][0].region(make_grid(self.shape, self.spacing_mm), self.device)
+        return self._cases[index][0].region(self.shape, self.spacing_mm, self.device)
 
     @property
     def subjects(self) -> list[str]:

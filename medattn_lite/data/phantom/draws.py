@@ -30,15 +30,16 @@ REALISMS = ("matched", "clinical")
 
 _COMPOSITION = ("enhancing_ml", "necrosis_ml", "label1_ml", "label4_ml")
 _WHOLE = ("whole_ml", "core_ml", "label2_ml", "oedema_share", "count", "roundness", *_COMPOSITION)
-# task → facts of `meta` in which its classes differ by construction, all of them inside the signal map
+# task → facts of `meta` in which its classes differ by construction. They lie inside the signal map, but for three of
+# survival and type: age shows as atrophy everywhere, mass effect around the tumour, and resection in no picture.
 DECLARED: dict[str, tuple[str, ...]] = {
     "grade": _COMPOSITION,
     "segmentation": _COMPOSITION,
     "presence": _WHOLE,
     "source": ("roundness", *_COMPOSITION),
-    "type": (*_WHOLE, "site"),
+    "type": (*_WHOLE, "site", "shift_mm"),
     "ms": ("load_ml", "whole_ml", "label1_ml", "periventricular"),
-    "survival": ("age_years", "resection", *_WHOLE),
+    "survival": ("age_years", "resection", "shift_mm", *_WHOLE),
 }
 # the same for what `realism="clinical"` adds, outside the signal map or beside it
 CORRELATED: dict[str, tuple[str, ...]] = {
@@ -46,9 +47,9 @@ CORRELATED: dict[str, tuple[str, ...]] = {
     "segmentation": ("oedema_share", "core_ml", "label2_ml", "shift_mm", "roundness"),
     "presence": ("shift_mm",),
     "source": ("whole_ml", "core_ml", "label2_ml", "oedema_share", "count", "shift_mm", "site"),
-    "type": ("shift_mm",),
+    "type": (),
     "ms": (),
-    "survival": ("shift_mm",),
+    "survival": (),
 }
 
 

@@ -121,8 +121,8 @@ class Cloud:
 
 def make_grid(shape: tuple[int, ...], spacing_mm: float | tuple[float, ...] | None, *, skull: bool = False) -> Grid:
     """The grid for a 3-D shape; without a spacing the voxels are cubes that fit the whole head."""
-    if len(shape) != 3 or any(int(n) != n or n < 1 for n in shape):
-        raise UserError(f"shape={shape!r}: give three whole numbers (D, H, W), or two (H, W) for one slice")
+    if len(shape) != 3 or any(int(n) != n or n < 2 for n in shape):
+        raise UserError(f"shape={shape!r}: give three whole numbers above 1 (D, H, W), or two (H, W) for one slice")
     shape = tuple(int(n) for n in shape)
     if spacing_mm is None:
         field = HEAD_WITH_SKULL_MM if skull else HEAD_MM

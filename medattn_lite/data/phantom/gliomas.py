@@ -95,7 +95,7 @@ def draw_glioma(disease: Glioma, whole_anatomy: Anatomy, seed: int) -> Lesions:
         "count": 1,
         "shift_mm": whole_anatomy["shift"].max().item(),
     }
-    signal = (takes_up | dead) if disease.grade == "high" else core
+    signal = whole & (core | (fractions["solid"] > 0.05))  # with the soft border, in which a grade shows too
     return spread_over(Lesions(anatomy, fractions, label, signal, facts), whole_anatomy, box)
 
 

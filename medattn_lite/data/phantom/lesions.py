@@ -21,7 +21,7 @@ class Lesions:
         anatomy: The person's anatomy after mass effect.
         fractions: Name in `contrasts.LESIONS` → `(D, H, W)` fraction.
         label: `(D, H, W)` uint8.
-        signal: `(D, H, W)` bool, the voxels that decide the label.
+        signal: `(D, H, W)` bool, the voxels that decide the label: of both grades of a glioma the core.
         facts: Numbers for the table (volumes in mL and the like).
     """
 
@@ -30,6 +30,13 @@ class Lesions:
     label: torch.Tensor
     signal: torch.Tensor
     facts: dict[str, float] = field(default_factory=dict)
+
+
+def slab_of(lesions: Lesions, slab: slice) -> Lesions:
+    """Some slices of a disease that was drawn on a whole volume."""
+    box = (slab, *(slice(0, size) for size in lesions.label.shape[1:]))
+    fractions = {name: values[slab] for name, values in lesions.fractions.items()}
+    return Lesions(lesions.anatomy.crop(box), fractions, lesions.label[slab], lesions.signal[slab], lesions.facts)
 
 
 def spread_over(part: Lesions, anatomy: Anatomy, box: tuple[slice, slice, slice]) -> Lesions:

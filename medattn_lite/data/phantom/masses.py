@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from medattn_lite.data.phantom.anatomy import MAPS, Anatomy
+from medattn_lite.data.phantom.anatomy import Anatomy
 from medattn_lite.data.phantom.fields import smoothstep, stream, uniform
 from medattn_lite.data.phantom.geometry import CENTRE_MM
 from medattn_lite.data.phantom.gliomas import dead_centre
 from medattn_lite.data.phantom.lesions import (
     Lesions,
+    ball_ml,
     border_noise,
     ellipsoid_distance,
     fraction_below,
@@ -17,6 +18,7 @@ from medattn_lite.data.phantom.lesions import (
     roundness,
     spread_cost,
     swelling,
+    threshold_for_volume,
 )
 from medattn_lite.data.phantom.mass_effect import Push, push
 from medattn_lite.data.phantom.pathology import Meningioma, Metastases
@@ -51,12 +53,13 @@ def draw_metastases(disease: Metastases, anatomy: Anatomy, seed: int) -> Lesions
     points = grid.points(device)
     score = torch.full(grid.shape, 1e3, device=device)
     dead = torch.zeros(grid.shape, device=device)
-    allowed = (anatomy["brain"] > 0.5) & (anatomy["ventricle"] > 0.5 * grid.voxel_mm)
+    allowed = (anatomy["brain"] > 0.5) & (anatomy["ventricle"] > 0.5 * grid.voxel_mm) & (anatomy["stem"] < 0.8)
     for number, (centre, size) in enumerate(zip(_centres(disease, seed), _sizes(disease, seed), strict=True)):
         box = grid.window(centre, 1.5 * size + 70.0)
         name = f"metastasis {number}"
         rough = 0.45 * border_noise(points[box], 0.5 * size, seed, name)
-        distance = ellipsoid_distance(points[box], centre, seed, name) + rough - 0.5 * size
+        distance = ellipsoid_distance(points[box], centre, seed, name) + rough
+        distance = distance - threshold_for_volume(distance, allowed[box], ball_ml(size), grid)
         share = disease.necrosis
         if share is None:
             hollow, drawn = uniform(random, 0.35, 0.7), uniform(random, 0, 1) < 0.75
@@ -80,7 +83,7 @@ def meningioma_pushes(disease: Meningioma, seed: int) -> tuple[Push, ...]:
     """The mass effect of a meningioma."""
     radius = 0.5 * disease.diameter_mm
     amount = 0.33 if disease.mass_effect is None else disease.mass_effect
-    return (push(_meningioma_centre(disease, seed)[1], 1.1 * radius, amount * radius, 2.2 * radius + 40.0),)
+    return (push(_meningioma_centre(disease, seed)[1], 1.2 * radius, amount * radius, 2.2 * radius + 24.0),)
 
 
 def draw_meningioma(disease: Meningioma, anatomy: Anatomy, seed: int) -> Lesions:
@@ -93,7 +96,7 @@ def draw_meningioma(disease: Meningioma, anatomy: Anatomy, seed: int) -> Lesions
     foot, centre = _meningioma_centre(disease, seed)
     distance = ellipsoid_distance(points, centre, seed, "meningioma")
     score = distance + 0.4 * border_noise(points, radius, seed, "meningioma") - radius
-    allowed = anatomy["brain_depth"] > -0.5
+    allowed = anatomy["brain"] > 0.5  # inside what the skull stripping left: the outline is that of the healthy head
     # A meningioma of the convexity does not cross the falx, nor does one of the falx.
     side = torch.sign(torch.as_tensor(float(foot[2])) + 1e-3).to(device)
     score = torch.maximum(score, -side * anatomy["side"] - 0.5 + 50.0 * (anatomy["depth"] > 30))
@@ -102,10 +105,7 @@ def draw_meningioma(disease: Meningioma, anatomy: Anatomy, seed: int) -> Lesions
     out.fractions["cleft"] = 0.6 * rim * min(1.0, 2.0 / grid.voxel_mm)
     tail = torch.exp(-0.5 * ((anatomy["brain_depth"] - 0.8) / 1.0).square()) * smoothstep(score, 0.5 * radius, 0.0)
     out.fractions["tail"] = 0.6 * tail * (score > 0) * min(1.0, 2.0 / grid.voxel_mm)
-    maps = anatomy.maps.clone()  # the anatomy is kept for the next counterfactual
-    brain = MAPS.index("brain")
-    maps[brain] = torch.maximum(maps[brain], out.fractions["meningioma"])
-    out.anatomy = Anatomy(maps, grid)
+    out.signal |= (out.fractions["cleft"] > 0.1) | (out.fractions["tail"] > 0.1)
     return out
 
 

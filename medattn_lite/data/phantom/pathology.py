@@ -37,6 +37,10 @@ class Healthy:
     displaced_by: Glioma | None = None
     kind = "healthy"
 
+    def __post_init__(self) -> None:
+        if self.displaced_by is not None and not isinstance(self.displaced_by, Glioma):
+            raise UserError(f"displaced_by={self.displaced_by!r}: give glioma(...)")
+
 
 @dataclass(frozen=True)
 class Glioma:

@@ -13,7 +13,7 @@ from medattn_lite.data.phantom.fields import blur
 from medattn_lite.data.phantom.geometry import Grid, make_grid
 from medattn_lite.data.phantom.gliomas import draw_glioma, glioma_pushes
 from medattn_lite.data.phantom.head import add_head
-from medattn_lite.data.phantom.lesions import Lesions, place
+from medattn_lite.data.phantom.lesions import Lesions, place, slab_of
 from medattn_lite.data.phantom.masses import draw_meningioma, draw_metastases, meningioma_pushes, metastases_pushes
 from medattn_lite.data.phantom.ms import draw_ms
 from medattn_lite.data.phantom.pathology import Glioma, Healthy, Meningioma, Metastases, MSLesions, Pathology
@@ -98,12 +98,24 @@ class Subject:
         return _DRAW[type(disease)](disease, anatomy, self.seed)
 
     @one_thread()
-    def region(self, grid: Grid, device: str | torch.device = "cpu") -> torch.Tensor:
-        """The voxels of the disease, or of the glioma that a displaced healthy head does not have: `(D, H, W)` bool."""
+    def region(
+        self, shape: tuple[int, ...], spacing_mm: float | tuple[float, ...] | None = None,
+        device: str | torch.device = "cpu",
+    ) -> torch.Tensor:  # fmt: skip
+        """The voxels of the disease, or of the glioma that a displaced healthy head does not have, as `render` cuts.
+
+        Args:
+            shape: `(D, H, W)`, or `(H, W)` for the slice that `render` takes.
+            spacing_mm: As in `render`.
+            device: Where to compute.
+        """
         disease = self.pathology
         if isinstance(disease, Healthy) and disease.displaced_by is not None:
-            return replace(self, pathology=disease.displaced_by).lesions(grid, device).label > 0
-        return self.lesions(grid, device).label > 0
+            return replace(self, pathology=disease.displaced_by).region(shape, spacing_mm, device)
+        if len(shape) == 3:
+            return self.lesions(make_grid(shape, spacing_mm), device).label > 0
+        volume, slab = self._slice_grid(shape, spacing_mm, None, False)
+        return slab_of(self.lesions(volume, device), slab).label[1] > 0
 
     @one_thread()
     def render(
@@ -145,10 +157,12 @@ class Subject:
             raise UserError(f"contrasts={tuple(contrasts)!r}: choose from {', '.join(sequences.CONTRASTS)}")
         flat = len(shape) == 2
         if flat:
-            grid = self._slice_grid(shape, spacing_mm, slice_mm, skull)
+            volume, slab = self._slice_grid(shape, spacing_mm, slice_mm, skull)
+            lesions = slab_of(self.lesions(volume, device), slab)
+            grid = lesions.anatomy.grid
         else:
             grid = make_grid(shape, spacing_mm, skull=skull)
-        lesions = self.lesions(grid, device)
+            lesions = self.lesions(grid, device)
         image = sequences.tissue_images(lesions.anatomy, self.seed, tuple(contrasts), vessels=vessels)
         texture = lesions.anatomy["texture"]
         image = sequences.paint_lesions(
@@ -167,8 +181,11 @@ class Subject:
 
     def _slice_grid(
         self, shape: tuple[int, ...], spacing_mm: float | None, slice_mm: float | None, skull: bool
-    ) -> Grid:
-        """A slab of three slices around the one that is asked for (derivatives need neighbours)."""
+    ) -> tuple[Grid, slice]:
+        """A volume in which a slice lies at the height that is asked for, and the three slices around it.
+
+        The disease is drawn on the whole volume, so that it is as large in the slice as it would be there.
+        """
         volume = make_grid((max(shape), *shape), spacing_mm, skull=skull)
         if slice_mm is None:
             disease = self.pathology
@@ -177,7 +194,12 @@ class Subject:
             kind, site = disease.kind, getattr(disease, "site", None)
             known = kind in ("glioma", "metastases", "meningioma")
             slice_mm = float(place(self.seed, kind, site)[0]) if known else 16.0
-        return Grid((3, *volume.shape[1:]), volume.spacing_mm, (slice_mm, *volume.centre_mm[1:]))
+        step, count = volume.spacing_mm[0], volume.shape[0]
+        index = min(max(round((slice_mm - volume.origin_mm[0]) / step), 1), max(count - 2, 1))
+        middle = slice_mm + (0.5 * (count - 1) - index) * step
+        if count < 3:
+            raise UserError(f"shape={tuple(shape)!r}: a slice needs at least 3 pixels along an axis")
+        return Grid(volume.shape, volume.spacing_mm, (middle, *volume.centre_mm[1:])), slice(index - 1, index + 2)
 
     def _sample(
         self, image: torch.Tensor, lesions: Lesions, mark: torch.Tensor | None, grid: Grid,

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 import torch
 from scipy.ndimage import distance_transform_edt, uniform_filter
-from scipy.stats import ks_2samp
+from scipy.stats import kruskal
 
 from medattn_lite.data.phantom import TASKS, PhantomCohort, Subject, glioma, healthy, meningioma, metastases, ms_lesions
 from medattn_lite.data.phantom.anatomy import forget
 from medattn_lite.data.phantom.draws import CORRELATED, DECLARED
+from medattn_lite.data.phantom.lesions import ball_ml
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError
 
@@ -65,11 +66,17 @@ def test_resampled_tissue_would_be_noticed() -> None:
     assert blurred / sharp < 0.9
 
 
-def test_what_the_scanner_does_is_the_same_with_and_without_a_disease() -> None:
-    sick = Subject(glioma(diameter_mm=36, site=(34, 10, 28)), 7)
+@pytest.mark.parametrize(
+    "disease",
+    [glioma(diameter_mm=36, site=(34, 10, 28)), metastases(count=1, diameter_mm=20, site=(34, 10, 28)),
+     meningioma(diameter_mm=24, site=(60, 10, 28)), ms_lesions(load_ml=10)],
+)  # fmt: skip
+def test_what_the_scanner_does_is_the_same_with_and_without_a_disease(disease) -> None:
+    sick = Subject(disease, 7)
     first, second = (one.render(shape=SHAPE) for one in (sick, replace(sick, pathology=healthy())))
-    left = slice(0, 10)  # beyond the reach of a tumour of the right hemisphere: tissue, noise, bias and gain
-    assert torch.equal(first["image"][..., left], second["image"][..., left])
+    far = slice(0, 8)  # beyond the reach of a tumour of the right hemisphere: tissue, noise, bias and gain
+    if disease.kind != "ms":
+        assert torch.equal(first["image"][..., far], second["image"][..., far])
     assert torch.equal(first["image"] == 0, second["image"] == 0)  # background and stripping
     assert np.array_equal(first["affine"], second["affine"])
 
@@ -81,7 +88,7 @@ def test_the_same_seed_gives_the_same_bits_on_one_thread_and_on_two() -> None:
         for threads in (1, 2):
             torch.set_num_threads(threads)
             forget()
-            sample = Subject(metastases(count=2), 4).render(shape=SMALL)
+            sample = Subject(metastases(count=2), 4).render(shape=(40, 48, 40))
             results.append((sample["image"], sample["mask"], normalise(sample["image"])))
             assert torch.get_num_threads() == threads
     finally:
@@ -89,19 +96,44 @@ def test_the_same_seed_gives_the_same_bits_on_one_thread_and_on_two() -> None:
     assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
 
 
-@pytest.mark.parametrize("task", ["grade", "segmentation", "source"])
+RENDERED = {
+    "grade": ("whole_ml", "core_ml", "oedema_share", "shift_mm", "age_years", "height"),
+    "presence": ("shift_mm", "age_years", "region_ml", "height"),
+    "source": ("whole_ml", "core_ml", "oedema_share", "shift_mm", "age_years", "height"),
+    "type": ("age_years",),
+}
+
+
+@pytest.mark.parametrize("task", RENDERED)
 def test_classes_of_a_matched_cohort_differ_in_the_declared_signal_alone(task: str) -> None:
-    cohort = PhantomCohort(400, task=task, shape=SMALL, seed=3)
+    cohort = PhantomCohort(80, task=task, shape=(24, 28, 24), seed=3, contrasts=("t1",))
     rows = []
     for index in range(len(cohort)):
-        disease = cohort.subject(index).pathology
-        core = disease.diameter_mm if task == "source" and disease.kind == "metastases" else None
-        share = disease.oedema / (1 + disease.oedema) if core else disease.oedema
-        whole = core / (1 - share) ** (1 / 3) if core else disease.diameter_mm
-        rows.append((whole, share, disease.mass_effect, cohort.subject(index).person.age_years))
+        facts, region = dict(cohort[index]["meta"]), cohort.region(index)
+        facts |= {"region_ml": int(region.sum()), "height": float(region.nonzero().double().mean(0)[0])}
+        rows.append([float(facts[name]) for name in RENDERED[task]])
+        forget()
     values, labels = np.array(rows), np.array(cohort.labels)
-    for number, name in enumerate(("diameter", "oedema", "mass effect", "age")):
-        assert ks_2samp(values[labels == 0, number], values[labels == 1, number]).pvalue > 0.01, name
+    for number, name in enumerate(RENDERED[task]):
+        groups = [values[labels == label, number] for label in sorted(set(labels))]
+        assert kruskal(*groups).pvalue > 0.01, name  # 17 comparisons of one fixed seed
+
+
+def test_source_has_the_volume_that_was_asked_for_in_both_classes() -> None:
+    cohort = PhantomCohort(16, task="source", shape=(32, 36, 32), seed=4, contrasts=("t1",))
+    for index in range(len(cohort)):
+        disease, facts = cohort.subject(index).pathology, cohort[index]["meta"]
+        asked = ball_ml(disease.diameter_mm) * (1 - disease.oedema if disease.kind == "glioma" else 1)
+        assert facts["core_ml"] == pytest.approx(asked, abs=1.01 * np.prod(facts["spacing_mm"]) / 1000)
+
+
+def test_a_disease_is_as_large_in_a_slice_as_in_the_volume() -> None:
+    areas = []
+    for seed in range(6):
+        subject = Subject(glioma(diameter_mm=50), seed)
+        flat = subject.render(shape=(64, 56))
+        areas.append(float((flat["mask"] > 0).sum() / (flat["image"][0] != 0).sum()))
+    assert 0.03 < np.mean(areas) < 0.35 and max(areas) < 0.5
 
 
 def test_clinical_cohorts_keep_the_correlations_and_say_so() -> None:
@@ -130,13 +162,7 @@ def test_a_healthy_head_shows_the_mass_effect_of_a_tumour_it_does_not_have() -> 
     assert sample["meta"]["shift_mm"] > 1
     assert cohort.region(0).any()
     with_tumour = replace(cohort.subject(0), pathology=disease.displaced_by)
-    assert torch.equal(with_tumour.region(cohort_grid(cohort)), cohort.region(0))
-
-
-def cohort_grid(cohort: PhantomCohort):
-    from medattn_lite.data.phantom.geometry import make_grid
-
-    return make_grid(cohort.shape, cohort.spacing_mm)
+    assert torch.equal(with_tumour.region(cohort.shape), cohort.region(0))
 
 
 @pytest.mark.parametrize("task", ["presence", "source", "grade"])
@@ -145,4 +171,5 @@ def test_the_signal_of_a_task_lies_inside_the_disease(task: str) -> None:
     for index in range(4):
         sample = cohort[index]
         assert not (sample["signal"] & (sample["mask"] == 0)).any()
+        assert (sample["signal"] | (sample["mask"] != 1) & (sample["mask"] != 4)).all()  # the core, in every class
         assert bool(sample["signal"].any()) == (task != "presence" or sample["label"] == 1)
