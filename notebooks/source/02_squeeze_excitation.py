@@ -509,7 +509,7 @@ plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, re
 #
 # Which do you see, and do the intervals allow it?
 #
-# One run at [`laptop`](../figures/course_laptop.md) (seed 0, 160 synthetic heads, 52 for testing): AUC gained 0.033 [0.012, 0.054], by "again" 0.010 [−0.009, 0.031]; own gates 0.982, frozen 0.979, swapped 0.976, open 0.930.
+# One run at [`laptop`](../figures/course_laptop.md) (seed 0, 160 heads of an earlier version of the phantom, 52 for testing): AUC gained 0.033 [0.012, 0.054], by "again" 0.010 [−0.009, 0.031]; own gates 0.982, frozen 0.979, swapped 0.976, open 0.930.
 
 # %% [markdown]
 # ## 9 · What goes wrong

@@ -559,10 +559,10 @@ print(f"P3D + IAM: {own:.2f} as it is, {same:.2f} with slices alike")
 # | networks learn better features than hand-made ones | AUC, P3D + IAM − control: phantoms −0.134 [−0.201, −0.078], LGG −0.119 [−0.290, 0.063] |
 
 # %% [markdown]
-# Ours are `laptop` runs ([results](../figures/results.md)), small networks on few patients, each trained once a fold: they neither refute the paper nor confirm it. On whole heads IAM did gain. There the channel gates of notebooks 02 and 03 were as good: AUC 0.974 with IAM, 0.967 for SE-ResNeXt-50, 0.973 for ResNet-50-CBAM.
+# Ours are `laptop` runs ([results](../figures/results.md)), small networks on few patients or on an earlier version of the phantom, each trained once a fold: they neither refute the paper nor confirm it. On whole heads IAM did gain. There the channel gates of notebooks 02 and 03 were as good: AUC 0.974 with IAM, 0.967 for SE-ResNeXt-50, 0.973 for ResNet-50-CBAM.
 
 # %% [markdown]
-# **Does it matter which slice?** The edits of figure 05.11, on the five networks of the run on 150 phantoms' boxes, each with its own 30 test phantoms; how the AUC (0.854) changes:
+# **Does it matter which slice?** The edits of figure 05.11, on the five networks of that run on 150 phantoms' boxes, each with its own 30 test phantoms; how the AUC (0.854) changes:
 #
 # | the gates are | change of the AUC |
 # |---|---|

@@ -676,7 +676,7 @@ for start in (0.0, -10.0, 10.0, 20.0):
 # %% [markdown]
 # At ±10 the sigmoid is flat, and so is the Dice gradient: a region that begins as "everywhere" or "nowhere" stays there. [Cross-entropy](glossary.md#cross-entropy) still pulls at what is wrong. Hence the zeros in the last layer. With random ones the enhancing tumour stayed everywhere.
 #
-# So which map? Behind minus before the norm, three seeds on 60 phantoms: WT Dice 0.026, −0.113, 0.560 ([results](../figures/results.md)). Seeds differ more than readings.
+# So which map? Behind minus before the norm, three seeds on 60 phantoms of an earlier version: WT Dice 0.026, −0.113, 0.560 ([results](../figures/results.md)). Seeds differ more than readings.
 #
 # ## 11 · What the paper says, and what we found
 #
@@ -706,7 +706,7 @@ record("patients needed to tell a gain of 0.010 from 0", math.ceil((1.96 * float
 # %% [markdown]
 # The patients on whom training stopped seem to be those that are scored, and nobody trained a head without attention: the gain may be the head's.
 #
-# The whole [recipe](glossary.md#recipe) on 100 phantoms (`medattn train fusion --scale laptop`), then with SegResNet's map before its norm, is in the [results](../figures/results.md). Dual − early: WT Dice −0.047 [−0.062, −0.030], TC −0.007 [−0.020, 0.005], ET −0.018 [−0.030, −0.008]. Its HD95 for WT was shorter by 17 mm (interval 6 to 29): it threw out stray blobs and paid for it in overlap. Tested on 20 synthetic heads, trained once: no verdict on the method.
+# The whole [recipe](glossary.md#recipe) on 100 phantoms of an earlier version (`medattn train fusion --scale laptop`), then with SegResNet's map before its norm, is in the [results](../figures/results.md). Dual − early: WT Dice −0.047 [−0.062, −0.030], TC −0.007 [−0.020, 0.005], ET −0.018 [−0.030, −0.008]. Its HD95 for WT was shorter by 17 mm (interval 6 to 29): it threw out stray blobs and paid for it in overlap. Tested on 20 synthetic heads, trained once: no verdict on the method.
 #
 # ## Quiz
 #
