@@ -99,11 +99,11 @@ for name, rows in groups.items():
 plots.show(plots.lines(part_broad, curves, xlabel="part of the broad version", ylabel="AUC of one number"))
 
 # %% [markdown]
-# *Figure 04.2.* The best mixture depends on what there is to be seen.
+# *Figure 04.2.* What a mixture is worth depends on what there is to be seen.
 #
-# In the synthetic heads, large tumours want more of the broad version, small ones more of the fine one. A network does not know beforehand which it will meet. **Split attention sets the mixture for each image, and for each channel, from the image itself.**
+# In the synthetic heads, large tumours gain much by the broad version, small ones little; where the best mixture lies changes with the cohort (try another `SEED`). A network does not know beforehand what it will meet. **Split attention sets the mixture for each image, and for each channel, from the image itself.**
 #
-# (Keep one thing in mind for section 8: near the middle, a fixed mixture is not bad at either.)
+# (Keep one thing in mind for section 8: one fixed mixture, mostly broad, may be nearly the best for both.)
 
 # %% [markdown]
 # ## 2 · By hand

@@ -431,7 +431,7 @@ for name, settings in {"Grad-CAM": {}, "integrated gradients": {"steps": 6}}.ite
 plots.show(plots.explanation_rows(scan.image[0, -1], rows, position=spot, affine=scan.affine, outline=scan.signal))
 
 # %% [markdown]
-# *Figure 09.7.* One question about one voxel, two maps. Grad-CAM is warmest beside the head. Which of them tells you where the answer came from?
+# *Figure 09.7.* One question about one voxel, two maps. Grad-CAM may be warmest far from the voxel that you asked about. Which of them tells you where the answer came from?
 #
 # Last, the map with nothing in it:
 
