@@ -281,7 +281,7 @@ rows = [plots.MapRow("by strides", right), plots.MapRow("edge on edge", wrong)]
 plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affine, outline=case.signal))
 
 # %% [markdown]
-# *Figure 09.4.* The same map of the trained network, laid twice. Would you have doubted the lower one alone? Here it even looks the better one: hence the cubes.
+# *Figure 09.4.* The same map of the trained network, laid twice. Would you have doubted the lower one alone? On one head it may even look the better one: hence the cubes.
 #
 # ## 6 · Your turn
 #
@@ -616,7 +616,7 @@ for name, values in variants.items():
 # | Grad-CAM shows where the network looks | it shows *what* mattered, painted wherever that occurs (section 8) |
 # | the map is resized to the image | off by (S−1)/2 voxels for strided odd kernels (figure 09.4) |
 # | keep the positive part | an all-negative map then looks empty |
-# | better in coronal and sagittal planes than in axial ones (survival deck) | not seen: with P3D + IAM axial slices came out best (figures 09.8, 09.9), and the table's networks disagree; the mass differs by plane for an even map, too |
+# | better in coronal and sagittal planes than in axial ones (survival deck) | not seen: with P3D + IAM the AUC hardly differs (figure 09.9), by mass over chance axial slices came out best (09.8), and the table's networks disagree; the mass differs by plane for an even map, too |
 #
 # The deck shows real patients without a score; ours are phantoms with known signal.
 #
