@@ -498,9 +498,9 @@ plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, re
 # %% [markdown]
 # *Figure 03.10.* What the trained network loses without its places.
 #
-# If *flat* is as good as *its own*, the pretty map was decoration: the decision did not need its places. If even *shifted* is as good, a wrong map does no harm either. Notebook 10 will make a method of this question.
+# If *flat* is as good as *its own*, the pretty map was decoration: the decision did not need its places. If even *shifted* is as good, a wrong map does no harm either. Notebook 10 makes a method of this.
 #
-# One run at [`laptop`](../figures/course_laptop.md) (seed 0, 160 heads of an earlier version of the phantom, 52 for testing): the AUC gained 0.006 [0.001, 0.011] with CBAM; "again" lost 0.013 [0.002, 0.025], so luck moves it more than CBAM did. The first layer's map preferred the tumour, 1.23 [1.21, 1.25] times chance (untrained 0.98, plain brightness 1.36). And the network hardly needed it: AUC 0.990 with its own maps, 0.988 flat, 0.986 [0.975, 0.994] shifted.
+# One run at [`laptop`](../figures/course_laptop.md) (seed 0, 160 heads of an earlier phantom, 52 tested): the AUC gained 0.006 [0.001, 0.011] with CBAM; "again" lost 0.013 [0.002, 0.025], so luck moves it more than CBAM did. The first layer's map preferred the tumour, 1.23 [1.21, 1.25] times chance (untrained 0.98, plain brightness 1.36). And the network hardly needed it: AUC 0.990 with its own maps, 0.988 flat, 0.986 [0.975, 0.994] shifted.
 
 # %% [markdown]
 # ## 9 · What goes wrong

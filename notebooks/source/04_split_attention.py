@@ -390,7 +390,7 @@ for name, aside in (("split by patient", tested), ("LEAKY: split by slice", shuf
 plots.show(plots.forest(leaks, label=f"AUC, {KINDS[0]} or {KINDS[1]}", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 04.7.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much is learned honestly, the gap is small: at [`laptop`](../figures/course_laptop.md), one run on an earlier version of the phantom, 0.834; by patient 0.836.)
+# *Figure 04.7.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much is learned honestly, the gap is small: at [`laptop`](../figures/course_laptop.md), one run, an earlier phantom, 0.834; by patient 0.836.)
 #
 # ### Exercise 04.3 · deal patients, not slices
 #
@@ -601,7 +601,7 @@ print(f"with its own shares {outcome['as it is'].value:.2f}, with even ones {out
 # | pays more attention to the tumour | figure 04.11, with controls |
 # | ten folds: 99 % | 3,670 images of 70 patients; it is not said which of the two were dealt |
 #
-# Ours are `laptop` runs ([results](../figures/results.md)), not the paper's sizes or patients; the phantoms were of an earlier version.
+# Ours are `laptop` runs ([results](../figures/results.md)), not the paper's sizes or patients; earlier phantoms.
 
 # %% [markdown]
 # The last row has a twist. All 1,834 images without tumour are from **11 people**, the images with tumour from 59 others. So presence, too, is a label of the *patient* there: who knows the head knows the answer. This does not prove a leak. It says what must be reported.

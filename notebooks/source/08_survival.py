@@ -499,9 +499,9 @@ for name, interval in results.items():
 # %% [markdown]
 # *Figure 08.4.* The share of pairs in the right order.
 #
-# Read from below. **Everything** is the most that anyone could reach in the long run, and far from 1: of two people with the same risk, one lives long and the other does not. **The tumour** is the most that a picture of it could give. Between the coin and *that* ceiling is all the room the networks have. Are they in it? Or level with clinical values?
+# Read from below. **Everything** is the most that anyone could reach in the long run, and far from 1: of two people with the same risk, one lives long and the other does not. **The tumour** is the most its picture could give. Between the coin and *that* ceiling is all the room the networks have. Are they in it? Or level with clinical values?
 #
-# At `smoke` luck may put a network anywhere, below the coin too. At [`laptop`](../figures/course_laptop.md) (seed 0, 300 heads of an earlier version of the phantom, 99 to test): hazards 0.51 [0.43, 0.58] and 0.51 [0.43, 0.59], Cox 0.61 [0.53, 0.68], outlines 0.58, clinical 0.72 [0.64, 0.80]; ceilings 0.67, 0.78.
+# At `smoke` luck may put a network anywhere. At [`laptop`](../figures/course_laptop.md) (seed 0, 300 heads of an earlier phantom, 99 tested): hazards 0.51 [0.43, 0.58] and 0.51 [0.43, 0.59], Cox 0.61 [0.53, 0.68], outlines 0.58, clinical 0.72 [0.64, 0.80]; ceilings 0.67, 0.78.
 
 # %% [markdown]
 # ### A right order may still be a wrong promise
@@ -526,7 +526,7 @@ plots.show(plots.survival_calibration({name: one.calibration(365.0, groups=3) fo
 # %% [markdown]
 # *Figure 08.5.* Test patients in three groups by what they were told, and how many of each lived. On the dashed line promises are kept; below it, patients live shorter than they were told. The C-index of "hazards × 3" is its twin's to the last digit: order says nothing about probabilities.
 #
-# In that `laptop` run the SE-ResNeXt told a third of the patients "98 %", and 63 % lived: it knew its training patients by heart.
+# The `laptop` run's SE-ResNeXt told a third of the patients "98 %", and 63 % lived: it knew its training patients by heart.
 #
 # ## 8 · Look
 #

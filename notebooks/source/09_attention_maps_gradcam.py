@@ -374,7 +374,7 @@ for name, method in METHODS.items():
 plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affine, outline=case.signal))
 
 # %% [markdown]
-# *Figure 09.6.* Five methods, one question. They look different because they answer different questions. And the AUC asks *all* voxels: a map may have its few highest ones on the signal and an AUC near 0.5, as integrated gradients here.
+# *Figure 09.6.* Five methods, one question. They look different because they answer different questions. And the AUC asks *all* voxels: a map may have its highest one on the signal and a modest AUC, as integrated gradients here.
 #
 # If integrated gradients add a note that the values do not add up, raise `steps`. A method that can say when it failed is worth a lot. Grad-CAM cannot.
 #
@@ -616,7 +616,7 @@ for name, values in variants.items():
 # | Grad-CAM shows where the network looks | it shows *what* mattered, painted wherever that occurs (section 8) |
 # | the map is resized to the image | off by (S−1)/2 voxels for strided odd kernels (figure 09.4) |
 # | keep the positive part | an all-negative map then looks empty |
-# | better in coronal and sagittal planes than in axial ones (survival deck) | not seen: with P3D + IAM the AUC hardly differs (figure 09.9), by mass over chance axial slices came out best (09.8), and the table's networks disagree; the mass differs by plane for an even map, too |
+# | better in coronal and sagittal planes than in axial ones (survival deck) | not seen: with P3D + IAM axial slices are as good by AUC (figure 09.9) and better by mass (09.8); the table's networks disagree |
 #
 # The deck shows real patients without a score; ours are phantoms with known signal.
 #
