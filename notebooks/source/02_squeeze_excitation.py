@@ -420,7 +420,7 @@ for name, interval in gains.items():
     record(f"AUC gain, {name}", interval)
 
 # %% [markdown]
-# *Figures 02.5 and 02.6.* AUC on the test patients, and differences, each with its 95 % interval.
+# *Figures 02.5 and 02.6.* AUC on the test patients, and differences, with 95 % intervals where patients are enough.
 #
 # The differences are the honest figure. Both networks are scored on the **same** patients, so what makes a patient hard cancels out. If 0 lies inside a bar, they do not tell the two apart.
 #

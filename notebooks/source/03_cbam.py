@@ -376,7 +376,7 @@ for name, interval in gains.items():
     record(f"AUC gain, {name}", interval)
 
 # %% [markdown]
-# *Figures 03.4 to 03.6.* The [loss](glossary.md#loss) while training; AUC on the test patients; differences. The bars are 95 % [intervals](glossary.md#interval), drawn by patient.
+# *Figures 03.4 to 03.6.* The [loss](glossary.md#loss) while training; AUC on the test patients; differences. The bars are 95 % [intervals](glossary.md#interval) by patient, where there are enough for one.
 #
 # Compare with the [control](glossary.md#control), the brightest pixel of the slice: a network that does not beat it is worth less than one number, and at `smoke` that happens. And compare the gain by CBAM with that of **"again"**, the same network from another start. A gain of about that size may be luck, even when its own bar leaves out 0.
 

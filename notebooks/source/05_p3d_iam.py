@@ -382,7 +382,7 @@ for name, interval in (results | {f"gain, {name}": gain for name, gain in gains.
 #
 # Three looks, before you believe a gain:
 #
-# - the **width** of the bars: a patient is one label here, and there are few (at `smoke` the networks have hardly learned, and lie on either side of the coin);
+# - the **width** of the bars: a patient is one label here, and there are few (at `smoke` too few for bars, and the networks have hardly learned: they may lie on either side of the coin);
 # - **"P3D, again"**, the same network from another start. If it gains as much as IAM does, you have seen luck, even where the bar does not touch 0: the bars cover the choice of test patients, not the start;
 # - the **control**. A network that a regression on the outline beats has not yet shown what it is for.
 

@@ -94,7 +94,7 @@ after = "t1ce" if "t1ce" in task.channels else task.channels[-1]
 
 
 def bright(picture, name):  # (C, D, H, W) → (D, H, W)
-    return picture[task.channels.index(name)] > (1.4 if name == "flair" else 1.2)  # 1: a quarter of white matter
+    return picture[task.channels.index(name)] > (1.2 if name == "flair" else 0.8)  # 1: a quarter of white matter
 
 
 k = int(regions[-1].sum(dim=(1, 2)).argmax())  # the slice with most of the innermost region
@@ -102,13 +102,13 @@ contrasts = [image[task.channels.index(name), k] for name in ("flair", after)]
 rules = [bright(image, name)[k].float() for name in ("flair", after)]
 plots.show(plots.picture_table(
     [[*contrasts, *rules]] * len(task.regions), names=list(task.regions), outlines=regions[:, k], maps_from=2,
-    columns=["flair", after, "flair > 1.4", f"{after} > 1.2"], map_label="1: found",
+    columns=["flair", after, "flair > 1.2", f"{after} > 0.8"], map_label="1: found",
     alt="A slice in two contrasts, and what two simple rules find in it; the regions outlined, one a row."))
 
 # %% [markdown]
 # *Figure 07.1.* One slice, its true regions outlined one a row (yellow), and what the two rules find. The heads are synthetic, unless `DATA` names real patients.
 #
-# The FLAIR rule finds the whole tumour, more or less, and cannot tell its parts. The T1ce rule finds the bright ring and knows nothing of the swelling around it. Each is blind where the other sees.
+# The FLAIR rule finds much of the whole tumour, and cannot tell its parts. The T1ce rule finds much of the bright ring and knows nothing of the swelling around it. Each is blind where the other sees.
 #
 # Their **average** is 1 where both say yes, ½ where one does, 0 elsewhere. A threshold makes "both" of it or "either", the same for every region. To do better, one must know *whom* to trust, *where*, and for *which region*. That is what a fusion network learns.
 
@@ -507,7 +507,7 @@ for name, gain in gains.items():
     record(name, gain)
 
 # %% [markdown]
-# *Figures 07.5 and 07.6.* Dice on the test patients, and differences, with 95 % [intervals](glossary.md#interval) by patient. Read them in this order:
+# *Figures 07.5 and 07.6.* Dice on the test patients, and differences, with 95 % [intervals](glossary.md#interval) by patient where there are enough. Read them in this order:
 #
 # - **nothing, for ET** gets as much as there are patients without enhancing tumour. Ask of any mean Dice what silence would score.
 # - **rules**: a network that does not beat a threshold has learned little. At `smoke` that happens.
