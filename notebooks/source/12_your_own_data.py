@@ -308,7 +308,7 @@ CAM = WORK / "cam.nii.gz"
 medattn(f"explain '{RUN}' --variant '{VARIANTS[0]}' --fold 0 --image {files} --mask '{case.mask}' --out '{CAM}'")
 
 # %% [markdown]
-# Believe no file that you have not read back. Three questions, asked with `nibabel` alone, as any viewer would: has it as many voxels; the same affine; and **where, in millimetres, is its peak**? That point must lie in the patient's head, where the scan is not 0 (air).
+# Believe no file that you have not read back. Three questions, asked with `nibabel` alone, as any viewer would: has it as many voxels; the same affine; and **where, in millimetres, is its peak**? That point should lie in the patient's head, where the scan is not 0 (air). If grid and affine fit and it does not, the place is right and the map points at nothing, as after a training of seconds; `medattn explain` says so above.
 
 # %%
 cam, scan = nibabel.load(CAM), nibabel.load(next(iter(case.images.values())))
