@@ -108,7 +108,7 @@ plots.show(plots.picture_table(
 # %% [markdown]
 # *Figure 07.1.* One slice, its true regions outlined one a row (yellow), and what the two rules find. The heads are synthetic, unless `DATA` names real patients.
 #
-# The FLAIR rule finds much of the whole tumour, and cannot tell its parts. The T1ce rule finds much of the bright ring and knows nothing of the swelling around it. Each is blind where the other sees.
+# The FLAIR rule finds what is bright, tumour and other tissue, and cannot tell the parts. The T1ce rule finds much of the bright ring and knows nothing of the swelling around it. Each is blind where the other sees.
 #
 # Their **average** is 1 where both say yes, ½ where one does, 0 elsewhere. A threshold makes "both" of it or "either", the same for every region. To do better, one must know *whom* to trust, *where*, and for *which region*. That is what a fusion network learns.
 
@@ -507,14 +507,14 @@ for name, gain in gains.items():
     record(name, gain)
 
 # %% [markdown]
-# *Figures 07.5 and 07.6.* Dice on the test patients, and differences, with 95 % [intervals](glossary.md#interval) by patient where there are enough. Read them in this order:
+# *Figures 07.5 and 07.6.* Dice on the test patients, and differences, with 95 % [intervals](glossary.md#interval) where patients are enough. Read in this order:
 #
-# - **nothing, for ET** gets as much as there are patients without enhancing tumour. Ask of any mean Dice what silence would score.
+# - **nothing, for ET** gets as much as there are test patients without enhancing tumour (at `smoke`: none). Ask of any mean Dice what silence would score.
 # - **rules**: a network that does not beat a threshold has learned little. At `smoke` that happens.
-# - **again − dual fusion**: what another start did, once. A gain of that size is no finding.
+# - **again − dual fusion**: what another start did, once; at `smoke` it may find nothing. A gain of that size is no finding.
 # - **dual − DynUNet twice**: what the *second network* adds. **dual − early**: what looking around and a deeper head add. **dual − late**: both, and the training.
 #
-# Then look at Dice and HD95 in the table. Do they choose the same winner?
+# Then Dice and HD95 in the table: the same winner?
 
 # %% [markdown]
 # ## 9 · Look
