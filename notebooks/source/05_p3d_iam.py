@@ -411,7 +411,7 @@ display(explorer)
 plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 05.9.* The explorer, and the same as a still picture. Outlined: the voxels that make the grade. In `layer3` about half of the gates are nearly open or nearly shut: some whole *rows* (channels), others slice by slice. Close a slice: does the answer move? (In your own `model` they start near one half; `smoke` hardly moves them.)
+# *Figure 05.9.* The explorer, and the same as a still picture. Outlined: the voxels that make the grade. In `layer3` about half of the gates are nearly open or nearly shut, hardly a whole *row* (channel) among them: they differ by slice. Close a slice: does the answer move? (In your own `model` they start near one half; `smoke` hardly moves them.)
 #
 # The paper wants the model "to judge like the experts", who look at the slices that matter. So count. Where does the mean gate of **your** network lie, compared with the tumour? **Preference** is the mean gate over the tumour's slices (each weighted by its area) divided by the mean gate over all slices. 1 is chance.
 

@@ -258,7 +258,7 @@ own += " --set milestones=(6,) --set learning_rate=0.001" if SCALE == "smoke" el
 medattn(f"train {RECIPE} {SETTINGS} --variants '{','.join(VARIANTS)}' {own} --out '{RUN}'")
 
 # %% [markdown]
-# The files were read once, turned to one orientation, standardised, and **then** brought to voxels of one size. A box around the mask was cut out; [folds](glossary.md#fold) were drawn by patient. Training goes by [epochs](glossary.md#epoch). Stop it when you like: the same command goes on where it was.
+# The files were read once, turned to one orientation, normalised, and **then** brought to voxels of one size. A box around the mask was cut out; [folds](glossary.md#fold) were drawn by patient. Training goes by [epochs](glossary.md#epoch). Stop it when you like: the same command goes on where it was.
 #
 # Everything is in the run's folder. As a table and a picture:
 
