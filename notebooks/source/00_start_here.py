@@ -425,12 +425,12 @@ for number in range(3):
 # %% [markdown]
 # `normalise` finds the most frequent tissue deep in the head, which is white matter, and puts it at 0; the
 # background goes to −4. Why not subtract the mean and divide by the standard deviation (a z-score)? A large
-# tumour changes both, and so the numbers of healthy tissue far away. White matter stays where it is.
+# tumour changes both, and so the numbers of healthy tissue far away. White matter stays put.
 #
 # ## 8 · Split patients, never slices
 #
 # To test a network you keep some data aside. Neighbouring slices of one head are nearly the same picture. If one
-# is used to train and its neighbour to test, the network can *recognise the person*.
+# trains and one tests, the network can *recognise the person*.
 #
 # **Guess:** take a slice, and search among the slices of twelve people for the one most like it. How often does
 # it belong to the same person?

@@ -420,7 +420,7 @@ for name, interval in gains.items():
     record(f"AUC gain, {name}", interval)
 
 # %% [markdown]
-# *Figures 02.5 and 02.6.* AUC on the test patients, and differences, each with its 95 % interval.
+# *Figures 02.5 and 02.6.* AUC on the test patients, and differences, with 95 % intervals where patients are enough.
 #
 # The differences are the honest figure. Both networks are scored on the **same** patients, so what makes a patient hard cancels out. If 0 lies inside a bar, they do not tell the two apart.
 #
@@ -503,13 +503,13 @@ plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, re
 # %% [markdown]
 # *Figure 02.9.* What the trained network loses when its gates are changed:
 #
-# - **frozen as good as its own**: what the gates say about *this* image is not needed; a fixed volume for each channel does the work;
+# - **frozen as good as its own**: the gates need not know *this* image; a fixed volume for each channel does;
 # - **swapped much worse**: the network does rely on gates that fit the image. Swapped as good: it does not;
 # - **open much worse**: the volumes matter, fixed or not. (It was never trained with open gates, so a fall here alone says little.)
 #
 # Which do you see, and do the intervals allow it?
 #
-# One run at [`laptop`](../figures/course_laptop.md) (seed 0, 160 synthetic heads, 52 for testing): AUC gained 0.033 [0.012, 0.054], by "again" 0.010 [−0.009, 0.031]; own gates 0.982, frozen 0.979, swapped 0.976, open 0.930.
+# One run at [`laptop`](../figures/course_laptop.md) (seed 0, 160 heads of an earlier phantom, 52 tested): AUC gained 0.033 [0.012, 0.054], by "again" 0.010 [−0.009, 0.031]; own gates 0.982, frozen 0.979, swapped 0.976, open 0.930.
 
 # %% [markdown]
 # ## 9 · What goes wrong

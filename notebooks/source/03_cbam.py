@@ -376,7 +376,7 @@ for name, interval in gains.items():
     record(f"AUC gain, {name}", interval)
 
 # %% [markdown]
-# *Figures 03.4 to 03.6.* The [loss](glossary.md#loss) while training; AUC on the test patients; differences. The bars are 95 % [intervals](glossary.md#interval), drawn by patient.
+# *Figures 03.4 to 03.6.* The [loss](glossary.md#loss) while training; AUC on the test patients; differences. The bars are 95 % [intervals](glossary.md#interval) by patient, where there are enough for one.
 #
 # Compare with the [control](glossary.md#control), the brightest pixel of the slice: a network that does not beat it is worth less than one number, and at `smoke` that happens. And compare the gain by CBAM with that of **"again"**, the same network from another start. A gain of about that size may be luck, even when its own bar leaves out 0.
 
@@ -498,9 +498,9 @@ plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, re
 # %% [markdown]
 # *Figure 03.10.* What the trained network loses without its places.
 #
-# If *flat* is as good as *its own*, the pretty map was decoration: the decision did not need its places. If even *shifted* is as good, a wrong map does no harm either. Notebook 10 will make a method of this question.
+# If *flat* is as good as *its own*, the pretty map was decoration: the decision did not need its places. If even *shifted* is as good, a wrong map does no harm either. Notebook 10 makes a method of this.
 #
-# One run at [`laptop`](../figures/course_laptop.md) (seed 0, 160 synthetic heads, 52 for testing): the AUC gained 0.006 [0.001, 0.011] with CBAM; "again" lost 0.013 [0.002, 0.025], so luck moves it more than CBAM did. The first layer's map preferred the tumour, 1.23 [1.21, 1.25] times chance (untrained 0.98, plain brightness 1.36). And the network hardly needed it: AUC 0.990 with its own maps, 0.988 flat, 0.986 [0.975, 0.994] shifted.
+# One run at [`laptop`](../figures/course_laptop.md) (seed 0, 160 heads of an earlier phantom, 52 tested): the AUC gained 0.006 [0.001, 0.011] with CBAM; "again" lost 0.013 [0.002, 0.025], so luck moves it more than CBAM did. The first layer's map preferred the tumour, 1.23 [1.21, 1.25] times chance (untrained 0.98, plain brightness 1.36). And the network hardly needed it: AUC 0.990 with its own maps, 0.988 flat, 0.986 [0.975, 0.994] shifted.
 
 # %% [markdown]
 # ## 9 · What goes wrong

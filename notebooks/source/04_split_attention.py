@@ -49,7 +49,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %% [markdown]
 # ## 1 · The question
 #
-# Half of our synthetic heads have a [glioma](glossary.md#glioma), the other half [metastases](glossary.md#metastasis): the first are large, the second small and often several. Below, a slice with a large tumour and one with small ones, and two made-up versions of the channel "bright in FLAIR". The **fine** one looks for places brighter than their neighbours; the **broad** one takes the mean over a wide window.
+# Half of our synthetic heads have a [glioma](glossary.md#glioma), the other half a [metastasis](glossary.md#metastasis), on average as large. Tumours of both kinds differ in size, and so do their cuts. Below, a slice that shows much tumour and one that shows little, and two made-up versions of the channel "bright in FLAIR". The **fine** one looks for places brighter than their neighbours; the **broad** one takes the mean over a wide window.
 #
 # **Guess before you go on.** Which version finds the large tumours, which the small ones? And would *one* fixed mixture of the two do for both?
 
@@ -79,7 +79,7 @@ groups = {"large tumours": by_area[-third:], "small tumours": by_area[:third]}
 examples = [by_area[-1], by_area[third // 2]]
 plots.show(plots.picture_table(
     [[flair[i], fine[i], broad[i], 0.5 * fine[i] + 0.5 * broad[i]] for i in examples],
-    columns=["slice (FLAIR)", "fine", "broad", "half and half"], names=["a large tumour", "small ones"], maps_from=1,
+    columns=["slice (FLAIR)", "fine", "broad", "half and half"], names=["a large tumour", "a small one"], maps_from=1,
     map_label="channel", outlines=slices.masks[examples], limits=(0, 6), alt="Two slices with their tumours outlined, "
     "one large and one small; beside each a fine version, a broad version and the mean of the two."))
 
@@ -99,11 +99,11 @@ for name, rows in groups.items():
 plots.show(plots.lines(part_broad, curves, xlabel="part of the broad version", ylabel="AUC of one number"))
 
 # %% [markdown]
-# *Figure 04.2.* The best mixture depends on what there is to be seen.
+# *Figure 04.2.* What a mixture is worth depends on what there is to be seen.
 #
-# In the synthetic heads, large tumours want more of the broad version, small ones more of the fine one. A network does not know beforehand which it will meet. **Split attention sets the mixture for each image, and for each channel, from the image itself.**
+# In the synthetic heads, large tumours gain much by the broad version, small ones little; where the best mixture lies changes with the cohort (try another `SEED`). A network does not know beforehand what it will meet. **Split attention sets the mixture for each image, and for each channel, from the image itself.**
 #
-# (Keep one thing in mind for section 8: near the middle, a fixed mixture is not bad at either.)
+# (Keep one thing in mind for section 8: one fixed mixture, mostly broad, may be nearly the best for both.)
 
 # %% [markdown]
 # ## 2 · By hand
@@ -390,7 +390,7 @@ for name, aside in (("split by patient", tested), ("LEAKY: split by slice", shuf
 plots.show(plots.forest(leaks, label=f"AUC, {KINDS[0]} or {KINDS[1]}", reference=0.5, reference_label="a coin"))
 
 # %% [markdown]
-# *Figure 04.7.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much is learned honestly, the gap is small: at [`laptop`](../figures/course_laptop.md), one run, 0.834; by patient 0.836.)
+# *Figure 04.7.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much is learned honestly, the gap is small: at [`laptop`](../figures/course_laptop.md), one run, an earlier phantom, 0.834; by patient 0.836.)
 #
 # ### Exercise 04.3 · deal patients, not slices
 #
@@ -499,7 +499,7 @@ plots.show(plots.forest(outcome, label="AUC, presence, test patients", reference
 # %% [markdown]
 # *Figure 04.10.* What the trained network loses without its shares, and without its places.
 #
-# The shares do move from slice to slice (the *spread*). Whether the answer needs that is what the second bar says: if *even* is as good, the competition bought nothing: a plain mean of the versions does. (One run at [`laptop`](../figures/course_laptop.md), seed 0, 39 heads for testing: ResNeSt 0.968, again 0.952, ResNeSAt 0.959; even 0.959, swapped 0.935, flat maps 0.956.)
+# The shares do move from slice to slice (the *spread*). Whether the answer needs that is what the second bar says: if *even* is as good, the competition bought nothing: a plain mean of the versions does. (One run at [`laptop`](../figures/course_laptop.md), seed 0, 39 heads of an earlier version of the phantom for testing: ResNeSt 0.968, again 0.952, ResNeSAt 0.959; even 0.959, swapped 0.935, flat maps 0.956.)
 #
 # The paper's own claim is about the maps: that ResNeSAt "pays more attention to the tumor area". Measure it as in notebook 03: the [concentration](glossary.md#concentration), a map's mass inside the tumour over chance.
 
@@ -601,7 +601,7 @@ print(f"with its own shares {outcome['as it is'].value:.2f}, with even ones {out
 # | pays more attention to the tumour | figure 04.11, with controls |
 # | ten folds: 99 % | 3,670 images of 70 patients; it is not said which of the two were dealt |
 #
-# Ours are `laptop` runs ([results](../figures/results.md)), not the paper's sizes or patients.
+# Ours are `laptop` runs ([results](../figures/results.md)), not the paper's sizes or patients; earlier phantoms.
 
 # %% [markdown]
 # The last row has a twist. All 1,834 images without tumour are from **11 people**, the images with tumour from 59 others. So presence, too, is a label of the *patient* there: who knows the head knows the answer. This does not prove a leak. It says what must be reported.

@@ -382,7 +382,7 @@ for name, interval in (results | {f"gain, {name}": gain for name, gain in gains.
 #
 # Three looks, before you believe a gain:
 #
-# - the **width** of the bars: a patient is one label here, and there are few;
+# - the **width** of the bars: a patient is one label here, and there are few (at `smoke` too few for bars, and the networks have hardly learned: they may lie on either side of the coin);
 # - **"P3D, again"**, the same network from another start. If it gains as much as IAM does, you have seen luck, even where the bar does not touch 0: the bars cover the choice of test patients, not the start;
 # - the **control**. A network that a regression on the outline beats has not yet shown what it is for.
 
@@ -411,7 +411,7 @@ display(explorer)
 plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 05.9.* The explorer, and the same as a still picture. Outlined: the voxels that make the grade. In `layer3` most gates are fully open or shut: whole *rows* (channels), and a few by slices. Close a slice: does the answer move? (In your own `model` they start near one half; `smoke` hardly moves them.)
+# *Figure 05.9.* The explorer, and the same as a still picture. Outlined: the voxels that make the grade. In `layer3` about half of the gates are nearly open or nearly shut, hardly a whole *row* (channel) among them: they differ by slice. Close a slice: does the answer move? (In your own `model` they start near one half; `smoke` hardly moves them.)
 #
 # The paper wants the model "to judge like the experts", who look at the slices that matter. So count. Where does the mean gate of **your** network lie, compared with the tumour? **Preference** is the mean gate over the tumour's slices (each weighted by its area) divided by the mean gate over all slices. 1 is chance.
 
@@ -559,10 +559,10 @@ print(f"P3D + IAM: {own:.2f} as it is, {same:.2f} with slices alike")
 # | networks learn better features than hand-made ones | AUC, P3D + IAM − control: phantoms −0.134 [−0.201, −0.078], LGG −0.119 [−0.290, 0.063] |
 
 # %% [markdown]
-# Ours are `laptop` runs ([results](../figures/results.md)), small networks on few patients, each trained once a fold: they neither refute the paper nor confirm it. On whole heads IAM did gain. There the channel gates of notebooks 02 and 03 were as good: AUC 0.974 with IAM, 0.967 for SE-ResNeXt-50, 0.973 for ResNet-50-CBAM.
+# Ours are `laptop` runs ([results](../figures/results.md)), small networks on few patients or on an earlier version of the phantom, each trained once a fold: they neither refute the paper nor confirm it. On whole heads IAM did gain. There the channel gates of notebooks 02 and 03 were as good: AUC 0.974 with IAM, 0.967 for SE-ResNeXt-50, 0.973 for ResNet-50-CBAM.
 
 # %% [markdown]
-# **Does it matter which slice?** The edits of figure 05.11, on the five networks of the run on 150 phantoms' boxes, each with its own 30 test phantoms; how the AUC (0.854) changes:
+# **Does it matter which slice?** The edits of figure 05.11, on the five networks of that run on 150 phantoms' boxes, each with its own 30 test phantoms; how the AUC (0.854) changes:
 #
 # | the gates are | change of the AUC |
 # |---|---|

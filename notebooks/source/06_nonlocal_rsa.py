@@ -617,7 +617,7 @@ for name, values in (("published head", watched), ("with a bias", watched_bias))
 # | lesions count more in the loss | as printed they count less |
 
 # %% [markdown]
-# The same question at `laptop`, with the [recipe](glossary.md#recipe) `lesions` ([results](../figures/results.md), seed 0, one training of each; differences of mean Dice):
+# The same question at `laptop`, with the [recipe](glossary.md#recipe) `lesions` ([results](../figures/results.md), seed 0, one training of each; the phantoms of an earlier version; differences of mean Dice):
 #
 # | | 43 phantoms | 80 LGG patients (gliomas, not MS) |
 # |---|---|---|

@@ -94,7 +94,7 @@ after = "t1ce" if "t1ce" in task.channels else task.channels[-1]
 
 
 def bright(picture, name):  # (C, D, H, W) → (D, H, W)
-    return picture[task.channels.index(name)] > (1.4 if name == "flair" else 1.2)  # 1: a quarter of white matter
+    return picture[task.channels.index(name)] > (1.2 if name == "flair" else 0.8)  # 1: a quarter of white matter
 
 
 k = int(regions[-1].sum(dim=(1, 2)).argmax())  # the slice with most of the innermost region
@@ -102,13 +102,13 @@ contrasts = [image[task.channels.index(name), k] for name in ("flair", after)]
 rules = [bright(image, name)[k].float() for name in ("flair", after)]
 plots.show(plots.picture_table(
     [[*contrasts, *rules]] * len(task.regions), names=list(task.regions), outlines=regions[:, k], maps_from=2,
-    columns=["flair", after, "flair > 1.4", f"{after} > 1.2"], map_label="1: found",
+    columns=["flair", after, "flair > 1.2", f"{after} > 0.8"], map_label="1: found",
     alt="A slice in two contrasts, and what two simple rules find in it; the regions outlined, one a row."))
 
 # %% [markdown]
 # *Figure 07.1.* One slice, its true regions outlined one a row (yellow), and what the two rules find. The heads are synthetic, unless `DATA` names real patients.
 #
-# The FLAIR rule finds the whole tumour, more or less, and cannot tell its parts. The T1ce rule finds the bright ring and knows nothing of the swelling around it. Each is blind where the other sees.
+# The FLAIR rule finds what is bright, tumour and other tissue, and cannot tell the parts. The T1ce rule finds much of the bright ring and knows nothing of the swelling around it. Each is blind where the other sees.
 #
 # Their **average** is 1 where both say yes, ½ where one does, 0 elsewhere. A threshold makes "both" of it or "either", the same for every region. To do better, one must know *whom* to trust, *where*, and for *which region*. That is what a fusion network learns.
 
@@ -507,14 +507,14 @@ for name, gain in gains.items():
     record(name, gain)
 
 # %% [markdown]
-# *Figures 07.5 and 07.6.* Dice on the test patients, and differences, with 95 % [intervals](glossary.md#interval) by patient. Read them in this order:
+# *Figures 07.5 and 07.6.* Dice on the test patients, and differences, with 95 % [intervals](glossary.md#interval) where patients are enough. Read in this order:
 #
-# - **nothing, for ET** gets as much as there are patients without enhancing tumour. Ask of any mean Dice what silence would score.
+# - **nothing, for ET** gets as much as there are test patients without enhancing tumour (at `smoke`: none). Ask of any mean Dice what silence would score.
 # - **rules**: a network that does not beat a threshold has learned little. At `smoke` that happens.
-# - **again − dual fusion**: what another start did, once. A gain of that size is no finding.
+# - **again − dual fusion**: what another start did, once; at `smoke` it may find nothing. A gain of that size is no finding.
 # - **dual − DynUNet twice**: what the *second network* adds. **dual − early**: what looking around and a deeper head add. **dual − late**: both, and the training.
 #
-# Then look at Dice and HD95 in the table. Do they choose the same winner?
+# Then Dice and HD95 in the table: the same winner?
 
 # %% [markdown]
 # ## 9 · Look
@@ -676,7 +676,7 @@ for start in (0.0, -10.0, 10.0, 20.0):
 # %% [markdown]
 # At ±10 the sigmoid is flat, and so is the Dice gradient: a region that begins as "everywhere" or "nowhere" stays there. [Cross-entropy](glossary.md#cross-entropy) still pulls at what is wrong. Hence the zeros in the last layer. With random ones the enhancing tumour stayed everywhere.
 #
-# So which map? Behind minus before the norm, three seeds on 60 phantoms: WT Dice 0.026, −0.113, 0.560 ([results](../figures/results.md)). Seeds differ more than readings.
+# So which map? Behind minus before the norm, three seeds on 60 phantoms of an earlier version: WT Dice 0.026, −0.113, 0.560 ([results](../figures/results.md)). Seeds differ more than readings.
 #
 # ## 11 · What the paper says, and what we found
 #
@@ -706,7 +706,7 @@ record("patients needed to tell a gain of 0.010 from 0", math.ceil((1.96 * float
 # %% [markdown]
 # The patients on whom training stopped seem to be those that are scored, and nobody trained a head without attention: the gain may be the head's.
 #
-# The whole [recipe](glossary.md#recipe) on 100 phantoms (`medattn train fusion --scale laptop`), then with SegResNet's map before its norm, is in the [results](../figures/results.md). Dual − early: WT Dice −0.047 [−0.062, −0.030], TC −0.007 [−0.020, 0.005], ET −0.018 [−0.030, −0.008]. Its HD95 for WT was shorter by 17 mm (interval 6 to 29): it threw out stray blobs and paid for it in overlap. Tested on 20 synthetic heads, trained once: no verdict on the method.
+# The whole [recipe](glossary.md#recipe) on 100 phantoms of an earlier version (`medattn train fusion --scale laptop`), then with SegResNet's map before its norm, is in the [results](../figures/results.md). Dual − early: WT Dice −0.047 [−0.062, −0.030], TC −0.007 [−0.020, 0.005], ET −0.018 [−0.030, −0.008]. Its HD95 for WT was shorter by 17 mm (interval 6 to 29): it threw out stray blobs and paid for it in overlap. Tested on 20 synthetic heads, trained once: no verdict on the method.
 #
 # ## Quiz
 #

@@ -281,7 +281,7 @@ rows = [plots.MapRow("by strides", right), plots.MapRow("edge on edge", wrong)]
 plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affine, outline=case.signal))
 
 # %% [markdown]
-# *Figure 09.4.* The same map of the trained network, laid twice. Would you have doubted the lower one alone? Here it even looks the better one: hence the cubes.
+# *Figure 09.4.* The same map of the trained network, laid twice. Would you have doubted the lower one alone? On one head it may even look the better one: hence the cubes.
 #
 # ## 6 · Your turn
 #
@@ -374,7 +374,7 @@ for name, method in METHODS.items():
 plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affine, outline=case.signal))
 
 # %% [markdown]
-# *Figure 09.6.* Five methods, one question. They look different because they answer different questions. And the AUC asks *all* voxels: a map may have its few highest ones on the signal and an AUC near 0.5, as integrated gradients here.
+# *Figure 09.6.* Five methods, one question. They look different because they answer different questions. And the AUC asks *all* voxels: a map may have its highest one on the signal and a modest AUC, as integrated gradients here.
 #
 # If integrated gradients add a note that the values do not add up, raise `steps`. A method that can say when it failed is worth a lot. Grad-CAM cannot.
 #
@@ -431,7 +431,7 @@ for name, settings in {"Grad-CAM": {}, "integrated gradients": {"steps": 6}}.ite
 plots.show(plots.explanation_rows(scan.image[0, -1], rows, position=spot, affine=scan.affine, outline=scan.signal))
 
 # %% [markdown]
-# *Figure 09.7.* One question about one voxel, two maps. Grad-CAM is warmest beside the head. Which of them tells you where the answer came from?
+# *Figure 09.7.* One question about one voxel, two maps. Grad-CAM may be warmest far from the voxel that you asked about. Which of them tells you where the answer came from?
 #
 # Last, the map with nothing in it:
 
@@ -616,7 +616,7 @@ for name, values in variants.items():
 # | Grad-CAM shows where the network looks | it shows *what* mattered, painted wherever that occurs (section 8) |
 # | the map is resized to the image | off by (S−1)/2 voxels for strided odd kernels (figure 09.4) |
 # | keep the positive part | an all-negative map then looks empty |
-# | better in coronal and sagittal planes than in axial ones (survival deck) | not seen: with P3D + IAM axial slices came out best (figures 09.8, 09.9), and the table's networks disagree; the mass differs by plane for an even map, too |
+# | better in coronal and sagittal planes than in axial ones (survival deck) | not seen: with P3D + IAM axial slices are as good by AUC (figure 09.9) and better by mass (09.8); the table's networks disagree |
 #
 # The deck shows real patients without a score; ours are phantoms with known signal.
 #

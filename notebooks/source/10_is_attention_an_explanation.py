@@ -280,7 +280,7 @@ scaled = {name: torch.stack([curve.scaled for curve in own]).nanmedian(0).values
 plots.show(plots.lines(shares, scaled, xlabel="share of the head taken away", ylabel="score left (median)"))
 
 # %% [markdown]
-# *Figure 10.2.* Deletion. The lower a line lies, the more the network needed what was taken first. "Random" is the yardstick. "The signal itself" is a map made by someone who knows the answer. (At `smoke` the steps are coarse, and all lines but one fall at the first.)
+# *Figure 10.2.* Deletion. The lower a line lies, the more the network needed what was taken first. "Random" is the yardstick. "The signal itself" is a map made by someone who knows the answer. (At `smoke` a line has six points: read where it lies beside "random", not its shape.)
 #
 # And the other way round, from an empty image, most relevant first. Below, both areas.
 

@@ -83,7 +83,7 @@ record("seconds from slider to picture, another opacity", round(time.perf_counte
 # %% [markdown]
 # ### Exploration 1 · size
 #
-# **Guess.** In this cohort high and low grades are equally large: size says nothing. You shrink the tumour and change nothing else: it still has its rim of enhancement and its dead core. Will the networks stay with "high grade"? Which will let go first?
+# **Guess.** In this cohort high and low grades are equally large: size says nothing. You shrink the tumour and change nothing else: it still has its rim of enhancement and its dead core. Will the networks stay with "high grade"? Which will let go first? (One may say "low" from the start: a high AUC means the right *order* of heads, and all probabilities may still lie too low.)
 #
 # Move **diameter** from 80 down to 0. What do they say of a head with no tumour at all? (They have only learned two words, and neither is "healthy".)
 #

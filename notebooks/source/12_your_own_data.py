@@ -258,7 +258,7 @@ own += " --set milestones=(6,) --set learning_rate=0.001" if SCALE == "smoke" el
 medattn(f"train {RECIPE} {SETTINGS} --variants '{','.join(VARIANTS)}' {own} --out '{RUN}'")
 
 # %% [markdown]
-# The files were read once, turned to one orientation, standardised, and **then** brought to voxels of one size. A box around the mask was cut out; [folds](glossary.md#fold) were drawn by patient. Training goes by [epochs](glossary.md#epoch). Stop it when you like: the same command goes on where it was.
+# The files were read once, turned to one orientation, normalised, and **then** brought to voxels of one size. A box around the mask was cut out; [folds](glossary.md#fold) were drawn by patient. Training goes by [epochs](glossary.md#epoch). Stop it when you like: the same command goes on where it was.
 #
 # Everything is in the run's folder. As a table and a picture:
 
@@ -308,7 +308,7 @@ CAM = WORK / "cam.nii.gz"
 medattn(f"explain '{RUN}' --variant '{VARIANTS[0]}' --fold 0 --image {files} --mask '{case.mask}' --out '{CAM}'")
 
 # %% [markdown]
-# Believe no file that you have not read back. Three questions, asked with `nibabel` alone, as any viewer would: has it as many voxels; the same affine; and **where, in millimetres, is its peak**? That point must lie in the patient's head, where the scan is not 0 (air).
+# Believe no file that you have not read back. Three questions, asked with `nibabel` alone, as any viewer would: has it as many voxels; the same affine; and **where, in millimetres, is its peak**? That point should lie in the patient's head, where the scan is not 0 (air). If grid and affine fit and it does not, the place is right and the map points at nothing, as after a training of seconds; `medattn explain` says so above.
 
 # %%
 cam, scan = nibabel.load(CAM), nibabel.load(next(iter(case.images.values())))
