@@ -46,7 +46,8 @@ def fits_kernel(x: Tensor, weights: tuple[Tensor, ...]) -> bool:
     """Whether the kernel may take these: large, in full precision, and no transformation that looks through it."""
     transformed = torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()
     full = x.dtype in (torch.float32, torch.float64) and all(part.dtype == x.dtype for part in weights)
-    return x.numel() >= FEWEST and full and not transformed and not torch.is_autocast_enabled(x.device.type)
+    real = x.device.type != "meta"  # shapes alone: nothing to save
+    return real and x.numel() >= FEWEST and full and not transformed and not torch.is_autocast_enabled(x.device.type)
 
 
 class _SliceStep(torch.autograd.Function):

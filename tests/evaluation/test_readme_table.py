@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from medattn_lite.cli import main
+from medattn_lite.data.versions import INTENSITY, PHANTOM, versions
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.readme_table import BEGIN, END, MEASURES, SYSTEMS, readme_table, write_into
 from medattn_lite.training.recipes import NAMES
@@ -47,7 +48,8 @@ def test_a_run_that_was_left_out_of_the_folder_changes_the_table(tmp_path):
 
 
 def test_the_recipes_own_task_stands_first_then_other_labels_then_changed_settings(tmp_path):
-    base = {"recipe": "survival", "scale": "laptop", "folds": 5, "variants": {}, "comparisons": []}
+    base = {"recipe": "survival", "scale": "laptop", "folds": 5, "variants": {}, "comparisons": [],
+            "environment": {"versions": versions("phantom")}}  # fmt: skip
     kinds = {"a": {"data": "phantom", "changes": {"subjects": 9}}, "b": {"data": "lgg"}, "d": {"data": "phantom"},
              "c": {"data": "lgg", "settings": {"folds": 5, "options": {"label": "idh"}}}}  # fmt: skip
     for name, kind in kinds.items():
@@ -58,6 +60,17 @@ def test_the_recipes_own_task_stands_first_then_other_labels_then_changed_settin
         "lgg (real patients), idh; `laptop`; 5 folds or splits",
         "phantom (synthetic); `laptop`; 5 folds or splits; changed settings: subjects 9",
     ]  # fmt: skip
+
+
+def test_a_run_made_with_an_older_phantom_or_scale_is_named(tmp_path):
+    base = {"recipe": "survival", "scale": "laptop", "folds": 5, "variants": {}, "comparisons": []}
+    old = {"phantom": PHANTOM - 1, "intensity": INTENSITY}
+    kinds = {"a": {"data": "phantom", "environment": {"versions": old}}, "b": {"data": "lgg"},
+             "c": {"data": "lgg", "environment": {"versions": old}}}  # fmt: skip
+    for name, kind in kinds.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps({**base, **kind}))
+    text = readme_table(tmp_path)
+    assert text.count("†") == 3 and "still to be made anew: 2 of 3 runs" in text  # a, b, and the rule
 
 
 def test_the_command_writes_between_the_marks_and_keeps_the_rest(tmp_path, capsys):
