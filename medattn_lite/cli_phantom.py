@@ -16,6 +16,7 @@ def phantom_options(parser: argparse.ArgumentParser) -> None:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--beside", type=Path, metavar="ROOT", help="a picture: phantoms beside real patients")
     what.add_argument("--controls", action="store_true", help="what tumour size, the signal and a network can tell")
+    what.add_argument("--sharpness", action="store_true", help="does the presence network call blurred heads tumours?")
     what.add_argument("--timings", action="store_true", help="seconds a subject at three sizes")
     parser.add_argument("--n", type=_count, help="how many subjects")
     parser.add_argument("--out", type=Path, help="a new folder for the files; with --beside or --controls, a new file")
@@ -44,12 +45,15 @@ def _shape(word: str) -> tuple[int, ...]:
 
 
 def _phantom(options: argparse.Namespace) -> int:
-    if not (options.beside or options.controls or options.timings or options.out):
-        raise UserError("phantoms are written as files: add --out DIR (or ask for --beside, --controls or --timings)")
+    if not (options.beside or options.controls or options.sharpness or options.timings or options.out):
+        raise UserError("phantoms are written as files: add --out DIR (or ask for --beside, --controls, --sharpness or "
+                        "--timings)")  # fmt: skip
     if options.beside:
         return _phantom_beside(options)
     if options.controls:
         return _phantom_controls(options)
+    if options.sharpness:
+        return _phantom_sharpness(options)
     if options.timings:
         return _phantom_timings(options)
     from medattn_lite.data.phantom import PhantomCohort
@@ -84,8 +88,6 @@ def _phantom_controls(options: argparse.Namespace) -> int:
     for name, value in found.items():
         shown = Interval.from_dict(value).text() if isinstance(value, dict) else value
         print(f"{name:<24} {shown}")
-    if options.task == "presence":
-        found["sharpness"] = _sharpness()
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         command = (f"medattn phantom --controls --task {options.task} --realism {options.realism} "
@@ -95,14 +97,20 @@ def _phantom_controls(options: argparse.Namespace) -> int:
     return 0
 
 
-def _sharpness() -> dict:
+def _phantom_sharpness(options: argparse.Namespace) -> int:
     from medattn_lite.training.sharpness_control import sharpness_control
 
-    found = sharpness_control()
+    if options.out and options.out.exists():
+        raise UserError(f"{options.out} is there already: name another file for the figures")
+    found = sharpness_control(**({"subjects": options.n} if options.n else {}))
     print(f"{found['network']}: {found['called_tumour_sharp']:.1%} of {found['slices']} healthy slices called tumour, "
           f"{found['called_tumour_blurred']:.1%} of the same slices blurred; AUC of blurred against sharp "
           f"{found['auc_blurred_against_sharp']:.3f}")  # fmt: skip
-    return found
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        record = {"command": f"medattn phantom --sharpness --out {options.out}", "synthetic": True, **found}
+        options.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    return 0
 
 
 def _phantom_timings(options: argparse.Namespace) -> int:
