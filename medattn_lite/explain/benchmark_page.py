@@ -10,6 +10,7 @@ from typing import Any
 
 from medattn_lite.evaluation.intervals import NO_SPREAD, Interval, without_interval
 from medattn_lite.explain.localisation import LOCALISATION, PLANES
+from medattn_lite.networks.trained import trained_facts, trained_names
 
 INTRODUCTION = """# Are the maps true?
 
@@ -46,16 +47,27 @@ def write_page(folder: Path) -> Path:
 def page_of(record: Mapping[str, Any]) -> str:
     """The page as Markdown."""
     parts = [INTRODUCTION]
-    for own in record["networks"].values():
-        parts += [_section(own), ""]
+    for name, own in record["networks"].items():
+        parts += [_section(name, own), ""]
     parts += [_planes(record["networks"]), "", _marks(record["networks"])]
     return "\n".join(part for part in parts if part is not None).rstrip() + "\n"
 
 
-def _section(own: Mapping[str, Any]) -> str:
+def _earlier(name: str, own: Mapping[str, Any], score: str) -> str:
+    """A sentence where the network that ships under this name today is another one than the one that was measured."""
+    if name not in trained_names():
+        return ""
+    today = trained_facts(name)["scores"].get(score, {}).get("value")
+    if today == own["scores"][score]["value"]:
+        return ""
+    return " **Measured on an earlier network of this name and an earlier phantom; to be made anew.**"
+
+
+def _section(name: str, own: Mapping[str, Any]) -> str:
     score, found = next(iter(own["scores"].items()))
     lines = [f"## {own['variant']} · {TITLES.get(own['recipe'], own['recipe'])}", "",
-             f"{own['subjects']} subjects. On all its tested subjects: {score} {_text(found)}.", ""]  # fmt: skip
+             f"{own['subjects']} subjects. On all its tested subjects: {score} {_text(found)}."
+             + _earlier(name, own, score), ""]  # fmt: skip
     methods = own["methods"]
     names = [name for name in COLUMNS if any(name in scores for scores in methods.values())]
     rows = [["", *(COLUMNS[name] for name in names)]]
