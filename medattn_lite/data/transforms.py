@@ -1,10 +1,10 @@
 """Samples in, samples out: intensity, crops, padding and voxel size; the affine follows every step.
 
 Normalisation is one for phantoms and patients alike. Its centre is white matter's and its scale the
-distance from there to the background (see `intensity`), so that a lesion does not move the intensities of
-tissue it does not touch. Measured: from 12 statistics of tissue at least 11 mm away from the tumour of 300
-phantoms (mean, standard deviation and median of four channels), grade cannot be told better than chance
-(`figures/phantom_audit.md`); with a z-score over the head it could, AUC 0.88.
+distance from there to the background (see `intensity`), so that a lesion hardly moves the intensities of
+tissue it does not touch; one that fills much of a hemisphere still can. Measured: from statistics of
+normalised tissue at least 11 mm away from the tumour of 300 phantoms, grade is not told better than chance
+(`figures/phantom_audit.md`).
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def normalise(
     """Each channel on one scale: 0 in white matter, −4 in the background.
 
     x ← 4 (x − centre) / (centre − background), with the centre from `intensity.centre_and_scale`: the most
-    frequent tissue, which no lesion moves. An image that is standardised already, with tissue darker than
+    frequent tissue, which a lesion hardly moves. An image that is standardised already, with tissue darker than
     its background, is divided by its own robust spread instead.
 
     Args:
