@@ -513,13 +513,16 @@ from medattn_lite.explain.localisation import chance, localise
 def concentration(maps):
     """Over the test slices with tumour: the share of a map inside it, divided by the tumour's share of the head."""
     box = layer_box(model, test.images, maps.shape[1:])  # where the layer looks: a stride shifts it
-    sick, ratios = np.flatnonzero(truth == 1), []
-    for i in sick:
+    ratios = {}
+    for i in np.flatnonzero(truth == 1):
         image, inside = test.images[i], test.masks[i, 0] > 0
         head = foreground(image - image.amin((1, 2), keepdim=True))[0]
         mass = localise(to_image_grid(maps[i], size, box=box), inside, within=head).relevance_mass
-        ratios.append(mass / chance(inside, within=head).relevance_mass)
-    return mean_interval(ratios, bounds=(0, np.inf), groups=[patients[i] for i in sick])
+        ratios[i] = mass / chance(inside, within=head).relevance_mass
+    kept = [i for i, ratio in ratios.items() if np.isfinite(ratio)]
+    if len(kept) < len(ratios):
+        print(f"{len(ratios) - len(kept)} of {len(ratios)} slices left out: this map is 0 all over the head there")
+    return mean_interval([ratios[i] for i in kept], bounds=(0, np.inf), groups=[patients[i] for i in kept])
 
 
 torch.manual_seed(SEED)
