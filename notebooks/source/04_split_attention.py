@@ -525,6 +525,7 @@ def concentration(maps):
     return mean_interval([ratios[i] for i in kept], bounds=(0, np.inf), groups=[patients[i] for i in kept])
 
 
+# %%
 torch.manual_seed(SEED)
 untrained = ResNeSt(in_channels=len(test.channels), num_classes=2, spatial_attention=True, **SIZES)
 flair_test = test.images[:, test.channels.index("flair")]
