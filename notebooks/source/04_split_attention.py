@@ -533,6 +533,8 @@ maps_of = spatial_gates(model, test.images)
 measured = {f"{name.split('.')[0]}, trained": concentration(maps) for name, maps in maps_of.items()}
 measured["layer1, untrained"] = concentration(next(iter(spatial_gates(untrained.eval(), test.images).values())))
 measured["brightness"] = concentration(flair_test - flair_test.amin())
+
+# %%
 plots.show(plots.forest(measured, label="mass in the tumour ÷ chance", reference=1.0, reference_label="chance"))
 for name, interval in measured.items():
     record(f"concentration on the tumour: {name}", interval)
