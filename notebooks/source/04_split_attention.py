@@ -477,7 +477,7 @@ plots.show(explorer.static())
 # One slice is an anecdote. Over all test slices: the network as it is; with **even** shares; with the shares of **another** slice; with its splits' shares **swapped**, so that the weaker version wins; and with its maps of places **flat**.
 
 # %%
-from medattn_lite.explain import edited_maps, spatial_gates, split_shares
+from medattn_lite.explain import edited_maps, spatial_gates, split_shares, to_image_grid
 
 for name, values in split_shares(model, test.images).items():
     record(f"{name.split('.')[0]}: spread of a share over slices", values[:, 0].std(0).mean())
@@ -505,7 +505,6 @@ plots.show(plots.forest(outcome, label="AUC, presence, test patients", reference
 
 # %%
 from medattn_lite.data.transforms import foreground
-from medattn_lite.explain import to_image_grid
 from medattn_lite.explain.layer_places import layer_box
 from medattn_lite.explain.localisation import chance, localise
 
@@ -519,13 +518,12 @@ def concentration(maps):
         head = foreground(image - image.amin((1, 2), keepdim=True))[0]
         mass = localise(to_image_grid(maps[i], size, box=box), inside, within=head).relevance_mass
         ratios[i] = mass / chance(inside, within=head).relevance_mass
-    kept = [i for i, ratio in ratios.items() if np.isfinite(ratio)]
+    kept = [i for i, ratio in ratios.items() if np.isfinite(ratio)]  # the others: a map that is 0 all over the head
     if len(kept) < len(ratios):
-        print(f"{len(ratios) - len(kept)} of {len(ratios)} slices left out: this map is 0 all over the head there")
+        print(f"measured in {len(kept)} of {len(ratios)} slices with tumour")
     return mean_interval([ratios[i] for i in kept], bounds=(0, np.inf), groups=[patients[i] for i in kept])
 
 
-# %%
 torch.manual_seed(SEED)
 untrained = ResNeSt(in_channels=len(test.channels), num_classes=2, spatial_attention=True, **SIZES)
 flair_test = test.images[:, test.channels.index("flair")]
@@ -533,8 +531,6 @@ maps_of = spatial_gates(model, test.images)
 measured = {f"{name.split('.')[0]}, trained": concentration(maps) for name, maps in maps_of.items()}
 measured["layer1, untrained"] = concentration(next(iter(spatial_gates(untrained.eval(), test.images).values())))
 measured["brightness"] = concentration(flair_test - flair_test.amin())
-
-# %%
 plots.show(plots.forest(measured, label="mass in the tumour ÷ chance", reference=1.0, reference_label="chance"))
 for name, interval in measured.items():
     record(f"concentration on the tumour: {name}", interval)
