@@ -108,7 +108,8 @@ class SurvivalNetwork(nn.Module):
         self.clinical_features = clinical_features
         outputs = 1 if head == "cox" else check_positive("intervals", intervals)
         # A constant added to every risk changes nothing in Cox's likelihood, so that head has no bias.
-        self.fc = nn.Linear(backbone.num_features + clinical_features, outputs, bias=head != "cox")
+        features = int(backbone.num_features)  # type: ignore[arg-type]  # every backbone of the package says it
+        self.fc = nn.Linear(features + clinical_features, outputs, bias=head != "cox")
 
     def forward(self, images: Tensor, clinical: Tensor | None = None) -> Tensor:
         """(B, C, D, H, W) images and (B, K) clinical values to outputs (B, intervals), or (B, 1) of Cox."""
@@ -158,7 +159,7 @@ class DenseNetFeatures(nn.Module):
         check_spatial_dims(spatial_dims)
         network = DenseNet121(spatial_dims=spatial_dims, in_channels=in_channels, out_channels=1, **options)
         self.features = network.features
-        self.num_features: int = network.class_layers.out.in_features
+        self.num_features: int = network.class_layers.out.in_features  # type: ignore[union-attr,assignment]
         # The stem halves twice and rounds up; each of the three transitions halves and rounds down.
         self.smallest_side = 29
 

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.overlays import Overlay, make_overlay
@@ -38,22 +39,22 @@ class MapRow:
     """
 
     title: str
-    values: object
+    values: ArrayLike
     caption: str = ""
-    image: object = None
+    image: ArrayLike | None = None
     position: Sequence[int] | None = None
     spacing: Sequence[float] | None = None
-    outline: object = None
+    outline: ArrayLike | None = None
 
 
 @figure_function
 def explanation_rows(
-    image: object,
+    image: ArrayLike,
     rows: Sequence[MapRow],
     *,
     position: Sequence[int] | None = None,
-    affine: object | None = None,
-    outline: object | None = None,
+    affine: ArrayLike | None = None,
+    outline: ArrayLike | None = None,
     opacity: float = 0.65,
     title: str = "",
     alt: str | None = None,
@@ -103,8 +104,8 @@ class _Laid:
         return PLANES if self.volume.ndim == 3 else (Plane("axial", -1, 0, 1, AXIAL.letters),)
 
 
-def _laid_out(row: MapRow, image: object, position: Sequence[int] | None, edges: Sequence[float],
-              outline: object) -> _Laid:  # fmt: skip
+def _laid_out(row: MapRow, image: ArrayLike, position: Sequence[int] | None, edges: Sequence[float],
+              outline: ArrayLike | None) -> _Laid:  # fmt: skip
     volume = as_array(image if row.image is None else row.image)
     place = row.position if row.position is not None else position
     place = tuple(side // 2 for side in volume.shape) if place is None else tuple(int(index) for index in place)

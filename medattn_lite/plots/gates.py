@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import listed, set_alt
 from medattn_lite.plots.layers import short_names
@@ -26,9 +27,9 @@ FLAT = 0.02  # a spatial map whose values differ by less looks at nothing in par
 
 @figure_function
 def gates_by_layer(
-    gates: Mapping[str, object],
+    gates: Mapping[str, ArrayLike],
     *,
-    labels: object | None = None,
+    labels: ArrayLike | None = None,
     class_names: Sequence[str] | None = None,
     columns: int = 2,
     title: str = "",
@@ -74,13 +75,13 @@ def gates_by_layer(
 
 @figure_function
 def spatial_map_overlay(
-    image: object,
-    maps: object | Mapping[str, object],
+    image: ArrayLike,
+    maps: ArrayLike | Mapping[str, ArrayLike],
     *,
     opacity: float = 0.6,
     limits: tuple[float, float] | None = None,
     window: tuple[float, float] | None = None,
-    mask: object | None = None,
+    mask: ArrayLike | None = None,
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
@@ -132,7 +133,7 @@ def spatial_map_overlay(
     return set_alt(figure, alt or text + (" The lesion is outlined." if outline is not None and outline.any() else ""))
 
 
-def upsample_map(values: object, shape: tuple[int, ...]) -> np.ndarray:
+def upsample_map(values: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
     """A coarse map on the image's grid: linear interpolation, half-pixel aligned.
 
     Args:

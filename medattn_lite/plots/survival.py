@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.lines import DASHES
@@ -52,8 +53,8 @@ class StepCurve(Protocol):
 
 @figure_function
 def follow_up_lines(
-    time: object,
-    event: object,
+    time: ArrayLike,
+    event: ArrayLike,
     *,
     names: Sequence[str] | None = None,
     mark: tuple[float, str] | None = None,
@@ -156,7 +157,7 @@ def draw_curves(axes: Axes, curves: Mapping[str, StepCurve], *, mark: tuple[floa
     chosen = colours_of(list(curves))
     light_grid(axes)
     for number, (name, curve) in enumerate(curves.items()):
-        style = {"color": chosen[name], "linestyle": DASHES[number % len(DASHES)]}
+        style: dict[str, Any] = {"color": chosen[name], "linestyle": DASHES[number % len(DASHES)]}
         axes.fill_between(curve.times, curve.low, curve.high, step="post", color=chosen[name], alpha=0.15, linewidth=0)
         axes.step(curve.times, curve.survival, where="post", label=name, **style)
         left = (curve.censored > 0) & (np.count_nonzero(curve.censored) <= MOST_TICKS)
