@@ -35,13 +35,26 @@ GROUP_COLOURS = {"low risk": ALIVE, "high risk": DEAD}  # the same in every figu
 class StepCurve(Protocol):
     """A Kaplan–Meier curve, such as `medattn_lite.evaluation.kaplan_meier.KaplanMeier`."""
 
-    times: np.ndarray
-    survival: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    at_risk: np.ndarray
-    deaths: np.ndarray
-    censored: np.ndarray
+    @property
+    def times(self) -> np.ndarray: ...
+
+    @property
+    def survival(self) -> np.ndarray: ...
+
+    @property
+    def low(self) -> np.ndarray: ...
+
+    @property
+    def high(self) -> np.ndarray: ...
+
+    @property
+    def at_risk(self) -> np.ndarray: ...
+
+    @property
+    def deaths(self) -> np.ndarray: ...
+
+    @property
+    def censored(self) -> np.ndarray: ...
 
     def at(self, days: Sequence[float]) -> np.ndarray: ...
 

@@ -24,12 +24,23 @@ MOST_CHOSEN = 4
 class HasCalibration(Protocol):
     """Predicted and observed survival, such as `medattn_lite.evaluation.calibration.Calibration`."""
 
-    day: float
-    predicted: np.ndarray
-    observed: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    patients: np.ndarray
+    @property
+    def day(self) -> float: ...
+
+    @property
+    def predicted(self) -> np.ndarray: ...
+
+    @property
+    def observed(self) -> np.ndarray: ...
+
+    @property
+    def low(self) -> np.ndarray: ...
+
+    @property
+    def high(self) -> np.ndarray: ...
+
+    @property
+    def patients(self) -> np.ndarray: ...
 
 
 @figure_function

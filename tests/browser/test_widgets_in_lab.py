@@ -26,14 +26,23 @@ explorer = gate_explorer(model, torch.randn(3, 2, 64, 64), labels=[0, 1, 0], nam
 explorer
 """
 FRAGILE = """
+from dataclasses import dataclass
+
 import ipywidgets
 from medattn_lite.widgets import Explorer, attention_playground
 
-class Fragile(Explorer):
+@dataclass(frozen=True)
+class Number:
+    number: int
+
+
+class Fragile(Explorer[Number]):
+    State = Number
+
     def view(self, state):
-        if state["number"] > 1:
+        if state.number > 1:
             raise ZeroDivisionError("this state has no picture")
-        return attention_playground().static(), f"The number is {state['number']}."
+        return attention_playground().static(), f"The number is {state.number}."
 
 Fragile({"number": ipywidgets.IntSlider(value=0, min=0, max=5, description="number")})
 """
