@@ -18,9 +18,9 @@ from medattn_lite.errors import UserError
 from medattn_lite.plots.alt import alt_text
 from medattn_lite.plots.show import mime_bundle, render_png
 
-LABEL = {"description_width": "112px"}
-CONTROL = {"width": "340px"}
-SIDE = "356px"  # controls and readout
+LABEL = {"description_width": "104px"}
+CONTROL = {"width": "290px"}
+SIDE = "292px"  # controls and readout
 HIGHEST = "640px"  # of the picture: what a screen of 768 pixels has room for below JupyterLab's bars
 
 StateT = TypeVar("StateT")  # a frozen dataclass of a widget's own: one field per control
@@ -160,7 +160,7 @@ class Explorer(ipywidgets.Box, Generic[StateT]):
         self.summary = summary
         self.picture.value = png
         self.picture.alt = alt
-        self.readout.value = f'<div role="status" aria-live="polite" style="line-height:1.5">{escape(summary)}</div>'
+        self.readout.value = f'<div role="status" aria-live="polite" style="font-size:12px;line-height:1.35">{escape(summary)}</div>'
 
     def _moved(self, name: str) -> None:
         if self._holding:

@@ -16,7 +16,7 @@ from torch import Tensor
 from medattn_lite.attention.scores import AdditiveScores, attend
 from medattn_lite.errors import UserError
 from medattn_lite.plots.attention import playground
-from medattn_lite.widgets.explorer import Explorer
+from medattn_lite.widgets.explorer import CONTROL, Explorer
 
 MOST_KEYS = 5
 EDGE = 2.0
@@ -79,8 +79,7 @@ class AttentionPlayground(Explorer[PlaygroundState]):
     def __init__(
         self, query: Sequence[float], keys: Sequence[Sequence[float]], *, score: str, temperature: float
     ) -> None:
-        row = {"width": "310px"}
-        label = {"description_width": "64px"}
+        row, label = CONTROL, {"description_width": "64px"}
         controls: dict[str, ipywidgets.ValueWidget] = {
             "score": ipywidgets.Dropdown(
                 options=list(SCORES), value=score, description="score", style=label, layout=row
@@ -103,8 +102,7 @@ class AttentionPlayground(Explorer[PlaygroundState]):
                     value=value, min=-EDGE, max=EDGE, step=0.1, description=f"{name.replace('_', ' ')} {axis}",
                     readout_format=".1f", style=label, layout=row,
                 )
-        columns = {"grid_template_columns": "repeat(2, 310px)", "grid_gap": "0 18px"}
-        super().__init__(controls, box=ipywidgets.GridBox(list(controls.values()), layout=columns))
+        super().__init__(controls)
         self.adjust("keys")
 
     def adjust(self, name: str) -> None:
