@@ -62,7 +62,7 @@ class CounterfactualPhantom(Explorer[CounterfactualState]):
             ),
             "necrosis": ipywidgets.FloatSlider(value=start.necrosis, max=0.9, description="necrosis", **SHARE, **style),
             "oedema": ipywidgets.FloatSlider(value=start.oedema, max=0.9, description="oedema", **SHARE, **style),
-            "mark": ipywidgets.Checkbox(value=start.mark, description="scanner mark beside the head", indent=True,
+            "mark": ipywidgets.Checkbox(value=start.mark, description="scanner mark", indent=True,
                                         **style),
             "age_years": ipywidgets.IntSlider(
                 value=round(start.age_years), min=20, max=90, step=5, description="age, years",

@@ -21,6 +21,7 @@ from medattn_lite.plots.show import mime_bundle, render_png
 LABEL = {"description_width": "104px"}
 CONTROL = {"width": "290px"}
 SIDE = "292px"  # controls and readout
+SMALL = "font-size:12px;line-height:1.35"
 HIGHEST = "640px"  # of the picture: what a screen of 768 pixels has room for below JupyterLab's bars
 
 StateT = TypeVar("StateT")  # a frozen dataclass of a widget's own: one field per control
@@ -72,9 +73,8 @@ class Explorer(ipywidgets.Box, Generic[StateT]):
         self, controls: Mapping[str, ipywidgets.ValueWidget], *, box: ipywidgets.Box | None = None
     ) -> None:
         self.controls = dict(controls)
-        self.picture = Picture(
-            format="png", layout={"max_width": "100%", "max_height": HIGHEST, "width": "auto", "height": "auto"}
-        )
+        size = {"max_width": "100%", "max_height": HIGHEST, "width": "auto", "height": "auto"}
+        self.picture = Picture(format="png", layout={**size, "margin": "0"})
         self.picture.add_class("medattn-picture")
         self.readout = ipywidgets.HTML()
         self.readout.add_class("medattn-readout")
@@ -160,7 +160,7 @@ class Explorer(ipywidgets.Box, Generic[StateT]):
         self.summary = summary
         self.picture.value = png
         self.picture.alt = alt
-        self.readout.value = f'<div role="status" aria-live="polite" style="font-size:12px;line-height:1.35">{escape(summary)}</div>'
+        self.readout.value = f'<div role="status" aria-live="polite" style="{SMALL}">{escape(summary)}</div>'
 
     def _moved(self, name: str) -> None:
         if self._holding:
