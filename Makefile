@@ -55,6 +55,7 @@ test: lint
 
 lint: $(STAMP)
 	$(RUN) -m ruff check .
+	$(RUN) -m mypy
 
 lab: $(STAMP)
 	$(JUPYTER) lab notebooks/00_start_here.ipynb
