@@ -21,6 +21,7 @@ from medattn_lite.cli_audit import audit_options
 from medattn_lite.cli_explain import explain_options
 from medattn_lite.cli_faults import folder, give_up_output, outside_fault, take_any_text
 from medattn_lite.cli_phantom import phantom_options
+from medattn_lite.cli_start import start_options
 from medattn_lite.cli_train import results_options, train_options
 from medattn_lite.course.scales import SCALES
 from medattn_lite.errors import UserError
@@ -76,6 +77,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show where a mistake was noticed (a traceback)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _doctor_options(commands.add_parser("doctor", help="what is installed, which device, do widgets show"))
+    start_options(commands.add_parser("start", help="copy the course into a folder of yours and open JupyterLab"))
     _course_options(commands.add_parser("course", help="run the notebooks in order and write a report"))
     _notebooks_options(commands.add_parser("notebooks", help="make the notebooks from their sources"))
     _check_data_options(commands.add_parser("check-data", help="is a data set's folder usable?"))

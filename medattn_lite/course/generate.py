@@ -19,11 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from medattn_lite.course.links import moved_down
+from medattn_lite.course.places import course_home
 from medattn_lite.course.slides import slide_type, slides_page
 from medattn_lite.course.stubs import keep_solutions, strip_solutions
 from medattn_lite.errors import UserError
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOKS = course_home() / "notebooks"
 _NAME = re.compile(r"^\d\d_[a-z0-9_]+$")
 _KEPT_METADATA = ("tags", "slideshow", "jupyter", "editable", "deletable")
 _METADATA = {
