@@ -31,6 +31,7 @@ FLOORS = {
     "cli_faults": 5,
     "cli_results": 5,
     "cli_phantom": 5,
+    "cli_start": 5,
     "cli_train": 5,
 }
 LONGEST_FILE = 320
