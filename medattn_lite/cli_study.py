@@ -56,11 +56,11 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
     "attention-speed": Study("tests.benchmarks.attention", "figures/attention_kernels.md",
                              "time and memory of attention beside the official formulation"),
     "slider-times": Study("tests.benchmarks.sliders", "figures/slider_times.md", "from moved slider to picture"),
-    "widget-picture": Study("tests.browser.widget_picture", "figures/counterfactual_widget.png", "the README's picture"),
+    "widget-picture": Study("tests.browser.widget_picture", "figures/counterfactual_widget.png", "README's picture"),
 })  # fmt: skip
 ELSEWHERE = (
     ("medattn audit phantom --all", "figures/phantom_audit.md", "what gives the label away, by phantom task"),
-    ("medattn phantom --controls", "figures/phantom_controls.json", "what simple figures of a lesion tell of the label"),
+    ("medattn phantom --controls", "figures/phantom_controls.json", "what a lesion's figures tell of the label"),
     ("medattn results", "figures/results.md", "one page of results from finished runs"),
 )
 
