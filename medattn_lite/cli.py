@@ -20,6 +20,7 @@ from medattn_lite import __version__
 from medattn_lite.cli_audit import audit_options
 from medattn_lite.cli_explain import explain_options
 from medattn_lite.cli_faults import folder, give_up_output, outside_fault, take_any_text
+from medattn_lite.cli_gpu import gpu_options
 from medattn_lite.cli_phantom import phantom_options
 from medattn_lite.cli_start import start_options
 from medattn_lite.cli_study import study_options
@@ -89,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     train_options(commands.add_parser("train", help="run a paper's recipe: train, test and compare its networks"))
     explain_options(commands.add_parser("explain", help="what a trained network looks at in an image of yours"))
     results_options(commands.add_parser("results", help="one page of results from finished runs"))
+    gpu_options(commands.add_parser("gpu-check", help="ten minutes of one GPU: correct? how fast? a first training"))
     study_options(commands.add_parser("study", help="what makes the figures of the project: faithfulness, parity, …"))
     return parser
 

@@ -29,6 +29,7 @@ FLOORS = {
     "cli_audit": 5,
     "cli_explain": 5,
     "cli_faults": 5,
+    "cli_gpu": 5,
     "cli_results": 5,
     "cli_phantom": 5,
     "cli_start": 5,
