@@ -174,7 +174,7 @@ def _notebooks(options: argparse.Namespace) -> int:
 
 
 def _check_data_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", help="brats, msd, lgg, open-ms, images or nifti")
+    parser.add_argument("dataset", help="brats, msd, lgg, open-ms, images, nifti or bids")
     parser.add_argument("--root", type=folder, required=True, metavar="DIR", help="its folder")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
                         help="an option of the data set, such as csv=table.csv, channels=t1,flair or "

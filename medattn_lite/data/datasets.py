@@ -19,6 +19,7 @@ DATASETS: dict[str, tuple[str, str]] = {
     "open-ms": ("open_ms", "OpenMSDataset"),
     "images": ("images", "ImageFolderDataset"),
     "nifti": ("nifti", "NiftiDataset"),
+    "bids": ("bids", "BIDSDataset"),
 }
 NAMES = tuple(DATASETS)
 
@@ -39,7 +40,7 @@ def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> D
     """Opens a data set; voxels are read, or made, when a sample is asked for.
 
     Args:
-        name: "phantom", "brats", "msd", "lgg", "open-ms", "images" or "nifti".
+        name: "phantom", "brats", "msd", "lgg", "open-ms", "images", "nifti" or "bids".
         root: its folder; none for phantoms.
         **options: options of its class; for phantoms `n` (default 40), `task`, `shape`, `seed`, …
 
