@@ -11,22 +11,28 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-_QUERIES, _KEYS, _FEATURES = 97, 200, 5  # 97 is a prime that divides neither of the others, nor any block's numbers
+_QUERIES, _KEYS, _FEATURES = 97, 200, 5
+_SIDE = "_medattn_side"  # on a tensor: whether it was made of keys and values alone, or of queries too
 
 
 class _Meetings(TorchDispatchMode):
-    """Notes, of every operation on queries and keys, how many keys took part."""
+    """Follows what is made of keys and of queries; notes, of every operation on both, how many keys took part."""
 
     def __init__(self) -> None:
         super().__init__()
         self.most = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor) and leaf.numel()]
-        if any(each.numel() % _QUERIES == 0 for each in given):
-            others = [each.numel() // _FEATURES for each in given if each.numel() % _QUERIES]
-            self.most = max([self.most, *others])
-        return func(*args, **(kwargs or {}))
+        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        keys = [each for each in given if getattr(each, _SIDE, "") == "keys"]
+        queries = [each for each in given if getattr(each, _SIDE, "") == "queries"]
+        if keys and queries:
+            self.most = max(self.most, *(each.numel() // _FEATURES for each in keys))
+        out = func(*args, **(kwargs or {}))
+        for made in tree_leaves(out):
+            if isinstance(made, Tensor) and (keys or queries):
+                setattr(made, _SIDE, "queries" if queries else "keys")
+        return out
 
 
 def keys_at_once(attend: Callable[..., Any], *, block: int) -> int | None:
@@ -43,8 +49,10 @@ def keys_at_once(attend: Callable[..., Any], *, block: int) -> int | None:
     generator = torch.Generator().manual_seed(7)
     sizes = (_QUERIES, _KEYS, _KEYS)
     query, key, value = (torch.randn(1, length, _FEATURES, generator=generator) for length in sizes)
+    for tensor, side in ((query, "queries"), (key, "keys"), (value, "keys")):
+        setattr(tensor, _SIDE, side)
     with _Meetings() as seen:
-        attend(query.clone(), key.clone(), value.clone(), block)
+        attend(query, key, value, block)
     return seen.most if seen.most else _by_memory(attend, block)
 
 

@@ -11,7 +11,9 @@ from torch import nn
 
 from medattn_lite.course import checks
 from medattn_lite.course.checks import CHECK_MIME, NOT_ATTEMPTED, NOT_YET, PASSED, NotYet, check, exercise, passed
-from medattn_lite.course.diagnose import Mistake, compare, compare_function, copy_parameters, difference, same
+from medattn_lite.course.diagnose import Mistake, compare, compare_function
+from medattn_lite.course.modules import copy_parameters
+from medattn_lite.course.values import difference, same
 from tests.course.exercise_source import _run
 
 X = torch.arange(24.0).reshape(1, 2, 3, 4)

@@ -168,7 +168,7 @@ def _block_not_used(met: int, block: int) -> tuple[str, str]:
     if met == -(-KEYS_IN_TEST // block):
         return (f"{seen} your blocks have {met} keys: you made `block` blocks, and `block` is the number of keys in "
                 "each.", "`key.split(block, dim=1)`, not `chunk`.")
-    return f"{seen} the queries met {met} keys at a time: `block` is not used.", hint
+    return f"{seen} the queries met {met} at a time: `block` is not used.", hint
 
 
 def attend_whole(query: Tensor, key: Tensor, value: Tensor, block: int) -> Tensor:

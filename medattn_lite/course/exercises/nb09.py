@@ -19,12 +19,16 @@ FAIR_HINT = "In each slice with signal: (mass on the signal / mass in the head) 
 def check_weights(weights: Callable[[Tensor, Tensor], Tensor]) -> Result:
     """(B, K, …) activations and gradients to (B, K) weights of (09.3)."""
     generator = torch.Generator().manual_seed(9)
+    tiny = torch.tensor([[[[[1.0, 2.0]]]]]), torch.tensor([[[[[3.0, -1.0]]]]])
+    slices = torch.rand(3, 4, 1, 5, 2, generator=generator), 10 * torch.randn(3, 4, 1, 5, 2, generator=generator)
     volume = torch.randn(2, 3, 2, 3, 4, generator=generator).relu(), torch.randn(2, 3, 2, 3, 4, generator=generator)
     holes = torch.rand(1, 2, 3, 2, 2, generator=generator), torch.randn(1, 2, 3, 2, 2, generator=generator).relu()
     return compare_function(
         weights,
         reference=_weights,
-        cases=[volume, holes],
+        cases=[tiny, volume, holes, slices, (volume[0], -volume[1].abs())],
+        errors={"must match the size": ("Places and channels are mixed up, or an axis was lost.",
+                                        "`.flatten(2)` makes (B, K, places); `.sum(2, keepdim=True)` keeps the axis.")},
         mistakes=[
             Mistake(lambda A, G: G.flatten(2).mean(2), "these are the weights of Grad-CAM, (09.1)", FRACTION_HINT),
             Mistake(_divided, "where g is 0 you divide 0 by 0, and NaN spreads over the sum", FRACTION_HINT),
@@ -43,6 +47,20 @@ def check_weights(weights: Callable[[Tensor, Tensor], Tensor]) -> Result:
             Mistake(lambda A, G: _sum(_alpha(A, G)), "these are the α alone; multiply them by ReLU(g)", FRACTION_HINT),
             Mistake(lambda A, G: _terms(A, G).unflatten(2, A.shape[2:]), "the places are not added up yet",
                     "One number a channel: `.sum(2)` of the flattened places."),
+            Mistake(lambda A, G: _positive(G).mean(2), "that is the mean of the positive gradients; α is missing",
+                    FRACTION_HINT),
+            Mistake(lambda A, G: _positive(G).sum(2), "that is the sum of the positive gradients; α is missing",
+                    FRACTION_HINT),
+            Mistake(lambda A, G: _sum(_positive(G) / (2 + _totals(A))), "the g is missing below the line: S·g, not S",
+                    FRACTION_HINT),
+            Mistake(lambda A, G: _sum(_positive(G) / (2 + G.flatten(2).sum(2, keepdim=True) * _positive(G))),
+                    "S is the sum of A, the activations, not of the gradients", FRACTION_HINT),
+            Mistake(lambda A, G: _sum(_positive(G) ** 2 / (2 + _totals(A) * _positive(G))),
+                    "there is a g too many above the line", FRACTION_HINT),
+            Mistake(lambda A, G: _terms(A, G).amax(2), "you took the largest term; (09.3) adds them up", "`.sum(2)`"),
+            Mistake(lambda A, G: _weights(A, G) / _weights(A, G).sum(1, keepdim=True),
+                    "the weights are divided by their sum; (09.3) has no such step", "Leave it out."),
+            Mistake(lambda A, G: _weights(A, -G), "the sign of the gradient is turned", "ReLU(g), not ReLU(−g)."),
             Mistake(lambda A, G: torch.einsum("bk,bk...->b...", _weights(A, G), A),
                     "that is the map already; the weights (B, K) were asked for", "Leave (09.2) to the next step."),
         ],
@@ -91,6 +109,7 @@ def check_place(looks: Callable[[int, Layers], float]) -> Result:
     """An index of a layer's map, and the layers on the way, to a voxel of the image."""
     stem = [(7, 2, 3, 1), (3, 2, 1, 1)]
     cases = [
+        (2, [(3, 2, 1, 1)]), (0, [(5, 1, 0, 1)]), (0, [(3, 1, 1, 1)]),
         (2, [*stem, (3, 2, 1, 1)]), (1, [(2, 2, 0, 1)] * 3), (3, [(3, 2, 0, 1), (3, 1, 1, 1), (2, 2, 0, 1)]),
         (2, [(3, 2, 1, 1), (3, 1, 1, 2), (5, 2, 2, 1)]), (4, [(4, 2, 1, 1), (3, 1, 0, 2)]),
     ]  # fmt: skip
@@ -120,6 +139,17 @@ def check_place(looks: Callable[[int, Layers], float]) -> Result:
                     "the layers are taken from the last to the first", "Start at the image."),
             Mistake(lambda i, layers: _place(i, layers) - i * _stride(layers),
                     "that is where index 0 looks; index i lies i steps further", "`first + index * step`"),
+            Mistake(lambda i, layers: _place(i, layers) + 1, "you counted voxels from 1", "The first voxel is 0."),
+            Mistake(lambda i, layers: _place(i, layers) + 0.5, "the middle of a voxel is its own number: half a voxel "
+                    "too far", STEP_HINT),
+            Mistake(lambda i, layers: _place(i, [(k + 1, s, p, d) for k, s, p, d in layers]),
+                    "half of the kernel, k / 2, is half a voxel beyond its middle", "(k − 1) d / 2."),
+            Mistake(lambda i, layers: _place(i, [(k if k % 2 else k - 1, s, p, d) for k, s, p, d in layers]),
+                    "the middle of an even kernel lies between two voxels: keep the half", "(k − 1) d / 2, with `/`."),
+            Mistake(lambda i, layers: _place(i, layers[:-1]), "the last layer is left out", "All layers count."),
+            Mistake(lambda i, layers: _place(i, layers[1:]), "the first layer is left out", "All layers count."),
+            Mistake(lambda i, layers: _place(i, layers, reach=True), "that is the last voxel that the place reads",
+                    "Half of (k − 1) d."),
             Mistake(lambda i, layers: int(_place(i, layers)), "the place is cut to a whole number",
                     "A middle may lie between two voxels: keep the half."),
         ],
@@ -138,11 +168,11 @@ def _stride(layers: Layers) -> int:
 
 def _place(
     index: int, layers: Layers, *, after: bool = False, unstepped: bool = False, dilated: bool = True, padded: int = 1,
-    middle: bool = True,
+    middle: bool = True, reach: bool = False,
 ) -> float:  # fmt: skip
     step, first = 1, 0.0
     for kernel, stride, padding, dilation in layers:
-        moved = (kernel - 1) * (dilation if dilated else 1) / 2 * middle - padded * padding
+        moved = (kernel - 1) * (dilation if dilated else 1) / 2 * middle * (1 + reach) - padded * padding
         step = step * stride if after else step
         first += moved if unstepped else step * moved
         step = step if after else step * stride
@@ -165,11 +195,32 @@ def check_planes(score: Callable[[Tensor, Tensor, Tensor, int], float]) -> Resul
     silent = cases[0][0].clone()
     silent[2] = -1.0
     cases.append((silent, cases[0][1], cases[0][2], 0))
+    whole = torch.ones(2, 2, 2, dtype=torch.bool)
+    spot = torch.zeros_like(whole)
+    spot[0, 0, 0] = True
+    small = torch.tensor([[[3.0, 1.0], [-1.0, 2.0]], [[5.0, 0.0], [1.0, 1.0]]])
+    cases = [(small, spot, whole, axis) for axis in (0, 2)] + cases
+    cases.append((torch.ones(5, 6, 7), *cases[2][1:]))  # an even map: 1
     return compare_function(
         score,
         reference=fair_mass,
         cases=cases,
+        errors={"ZeroDivisionError": ("A slice without signal, or without a positive value, divides by 0.",
+                                      "Skip slices without signal; append 0.0 where nothing positive is in the head.")},
         mistakes=[
+            Mistake(lambda *case: _over(case, lambda p, s, h: _fair(p, s, h) if (p * h).sum() else float("nan")),
+                    "slices in which the map has no positive value give NaN; they are misses, and count 0",
+                    "Append 0.0 for them."),
+            Mistake(lambda *case: _over(case, lambda p, s, h: _even(p, s, h) / max(_share(p, s, h), 1e-9)),
+                    "the fraction stands upside down: the map's mass is above the line", FAIR_HINT),
+            Mistake(lambda *case: _over(case, lambda p, s, h: _share(p, s, h) - _even(p, s, h)),
+                    "you subtracted what an even map gets; divide by it", FAIR_HINT),
+            Mistake(lambda v, s, h, axis: _over((v.abs(), s, h, axis), _fair), "absolute values: what speaks against "
+                    "counts as if it spoke for", "`.clamp(min=0)`"),
+            Mistake(lambda v, s, h, axis: _over((v, s, h, axis), _fair, total=True), "that is the sum over the slices; "
+                    "their mean was asked for", "`sum(ratios) / len(ratios)`"),
+            Mistake(lambda v, s, h, axis: _over((v, s, h, axis), lambda p, s, h: _share(p, s, h) * float(h.sum())),
+                    "you divided by one part of chance only: signal voxels over head voxels", FAIR_HINT),
             Mistake(lambda *case: _over(case, lambda p, s, h: _share(p, s, h)),
                     "that is the mass alone: it is not divided by what an even map gets", FAIR_HINT),
             Mistake(lambda v, s, h, axis: _share(v.clamp(min=0), s, h) / (float((s & h).sum()) / float(h.sum())),
@@ -218,7 +269,7 @@ def _fair(positive: Tensor, signal: Tensor, head: Tensor) -> float:
 
 
 def _over(case: tuple, score: Callable[[Tensor, Tensor, Tensor], float], *, signed: bool = False, empty: bool = False,
-          drop: bool = False) -> float:  # fmt: skip
+          drop: bool = False, total: bool = False) -> float:  # fmt: skip
     values, signal, head, axis = case
     found = []
     for index in range(values.shape[axis]):
@@ -230,4 +281,4 @@ def _over(case: tuple, score: Callable[[Tensor, Tensor, Tensor], float], *, sign
         if drop and float((positive * inside).sum()) == 0:
             continue
         found.append(score(positive, there, inside))
-    return sum(found) / len(found)
+    return sum(found) / (1 if total else len(found))
