@@ -37,6 +37,7 @@ def _shown(value: Any) -> str:
     if isinstance(value, (torch.Tensor, np.ndarray)):
         shape = tuple(value.shape)
         numbers = np.asarray(value.detach().cpu() if isinstance(value, torch.Tensor) else value)
+        numbers = numbers.astype(int) if numbers.dtype == bool else numbers
         if 0 < numbers.size <= _SHOWN:
             text = str(_rounded(numbers.tolist()))
             if len(text) <= _WIDTH:

@@ -125,9 +125,12 @@ def compare_function(
     if isinstance(answers[first], Exception):
         _say(answers[first], errors or {})
     seen = difference(answers[first], expected[first], what=what, rtol=rtol, atol=atol)
+    general = _in_general(function, reference, cases, names, answers, expected, rtol, atol)
     shown = in_words(names, cases[first])
+    if "the shape is" in general:  # which the difference would say again
+        general, seen = "", general
     raise NotYet(" ".join(filter(None, (
-        _in_general(function, reference, cases, names, answers, expected, rtol, atol),
+        sentence(general) if general else "",
         sentence(f"{seen}, for {shown}" if shown else seen),
         f"({sum(right)} of {len(right)} inputs came out right.)" if any(right) else "",
     ))), hint)  # fmt: skip
@@ -154,7 +157,8 @@ def _outcome(function: Callable[..., Any], case: tuple, names: Sequence[str]) ->
         raise NotYet(f"Your function changes its input{which}.", "Work on something new: `x = x * 2`, not `x *= 2`; "
                      "`sorted(x)`, not `x.sort()`; `x.clone()` before you write into it.")  # fmt: skip
     if is_stub(answer):
-        raise NotYet("Your function returns None.", "Does it end with `return …`?")
+        raise NotYet(f"Your function returns None, for {in_words(names, case)}.", "Does every way through it end with "
+                     "`return …`?")  # fmt: skip
     return answer
 
 
@@ -169,14 +173,14 @@ def _say(error: Exception, errors: Mapping[str, tuple[str, str]]) -> None:
 def _in_general(function: Callable[..., Any], reference: Callable[..., Any], cases: Sequence[tuple],
                 names: Sequence[str], answers: Sequence[Any], expected: Sequence[Any], rtol: float,
                 atol: float) -> str:  # fmt: skip
-    """What can be said of a wrong answer that is on no list: a sentence, or nothing."""
+    """What can be said of a wrong answer that is on no list, or nothing."""
     if any(isinstance(answer, Exception) for answer in answers):
         return ""
     said = relation(answers, expected, rtol=rtol, atol=atol)
     if said:
-        return sentence(said)
+        return said
     place = unused(function, reference, cases)
-    return "" if place is None else f"`{names[place]}` makes no difference to your answer, and it should."
+    return "" if place is None else f"`{names[place]}` makes no difference to your answer, and it should"
 
 
 def _behaves_alike(wrong: Callable[..., Any], cases: Sequence[tuple], answers: Sequence[Any],

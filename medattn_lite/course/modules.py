@@ -70,7 +70,7 @@ def judge_module(
     for number, setting in enumerate(settings):
         try:
             mine = _made(block, setting)
-            look(mine, setting, first_output(mine, setting.inputs[0], errors=errors))
+            _look_first(mine, setting, look, errors)
             if number == 0:
                 _uses_its_arguments(block, settings)
             copy_parameters(setting.reference, mine, hint=layers)
@@ -92,6 +92,18 @@ def judge_module(
                          "Is a number of the example written where an argument of `__init__` belongs?") from None
     assert result is not None
     return result
+
+
+def _look_first(mine: nn.Module, setting: Setting, look: Callable[[nn.Module, Setting, Tensor | None], None],
+                errors: Mapping[str, tuple[str, str]] | None) -> None:  # fmt: skip
+    """What one call and the list of parameters give away; the list also where the call ends in an exception."""
+    try:
+        answer = first_output(mine, setting.inputs[0], errors=errors)
+    except (RuntimeError, ValueError, IndexError):
+        if not any(isinstance(each, nn.UninitializedParameter) for each in mine.parameters()):
+            look(mine, setting, None)
+        raise
+    look(mine, setting, answer)
 
 
 def _made(block: Callable[..., Any], setting: Setting) -> nn.Module:
@@ -122,7 +134,7 @@ def _uses_its_arguments(block: Callable[..., Any], settings: Sequence[Setting]) 
             continue  # what goes wrong there is said in its own setting
         if shapes[0] == shapes[1]:
             raise NotYet(f"`{name}` is not used: the layers are the same for {name} = {value} and {name} = {other}.",
-                         f"Put `{name}` where you wrote a number.")
+                         f"The layers get their sizes in `__init__`: `{name}` belongs there, not a number.")
 
 
 def _shapes(module: nn.Module, x: Tensor) -> list[tuple[int, ...]]:
@@ -150,14 +162,14 @@ def first_output(module: nn.Module, x: Tensor, *, errors: Mapping[str, tuple[str
             if re.search(part, text):
                 raise NotYet(message, hint) from None
         raise
+    if not list(module.parameters()) and is_stub(answer):
+        raise NotAttempted
+    hidden = [name for name, value in vars(module).items() if _holds_strangers(value, module)]
+    if hidden:
+        raise NotYet(f"`self.{hidden[0]}` is a plain {type(vars(module)[hidden[0]]).__name__}: torch does not find "
+                     "the layers in it, and they would never be trained.", "`nn.ModuleList([…])` or "
+                     "`nn.Sequential(…)`, or one attribute for each layer.")  # fmt: skip
     if not list(module.parameters()):
-        if is_stub(answer):
-            raise NotAttempted
-        hidden = [name for name, value in vars(module).items() if _holds_modules(value)]
-        if hidden:
-            raise NotYet(f"`self.{hidden[0]}` is a plain {type(vars(module)[hidden[0]]).__name__}: torch does not find "
-                         "the layers in it, and they would never be trained.", "`nn.ModuleList([…])` or "
-                         "`nn.Sequential(…)`, or one attribute for each layer.")  # fmt: skip
         if "nn." in _text_of_forward(module):
             raise NotYet("Your layers are made anew in every call of `forward`, and learn nothing.",
                          "Make them in `__init__`, as `self.…`.")
@@ -180,9 +192,11 @@ _REFUSALS = {
 }  # fmt: skip
 
 
-def _holds_modules(value: Any) -> bool:
-    values = value.values() if isinstance(value, dict) and value else value
-    return isinstance(value, (list, tuple, dict)) and any(isinstance(each, nn.Module) for each in values)
+def _holds_strangers(value: Any, module: nn.Module) -> bool:
+    """Whether a list, tuple or dictionary holds layers that the module does not know."""
+    values = value.values() if isinstance(value, dict) else value
+    known = set(module.modules())
+    return isinstance(value, (list, tuple, dict)) and any(isinstance(v, nn.Module) and v not in known for v in values)
 
 
 def _text_of_forward(module: nn.Module) -> str:

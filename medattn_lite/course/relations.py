@@ -33,7 +33,9 @@ def relation(answers: Sequence[Any], expected: Sequence[Any], *, rtol: float, at
 
     if [a.shape for a in mine] != [b.shape for b in right]:
         return _other_shape(mine, right, alike)
-    for look in (_transformed, _scaled, _moved, _whole):
+    if any((~np.isfinite(a) & np.isfinite(b)).any() for a, b in zip(mine, right, strict=True)):
+        return ""  # NaN and infinity are told with their place
+    for look in (_constant, _transformed, _scaled, _moved, _whole):
         said = look(mine, right, alike)
         if said:
             return said
@@ -103,10 +105,11 @@ def _scaled(mine: Arrays, right: Arrays, alike: Callable[[Arrays, Arrays], bool]
     """One factor or one summand for all numbers, of all inputs or of each."""
     if not _is_interesting(right):
         return ""
-    pairs = list(zip(mine, right, strict=True))
-    factors = [float((a * b).sum() / (b * b).sum()) if (b * b).sum() > 0 else 1.0 for a, b in pairs]
-    if alike(mine, [f * b for f, b in zip(factors, right, strict=True)]) and not np.allclose(factors, 0, atol=1e-6):
-        if np.allclose(factors, factors[0], rtol=1e-3):
+    pairs = [(a, b) for a, b in zip(mine, right, strict=True) if (b * b).sum() > 0]
+    factors = [float((a * b).sum() / (b * b).sum()) for a, b in pairs]
+    scaled = [factor * b for factor, (_, b) in zip(factors, pairs, strict=True)]
+    if alike([a for a, _ in pairs], scaled) and min(map(abs, factors)) > 1e-6:
+        if np.allclose(factors, factors[0], rtol=1e-3) and alike(mine, [factors[0] * b for b in right]):
             return f"every number is {factors[0]:.4g} times the right one"
         if all(a.size > 1 for a in mine):
             shown = ", ".join(f"{factor:.4g}" for factor in factors[:3])
@@ -118,11 +121,16 @@ def _scaled(mine: Arrays, right: Arrays, alike: Callable[[Arrays, Arrays], bool]
     return ""
 
 
-def _moved(mine: Arrays, right: Arrays, alike: Callable[[Arrays, Arrays], bool]) -> str:
-    """The right numbers at other places, or one and the same answer for everything."""
-    if len(mine) > 1 and _is_interesting(right) and all(a.size and np.ptp(a) == 0 for a in mine) \
-            and len({float(a.flat[0]) for a in mine}) == 1:  # fmt: skip
+def _constant(mine: Arrays, right: Arrays, alike: Callable[[Arrays, Arrays], bool]) -> str:
+    """One and the same number for everything."""
+    numbers = {float(x) for a in mine for x in a.flat}
+    if len(mine) > 1 and len(numbers) == 1 and len({round(float(x), 9) for b in right for x in b.flat}) > 1:
         return f"your answer is {mine[0].flat[0]:.4g} everywhere, whatever the input"
+    return ""
+
+
+def _moved(mine: Arrays, right: Arrays, alike: Callable[[Arrays, Arrays], bool]) -> str:
+    """The right numbers at other places."""
     for axis in range(min(b.ndim for b in right)):
         if alike(mine, [np.flip(b, axis) for b in right]):
             return f"the right numbers, turned round along axis {axis}"

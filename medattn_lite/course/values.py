@@ -47,11 +47,15 @@ def difference(answer: Any, expected: Any, *, what: str = "your answer", rtol: f
     mine, right = as_array(answer), as_array(expected)
     if right is None or isinstance(expected, (str, bool)):
         return f"{what} is {answer!r}, and {expected!r} was expected"
+    if mine is None and isinstance(expected, (tuple, list)):
+        return f"{what} is {kind(answer)}; {_count(len(expected), 'number')} were expected"
     if mine is None:
         return f"{what} is {kind(answer)}; {kind(expected)} was expected"
     if mine.shape != right.shape:
         if right.ndim == 0:
             return f"{what} is {kind(answer)}; one number was expected"
+        if mine.ndim == 0 and isinstance(expected, (tuple, list)):
+            return f"{what} is a single number, {apart(float(mine), math.inf)[0]}; {len(right)} were expected"
         if mine.ndim == 0:
             return f"{what} is a single number, {apart(float(mine), math.inf)[0]}; {kind(expected)} was expected"
         if mine.ndim == right.ndim == 1 and isinstance(expected, (tuple, list)):
@@ -73,7 +77,8 @@ def _difference_of_numbers(mine: np.ndarray, right: np.ndarray, what: str, wrong
         return (f"{what} contains NaN or infinity, in {broken} of {mine.size} places: at {list(place)} it is {is_now}, "
                 f"and {should_be} was expected")
     how_many = "" if wrong.all() else f", wrong in {int(wrong.sum())} of {wrong.size} places"
-    return (f"{what} has the right shape but other numbers{how_many}: at {list(place)} it is {is_now}, "
+    right_so_far = "the right shape but other numbers" if mine.ndim > 1 else "the right length but other numbers"
+    return (f"{what} has {right_so_far}{how_many}: at {list(place)} it is {is_now}, "
             f"and {should_be} was expected")
 
 
@@ -162,7 +167,8 @@ def kind(value: Any) -> str:
     if isinstance(value, np.ndarray):
         return f"an array of shape {value.shape}"
     if isinstance(value, (tuple, list)):
-        return f"a {type(value).__name__} of {_count(len(value), 'value')}"
+        texts = len(value) > 0 and all(isinstance(each, str) for each in value)
+        return f"a {type(value).__name__} of {_count(len(value), 'text' if texts else 'value')}"
     return {"str": "a text", "int": "a number", "float": "a number", "complex": "a complex number", "bool": "a truth "
             "value", "dict": "a dictionary", "generator": "a generator (`list(…)` makes a list of it)", "map": "a map "
             "object (`list(…)` makes a list of it)", "function": "a function"}.get(

@@ -97,6 +97,7 @@ def _decoder_step(
     order: str = "context first",
 ) -> Tensor:
     """The right answer and, by one option changed, each of the usual wrong ones."""
+    words = words * real[..., None] if masked == "words gone" else words
     scores = state[:, None] @ words.transpose(-2, -1)  # (B, 1, N)
     if scale:
         scores = scores / {"by d": state.shape[-1], "by √N": words.shape[1] ** 0.5}.get(scale, state.shape[-1] ** 0.5)
@@ -170,9 +171,11 @@ def check_decoder_step(decoder_step: Callable[[Tensor, Tensor, Tensor], Tensor])
             Mistake(_wrong(masked="number"), "a score of 0 is not weight 0", _BEFORE_SOFTMAX),
             Mistake(_wrong(masked="words zeroed"), "you set words or scores of padding to 0, and a score of 0 is not "
                     "weight 0", _BEFORE_SOFTMAX),
+            Mistake(_wrong(masked="words gone"), "you set the words of padding to 0; a score of 0 is not weight 0",
+                    _BEFORE_SOFTMAX),
             *[Mistake(_wrong(masked="number", fill=fill),
-                      f"a score of {fill:g} is low, but not −∞: where real words score lower still, padding wins",
-                      _BEFORE_SOFTMAX) for fill in (-1.0, -5.0, -10.0, -20.0, -100.0, -1000.0)],
+                      "your fill is low, but not −∞: where real words score lower still, padding wins",
+                      _BEFORE_SOFTMAX) for fill in (-1.0, -5.0, -10.0, -20.0, -50.0, -100.0)],
             Mistake(_wrong(mix="best"), "the context is the one word with the highest score",
                     "(01.3) is a weighted sum: weights @ words."),
             Mistake(_wrong(masked="after"), "you masked after softmax, so the real words' weights sum to less than 1",

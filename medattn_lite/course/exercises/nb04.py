@@ -101,9 +101,14 @@ def check_split(block: type[nn.Module]) -> Result:
         [setting(12, 6, 2, 5), setting(12, 4, 3, 7), setting(8, 3, 4, 5)],
         call_text='check("04-split", SplitAttention3d)',
         look=_look_at_layers,
-        errors={"greater than actual input size|must match the size of tensor|smaller than kernel size": (
-            "Your 3×3×3 convolution makes the volume smaller, or an axis of length 1 is missing.",
-            "`padding=1` keeps the size; `keepdim=True` keeps axes of length 1.")},
+        errors={
+            "greater than actual input size|smaller than kernel size": (
+                "Your 3×3×3 convolution makes the volume smaller, until nothing is left.",
+                "`padding=1` keeps the size."),
+            "must match the size of tensor": (
+                "Shares and splits do not fit: (B, R, C, 1, 1, 1) should meet (B, R, C, D, H, W).",
+                "`unflatten(1, (radix, -1))` for both; `keepdim=True` keeps axes of length 1."),
+        },
         what="what your block returns",
         praise="As many versions as you like, shares from all, one mixture; for volumes too.",
         hint="Convolution, ReLU, unflatten; sum over the splits, mean over space; two layers; softmax; mix.",

@@ -219,10 +219,12 @@ def _block_mistakes() -> list[Mistake]:
                 fade),
         Mistake(variant(carry=("context",)), "the weighted values follow the new largest score, but the sum does not",
                 fade),
-        Mistake(variant(lowest=0.0), "the largest score begins at 0: where all scores lie far below it, every "
-                "exponential is 0, and 0 / 0 is NaN", "Begin with −∞: `torch.full_like(…, -math.inf)`."),
-        Mistake(variant(lowest=-100.0), "the largest score begins at −100: where all scores lie below it, every "
-                "exponential is 0, and 0 / 0 is NaN", "Begin with −∞: `torch.full_like(…, -math.inf)`."),
+        Mistake(variant(lowest=0.0), "the largest score begins at a number, and not at −∞: where all scores lie far "
+                "below it, every exponential is 0, and 0 / 0 is NaN",
+                "Begin with −∞: `torch.full_like(…, -math.inf)`."),
+        Mistake(variant(lowest=-100.0), "the largest score begins at a number, and not at −∞: where all scores lie "
+                "far below it, every exponential is 0, and 0 / 0 is NaN",
+                "Begin with −∞: `torch.full_like(…, -math.inf)`."),
         Mistake(lambda q, k, v, block: attend_in_blocks(q, k, v, block, scale=1 / q.shape[-1]),
                 "the scores are divided by f, not by √f", "f is `query.shape[-1]`."),
         Mistake(lambda q, k, v, block: torch.cat(each_alone(q, k, v, block), 1),

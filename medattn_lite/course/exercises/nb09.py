@@ -64,7 +64,7 @@ def check_weights(weights: Callable[[Tensor, Tensor], Tensor]) -> Result:
             Mistake(lambda A, G: torch.einsum("bk,bk...->b...", _weights(A, G), A),
                     "that is the map already; the weights (B, K) were asked for", "Leave (09.2) to the next step."),
         ],
-        what="your weights",
+        what="your table of weights",
         praise="The same map with other weights: only what speaks for the class counts.",
         hint=FRACTION_HINT,
     )  # fmt: skip

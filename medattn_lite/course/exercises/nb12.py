@@ -59,7 +59,7 @@ def check_sizes(sizes: Callable[[Any], Any]) -> Result:
             Mistake(lambda a: np.sqrt((a[:3] ** 2).sum(0)), "the last column is no size: it is where the first voxel "
                     "lies", COLUMN),
         ],
-        what="your sizes",
+        what="your row of sizes",
         praise="Right for scans that are turned, mirrored and oblique.",
         hint=COLUMN,
     )  # fmt: skip
@@ -162,7 +162,8 @@ def _does_not_hang_on_a_set(tested: Callable[..., Any], subjects: list[str]) -> 
             told.append(marks_of(tested(list(subjects), 5)))
     if None not in told and told[0] != told[1]:
         raise NotYet("Your choice depends on the order of a `set`, and Python orders the texts in a set anew at each "
-                     "start: tomorrow other patients would be tested.", "`sorted(set(subjects))` has one order for ever.")
+                     "start: tomorrow other patients would be tested.",
+                     "`sorted(set(subjects))` has one order for ever.")
 
 
 PATIENTS = "First choose patients, from `sorted(set(subjects))`. Then ask of every scan whether its patient is chosen."
@@ -182,7 +183,9 @@ def check_holm(survivors: Callable[[np.ndarray, float], Any]) -> Result:
         reference=surviving_factors,
         cases=[(np.array([0.01, 0.04]), 0.05), (np.array([0.012, 0.9, 0.01, 0.02, 0.04]), 0.05),
                (np.array([0.03, 0.04, 0.001]), 0.05), (np.array([0.25, 0.125, 0.9]), 0.375),  # equal is enough
-               (np.random.default_rng(12).random(12) ** 4, 0.1), (np.array([0.04]), 0.05), (np.array([0.9, 0.7]), 0.05),
+               (np.array([0.0252, 0.9]), 0.05),
+               *[(np.random.default_rng(seed).random(8) ** 3, 0.2) for seed in range(6)],
+               (np.array([0.04]), 0.05), (np.array([0.9, 0.7]), 0.05),
                (np.array([0.2, 0.008, 0.004]), 0.02), (np.array([0.045, 0.3, 0.01, 0.6]), 0.05)],
         mistakes=[
             Mistake(lambda p, level: [x <= level for x in p], "every p value is compared with the level itself: the "
