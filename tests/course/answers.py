@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,6 +10,8 @@ from typing import Any
 
 from medattn_lite.course.checks import Result, check
 from tests.course.exercise_source import SourceExercise
+
+IMPORTS = "import math\nimport numpy as np\nimport torch"  # what a learner would write above such an answer
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,8 @@ class Answer:
         """The text of the exercise's cell with this answer in it."""
         if isinstance(self.what, str):
             text = textwrap.dedent(self.what).strip("\n")
-            helpers = exercise.solution if text.startswith("lambda") else ""
-            return f"{helpers}\n{exercise.answer_name} = {text}" if helpers else text
+            text = f"{exercise.answer_name} = {text}" if text.startswith("lambda") else text
+            return "\n".join([IMPORTS, _helpers(exercise), text])
         text = exercise.solution
         for old, new in self.what:
             assert old in text, f"{exercise.name}, {self.title}: {old!r} is not in the solution"
@@ -43,3 +46,10 @@ class Answer:
         if isinstance(self.what, (str, list)):
             return exercise.outcome(self.code(exercise))
         return check(exercise.name, self.what)
+
+
+def _helpers(exercise: SourceExercise) -> str:
+    """What the exercise's cell holds beside the answer: imports, and functions that may be used."""
+    body = ast.parse(exercise.solution).body
+    return "\n".join(ast.unparse(part) for part in body if getattr(part, "name", "") != exercise.answer_name
+                     and isinstance(part, (ast.Import, ast.ImportFrom, ast.FunctionDef)))  # fmt: skip

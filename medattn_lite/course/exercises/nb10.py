@@ -226,7 +226,7 @@ def check_alike(alike: Callable[[Tensor, Tensor, Tensor], float]) -> Result:
                     "correlation of their ranks", RANK_HINT),
             Mistake(lambda a, b, h: _cosine(_ranks(a.abs()[h]).double(), _ranks(b.abs()[h]).double()),
                     "that is the cosine of the ranks: their mean is not taken away", "`torch.corrcoef`"),
-            Mistake(lambda a, b, h: _alike(a, b, ~h) if (~h).any() else float("nan"), "those are the voxels outside "
+            Mistake(lambda a, b, h: _alike(a, b, ~h) if (~h).sum() > 1 else math.nan, "those are the voxels outside "
                     "the head", "`values[head]`"),
             Mistake(lambda a, b, h: float((_ranks(a.abs()[h]) == _ranks(b.abs()[h])).double().mean()),
                     "that is the share of voxels with the same rank", RANK_HINT),
