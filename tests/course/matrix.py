@@ -38,6 +38,17 @@ def rows() -> Iterator[tuple[str, str, Result]]:
                 yield name, f"{kind}: {answer.title}", answer.outcome(exercise)
 
 
+def _together(found: list[tuple[str, str, Result]]) -> list[tuple[str, str, Result]]:
+    """The rows with an exercise's right answers in one, where they hear the same."""
+    rows: list[tuple[str, str, Result]] = []
+    for name, answer, result in found:
+        if rows and answer.startswith("right: ") and rows[-1][1].startswith("right: ") and rows[-1][2] == result:
+            rows[-1] = (name, f"{rows[-1][1]}; {answer.removeprefix('right: ')}", result)
+        else:
+            rows.append((name, answer, result))
+    return rows
+
+
 def page() -> str:
     """The page as Markdown."""
     found = list(rows())
@@ -46,11 +57,12 @@ def page() -> str:
     refused = [result for result in wrong if result.state == NOT_YET]
     seen = sum(any(part in result.message for part in SHOWN) for result in refused)
     counts = (f"{len(exercises)} exercises. {len(wrong)} wrong answers, {len(refused)} refused: {len(refused) - seen} "
-              f"hear the mistake by name, {seen} see the input that fails with what came out and what was expected, or the "
-              f"line that raised. {len(right)} right answers in other forms, {sum(r.passed for r in right)} accepted.")
+              f"hear the mistake by name, {seen} see the input that fails with what came out and what was expected, "
+              f"or the line that raised. {len(right)} right answers in other forms, {sum(r.passed for r in right)} "
+              "accepted.")  # fmt: skip
     lines = [HEAD, counts]
     before = None
-    for name, answer, result in found:
+    for name, answer, result in _together(found):
         if name != before:
             lines += ["", f"## {name}: {result.title}", "", "| answer | state | message |", "| --- | --- | --- |"]
             before = name
