@@ -32,11 +32,14 @@ def check_dice(dice: Callable[[Tensor, Tensor], Tensor]) -> Result:
     one_found[1][1] = False  # a region that was not there and was found all the same: 0, not 1
     all_empty = case(2, 3, 2, 2, empty=(0, 1))
     equal = (one_found[0], one_found[0].clone())
+    single = torch.zeros(3, 2, 2, 2, dtype=torch.bool)  # one voxel: found alone, wanted alone, and both
+    found_alone, wanted_alone = single.clone(), single.clone()
+    found_alone[[0, 2], 0, 1, 1], wanted_alone[[1, 2], 0, 1, 1] = True, True
     return compare_function(
         dice,
         reference=dice_by_region,
         cases=[case(3, 4, 3, 5), case(3, 2, 4, 3, empty=(2,)), one_missed, case(1, 6, 2, 2), one_found, all_empty,
-               equal],
+               equal, (found_alone, wanted_alone)],
         mistakes=_dice_mistakes(),
         errors={"ZeroDivisionError": ("An empty region divides 0 by 0.", EMPTY_HINT)},
         what="your Dice",

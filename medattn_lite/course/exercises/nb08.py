@@ -42,6 +42,7 @@ def check_labels(labels: Callable[..., Labels]) -> Result:
 
     drawn = torch.Generator().manual_seed(8)
     uneven = torch.tensor([0.0, 5.0, 7.0, 20.0, 64.0, 65.0])
+    halves = (torch.tensor([13.0, 13.5, 14.0]), torch.tensor([False] * 3), uneven)  # the middle of 7 and 20 is 13.5
     random = (torch.randint(0, 70, (12,), generator=drawn).float(), torch.rand(12, generator=drawn) < 0.5, uneven)
 
     mistakes = [
@@ -90,7 +91,7 @@ def check_labels(labels: Callable[..., Labels]) -> Result:
         # the end (15).
         cases=[*[(torch.tensor(times), torch.tensor(died), BREAKS) for times, died in
                  (([12.0, 17.0], [True, False]), ([22.0, 30.0], [False, True]), ([20.0, 160.0], [False, True]))],
-               (time, event, BREAKS), (time[:5] * 2, event[:5], BREAKS[:4]), random],
+               (time, event, BREAKS), (time[:5] * 2, event[:5], BREAKS[:4]), halves, random],
         mistakes=mistakes,
         errors={"must match the size|Boolean value of Tensor": (
             "Patients and intervals are compared one by one, and there are not as many of them.",

@@ -35,6 +35,7 @@ def check_planes(score: Callable[[Tensor, Tensor, Tensor, int], float]) -> Resul
     small = torch.tensor([[[3.0, 1.0], [-1.0, 2.0]], [[5.0, 0.0], [1.0, 1.0]]])
     cases = [(small, spot, whole, axis) for axis in (0, 2)] + cases
     cases.append((torch.ones(5, 6, 7), *cases[2][1:]))  # an even map: 1
+    cases.append((small * 1e-3, spot, whole, 1))  # small values are values
     return compare_function(
         score,
         reference=fair_mass,

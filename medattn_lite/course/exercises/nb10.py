@@ -30,6 +30,7 @@ def check_mass(mass: Callable[[Tensor, Tensor, Tensor], float]) -> Result:
     values, signal, head = cases[-1]
     cases.append((values.abs() * ~head - values.abs() * head, signal, head))  # positive outside the head only
     cases.append((values.relu(), torch.ones_like(signal), head))  # signal everywhere: 1
+    cases.append((values * 1e-3, signal, head))  # small values are values
     return compare_function(
         mass,
         reference=_mass,

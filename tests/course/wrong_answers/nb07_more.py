@@ -47,6 +47,7 @@ WRONG_ANSWERS = {
              "return torch.where(sizes > 0, 2 * both / sizes, 1.0).round()"),
         ], "Your numbers are the right ones"),
         Answer("floor division", [("2 * both / sizes", "2 * both // sizes")], "other numbers"),
+        Answer("one voxel counts as none", [("sizes > 0", "sizes > 1")], "other numbers"),
         Answer("in per cent", [("2 * both / sizes, 1.0", "200 * both / sizes, 100.0")], "times the right one"),
     ],
     "07-blocks": [

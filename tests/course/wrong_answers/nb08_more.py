@@ -39,6 +39,7 @@ WRONG_ANSWERS = {
         Answer("last break left out", [
             ("start, end = breaks[:-1], breaks[1:]", "start, end = breaks[:-2], breaks[1:-1]"),
         ], "has shape"),
+        Answer("middle cut to a whole number", [("(start + end) / 2", "(start + end) // 2")], "other numbers"),
         Answer("a quarter is enough", [("(start + end) / 2", "start + (end - start) / 4")], "other numbers"),
     ],
     "08-cox": [

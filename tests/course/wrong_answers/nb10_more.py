@@ -35,6 +35,7 @@ WRONG_ANSWERS = {
         Answer("by the largest value", [
             ("total = float(positive.sum())", "total = float(positive.max())"),
         ], "and 0.75 was expected"),
+        Answer("a total below 1 is none", [("total > 0", "total > 1")], "and 0.2017 was expected"),
         Answer("voxels of the signal", [
             ("/ total if", "/ float((signal & head).sum()) if"),
         ], "and 0.75 was expected"),
