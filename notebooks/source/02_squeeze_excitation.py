@@ -274,7 +274,7 @@ check("02-squeeze", squeeze_inside)
 # %% [markdown]
 # ### Exercise 02.2 · the block with convolutions
 #
-# *12 minutes, needs thought.* Write the block for volumes with two `nn.Conv3d` of size 1 in place of the linear layers. Make them in `__init__` in the order they are used, so that the check can give your block the weights of a reference.
+# *12 minutes, needs thought.* Write the block for volumes with two `nn.Conv3d` of size 1 in place of the linear layers. Make them in `__init__`: the check gives your block the weights of a reference, and finds the layers by their shape.
 #
 # <details><summary>Hint 1</summary>Convolutions want all five axes. <code>keepdim=True</code> leaves axes of length 1 where the mean was taken, and then no reshaping is needed.</details>
 # <details><summary>Hint 2</summary>Five steps: mean over (2, 3, 4), first convolution, ReLU, second convolution, sigmoid. Then one product. If the check speaks of the range of the gate, the sigmoid is missing or is not the last step.</details>

@@ -259,7 +259,7 @@ check("04-shares", shares)
 # %% [markdown]
 # ### Exercise 04.2 · split attention for volumes
 #
-# *15 minutes, needs thought.* Write (04.1) to (04.4) for volumes, without the two batch norms. In `__init__`, in this order: the 3×3×3 convolution without bias, then two convolutions of size 1 with their biases, `channels` → `hidden` → R·C.
+# *15 minutes, needs thought.* Write (04.1) to (04.4) for volumes, without the two batch norms. In `__init__`: the 3×3×3 convolution without bias, then two convolutions of size 1 with their biases, `channels` → `hidden` → R·C.
 #
 # <details><summary>Hint 1</summary>How many channels come out of the first convolution, and which inputs may split 2 read?</details>
 # <details><summary>Hint 2</summary>Keep axes of length 1 (<code>keepdim=True</code>) all the way: after the second layer the logits are (B, R·C, 1, 1, 1), and <code>unflatten(1, (radix, -1))</code> makes them fit the splits (B, R, C, D, H, W).</details>
