@@ -29,7 +29,7 @@ def aged(count: int = 60, *, beyond: float = 0.0) -> list[dict]:
     for sample in samples:
         age = 50 + 15 * sample["label"] + 8 * float(random.normal())
         shown = age + beyond * sample["label"]
-        sample["image"] = sample["image"] * (shown / 50) ** 1.5
+        sample["image"] = sample["image"] * (shown / 50) ** 3
         sample["meta"] |= {"age": age, "atrophy": (shown / 50) ** 2 + 0.05 * float(random.normal()),
                            "ward": "old" if shown > 58 + 2 * float(random.normal()) else "young"}
     return samples
