@@ -394,7 +394,7 @@ if all(log.is_file() for log in logs):
 # %% [markdown]
 # ## 11 · What gives the label away?
 #
-# A network may be right for a reason that has nothing to do with the disease: one hospital's blur, one class's field of view. So ask dull questions first: does one single fact tell the label? Does a small model of **everything but the lesion**? `medattn audit` asks them of a folder of yours. Here, of phantoms, in which you may plant what it has to find.
+# A network may be right for a reason that has nothing to do with the disease: one hospital's blur, one class's field of view. So ask dull questions first: does one single fact tell the label? Does a small model of **everything but the lesion**? `medattn audit` asks them of a folder of yours; with `--given age` it asks what the rest tells beyond age. Here, of phantoms, in which you may plant what it has to find.
 #
 # **Guess before you run:** the leak below smooths tissue by half a voxel. Would you see it?
 

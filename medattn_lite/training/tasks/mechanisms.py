@@ -50,7 +50,7 @@ class Mechanisms(Grading):
         grid = make_grid(cohort.shape, cohort.spacing_mm)
         for index in range(len(cohort)):
             sample = cohort[index]
-            marked, _ = stamp_mark(sample["image"], grid)
+            marked, _ = stamp_mark(sample["image"], grid, self.channels)
             self.images.append(normalise(sample["image"]).cpu().half())
             self.marked_images.append(normalise(marked).cpu().half())
             self.subjects.append(sample["subject"])
