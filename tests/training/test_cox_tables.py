@@ -11,7 +11,7 @@ import pytest
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.metrics import concordance
 from medattn_lite.training.cox_model import CoxModel
-from medattn_lite.training.cox_tables import analyse, kaplan_meier_by, main, out_of_fold
+from medattn_lite.training.cox_tables import FOLDS, analyse, kaplan_meier_by, main, out_of_fold
 from medattn_lite.training.survival_tables import RADIOMICS, PatientTable, read_tcga, read_ucsf
 
 UCSF = ["ID", "Sex", "Age at MRI", "WHO CNS Grade", "Final pathologic diagnosis (WHO 2021)", "MGMT status",
@@ -114,8 +114,7 @@ def test_nothing_is_learned_from_the_values_of_those_whom_it_predicts():
 def test_pairs_of_one_repeat_give_harrell_s_c_index_within_folds():
     table = made(40)
     agreeing, comparable, _ = out_of_fold(table, ("age",), repeats=1, seed=0, show=False)
-    assert ((agreeing > 0) <= (comparable > 0)).all() and np.trace(comparable) == 0
-    assert comparable[~table.event].sum() == 0  # no pair in which a censored patient dies first
+    assert (agreeing <= comparable).all() and comparable.max() < 40 / FOLDS  # with the others of its fold alone
     oracle = concordance(table.event, table.time, table.values["age"])
     assert abs(agreeing.sum() / comparable.sum() - oracle) < 0.1
 
