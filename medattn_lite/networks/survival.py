@@ -147,11 +147,12 @@ class DenseNetFeatures(nn.Module):
     Args:
         spatial_dims: 2 or 3.
         in_channels: channels of the images.
+        pad: whether smaller images get a border of each channel's darkest value up to the 29 voxels it needs.
         **options: of `monai.networks.nets.DenseNet121`: `init_features`, `growth_rate` and a
             `block_config` of four numbers, for a smaller one.
     """
 
-    def __init__(self, *, spatial_dims: int = 3, in_channels: int = 4, **options) -> None:
+    def __init__(self, *, spatial_dims: int = 3, in_channels: int = 4, pad: bool = False, **options) -> None:
         from monai.networks.nets import DenseNet121
 
         super().__init__()
@@ -160,7 +161,7 @@ class DenseNetFeatures(nn.Module):
         self.features = network.features
         self.num_features: int = network.class_layers.out.in_features
         # The stem halves twice and rounds up; each of the three transitions halves and rounds down.
-        self.smallest_side = 29
+        self.smallest_side, self.pad = 29, pad
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, …) images to features (B, 1024).
@@ -168,6 +169,8 @@ class DenseNetFeatures(nn.Module):
         Raises:
             UserError: a side of the images is below 29 voxels.
         """
+        if self.pad:
+            x = self._padded(x)
         if min(x.shape[2:]) < self.smallest_side:
             raise UserError(
                 f"DenseNet-121 needs sides of {self.smallest_side} voxels or more and got {tuple(x.shape[2:])}; "
@@ -175,6 +178,12 @@ class DenseNetFeatures(nn.Module):
             )
         x = self.features(x)  # (B, 1024, …), 32 times smaller
         return torch.relu(x).flatten(2).mean(dim=2)  # (B, 1024)
+
+    def _padded(self, x: Tensor) -> Tensor:
+        missing = [max(self.smallest_side - side, 0) for side in reversed(x.shape[2:])]  # torch wants W, H, D
+        border = [part for count in missing for part in (count // 2, count - count // 2)]
+        darkest = x.flatten(2).amin(dim=2).reshape(*x.shape[:2], *[1] * (x.dim() - 2))  # (B, C, 1, 1, 1)
+        return F.pad(x - darkest, border) + darkest
 
 
 def _resnet50_cbam_features(**options) -> nn.Module:

@@ -174,3 +174,14 @@ def test_densenet_says_how_small_an_image_may_be():
 def test_unknown_names_are_explained(options, what):
     with pytest.raises(UserError, match=what):
         survival_network(**{"backbone": "densenet121", **SMALL["densenet121"], **options})
+
+
+def test_a_densenet_that_pads_sees_a_small_head_in_a_border_of_its_darkest_value():
+    torch.manual_seed(0)
+    network = DenseNetFeatures(in_channels=2, init_features=4, growth_rate=2, block_config=(1, 1, 1, 1), pad=True)
+    image = torch.rand(2, 2, 24, 28, 29) - 3
+    by_hand = image.amin(dim=(2, 3, 4), keepdim=True).expand(2, 2, 29, 29, 29).clone()
+    by_hand[:, :, 2:26, :28] = image
+    with torch.no_grad():
+        torch.testing.assert_close(network(image), network(by_hand))
+        assert not torch.allclose(network(image), network(torch.nn.functional.pad(image, (0, 0, 0, 1, 2, 3))))

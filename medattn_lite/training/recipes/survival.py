@@ -29,6 +29,13 @@ def _small(width: int, growth: int) -> dict[str, dict]:
     }
 
 
+def _fine(width: int, growth: int) -> dict[str, dict]:
+    """The same for heads of 7 mm: stages with stride 1 keep 6×7×6 places; DenseNet, which cannot, pads to 29 voxels."""
+    found = _small(width, growth)
+    return {name: {**own, "pad": True} if name == _DENSE else {**own, "strides": (1, 1, 1, 1)}
+            for name, own in found.items()}  # fmt: skip
+
+
 SURVIVAL = Recipe(
     name="survival",
     paper=PAPER,
@@ -45,9 +52,14 @@ SURVIVAL = Recipe(
         Variant("clinical", "", settings=_WITH_CLINICAL, trained=False),
         Variant("SE-ResNeXt-50 risk + clinical", "", settings=_WITH_CLINICAL, needs={"image": "SE-ResNeXt-50"},
                 trained=False),
+        Variant("outline", "", settings={"options": {"outline": True}}, trained=False),
+        Variant("SE-ResNeXt-50 shuffled outcomes", _SE, settings={"options": {"shuffled": True}}),
     ),
     comparisons=(
         ("ResNet-50-CBAM", "SE-ResNeXt-50"),
+        ("SE-ResNeXt-50", "outline"),
+        ("ResNet-50-CBAM", "outline"),
+        ("SE-ResNeXt-50", "SE-ResNeXt-50 shuffled outcomes"),
         ("SE-ResNeXt-50", "clinical"),
         ("SE-ResNeXt-50 + clinical", "clinical"),
         ("SE-ResNeXt-50 risk + clinical", "clinical"),
@@ -60,9 +72,11 @@ SURVIVAL = Recipe(
             subjects=1139, phantom={"shape": (78, 120, 120), "spacing_mm": 2.0}, options=_OPTIONS, **_TRAINING,
         ),
         "laptop": Settings(
-            size=(32, 32, 32), batch_size=8, epochs=10, learning_rate=3e-3, cosine_epochs=10, folds=5,
-            subjects=100, phantom={"shape": (40, 56, 48), "spacing_mm": 4.0}, network=_small(8, 4),
-            options={**_OPTIONS, "whole": (40, 56, 48), "spacing_mm": 4.0, "start_at_prior": True}, **_TRAINING,
+            size=(22, 26, 22), batch_size=16, epochs=12, learning_rate=1e-3, cosine_epochs=12, folds=5,
+            optimiser="adamw", weight_decay=1e-2, schedule="cosine", final_rate=1e-6, valid_every=2,
+            subjects=800, phantom={"shape": (24, 28, 24), "spacing_mm": 7.0}, network=_fine(8, 4),
+            options={**_OPTIONS, "whole": (24, 28, 24), "spacing_mm": 7.0, "start_at_prior": True, "mirror": True,
+                     "keep_best": True},
         ),
         "smoke": Settings(
             size=(29, 29, 29), batch_size=6, epochs=1, learning_rate=1e-3, cosine_epochs=1, folds=2,

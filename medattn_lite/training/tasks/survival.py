@@ -18,13 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.data.histogram import landmarks, percentiles, standardise
-from medattn_lite.data.phantom.survival import AGE, RESECTIONS
 from medattn_lite.data.splits import Split
 from medattn_lite.data.transforms import crop_or_pad
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.kaplan_meier import kaplan_meier
-from medattn_lite.evaluation.survival import ONE_YEAR, FollowUp, c_index
+from medattn_lite.evaluation.survival import ONE_YEAR, FollowUp
 from medattn_lite.networks.registry import build
 from medattn_lite.networks.survival import LINKS, SurvivalNetwork
 from medattn_lite.training.recipes.recipe import Settings, Variant, with_changes
@@ -35,6 +34,13 @@ from medattn_lite.training.tasks.clinical import (
     clinical_values,
     of_highest_grade,
     standardised,
+)
+from medattn_lite.training.tasks.survival_controls import (
+    OUTLINE,
+    deal_outcomes,
+    mirrored,
+    oracle_scores,
+    outline_values,
 )
 from medattn_lite.training.tasks.survival_curves import Baseline, cumulative_hazard, outputs_of, risk_at_one_year
 from medattn_lite.training.tasks.survival_scores import (
@@ -59,8 +65,16 @@ class Survival(Task):
 
     Options: `whole`, shape (D, H, W) of the test volumes; `field_mm`, the size of an image whose files know no voxel
     size; `intensity`; `end_point`; `grades`; `noise_probability` and `noise_sd`; `clinical`, of variants alone;
-    `draws` of the bootstrap; `start_at_prior`, whether the last layer starts at the training patients' hazards.
+    `draws` of the bootstrap; `start_at_prior`, whether the last layer starts at the training patients' hazards;
+    `mirror`, whether half of the training crops are mirrored left-right; `keep_best`, whether the state is kept whose
+    C-index is best on patients of its own, instead of the last; `outline` and `shuffled`, of variants alone,
+    see `survival_controls`.
     """
+
+    @property
+    def validates(self) -> bool:  # type: ignore[override]  # an attribute of other tasks, here an option
+        """The option `keep_best`."""
+        return bool(self.settings.options.get("keep_best"))
 
     def load(self) -> None:
         options = self.settings.options
@@ -74,11 +88,13 @@ class Survival(Task):
         self.channels = tuple(dataset.channels)
         self.subjects, self.images, self.percentiles, facts = [], [], [], []
         for sample in read_all(self, dataset, keep=_has_follow_up):
+            sample = self._of_known_size(sample)
             image = self.cut(sample)["image"]
             self.images.append(image.half())
             self.percentiles.append(percentiles(image, (image != image[:, :1, :1, :1]).any(dim=0)))
             self.subjects.append(sample["subject"])
-            facts.append({**sample["meta"], "time": float(sample["time"]), "event": bool(sample["event"])})
+            facts.append({**sample["meta"], "time": float(sample["time"]), "event": bool(sample["event"]),
+                          "outline": outline_values(sample)})  # fmt: skip
         if not facts:
             raise UserError(f"{self.data} knows no follow-up: use a data set with times (phantom, lgg, brats)")
         self._keep(of_highest_grade(facts) if options["grades"] == "highest" else range(len(facts)), facts)
@@ -94,10 +110,13 @@ class Survival(Task):
 
     def cut(self, sample: Sample) -> Sample:
         """The whole head, around the middle of the image."""
+        return crop_or_pad(self._of_known_size(sample), self.settings.options["whole"])
+
+    def _of_known_size(self, sample: Sample) -> Sample:
         options = self.settings.options
-        if sample.get("source") != "phantom":
-            sample = resample_unknown(sample, options["field_mm"], options["spacing_mm"])
-        return crop_or_pad(sample, options["whole"])
+        if sample.get("source") == "phantom":
+            return sample
+        return resample_unknown(sample, options["field_mm"], options["spacing_mm"])
 
     def _keep(self, rows: Sequence[int], facts: Sequence[dict[str, Any]]) -> None:
         self.subjects, self.images, self.percentiles, self.facts = (
@@ -124,7 +143,13 @@ class Survival(Task):
         # One patient of everybody's mean hazard is added to each interval, so that none has a hazard of 0 or 1.
         died, reached = self.died[train].sum(dim=0), (self.died + self.survived)[train].sum(dim=0)
         own.prior = (died + died.sum() / reached.sum()) / (reached + 1)
-        if _takes_clinical(variant):
+        if settings.options.get("shuffled"):
+            whose = deal_outcomes([train, own.rows(split, "valid")], count=len(self.time), seed=(self.seed, self.start))
+            own.time, own.event = self.time[whose], self.event[whose]
+            own.survived, own.died = self.survived[whose], self.died[whose]
+        if _reads_outline(variant):
+            own.clinical = standardised(np.array([facts["outline"] for facts in self.facts]), train)
+        elif _takes_clinical(variant):
             own.clinical = standardised(self.clinical_values, train)
         if settings.options["intensity"] == "histogram" and variant.network:
             learned = landmarks([self.percentiles[row] for row in train])
@@ -134,7 +159,8 @@ class Survival(Task):
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """The variant's network, of the size that the settings give for its name; Cox's model where it has none."""
-        features = len(self.clinical_names) if _takes_clinical(variant) else 0
+        names = OUTLINE if _reads_outline(variant) else self.clinical_names if _takes_clinical(variant) else ()
+        features = len(names)
         if not variant.network:
             return ClinicalCox(features, trained.get("image"))
         size = self.settings.network.get(variant.network, {})
@@ -162,7 +188,7 @@ class Survival(Task):
         crop = image[(slice(None), *window)].float()
         if torch.rand((), generator=generator) < options["noise_probability"]:
             crop = crop + options["noise_sd"] * torch.randn(crop.shape, generator=generator)
-        return crop
+        return mirrored(crop, generator) if options.get("mirror") else crop
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
         """Outputs (B, 19), or (B, 1) of Cox."""
@@ -253,20 +279,20 @@ class Survival(Task):
                                  for k, name in enumerate(self.clinical_names)},
             "kaplan_meier_alone": reference_scores(self.time, self.event, self.days),
         }  # fmt: skip
-        return facts | ({"best_possible_c_index": self._oracles()} if self.data == "phantom" else {})
-
-    def _oracles(self) -> dict[str, dict[str, Any]]:
-        """C-index of the phantom's true risk, whole and in two parts: from age and resection, and from the tumour."""
-        whole = np.array([own["oracle_risk"] for own in self.facts])
-        beside = np.array([AGE * (own["age_years"] - 60) / 10 + RESECTIONS[own["resection"]] for own in self.facts])
-        risks = {"all": whole, "age and resection": beside, "tumour": whole - beside}
-        return {name: c_index(FollowUp(self.time, self.event), risk, n=self.settings.options["draws"]).as_dict()
-                for name, risk in risks.items()}  # fmt: skip
+        if self.data != "phantom":
+            return facts
+        draws = self.settings.options["draws"]
+        return facts | {"best_possible_c_index": oracle_scores(self.facts, self.time, self.event, draws=draws)}
 
 
 def _takes_clinical(variant: Variant) -> bool:
     """Whether a variant reads clinical values; the one place that is asked for building, training and testing."""
     return bool(variant.settings.get("options", {}).get("clinical"))
+
+
+def _reads_outline(variant: Variant) -> bool:
+    """Whether a variant reads the tumour's mask instead of images."""
+    return bool(variant.settings.get("options", {}).get("outline"))
 
 
 def _head_of(variant: Variant) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from medattn_lite.data.datasets import open_dataset
 from medattn_lite.data.splits import Split
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.metrics import concordance
@@ -15,9 +16,11 @@ from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task
 from medattn_lite.training.tasks.clinical import ClinicalCox, clinical_table, clinical_values, standardised
+from medattn_lite.training.tasks.survival_controls import deal_outcomes, outline_values
 from medattn_lite.training.tasks.survival_curves import Baseline
 from medattn_lite.training.tasks.survival_scores import risk_group_report, survival_differences, survival_scores
 from medattn_lite.training.tasks.volumes import resample_unknown
+from medattn_lite.training.time_intervals import interval_labels
 
 RECIPE = find_recipe("survival")
 CPU = torch.device("cpu")
@@ -267,3 +270,70 @@ def test_a_split_keeps_deaths_on_both_sides(task):
         assert isinstance(split, Split)
         for side in ("train", "test"):
             assert len({task.strata[row] for row in task.rows(split, side)}) == 2
+
+
+def test_the_outline_says_volume_and_the_dead_share_of_a_core_that_enhances():
+    mask = torch.zeros(1, 6, 10, 10)
+    mask[0, 0], mask[0, 1], mask[0, 2] = 1, 4, 2
+    facts = {"voxel_size_mm": (10.0, 10.0, 10.0)}  # 1 mL a voxel
+    assert outline_values({"mask": mask, "meta": facts}) == pytest.approx((math.log(301), 0.5))
+    low_grade = torch.where(mask == 4, 2.0, mask)  # a core that does not enhance is alive
+    assert outline_values({"mask": low_grade, "meta": facts}) == pytest.approx((math.log(301), 0.0))
+    assert all(math.isnan(value) for value in outline_values({"meta": facts}))
+
+
+def test_the_outline_ranks_phantoms_and_a_network_s_variant_does_not_read_it(task):
+    many = open_dataset("phantom", n=60, task="survival", shape=(24, 28, 24), spacing_mm=7.0, seed=3)
+    samples = [many[index] for index in range(60)]
+    values = np.array([outline_values(sample) for sample in samples])
+    event, time = np.array([s["event"] for s in samples], dtype=bool), np.array([s["time"] for s in samples])
+    model = ClinicalCox(2)
+    model.fit(standardised(values, np.arange(60)), time, event)
+    with torch.no_grad():
+        risk = model(standardised(values, np.arange(60)))[:, 0].numpy()
+    assert concordance(event, time, risk) > 0.58
+    assert (model.weight > 0).all()  # a larger tumour and a deader one kill sooner
+    assert for_variant(task, "SE-ResNeXt-50")[1].clinical is None
+    assert for_variant(task, "outline")[1].clinical.shape == (12, 2)
+
+
+def test_shuffled_outcomes_are_dealt_among_training_patients_and_the_test_keeps_its_own(task):
+    _, own = for_variant(task, "SE-ResNeXt-50 shuffled outcomes")
+    split = task.splits()[0]
+    train, test = own.rows(split, "train"), own.rows(split, "test")
+    assert sorted(own.time[train]) == sorted(task.time[train]) and own.time[train].tolist() != task.time[train].tolist()
+    assert own.time[test].tolist() == task.time[test].tolist()
+    assert own.batch(list(train), generators(len(train)))["time"].tolist() == pytest.approx(own.time[train].tolist())
+    taught, _ = interval_labels(torch.from_numpy(own.time), torch.from_numpy(own.event), own.breaks)
+    assert torch.equal(own.survived, taught)
+    assert for_variant(task, "SE-ResNeXt-50")[1].time is task.time
+
+
+def test_outcomes_are_dealt_within_a_side_and_anew_for_each_seed():
+    sides = [np.arange(0, 20), np.arange(20, 30)]
+    whose = [deal_outcomes(sides, count=40, seed=(0, start)) for start in range(2)]
+    for own in whose:
+        assert sorted(own[:20]) == list(range(20)) and sorted(own[20:30]) == list(range(20, 30))
+        assert own[30:].tolist() == list(range(30, 40))
+    assert whose[0].tolist() != whose[1].tolist()
+    assert whose[0].tolist() == deal_outcomes(sides, count=40, seed=(0, 0)).tolist()
+
+
+def test_half_of_the_crops_are_mirrored_where_the_recipe_says_so(task):
+    changes = {"size": (32, 32, 32), "options": {"mirror": True, "noise_probability": 0.0}}
+    settings = with_changes(task.settings, changes)
+    own = task.for_variant(RECIPE.variant("SE-ResNeXt-50"), settings, task.splits()[0])
+    image, mirrored = own.images[0].float(), 0
+    for seed in range(40):
+        crop = own.batch([0], generators(1, seed))["image"][0]
+        assert torch.equal(crop, image) or torch.equal(crop, image.flip(-1))
+        mirrored += not torch.equal(crop, image)
+    assert 10 <= mirrored <= 30
+
+
+def test_patients_of_their_own_choose_the_state_where_the_recipe_says_so(task):
+    assert not task.validates and task.splits()[0].valid == ()
+    own = task.for_variant(RECIPE.variant("SE-ResNeXt-50"),
+                           with_changes(task.settings, {"folds": 4, "options": {"keep_best": True}}), task.splits()[0])
+    split = own.splits()[0]
+    assert own.validates and split.valid and not set(split.valid) & {*split.train, *split.test}
