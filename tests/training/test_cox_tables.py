@@ -8,9 +8,10 @@ import json
 import numpy as np
 import pytest
 
+from medattn_lite.data.splits import stratified_kfold
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.metrics import concordance
-from medattn_lite.training.cox_model import CoxModel
+from medattn_lite.training.cox_model import CoxModel, out_of_fold_risk
 from medattn_lite.training.cox_tables import FOLDS, analyse, kaplan_meier_by, main, out_of_fold
 from medattn_lite.training.survival_tables import RADIOMICS, PatientTable, read_tcga, read_ucsf
 
@@ -149,3 +150,16 @@ def test_the_command_writes_numbers_and_no_patient(tmp_path, capsys):
     with pytest.raises(SystemExit):
         main(["--out", str(tmp_path / "out")])
     assert "name a table" in capsys.readouterr().err
+
+
+def test_each_patients_risk_is_of_a_model_that_did_not_know_the_patient():
+    table = made(100)
+    values = table.values["age"][:, None]
+    risk = out_of_fold_risk(values, table.time, table.event, seed=1)
+    assert concordance(table.event, table.time, risk) > 0.7
+    names = [str(row) for row in range(100)]
+    test = stratified_kfold(names, table.event.tolist(), 5, 1)[0].rows("test", names)
+    time = table.time.copy()
+    time[test] = time[test][::-1] + 1  # another story of the first fold's patients leaves their own risks as they are
+    again = out_of_fold_risk(values, time, table.event, seed=1)
+    assert again[test].tolist() == risk[test].tolist() and again.tolist() != risk.tolist()

@@ -155,15 +155,17 @@ def test_cox_s_loss_is_a_mean_over_rows(task):
     assert own.loss(output, batch).item() == pytest.approx(expected / 4)
 
 
-def test_breslow_s_curves_are_scikit_survival_s():
+@pytest.mark.parametrize("tied", [False, True])
+def test_breslow_s_curves_are_scikit_survival_s(tied):
     from sksurv.linear_model import CoxPHSurvivalAnalysis
     from sksurv.util import Surv
 
     rng = np.random.default_rng(0)
     values = rng.normal(size=(50, 2))
     time, event = rng.permutation(50) + 1.0, rng.random(50) < 0.6
+    time = np.ceil(time / 7) * 7 if tied else time
     fitted = CoxPHSurvivalAnalysis(ties="breslow").fit(values, Surv.from_arrays(event, time))
-    days = [5.0, 20.0, 40.0]
+    days = [7.0, 20.0, 40.0]
     baseline = Baseline(fitted.predict(values), time, event, days)
     for row, curve in zip(values[:5], fitted.predict_survival_function(values[:5]), strict=True):
         ours = np.exp(-baseline.at(float(fitted.predict(row[None])[0])))
