@@ -92,14 +92,16 @@ class SurvivalNetwork(nn.Module):
         head: "logistic", "official" or "cox".
         intervals: intervals of time of the discrete heads.
         clinical_features: numbers a patient (age, resection, …, each standardised) put beside the image features.
+        auxiliary: numbers that a second linear layer tells of the image features, for training alone.
 
     Raises:
         UserError: an unknown head.
     """
 
     def __init__(
-        self, backbone: nn.Module, *, head: str = "logistic", intervals: int = INTERVALS, clinical_features: int = 0
-    ) -> None:
+        self, backbone: nn.Module, *, head: str = "logistic", intervals: int = INTERVALS, clinical_features: int = 0,
+        auxiliary: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__()
         if head not in HEADS:
             raise UserError(f"unknown survival head {head!r}; use {', '.join(HEADS)}")
@@ -109,14 +111,19 @@ class SurvivalNetwork(nn.Module):
         outputs = 1 if head == "cox" else check_positive("intervals", intervals)
         # A constant added to every risk changes nothing in Cox's likelihood, so that head has no bias.
         self.fc = nn.Linear(backbone.num_features + clinical_features, outputs, bias=head != "cox")
+        self.auxiliary = nn.Linear(backbone.num_features, auxiliary) if auxiliary else None
 
-    def forward(self, images: Tensor, clinical: Tensor | None = None) -> Tensor:
-        """(B, C, D, H, W) images and (B, K) clinical values to outputs (B, intervals), or (B, 1) of Cox."""
+    def forward(self, images: Tensor, clinical: Tensor | None = None, *, auxiliary: bool = False) -> Tensor:
+        """(B, C, D, H, W) images and (B, K) clinical values to outputs (B, intervals), or (B, 1) of Cox.
+
+        With `auxiliary`, what its layer tells stands behind the outputs, (B, intervals + auxiliary).
+        """
         features = self.backbone(images)  # (B, F)
+        told = self.auxiliary(features) if auxiliary and self.auxiliary is not None else features[:, :0]  # (B, A)
         self._check_clinical(len(features), clinical)
         if clinical is not None:
             features = torch.cat([features, clinical], dim=1)  # (B, F + K)
-        return self.fc(features)  # (B, intervals)
+        return torch.cat([self.fc(features), told], dim=1)  # (B, intervals + A)
 
     def log_probabilities(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Log of surviving and of dying in each interval, from this network's outputs; not for Cox.
@@ -207,6 +214,7 @@ def survival_network(
     head: str = "logistic",
     intervals: int = INTERVALS,
     clinical_features: int = 0,
+    auxiliary: int = 0,
     **options,
 ) -> SurvivalNetwork:
     """A survival network by the name of its backbone, at published size unless the options say otherwise.
@@ -216,6 +224,7 @@ def survival_network(
         head: see `SurvivalNetwork`.
         intervals: see `SurvivalNetwork`.
         clinical_features: see `SurvivalNetwork`.
+        auxiliary: see `SurvivalNetwork`.
         **options: of the backbone: `spatial_dims`, `in_channels`, `layers`, widths.
 
     Raises:
@@ -224,5 +233,6 @@ def survival_network(
     if backbone not in BACKBONES:
         raise UserError(f"unknown survival backbone {backbone!r}; use {', '.join(BACKBONES)}")
     return SurvivalNetwork(
-        BACKBONES[backbone](**options), head=head, intervals=intervals, clinical_features=clinical_features
-    )
+        BACKBONES[backbone](**options), head=head, intervals=intervals, clinical_features=clinical_features,
+        auxiliary=auxiliary,
+    )  # fmt: skip

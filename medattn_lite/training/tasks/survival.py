@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from medattn_lite.data.histogram import landmarks, percentiles, standardise
 from medattn_lite.data.splits import Split
@@ -35,12 +36,14 @@ from medattn_lite.training.tasks.clinical import (
     of_highest_grade,
     standardised,
 )
+from medattn_lite.training.tasks.pooling import pooled
 from medattn_lite.training.tasks.survival_controls import (
     OUTLINE,
     deal_outcomes,
     mirrored,
     oracle_scores,
     outline_values,
+    reads,
 )
 from medattn_lite.training.tasks.survival_curves import Baseline, cumulative_hazard, outputs_of, risk_at_one_year
 from medattn_lite.training.tasks.survival_scores import (
@@ -63,12 +66,14 @@ INTENSITIES = ("z-score", "histogram")
 class Survival(Task):
     """Overall or one-year survival.
 
-    Options: `whole`, shape (D, H, W) of the test volumes; `field_mm`, the size of an image whose files know no voxel
-    size; `intensity`; `end_point`; `grades`; `noise_probability` and `noise_sd`; `clinical`, of variants alone;
+    Options: `whole`, shape (D, H, W) of the heads; `pool`, by how much they are made smaller then; `field_mm`, the
+    size of an image whose files know no voxel size; `intensity`; `end_point`; `grades`; `noise_probability` and
+    `noise_sd`; `clinical`, of variants alone;
     `draws` of the bootstrap; `start_at_prior`, whether the last layer starts at the training patients' hazards;
     `mirror`, whether half of the training crops are mirrored left-right; `keep_best`, whether the state is kept whose
-    C-index is best on patients of its own, instead of the last; `outline` and `shuffled`, of variants alone,
-    see `survival_controls`.
+    C-index is best on patients of its own, instead of the last; `outline_weight`, of a second loss, the distance of
+    two numbers that the network tells of the tumour from those of its mask, in training alone; `outline` and
+    `shuffled`, of variants alone, see `survival_controls`.
     """
 
     @property
@@ -109,8 +114,9 @@ class Survival(Task):
         self.settings = with_changes(self.settings, {"options": {"start_at_prior": False}})  # weights are read instead
 
     def cut(self, sample: Sample) -> Sample:
-        """The whole head, around the middle of the image."""
-        return crop_or_pad(self._of_known_size(sample), self.settings.options["whole"])
+        """The whole head, around the middle of the image, at the resolution that the option `pool` leaves."""
+        whole = crop_or_pad(self._of_known_size(sample), self.settings.options["whole"])
+        return pooled(whole, self.settings.options.get("pool", 1))
 
     def _of_known_size(self, sample: Sample) -> Sample:
         options = self.settings.options
@@ -133,7 +139,7 @@ class Survival(Task):
         self.survived, self.died = interval_labels(torch.from_numpy(time), torch.from_numpy(event), self.breaks)
         self.clinical_names, self.clinical_values = clinical_table([clinical_values(own) for own in self.facts])
         self.clinical, self.head, self.baseline, self.median = None, "logistic", None, None
-        self.image_scale = 0.0, 1.0
+        self.image_scale, self.outlines = (0.0, 1.0), torch.zeros(len(self.facts), len(OUTLINE))
 
     def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Survival:
         """Clinical values and histograms are standardised on the fold's training patients."""
@@ -147,9 +153,10 @@ class Survival(Task):
             whose = deal_outcomes([train, own.rows(split, "valid")], count=len(self.time), seed=(self.seed, self.start))
             own.time, own.event = self.time[whose], self.event[whose]
             own.survived, own.died = self.survived[whose], self.died[whose]
-        if _reads_outline(variant):
-            own.clinical = standardised(np.array([facts["outline"] for facts in self.facts]), train)
-        elif _takes_clinical(variant):
+        own.outlines = standardised(np.array([facts["outline"] for facts in self.facts]), train)
+        if reads(variant, "outline"):
+            own.clinical = own.outlines
+        elif reads(variant, "clinical"):
             own.clinical = standardised(self.clinical_values, train)
         if settings.options["intensity"] == "histogram" and variant.network:
             learned = landmarks([self.percentiles[row] for row in train])
@@ -159,12 +166,12 @@ class Survival(Task):
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """The variant's network, of the size that the settings give for its name; Cox's model where it has none."""
-        names = OUTLINE if _reads_outline(variant) else self.clinical_names if _takes_clinical(variant) else ()
-        features = len(names)
+        features = len(self.clinical_names) if reads(variant, "clinical") else 0
         if not variant.network:
-            return ClinicalCox(features, trained.get("image"))
+            return ClinicalCox(len(OUTLINE) if reads(variant, "outline") else features, trained.get("image"))
         size = self.settings.network.get(variant.network, {})
-        model = build(variant.network, **{**size, **self.network_options(), "clinical_features": features,
+        taught = {"auxiliary": len(OUTLINE)} if self._outline_weight else {}
+        model = build(variant.network, **{**size, **self.network_options(), "clinical_features": features, **taught,
                                           **variant.options})  # fmt: skip
         if self.settings.options["start_at_prior"] and model.head != "cox":
             with torch.no_grad():
@@ -172,11 +179,12 @@ class Survival(Task):
         return model
 
     def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:
-        """`image` (B, C, D, H, W) crops; `survived` and `died` (B, 19); `time`, `event` (B,); `clinical` (B, K)."""
+        """`image` (B, C, D, H, W); `survived`, `died` (B, 19); `time`, `event` (B,); `clinical` (B, K); `outline`."""
         rows = list(rows)
         crops = [self._crop(self.images[row], generator) for row, generator in zip(rows, generators, strict=True)]
         batch = {"image": torch.stack(crops), "survived": self.survived[rows], "died": self.died[rows],
-                 "time": torch.from_numpy(self.time[rows]).float(), "event": torch.from_numpy(self.event[rows])}
+                 "time": torch.from_numpy(self.time[rows]).float(), "event": torch.from_numpy(self.event[rows]),
+                 "outline": self.outlines[rows]}  # fmt: skip
         return batch if self.clinical is None else batch | {"clinical": self.clinical[rows]}
 
     def _crop(self, image: Tensor, generator: torch.Generator) -> Tensor:
@@ -191,11 +199,22 @@ class Survival(Task):
         return mirrored(crop, generator) if options.get("mirror") else crop
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Outputs (B, 19), or (B, 1) of Cox."""
-        return model(batch["image"], batch.get("clinical"))
+        """Outputs (B, 19), or (B, 1) of Cox; two more where the outline is taught beside them."""
+        return model(batch["image"], batch.get("clinical"), auxiliary=bool(self._outline_weight))
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
-        """Likelihood of hazards; or Cox's, a sum over deaths divided by the patients of the batch."""
+        """Likelihood of hazards, or Cox's, a sum over deaths divided by patients of the batch; and the outline's."""
+        if self._outline_weight:
+            output, told = output[:, : -len(OUTLINE)], output[:, -len(OUTLINE) :]
+            apart = functional.mse_loss(told, batch["outline"])
+            return self._survival_loss(output, batch) + self._outline_weight * apart
+        return self._survival_loss(output, batch)
+
+    @property
+    def _outline_weight(self) -> float:
+        return float(self.settings.options.get("outline_weight", 0.0))
+
+    def _survival_loss(self, output: Tensor, batch: Batch) -> Tensor:
         if self.head != "cox":
             return discrete_time_nll(*LINKS[self.head](output), batch["survived"], batch["died"])
         return cox_loss(output, batch["time"], batch["event"]) * batch["event"].float().mean()
@@ -283,16 +302,6 @@ class Survival(Task):
             return facts
         draws = self.settings.options["draws"]
         return facts | {"best_possible_c_index": oracle_scores(self.facts, self.time, self.event, draws=draws)}
-
-
-def _takes_clinical(variant: Variant) -> bool:
-    """Whether a variant reads clinical values; the one place that is asked for building, training and testing."""
-    return bool(variant.settings.get("options", {}).get("clinical"))
-
-
-def _reads_outline(variant: Variant) -> bool:
-    """Whether a variant reads the tumour's mask instead of images."""
-    return bool(variant.settings.get("options", {}).get("outline"))
 
 
 def _head_of(variant: Variant) -> str:

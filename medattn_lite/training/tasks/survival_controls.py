@@ -18,6 +18,7 @@ import torch
 
 from medattn_lite.data.phantom.survival import AGE, RESECTIONS
 from medattn_lite.evaluation.survival import FollowUp, c_index
+from medattn_lite.training.recipes.recipe import Variant
 
 OUTLINE = ("log volume", "dead share of the core")
 DEAD, ENHANCING = 1, 4  # labels of BraTS: 1 is the core that does not enhance
@@ -72,6 +73,11 @@ def oracle_scores(
     beside = np.array([AGE * (own["age_years"] - 60) / 10 + RESECTIONS[own["resection"]] for own in facts])
     risks = {"all": whole, "age and resection": beside, "tumour": whole - beside}
     return {name: c_index(FollowUp(time, event), risk, n=draws).as_dict() for name, risk in risks.items()}
+
+
+def reads(variant: Variant, option: str) -> bool:
+    """Whether a variant reads "clinical" values or the "outline"; asked alike for building, training and testing."""
+    return bool(variant.settings.get("options", {}).get(option))
 
 
 def mirrored(crop: torch.Tensor, generator: torch.Generator) -> torch.Tensor:

@@ -16,6 +16,7 @@ from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task
 from medattn_lite.training.tasks.clinical import ClinicalCox, clinical_table, clinical_values, standardised
+from medattn_lite.training.tasks.pooling import pooled
 from medattn_lite.training.tasks.survival_controls import deal_outcomes, outline_values
 from medattn_lite.training.tasks.survival_curves import Baseline
 from medattn_lite.training.tasks.survival_scores import risk_group_report, survival_differences, survival_scores
@@ -339,3 +340,34 @@ def test_patients_of_their_own_choose_the_state_where_the_recipe_says_so(task):
                            with_changes(task.settings, {"folds": 4, "options": {"keep_best": True}}), task.splits()[0])
     split = own.splits()[0]
     assert own.validates and split.valid and not set(split.valid) & {*split.train, *split.test}
+
+
+@pytest.mark.parametrize("name", ["SE-ResNeXt-50", "SE-ResNeXt-50 Cox"])
+def test_the_outline_is_taught_beside_survival_and_not_needed_to_predict(task, name):
+    settings = with_changes(task.settings, {"options": {"outline_weight": 0.5}})
+    variant = RECIPE.variant(name)
+    own = task.for_variant(variant, settings, task.splits()[0])
+    model, plain = own.build(variant, {}), for_variant(task, name)[1]
+    batch = own.batch([0, 1, 2, 3], generators(4))
+    output = own.forward(model, batch)
+    intervals = output.shape[1] - 2
+    far = (output[:, intervals:] - own.outlines[:4]).square().mean()
+    expected = plain.loss(output[:, :intervals], batch) + 0.5 * far
+    assert own.loss(output, batch).item() == pytest.approx(expected.item(), rel=1e-6)
+    with torch.no_grad():
+        assert len(own.predict(model.eval(), 0, CPU)["survival"]) == len(own.days)
+    assert plain.build(variant, {}).auxiliary is None
+
+
+def test_a_pooled_head_is_the_mean_over_blocks_and_lies_where_the_whole_one_lay():
+    image = torch.arange(64.0).reshape(1, 4, 4, 4)
+    affine = np.array([[0, 0, 2.0, 5], [0, 3.0, 0, -4], [4.0, 0, 0, 1], [0, 0, 0, 1]])
+    sample = {"image": image, "mask": (image > 60).byte(), "affine": affine, "meta": {"spacing_mm": (4.0, 3.0, 2.0)}}
+    found = pooled(sample, 2)
+    assert found["image"][0, 0, 0, 0] == image[0, :2, :2, :2].mean() and found["image"].shape == (1, 2, 2, 2)
+    assert found["mask"].flatten().tolist() == [0] * 7 + [1] and found["mask"].dtype == torch.uint8
+    assert found["meta"]["spacing_mm"] == (8.0, 6.0, 4.0)
+    corners = np.array([[0.5, 0.5, 0.5, 1], [2.5, 0.5, 2.5, 1]])  # middles of two blocks, in old voxels
+    assert np.allclose(found["affine"] @ [0, 0, 0, 1], affine @ corners[0])
+    assert np.allclose(found["affine"] @ [1, 0, 1, 1], affine @ corners[1])
+    assert pooled(sample, 1) is sample
