@@ -92,7 +92,7 @@ SURVIVAL = Recipe(
         "At laptop scale the state is tested whose C-index is best on patients of its own",
         "at laptop scale heads of 3.5 mm are averaged to 7 mm and seen whole but for 2 voxels, mirrored half of the "
         "time; AdamW without sharpness-aware minimisation; and beside survival the network is taught two numbers of "
-        "each training patient's mask, the tumour's volume and the dead share of its core (--set outline_weight=0 leaves "
+        "each training patient's mask, the tumour's volume and the dead share of its core (outline_weight=0 leaves "
         "that out). No mask is read when it predicts",
         "outline and shuffled outcomes are controls: Cox's model of those two numbers, which must work, and the "
         "network with outcomes dealt at random in training and validation, which must fail",
