@@ -15,7 +15,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ from medattn_lite.networks.trained import FOLDER
 from medattn_lite.training.checkpoint import read_facts, save_weights
 from medattn_lite.training.finished import read_run, trained_network
 from medattn_lite.training.plan import Plan, best_weights, fold_folder
-from medattn_lite.training.recipes.recipe import as_json
+from medattn_lite.training.recipes.recipe import Recipe, as_json
 from medattn_lite.training.records import write_json
 from medattn_lite.training.tasks import Task, open_task
 
@@ -75,6 +75,7 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
             "subjects": records[variant]["split"],
             "scores": {key: value.as_dict() for key, value in own.score(predictions).items()},
             "scores_by_seed": _scores_by_seed(plan, own, variant, fold),
+            "beside": _scores_beside(plan, task, recipe, chosen.values(), fold),
             "details": own.details(predictions), "parameters": records[variant]["parameters"],
             "chosen_step": _chosen_step(plan, variant, fold), "trained_steps": records[variant]["iterations"],
             "command": _command(plan, variant), "environment": environment,
@@ -91,6 +92,19 @@ def _scores_by_seed(plan: Plan, task: Task, variant: str, fold: int) -> dict[str
         record = _read(fold_folder(plan.folder, variant, fold, start=start) / "predictions.json")
         scores = {name: interval.as_dict() for name, interval in task.score(record["predictions"]).items()}
         found[str(seed + fold)] = {"chosen_step": _chosen_step(plan, variant, fold, start=start), "scores": scores}
+    return found
+
+
+def _scores_beside(
+    plan: Plan, task: Task, recipe: Recipe, chosen: Collection[str], fold: int
+) -> dict[str, dict[str, Any]]:
+    """Variant → scores on the test subjects, of what else the run holds of this fold: controls, from the first seed."""
+    found = {}
+    for variant in recipe.variants:
+        path = fold_folder(plan.folder, variant.name, fold) / "predictions.json"
+        if variant.name not in chosen and path.is_file():
+            scores = task.score(_read(path)["predictions"])
+            found[variant.name] = {name: interval.as_dict() for name, interval in scores.items()}
     return found
 
 
