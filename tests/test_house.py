@@ -32,6 +32,7 @@ FLOORS = {
     "cli_results": 5,
     "cli_phantom": 5,
     "cli_train": 5,
+    "cli_values": 5,
 }
 LONGEST_FILE = 320
 LONGEST_FORWARD = 20

@@ -23,7 +23,13 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from medattn_lite.errors import UserError
-from medattn_lite.training.checkpoint import load_state, load_weights, save_state, save_weights
+from medattn_lite.training.checkpoint import (
+    load_state,
+    load_weights,
+    read_facts,
+    save_state,
+    save_weights,
+)
 from medattn_lite.training.log import read_log, write_log
 from medattn_lite.training.optimisers import learning_rate, make_optimiser, sharpest_nearby
 from medattn_lite.training.recipes.recipe import Settings
@@ -82,6 +88,8 @@ class Trainer:
     ) -> None:
         self.task, self.settings, self.folder, self.accelerator = task, settings, folder, accelerator
         self.seed, self.save_every, self.show = seed, save_every, progress and accelerator.is_main_process
+        if save_every < 1:
+            raise UserError(f"--save-every {save_every}: give how many steps lie between two saved states, 1 or more")
         processes = accelerator.num_processes
         if settings.batch_size % processes:
             raise UserError(
@@ -209,7 +217,11 @@ class Trainer:
         if scaler and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(scaler)
         facts["best"] = -math.inf if facts["best"] is None else facts["best"]
-        log = read_log(self.folder / "log.csv")[: facts["iteration"]]
+        steps, best = facts["iteration"], self.folder / "best.safetensors"
+        log = read_log(self.folder / "log.csv", steps)
+        if math.isfinite(facts["best"]) and read_facts(best)["iteration"] < facts["best_iteration"]:
+            raise UserError(f"{best} is older than the state beside it: delete {self.folder} and run the same medattn "
+                            "train again, which trains this fold anew")
         self.accelerator.wait_for_everyone()
         return Progress(**facts, log=log)
 
@@ -247,11 +259,21 @@ def predict_rows(
     with torch.no_grad(), accelerator.autocast():
         predictions = [predict(plain, row, accelerator.device) for row in own]
     plain.train(training)
+    _require_numbers(predictions)
     if accelerator.num_processes == 1:
         return predictions
     from accelerate.utils import gather_object
 
     return gather_object(predictions)
+
+
+def _require_numbers(predictions: Sequence[Prediction]) -> None:
+    """A network that answers NaN has no score; a distance that cannot be measured lies deeper, and is null."""
+    for row in predictions:
+        wrong = [name for name, value in row.items() if isinstance(value, float) and not math.isfinite(value)]
+        if wrong:
+            raise UserError(f"the network's {wrong[0].replace('_', ' ')} for {row.get('subject', 'a patient')} is no "
+                            "number: lower the learning rate, or use fp32")
 
 
 def _mixed(*numbers: int) -> int:

@@ -88,7 +88,7 @@ def test_what_does_not_fit_is_named_in_one_line(tmp_path):
     for action, message in (
         (lambda: load_weights(wide, path), "belongs to another network"),
         (lambda: load_weights(model, damaged), "damaged"),
-        (lambda: load_weights(model, tmp_path / "none.safetensors"), "train first"),
+        (lambda: load_weights(model, tmp_path / "none.safetensors"), "train anew"),
         (lambda: load_state(model, own, path), "holds no state"),
     ):
         with pytest.raises(UserError, match=message) as caught:

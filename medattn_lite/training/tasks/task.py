@@ -46,11 +46,15 @@ class Task(ABC):
         validates: whether training watches patients of its own to keep its best state.
         scores_validation: whether the chosen state's scores on those patients are kept, too.
         channels: names of the images' channels.
+        cases: what identifies the data, see `data_identity.identify`; None for phantoms.
+        remarks: what a reader had to say about the data, and what was left out of them, in words.
     """
 
     subjects: list[str]
     strata: list[Any]
     channels: tuple[str, ...]
+    cases: dict[str, dict[str, str]] | None
+    remarks: list[str]
     start: int = 0
     validates: bool = False
     scores_validation: bool = False
@@ -68,6 +72,7 @@ class Task(ABC):
     ) -> None:
         self.recipe, self.settings, self.data, self.root = recipe, settings, data, root
         self.seed, self.device, self.progress = seed, device, progress
+        self.cases, self.remarks = None, []
         self.load()
 
     @abstractmethod
@@ -90,6 +95,7 @@ class Task(ABC):
         own = cls.__new__(cls)
         own.recipe, own.settings, own.data, own.root = recipe, settings, data, None
         own.seed, own.device, own.progress = seed, "cpu", False
+        own.cases, own.remarks = None, []
         own.subjects, own.strata = [], []
         own.recall(facts)
         return own
