@@ -37,7 +37,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `medattn`; those of this process if None.
     """
     take_any_text()
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    for word in sys.argv[1:] if arguments is None else arguments:
+        if word.startswith("--") and word.endswith("=--"):  # which argparse takes for no word at all
+            parser.error(f"{word} names no value")
+    options = parser.parse_args(arguments)
     try:
         code = options.run(options)
         sys.stdout.flush()  # a full disk behind `medattn … > file` is noticed here, and not after the end

@@ -46,6 +46,8 @@ def _audit(options: argparse.Namespace) -> int:
         return _audit_folder(options)
     if options.root is not None:
         raise UserError("phantoms are made, not read: leave --root out, or name another data set")
+    if options.option or options.declared:
+        raise UserError("--option and --declared are about a folder of yours: leave them out for phantoms")
     if options.label not in (None, options.task):
         raise UserError(f"a phantom's label comes with its task: write --task {options.label} in place of --label")
     if options.n is not None and options.n < 12:

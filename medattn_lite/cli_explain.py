@@ -61,7 +61,11 @@ def _explain(options: argparse.Namespace) -> int:
     from medattn_lite.networks.trained import trained_names
     from medattn_lite.training.device import pick_device
 
-    method = find_method(_method_name(options.method)).name
+    chosen = find_method(_method_name(options.method))
+    unknown = next((name for name in method_options if name not in chosen.options), None)
+    if unknown is not None:
+        raise UserError(f"{chosen.name} has no option {unknown!r}: use {', '.join(chosen.options) or 'none'}")
+    method = chosen.name
     name, device = str(options.run_folder), pick_device(options.device)
     if name in trained_names() and not options.run_folder.is_dir():
         if options.variant or options.fold is not None:

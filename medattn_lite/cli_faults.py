@@ -81,4 +81,5 @@ def whole(low: int, high: int) -> Callable[[str], int]:
             raise argparse.ArgumentTypeError(f"{word!r} is no whole number from {low} to {high}")
         return int(word)
 
+    number.bounds = low, high  # type: ignore[attr-defined]
     return number

@@ -31,6 +31,12 @@ def require_replaceable(runs: Sequence[Path], keep: Path, out: Path) -> list[str
         raise UserError(f"--out {out} is a folder: name a file, such as {out / 'results.md'}")
     if keep.exists() and not keep.is_dir():
         raise UserError(f"--keep {keep} is a file: name a folder for the records")
+    for option, place in (("--out", out.parent), ("--keep", keep)):
+        above = next((own for own in (place, *place.parents) if own.exists()), place)
+        if not above.is_dir():
+            raise UserError(f"{option}: {above} is no folder: choose another place")
+    if out.exists() and not out.is_file():
+        raise UserError(f"--out {out} is a pipe or a device: name a file")
     if out.exists() and not _is_page(out):
         raise UserError(f"{out} is not a page that medattn results wrote: choose another --out, nothing was replaced")
     places: dict[str, Path] = {}

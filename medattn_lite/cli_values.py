@@ -20,6 +20,7 @@ from medattn_lite.errors import UserError
 _WORDS = {"true": True, "false": False, "none": None}
 _WHOLE, _NUMBER = re.compile(r"[+-]?[0-9]{1,30}"), re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 TEXT = ("csv", "label", "patient", "patients", "weights", "part", "layout", "copies")  # values that stay as written
+_MANY = ("channels",)  # several words, or one
 TAKEN = ("name", "root", "progress")  # of a data set: what the command says itself
 _PAIR = re.compile(r"\s*([0-9]{1,9})\s*:\s*([0-9]{1,9})\s*")
 
@@ -106,8 +107,15 @@ def options_of(words: Sequence[str], option: str, example: str, *, taken: Sequen
     wrong = next((name for name in found if name in taken), None)
     if wrong is not None:
         raise UserError(f"{option} {wrong}={found[wrong]}: {wrong} is not set here; use --{wrong} if there is one")
-    return {name: label_map(own) if name == "label_map" else own if name in TEXT else value_of(own)
-            for name, own in found.items()}
+    return {name: _option(name, own) for name, own in found.items()}
+
+
+def _option(name: str, text: str) -> Any:
+    if name == "label_map":
+        return label_map(text)
+    if name in _MANY:
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    return text if name in TEXT else value_of(text)
 
 
 def settings_of(words: Sequence[str], settings: Mapping[str, Any], options: Mapping[str, Any],

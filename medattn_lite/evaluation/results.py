@@ -13,6 +13,7 @@ from typing import Any
 
 from medattn_lite.data.json_files import read_object, write_json
 from medattn_lite.errors import UserError
+from medattn_lite.escaping import printable
 from medattn_lite.evaluation.multiplicity import Family, mark
 from medattn_lite.evaluation.results_section import section
 from medattn_lite.evaluation.results_tables import tables_section
@@ -92,7 +93,7 @@ def page(folder: Path, *, command: str, new: Mapping[Path, dict[str, Any]] | Non
     order = {name: place for place, name in enumerate(dict.fromkeys(record["recipe"] for record in records))}
     records.sort(key=lambda record: (order[record["recipe"]], record["data"] == "phantom", record["scale"],
                                      bool(changed_settings(record))))  # fmt: skip
-    parts = [INTRODUCTION.format(command=command, folder=folder.as_posix(), comparisons=count_text(family))]
+    parts = [INTRODUCTION.format(command=command, folder=printable(folder.as_posix()), comparisons=count_text(family))]
     told: set[str] = set()
     for record in records:
         guesses = "\n".join(record.get("guesses", ()))
@@ -132,14 +133,14 @@ def count_text(family: Family) -> str:
 def require_record(path: Path, record: dict[str, Any], *, remedy: str) -> None:
     """Raises a UserError if a record cannot be put on the page: a part is missing, or of another kind."""
     try:
-        wrong = [] if "tables" in record else [own for own in ("recipe", "data", "scale") if type(record[own]) is not str]
-        if wrong:
-            raise TypeError(f"{wrong[0]} is no word")
         if "tables" in record:
             tables_section(record)
-        else:
-            section(copy.deepcopy(record))
-            mark([copy.deepcopy(record)])
+            return
+        for name in ("recipe", "data", "scale"):
+            if not isinstance(record[name], str):
+                raise TypeError(f"{name} is no word")
+        section(copy.deepcopy(record))
+        mark([copy.deepcopy(record)])
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
         raise UserError(f"{path} is no record of a run ({type(error).__name__} {error}): {remedy}") from None
 
