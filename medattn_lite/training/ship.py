@@ -71,7 +71,7 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
         facts: dict[str, Any] = {
             "name": name, **as_json(model.built_from), "recipe": recipe.name, "variant": variant, "scale": plan.scale,
             "data": plan.data, "fold": fold, "seed": plan.seed, "settings": as_json(own.settings),
-            "channels": list(own.channels), "classes": list(_outputs(own, model)),
+            "channels": list(own.channels), "classes": own.output_names(model),
             "subjects": records[variant]["split"],
             "scores": {key: value.as_dict() for key, value in own.score(predictions).items()},
             "scores_by_seed": _scores_by_seed(opened, own, variant, fold),
@@ -117,18 +117,6 @@ def _alike(one: Any, other: Any) -> bool:
     if isinstance(one, int) and not isinstance(one, bool):
         return abs(one - other) <= max(2, 0.001 * abs(other))  # voxels at the threshold
     return one == other
-
-
-def _outputs(task: Any, model: torch.nn.Module) -> Sequence[str]:
-    """Names of what the network puts out; a softmax over regions has the background first."""
-    if hasattr(task, "class_names"):
-        return task.class_names
-    if not hasattr(task, "regions"):
-        return [f"interval {number + 1}" for number in range(len(task.breaks) - 1)]
-    image = torch.zeros(1, len(task.channels), *task.settings.size)
-    with torch.no_grad():
-        outputs = model(image).shape[1]
-    return ["background", *task.regions][-outputs:]
 
 
 def _command(plan: Plan, variant: str) -> str:

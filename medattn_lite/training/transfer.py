@@ -56,7 +56,7 @@ def transfer(
     if data == plan.data:
         raise UserError(f"{run} was trained on {data}: name another data set to test it on")
     task = open_task(recipe, settings, data=data, root=root, seed=plan.seed, progress=progress)
-    if not isinstance(task, Lesions):
+    if not task.carries_over:
         raise UserError(f"{run} is a run of {recipe.name}: only runs of lesions are carried over")
     wanted = finished["data_facts"]["channels"]
     if list(task.channels) != wanted:

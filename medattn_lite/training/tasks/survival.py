@@ -45,7 +45,8 @@ from medattn_lite.training.tasks.survival_scores import (
     survival_differences,
     survival_scores,
 )
-from medattn_lite.training.tasks.task import Batch, Prediction, Task
+from medattn_lite.training.tasks.survival_words import SurvivalAnswers
+from medattn_lite.training.tasks.task import Batch, Prediction
 from medattn_lite.training.tasks.volumes import Sample, open_images, read_all, resample_unknown
 from medattn_lite.training.time_intervals import interval_breaks, interval_labels
 
@@ -54,7 +55,7 @@ GRADES = ("all", "highest")
 INTENSITIES = ("z-score", "histogram")
 
 
-class Survival(Task):
+class Survival(SurvivalAnswers):
     """Overall or one-year survival.
 
     Options: `whole`, shape (D, H, W) of the test volumes; `field_mm`, the size of an image whose files know no voxel
