@@ -79,7 +79,12 @@ def replaced(path: Path) -> Iterator[Path]:
 
     Yields:
         the path to write to.
+
+    Raises:
+        UserError: a folder lies where the file belongs.
     """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder where a file belongs: move it away and run the same command again")
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)

@@ -50,6 +50,10 @@ class Claim:
             if folder.exists() and any(not _left_over(path.name) for path in folder.iterdir()):
                 raise UserError(f"{folder} is not empty and holds no run: choose another --out")
             return
+        for path in (self.run.metrics_file, self.run.environment_file):
+            if path.is_dir():
+                raise UserError(f"{path} is a folder where a file belongs: delete {path} and run the same medattn "
+                                "train again")
         self.there = self.run.record
         for part in ("settings", "plan"):
             before, now = (

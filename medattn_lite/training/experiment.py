@@ -11,6 +11,8 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from medattn_lite.data.splits import Split
 from medattn_lite.errors import UserError
 from medattn_lite.training.claim import Claim
@@ -65,6 +67,8 @@ def run_experiment(
     claim.require_same_data(task)
     for fold in folds:
         fold.require_own_record()
+    for fold in folds[: len(chosen)] if plan.changes else ():
+        fold.try_out()
     if not main:
         accelerator.wait_for_everyone()
         return _train(folds, plan, recipe, task, settings, chosen, len(splits))
@@ -112,6 +116,7 @@ class _Fold:
 
     def require_own_record(self) -> None:
         """Raises a UserError if the predictions that lie there are damaged, or not of this fold and these patients."""
+        self.files.require_files()
         if not self.files.is_done:
             return
         record = self.files.record()
@@ -121,6 +126,26 @@ class _Fold:
         if other or patients != set(self.task.subjects):
             what = f"of another {other[0]}" if other else "of other patients"
             raise UserError(f"{self.files.predictions} holds predictions {what}: {self.files.remedy}")
+
+    def try_out(self) -> None:
+        """Shows the untrained network one image, before anything is written: settings of the user's may not fit it.
+
+        Raises:
+            UserError: they do not; those of the recipe do, and are not tried.
+        """
+        if not (self.variant.network and self.variant.trained) or self.variant.needs or self.files.is_done:
+            return
+        task = self.task.for_variant(self.variant, self.settings, self.split)
+        try:
+            model = build_variant(self.plan, self.task.recipe, task, self.variant, self.number, seed=self.seed).eval()
+            batch = task.batch([int(task.rows(self.split, "train")[0])], [torch.Generator().manual_seed(0)])
+            with torch.no_grad():
+                task.loss(task.forward(model, batch).float(), batch)
+        except (RuntimeError, ValueError, IndexError, AssertionError) as error:
+            if isinstance(error, UserError):
+                raise
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{self.variant.name} cannot take these settings ({reason[:160]}): change --set") from None
 
     def run(self) -> None:
         began = time.monotonic()

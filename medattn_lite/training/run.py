@@ -58,6 +58,12 @@ class FoldFiles:
         """What to do where a file of the fold is damaged."""
         return f"delete {self.folder} and run the same medattn train again, which trains this fold anew"
 
+    def require_files(self) -> None:
+        """Raises a UserError if a folder lies where one of the files belongs."""
+        for name in (self.predictions.name, STATE, LOG, LAST, BEST):
+            if (self.folder / name).is_dir():
+                raise UserError(f"{self.folder / name} is a folder where a file belongs: {self.remedy}")
+
     def record(self) -> dict[str, Any]:
         """What `predictions.json` holds.
 

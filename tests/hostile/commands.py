@@ -120,6 +120,10 @@ def _settings() -> Iterator[Case]:
     everywhere = [settings for name in RECIPES for settings in find_recipe(name).scales.values()]
     optional = {name for settings in everywhere for name, value in (*vars(settings).items(), *settings.options.items())
                 if value is None}  # fmt: skip
+    optional |= {name for settings in everywhere for name in settings.options
+                 if any(name not in other.options for recipe in RECIPES
+                        for other in find_recipe(recipe).scales.values()
+                        if settings in find_recipe(recipe).scales.values())}  # fmt: skip
     known: dict[str, Any] = {field.name: getattr(own, field.name) for field in fields(Settings)}
     train = BASES["train"].words
     for name, value in {**known, **own.options}.items():
