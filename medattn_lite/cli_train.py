@@ -84,10 +84,10 @@ def results_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _results(options: argparse.Namespace) -> int:
-    from medattn_lite.cli_results import require_replaceable
+    from medattn_lite.cli_results import gather, require_replaceable
     from medattn_lite.data.files import new_file
     from medattn_lite.escaping import without_tags
-    from medattn_lite.evaluation.results import gather, keep, page
+    from medattn_lite.evaluation.results import keep, page
 
     for line in require_replaceable(options.runs, options.keep, options.out):
         print(line)

@@ -7,7 +7,7 @@ be written again without the runs; they hold scores, never a patient's image.
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,37 +40,8 @@ models differed at all, about {expected:.0f} would. {surviving} survive Holm's c
 the half of an interval that faces 0 is taken for 1.96 standard errors of a normal distribution."""
 
 
-def gather(runs: Sequence[Path], folder: Path) -> dict[Path, dict[str, Any]]:
-    """The records of finished runs, as they would lie in the folder of records; nothing is written.
-
-    Args:
-        runs: folders of finished runs.
-        folder: where records are kept.
-
-    Returns:
-        file → record: the run's metrics, with its environment and its tests on other data.
-
-    Raises:
-        UserError: a run has no metrics, because it has not ended, or one of its files is damaged.
-    """
-    found = {}
-    for run in runs:
-        again = "run the same medattn train again, which writes it anew"
-        record = read_object(run / "metrics.json", remedy=again, missing=f"{run} has no metrics.json: let it end first "
-                             "(the same medattn train goes on)")
-        if (run / "environment.json").is_file():
-            record["environment"] = read_object(run / "environment.json", remedy=again)
-        carried = "delete it, and test the run on the other data again"
-        transfers = [read_object(path, remedy=carried) for path in sorted(run.glob("transfer-*.json"))]
-        if transfers:
-            record["transfers"] = transfers
-        require_record(run / "metrics.json", record, remedy=again)
-        found[folder / f"{run.resolve().name}.json"] = record
-    return found
-
-
 def keep(records: Mapping[Path, dict[str, Any]]) -> list[Path]:
-    """Writes the records of `gather`; returns their files."""
+    """Writes records into their files; returns these."""
     for path, record in records.items():
         write_json(path, record)
     return list(records)

@@ -1,6 +1,6 @@
 """A run's folder: the one file that knows what lies where, and the one way to open a run again.
 
-    runs/NAME/recipe.json  environment.json  metrics.json
+    runs/NAME/recipe.json  environment.json  metrics.json  transfer-DATA.json
     runs/NAME/VARIANT/fold-K/            log.csv  last.safetensors  best.safetensors  predictions.json
     runs/NAME/VARIANT/start-S/fold-K/    the same from further seeds, S = 1, 2, …
 
@@ -182,6 +182,25 @@ class Run:
     def environment(self) -> dict[str, Any]:
         """What `environment.json` holds."""
         return read_object(self.environment_file, remedy="run the same medattn train again, which writes it anew")
+
+    def transfer_file(self, data: str) -> Path:
+        """What the run's networks were found to do on another data set."""
+        return self.folder / f"transfer-{data}.json"
+
+    def results(self) -> dict[str, Any]:
+        """What a page of results is made of: the metrics, with the environment and the tests on other data.
+
+        Raises:
+            UserError: the run has not ended, or one of its files is damaged.
+        """
+        again = "run the same medattn train again, which writes it anew"
+        record = read_object(self.metrics_file, remedy=again, missing=f"{self.folder} has no metrics.json: let it end "
+                             "first (the same medattn train goes on)")
+        if self.environment_file.is_file():
+            record["environment"] = read_object(self.environment_file, remedy=again)
+        carried = "delete it, and test the run on the other data again"
+        transfers = [read_object(path, remedy=carried) for path in sorted(self.folder.glob("transfer-*.json"))]
+        return {**record, "transfers": transfers} if transfers else record
 
     @property
     def finished_plan(self) -> Plan:

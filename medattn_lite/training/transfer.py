@@ -80,7 +80,7 @@ def transfer(
         "notes": ["scored at the voxel size of the run, not of the files",
                   "a network trained on phantoms is for learning, not for patients"],
     }  # fmt: skip
-    write_json(Path(run) / f"transfer-{data}.json", result)
+    write_json(opened.transfer_file(data), result)
     return result
 
 
