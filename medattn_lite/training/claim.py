@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from medattn_lite.errors import UserError
@@ -107,4 +108,4 @@ class Claim:
 
 def _left_over(name: str) -> bool:
     """What a process that was killed while it began leaves behind."""
-    return name in (lock.NAME, "recipe.json.part")
+    return name in (lock.NAME, f"{Run(Path()).record_file.name}.part")

@@ -33,6 +33,7 @@ from medattn_lite.training.checkpoint import (
 from medattn_lite.training.log import read_log, write_log
 from medattn_lite.training.optimisers import learning_rate, make_optimiser, sharpest_nearby
 from medattn_lite.training.recipes.recipe import Settings
+from medattn_lite.training.run import BEST, LAST, LOG, STATE
 from medattn_lite.training.tasks.task import Prediction, Task
 
 if TYPE_CHECKING:
@@ -187,7 +188,7 @@ class Trainer:
             done.best, done.best_iteration, done.without_better = score, done.iteration, 0
             if self.accelerator.is_main_process:
                 weights = self.accelerator.unwrap_model(model)
-                save_weights(weights, self.folder / "best.safetensors", iteration=done.iteration, score=score)
+                save_weights(weights, self.folder / BEST, iteration=done.iteration, score=score)
         else:
             done.without_better += 1
         return score
@@ -203,13 +204,13 @@ class Trainer:
             facts["best"] = done.best if math.isfinite(done.best) else None
             facts["scaler"] = scaler.state_dict() if scaler is not None else None
             # The log first: a state without its log could not go on, a log too long is cut.
-            write_log(self.folder / "log.csv", done.log)
-            path = self.folder / "state.safetensors"
+            write_log(self.folder / LOG, done.log)
+            path = self.folder / STATE
             save_state(self.accelerator.unwrap_model(model), optimiser.optimizer, path, **facts)
         self.accelerator.wait_for_everyone()
 
     def _resume(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
-        path = self.folder / "state.safetensors"
+        path = self.folder / STATE
         if not path.exists():
             return Progress()
         facts = load_state(self.accelerator.unwrap_model(model), optimiser.optimizer, path)
@@ -217,8 +218,8 @@ class Trainer:
         if scaler and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(scaler)
         facts["best"] = -math.inf if facts["best"] is None else facts["best"]
-        steps, best = facts["iteration"], self.folder / "best.safetensors"
-        log = read_log(self.folder / "log.csv", steps)
+        steps, best = facts["iteration"], self.folder / BEST
+        log = read_log(self.folder / LOG, steps)
         if math.isfinite(facts["best"]) and read_facts(best)["iteration"] < facts["best_iteration"]:
             raise UserError(f"{best} is older than the state beside it: delete {self.folder} and run the same medattn "
                             "train again, which trains this fold anew")
@@ -228,11 +229,11 @@ class Trainer:
     def _finish(self, model: nn.Module, done: Progress, *, chosen: bool) -> Progress:
         plain = self.accelerator.unwrap_model(model)
         if self.accelerator.is_main_process:
-            save_weights(plain, self.folder / "last.safetensors", iteration=done.iteration)
+            save_weights(plain, self.folder / LAST, iteration=done.iteration)
         self.accelerator.wait_for_everyone()
         plain.to("cpu").eval()
         if chosen and math.isfinite(done.best):
-            load_weights(plain, self.folder / "best.safetensors")
+            load_weights(plain, self.folder / BEST)
         self.accelerator.free_memory()
         return done
 
