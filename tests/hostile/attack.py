@@ -15,7 +15,8 @@ from types import FrameType
 
 from medattn_lite import cli
 
-LONGEST = 20.0  # seconds; what takes longer hangs
+LONGEST = 20.0  # seconds of this process; what takes longer hangs, and so does what waits for many times as long
+WAITS = 12
 FAILURES = ("traceback", "hang", "several lines", "no line", "accepted in silence", "wrote although refused",
             "changed a file", "file not named", "remedy does not help", "other results")
 
@@ -65,7 +66,7 @@ def attack(
         folder: to run it in; every file below it is the user's.
         own: which of its files the command may replace when it succeeds.
         may_keep: a refused command may have written: what it does is not known before it begins.
-        seconds: after which it hangs.
+        seconds: of this process, after which it hangs.
     """
     before = contents(folder)
     out, err = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
@@ -132,9 +133,13 @@ def _limit(seconds: float) -> Iterator[None]:
         raise _Hang
 
     before = signal.signal(signal.SIGALRM, stop)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    of_process = signal.signal(signal.SIGPROF, stop)
+    signal.setitimer(signal.ITIMER_REAL, seconds * WAITS)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.signal(signal.SIGALRM, before)
+        signal.signal(signal.SIGPROF, of_process)
