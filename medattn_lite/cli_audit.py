@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from medattn_lite.cli_faults import LARGEST_SEED, folder, path, whole
 from medattn_lite.errors import UserError
 
 ALL_PAGE = Path("figures/phantom_audit.md")
@@ -14,10 +15,10 @@ SUBJECTS, SUBJECTS_ALL = 120, 300
 def audit_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `medattn audit` to its parser."""
     parser.add_argument("dataset", help="phantom, lgg, brats, msd, open-ms, images or nifti")
-    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of a data set of yours")
+    parser.add_argument("--root", type=folder, metavar="DIR", help="folder of a data set of yours")
     parser.add_argument("--label", metavar="NAME", help="what is asked for: grade, idh, survival, or a column of your "
                                                         "table; a task's own label if left out")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for audit.md, audit.json and audit.png; with "
+    parser.add_argument("--out", type=path, metavar="DIR", help="folder for audit.md, audit.json and audit.png; with "
                                                                 f"--all a page (default: {ALL_PAGE})")
     parser.add_argument("--declared", default="", metavar="A,B", help="facts that are the signal: shown, no leak")
     parser.add_argument("--given", default="", metavar="A,B", help="facts that are known and show everywhere, such as "
@@ -31,13 +32,14 @@ def audit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all", action="store_true", help="every task of the phantom, on one page")
     parser.add_argument("--only", metavar="A,B", help="with --all: these tasks alone; a page made by the same command "
                                                       "keeps its others")
-    parser.add_argument("--n", type=int, help=f"phantoms ({SUBJECTS}; with --all {SUBJECTS_ALL} of each task)")
+    parser.add_argument("--n", type=whole(1, 100_000), metavar="N",
+                        help=f"phantoms ({SUBJECTS}; with --all {SUBJECTS_ALL} of each task)")
     parser.add_argument("--shape", default="48,56,48", metavar="D,H,W", help="of a phantom; default: 48,56,48")
     parser.add_argument("--groups", metavar="A,B", help="statistics that models are asked about: outside, normalised, "
                                                         "sharpness, border, background, everything (all of them if "
                                                         "left out); none: single factors alone")
-    parser.add_argument("--repeats", type=int, default=20, help="runs of the models on dealt labels")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--repeats", type=whole(0, 100_000), default=20, help="runs of the models on dealt labels")
+    parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
     parser.add_argument("--overwrite", action="store_true", help="replace the files of an earlier audit")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
     parser.set_defaults(run=_audit)
@@ -48,6 +50,8 @@ def _audit(options: argparse.Namespace) -> int:
         return _audit_folder(options)
     if options.root is not None:
         raise UserError("phantoms are made, not read: leave --root out, or name another data set")
+    if options.option:
+        raise UserError("--option is about a folder of yours: leave it out for phantoms")
     if options.label not in (None, options.task):
         raise UserError(f"a phantom's label comes with its task: write --task {options.label} in place of --label")
     if options.declared or options.given:
@@ -109,12 +113,13 @@ def _audit_folder(options: argparse.Namespace) -> int:
     from medattn_lite.audit.opening import open_labelled
     from medattn_lite.audit.page import refuse_existing, write_audit
     from medattn_lite.audit.run import audit_dataset
-    from medattn_lite.cli import _named_values
+    from medattn_lite.cli_values import TAKEN, options_of
 
     if options.all or options.only:
         raise UserError("--all is for the phantom's tasks: leave it out, or write medattn audit phantom --all")
     settings = _settings(options)
-    opened = open_labelled(options.dataset, options.root, options.label, **_named_values(options.option))
+    given = options_of(options.option, "--option", "csv=table.csv", taken=TAKEN)
+    opened = open_labelled(options.dataset, options.root, options.label, **given)
     out = options.out or Path("runs/audit") / f"{options.dataset}-{opened.label}"
     refuse_existing(out, overwrite=options.overwrite)
     declared = _names(options.declared)

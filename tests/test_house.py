@@ -35,6 +35,7 @@ FLOORS = {
     "cli_start": 5,
     "cli_study": 5,
     "cli_train": 5,
+    "cli_values": 5,
 }
 LONGEST_FILE = 320
 LONGEST_FORWARD = 20

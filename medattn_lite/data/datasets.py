@@ -56,6 +56,9 @@ def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> D
     if unknown:
         choices = ", ".join(option for option in known if option not in ("root",))
         raise UserError(f"data set {name!r} has no option {unknown[0]!r}: it has {choices}")
+    for option, value in options.items():
+        if isinstance(known[option].default, bool) and not isinstance(value, bool):
+            raise UserError(f"data set {name!r}: {option}={value} is neither true nor false")
     if name == "phantom":
         if root is not None:
             raise UserError("phantoms are made, not read: leave the folder out, or name another data set")

@@ -40,6 +40,8 @@ class Mechanisms(Grading):
         taught: label of each row that training and the choice of a checkpoint see.
     """
 
+    needs_place = False  # whole heads
+
     def load(self) -> None:
         if self.data != "phantom":
             raise UserError(f"{self.data} does not know where its signal is: leave --data out, mechanisms is about "

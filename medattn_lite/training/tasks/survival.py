@@ -54,7 +54,8 @@ from medattn_lite.training.tasks.survival_scores import (
     survival_differences,
     survival_scores,
 )
-from medattn_lite.training.tasks.task import Batch, Prediction, Task
+from medattn_lite.training.tasks.survival_words import SurvivalAnswers
+from medattn_lite.training.tasks.task import Batch, Prediction
 from medattn_lite.training.tasks.volumes import Sample, open_images, read_all, resample_unknown
 from medattn_lite.training.time_intervals import interval_breaks, interval_labels
 
@@ -63,7 +64,7 @@ GRADES = ("all", "highest")
 INTENSITIES = ("z-score", "histogram")
 
 
-class Survival(Task):
+class Survival(SurvivalAnswers):
     """Overall or one-year survival.
 
     Options: `whole`, shape (D, H, W) of the heads; `pool`, by how much they are made smaller then; `field_mm`, the
