@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 SUFFIX = re.compile(r"\.nii(\.gz)?$")
 _TAKEN = ("run", "sample", "method", "target", "at", "layer", "progress", "model", "image", "beside")
-METHODS = "Grad-CAM, Grad-CAM++, integrated gradients, occlusion or attention"
+METHODS = "Grad-CAM, Grad-CAM++, LayerCAM, HiResCAM, fused LayerCAM, integrated gradients, occlusion or attention"
 
 
 def explain_options(parser: argparse.ArgumentParser) -> None:
@@ -39,7 +39,8 @@ def explain_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", metavar="T", help="class or region, by name or number; what is predicted if left "
                                                       "out")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                        help="an option of the method, such as relu=true, steps=64, window=8 or stride=4,8,8")
+                        help="an option of the method, such as relu=true, head_only=true, steps=64, window=8 or "
+                             "stride=4,8,8")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.set_defaults(run=_explain)  # fmt: skip
@@ -156,7 +157,7 @@ def _method_options(words: list[str]) -> dict[str, Any]:
     options: dict[str, Any] = {}
     for word in words:
         name, equals, value = word.partition("=")
-        known = {"true": True, "false": False}
+        known = {"true": True, "false": False, **({value: value} if name == "fusion" else {})}
         parts = value.split(",")
         if not equals or not (value in known or all(part.strip().isdecimal() for part in parts)):
             raise UserError(f"--set {word} is not NAME=VALUE with whole numbers or true: write for example window=8")

@@ -21,6 +21,8 @@ _LAZY = {
     "to_image_grid": "medattn_lite.explain.image_space",
     "CapturedMap": "medattn_lite.explain.capture",
     "capture_attention": "medattn_lite.explain.capture",
+    "register_adapter": "medattn_lite.explain.adapters",
+    "has_attention": "medattn_lite.explain.capture",
     "edited_maps": "medattn_lite.explain.edit",
     "channel_gates": "medattn_lite.explain.gates",
     "spatial_gates": "medattn_lite.explain.gates",

@@ -1,11 +1,16 @@
 """Are the maps true? Every mechanism × every method × every score, on phantoms the networks never saw.
 
-    python -m medattn_lite.explain.benchmark --subjects 24        # figures/faithfulness.json and .md
+    python -m medattn_lite.explain.benchmark --subjects 40 --rows runs/faithfulness --minutes 6      # again until done
+
+writes figures/faithfulness.json and .md. Rows of subjects are kept in --rows, so that the command can be stopped and
+given again; a network's figures are written when all its subjects are there.
 
 For each network that comes trained and each method: localisation against the voxels that decide, deletion and
 insertion curves, and how much the map changes when the network forgets all it learned. Beside them what maps get that
 know nothing of any network, what a network gets that learned shuffled labels, and what becomes of one that learned a
-scanner mark. Scores are means over subjects, with 95 % intervals where there are enough of them.
+scanner mark. Scores are means over subjects, with 95 % intervals where there are enough of them. What takes hundreds of
+passes (occlusion, deletion and insertion, integrated gradients of the forgetful twin) is scored on the first --costly
+subjects alone; n stands beside every figure. `stage_scores` adds maps of other stages, fused ones, and the border.
 """
 
 from __future__ import annotations
@@ -14,6 +19,7 @@ import argparse
 import json
 import math
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -31,44 +37,76 @@ from medattn_lite.explain.localisation import ignorant_maps, localise, localise_
 from medattn_lite.explain.methods import METHODS, explain_image
 from medattn_lite.explain.perturbation import deletion_curve, insertion_curve
 from medattn_lite.explain.sanity import similarity, twin
+from medattn_lite.explain.stage_scores import score_stages
 from medattn_lite.networks.trained import Trained, load_trained, trained_facts, trained_names
 
 OPTIONS = {"integrated gradients": {"steps": 16}}  # enough where the sum of values is checked
+COSTLY = ("occlusion",)  # scored on few subjects; of integrated gradients only the twin's
+FACTS = ("subject", "method", "note", "stage")  # of a row, no scores
 KNOWN = ("mechanisms", "presence", "lesions", "fusion")
 Row = dict[str, Any]
 
 
 def score_network(
     trained: Trained, *, subjects: int, methods: Sequence[str] = tuple(METHODS), curves: bool = True,
-    progress: bool = True,
-) -> list[Row]:  # fmt: skip
-    """One row for each held-out subject and method.
+    costly: int = 12, keep: Path | None = None, until: float = math.inf, progress: bool = True,
+) -> tuple[list[Row], bool]:  # fmt: skip
+    """One row for each held-out subject and method, and for each of its stages.
 
     Args:
         trained: of `load_trained`.
-        subjects: at most so many.
+        subjects: at most so many; where the network was tested on fewer, further phantoms of its cohort.
         methods: names in `METHODS`; one that this network cannot be asked by is left out.
         curves: also deletion and insertion, which take many passes.
+        costly: of so many subjects also what takes hundreds of passes.
+        keep: a file of rows, one JSON list a subject; subjects in it are not scored again.
+        until: stop before the next subject at this time of `time.monotonic()`.
         progress: show a bar.
 
     Returns:
-        rows with `subject`, `method`, the scores by name, and `note`; for volumes also the AUC by plane. The methods
-        "noise", "middle", "edges" and "brightness" know nothing of the network; "chance" is a constant map.
+        rows with `subject`, `method`, the scores by name, and `note`; for volumes also the AUC by plane; and whether
+        all subjects are there. The methods "noise", "middle", "edges" and "brightness" know nothing of the network;
+        "chance" is a constant map. Rows with `stage` true are of `stage_scores`.
     """
     marked = bool(trained.facts["settings"]["options"].get("marked"))
-    cases = list(held_out(trained, limit=subjects, marked=marked))
-    if not cases:
+    known = [] if keep is None or not keep.is_file() else [json.loads(line) for line in
+                                                           keep.read_text(encoding="utf-8").splitlines()]  # fmt: skip
+    rows = [row for own in known for row in own]
+    if len(known) >= subjects:
+        return rows, True
+    first = [case.image for case in held_out(trained, limit=4, marked=marked, more=True)]
+    if not first:
         raise UserError(f"no tested subject of {trained.name} has anything to find: train on more phantoms")
-    forgotten = twin(trained.network, images=torch.cat([case.image for case in cases[:4]]))
+    forgotten = twin(trained.network, images=torch.cat(first))
+    cases = held_out(trained, limit=subjects, marked=marked, more=True)
+    for number, case in enumerate(tqdm(cases, desc=trained.name, total=subjects, disable=not progress, leave=False)):
+        if number < len(known):
+            continue
+        if time.monotonic() > until:
+            return rows, False
+        own = _of_subject(trained.network, forgotten, case, methods, curves=curves, costly=number < costly)
+        rows += own
+        if keep is not None:
+            with keep.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(own) + "\n")
+    return rows, True
+
+
+def _of_subject(
+    network: nn.Module, forgotten: nn.Module, case: Case, methods: Sequence[str], *, curves: bool, costly: bool
+) -> list[Row]:
+    """All rows of one subject."""
     rows: list[Row] = []
-    for case in tqdm(cases, desc=trained.name, disable=not progress, leave=False):
-        for name, values in {**ignorant_maps(case.image[0]), "chance": torch.ones(case.signal.shape)}.items():
-            rows.append({"subject": case.subject, "method": name, **_located(values, case), "note": ""})
-        for method in methods:
-            row = _explained(trained.network, forgotten, case, method, curves=curves)
-            if row is not None:
-                rows.append({"subject": case.subject, "method": method, **row})
-    return rows
+    for name, values in {**ignorant_maps(case.image[0]), "chance": torch.ones(case.signal.shape)}.items():
+        rows.append({"subject": case.subject, "method": name, **_located(values, case), "note": ""})
+    for method in methods:
+        if method in COSTLY and not costly:
+            continue
+        row = _explained(network, forgotten, case, method, curves=curves and costly,
+                         twins=costly or method not in OPTIONS)  # fmt: skip
+        if row is not None:
+            rows.append({"subject": case.subject, "method": method, **row})
+    return rows + [{**row, "note": "", "stage": True} for row in score_stages(network, case)]
 
 
 def summarise(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
@@ -77,7 +115,7 @@ def summarise(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     table: dict[str, dict[str, Any]] = {}
     for method in dict.fromkeys(row["method"] for row in rows):
         own = [row for row in rows if row["method"] == method]
-        scores = [name for name in own[0] if name not in ("subject", "method", "note")]
+        scores = dict.fromkeys(name for row in own for name in row if name not in FACTS)
         for score in scores:
             values = np.array([row[score] for row in own if row.get(score) is not None], dtype=float)
             values = values[np.isfinite(values)]
@@ -89,16 +127,26 @@ def summarise(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     return table
 
 
-def run(names: Sequence[str], *, subjects: int, curves: bool = True, progress: bool = True) -> Row:
-    """All networks; returns what is written as JSON."""
+def run(
+    names: Sequence[str], *, subjects: int, curves: bool = True, progress: bool = True, costly: int = 12,
+    rows: Path | None = None, until: float = math.inf,
+) -> Row:  # fmt: skip
+    """All networks; returns what is written as JSON. A network that is not done is left out."""
     networks = {}
     for name in names:
         trained = load_trained(name)
-        rows = score_network(trained, subjects=subjects, curves=curves, progress=progress)
+        keep = None if rows is None else rows / f"{name}.jsonl"
+        found, done = score_network(trained, subjects=subjects, curves=curves, progress=progress, costly=costly,
+                                    keep=keep, until=until)  # fmt: skip
+        if not done:
+            print(f"{name}: {len({row['subject'] for row in found})} of {subjects} subjects; give the command again")
+            continue
         facts = trained.facts
         networks[name] = {
             "network": facts["network"], "variant": facts["variant"], "recipe": facts["recipe"],
-            "subjects": len({row["subject"] for row in rows}), "scores": facts["scores"], "methods": summarise(rows),
+            "subjects": len({row["subject"] for row in found}), "scores": facts["scores"],
+            "methods": summarise(row for row in found if not row.get("stage")),
+            "stages": summarise(row for row in found if row.get("stage")),
         }  # fmt: skip
     return {"data": "phantom (synthetic)", "twin": "all weights drawn anew, seed 0", "networks": networks}
 
@@ -122,15 +170,15 @@ def windows(size: Sequence[int]) -> dict[str, tuple[int, ...]]:
 
 def _mean(score: str, values: np.ndarray) -> Interval:
     """The mean of a score, with the interval of what it lies between: hits, shares, correlations, areas of any size."""
-    if score.startswith("pointing game"):
+    if score.startswith(("pointing game", "peak in")):
         return share_interval(values)
-    if score.startswith(("relevance mass", "AUC")):
+    if score.startswith(("relevance mass", "AUC", "mass in")):
         return mean_interval(values, bounds=UNIT)
     return mean_interval(values, bounds=(-1.0, 1.0) if score.startswith("like the") else None)
 
 
 def _explained(
-    network: nn.Module, forgotten: nn.Module, case: Case, method: str, *, curves: bool
+    network: nn.Module, forgotten: nn.Module, case: Case, method: str, *, curves: bool, twins: bool = True
 ) -> Row | None:
     """Scores of one method on one subject; None where the method does not fit the network."""
     options = dict(OPTIONS.get(method, {}))
@@ -145,12 +193,10 @@ def _explained(
         raise
     values = found.values[0]
     row: Row = {**_located(values, case), "note": found.note}
-    if METHODS[method].asks:
-        fixed = target.fixed(network(case.image).detach())
-        other = explain_image(forgotten, case.image, method=method, target=fixed, **options)
-    else:
-        other = explain_image(forgotten, case.image, method=method)
-    row["like the forgetful twin's"] = similarity(values, other.values[0], within=case.counted)
+    if twins:
+        asked = {"target": target.fixed(network(case.image).detach())} if METHODS[method].asks else {}
+        other = explain_image(forgotten, case.image, method=method, **asked, **options)
+        row["like the forgetful twin's"] = similarity(values, other.values[0], within=case.counted)
     if curves:
         asked = {"target": case.target, "within": case.counted}
         row["deletion area"] = deletion_curve(network, case.image, values, **asked).area
@@ -188,6 +234,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--networks", help="names, by commas; the figures of the others stay. All that know their "
                         "signal if left out")  # fmt: skip
     parser.add_argument("--subjects", type=int, default=24, help="at most so many for each network")
+    parser.add_argument("--costly", type=int, default=12, help="subjects on which methods of hundreds of passes are "
+                        "scored too")  # fmt: skip
+    parser.add_argument("--rows", type=Path, metavar="DIR", help="keep each subject's rows here, to go on from them")
+    parser.add_argument("--minutes", type=float, default=math.inf, help="stop after about so long")
     parser.add_argument("--no-curves", action="store_true", help="leave deletion and insertion out")
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
     given = parser.parse_args(arguments)
@@ -195,10 +245,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         names = given.networks.split(",") if given.networks else known_networks()
         if given.subjects < 2:
             raise UserError(f"--subjects {given.subjects}: an interval needs at least 2")
-        given.out.mkdir(parents=True, exist_ok=True)
+        until = time.monotonic() + 60 * given.minutes
+        for folder in [given.out, *([given.rows] if given.rows else [])]:
+            folder.mkdir(parents=True, exist_ok=True)
+        fresh = not given.networks and given.rows is None
         for name in names:  # written after each: hours of work are not lost with the last
-            record = run([name], subjects=given.subjects, curves=not given.no_curves)
-            _add(record, given.out / "faithfulness.json", fresh=not given.networks and name == names[0])
+            record = run([name], subjects=given.subjects, curves=not given.no_curves, costly=given.costly,
+                         rows=given.rows, until=until)  # fmt: skip
+            _add(record, given.out / "faithfulness.json", fresh=fresh and name == names[0])
         print(write_page(given.out))
     except UserError as error:
         print(error, file=sys.stderr)

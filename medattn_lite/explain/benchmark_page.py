@@ -14,9 +14,9 @@ from medattn_lite.networks.trained import trained_facts, trained_names
 
 INTRODUCTION = """# Are the maps true?
 
-Made by `python -m medattn_lite.explain.benchmark --networks NAME --subjects N`, with the N given for each network; do
-not edit by hand. Phantoms (synthetic heads) that the networks
-were neither trained nor chosen on, whose deciding voxels are known. Each figure is a mean over subjects with its 95 %
+Made by `python -m medattn_lite.explain.benchmark --subjects 40`; do not edit by hand. Phantoms (synthetic heads) that
+the networks were neither trained nor chosen on, whose deciding voxels are known: the tested ones, and where these are
+fewer, further ones of the same cohort. Each figure is a mean over subjects with its 95 %
 interval, where n subjects are enough for one ([measured](interval_coverage.md)): Wilson's of a pointing game, Student's
 of the others. One training a network: another start could move a figure by more.
 
@@ -27,6 +27,7 @@ of the others. One training a network: another start could move a figure by more
   back first. Lower, and higher, is better.
 - **like the twin's**: rank correlation with the map of the same network after it forgot everything. Near 1, the map
   shows the picture and not what was learned.
+- What takes hundreds of passes (occlusion, deletion, insertion) is scored on the first subjects alone: see each n.
 - *In italics*: maps that know no network at all. A method has shown something where it beats them.
 """
 COLUMNS = {**{name: name for name in LOCALISATION}, "deletion area": "deletion", "insertion area": "insertion",
@@ -49,7 +50,7 @@ def page_of(record: Mapping[str, Any]) -> str:
     parts = [INTRODUCTION]
     for name, own in record["networks"].items():
         parts += [_section(name, own), ""]
-    parts += [_planes(record["networks"]), "", _marks(record["networks"])]
+    parts += [*_stages(record["networks"]), _planes(record["networks"]), "", _marks(record["networks"])]
     return "\n".join(part for part in parts if part is not None).rstrip() + "\n"
 
 
@@ -80,6 +81,34 @@ def _section(name: str, own: Mapping[str, Any]) -> str:
     said = [f"- {method}: in some subjects, {'; '.join(own)}" for method, own in notes.items()]
     lines += ["", *said] if said else []
     return "\n".join(lines)
+
+
+FINER = """## Finer maps, and the border
+
+Grad-CAM of the last stage has a coarse grid. Without training anew, the same method can be taken at an earlier stage;
+LayerCAM and HiResCAM weigh each place by itself, which an early stage needs; fused, the stages are put together.
+*mass ÷ chance*: relevance mass over the one of a constant map; 1 knows nothing. *in the air*: the share of the map's
+positive values outside the head, and how often its highest value lies there. Convolutions pad with zeros, and beside a
+head's dark surroundings zeros are a bright rim; *replicate* pads with the value at the border instead (the weights stay
+those that were trained with zeros). Within the head (`head_only`) the air is left out altogether, as it is in the first
+three scores of every row.
+"""
+STAGE_SCORES = {"pointing game": "pointing game", "mass ÷ chance": "mass ÷ chance", "AUC": "AUC",
+                "mass in the air": "mass in the air", "peak in the air": "peak in the air"}  # fmt: skip
+
+
+def _stages(networks: Mapping[str, Any]) -> list[str]:
+    """Scores by stage, fusion and padding."""
+    measured = {name: own for name, own in networks.items() if own.get("stages")}
+    if not measured:
+        return []
+    parts = [FINER]
+    for own in measured.values():
+        rows = [[own["variant"], *STAGE_SCORES.values()]]
+        for method, scores in own["stages"].items():
+            rows.append([method, *(_text(scores.get(score)) for score in STAGE_SCORES)])
+        parts += ["\n".join(_table(rows)), ""]
+    return parts
 
 
 def _planes(networks: Mapping[str, Any]) -> str | None:

@@ -3,9 +3,9 @@
     explanation = explain_image(model, image, method="Grad-CAM", target=ClassLogit(1))
     explanation.values          # (B, D, H, W) float32, slice k on the image's slice k
 
-What is computed is in `cam`, `attribution` and `attention_map`; this file brings it to the image's grid, and says where
-the map was taken and when there is nothing to see in it. A class activation map is one row of `_CAMS`: its name, what
-it says, and its function from A and ∂y/∂A to weights.
+What is computed is in `cam`, `fused_cam`, `attribution` and `attention_map`; this file brings it to the image's grid,
+and says where the map was taken and when there is nothing to see in it. A class activation map is one row of `_CAMS`:
+its name, what it says, and its function from A and ∂y/∂A to weights.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ from medattn_lite.explain.attention_map import attention_map
 from medattn_lite.explain.attribution import integrated_gradients, occlusion
 from medattn_lite.explain.fixed_target import Asked, FixedTarget
 from medattn_lite.explain.found import Found, said_of
+from medattn_lite.explain.fused_cam import fused_layer_cam
 from medattn_lite.explain.image_space import to_image_grid
 from medattn_lite.explain.layer_places import layer_box
+from medattn_lite.explain.padding import head_mask, outside_head
 from medattn_lite.explain.passes import output_of
 from medattn_lite.explain.targets import Target
 
@@ -104,8 +106,9 @@ def explain_image(
         layer: of class activation maps and attention; None for a default that the explanation names.
         beside: what the network takes besides the image, such as clinical values (B, K).
         **options: `relu` of class activation maps, and `token_sides`, the sides of a transformer's grid of patches,
-            which attention takes too; `steps` and `baseline` of integrated gradients; `window`, `stride`, `baseline`
-            and `progress` of occlusion.
+            which attention takes too; `head_only` of these and of fused LayerCAM sets the map to 0 where every
+            channel has its darkest value, and says how much that was; `fusion` of fused LayerCAM; `steps` and
+            `baseline` of integrated gradients; `window`, `stride`, `baseline` and `progress` of occlusion.
 
     Raises:
         UserError: an unknown method, option or layer, a target that does not fit the network, or nothing to explain.
@@ -120,7 +123,7 @@ def explain_image(
     if image.dim() not in (4, 5):
         raise UserError(f"an image to explain has shape (B, C, D, H, W) or (B, C, H, W), not {tuple(image.shape)}")
     check_axes(model, image)
-    cut = bool(options.pop("relu", False))
+    cut, inside = bool(options.pop("relu", False)), bool(options.pop("head_only", False))
     found = chosen.find(model, image, target=target if chosen.asks else None, layer=layer, beside=beside, **options)
     if not bool(torch.isfinite(found.values).all()):
         raise UserError("the network gives no number for this image: check the image and the weights for NaN")
@@ -129,8 +132,14 @@ def explain_image(
     values = found.values.clamp(min=0) if cut else found.values
     grid, size = tuple(values.shape[1:]), tuple(image.shape[2:])
     box = layer_box(model, image, grid, beside=beside)
+    fine = to_image_grid(values.float(), size, box=box).cpu()
+    if inside:
+        head = head_mask(image).cpu()
+        share = float(outside_head(fine, head).nan_to_num().mean()) if len(fine) else 0.0
+        notes.append(f"{share:.0%} of what speaks for {words} lay outside the head and is left out")
+        fine = fine * head
     return Explanation(
-        values=to_image_grid(values.float(), size, box=box).cpu(),
+        values=fine,
         method=chosen.name, signed=chosen.signed and not cut, layer=found.layer, grid=grid,
         target=words, scores=found.scores.float().cpu(), note="; ".join(notes),
     )  # fmt: skip
@@ -215,8 +224,10 @@ _CAMS = (
     ("HiResCAM", "a layer's values, each weighted by its own gradient", cam.own_gradient),
 )  # fmt: skip
 _ALL = (
-    *(Method(name, summary, True, True, True, ("relu", "token_sides"), partial(_class_activation_map, weigh))
-      for name, summary, weigh in _CAMS),
+    *(Method(name, summary, True, True, True, ("relu", "head_only", "token_sides"),
+             partial(_class_activation_map, weigh)) for name, summary, weigh in _CAMS),
+    Method("fused LayerCAM", "LayerCAM of all stages, high where each of them speaks for the target", True, True, False,
+           ("head_only", "fusion"), fused_layer_cam),
     Method("integrated gradients", "what each voxel adds on the way from a dark image to this one", False, True, True,
            ("steps", "baseline"), _integrated_gradients),
     Method("occlusion", "what the target loses when a window of the image is hidden", False, True, True,

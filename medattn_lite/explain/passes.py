@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from medattn_lite.errors import UserError
 from medattn_lite.training.inference import evaluating
@@ -43,7 +44,8 @@ def forward(model: nn.Module, image: Tensor, beside: Sequence[Tensor] = ()) -> A
     """
     state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     try:
-        if any(value.is_inference() for value in state.values()) and not torch.is_inference_mode_enabled():
+        made = any(value.is_inference() for value in state.values() if not is_lazy(value))
+        if made and not torch.is_inference_mode_enabled():
             return torch.func.functional_call(model, {name: value.clone() for name, value in state.items()},
                                               (image, *beside))  # fmt: skip
         return model(image, *beside)

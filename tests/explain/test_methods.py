@@ -17,8 +17,8 @@ SMALL = {"layers": (1, 1, 1, 1), "width": 16}
 
 
 def test_the_methods_by_name() -> None:
-    assert list(METHODS) == ["Grad-CAM", "Grad-CAM++", "LayerCAM", "HiResCAM", "integrated gradients", "occlusion",
-                             "attention"]  # fmt: skip
+    assert list(METHODS) == ["Grad-CAM", "Grad-CAM++", "LayerCAM", "HiResCAM", "fused LayerCAM", "integrated gradients",
+                             "occlusion", "attention"]  # fmt: skip
     assert [method.name for method in METHODS.values()] == list(METHODS)
 
 

@@ -1,0 +1,84 @@
+"""Finer maps without a new training, and what the border does: scores by method, stage, fusion and padding.
+
+One row for each subject, method, stage (or fusion) and padding of the convolutions: localisation within the head, the
+share of the map's positive values in the air, and whether its highest value lies there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from medattn_lite.explain.cam import (
+    LayerMap,
+    Weigh,
+    class_activation_maps,
+    mean_gradient,
+    own_gradient,
+    positive_gradient,
+)
+from medattn_lite.explain.fused_cam import FUSIONS, fuse, layers_to_fuse, on_image
+from medattn_lite.explain.held_out import Case
+from medattn_lite.explain.layers import default_layer
+from medattn_lite.explain.localisation import chance, localise
+from medattn_lite.explain.padding import outside_head, padded_with
+from medattn_lite.explain.passes import output_of
+from medattn_lite.explain.targets import RegionSum
+
+CAMS: dict[str, Weigh] = {"Grad-CAM": mean_gradient, "LayerCAM": positive_gradient, "HiResCAM": own_gradient}
+STAGE_PADDINGS = ("zeros", "replicate")
+Row = dict[str, Any]
+
+
+def score_stages(network: nn.Module, case: Case) -> list[Row]:
+    """All rows of one subject.
+
+    Args:
+        network: the trained network, left as it was.
+        case: of `held_out`.
+
+    Returns:
+        rows with `subject`, `method` ("LayerCAM at layer1", "LayerCAM fused, geometric", with ", replicate" behind it
+        for the other padding) and the scores by name; none where the network finds nothing to explain.
+    """
+    rows: list[Row] = []
+    if isinstance(case.target, RegionSum) and not bool(case.target.voxels(output_of(network, case.image)).any()):
+        return rows  # the network finds nothing here that could be explained
+    layers = layers_to_fuse(network, case.image)
+    default = default_layer(network, case.image)
+    layers = layers if default in layers else [*layers, default]
+    for padding in STAGE_PADDINGS:
+        behind = "" if padding == "zeros" else f", {padding}"
+        with padded_with(network, padding):
+            for method, weigh in CAMS.items():
+                maps = class_activation_maps(network, case.image, weigh, layers=layers, target=case.target)
+                for name, values in _variants(network, case.image, method, maps):
+                    rows.append({"subject": case.subject, "method": name + behind, **_scores(values, case)})
+    return rows
+
+
+def _variants(
+    network: nn.Module, image: Tensor, method: str, maps: Iterable[LayerMap]
+) -> Iterator[tuple[str, Tensor]]:
+    """Each stage's map on the image's grid, and the fused ones; (D, H, W)."""
+    fine = []
+    for one in maps:
+        fine.append(on_image(one, network, image))
+        yield f"{method} at {one.layer}", fine[-1][0]
+    if len(fine) > 1 and method == "LayerCAM":
+        for fusion in FUSIONS:
+            yield f"LayerCAM fused, {fusion}", fuse(fine, fusion=fusion)[0]
+
+
+def _scores(values: Tensor, case: Case) -> Row:
+    found = localise(values, case.signal, within=case.counted)
+    by_chance = chance(case.signal, within=case.counted).relevance_mass
+    inside = case.counted
+    return {
+        "pointing game": found.pointing_game, "mass ÷ chance": found.relevance_mass / by_chance, "AUC": found.auc,
+        "mass in the air": float(outside_head(values[None], inside[None])[0]),
+        "peak in the air": float(not inside.flatten()[int(torch.argmax(values))]),
+    }  # fmt: skip
