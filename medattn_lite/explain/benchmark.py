@@ -3,14 +3,14 @@
     python -m medattn_lite.explain.benchmark --subjects 40 --rows runs/faithfulness --minutes 6      # again until done
 
 writes figures/faithfulness.json and .md. Rows of subjects are kept in --rows, so that the command can be stopped and
-given again; a network's figures are written when all its subjects are there.
+given again; a network's figures are written when the quick part of all its subjects is there.
 
 For each network that comes trained and each method: localisation against the voxels that decide, deletion and
 insertion curves, and how much the map changes when the network forgets all it learned. Beside them what maps get that
 know nothing of any network, what a network gets that learned shuffled labels, and what becomes of one that learned a
-scanner mark. Scores are means over subjects, with 95 % intervals where there are enough of them. What takes hundreds of
-passes (occlusion, deletion and insertion, integrated gradients of the forgetful twin) is scored on the first --costly
-subjects alone; n stands beside every figure. `stage_scores` adds maps of other stages, fused ones, and the border.
+scanner mark. Scores are means over subjects, with 95 % intervals where there are enough. What takes many passes
+(integrated gradients, occlusion, deletion and insertion) is scored on the first --costly subjects alone; n stands
+beside every figure. `stage_scores` adds maps of other stages, fused ones, and the border.
 """
 
 from __future__ import annotations
@@ -26,87 +26,77 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 from tqdm.auto import tqdm
 
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.mean_intervals import UNIT, mean_interval, share_interval
-from medattn_lite.explain.held_out import Case, held_out
-from medattn_lite.explain.localisation import ignorant_maps, localise, localise_by_plane
-from medattn_lite.explain.methods import METHODS, explain_image
-from medattn_lite.explain.perturbation import deletion_curve, insertion_curve
-from medattn_lite.explain.sanity import similarity, twin
-from medattn_lite.explain.stage_scores import score_stages
+from medattn_lite.explain.held_out import held_out
+from medattn_lite.explain.methods import METHODS
+from medattn_lite.explain.sanity import twin
+from medattn_lite.explain.subject_scores import Row, score_subject
 from medattn_lite.networks.trained import Trained, load_trained, trained_facts, trained_names
 
-OPTIONS = {"integrated gradients": {"steps": 16}}  # enough where the sum of values is checked
-COSTLY = ("occlusion",)  # scored on few subjects; of integrated gradients only the twin's
+PARTS = ("quick", "costly")
 FACTS = ("subject", "method", "note", "stage")  # of a row, no scores
 KNOWN = ("mechanisms", "presence", "lesions", "fusion")
-Row = dict[str, Any]
 
 
 def score_network(
     trained: Trained, *, subjects: int, methods: Sequence[str] = tuple(METHODS), curves: bool = True,
     costly: int = 12, keep: Path | None = None, until: float = math.inf, progress: bool = True,
 ) -> tuple[list[Row], bool]:  # fmt: skip
-    """One row for each held-out subject and method, and for each of its stages.
+    """Rows for each held-out subject, method and stage: first what is quick for all subjects, then what is costly.
 
     Args:
         trained: of `load_trained`.
         subjects: at most so many; where the network was tested on fewer, further phantoms of its cohort.
         methods: names in `METHODS`; one that this network cannot be asked by is left out.
-        curves: also deletion and insertion, which take many passes.
-        costly: of so many subjects also what takes hundreds of passes.
-        keep: a file of rows, one JSON list a subject; subjects in it are not scored again.
+        curves: also deletion and insertion, of the first `costly` subjects.
+        costly: of so many subjects also the methods in `COSTLY`, and the curves.
+        keep: a file of rows, one line for a subject and part; what is in it is not scored again.
         until: stop before the next subject at this time of `time.monotonic()`.
         progress: show a bar.
 
     Returns:
         rows with `subject`, `method`, the scores by name, and `note`; for volumes also the AUC by plane; and whether
-        all subjects are there. The methods "noise", "middle", "edges" and "brightness" know nothing of the network;
-        "chance" is a constant map. Rows with `stage` true are of `stage_scores`.
+        the quick part of all subjects is there. The methods "noise", "middle", "edges" and "brightness" know nothing
+        of the network; "chance" is a constant map. Rows with `stage` true are of `stage_scores`.
+
+    Raises:
+        UserError: no subject has anything to find.
     """
     marked = bool(trained.facts["settings"]["options"].get("marked"))
-    known = [] if keep is None or not keep.is_file() else [json.loads(line) for line in
-                                                           keep.read_text(encoding="utf-8").splitlines()]  # fmt: skip
-    rows = [row for own in known for row in own]
-    if len(known) >= subjects:
-        return rows, True
-    first = [case.image for case in held_out(trained, limit=4, marked=marked, more=True)]
-    if not first:
+    lines = [] if keep is None or not keep.is_file() else keep.read_text(encoding="utf-8").splitlines()
+    known: dict[str, list[list[Row]]] = {part: [] for part in PARTS}
+    for line in map(json.loads, lines):
+        known[line["part"]].append(line["rows"])
+    wanted = {"quick": subjects, "costly": min(costly, subjects)}
+    forgotten = None
+    for part, count in wanted.items():
+        if len(known[part]) >= count:
+            continue
+        cases = held_out(trained, limit=count, marked=marked, more=True)
+        for number, case in enumerate(tqdm(cases, desc=trained.name, total=count, disable=not progress, leave=False)):
+            if number < len(known[part]):
+                continue
+            if time.monotonic() > until:
+                break
+            forgotten = forgotten or _forgotten(trained, marked)
+            known[part].append(score_subject(trained.network, forgotten, case, methods, part=part, curves=curves))
+            if keep is not None:
+                with keep.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps({"part": part, "rows": known[part][-1]}) + "\n")
+    rows = [row for part in PARTS for own in known[part][: wanted[part]] for row in own]
+    if not rows and until == math.inf:
         raise UserError(f"no tested subject of {trained.name} has anything to find: train on more phantoms")
-    forgotten = twin(trained.network, images=torch.cat(first))
-    cases = held_out(trained, limit=subjects, marked=marked, more=True)
-    for number, case in enumerate(tqdm(cases, desc=trained.name, total=subjects, disable=not progress, leave=False)):
-        if number < len(known):
-            continue
-        if time.monotonic() > until:
-            return rows, False
-        own = _of_subject(trained.network, forgotten, case, methods, curves=curves, costly=number < costly)
-        rows += own
-        if keep is not None:
-            with keep.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(own) + "\n")
-    return rows, True
+    return rows, len(known["quick"]) >= subjects
 
 
-def _of_subject(
-    network: nn.Module, forgotten: nn.Module, case: Case, methods: Sequence[str], *, curves: bool, costly: bool
-) -> list[Row]:
-    """All rows of one subject."""
-    rows: list[Row] = []
-    for name, values in {**ignorant_maps(case.image[0]), "chance": torch.ones(case.signal.shape)}.items():
-        rows.append({"subject": case.subject, "method": name, **_located(values, case), "note": ""})
-    for method in methods:
-        if method in COSTLY and not costly:
-            continue
-        row = _explained(network, forgotten, case, method, curves=curves and costly,
-                         twins=costly or method not in OPTIONS)  # fmt: skip
-        if row is not None:
-            rows.append({"subject": case.subject, "method": method, **row})
-    return rows + [{**row, "note": "", "stage": True} for row in score_stages(network, case)]
+def _forgotten(trained: Trained, marked: bool) -> nn.Module:
+    first = [case.image for case in held_out(trained, limit=4, marked=marked, more=True)]
+    return twin(trained.network, images=torch.cat(first))
 
 
 def summarise(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
@@ -156,18 +146,6 @@ def known_networks() -> list[str]:
     return [name for name in trained_names() if trained_facts(name)["recipe"] in KNOWN]
 
 
-def windows(size: Sequence[int]) -> dict[str, tuple[int, ...]]:
-    """Windows that occlusion hides: half as far apart in pictures; in volumes at most seven along an axis, overlapping.
-
-    Args:
-        size: (H, W) or (D, H, W).
-    """
-    if len(size) == 2:
-        return {"window": (8, 8), "stride": (4, 4)}
-    stride = max(8, math.ceil(max(size) / 7))
-    return {"window": (stride * 3 // 2,) * 3, "stride": (stride,) * 3}
-
-
 def _mean(score: str, values: np.ndarray) -> Interval:
     """The mean of a score, with the interval of what it lies between: hits, shares, correlations, areas of any size."""
     if score.startswith(("pointing game", "peak in")):
@@ -175,46 +153,6 @@ def _mean(score: str, values: np.ndarray) -> Interval:
     if score.startswith(("relevance mass", "AUC", "mass in")):
         return mean_interval(values, bounds=UNIT)
     return mean_interval(values, bounds=(-1.0, 1.0) if score.startswith("like the") else None)
-
-
-def _explained(
-    network: nn.Module, forgotten: nn.Module, case: Case, method: str, *, curves: bool, twins: bool = True
-) -> Row | None:
-    """Scores of one method on one subject; None where the method does not fit the network."""
-    options = dict(OPTIONS.get(method, {}))
-    if method == "occlusion":
-        options = windows(case.signal.shape)
-    target = case.target if METHODS[method].asks else None
-    try:
-        found = explain_image(network, case.image, method=method, target=target, **options)
-    except UserError as error:
-        if "no attention" in str(error) or "finds no voxel" in str(error):
-            return None
-        raise
-    values = found.values[0]
-    row: Row = {**_located(values, case), "note": found.note}
-    if twins:
-        asked = {"target": target.fixed(network(case.image).detach())} if METHODS[method].asks else {}
-        other = explain_image(forgotten, case.image, method=method, **asked, **options)
-        row["like the forgetful twin's"] = similarity(values, other.values[0], within=case.counted)
-    if curves:
-        asked = {"target": case.target, "within": case.counted}
-        row["deletion area"] = deletion_curve(network, case.image, values, **asked).area
-        row["insertion area"] = insertion_curve(network, case.image, values, **asked).area
-    return row
-
-
-def _located(values: Tensor, case: Case) -> Row:
-    within = case.counted
-    row: Row = dict(localise(values, case.signal, within=within).as_dict())
-    if case.mark is not None and bool(case.mark.any()):
-        row |= {f"{name} of the mark": score for name, score in localise(values, case.mark, within=within)
-                .as_dict().items()}  # fmt: skip
-    if values.dim() == 3:
-        planes = localise_by_plane(values, case.signal, within=within)
-        row |= {f"AUC in {plane} slices": own.auc for plane, own in planes.items()}
-        row |= {f"relevance mass in {plane} slices": own.relevance_mass for plane, own in planes.items()}
-    return row
 
 
 def _add(record: Row, path: Path, *, fresh: bool) -> None:

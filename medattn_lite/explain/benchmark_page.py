@@ -27,7 +27,8 @@ of the others. One training a network: another start could move a figure by more
   back first. Lower, and higher, is better.
 - **like the twin's**: rank correlation with the map of the same network after it forgot everything. Near 1, the map
   shows the picture and not what was learned.
-- What takes hundreds of passes (occlusion, deletion, insertion) is scored on the first subjects alone: see each n.
+- What takes many passes (integrated gradients, occlusion, deletion, insertion) is scored on the first subjects alone:
+  see each n.
 - *In italics*: maps that know no network at all. A method has shown something where it beats them.
 """
 COLUMNS = {**{name: name for name in LOCALISATION}, "deletion area": "deletion", "insertion area": "insertion",
