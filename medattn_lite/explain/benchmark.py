@@ -68,7 +68,7 @@ def score_network(
         UserError: no subject has anything to find.
     """
     marked = bool(trained.facts["settings"]["options"].get("marked"))
-    lines = [] if keep is None or not keep.is_file() else keep.read_text(encoding="utf-8").splitlines()
+    lines = [] if keep is None or not keep.is_file() else _whole_lines(keep)
     known: dict[str, list[list[Row]]] = {part: [] for part in PARTS}
     for line in map(json.loads, lines):
         known[line["part"]].append(line["rows"])
@@ -77,10 +77,9 @@ def score_network(
     for part, count in wanted.items():
         if len(known[part]) >= count:
             continue
-        cases = held_out(trained, limit=count, marked=marked, more=True)
-        for number, case in enumerate(tqdm(cases, desc=trained.name, total=count, disable=not progress, leave=False)):
-            if number < len(known[part]):
-                continue
+        done = [own[0]["subject"] for own in known[part]]
+        cases = held_out(trained, limit=count, marked=marked, more=True, known=done)
+        for case in tqdm(cases, desc=trained.name, total=count - len(done), disable=not progress, leave=False):
             if time.monotonic() > until:
                 break
             forgotten = forgotten or _forgotten(trained, marked)
@@ -92,6 +91,15 @@ def score_network(
     if not rows and until == math.inf:
         raise UserError(f"no tested subject of {trained.name} has anything to find: train on more phantoms")
     return rows, len(known["quick"]) >= subjects
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """The lines of a file; one that was cut off where the command was stopped is taken out of it."""
+    text = path.read_text(encoding="utf-8")
+    whole = text[: text.rfind("\n") + 1]
+    if whole != text:
+        path.write_text(whole, encoding="utf-8")
+    return whole.splitlines()
 
 
 def _forgotten(trained: Trained, marked: bool) -> nn.Module:

@@ -91,19 +91,19 @@ def own_gradient(activation: Tensor, gradient: Tensor) -> Tensor:
 def class_activation_maps(
     model: nn.Module,
     image: Tensor,
-    weigh: Weigh,
+    weighs: Sequence[Weigh],
     *,
     layers: Sequence[str] | None = None,
     target: Asked | None = None,
     beside: Sequence[Tensor] = (),
     token_sides: Sequence[int] | None = None,
-) -> list[LayerMap]:
-    """One map for each layer, of one pass, on the layer's grid; `explain_image` brings it to the image's.
+) -> list[list[LayerMap]]:
+    """Maps of one pass on the layers' grids, for each method one of each layer.
 
     Args:
         model: the network; its mode, gradients and hooks stay as they are.
         image: (B, C, D, H, W) or (B, C, H, W).
-        weigh: from A and ∂y/∂A to the weights.
+        weighs: from A and ∂y/∂A to the weights, one for each method.
         layers: their names; None for `default_layer`.
         target: what is explained, a target or a function of the output to (B,); None for `default_target`.
         beside: what the network takes besides the image, such as clinical values (B, K).
@@ -115,15 +115,16 @@ def class_activation_maps(
     chosen = [default_layer(model, image, beside=beside)] if layers is None else list(layers)
     asked = FixedTarget(model, target, image, beside)
     pairs, scores = layer_gradients(model, image, chosen, asked, beside=beside)
-    found = []
+    found: list[list[LayerMap]] = [[] for _ in weighs]
     for layer, (activation, gradient) in zip(chosen, pairs, strict=True):
         note = ""
         if activation.dim() == 3:
             activation, gradient, note = _of_tokens(model, image, layer, activation, gradient, token_sides)
         if activation.dim() != image.dim() or len(activation) != len(image):
             raise UserError(f"layer {layer!r} gives {tuple(activation.shape)}, without places: choose an earlier layer")
-        values = _weighted_sum(activation, weigh(activation, gradient))
-        found.append(LayerMap(values, layer, scores, asked.target, note))
+        for maps, weigh in zip(found, weighs, strict=True):
+            values = _weighted_sum(activation, weigh(activation, gradient))
+            maps.append(LayerMap(values, layer, scores, asked.target, note))
     return found
 
 
@@ -137,9 +138,9 @@ def one_layer(
     beside: Sequence[Tensor] = (),
     token_sides: Sequence[int] | None = None,
 ) -> LayerMap:
-    """`class_activation_maps` of one layer."""
-    return class_activation_maps(model, image, weigh, layers=None if layer is None else [layer], target=target,
-                                 beside=beside, token_sides=token_sides)[0]  # fmt: skip
+    """`class_activation_maps` of one method at one layer."""
+    return class_activation_maps(model, image, [weigh], layers=None if layer is None else [layer], target=target,
+                                 beside=beside, token_sides=token_sides)[0][0]  # fmt: skip
 
 
 def grad_cam(model: nn.Module, image: Tensor, **options: object) -> LayerMap:

@@ -54,7 +54,7 @@ def fused_layer_cam(
     if fusion not in FUSIONS:
         raise UserError(f"unknown fusion {fusion!r}: use {' or '.join(FUSIONS)}")
     layers = layers_to_fuse(model, image, beside=beside) if layer is None else layer.split(JOINED)
-    maps = class_activation_maps(model, image, positive_gradient, layers=layers, target=target, beside=beside)
+    (maps,) = class_activation_maps(model, image, [positive_gradient], layers=layers, target=target, beside=beside)
     values = fuse([on_image(one, model, image, beside=beside) for one in maps], fusion=fusion)
     words = f"nothing speaks for {maps[0].target.words} in all of these layers at one place"
     said = said_of((values == 0).flatten(1).all(dim=1), words)

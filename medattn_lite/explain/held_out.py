@@ -10,7 +10,7 @@ Phantom i of a cohort depends on the seed and on i alone, so only the subjects a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,8 +73,9 @@ def cohort_of(trained: Trained, *, more: int = 0) -> PhantomCohort:
 
 
 def held_out(
-    trained: Trained, *, limit: int | None = None, marked: bool = False, more: bool = False
-) -> Iterator[Case]:
+    trained: Trained, *, limit: int | None = None, marked: bool = False, more: bool = False,
+    known: Collection[str] = (),
+) -> Iterator[Case]:  # fmt: skip
     """The tested subjects that have something to find: high grades, slices with tumour, lesions.
 
     Args:
@@ -82,6 +83,7 @@ def held_out(
         limit: at most so many subjects; None for all.
         marked: plant the scanner mark beside every head.
         more: where the tested subjects do not reach the limit, go on with further phantoms of the cohort.
+        known: names of subjects that are counted and not rendered again.
 
     Raises:
         UserError: a recipe whose signal is not a set of voxels of the network's own input.
@@ -94,6 +96,9 @@ def held_out(
         if limit is not None and given >= limit:
             return
         if trained.facts["recipe"] in ("mechanisms", "presence") and not cohort.labels[index[name]]:
+            continue
+        if name in known:
+            given += 1
             continue
         subject = cohort.subject(index[name])
         sample = cohort[index[name]] if not marked else _marked(cohort, index[name])

@@ -53,8 +53,8 @@ def score_stages(network: nn.Module, case: Case) -> list[Row]:
     for padding in STAGE_PADDINGS:
         behind = "" if padding == "zeros" else f", {padding}"
         with padded_with(network, padding):
-            for method, weigh in CAMS.items():
-                maps = class_activation_maps(network, case.image, weigh, layers=layers, target=case.target)
+            found = class_activation_maps(network, case.image, list(CAMS.values()), layers=layers, target=case.target)
+            for method, maps in zip(CAMS, found, strict=True):
                 for name, values in _variants(network, case.image, method, maps):
                     rows.append({"subject": case.subject, "method": name + behind, **_scores(values, case)})
     return rows

@@ -78,7 +78,8 @@ def _explained(
             return None
         raise
     values = found.values[0]
-    row: Row = {"note": found.note} if again else {**_located(values, case), "note": found.note}
+    located = {} if again else _located(values, case, planes=method == "Grad-CAM")
+    row: Row = {**located, "note": found.note}
     if not again:
         asked = {"target": target.fixed(network(case.image).detach())} if METHODS[method].asks else {}
         other = explain_image(forgotten, case.image, method=method, **asked, **options)
@@ -90,14 +91,14 @@ def _explained(
     return row
 
 
-def _located(values: Tensor, case: Case) -> Row:
+def _located(values: Tensor, case: Case, *, planes: bool = False) -> Row:
     within = case.counted
     row: Row = dict(localise(values, case.signal, within=within).as_dict())
     if case.mark is not None and bool(case.mark.any()):
         row |= {f"{name} of the mark": score for name, score in localise(values, case.mark, within=within)
                 .as_dict().items()}  # fmt: skip
-    if values.dim() == 3:
-        planes = localise_by_plane(values, case.signal, within=within)
-        row |= {f"AUC in {plane} slices": own.auc for plane, own in planes.items()}
-        row |= {f"relevance mass in {plane} slices": own.relevance_mass for plane, own in planes.items()}
+    if values.dim() == 3 and planes:
+        by_plane = localise_by_plane(values, case.signal, within=within)
+        row |= {f"AUC in {plane} slices": own.auc for plane, own in by_plane.items()}
+        row |= {f"relevance mass in {plane} slices": own.relevance_mass for plane, own in by_plane.items()}
     return row

@@ -75,7 +75,8 @@ def test_every_method_is_scored_beside_maps_that_know_nothing(shipped):
     stages = {row["method"] for row in found if row.get("stage")}
     assert any(name.startswith("LayerCAM at ") for name in stages) and any(", replicate" in name for name in stages)
     for row in rows:
-        assert "deletion area" in row or (0 <= row["AUC"] <= 1 and "AUC in coronal slices" in row)
+        assert "deletion area" in row or 0 <= row["AUC"] <= 1
+    assert any("AUC in coronal slices" in row for row in rows)
     for method in ("Grad-CAM", "occlusion"):
         row = {name: score for own in rows if own["method"] == method for name, score in own.items()}
         assert np.isfinite(row["deletion area"]) and -1 <= row["like the forgetful twin's"] <= 1
@@ -109,6 +110,8 @@ def test_rows_are_kept_and_gone_on_from(shipped, tmp_path):
     assert score_network(trained, subjects=2, keep=keep, until=0.0, **asked) == ([], False)
     first, done = score_network(trained, subjects=1, keep=keep, **{**asked, "costly": 0})
     assert done and len(keep.read_text().splitlines()) == 1
+    with keep.open("a") as file:
+        file.write('{"part": "quick", "rows": [{"subj')  # stopped in the middle of a line
     both, _ = score_network(trained, subjects=2, keep=keep, **asked)
     whole, _ = score_network(trained, subjects=2, **asked)
     assert both[: len(first)] == json.loads(json.dumps(first)) and len(keep.read_text().splitlines()) == 3

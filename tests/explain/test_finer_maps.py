@@ -96,7 +96,7 @@ def test_several_layers_of_one_pass_are_each_layer_s_own_map() -> None:
     model, x = Deep(2), torch.randn(2, 1, 9, 7)
     passes: list[int] = []
     handle = model.register_forward_pre_hook(lambda module, inputs: passes.append(1))
-    maps = class_activation_maps(model, x, positive_gradient, layers=["stage1", "stage2"], target=ClassLogit(0))
+    (maps,) = class_activation_maps(model, x, [positive_gradient], layers=["stage1", "stage2"], target=ClassLogit(0))
     handle.remove()
     assert len(passes) == 1
     for found in maps:
