@@ -24,7 +24,7 @@ from medattn_lite.attention.maps import QUERY_KEY, AttentionMap
 from medattn_lite.errors import UserError
 from medattn_lite.explain.adapters import WINDOWS, adapter_of, axis_names
 from medattn_lite.explain.fused import fused_weights
-from medattn_lite.explain.passes import uncompiled
+from medattn_lite.explain.passes import check_open, uncompiled
 
 FUSED_AXES = {3: ("batch", "query", "key"), 4: ("batch", "head", "query", "key")}
 
@@ -101,9 +101,7 @@ def capture_attention(
     """
     capture = _Capture(detach=detach, device=device)
     names = {module: name or type(module).__name__ for name, module in model.named_modules()}
-    if any(isinstance(module, torch.jit.ScriptModule) for module in names):
-        raise UserError(f"{type(model).__name__} is traced or scripted, and such a network hides what its modules "
-                        "give: capture the attention of the network it was made from")  # fmt: skip
+    check_open(model)
     with ExitStack() as stack:
         stack.enter_context(uncompiled())
         handles = [model.register_forward_pre_hook(capture.start_afresh)]

@@ -23,7 +23,7 @@ from torch.nn.modules.conv import _ConvNd
 from medattn_lite.attention.maps import QUERY_KEY, AttentionMap
 from medattn_lite.errors import UserError
 from medattn_lite.explain.adapters import adapter_of
-from medattn_lite.explain.passes import find_layer, output_of
+from medattn_lite.explain.passes import check_open, find_layer, output_of
 from medattn_lite.explain.tokens import token_grid, tokens_first
 from medattn_lite.explain.wrapped import known_stages, papers_network
 
@@ -108,6 +108,7 @@ def _choose(model: nn.Module, image: Tensor, beside: Sequence[Tensor]) -> str:
 @torch.no_grad()
 def _watch(model: nn.Module, image: Tensor, names: Sequence[str] | None, beside: Sequence[Tensor]) -> _Pass:
     """One pass of the first image, with every module listened to, or the named ones."""
+    check_open(model)
     seen, one = _Pass(), image[:1]
     named = dict(model.named_modules())
     chosen = set(_with_channels_first(model) if names is None else names)

@@ -62,6 +62,13 @@ def output_of(model: nn.Module, image: Tensor, *, beside: Sequence[Tensor] = ())
         return forward(model, on_device_of(model, image), [on_device_of(model, extra) for extra in beside])
 
 
+def check_open(model: nn.Module) -> None:
+    """Raises a UserError of a traced or scripted network, whose modules cannot be listened to."""
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise UserError(f"{type(model).__name__} is traced or scripted and hides what its modules give: take the "
+                        "network it was made from; integrated gradients and occlusion need no look inside")  # fmt: skip
+
+
 def find_layer(model: nn.Module, name: str) -> nn.Module:
     """Looks up a layer by name.
 
@@ -96,6 +103,7 @@ def layer_gradients(
     Raises:
         UserError: no such layer, a layer that gives no single tensor, or one that the score does not depend on.
     """
+    check_open(model)
     outputs: dict[str, Tensor] = {}
     handles = []
 

@@ -158,6 +158,24 @@ def test_an_image_without_its_batch_and_one_that_the_network_cannot_take_are_mis
         assert caught.value.__cause__ is not None and "\n" not in str(caught.value)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("close", [lambda net, x: torch.jit.trace(net, x), lambda net, x: torch.jit.script(net),
+                                   lambda net, x: nn.Sequential(torch.jit.trace(net, x))])  # fmt: skip
+def test_a_traced_or_scripted_network_is_explained_from_outside_only(close) -> None:
+    from medattn_lite.explain import capture_attention
+
+    network, x = Small(2).eval(), torch.randn(1, 2, 8, 8)
+    closed = close(network, x)
+    for options in ({}, {"layer": "conv1"}, {"method": "fused LayerCAM"}, {"method": "attention"}):
+        with pytest.raises(UserError, match="traced or scripted"):
+            explain_image(closed, x, target=None if "method" in options else ClassLogit(0), **options)
+    with pytest.raises(UserError, match="traced or scripted"), capture_attention(closed):
+        closed(x)
+    found = explain_image(closed, x, method="occlusion", window=3, target=ClassLogit(0))
+    assert torch.allclose(found.values, explain_image(network, x, method="occlusion", window=3,
+                                                      target=ClassLogit(0)).values, atol=1e-6)  # fmt: skip
+
+
 def test_nothing_named_takes_one_pass_from_the_second_image_on() -> None:
     network, x = build("survival_se_resnext50", layers=(1, 1, 1, 1), stem_width=8, base_width=32, groups=8), []
     handle = network.register_forward_pre_hook(lambda module, inputs: x.append(tuple(inputs[0].shape)))
