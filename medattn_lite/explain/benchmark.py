@@ -35,6 +35,7 @@ from medattn_lite.evaluation.mean_intervals import UNIT, mean_interval, share_in
 from medattn_lite.explain.held_out import held_out
 from medattn_lite.explain.methods import METHODS
 from medattn_lite.explain.sanity import twin
+from medattn_lite.explain.stage_scores import gains
 from medattn_lite.explain.subject_scores import Row, score_subject
 from medattn_lite.networks.trained import Trained, load_trained, trained_facts, trained_names
 
@@ -145,6 +146,8 @@ def run(
             "subjects": len({row["subject"] for row in found}), "scores": facts["scores"],
             "methods": summarise(row for row in found if not row.get("stage")),
             "stages": summarise(row for row in found if row.get("stage")),
+            "gains": {method: {score: gain.as_dict() for score, gain in own.items()}
+                      for method, own in gains(found).items()},
         }  # fmt: skip
     return {"data": "phantom (synthetic)", "twin": "all weights drawn anew, seed 0", "networks": networks}
 

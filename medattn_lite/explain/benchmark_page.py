@@ -10,6 +10,7 @@ from typing import Any
 
 from medattn_lite.evaluation.intervals import NO_SPREAD, Interval, without_interval
 from medattn_lite.explain.localisation import LOCALISATION, PLANES
+from medattn_lite.explain.stage_scores import GAINS
 from medattn_lite.networks.trained import trained_facts, trained_names
 
 INTRODUCTION = """# Are the maps true?
@@ -78,6 +79,8 @@ def _section(name: str, own: Mapping[str, Any]) -> str:
         title = f"*{method}*" if method in IGNORANT else method
         rows.append([title, *(_text(methods[method].get(name)) for name in names)])
     lines += _table(rows)
+    if "Grad-CAM" in methods and "deletion area" not in methods["Grad-CAM"]:
+        lines += ["", "Not measured on this network yet: integrated gradients, occlusion, deletion, insertion."]
     notes = {method: scores["notes"] for method, scores in methods.items() if scores.get("notes")}
     said = [f"- {method}: in some subjects, {'; '.join(own)}" for method, own in notes.items()]
     lines += ["", *said] if said else []
@@ -103,13 +106,22 @@ def _stages(networks: Mapping[str, Any]) -> list[str]:
     measured = {name: own for name, own in networks.items() if own.get("stages")}
     if not measured:
         return []
-    parts = [FINER]
+    parts = [FINER, *_gains(measured)]
     for own in measured.values():
         rows = [[own["variant"], *STAGE_SCORES.values()]]
         for method, scores in own["stages"].items():
             rows.append([method, *(_text(scores.get(score)) for score in STAGE_SCORES)])
         parts += ["\n".join(_table(rows)), ""]
     return parts
+
+
+def _gains(measured: Mapping[str, Any]) -> list[str]:
+    """What finer maps win over Grad-CAM, network by network."""
+    rows = [["minus Grad-CAM at its default layer, subject by subject", "network", *GAINS]]
+    for own in measured.values():
+        rows += [[method, own["variant"], *(_text(scores.get(score)) for score in GAINS)]
+                 for method, scores in own.get("gains", {}).items()]  # fmt: skip
+    return ["\n".join(_table(rows)), ""] if len(rows) > 1 else []
 
 
 def _planes(networks: Mapping[str, Any]) -> str | None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.evaluation.mean_intervals import paired_mean_interval
 from medattn_lite.explain.cam import (
     LayerMap,
     Weigh,
@@ -29,6 +32,7 @@ from medattn_lite.explain.passes import output_of
 from medattn_lite.explain.targets import RegionSum
 
 CAMS: dict[str, Weigh] = {"Grad-CAM": mean_gradient, "LayerCAM": positive_gradient, "HiResCAM": own_gradient}
+GAINS = ("pointing game", "mass ÷ chance", "AUC")
 STAGE_PADDINGS = ("zeros", "replicate")
 Row = dict[str, Any]
 
@@ -58,6 +62,36 @@ def score_stages(network: nn.Module, case: Case) -> list[Row]:
                 for name, values in _variants(network, case.image, method, maps):
                     rows.append({"subject": case.subject, "method": name + behind, **_scores(values, case)})
     return rows
+
+
+def gains(rows: Iterable[Row]) -> dict[str, dict[str, Interval]]:
+    """What finer maps win over Grad-CAM at its default layer, subject by subject.
+
+    Args:
+        rows: of the benchmark, of one network: methods, "chance" and stages.
+
+    Returns:
+        "LayerCAM at …" of the first stage, and the fused one → score → mean difference with its interval.
+    """
+    by_method: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        by_method.setdefault(row["method"], {}).setdefault(row["subject"], row)
+    finer = [name for name in by_method if name.startswith("LayerCAM at ")][:1] + ["LayerCAM fused, geometric"]
+    found: dict[str, dict[str, Interval]] = {}
+    for name in (name for name in finer if name in by_method):
+        shared = [subject for subject in by_method[name] if subject in by_method.get("Grad-CAM", {})]
+        old = [_comparable(by_method["Grad-CAM"][one], by_method["chance"][one]) for one in shared]
+        new = [by_method[name][one] for one in shared]
+        for score in GAINS:
+            pairs = np.array([[own[score], before[score]] for own, before in zip(new, old, strict=True)], dtype=float)
+            pairs = pairs[np.isfinite(pairs).all(axis=1)] if len(pairs) else pairs
+            if len(pairs):
+                found.setdefault(name, {})[score] = paired_mean_interval(pairs[:, 0], pairs[:, 1])
+    return found
+
+
+def _comparable(row: Row, by_chance: Row) -> Row:
+    return {**row, "mass ÷ chance": row["relevance mass"] / by_chance["relevance mass"]}
 
 
 def _variants(

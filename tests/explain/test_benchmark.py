@@ -13,6 +13,7 @@ from medattn_lite.explain.benchmark import main, run, score_network, summarise
 from medattn_lite.explain.benchmark_page import write_page
 from medattn_lite.explain.held_out import cohort_of, held_out
 from medattn_lite.explain.methods import METHODS
+from medattn_lite.explain.stage_scores import gains
 from medattn_lite.networks import trained as trained_module
 from medattn_lite.networks.trained import load_trained
 from medattn_lite.training.experiment import Plan, run_experiment
@@ -103,6 +104,25 @@ def test_a_pointing_game_that_never_hits_is_no_certainty_and_a_correlation_keeps
     assert -0.3 < twin["low"] < 0 < twin["high"] < 0.3 and twin["units"] == 12
 
 
+def test_what_a_finer_map_wins_is_the_mean_of_differences_by_subject():
+    rows = []
+    for k in range(12):
+        rows += [
+            {"subject": str(k), "method": "Grad-CAM", "pointing game": 0.0, "AUC": 0.5,
+             "relevance mass": 0.02 * (k + 1)},
+            {"subject": str(k), "method": "chance", "pointing game": 0.0, "relevance mass": 0.01, "AUC": 0.5},
+            {"subject": str(k), "method": "LayerCAM at layer1", "pointing game": float(k % 2), "AUC": 0.5 + 0.02 * k,
+             "mass ÷ chance": 2.0 * (k + 1) + 3.0},
+            {"subject": str(k), "method": "LayerCAM at layer2", "pointing game": 0.0, "AUC": 0.0, "mass ÷ chance": 0.0},
+        ]
+    found = gains(rows)
+    assert list(found) == ["LayerCAM at layer1"], "the first stage, and the fused map where there is one"
+    assert found["LayerCAM at layer1"]["pointing game"].value == pytest.approx(0.5)
+    assert found["LayerCAM at layer1"]["mass ÷ chance"].value == pytest.approx(3.0)
+    auc = found["LayerCAM at layer1"]["AUC"]
+    assert auc.value == pytest.approx(0.11) and auc.low > 0
+
+
 def test_rows_are_kept_and_gone_on_from(shipped, tmp_path):
     """Stopped at once, then one subject, then two: the same rows as in one go, and no subject scored twice."""
     trained, keep = load_trained("iam"), tmp_path / "iam.jsonl"
@@ -136,7 +156,8 @@ def test_the_page_has_a_table_for_each_network_the_planes_and_the_mark(shipped, 
     text = write_page(tmp_path).read_text()
     for words in ("## P3D + IAM · grade of a whole head", "## P3D + IAM, scanner mark", "## By plane",
                   "AUC, coronal", "## The scanner mark", "| *chance* |", "| Grad-CAM++ |", "## Finer maps",
-                  "| fused LayerCAM |", "mass ÷ chance", "peak in the air"):  # fmt: skip
+                  "| fused LayerCAM |", "mass ÷ chance", "peak in the air", "minus Grad-CAM at its default layer",
+                  "Not measured on this network yet: integrated gradients"):  # fmt: skip
         assert words in text, words
     assert "nan" not in text
     assert write_page(tmp_path).read_text() == text
