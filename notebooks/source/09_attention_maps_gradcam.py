@@ -358,7 +358,7 @@ plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affin
 #
 # Four stages of one network, different stories. At an early layer, one channel means different things at different places, and (09.1) takes one mean over them all; such a map may point *away* from a tumour that the network uses well. So say the layer whenever you show a map, and choose it before you look. The package takes the deepest stage with at least four places along each axis.
 #
-# Now the five methods, among them [integrated gradients](glossary.md#integrated-gradients) and [occlusion](glossary.md#occlusion).
+# Now all the methods, among them [integrated gradients](glossary.md#integrated-gradients) and [occlusion](glossary.md#occlusion).
 
 # %%
 options = {"integrated gradients": {"steps": 16}, "occlusion": {"window": 12, "stride": 12}}
@@ -374,7 +374,7 @@ for name, method in METHODS.items():
 plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affine, outline=case.signal))
 
 # %% [markdown]
-# *Figure 09.6.* Five methods, one question. They look different because they answer different questions. And the AUC asks *all* voxels: a map may have its highest one on the signal and a modest AUC, as integrated gradients here.
+# *Figure 09.6.* Many methods, one question. They look different because they answer different questions. And the AUC asks *all* voxels: a map may have its highest one on the signal and a modest AUC, as integrated gradients here.
 #
 # If integrated gradients add a note that the values do not add up, raise `steps`. A method that can say when it failed is worth a lot. Grad-CAM cannot.
 #

@@ -217,7 +217,7 @@ check("10-deletion", deletion_scores)
 # %% [markdown]
 # ## 6 · Do the maps lie on the signal?
 #
-# Network A on heads it never saw: five methods, and four maps that **know no network**: noise, the middle of the head, its edges, its brightness. A method has shown something only where it beats those.
+# Network A on heads it never saw: the methods, and four maps that **know no network**: noise, the middle of the head, its edges, its brightness. A method has shown something only where it beats those.
 #
 # **Guess:** which method is best, and does any lose to plain brightness?
 
@@ -248,7 +248,7 @@ for name, interval in auc_of.items():
 plots.show(plots.forest(auc_of, label="AUC of the map against the signal", reference=0.5, reference_label="knows nothing"))
 
 # %% [markdown]
-# *Figure 10.1.* Five ways to ask one network, and four maps that never met it. Left of the line a map points *away* from the signal.
+# *Figure 10.1.* The ways to ask one network, and four maps that never met it. Left of the line a map points *away* from the signal.
 #
 # Now the other two scores. Do they agree on who is best?
 
