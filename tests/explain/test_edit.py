@@ -8,7 +8,7 @@ from torch import nn
 
 from medattn_lite.attention import CBAM, SqueezeExcitation
 from medattn_lite.errors import UserError
-from medattn_lite.explain import edited_maps
+from medattn_lite.explain import CHANNEL_EDITS, edited_maps, under_edits
 
 
 def _two_blocks() -> nn.Sequential:
@@ -72,3 +72,28 @@ def test_a_map_of_another_shape_is_refused() -> None:
     model = _two_blocks()
     with pytest.raises(UserError, match="'0.gate' is"), edited_maps(model, lambda gate: gate.mean(), layer="0.gate"):
         model(torch.randn(2, 8, 5, 4))
+
+
+def test_under_edits_measures_once_per_edit_and_leaves_the_model_as_it_was() -> None:
+    model, x = _two_blocks(), torch.rand(4, 8, 5, 4)
+    before = model(x)
+    found = under_edits(model, {"own": lambda gates: gates, "shut": torch.zeros_like}, lambda: model(x), kind="channel")
+    assert list(found) == ["own", "shut"]
+    torch.testing.assert_close(found["own"], before)
+    assert not found["shut"].any()
+    torch.testing.assert_close(model(x), before)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 1, 1), (4, 6, 1, 1, 1)])
+def test_each_edit_of_channel_gates_takes_away_what_its_name_says(shape: tuple[int, ...]) -> None:
+    gates = torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+    edited = {name: edit(gates) for name, edit in CHANNEL_EDITS.items()}
+    assert all(own.shape == gates.shape for own in edited.values())
+    torch.testing.assert_close(edited["its own"], gates)
+    torch.testing.assert_close(edited["frozen"][3], gates.mean(dim=0))
+    torch.testing.assert_close(edited["another image's"][0], gates[2])
+    assert set(edited["all one half"].flatten().tolist()) == {0.5}
+    assert set(edited["open"].flatten().tolist()) == {1.0}
+    shuffled = edited["channels shuffled"]
+    assert not torch.equal(shuffled, gates)
+    torch.testing.assert_close(shuffled.sort(dim=1).values, gates.sort(dim=1).values)
