@@ -511,7 +511,7 @@ print(f"network B on marked heads, attention against the mark: AUC {caught['atte
 # | some saliency maps survive forgetting (Adebayo et al. 2018) | figures 10.3 and 10.4 |
 # | maps unmask shortcuts | figure 10.5: compare within a method |
 #
-# At `smoke` three heads stand behind each figure: no interval, no verdict. Phantoms, small networks, one training each. A map that fails here may do better elsewhere; a claim that was never scored has not been shown anywhere.
+# Phantoms, small networks, one training each. A map that fails here may do better elsewhere; a claim that was never scored has not been shown anywhere.
 
 # %% [markdown]
 # ## Quiz
