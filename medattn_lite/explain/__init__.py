@@ -22,6 +22,7 @@ _LAZY = {
     "CapturedMap": "medattn_lite.explain.capture",
     "capture_attention": "medattn_lite.explain.capture",
     "CHANNEL_EDITS": "medattn_lite.explain.edit",
+    "PLACE_EDITS": "medattn_lite.explain.edit",
     "edited_maps": "medattn_lite.explain.edit",
     "under_edits": "medattn_lite.explain.edit",
     "channel_gates": "medattn_lite.explain.gates",

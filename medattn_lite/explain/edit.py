@@ -37,6 +37,12 @@ CHANNEL_EDITS: Mapping[str, Edit] = MappingProxyType({
         gates.shape[1], generator=torch.Generator().manual_seed(0)).to(gates.device)],
     "open": torch.ones_like,
 })  # fmt: skip
+# Of maps of places (B, 1, *S): each map's own mean at every place, or the map half an image away.
+PLACE_EDITS: Mapping[str, Edit] = MappingProxyType({
+    "its own": lambda maps: maps,
+    "flat": lambda maps: maps.flatten(2).mean(dim=2).reshape(*maps.shape[:2], *[1] * (maps.ndim - 2)).expand_as(maps),
+    "shifted": lambda maps: maps.roll([side // 2 for side in maps.shape[2:]], list(range(2, maps.ndim))),
+})  # fmt: skip
 
 
 def under_edits(

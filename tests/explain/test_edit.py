@@ -8,7 +8,7 @@ from torch import nn
 
 from medattn_lite.attention import CBAM, SqueezeExcitation
 from medattn_lite.errors import UserError
-from medattn_lite.explain import CHANNEL_EDITS, edited_maps, under_edits
+from medattn_lite.explain import CHANNEL_EDITS, PLACE_EDITS, edited_maps, under_edits
 
 
 def _two_blocks() -> nn.Sequential:
@@ -97,3 +97,14 @@ def test_each_edit_of_channel_gates_takes_away_what_its_name_says(shape: tuple[i
     shuffled = edited["channels shuffled"]
     assert not torch.equal(shuffled, gates)
     torch.testing.assert_close(shuffled.sort(dim=1).values, gates.sort(dim=1).values)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 4, 6), (2, 1, 4, 6, 2)])
+def test_each_edit_of_maps_of_places_takes_away_what_its_name_says(shape: tuple[int, ...]) -> None:
+    maps = torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+    edited = {name: edit(maps) for name, edit in PLACE_EDITS.items()}
+    assert all(own.shape == maps.shape for own in edited.values())
+    torch.testing.assert_close(edited["its own"], maps)
+    torch.testing.assert_close(edited["flat"][1].unique(), maps[1].mean().reshape(1))
+    torch.testing.assert_close(edited["shifted"][:, :, 2, 3], maps[:, :, 0, 0].roll(shape[-1] // 2, -1)
+                               if len(shape) == 5 else maps[:, :, 0, 0])
