@@ -23,6 +23,8 @@ _LAZY = {
     "capture_attention": "medattn_lite.explain.capture",
     "CHANNEL_EDITS": "medattn_lite.explain.edit",
     "PLACE_EDITS": "medattn_lite.explain.edit",
+    "SHARE_EDITS": "medattn_lite.explain.edit",
+    "concentration": "medattn_lite.explain.localisation",
     "edited_maps": "medattn_lite.explain.edit",
     "under_edits": "medattn_lite.explain.edit",
     "channel_gates": "medattn_lite.explain.gates",

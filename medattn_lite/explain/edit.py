@@ -37,6 +37,14 @@ CHANNEL_EDITS: Mapping[str, Edit] = MappingProxyType({
         gates.shape[1], generator=torch.Generator().manual_seed(0)).to(gates.device)],
     "open": torch.ones_like,
 })  # fmt: skip
+# Of shares (B, R, C, …) of split attention, which sum to 1 over R.
+SHARE_EDITS: Mapping[str, Edit] = MappingProxyType({
+    "its own": lambda shares: shares,
+    "even": lambda shares: torch.full_like(shares, 1 / shares.shape[1]),
+    "frozen": lambda shares: shares.mean(dim=0, keepdim=True).expand_as(shares),
+    "another image's": lambda shares: shares.roll(len(shares) // 2, 0),
+    "swapped": lambda shares: shares.flip(1),
+})  # fmt: skip
 # Of maps of places (B, 1, *S): each map's own mean at every place, or the map half an image away.
 PLACE_EDITS: Mapping[str, Edit] = MappingProxyType({
     "its own": lambda maps: maps,

@@ -8,7 +8,7 @@ from torch import nn
 
 from medattn_lite.attention import CBAM, SqueezeExcitation
 from medattn_lite.errors import UserError
-from medattn_lite.explain import CHANNEL_EDITS, PLACE_EDITS, edited_maps, under_edits
+from medattn_lite.explain import CHANNEL_EDITS, PLACE_EDITS, SHARE_EDITS, edited_maps, under_edits
 
 
 def _two_blocks() -> nn.Sequential:
@@ -108,3 +108,15 @@ def test_each_edit_of_maps_of_places_takes_away_what_its_name_says(shape: tuple[
     torch.testing.assert_close(edited["flat"][1].unique(), maps[1].mean().reshape(1))
     torch.testing.assert_close(edited["shifted"][:, :, 2, 3], maps[:, :, 0, 0].roll(shape[-1] // 2, -1)
                                if len(shape) == 5 else maps[:, :, 0, 0])
+
+
+def test_each_edit_of_shares_keeps_their_sum_and_takes_away_what_its_name_says() -> None:
+    shares = torch.rand(4, 3, 5, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
+    edited = {name: edit(shares) for name, edit in SHARE_EDITS.items()}
+    for values in edited.values():
+        torch.testing.assert_close(values.sum(dim=1), torch.ones(4, 5))
+    torch.testing.assert_close(edited["its own"], shares)
+    torch.testing.assert_close(edited["even"], torch.full((4, 3, 5), 1 / 3))
+    torch.testing.assert_close(edited["frozen"][2], shares.mean(dim=0))
+    torch.testing.assert_close(edited["another image's"][3], shares[1])
+    torch.testing.assert_close(edited["swapped"][:, 0], shares[:, 2])
