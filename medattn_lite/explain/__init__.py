@@ -24,6 +24,7 @@ _LAZY = {
     "CHANNEL_EDITS": "medattn_lite.explain.edit",
     "PLACE_EDITS": "medattn_lite.explain.edit",
     "SHARE_EDITS": "medattn_lite.explain.edit",
+    "SLICE_EDITS": "medattn_lite.explain.edit",
     "concentration": "medattn_lite.explain.localisation",
     "edited_maps": "medattn_lite.explain.edit",
     "under_edits": "medattn_lite.explain.edit",

@@ -37,6 +37,14 @@ CHANNEL_EDITS: Mapping[str, Edit] = MappingProxyType({
         gates.shape[1], generator=torch.Generator().manual_seed(0)).to(gates.device)],
     "open": torch.ones_like,
 })  # fmt: skip
+# Of gates of a channel in a slice (B, C, D, 1, 1).
+SLICE_EDITS: Mapping[str, Edit] = MappingProxyType({
+    "its own": lambda gates: gates,
+    "the same in every slice": lambda gates: gates.mean(dim=2, keepdim=True).expand_as(gates),
+    "upside down": lambda gates: gates.flip(2),
+    "another volume's": lambda gates: gates.roll(len(gates) // 2, 0),
+    "all one half": lambda gates: torch.full_like(gates, 0.5),
+})  # fmt: skip
 # Of shares (B, R, C, …) of split attention, which sum to 1 over R.
 SHARE_EDITS: Mapping[str, Edit] = MappingProxyType({
     "its own": lambda shares: shares,

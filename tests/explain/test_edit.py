@@ -8,7 +8,7 @@ from torch import nn
 
 from medattn_lite.attention import CBAM, SqueezeExcitation
 from medattn_lite.errors import UserError
-from medattn_lite.explain import CHANNEL_EDITS, PLACE_EDITS, SHARE_EDITS, edited_maps, under_edits
+from medattn_lite.explain import CHANNEL_EDITS, PLACE_EDITS, SHARE_EDITS, SLICE_EDITS, edited_maps, under_edits
 
 
 def _two_blocks() -> nn.Sequential:
@@ -120,3 +120,14 @@ def test_each_edit_of_shares_keeps_their_sum_and_takes_away_what_its_name_says()
     torch.testing.assert_close(edited["frozen"][2], shares.mean(dim=0))
     torch.testing.assert_close(edited["another image's"][3], shares[1])
     torch.testing.assert_close(edited["swapped"][:, 0], shares[:, 2])
+
+
+def test_each_edit_of_gates_by_slice_takes_away_what_its_name_says() -> None:
+    gates = torch.rand(4, 3, 5, 1, 1, generator=torch.Generator().manual_seed(0))
+    edited = {name: edit(gates) for name, edit in SLICE_EDITS.items()}
+    assert all(own.shape == gates.shape for own in edited.values())
+    torch.testing.assert_close(edited["its own"], gates)
+    torch.testing.assert_close(edited["the same in every slice"][:, :, 4], gates.mean(dim=2))
+    torch.testing.assert_close(edited["upside down"][:, :, 0], gates[:, :, 4])
+    torch.testing.assert_close(edited["another volume's"][1], gates[3])
+    assert set(edited["all one half"].flatten().tolist()) == {0.5}
