@@ -25,6 +25,7 @@ _LAZY = {
     "PLACE_EDITS": "medattn_lite.explain.edit",
     "SHARE_EDITS": "medattn_lite.explain.edit",
     "SLICE_EDITS": "medattn_lite.explain.edit",
+    "WEIGHT_EDITS": "medattn_lite.explain.edit",
     "concentration": "medattn_lite.explain.localisation",
     "edited_maps": "medattn_lite.explain.edit",
     "under_edits": "medattn_lite.explain.edit",

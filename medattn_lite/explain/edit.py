@@ -37,6 +37,14 @@ CHANNEL_EDITS: Mapping[str, Edit] = MappingProxyType({
         gates.shape[1], generator=torch.Generator().manual_seed(0)).to(gates.device)],
     "open": torch.ones_like,
 })  # fmt: skip
+# Of weights (B, S, S), row k for what slice k looks at; "off" lets a slice look at nothing.
+WEIGHT_EDITS: Mapping[str, Edit] = MappingProxyType({
+    "its own": lambda weights: weights,
+    "even": lambda weights: torch.full_like(weights, 1 / weights.shape[-1]),
+    "shifted": lambda weights: weights.roll(weights.shape[-1] // 2, -1),
+    "another image's": lambda weights: weights.roll(len(weights) // 2, 0),
+    "off": torch.zeros_like,
+})  # fmt: skip
 # Of gates of a channel in a slice (B, C, D, 1, 1).
 SLICE_EDITS: Mapping[str, Edit] = MappingProxyType({
     "its own": lambda gates: gates,

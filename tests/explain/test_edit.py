@@ -8,7 +8,15 @@ from torch import nn
 
 from medattn_lite.attention import CBAM, SqueezeExcitation
 from medattn_lite.errors import UserError
-from medattn_lite.explain import CHANNEL_EDITS, PLACE_EDITS, SHARE_EDITS, SLICE_EDITS, edited_maps, under_edits
+from medattn_lite.explain import (
+    CHANNEL_EDITS,
+    PLACE_EDITS,
+    SHARE_EDITS,
+    SLICE_EDITS,
+    WEIGHT_EDITS,
+    edited_maps,
+    under_edits,
+)
 
 
 def _two_blocks() -> nn.Sequential:
@@ -131,3 +139,15 @@ def test_each_edit_of_gates_by_slice_takes_away_what_its_name_says() -> None:
     torch.testing.assert_close(edited["upside down"][:, :, 0], gates[:, :, 4])
     torch.testing.assert_close(edited["another volume's"][1], gates[3])
     assert set(edited["all one half"].flatten().tolist()) == {0.5}
+
+
+def test_each_edit_of_weights_takes_away_what_its_name_says() -> None:
+    weights = torch.rand(4, 6, 6, generator=torch.Generator().manual_seed(0)).softmax(dim=-1)
+    edited = {name: edit(weights) for name, edit in WEIGHT_EDITS.items()}
+    for name in ("its own", "even", "shifted", "another image's"):
+        torch.testing.assert_close(edited[name].sum(dim=-1), torch.ones(4, 6))
+    torch.testing.assert_close(edited["its own"], weights)
+    torch.testing.assert_close(edited["even"], torch.full((4, 6, 6), 1 / 6))
+    torch.testing.assert_close(edited["shifted"][..., 3], weights[..., 0])
+    torch.testing.assert_close(edited["another image's"][0], weights[2])
+    assert not edited["off"].any()
