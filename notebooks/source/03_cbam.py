@@ -362,11 +362,11 @@ from medattn_lite.explain import spatial_gates, to_image_grid
 
 (open_at,) = spatial_gates(run.network, run.test.images[:2]).values()  # (N, H, W)
 plots.show(plots.picture_table(
-    [[run.test.images[i, 0], open_at[i]] for i in (0, 1)], columns=["image", "map"], maps_from=1, map_label="map",
-    outlines=list(run.test.objects[:2] == LESION), alt="Two test images and their spatial maps, lesions outlined."))
+    [[run.test.images[i, 0], (run.test.objects[i] == LESION).float(), open_at[i]] for i in (0, 1)], maps_from=1,
+    columns=["image", "lesions", "map"], map_label="map", alt="Two test images, their lesions, and their spatial maps."))
 
 # %% [markdown]
-# *Figure 03.5.* The map of two test images, lesions outlined. It tells the rings with a vein from those without. SE cannot: it has no places. (Nor is it magic: a plain 7×7 convolution would do. The map is a cheap far look.)
+# *Figure 03.5.* The map of two test images, beside their lesions. It tells the rings with a vein from those without. SE cannot: it has no places. (Nor is it magic: a plain 7×7 convolution would do. The map is a cheap far look.)
 #
 # ### Exercise 03.3 · take the "where" away
 #

@@ -356,7 +356,7 @@ plots.show(plots.picture_table(rows, columns=["image", "lesions", *matrices], ma
                                alt="Two test images, their lesions, and which row or column looks at which."))
 
 # %% [markdown]
-# *Figure 06.3.* Two test images, their lesions, and the weights of each direction: row $k$ says what slice $k$ looks at. (Non-local attention cannot do this: it compares contents, and does not know where a pixel lies. It wins another control: [table](../figures/controls.md).)
+# *Figure 06.3.* Two test images, their lesions, and the weights of each direction: row $k$ says what slice $k$ looks at. (Non-local attention cannot do this: it compares contents, and does not know where a pixel lies. It wins another control, `reference`.)
 #
 # ### Exercise 06.3 · look everywhere alike
 #
@@ -413,7 +413,7 @@ from medattn_lite.networks.registry import build
 
 def on_lesions(network):
     """Attention of lesion voxels on lesions ÷ chance, over heads."""
-    found = [whereabouts(received_attention(network, image[None], voxels=lesion[None, None])[0], lesion[None])
+    found = [whereabouts(received_attention(network, image[None], voxels=lesion[None])[0], lesion)
              for image, lesion in zip(heads, signals, strict=True)]
     return mean_interval([own.in_mask / own.mask_share for own in found], bounds=(0, np.inf))
 
