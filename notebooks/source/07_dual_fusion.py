@@ -679,11 +679,11 @@ for start in (0.0, -10.0, 10.0, 20.0):
 # %% [markdown]
 # At ±10 the sigmoid is flat, and so is the Dice gradient: a region that begins as "everywhere" or "nowhere" stays there. [Cross-entropy](glossary.md#cross-entropy) still pulls at what is wrong. Hence the zeros in the last layer.
 #
-# So which map? Behind minus before the norm, three seeds on 60 phantoms of an earlier version: WT Dice 0.026, −0.113, 0.560 ([results](../figures/results.md)). Seeds differ more than readings.
+# So which map? Behind minus before the norm, three seeds, 60 earlier phantoms: WT Dice 0.026, −0.113, 0.560 ([results](../figures/results.md)). Seeds differ more than readings.
 #
 # ## 12 · What the paper says, and what we found
 #
-# The paper's gain of dual over early fusion is 0.010 in WT, without an interval. Your run knows how much this difference varies between patients. How many would a study need to find 0.010 with a *power* of 80 %? (1.96 in the code is for the interval, 0.84 for the power. With 1.96 alone, every second study would miss it.)
+# The paper's gain of dual over early fusion is 0.010 in WT, without an interval. How many patients would a study need to find 0.010 with a *power* of 80 %? (1.96 for the interval, 0.84 for the power; 1.96 alone misses it every second time.)
 
 # %%
 printed = find_recipe("fusion").published
