@@ -84,12 +84,12 @@ plots.show(plots.patch_weights(flair, [asked], side=SIDE))
 # %%
 reader = nn.RNN(input_size=8, hidden_size=32, batch_first=True)
 words = torch.randn(64, 30, 8, requires_grad=True)                      # (B, N, 8): 64 sentences, 30 words
-states, _ = reader(words)                                               # (B, N, 32): a hidden state a word
+states, _ = reader(words)                                               # (B, N, 32): one hidden state per word
 last = states[:, -1]                                                    # (B, 32): all the old decoder gets
 context = attention.attend(torch.randn(64, 1, 32), states, states).context          # (B, 1, 32)
 
 def influence(result):
-    """How strongly each word moves the result: mean length of the gradient, one number a word."""
+    """How strongly each word moves the result: mean length of the gradient, one number per word."""
     return torch.autograd.grad(result.sum(), words, retain_graph=True)[0].norm(dim=-1).mean(dim=0)
 
 from_last, from_context = influence(last), influence(context)           # (N,) each
@@ -101,7 +101,7 @@ plots.show(fig)
 # *Figure 01.2.* Through the last state the signal shrinks step by step: nearly a straight fall on this
 # logarithmic axis. (This reader is untrained, with `tanh` and PyTorch's usual start. LSTM and GRU, two later kinds of reader,
 # lose less, and still lose.) Through attention the line is nearly flat. The context is a sum over **all** states, so every word is
-# one step away. Do not compress and hope: keep every state, and look up what you need when you need it.
+# one step away. So keep every state, and look up what is needed when it is needed.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 · By hand
@@ -423,7 +423,7 @@ class Reverser(nn.Module):
     def __init__(self, size, weigh):
         super().__init__()
         self.weigh = weigh
-        self.letter = nn.Embedding(LETTERS + 1, size)          # a vector a letter; 0 means "start writing"
+        self.letter = nn.Embedding(LETTERS + 1, size)          # a vector per letter; 0 means "start writing"
         self.encoder = nn.GRU(size, size // 2, batch_first=True, bidirectional=True)
         self.decoder = nn.GRU(size, size, batch_first=True)
         self.combine = nn.Linear(2 * size if weigh else size, size)
@@ -500,8 +500,8 @@ record("largest weight on the right letter", on_target)
 #
 # ### Exercise 01.3 · take the choice away
 #
-# *10 minutes, changes the experiment.* Attention has two parts: a wider
-# pipe to all states, and a *choice* among them. Which one helps? Write a `weigh` that ignores the scores and
+# *10 minutes, changes the experiment.* Attention has two parts: access to
+# all states, and a *choice* among them. Which one helps? Write a `weigh` that ignores the scores and
 # gives each key the same share. Then train with it.
 #
 # <details><summary>Hint 1</summary>The result has the shape of <code>scores</code> and each row sums to 1 over the keys, like softmax.</details>
@@ -549,7 +549,7 @@ for name in results:
 in_head = foreground(sample["image"])[:, depth]                         # (1, H, W)
 in_head = F.avg_pool2d(in_head.float(), SIDE)[0].flatten() > 0.5        # (N,): patches that are not air
 rows, columns = tumour_share.shape
-patches = F.unfold(image[None], SIDE, stride=SIDE)[0].T                 # (N, d), one row a patch
+patches = F.unfold(image[None], SIDE, stride=SIDE)[0].T                 # (N, d), one row per patch
 patches = patches - patches[in_head].mean(dim=0)                        # a mean patch becomes 0
 patches = F.normalize(patches, dim=-1) * patches.shape[-1] ** 0.5       # length √d
 
@@ -592,7 +592,7 @@ plots.show(playground.static())
 #
 # ## 11 · What goes wrong
 #
-# Attention fails quietly: shapes fit, no error, wrong numbers. Four ways, each with the symptom that gives it
+# Attention fails without an error: shapes fit, and the numbers are wrong. Four ways, each with the symptom that gives it
 # away. **Guess** the symptom of each before you run the cell.
 #
 # 1. softmax over the wrong axis (`dim=1` instead of `dim=-1` on (B, T, N)): look at the row sums;
@@ -642,7 +642,7 @@ record("largest weight on the right letter, one-way encoder", one_way_on_target)
 # from its neighbour's state.
 #
 # **A weight says which state was used, not which input mattered.** In a deep network on images every feature has
-# seen its surroundings too. Notebook 10 will take this up in earnest.
+# seen its surroundings too. Notebook 10 comes back to this.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 12 · What the deck says, and what we found

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 02 · Squeeze-and-excitation: which channel should be listened to?
+# # 02 · Squeeze-and-excitation: which channel matters?
 #
 # **45 minutes to read, 25 for the exercises; about a minute to run at `smoke`, 8 at `laptop`.** Difficulty ●●○○
 #
@@ -44,7 +44,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %% [markdown]
 # ## 1 · The question
 #
-# A convolution layer turns one picture into many: its [**channels**](glossary.md#channel). One answers to bright spots, one to edges, one to dark fluid. The next layer hears all of them, equally loud.
+# A convolution layer turns one picture into many: its [**channels**](glossary.md#channel). One responds to bright spots, one to edges, one to dark fluid. The next layer reads all of them, with equal weight.
 #
 # Below is one slice of a head with a tumour (yellow line) in FLAIR, a kind of MRI in which swollen tissue is bright and free fluid is dark. Beside it are four channels made by hand.
 #
@@ -79,7 +79,7 @@ plots.show(plots.picture_table(
 # %% [markdown]
 # *Figure 02.1.* One slice, four channels. The air counts as dark; exercise 02.1 comes back to that. The heads are synthetic, unless `DATA` names real patients.
 #
-# How well does **one number per channel**, its mean over the whole picture, tell slices with tumour from slices without? The measure is the [AUC](glossary.md#auc): take one slice with tumour and one without; how often has the first the larger number? 0.5 is a coin, 1 is perfect. The bar is a 95 % [interval](glossary.md#interval): how far the figure would plausibly move with other patients.
+# How well does **one number per channel**, its mean over the whole picture, tell slices with tumour from slices without? The measure is the [AUC](glossary.md#auc): take one slice with tumour and one without; how often has the first the larger number? 0.5 is chance, 1 is perfect. The bar is a 95 % [interval](glossary.md#interval): how far the figure would plausibly move with other patients.
 
 # %%
 from medattn_lite.evaluation import auc_interval
@@ -89,7 +89,7 @@ single = {
     name: auc_interval(labels, channels[:, c].mean(dim=(1, 2)).numpy(), groups=slices.subjects)
     for c, name in enumerate(names)
 }
-plots.show(plots.forest(single, label="AUC of the channel's mean", reference=0.5, reference_label="a coin"))
+plots.show(plots.forest(single, label="AUC of the channel's mean", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
 # *Figure 02.2.* What each channel's mean knows about the answer.
@@ -127,7 +127,7 @@ print("squeeze", z, "\nhidden ", hidden, "\ngate   ", gate)
 print("scaled", u * gate[:, None, None], sep="\n")
 
 # %% [markdown]
-# Channel 0 is kept nearly whole, channel 1 is almost silenced, channel 2 is halved.
+# Channel 0 is kept nearly whole, channel 1 is almost shut, channel 2 is halved.
 #
 # **Try it.** Make channel 1 stronger: fives in place of twos. What happens to `hidden`, and so to all three gates? Guess, then run the cell again.
 #
@@ -296,7 +296,7 @@ check("02-se-conv", SEConv3d)
 # %% [markdown]
 # ## 6 · Where it sits
 #
-# A [residual block](glossary.md#residual-block) adds what its layers find, the *branch*, to its own input, the *shortcut*. The gate sits on the **branch, before the addition**. So a closed gate silences what the block *adds*, and not what came before. (Were it after the addition, sixteen gates of one half in a row would leave $1/65\,536$ of the input.)
+# A [residual block](glossary.md#residual-block) adds what its layers find, the *branch*, to its own input, the *shortcut*. The gate sits on the **branch, before the addition**. So a closed gate removes what the block *adds*, and not what came before. (Were it after the addition, sixteen gates of one half in a row would leave $1/65\,536$ of the input.)
 #
 # A ResNet is a stack of such blocks. ResNeXt is a ResNet whose middle convolution is [grouped](glossary.md#grouped-convolution): the channels are dealt into 32 groups, and each output channel reads only its own group. Fewer links, so more channels for the same cost.
 
@@ -570,7 +570,7 @@ for name, options in variants.items():
 # | sum, not mean | gates stuck at 0 or 1, and changing with the picture's size |
 # | softmax over channels | the gates share one whole, so all are small: the features fade far faster |
 # | softmax over the batch | a patient's result depends on who else is in the batch |
-# | added, not multiplied | nothing can be silenced |
+# | added, not multiplied | nothing can be shut out |
 # | no ReLU | **none in this table**: $W_2W_1$ is one matrix, and "close if channel 1 is strong" is lost |
 #
 # The last row is why the exercise checks compare numbers, not shapes.

@@ -46,7 +46,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %% [markdown]
 # ## 1 · The question
 #
-# Below: a slice with a tumour (yellow line), and a channel that answers to bright tissue. A channel gate of one half gives the same picture, fainter. A **map** keeps some places and silences others; here one drawn by hand, from the true outline. The network has no outline. It must make its map from the features.
+# Below: a slice with a tumour (yellow line), and a channel that responds to bright tissue. A channel gate of one half gives the same picture, fainter. A **map** keeps some places and suppresses others; here one drawn by hand, from the true outline. The network has no outline. It must make its map from the features.
 #
 # **Guess before you go on.** CBAM describes a channel by its mean *and* its largest value. A small tumour in a large head: which of the two will notice it?
 
@@ -73,7 +73,7 @@ plots.show(plots.picture_table(
 # %% [markdown]
 # *Figure 03.1.* What a channel gate can do, and what a map can. The heads are synthetic, unless `DATA` names real patients.
 #
-# The answer to the guess, over all slices: how well does one number tell slices with tumour from slices without? (AUC: 0.5 is a coin, 1 is perfect.)
+# The answer to the guess, over all slices: how well does one number tell slices with tumour from slices without? (AUC: 0.5 is chance, 1 is perfect.)
 
 # %%
 pools = {
@@ -85,7 +85,7 @@ single = {name: auc_interval(slices.labels, pool, groups=slices.subjects) for na
 plots.show(plots.forest(single, label="AUC of one number", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 03.2.* What is left of a tumour in one number. A mean drowns a small thing in a large head. A maximum hears it, but it hears *whatever* is brightest.
+# *Figure 03.2.* What is left of a tumour in one number. A small thing hardly changes the mean of a large head. It changes the maximum, but so does *whatever* is brightest.
 #
 # So it depends on the data. Of the phantoms' slices with tumour, nine in ten have their brightest pixel inside it (`smoke`, seed 0, 40 heads), and the maximum wins. The 80 LGG patients still have their scalp, and its fat is bright: only one slice in four has its brightest pixel in the tumour, and the mean wins. CBAM takes both and lets the network learn what to make of them. (The third bar is a pool in between, which CBAM does not have.)
 
@@ -585,7 +585,7 @@ for name, (gate, out) in variants.items():
 # | two sigmoids, summed | gates near 1 at the start, up to 2 |
 # | softmax over places | each place gets about $1/HW$: the features all but vanish |
 # | pooled over space | a map of the wrong shape: it cannot point anywhere |
-# | added | a silent place is not silent |
+# | added | a closed place still passes its features |
 #
 # A seventh does not run: without `padding` the map is smaller than its picture.
 

@@ -97,7 +97,7 @@ plots.show(plots.lines(part_broad, curves, xlabel="part of the broad version", y
 #
 # Two channels, each in two versions, called [splits](glossary.md#split). Take a pencil.
 #
-# 1. **Describe.** Add up the splits, then take the mean over space: one number a channel, as in a [squeeze](glossary.md#squeeze).
+# 1. **Describe.** Add up the splits, then take the mean over space: one number per channel, as in a [squeeze](glossary.md#squeeze).
 # 2. **Two layers** make from it one [logit](glossary.md#logit) for each split *and* channel: R × C numbers.
 # 3. **Softmax over the splits.** In each channel, the R shares sum to 1.
 # 4. **Mix.**
@@ -116,7 +116,7 @@ logits = (w2 @ hidden).reshape(2, 2)  # (R, C)
 a = logits.softmax(0)  # (R, C): each column sums to 1
 torch.set_printoptions(precision=2, sci_mode=False)
 print("described", z, " hidden", hidden)
-print("logits, a row a split", logits, "shares", a, "mixture", (a[:, :, None, None] * u).sum(0), sep="\n")
+print("logits, one row per split", logits, "shares", a, "mixture", (a[:, :, None, None] * u).sum(0), sep="\n")
 print("sigmoid of the difference of the logits:", (logits[0] - logits[1]).sigmoid())
 
 # %% [markdown]
@@ -546,7 +546,7 @@ plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.
 # | presence: 80 people, ten folds | 0.912 [0.873, 0.943] | 0.955 [0.939, 0.970] |
 # | [IDH mutation](glossary.md#idh-mutation), a label of the patient: 75 people, five folds | 0.636 [0.448, 0.805] | 0.997 [0.993, 1.000] |
 #
-# The second row is the lesson: from near a coin to near perfect, and nothing learned for the next patient.
+# The second row is the lesson: from near chance to near perfect, and nothing learned for the next patient.
 
 # %% [markdown]
 # ## 10 · What goes wrong
@@ -654,7 +654,7 @@ quiz([
 # - Radix 1 is squeeze-and-excitation; with radix 2 the softmax is one gate and its complement.
 # - The convolutions cost the same at any radix.
 # - Whether the competition matters is an experiment: even shares.
-# - **Deal patients.** Slices of one head on both sides turn a coin into a finding.
+# - **Deal patients.** Slices of one head on both sides turn a coin's toss into a finding.
 #
 # **Next:** [05 · Pseudo-3-D and inter-slice attention](05_p3d_iam.ipynb): the whole volume, and which *slice* of it matters.
 #

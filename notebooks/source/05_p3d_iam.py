@@ -81,7 +81,7 @@ plots.show(plots.slice_montage(images[first, contrast], slices=depths.astype(int
 # *Figure 05.1.* Eight slices of one box, from bottom to top, with the parts of the tumour. How few show the rim? Synthetic, unless `DATA` names real patients.
 
 # %%
-brightest = images[:, contrast].flatten(2).topk(20, dim=2).values.mean(2)  # (N, D): one number a slice
+brightest = images[:, contrast].flatten(2).topk(20, dim=2).values.mean(2)  # (N, D): one number per slice
 pools = {
     "mean over all slices": brightest.mean(1),
     "the strongest slice": brightest.amax(1),
@@ -93,7 +93,7 @@ plots.show(plots.forest(single, label="AUC of one number, low or high grade", re
 # %% [markdown]
 # *Figure 05.2.* [AUC](glossary.md#auc) of the same numbers, slice by slice; only the way of putting slices together differs.
 #
-# In the synthetic heads the mean drowns what a few slices say. The strongest slice keeps it. And so does the *middle* one, for a suspicious reason: the box was centred by the outline, so the outline has chosen the slice already.
+# In the synthetic heads, what a few slices show is lost in the mean over all. The strongest slice keeps it. And so does the *middle* one, for a suspicious reason: the box was centred by the outline, so the outline has chosen the slice already.
 #
 # We want a network that weighs slices by what is in them, **and** each kind of feature for itself: bright rims in one slice, dark cores in the next. That is a gate for each channel of each slice.
 
@@ -160,7 +160,7 @@ def slice_gate_loop(x, w1, w2):
 
 
 # %% [markdown]
-# After the mean there is one voxel a slice, so the 3×1×1 convolution of the formula is a plain `conv1d` along the slices:
+# After the mean there is one voxel per slice, so the 3×1×1 convolution of the formula is a plain `conv1d` along the slices:
 
 # %% tags=["slide"]
 def slice_gate(x, w1, w2):  # x (B, C, D, H, W)
@@ -617,7 +617,7 @@ quiz([
 # - **IAM**: mean over each slice, two convolutions *along* the slices, a gate for each channel of each slice; then a map of places.
 # - What P3D saves, IAM partly spends; the number that decides was not printed.
 # - Whether *which slice* matters is an experiment: make the slices alike.
-# - Ask a regression on the outline before a network.
+# - Compare a network with a regression on the outline.
 #
 # **Next:** [06 · Non-local and recurrent slice attention](06_nonlocal_rsa.ipynb): every voxel looks at every other, and slices make that affordable.
 #

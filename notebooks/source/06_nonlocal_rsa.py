@@ -5,7 +5,7 @@
 #
 # A convolution of 3×3×3 sees 27 voxels. A **non-local block** lets every voxel look at every other one, and pays for it. **Recurrent slice attention** (RSA) of the *RSANet paper* looks at whole slices, along one direction, then the next, then the third: "at least 28×" less memory, "at least 100×" fewer operations.
 #
-# You will build both, count what they cost, train them to find the lesions of [multiple sclerosis](glossary.md#multiple-sclerosis), and look through their eyes. The paper's claims are tested. Not all of them survive.
+# You will build both, count what they cost, train them to find the lesions of [multiple sclerosis](glossary.md#multiple-sclerosis), and look at what they attend to. The paper's claims are tested; not all of them hold.
 
 # %% [markdown]
 # ## At the end you can
@@ -294,7 +294,7 @@ for place, what in enumerate(("products", "operations of the whole block", "memo
 # So 28× holds for the formulas as they stand. With today's kernels RSA saves operations.
 
 # %% [markdown]
-# ## 6 · How far does it see, and how loud?
+# ## 6 · How far does it see, and how strongly?
 #
 # One step of slice attention joins a voxel with those on **one line** through it: same row, same column, other slices. After the second direction it has heard of a plane, after the third of everything. So says figure 4 of the paper, and so say the numbers: which voxels can reach the middle of a 5×5×5 volume?
 
@@ -334,7 +334,7 @@ check("06-three-steps", three_steps)
 #
 # **It is rigid.** A non-local voxel chooses its $N$ weights freely. RSA has three rows, shared by all voxels of a slice: if it looks at two spots, it also looks at the six others that complete their box.
 #
-# **It is quiet.** A path of one step has the strength $\beta$, of two $\beta^2$, of three $\beta^3$ (times what $g$ does). `read_affinities` computes the shares from $\beta$ and $g$. Only three steps reach every voxel: ask a trained RSA for *their* share before you believe that it "captures dense voxel-wise dependencies". Section 8 does.
+# **It is weak.** A path of one step has the strength $\beta$, of two $\beta^2$, of three $\beta^3$ (times what $g$ does). `read_affinities` computes the shares from $\beta$ and $g$. Only three steps reach every voxel: ask a trained RSA for *their* share before you believe that it "captures dense voxel-wise dependencies". Section 8 does.
 
 # %% [markdown]
 # ## 7 · Where it must win
@@ -384,7 +384,7 @@ on_control["no mirror image"] = right(object_hits(run.network, without_cue(run))
 plots.show(plots.forest(on_control, label="share of spots judged right", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 06.4.* Its own weights; even ones (your function; until it is right, the package's); *shifted* by half the slices; another image's; RSA switched *off*; and its own where every spot has a mirror image. **This is what a network that listens to RSA looks like.**
+# *Figure 06.4.* Its own weights; even ones (your function; until it is right, the package's); *shifted* by half the slices; another image's; RSA switched *off*; and its own where every spot has a mirror image. **This is what it looks like when a network uses RSA.**
 #
 # ## 8 · Heads, and networks that come trained
 #
@@ -430,7 +430,7 @@ plots.show(plots.forest(measured, label="lesions look at lesions ÷ chance", ref
 # %% [markdown]
 # *Figure 06.6.* Do lesions look at lesions? RSA's number says little by itself: it looks along lines. The twin says what that alone gives.
 #
-# And does the U-Net listen? The edits of figure 06.4, measured by [Dice](glossary.md#dice), the overlap of what was found with what is there, 0 to 1. **Guess** first; then look at $\beta$.
+# And does the U-Net use it? The edits of figure 06.4, measured by [Dice](glossary.md#dice), the overlap of what was found with what is there, 0 to 1. **Guess** first; then look at $\beta$.
 
 # %%
 from medattn_lite.training.tasks.segmentation import slide
@@ -460,7 +460,7 @@ print("β:", {plane: round(beta.item(), 4) for plane, beta in zip(rsa_block.orde
 print("share of what RSA adds, by steps:", {steps: f"{share:.1e}" for steps, share in shares.items()})
 
 # %% [markdown]
-# If every difference is 0, the U-Net does the work. A $\beta$ that has stayed near its start at 0 says why: RSA may look at lesions (figure 06.6), and **nobody listens**. A lesion that stands out needs no second look. The control shows that it is not RSA that cannot: this task does not ask for it.
+# If every difference is 0, the U-Net does the work. A $\beta$ that has stayed near its start at 0 says why: RSA may look at lesions (figure 06.6), and its result **is not used**. A lesion that stands out needs no second look. The control shows that it is not RSA that cannot: this task does not ask for it.
 #
 # ## 9 · Train it yourself
 #
@@ -578,7 +578,7 @@ for name, options in wrong.items():
 # %% [markdown]
 # | variant | symptom |
 # |---|---|
-# | softmax over the queries | columns sum to 1, rows do not: some slices shout, others vanish |
+# | softmax over the queries | columns sum to 1, rows do not: some slices get too much weight, others none |
 # | softmax over the batch | a patient's result depends on who else is in the batch |
 # | `reshape` without `movedim` | **right shape, wrong slices**: rows cut across the volume; only the mirror notices |
 # | divided by √numbers | no error, another function: flatter rows. It is an option of the package |

@@ -60,7 +60,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %% [markdown]
 # ## 1 · The question
 #
-# [BraTS](glossary.md#brats), the yearly challenge in outlining brain tumours, scores three regions that lie inside each other like the skins of an onion:
+# [BraTS](glossary.md#brats), the yearly challenge in outlining brain tumours, scores three regions that lie inside each other:
 #
 # - [WT](glossary.md#whole-tumour), the whole tumour with the swelling around it;
 # - [TC](glossary.md#tumour-core), its core, without the swelling;
@@ -105,14 +105,14 @@ rules = [bright(image, name)[k].float() for name in ("flair", after)]
 plots.show(plots.picture_table(
     [[*contrasts, *rules]] * len(task.regions), names=list(task.regions), outlines=regions[:, k], maps_from=2,
     columns=["flair", after, "flair > 1.2", f"{after} > 0.8"], map_label="1: found",
-    alt="A slice in two contrasts, and what two simple rules find in it; the regions outlined, one a row."))
+    alt="A slice in two contrasts, and what two simple rules find in it; the regions outlined, one per row."))
 
 # %% [markdown]
-# *Figure 07.1.* One slice, its true regions outlined one a row (yellow), and what the two rules find. The heads are synthetic, unless `DATA` names real patients.
+# *Figure 07.1.* One slice, its true regions outlined, one per row (yellow), and what the two rules find. The heads are synthetic, unless `DATA` names real patients.
 #
 # The FLAIR rule finds what is bright, tumour and other tissue, and cannot tell the parts. The T1ce rule finds much of the bright ring and knows nothing of the swelling around it. Each is blind where the other sees.
 #
-# Their **average** is 1 where both say yes, ½ where one does, 0 elsewhere. A threshold makes "both" of it or "either", the same for every region. To do better, one must know *whom* to trust, *where*, and for *which region*. That is what a fusion network learns.
+# Their **average** is 1 where both say yes, ½ where one does, 0 elsewhere. A threshold makes "both" of it or "either", the same for every region. To do better, one must know *which network* to trust, *where*, and for *which region*. That is what a fusion network learns.
 
 # %% [markdown]
 # ## 2 · Two scores by hand
@@ -203,9 +203,9 @@ contrast = functional.conv1d(functional.gelu(fused)[None, None], torch.tensor([[
 print("L      ", fused + 0.5 * functional.gelu(contrast))  # GELU: a ReLU with a soft corner
 
 # %% [markdown]
-# Voxels 1 and 2 ask, and find 2 and 3. Voxel 3 has nothing to ask with: its query is 0, all scores are equal, and it gets the **mean of everything**. Only the second network has seen it, and only the first may ask. (Swap `n1` and `n2` in the first line, and voxel 1 is the mute one.)
+# Voxels 1 and 2 ask, and find 2 and 3. Voxel 3 has nothing to ask with: its query is 0, all scores are equal, and it gets the **mean of everything**. Only the second network has seen it, and only the first may ask. (Swap `n1` and `n2` in the first line, and voxel 1 has the empty query.)
 #
-# Look at voxel 0: whatever it is told, the product with $V = 0$ keeps it silent. And look at the sizes: $V$ goes up to 4, $G$ up to 11. The product makes the result grow with the **square** of $V$. Keep that in mind for section 11.
+# Look at voxel 0: whatever it is told, the product with $V = 0$ keeps it at 0. And look at the sizes: $V$ goes up to 4, $G$ up to 11. The product makes the result grow with the **square** of $V$. Keep that in mind for section 11.
 
 # %% [markdown]
 # ## 4 · From loops to a module
@@ -312,7 +312,7 @@ record("parameters of the head alone", sum(p.numel() for p in network.head.param
 #
 # ## 6 · Sixteen tebibytes
 #
-# The paper trains on windows of 128×128×128 voxels, and the attention is "at every voxel". Pencil: how many voxels, how many pairs of voxels, how many bytes at four bytes a number? (128 is $2^7$.)
+# The paper trains on windows of 128×128×128 voxels, and the attention is "at every voxel". Pencil: how many voxels, how many pairs of voxels, how many bytes at four bytes per number? (128 is $2^7$.)
 
 # %%
 voxels = 128**3  # 2^7 three times: 2^21
@@ -372,7 +372,7 @@ record("tokens, 16×16×16: share of the exact work", 100 * (16**3 / voxels) ** 
 #
 # ### Exercise 07.1 · Dice by region
 #
-# *5 minutes, easy.* One Dice a region, with the rule for empty masks. You may leave an exercise for later: the notebook goes on without it.
+# *5 minutes, easy.* One Dice per region, with the rule for empty masks. You may leave an exercise for later: the notebook goes on without it.
 #
 # <details><summary>Hint 1</summary>Regions are axis 0 and stay. <code>found &amp; wanted</code> is true where both are; its sum is the overlap.</details>
 # <details><summary>Hint 2</summary><code>.flatten(1).sum(1)</code> counts the voxels of each region. For the empty ones, <code>torch.where(sizes > 0, 2 * both / sizes, 1.0)</code>.</details>
@@ -508,18 +508,18 @@ def join(kind, *pair, **options):
 
 
 def last_maps(images):
-    with torch.no_grad():  # frozen: computed once for all joints
+    with torch.no_grad():  # frozen: computed once for all fusions
         f1, f2 = first.features(images), second.features(images)  # (B, f₁, D, H, W), (B, f₂, D, H, W)
-    return {name: (f1, f1 if name == "DynUNet twice" else f2) for name in joints}
+    return {name: (f1, f1 if name == "DynUNet twice" else f2) for name in fusions}
 
 
 tokens = {"token_grid": NUMBERS["tokens"]}
-joints = {"early fusion": join("early", first, second)}
-joints |= {name: join("attention", first, second, **tokens) for name in ("dual fusion", "dual fusion, second seed")}
-joints["DynUNet twice"] = join("attention", first, first, **tokens)
-heads = {name: network.head for name, network in joints.items()}
+fusions = {"early fusion": join("early", first, second)}
+fusions |= {name: join("attention", first, second, **tokens) for name in ("dual fusion", "dual fusion, second seed")}
+fusions["DynUNet twice"] = join("attention", first, first, **tokens)
+heads = {name: network.head for name, network in fusions.items()}
 histories |= train_side_by_side(task, heads, train_rows, steps=NUMBERS["head_steps"], inputs=last_maps, **how)
-networks = alone | {"late fusion": DualFusionNet(first, second, fusion="late")} | joints
+networks = alone | {"late fusion": DualFusionNet(first, second, fusion="late")} | fusions
 plots.show(plots.training_curve(histories))
 
 # %% [markdown]
@@ -561,7 +561,7 @@ print("below the two rules in WT Dice, so NOT trained enough for any verdict:", 
 # %% [markdown]
 # *Figures 07.7 and 07.8.* Dice on the test patients, and differences, with 95 % [intervals](glossary.md#interval) where patients are enough. Read in this order:
 #
-# - **nothing, for ET** gets as much as there are test patients without enhancing tumour (at `smoke`: none). Ask of any mean Dice what silence would score.
+# - **nothing, for ET** gets as much as there are test patients without enhancing tumour (at `smoke`: none). Ask of any mean Dice what an empty answer would score.
 # - **rules**: a network that does not beat a threshold has learned little. At `smoke` that happens.
 # - **second seed − dual fusion**: what another start did, once. A gain of that size is no finding.
 # - **dual − DynUNet twice**: what the *second network* adds. **dual − early**: what looking around and a deeper head add. **dual − late**: both, and the training.
@@ -581,7 +581,7 @@ shown = max(test_rows, key=lambda row: int(task.masks[row][0].sum()))
 spacing = task.spacings[shown] or (1.0, 1.0, 1.0)  # (D, H, W) in mm
 people = [{"image": task.images[row].float(), "mask": task.masks[row][:1]} for row in [shown, *test_rows][:4]]
 windows = {key: torch.stack([crop_around(one, settings.size)[key] for one in people]) for key in ("image", "mask")}
-looking = affinity_explorer({"dual fusion": joints["dual fusion"].cpu()}, windows["image"], masks=windows["mask"],
+looking = affinity_explorer({"dual fusion": fusions["dual fusion"].cpu()}, windows["image"], masks=windows["mask"],
                             channels=task.channels, spacing=spacing, title="window")
 display(looking)
 plots.show(looking.static())
@@ -599,7 +599,7 @@ edits = {"its own token only": lambda a: mine(a, 0), "one step around": lambda a
          "even, everywhere": lambda a: torch.full_like(a, 1 / a[0, 0, 0, 0].numel()),
          "wrong places": lambda a: a.flip((4, 5, 6))}
 dice_only = {name: own for name, own in task.measures.items() if "Dice" in name}
-model, lost = joints["dual fusion"].to(device), {}
+model, lost = fusions["dual fusion"].to(device), {}
 for name, edit in edits.items():
     with torch.no_grad(), edited_maps(model, edit, kind="voxel×voxel"):
         seen = [task.measured(task.segment(model, row, device), row, distances=False) for row in test_rows]
@@ -632,8 +632,8 @@ variants = {
     "not divided by √f": {"scale": False},
     "reshape, not transpose": {"tokens": lambda x: x.reshape(len(x), -1, x.shape[1])},
     "added, not multiplied": {"join": torch.add},
-    "V ten times louder": {"v": 10 * v},
-    "keys ten times louder": {"k": 10 * k3},
+    "V ten times larger": {"v": 10 * v},
+    "keys ten times larger": {"k": 10 * k3},
 }
 print(f"{'variant':26}{'sums':>14}{'looks at':>10}{'follows':>9}{'size ÷ V':>10}")
 for name, options in variants.items():
@@ -652,8 +652,8 @@ for name, options in variants.items():
 # | not divided by √f | looks at far fewer places |
 # | reshape, not transpose | does not follow |
 # | added, not multiplied | the size alone tells; compare with (07.4) |
-# | $V$ ten times louder | ten times the size ÷ V: it grows with the square |
-# | keys ten times louder | looks at one or two places |
+# | $V$ ten times larger | ten times the size ÷ V: it grows with the square |
+# | keys ten times larger | looks at one or two places |
 #
 # The last two **happen**: SegResNet ends in norm, ReLU and a convolution. Is its "last feature map" the one before the norm, or behind it? Before it, nothing holds the map's size. Guess what an untrained head makes of both, and what a Dice loss makes of a region that begins as "everywhere".
 
@@ -718,11 +718,11 @@ record("patients needed to find a gain of 0.010 in 80 % of studies", math.ceil((
 # %% jupyter={"source_hidden": true}
 quiz([
     Question(
-        "A window of 64×64×64 voxels, attention at every voxel, four bytes a number. How large is the map?",
+        "A window of 64×64×64 voxels, attention at every voxel, four bytes per number. How large is the map?",
         ["256 GiB", "1 MiB", "8 TiB"],
         "256 GiB",
         ["Yes: 2^18 voxels, 2^36 pairs, 2^38 bytes. Half the side is an eighth of the voxels, a 64th of the map.",
-         "That is one number a voxel; the map has one for each pair.",
+         "That is one number per voxel; the map has one for each pair.",
          "Half of 16 TiB would be half the pairs. Half the side is an eighth of the voxels."],
     ),
     Question(
@@ -745,7 +745,7 @@ quiz([
 # %% [markdown]
 # ## Summary
 #
-# - Three nested regions, each a yes-or-no question. Dice counts voxels, HD95 the way; see what silence scores.
+# - Three nested regions, each yes or no. Dice counts voxels, HD95 distances; see what an empty answer scores.
 # - **Early fusion** mixes two maps voxel by voxel. **Global fusion** is attention, queries from one network and keys from the other, times $V$. **Local attention** is a residual block.
 # - Attention over $N$ voxels is a map of $N^2$. Blocks fit exactly and cost time; tokens make it cheap and another function.
 # - What the second network adds, and what attention adds, are questions for controls.

@@ -349,7 +349,7 @@ plots.show(survival.static())
 # | trap | symptom |
 # |---|---|
 # | one head | another head answers otherwise: change **person** |
-# | outside the training range | answers to 80 mm or 0 mm mean little: nobody taught them |
+# | outside the training range | answers to 80 mm or 0 mm mean little: they were not trained there |
 # | two things moved at once | a larger tumour also displaces the brain |
 # | "the map follows the tumour" | so would the map of the twin |
 # | the story came after the look | guess first, write it down |
