@@ -78,7 +78,9 @@ def map_score(run: ControlRun) -> MapScore | None:
     - a gate: AUC with which its best channel tells the state of the image or slice; the channel is chosen on one half
       of the images and scored on the other;
     - a map of places: AUC with which it tells lesions from look-alikes at their pixels;
-    - weights over places: the share that candidates give to their cue, beside that of even weights.
+    - weights over places: the share that candidates give to their cue, beside that of even weights;
+    - weights over slices: AUC with which the weight of a candidate's slices on themselves tells lesions from
+      look-alikes, in the direction that one half of the images has, scored on the other.
     """
     scores = [score for score in (_score(run, one) for one in run.maps.values()) if score is not None]
     return max(scores, key=lambda score: score.value - score.chance) if scores else None
@@ -89,26 +91,22 @@ def _score(run: ControlRun, captured: CapturedMap) -> MapScore | None:
         return _gate_score(run, captured)
     if captured.kind == kinds.SPATIAL:
         return _place_score(run, captured)
-    if captured.kind in (kinds.VOXEL_VOXEL, kinds.SLICE_SLICE, kinds.QUERY_KEY):
+    if captured.kind in (kinds.VOXEL_VOXEL, kinds.QUERY_KEY):
         return _weight_score(run, captured)
+    if captured.kind == kinds.SLICE_SLICE:
+        return _slice_score(run, captured)
     return None
 
 
 def _gate_score(run: ControlRun, captured: CapturedMap) -> MapScore:
     values = captured.values.flatten(1) if captured.kind != kinds.CHANNEL_SLICE else captured.values[..., 0, 0]
     state = run.test.state[: len(values)]
-    if captured.kind == kinds.CHANNEL_SLICE and state.dim() == 2:
-        values, state = values[:, :, 1:].transpose(1, 2), state[:, 1:]  # the first slice has none above it
-    elif state.dim() == 2:
-        state, values = state[:, 1:], values.flatten(1)[:, None].expand(-1, state.shape[1] - 1, -1)
-    half = len(values) // 2
-    first, second = ((part.reshape(-1, values.shape[-1]), own.flatten()) for part, own in
-                     ((values[:half], state[:half]), (values[half:], state[half:])))  # fmt: skip
-    tells = [auc(first[1].int().numpy(), first[0][:, unit].numpy()) for unit in range(values.shape[-1])]
-    best = max(range(len(tells)), key=lambda unit: abs(tells[unit] - 0.5))
-    value = auc(second[1].int().numpy(), second[0][:, best].numpy())
-    value = value if tells[best] >= 0.5 else 1 - value
-    return MapScore(value, 0.5, "AUC of the best channel's gate for the state, on the other half", captured.layer)
+    if state.dim() == 2:  # the first slice has none above it
+        per_slice = captured.kind == kinds.CHANNEL_SLICE
+        values = values.transpose(1, 2) if per_slice else values[:, None].expand(-1, state.shape[1], -1)
+        values, state = values[:, 1:], state[:, 1:]
+    text = "AUC of the best channel's gate for the state, on the other half"
+    return _best_unit(values, state, text, captured.layer)
 
 
 def _place_score(run: ControlRun, captured: CapturedMap) -> MapScore:
@@ -137,6 +135,29 @@ def _weight_score(run: ControlRun, captured: CapturedMap) -> MapScore:
         even.append(key.float().mean(dim=1).mean())
     text = "share of a candidate's weight that lies on its cue"
     return MapScore(float(torch.stack(shares).mean()), float(torch.stack(even).mean()), text, captured.layer)
+
+
+def _slice_score(run: ControlRun, captured: CapturedMap) -> MapScore:
+    weights = captured.values  # (B, S, S)
+    numbers, labels = run.test.numbers[: len(weights)], object_labels(run.test)[: len(weights)]
+    rows = []
+    for number in range(1, labels.shape[1] + 1):
+        slices = _tokens(numbers == number, captured, keys=False).float()  # (B, S)
+        mean = (weights * slices[:, :, None]).sum(dim=1) / slices.sum(dim=1, keepdim=True)  # (B, S)
+        rows.append(torch.cat([mean, (mean * slices).sum(dim=1, keepdim=True)], dim=1))  # and on its own slices
+    text = "AUC of the weight of a candidate's slices on the best slice for lesion or look-alike, on the other half"
+    return _best_unit(torch.stack(rows, dim=1), labels, text, captured.layer)
+
+
+def _best_unit(values: Tensor, state: Tensor, text: str, layer: str) -> MapScore:
+    """(B, …, U) units and (B, …) states: the unit is chosen on the first half of the images, scored on the second."""
+    half = len(values) // 2
+    first, second = ((values[part].flatten(0, -2).numpy(), state[part].flatten().int().numpy())
+                     for part in (slice(0, half), slice(half, None)))  # fmt: skip
+    tells = [auc(first[1], first[0][:, unit]) for unit in range(values.shape[-1])]
+    best = max(range(len(tells)), key=lambda unit: abs(tells[unit] - 0.5))
+    value = auc(second[1], second[0][:, best])
+    return MapScore(value if tells[best] >= 0.5 else 1 - value, 0.5, text, layer)
 
 
 def _tokens(where: Tensor, captured: CapturedMap, *, keys: bool) -> Tensor:

@@ -29,9 +29,9 @@ class Settings:
     """
 
     steps: int = 200
-    batch: int = 32
+    batch: int = 16
     images: int = 2048
-    tested: int = 200
+    tested: int = 100
     learning_rate: float = 5e-3
     background: float = 0.1
     features: int = 16
@@ -39,14 +39,14 @@ class Settings:
 
 
 SETTINGS: Mapping[str, Settings] = MappingProxyType({
-    "sequence": Settings(steps=300),
-    "central-vein": Settings(steps=300, batch=16),
+    "sequence": Settings(steps=250),
+    "central-vein": Settings(steps=300),
     "zoom": Settings(steps=200),
     "slice-above": Settings(steps=200, batch=8, images=1024),
     "reference": Settings(steps=300),
-    "mirror": Settings(steps=200),
-    "two-scans": Settings(steps=400, batch=16, options={"residual": "add"}),
-    "reading-order": Settings(steps=400, background=0.0, features=32),
+    "mirror": Settings(steps=300),
+    "two-scans": Settings(steps=300, options={"residual": "add", "token_grid": 8}),
+    "reading-order": Settings(steps=300, batch=32, background=0.0, features=32),
 })  # fmt: skip
 
 
