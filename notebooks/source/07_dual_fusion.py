@@ -747,7 +747,7 @@ quiz([
 #
 # - Three nested regions, each yes or no. Dice counts voxels, HD95 distances; see what an empty answer scores.
 # - **Early fusion** mixes two maps voxel by voxel. **Global fusion** is attention, queries from one network and keys from the other, times $V$. **Local attention** is a residual block.
-# - Attention over $N$ voxels is a map of $N^2$. Blocks fit exactly and cost time; tokens make it cheap and another function.
+# - Attention over $N$ voxels is a map of $N^2$. Blocks are exact and cost time; tokens are cheap and another function.
 # - What the second network adds, and what attention adds, are questions for controls.
 #
 # **Next:** [08 · Survival](08_survival.ipynb): from where a tumour is to how long a patient lives.
