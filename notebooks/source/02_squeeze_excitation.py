@@ -379,7 +379,8 @@ plots.show(plots.gates_by_layer(gates, labels=run.test.state.int(), class_names=
 #
 # *10 minutes, changes the experiment.* Give every image the *average* gate: row after row the same. Guess first: what becomes of the share that is right?
 #
-# <details><summary>Hint</summary>Images are on axis 0, channels on axis 1. Which of the two should lose its differences?</details>
+# <details><summary>Hint 1</summary>Images are on axis 0, channels on axis 1. Which should lose its differences?</details>
+# <details><summary>Hint 2</summary><code>keepdim=True</code>, then <code>.expand_as(gates)</code>.</details>
 
 # %% tags=["exercise"]
 def freeze(gates):

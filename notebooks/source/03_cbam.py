@@ -372,7 +372,8 @@ plots.show(plots.picture_table(
 #
 # *10 minutes, changes the experiment.* Give every place of a map the map's own mean: the amount stays, the places go. Guess first: what is left of the share that is right?
 #
-# <details><summary>Hint</summary>Each image keeps its own mean, so the batch axis stays. Which axes are places? <code>keepdim</code> and <code>expand_as</code> give the shape back.</details>
+# <details><summary>Hint 1</summary>Each image keeps its own mean, so the batch axis stays. Which axes are places?</details>
+# <details><summary>Hint 2</summary><code>keepdim=True</code> and <code>.expand_as(maps)</code> give the shape back.</details>
 
 # %% tags=["exercise"]
 def flatten_map(maps):

@@ -370,7 +370,8 @@ plots.show(plots.gates_by_layer(by_slice, labels=run.test.state[:, 1:].flatten()
 #
 # *10 minutes, changes the experiment.* Give every slice the mean gate of its channel: the channels stay, the slices go. Guess first: what is left of the share that is right?
 #
-# <details><summary>Hint</summary>Volumes and channels keep their differences. Which axis is the slices'? <code>keepdim=True</code> and <code>.expand_as(gates)</code> give the shape back.</details>
+# <details><summary>Hint 1</summary>Volumes and channels keep their differences. Which axis is the slices'?</details>
+# <details><summary>Hint 2</summary><code>keepdim=True</code> and <code>.expand_as(gates)</code> give the shape back.</details>
 
 # %% tags=["exercise"]
 def forget(gates):

@@ -362,7 +362,8 @@ plots.show(plots.picture_table(rows, columns=["image", "lesions", *matrices], ma
 #
 # *10 minutes, changes the experiment.* Give every slice the same weight for all slices. The block goes on mixing slices, but no longer chooses. Guess first: what is left?
 #
-# <details><summary>Hint</summary>The rows must still sum to 1. With S slices, and S is <code>maps.shape[-1]</code>, how much does each get?</details>
+# <details><summary>Hint 1</summary>The rows must still sum to 1. With S slices, how much does each get?</details>
+# <details><summary>Hint 2</summary>S is <code>maps.shape[-1]</code>: it differs from direction to direction.</details>
 
 # %% tags=["exercise"]
 def look_everywhere(maps):

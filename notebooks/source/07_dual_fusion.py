@@ -444,7 +444,8 @@ print("the map:", map_score(run))
 #
 # *10 minutes, changes the experiment.* Let each token look only at tokens at most `reach` steps away along each axis, and share its whole among those. `steps_apart(grid)` gives the steps from each place to each, (d, h, w, d, h, w). How far must one see?
 #
-# <details><summary>Hint</summary>Set far weights to 0; then each query's must sum to 1 again: the keys are axes 4, 5 and 6.</details>
+# <details><summary>Hint 1</summary>Set far weights to 0; then each query's must sum to 1 again.</details>
+# <details><summary>Hint 2</summary>The keys are axes 4, 5 and 6.</details>
 
 # %% tags=["exercise"]
 from medattn_lite.course.exercises.nb07 import steps_apart
