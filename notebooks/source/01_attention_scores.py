@@ -450,10 +450,11 @@ NUMBERS = scale_numbers(SCALE, smoke={"iterations": 300, "size": 48},
                         laptop={"iterations": 2000, "size": 64}, paper={"iterations": 6000, "size": 128})
 LENGTHS, LONGER = (4, 6, 8, 10, 12, 16), 4 * NUMBERS["iterations"]
 
-def trained(kind, weigh, size=NUMBERS["size"], iterations=NUMBERS["iterations"]):
+def trained(kind, weigh, size=None, iterations=None):
     """A trained network of this kind; the seed is the same for all."""
     torch.manual_seed(SEED)
-    return train_backwards(kind(size, weigh), iterations=iterations, seed=SEED)
+    network = kind(size or NUMBERS["size"], weigh)
+    return train_backwards(network, iterations=iterations or NUMBERS["iterations"], seed=SEED)
 
 def show_lengths(results):
     plots.show(plots.lines(LENGTHS, results, xlabel="letters in the word", ylabel="share of letters right",

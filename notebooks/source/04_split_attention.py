@@ -438,10 +438,10 @@ from medattn_lite.data import train_valid_test
 from medattn_lite.networks import ResNeSt
 
 
-def train_one(images, labels, *, seed=SEED, spatial=True, iterations=NUMBERS["iterations"]):
+def train_one(images, labels, *, seed=SEED, spatial=True, iterations=None):
     torch.manual_seed(seed)
     network = ResNeSt(in_channels=images.shape[1], num_classes=2, spatial_attention=spatial, **SIZES)
-    fit(network, images, labels, iterations=iterations, seed=seed, device=DEVICE)
+    fit(network, images, labels, iterations=iterations or NUMBERS["iterations"], seed=seed, device=DEVICE)
     return network
 
 
