@@ -19,13 +19,21 @@ if TYPE_CHECKING:
         whereabouts,
     )
     from medattn_lite.explain.capture import CapturedMap, capture_attention, has_attention
-    from medattn_lite.explain.edit import edited_maps
+    from medattn_lite.explain.edit import (
+        CHANNEL_EDITS,
+        PLACE_EDITS,
+        SHARE_EDITS,
+        SLICE_EDITS,
+        WEIGHT_EDITS,
+        edited_maps,
+        under_edits,
+    )
     from medattn_lite.explain.gates import channel_gates, maps_of_kind, predict, spatial_gates, switched_off
     from medattn_lite.explain.image_space import to_image_grid
     from medattn_lite.explain.inter_slice import alike, read_inter_slice, slice_gates
     from medattn_lite.explain.layer_places import layer_box
     from medattn_lite.explain.layers import default_layer, layer_sizes, stages
-    from medattn_lite.explain.localisation import localise
+    from medattn_lite.explain.localisation import concentration, localise
     from medattn_lite.explain.methods import METHODS, Explanation, explain_image
     from medattn_lite.explain.padding import head_mask, padded_with
     from medattn_lite.explain.splits import evened, read_splits, split_shares
@@ -36,13 +44,14 @@ _MODULES = {
     "affinity": ("affinity_layers", "looks_at", "read_affinities", "received_attention", "slice_matrices",
                  "whereabouts"),
     "capture": ("CapturedMap", "capture_attention", "has_attention"),
-    "edit": ("edited_maps",),
+    "edit": ("CHANNEL_EDITS", "PLACE_EDITS", "SHARE_EDITS", "SLICE_EDITS", "WEIGHT_EDITS", "edited_maps",
+             "under_edits"),
     "gates": ("channel_gates", "maps_of_kind", "predict", "spatial_gates", "switched_off"),
     "image_space": ("to_image_grid",),
     "inter_slice": ("alike", "read_inter_slice", "slice_gates"),
     "layer_places": ("layer_box",),
     "layers": ("default_layer", "layer_sizes", "stages"),
-    "localisation": ("localise",),
+    "localisation": ("concentration", "localise"),
     "methods": ("METHODS", "Explanation", "explain_image"),
     "padding": ("head_mask", "padded_with"),
     "splits": ("evened", "read_splits", "split_shares"),

@@ -108,6 +108,30 @@ def held_out(
             yield dataclasses.replace(case, subject=subject.subject_id)
 
 
+def graded_heads(trained: Trained, *, limit: int | None = None) -> tuple[Tensor, Tensor]:
+    """Heads of both grades that a grading network was neither trained nor chosen on, as it takes them.
+
+    Args:
+        trained: of the recipe grading on whole heads ("mechanisms").
+        limit: at most so many heads, half of them of each grade; None for all.
+
+    Returns:
+        Images (N, C, D, H, W) and labels (N,), in the cohort's order.
+
+    Raises:
+        UserError: another recipe.
+    """
+    if trained.facts["recipe"] != "mechanisms":
+        raise UserError(f"{trained.name} does not grade whole heads: use a network of the recipe mechanisms")
+    cohort, tested = cohort_of(trained), set(trained.tested)
+    rows = [row for row, name in enumerate(cohort.subjects) if name in tested]
+    labels = cohort.labels
+    if limit is not None:
+        rows = sorted(row for grade in (0, 1) for row in [one for one in rows if labels[one] == grade][: limit // 2])
+    images = torch.stack([normalise(cohort[row]["image"]) for row in rows])
+    return images, torch.tensor([labels[row] for row in rows])
+
+
 def case_of(trained: Trained, sample: dict[str, Any]) -> Case | None:
     """A phantom's sample as a network takes it; None where it has nothing to find.
 

@@ -131,7 +131,7 @@ def test_a_mask_is_drawn_in_class_colours_and_background_is_clear():
     colours = overlay.colours(mask)
     assert colours[0, :, 3] == pytest.approx([0, 0.4, 0.4, 0.4])
     assert len({tuple(rgb) for rgb in colours[0, 1:, :3]}) == 3
-    assert overlay.unique_names() == {1: "necrotic core", 2: "oedema", 4: "enhancing tumour"}
+    assert overlay.unique_names() == {1: "core, not enhancing", 2: "oedema", 4: "enhancing tumour"}
 
 
 def test_a_mask_with_one_label_is_a_lesion_and_given_names_win():
