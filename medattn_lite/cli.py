@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from medattn_lite import __version__
 from medattn_lite.cli_audit import audit_options
+from medattn_lite.cli_compare import compare_options
 from medattn_lite.cli_explain import explain_options
 from medattn_lite.cli_faults import folder, give_up_output, outside_fault, take_any_text
 from medattn_lite.cli_phantom import phantom_options
@@ -87,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     audit_options(commands.add_parser("audit", help="what gives the label away? phantoms, or a folder of yours"))
     _networks_options(commands.add_parser("networks", help="the papers' networks: parameters, shapes in and out"))
     train_options(commands.add_parser("train", help="run a paper's recipe: train, test and compare its networks"))
+    compare_options(commands.add_parser("compare", help="each attention mechanism in one and the same network"))
     explain_options(commands.add_parser("explain", help="what a trained network looks at in an image of yours"))
     results_options(commands.add_parser("results", help="one page of results from finished runs"))
     study_options(commands.add_parser("study", help="what makes the figures of the project: faithfulness, parity, …"))
