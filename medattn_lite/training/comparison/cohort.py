@@ -138,13 +138,13 @@ def _whole(plan: TaskPlan, dataset: Sequence, progress: bool) -> tuple[Tensor, T
             raise UserError(f"size={plan.size} does not fit images of shape {tuple(sample['image'].shape[1:])}: give "
                             "three numbers")  # fmt: skip
         sample = {**sample, "image": normalise(sample["image"]).cpu()}
-        image = crop_around(sample, size)["image"] if plan.around_mask else resized(sample["image"], size)
-        images.append(image.half())
+        sample = crop_around(sample, size) if plan.around_mask else _scaled(sample, size)
+        images.append(sample["image"].half())
         subjects.append(str(sample["subject"]))
         if plan.question == "label":
             labels.append(int(own))
         else:
-            masks.append(_nearest((own[0] > 0).cpu(), size))
+            masks.append((sample["mask"] > 0).any(dim=0).cpu())
             labels.append(int(masks[-1].any()))
     if not images:
         missing = "label" if plan.question == "label" else "mask"
@@ -164,10 +164,12 @@ def resized(image: Tensor, size: Sequence[int]) -> Tensor:
     return pool(image, tuple(size))
 
 
-def _nearest(mask: Tensor, size: Sequence[int]) -> Tensor:
-    if tuple(mask.shape) == tuple(size):
-        return mask
-    return F.interpolate(mask[None, None].float(), size=tuple(size), mode="nearest-exact")[0, 0] > 0
+def _scaled(sample: Mapping[str, Any], size: Sequence[int]) -> dict[str, Any]:
+    """A sample scaled to a size: the image by means, the mask by its nearest voxels."""
+    mask = sample.get("mask")
+    if mask is not None and tuple(mask.shape[1:]) != tuple(size):
+        mask = F.interpolate(mask[None].float(), size=tuple(size), mode="nearest-exact")[0]
+    return {**sample, "image": resized(sample["image"], size), "mask": mask}
 
 
 def _two_classes(plan: TaskPlan, labels: Sequence[int]) -> None:

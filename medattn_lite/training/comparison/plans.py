@@ -76,6 +76,7 @@ class TaskPlan:
 _ALL = (
     TaskPlan(
         "grade", "phantom, grade of a tumour", "label", "phantom", "p3d", (24, 24, 24), subjects=240, around_mask=True,
+        steps=250, batch_size=4,
         phantom={"task": "grade", "shape": (40, 48, 40), "spacing_mm": 4.0},
     ),
     TaskPlan(
@@ -84,8 +85,9 @@ _ALL = (
         phantom={"task": "presence", "shape": (28, 56, 48), "spacing_mm": (6.0, 3.5, 3.5)},
     ),
     TaskPlan(
-        "lesions", "phantom, lesions voxel by voxel", "mask", "phantom", "unet", (24, 64, 52), subjects=80,
-        crop=(8, 24, 24), batch_size=4, phantom={"task": "ms", "spacing_mm": (6.0, 3.0, 3.0)},
+        "lesions", "phantom, MS lesions voxel by voxel", "mask", "phantom", "unet", (12, 40, 40), subjects=80,
+        steps=100, batch_size=2, around_mask=True,
+        phantom={"task": "ms", "shape": (24, 64, 52), "spacing_mm": (6.0, 3.0, 3.0)},
     ),
     TaskPlan(
         "lgg", "patients (LGG), tumour in a slice", "presence", "lgg", "resnet", (48, 48), test_share=0.5,
@@ -94,8 +96,7 @@ _ALL = (
     TaskPlan("label", "two classes of your own", "label", "", "p3d", (24, 28, 24)),
     TaskPlan("slices", "tumour in a slice, your own volumes", "presence", "", "resnet", (64, 64), per_subject=12,
              batch_size=16),
-    TaskPlan("mask", "your own masks, voxel by voxel", "mask", "", "unet", (32, 40, 32), crop=(16, 24, 24),
-             batch_size=4),
+    TaskPlan("mask", "your own masks, voxel by voxel", "mask", "", "unet", (16, 40, 40), steps=100, batch_size=2),
 )  # fmt: skip
 PLANS: Mapping[str, TaskPlan] = MappingProxyType({plan.name: plan for plan in _ALL})
 CHANGEABLE = tuple(own.name for own in fields(TaskPlan) if own.name not in
