@@ -75,8 +75,8 @@ class TaskPlan:
 
 _ALL = (
     TaskPlan(
-        "grade", "phantom, grade of a tumour", "label", "phantom", "p3d", (24, 24, 24), subjects=240, around_mask=True,
-        steps=250, batch_size=4,
+        "grade", "phantom, grade of a tumour", "label", "phantom", "p3d", (16, 24, 24), subjects=240, around_mask=True,
+        steps=300, batch_size=4, learning_rate=3e-3,
         phantom={"task": "grade", "shape": (40, 48, 40), "spacing_mm": 4.0},
     ),
     TaskPlan(

@@ -1,12 +1,13 @@
 """Runs a comparison: every mechanism in the same frame, beside the plain network and plain controls of its size.
 
-Cells are run seed by seed, so that a comparison that was stopped has all mechanisms from the same seeds.
+Cells are run seed by seed, the plain controls last, so that a comparison that was stopped has all mechanisms from the
+same seeds.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,21 +81,27 @@ def compare_mechanisms(
                              progress=progress)  # fmt: skip
         store.begin(cohort)
         rows = rows_of(plan, cohort, asked)
-        for seed in seeds:
-            for row in rows:
-                if store.cell(row, seed) is not None:
-                    found += 1
-                elif until is not None and time.monotonic() >= until:
-                    left += 1
-                else:
-                    record = train_cell(plan, cohort, row.mechanism, seed=seed, width=row.width, device=device)
-                    store.keep_cell(row, seed, record)
-                    done += 1
-                    say(f"{plan.name}, {row.name}, seed {seed}: {plan.score} {record['score']:.3f}, "
-                        f"{record['seconds']:.1f} s")  # fmt: skip
+        for row, seed in _in_turn(rows, seeds):
+            if store.cell(row, seed) is not None:
+                found += 1
+            elif until is not None and time.monotonic() >= until:
+                left += 1
+            else:
+                record = train_cell(plan, cohort, row.mechanism, seed=seed, width=row.width, device=device)
+                store.keep_cell(row, seed, record)
+                done += 1
+                say(f"{plan.name}, {row.name}, seed {seed}: {plan.score} {record['score']:.3f}, "
+                    f"{record['seconds']:.1f} s")  # fmt: skip
         if {row.name for row in rows} - set(store.costs()) and (until is None or time.monotonic() < until):
             write_json(store.costs_file, measure_costs(plan, cohort, rows, device=device))
     return Progress(done, found, left)
+
+
+def _in_turn(rows: Sequence[Row], seeds: Sequence[int]) -> Iterator[tuple[Row, int]]:
+    """All mechanisms from one seed after another, then the plain controls likewise."""
+    for wider in (False, True):
+        for seed in seeds:
+            yield from ((row, seed) for row in rows if row.wider == wider)
 
 
 def checked_mechanisms(mechanisms: Sequence[str]) -> list[str]:
