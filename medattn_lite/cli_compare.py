@@ -20,7 +20,7 @@ def compare_options(parser: argparse.ArgumentParser) -> None:
                         help="names of medattn networks; all if left out. The plain network is always there")
     parser.add_argument("--tasks", nargs="+", default=["grade"], metavar="NAME",
                         help="grade, presence, lesions (phantoms); lgg with --root; label, slices or mask of your own "
-                             "images with --data and --root")
+                             "images with --data and --root; or a positive control (--list)")
     parser.add_argument("--seeds", type=int, default=5, metavar="N", help="train each network from N seeds, 0 to N - 1")
     parser.add_argument("--data", metavar="NAME", help="of your own images: images, nifti, brats, msd, lgg or open-ms")
     parser.add_argument("--root", type=Path, metavar="DIR", help="their folder")
@@ -48,24 +48,37 @@ def _compare(options: argparse.Namespace) -> int:
     from medattn_lite.escaping import printable
     from medattn_lite.training.comparison import compare_mechanisms, find_plan
     from medattn_lite.training.comparison.page import require_page, write_page
+    from medattn_lite.training.comparison.run import checked_mechanisms
+    from medattn_lite.training.comparison.with_controls import is_control, run_controls
     from medattn_lite.training.device import pick_device
 
     if options.seeds < 1:
         raise UserError(f"--seeds {options.seeds}: give at least 1; 5 for an interval worth reading")
     changes = _changes(options.set)
-    plans = [find_plan(name, data=options.data, changes=changes) for name in _words(options.tasks)]
+    words = _words(options.tasks)
+    controls = [name for name in words if is_control(name)]
+    plans = [find_plan(name, data=options.data, changes=changes) for name in words if name not in controls]
+    if controls and changes:
+        raise UserError("--set is not for the positive controls: leave it out, or leave out " + ", ".join(controls))
     if any(plan.data != "phantom" for plan in plans) and options.root is None:
         raise UserError("the folder of the images is missing: give --root DIR")
     if options.page is not None:
         require_page(options.page)
+    mechanisms = checked_mechanisms(_words(options.mechanisms) or names())
     done = compare_mechanisms(
-        plans, _words(options.mechanisms) or names(), seeds=range(options.seeds), out=options.out, root=options.root,
+        plans, mechanisms, seeds=range(options.seeds), out=options.out, root=options.root,
         options=_reader_options(options.option), device=pick_device(options.device), minutes=options.minutes,
         say=(lambda line: None) if options.quiet else lambda line: print(printable(line), flush=True),
         progress=not options.quiet,
     )  # fmt: skip
-    print(printable(f"{done.run} trained, {done.found} found in {options.out}, {done.left} left"
-                    + (": call again to go on" if done.left else "")))  # fmt: skip
+    counts = [done.run, done.found, done.left]
+    if controls:
+        own = run_controls(controls, mechanisms, seeds=range(options.seeds), out=options.out, minutes=options.minutes,
+                           progress=not options.quiet)  # fmt: skip
+        counts = [sum(pair) for pair in zip(counts, own, strict=True)]
+    trained, found, left = counts
+    print(printable(f"{trained} trained, {found} found in {options.out}, {left} left"
+                    + (": call again to go on" if left else "")))  # fmt: skip
     if options.page is not None:
         for path in write_page(options.out, options.page):
             print(printable(path))
@@ -75,6 +88,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _listed() -> list[str]:
     """Lines of text: what there is to compare."""
     from medattn_lite.attention import MECHANISMS
+    from medattn_lite.data.controls import CONTROLS
     from medattn_lite.training.comparison import PLANS
     from medattn_lite.training.comparison.frames import FRAMES
 
@@ -83,6 +97,7 @@ def _listed() -> list[str]:
         size = "×".join(map(str, plan.size))
         lines.append(f"  {plan.name:12}{plan.title}; {FRAMES[plan.frame].title}, width {plan.width}, {size}, "
                      f"{plan.steps} steps of {plan.batch_size}; {plan.score}")  # fmt: skip
+    lines += [f"  {control.name:12}positive control: {control.title}" for control in CONTROLS.values()]
     lines += ["Mechanisms", *(f"  {name:12}{own.title}" for name, own in MECHANISMS.items())]
     return lines
 

@@ -16,6 +16,7 @@ from medattn_lite.errors import UserError
 from medattn_lite.escaping import without_tags
 from medattn_lite.training.comparison.page_text import HEADING, page_text
 from medattn_lite.training.comparison.results import collect
+from medattn_lite.training.comparison.with_controls import controls_record
 from medattn_lite.training.records import write_json
 
 CONTROLS = Path("figures/positive_controls.json")
@@ -42,7 +43,7 @@ def write_page(out: Path, page: Path, *, controls: Path = CONTROLS) -> list[Path
     Args:
         out: folder of the records.
         page: the file; `.json` and `.png` stand beside it.
-        controls: record of the positive controls; left out where there is none.
+        controls: record of the positive controls, beside what `out` has of them.
 
     Returns:
         the files.
@@ -51,16 +52,20 @@ def write_page(out: Path, page: Path, *, controls: Path = CONTROLS) -> list[Path
         UserError: see `require_page`; or there are no records.
     """
     require_page(page)
-    found = collect(out)
-    if controls.is_file():
-        found["positive_controls"] = _read(controls)
+    record = controls_record(out, controls)
+    found = collect(out, may_be_empty=record is not None)
+    if record is not None:
+        found["positive_controls"] = {key: record.get(key) for key in ("scale", "version")} | {
+            "runs": {key: {"accuracy": own["accuracy"]} for key, own in record["runs"].items()}
+        }
     page.parent.mkdir(parents=True, exist_ok=True)
-    record, picture = page.with_suffix(".json"), page.with_suffix(".png")
-    write_json(record, found)
-    draw(found, picture)
+    figures, picture = page.with_suffix(".json"), page.with_suffix(".png")
+    write_json(figures, found)
+    if found["tasks"]:
+        draw(found, picture)
     with new_file(page, overwrite=True) as part:
-        part.write_text(without_tags(page_text(_read(record), picture=picture.name)), encoding="utf-8")
-    return [page, record, picture]
+        part.write_text(without_tags(page_text(_read(figures), picture=picture.name)), encoding="utf-8")
+    return [page, figures, *([picture] if found["tasks"] else [])]
 
 
 def draw(found: dict[str, Any], picture: Path) -> None:

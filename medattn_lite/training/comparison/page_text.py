@@ -27,7 +27,7 @@ def page_text(found: Mapping[str, Any], *, picture: str) -> str:
         "**bold** where the interval leaves out 0, and `*` where that survives a correction for the number of "
         "differences on this page (Holm).\n",
         *_differences(found, "difference"),
-        f"![{_alt(found)}]({picture})\n",
+        *([f"![{_alt(found)}]({picture})\n"] if tasks else []),
         *_summary(found),
         "## Against a plain network of its size\n",
         "A mechanism adds parameters. Here the other network is the narrowest plain one that has at least as many.\n",

@@ -115,7 +115,7 @@ def find_plan(name: str, *, data: str | None = None, changes: Mapping[str, Any] 
         UserError: no such task or field, a value that does not fit, or a task that needs data.
     """
     if name not in PLANS:
-        raise UserError(f"no task is called {name!r}: use {', '.join(PLANS)}")
+        raise UserError(f"no task is called {name!r}: use {', '.join(PLANS)}, or a positive control (--list)")
     plan = PLANS[name]
     wrong = [key for key in changes or {} if key not in CHANGEABLE]
     if wrong:

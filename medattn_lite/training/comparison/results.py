@@ -25,14 +25,18 @@ from medattn_lite.training.comparison.store import Row, TaskStore, plain, read_j
 NOT_RUN, NOT_DEFINED = "not run", "not defined"
 
 
-def collect(out: Path) -> dict[str, Any]:
+def collect(out: Path, *, may_be_empty: bool = False) -> dict[str, Any]:
     """Everything that a page says of a folder of records, as plain JSON values.
+
+    Args:
+        out: the folder.
+        may_be_empty: whether a folder without records of tasks will do, because there is something else to show.
 
     Raises:
         UserError: there are no records.
     """
     folders = sorted(path.parent for path in out.glob("*/settings.json"))
-    if not folders:
+    if not folders and not may_be_empty:
         raise UserError(f"there are no records of a comparison in {out}: run medattn compare first, or name its --out")
     order = ("grade", "presence", "lesions", "lgg")
     folders.sort(key=lambda folder: (order.index(folder.name) if folder.name in order else len(order), folder.name))
