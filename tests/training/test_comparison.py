@@ -119,6 +119,10 @@ def test_a_comparison_goes_on_and_trains_nothing_twice(tmp_path, monkeypatch):
     assert [path.stat().st_mtime_ns for path in files] == written
     assert compare_mechanisms([plan], ["se"], seeds=[0, 1], out=tmp_path, progress=False).run == 0
     assert set(TaskStore(tmp_path, plan).costs()) == {"none", "se", "none-w9"}
+    compare_mechanisms([plan], ["rsa"], seeds=[0], out=tmp_path, minutes=1e-9, progress=False)
+    assert "rsa" not in TaskStore(tmp_path, plan).costs()
+    compare_mechanisms([plan], ["eca"], seeds=[0], out=tmp_path, progress=False)
+    assert set(TaskStore(tmp_path, plan).costs()) == {"none", "se", "eca", "none-w9"}
 
 
 def test_no_cell_is_begun_after_the_minutes(tmp_path):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
+from medattn_lite.escaping import without_tags
 from medattn_lite.plots.alt import alt_text
 from medattn_lite.plots.mechanisms import mechanism_panels
+from medattn_lite.training.comparison import PLANS
 from medattn_lite.training.comparison.page import write_page
 from medattn_lite.training.comparison.page_text import page_text
 from medattn_lite.training.comparison.results import collect, difference
@@ -19,6 +22,7 @@ from medattn_lite.training.records import write_json
 from tests.training.test_comparison import TINY, toy, toy_plan
 
 SEEDS = range(4)
+FIGURES = Path(__file__).resolve().parents[2] / "figures"
 
 
 @pytest.fixture
@@ -127,3 +131,13 @@ def test_the_command_runs_from_images_to_page(tmp_path, capsys):
     assert "1 seed, 3 are needed for an interval" in text or "too few" in text
     assert main([*words, "--quiet"]) == 0
     assert "0 trained, 3 found" in capsys.readouterr().out
+
+
+def test_the_page_of_the_repository_is_that_of_its_record():
+    found = json.loads((FIGURES / "mechanisms.json").read_text(encoding="utf-8"))
+    text = (FIGURES / "mechanisms.md").read_text(encoding="utf-8")
+    assert text == without_tags(page_text(found, picture="mechanisms.png"))
+    assert (FIGURES / "mechanisms.png").is_file()
+    today = {name: plan.as_dict() for name, plan in PLANS.items()}
+    for name, task in found["tasks"].items():
+        assert json.loads(json.dumps(today[name])) == task["plan"], "made with the settings that stand in the package"

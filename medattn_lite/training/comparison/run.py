@@ -81,6 +81,8 @@ def compare_mechanisms(
                              progress=progress)  # fmt: skip
         store.begin(cohort)
         rows = rows_of(plan, cohort, asked)
+        if until is None or time.monotonic() < until:
+            _keep_costs(store, cohort, rows, device)
         for row, seed in _in_turn(rows, seeds):
             if store.cell(row, seed) is not None:
                 found += 1
@@ -92,9 +94,14 @@ def compare_mechanisms(
                 done += 1
                 say(f"{plan.name}, {row.name}, seed {seed}: {plan.score} {record['score']:.3f}, "
                     f"{record['seconds']:.1f} s")  # fmt: skip
-        if {row.name for row in rows} - set(store.costs()) and (until is None or time.monotonic() < until):
-            write_json(store.costs_file, measure_costs(plan, cohort, rows, device=device))
     return Progress(done, found, left)
+
+
+def _keep_costs(store: TaskStore, cohort: Cohort, rows: Sequence[Row], device: torch.device | str) -> None:
+    """Measures what each row costs, where one is missing: all in turn, also those of earlier calls."""
+    if {row.name for row in rows} - set(store.costs()):
+        everyone = list(dict.fromkeys([*rows, *store.rows()]))
+        write_json(store.costs_file, measure_costs(store.plan, cohort, everyone, device=device))
 
 
 def _in_turn(rows: Sequence[Row], seeds: Sequence[int]) -> Iterator[tuple[Row, int]]:
