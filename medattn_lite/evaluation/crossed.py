@@ -25,21 +25,35 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.estimates import TINY, Estimate, too_few
-from medattn_lite.evaluation.intervals import NO_SPREAD, Interval, units_of, without_interval
+from medattn_lite.evaluation.intervals import NO_SPREAD, Interval, units_of
 from medattn_lite.evaluation.rank_intervals import auc_estimate
 
 FEWEST_SEEDS = 3
 Table = Sequence[Sequence[float]] | np.ndarray
 
 
+@dataclass(frozen=True)
+class SeedInterval(Interval):
+    """An interval over seeds.
+
+    Attributes:
+        seeds: S.
+        p: two-sided, of "the difference is 0"; from Student's t, as the interval. NaN where there is no interval.
+    """
+
+    seeds: int = 0
+    p: float = math.nan
+
+
 def crossed_auc_difference(
     labels: Sequence | np.ndarray, first: Table, second: Table, *, groups: Sequence | None = None, level: float = 0.95
-) -> Interval:
+) -> SeedInterval:
     """AUC of `first` minus AUC of `second`, mean over seeds, with its interval over seeds and patients.
 
     Args:
@@ -59,7 +73,7 @@ def crossed_auc_difference(
 
 def crossed_mean_difference(
     first: Table, second: Table, *, groups: Sequence | None = None, level: float = 0.95
-) -> Interval:
+) -> SeedInterval:
     """Mean of `first` minus mean of `second`, over seeds, with its interval over seeds and patients.
 
     Args:
@@ -85,7 +99,7 @@ def crossed_mean_difference(
 
 def seed_difference(
     first: Sequence[float] | np.ndarray, second: Sequence[float] | np.ndarray, *, level: float = 0.95
-) -> Interval:
+) -> SeedInterval:
     """Mean of `first` minus mean of `second`, where every seed was tested on fresh images of its own.
 
     Images are then part of what differs between seeds, and Student's t over seeds covers both.
@@ -102,18 +116,27 @@ def seed_difference(
     return _over_seeds((first - second).ravel(), level)
 
 
-def _over_seeds(differences: np.ndarray, level: float) -> Interval:
-    from scipy.special import stdtrit
+def _over_seeds(differences: np.ndarray, level: float) -> SeedInterval:
+    seeds = len(differences)
+    error = float(differences.std(ddof=1)) / math.sqrt(seeds) if seeds > 1 else 0.0
+    missing = _few(seeds) if seeds < FEWEST_SEEDS else ""
+    return _student(float(differences.mean()), error, seeds - 1, level=level, units=seeds, seeds=seeds,
+                    method="Student's t over seeds", missing=missing)  # fmt: skip
 
-    seeds, value = len(differences), float(differences.mean())
-    method = "Student's t over seeds"
-    if seeds < FEWEST_SEEDS:
-        return without_interval(value, seeds, _few(seeds), level=level, method=method)
-    error = float(differences.std(ddof=1)) / math.sqrt(seeds)
-    if error < TINY:
-        return without_interval(value, seeds, NO_SPREAD, level=level, method=method)
-    reach = float(stdtrit(seeds - 1, (1 + level) / 2)) * error
-    return Interval(value, value - reach, value + reach, level, seeds, 0, method)
+
+def _student(
+    value: float, error: float, freedom: float, *, level: float, units: int, seeds: int, method: str, missing: str
+) -> SeedInterval:
+    """The interval of a figure with a standard error, or the figure alone and why."""
+    from scipy.special import stdtr, stdtrit
+
+    missing = missing or (NO_SPREAD if error < TINY else "")
+    if missing or not math.isfinite(value):
+        return SeedInterval(value, math.nan, math.nan, level, units, 0, method, missing, seeds)
+    freedom = max(freedom, 1.0)
+    reach = float(stdtrit(freedom, (1 + level) / 2)) * error
+    p = 2 * float(stdtr(freedom, -abs(value) / error))
+    return SeedInterval(value, value - reach, value + reach, level, units, 0, method, "", seeds, p)
 
 
 def _few(seeds: int) -> str:
@@ -130,26 +153,22 @@ def _tables(first: Table, second: Table) -> tuple[np.ndarray, np.ndarray]:
     return first, second
 
 
-def _crossed(pairs: Sequence[tuple[Estimate, Estimate]], kind: str, level: float) -> Interval:
-    from scipy.special import stdtrit
-
+def _crossed(pairs: Sequence[tuple[Estimate, Estimate]], kind: str, level: float) -> SeedInterval:
     seeds, units = len(pairs), len(pairs[0][0].influence)
     differences = np.array([one.value - other.value for one, other in pairs])
     moved = np.array([one.influence - other.influence for one, other in pairs])  # (S, P)
     value, counted = float(differences.mean()), min(one.counted for one, _ in pairs)
-    method = f"Hillis over {seeds} seeds and {units} patients"
     missing = too_few(counted, kind) if math.isfinite(value) else ""
+    error = freedom = 0.0
     if seeds < FEWEST_SEEDS:
         missing = _few(seeds)
-    if missing or not math.isfinite(value):
-        return without_interval(value, units, missing, level=level, method=method)
-    shared = moved.mean(axis=0)
-    by_seed = float(differences.var(ddof=1)) / seeds
-    by_patient = float((shared**2).sum())
-    both = float(((moved - shared) ** 2).sum()) / (seeds * (seeds - 1))
-    variance = by_seed + max(by_patient - both, 0.0)
-    if variance < TINY**2:
-        return without_interval(value, units, NO_SPREAD, level=level, method=method)
-    freedom = variance**2 / (by_seed**2 / (seeds - 1) + by_patient**2 / max(counted - 1, 1))
-    reach = float(stdtrit(max(freedom, 1.0), (1 + level) / 2)) * math.sqrt(variance)
-    return Interval(value, value - reach, value + reach, level, units, 0, method)
+    elif not missing:
+        shared = moved.mean(axis=0)
+        by_seed = float(differences.var(ddof=1)) / seeds
+        by_patient = float((shared**2).sum())
+        both = float(((moved - shared) ** 2).sum()) / (seeds * (seeds - 1))
+        variance = by_seed + max(by_patient - both, 0.0)
+        spread = by_seed**2 / (seeds - 1) + by_patient**2 / max(counted - 1, 1)
+        error, freedom = math.sqrt(variance), variance**2 / spread if spread > 0 else 0.0
+    return _student(value, error, freedom, level=level, units=units, seeds=seeds, missing=missing,
+                    method=f"Hillis over {seeds} seeds and {units} patients")  # fmt: skip

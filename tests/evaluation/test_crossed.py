@@ -72,6 +72,18 @@ def test_without_luck_of_patients_it_is_students_interval_over_seeds():
     assert (alone.low, alone.high) == pytest.approx((found.low, found.high))
 
 
+def test_p_is_below_5_per_cent_where_the_interval_leaves_out_0_and_is_that_of_the_paired_t_test():
+    from scipy.stats import ttest_rel
+
+    rng = np.random.default_rng(6)
+    for value in (0.0, 0.02, 0.05, 0.1):
+        first = drawn(rng, seed=0.03, patient=0.1, both=0.05, value=value)
+        found = crossed_mean_difference(first, np.zeros_like(first))
+        assert (found.p < 0.05) == (0.0 not in found) and found.seeds == SEEDS
+    own, other = rng.normal(0.1, 0.1, 5), rng.normal(0, 0.1, 5)
+    assert seed_difference(own, other).p == pytest.approx(ttest_rel(own, other).pvalue)
+
+
 def test_slices_of_a_patient_count_as_one():
     rng = np.random.default_rng(4)
     labels = np.tile(np.repeat([0, 1], 40), 5)

@@ -151,8 +151,8 @@ def _how(found: Mapping[str, Any]) -> list[str]:
         "(Dorfman, Berbaum and Metz 1992; Hillis 2007; `medattn_lite/evaluation/crossed.py`). The training patients "
         "are the same for all seeds: other training patients may give another difference.",
         "- **No choice on test patients.** The state after the last step is tested. Steps, rate and sizes are the same "
-        "for all mechanisms; they were set with the plain network and seed 100, so that it lies above chance and below "
-        "1. If that favours anyone, it is the plain network.",
+        "for all mechanisms; they were set with the plain network and seeds of 100 and above, so that it lies above "
+        "chance and below 1. If that favours anyone, it is the plain network.",
         "- **Scope.** Networks of a hundred thousand parameters, trained for seconds. What is not seen here may show "
         "with larger networks, more data or longer training.",
         "- **Split attention** has 1×1 convolutions in groups here: its published 3×3 convolution would be one more in "

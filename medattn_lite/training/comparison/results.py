@@ -7,7 +7,7 @@ their number (Holm) stands beside each.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +17,12 @@ from medattn_lite.attention import registry
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.crossed import crossed_auc_difference, crossed_mean_difference
 from medattn_lite.evaluation.intervals import Interval
-from medattn_lite.evaluation.multiplicity import mark
+from medattn_lite.evaluation.multiplicity import SURVIVES, holm
 from medattn_lite.training.comparison.frames import PLAIN, is_defined, matched_width
 from medattn_lite.training.comparison.plans import TaskPlan
 from medattn_lite.training.comparison.store import Row, TaskStore, plain, read_json
 
+LEVEL = 0.05
 NOT_RUN, NOT_DEFINED = "not run", "not defined"
 
 
@@ -41,13 +42,18 @@ def collect(out: Path, *, may_be_empty: bool = False) -> dict[str, Any]:
     order = ("grade", "presence", "lesions", "lgg")
     folders.sort(key=lambda folder: (order.index(folder.name) if folder.name in order else len(order), folder.name))
     tasks = {folder.name: _task(folder) for folder in folders}
-    pairs = [{"difference": {"score": row["difference"]}} for task in tasks.values() for row in task["rows"].values()
-             if row.get("difference") and not row["wider"]]  # fmt: skip
-    family = mark([{"comparisons": pairs}])
-    return {
-        "mechanisms": {name: own.title for name, own in registry.MECHANISMS.items()}, "tasks": tasks,
-        "family": {"differences": family.count, "leave out 0": family.clear, "survive Holm": family.surviving},
-    }  # fmt: skip
+    return {"mechanisms": {name: own.title for name, own in registry.MECHANISMS.items()}, "tasks": tasks,
+            "family": _family(tasks)}  # fmt: skip
+
+
+def _family(tasks: Mapping[str, Any]) -> dict[str, int]:
+    """Says of every difference between a mechanism and the plain network whether it survives Holm's correction."""
+    own = [row["difference"] for task in tasks.values() for row in task["rows"].values()
+           if not row["wider"] and row.get("difference") and row["difference"]["p"] is not None]  # fmt: skip
+    for record, adjusted in zip(own, holm([record["p"] for record in own]), strict=True):
+        record[SURVIVES] = adjusted < LEVEL
+    clear = sum(record["p"] < LEVEL for record in own)
+    return {"differences": len(own), "leave out 0": clear, "survive Holm": sum(record[SURVIVES] for record in own)}
 
 
 def _task(folder: Path) -> dict[str, Any]:
@@ -92,7 +98,7 @@ def _difference(settings: dict[str, Any], own: dict[int, Any], other: dict[int, 
     test = settings["test"]
     interval = difference(test["subjects"], test["labels"], [own[seed]["predictions"] for seed in seeds],
                           [other[seed]["predictions"] for seed in seeds])  # fmt: skip
-    return {**interval.as_dict(), "seeds": len(seeds)}
+    return interval.as_dict()
 
 
 def difference(
