@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from medattn_lite import __version__
 from medattn_lite.cli_audit import audit_options
+from medattn_lite.cli_compare import compare_options
 from medattn_lite.cli_controls import controls_options
 from medattn_lite.cli_explain import explain_options
 from medattn_lite.cli_faults import LARGEST_SEED, folder, give_up_output, outside_fault, path, take_any_text, whole
@@ -94,6 +95,7 @@ def _parser() -> argparse.ArgumentParser:
     controls_options(commands.add_parser("controls", help="small tasks that each mechanism must win, trained"))
     _networks_options(commands.add_parser("networks", help="the papers' networks: parameters, shapes in and out"))
     train_options(commands.add_parser("train", help="run a paper's recipe: train, test and compare its networks"))
+    compare_options(commands.add_parser("compare", help="each attention mechanism in one and the same network"))
     explain_options(commands.add_parser("explain", help="what a trained network looks at in an image of yours"))
     results_options(commands.add_parser("results", help="one page of results from finished runs"))
     gpu_options(commands.add_parser("gpu-check", help="ten minutes of one GPU: correct? how fast? a first training"))

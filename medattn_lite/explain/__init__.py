@@ -59,6 +59,13 @@ _MODULES = {
 }
 _LAZY = {name: f"medattn_lite.explain.{module}" for module, names in _MODULES.items() for name in names}
 __all__ = [
+    "CHANNEL_EDITS",
+    "PLACE_EDITS",
+    "SHARE_EDITS",
+    "SLICE_EDITS",
+    "WEIGHT_EDITS",
+    "concentration",
+    "under_edits",
     "METHODS",
     "CapturedMap",
     "ClassLogit",

@@ -279,6 +279,24 @@ plots.show(comparison.static())
 # %% [markdown]
 # *Figure 11.6.* One person, several mechanisms. (A network for MS lesions, shown a glioma, was never asked about gliomas. A map with nothing above 0 is not drawn, and its row says so.)
 #
+# ### One frame
+#
+# These networks differ in more than their attention, so neither their cost nor their score is the mechanism's. For that, exchange the mechanism and nothing else. What does each add to one small P3D? **Guess** which is the cheapest, and which the largest.
+
+# %%
+from medattn_lite.attention import names
+from medattn_lite.networks.costs import cost_of
+from medattn_lite.training.comparison.frames import make_network
+
+image = torch.randn(2, 4, 16, 24, 24)  # two heads, four sequences
+for name in names(spatial_dims=3):
+    own = cost_of(make_network("p3d", name, spatial_dims=3, in_channels=4, width=8), image)
+    print(f"{name:12}{own.parameters:>9,} parameters{own.multiplications / 2e6:>7.1f} million multiplications per head"
+          f"{own.kept_bytes / 2**21:>6.2f} MiB kept for the backward pass")
+
+# %% [markdown]
+# What each mechanism *gains* in such a frame takes several seeds and a plain network of the same size: [the measured table](../figures/mechanisms.md), mechanism by task, with intervals over seeds and patients. `medattn compare` makes it, also from a folder of your own: `medattn compare --tasks label --data images --root DIR`.
+#
 # ## 4 · Who looks at whom
 #
 # Slice attention and non-local attention have no map of places, but a table: who looks at whom. Choose a voxel, and see what it looks at, step by step.

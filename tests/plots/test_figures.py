@@ -93,6 +93,9 @@ EXAMPLES = {
     "kernel_voxels": lambda: plots.kernel_voxels({"3×3×3": (3, 3, 3), "then 3×1×1": (3, 1, 1)}),
     "lines": lambda: plots.lines(range(3), {"with": [0.1, 0.5, 0.9], "without": [0.1, 0.2, 0.3]},
                                  xlabel="steps", ylabel="share right"),
+    "mechanism_panels": lambda: plots.mechanism_panels(
+        {"grade: AUC": {**INTERVALS, "iam": "not defined in 2-D", "rsa": None}, "lesions: Dice": INTERVALS}
+    ),
     "patch_weights": lambda: plots.patch_weights(
         VOLUME[5], [(1, 1), (2, 0)], side=4, weights=[COARSE[:, :3], COARSE[:, 1:]]
     ),
