@@ -122,6 +122,6 @@ def _changes(words: Sequence[str]) -> dict[str, Any]:
 
 
 def _reader_options(words: Sequence[str]) -> dict[str, Any]:
-    from medattn_lite.cli import _named_values
+    from medattn_lite.cli_values import TAKEN, options_of
 
-    return _named_values(words)
+    return options_of(words, "--option", "csv=table.csv", taken=TAKEN)
