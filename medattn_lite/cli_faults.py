@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
+import math
 import os
 import re
 import sys
@@ -92,3 +93,14 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
     number.bounds = low, high  # type: ignore[attr-defined]
     return number
+
+
+def minutes(word: str) -> float:
+    """Minutes above 0, as the type of an option."""
+    try:
+        found = float(word)
+    except ValueError:
+        found = math.nan
+    if not 0 < found < 100_000:
+        raise argparse.ArgumentTypeError(f"{word!r} is no number of minutes above 0")
+    return found

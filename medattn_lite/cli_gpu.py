@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from medattn_lite.cli_faults import folder, minutes, path
 from medattn_lite.errors import UserError
 
 
 def gpu_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `medattn gpu-check` to its parser."""
-    parser.add_argument("--out", type=Path, default=Path("runs/gpu"), metavar="DIR", help="gpu.json, gpu.md, the runs")
-    parser.add_argument("--minutes", type=float, default=9.0, help="wall time; the same command goes on afterwards")
+    parser.add_argument("--out", type=path, default=Path("runs/gpu"), metavar="DIR", help="gpu.json, gpu.md, the runs")
+    parser.add_argument("--minutes", type=minutes, default=9.0, help="wall time; the same command goes on afterwards")
     parser.add_argument("--device", default="auto", help="auto, cuda, cuda:1, …")
     parser.add_argument("--parts", nargs="+", default=["correctness", "speed", "training"], metavar="PART",
                         help="correctness, speed, training (default: all)")
     parser.add_argument("--smoke", action="store_true", help="small versions, to try the check itself on a CPU")
-    parser.add_argument("--lgg", type=Path, metavar="DIR", help="folder of the LGG patients, for two trainings")
+    parser.add_argument("--lgg", type=folder, metavar="DIR", help="folder of the LGG patients, for two trainings")
     parser.set_defaults(run=_check)
 
 
@@ -24,8 +25,6 @@ def _check(options: argparse.Namespace) -> int:
     from medattn_lite.training.device import pick_device
     from medattn_lite.training.gpu_check.check import gpu_check
 
-    if options.minutes <= 0:
-        raise UserError(f"--minutes is {options.minutes}: give a number above 0")
     if options.lgg is not None and not options.lgg.is_dir():
         raise UserError(f"--lgg {options.lgg} is not a folder")
     record = gpu_check(

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import runpy
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from runpy import run_module
 from types import MappingProxyType
 
 from medattn_lite.errors import UserError
@@ -108,7 +108,7 @@ def run_study(name: str, words: Sequence[str]) -> int:
     before = sys.argv
     sys.argv = [f"medattn study {name}", *words]
     try:
-        runpy.run_module(study.module, run_name="__main__", alter_sys=False)
+        run_module(study.module, run_name="__main__", alter_sys=False)
     except SystemExit as ended:
         if ended.code is None or isinstance(ended.code, int):
             return ended.code or 0
