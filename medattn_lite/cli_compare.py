@@ -22,7 +22,8 @@ def compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", nargs="+", default=["grade"], metavar="NAME",
                         help="grade, presence, lesions (phantoms); lgg with --root; label, slices or mask of your own "
                              "images with --data and --root; or a positive control (--list)")
-    parser.add_argument("--seeds", type=whole(1, 1000), default=5, metavar="N", help="train each network from N seeds, 0 to N - 1")
+    parser.add_argument("--seeds", type=whole(1, 1000), default=5, metavar="N",
+                        help="train each network from N seeds, 0 to N - 1")
     parser.add_argument("--data", metavar="NAME", help="of your own images: images, nifti, brats, msd, lgg or open-ms")
     parser.add_argument("--root", type=folder, metavar="DIR", help="their folder")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
@@ -59,6 +60,8 @@ def _compare(options: argparse.Namespace) -> int:
     plans = [find_plan(name, data=options.data, changes=changes) for name in words if name not in controls]
     if controls and changes:
         raise UserError("--set is not for the positive controls: leave it out, or leave out " + ", ".join(controls))
+    if all(plan.data == "phantom" for plan in plans) and (options.data or options.root or options.option):
+        raise UserError("--data, --root and --option are about images of yours: leave them out for these tasks")
     if any(plan.data != "phantom" for plan in plans) and options.root is None:
         raise UserError("the folder of the images is missing: give --root DIR")
     if options.page is not None:

@@ -19,8 +19,8 @@ def controls_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--everything", action="store_true", help="every mechanism on every task, too")
     parser.add_argument("--seeds", type=whole(1, 1000), default=5, metavar="N", help="seeds 0 to N − 1 (default: 5)")
     parser.add_argument("--scale", default="smoke", metavar="S", help="smoke, laptop or paper: more steps")
-    parser.add_argument("--minutes", type=minutes, metavar="M", help="start no network after M minutes; call it again to "
-                                                                   "go on")
+    parser.add_argument("--minutes", type=minutes, metavar="M",
+                        help="start no network after M minutes; call it again to go on")
     parser.add_argument("--out", type=path, default=RECORD, metavar="FILE",
                         help=f"the record, gone on with if it is there (default: {RECORD}); page and picture beside it")
     parser.add_argument("--page", action="store_true", help="train nothing, write page and picture from the record")
@@ -47,8 +47,8 @@ def _controls(options: argparse.Namespace) -> int:
             seeds=range(options.seeds), scale=options.scale, everything=options.everything, minutes=options.minutes,
             progress=not options.quiet,
         )  # fmt: skip
-    for path in (options.out, *write_report(options.out, record)):
-        print(path)
+    for file in (options.out, *write_report(options.out, record)):
+        print(file)
     return 0
 
 
