@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from medattn_lite.cli_faults import LARGEST_SEED, folder, path, whole
 from medattn_lite.errors import UserError
@@ -133,7 +134,7 @@ def _audit_folder(options: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(options: argparse.Namespace) -> dict[str, object]:
+def _settings(options: argparse.Namespace) -> dict[str, Any]:
     from medattn_lite.audit.run import EVERY_GROUP, check_settings
 
     words = _names(options.groups)

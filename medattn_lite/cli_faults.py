@@ -46,7 +46,7 @@ def outside_fault(error: BaseException) -> str | None:
         return None
     place = "" if error.filename is None else f"{error.filename}: "
     what = (error.strerror or str(error)).rstrip(".")
-    return printable(" ".join(f"{place}{what}; {remedies.get(error.errno, 'check the path and its permissions')}"
+    return printable(" ".join(f"{place}{what}; {remedies.get(error.errno or 0, 'check the path and its permissions')}"
                               .splitlines()))
 
 
