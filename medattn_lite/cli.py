@@ -18,9 +18,14 @@ from typing import NoReturn
 
 from medattn_lite import __version__
 from medattn_lite.cli_audit import audit_options
+from medattn_lite.cli_compare import compare_options
+from medattn_lite.cli_controls import controls_options
 from medattn_lite.cli_explain import explain_options
 from medattn_lite.cli_faults import LARGEST_SEED, folder, give_up_output, outside_fault, path, take_any_text, whole
+from medattn_lite.cli_gpu import gpu_options
 from medattn_lite.cli_phantom import phantom_options
+from medattn_lite.cli_start import start_options
+from medattn_lite.cli_study import study_options
 from medattn_lite.cli_train import results_options, train_options
 from medattn_lite.course.scales import SCALES
 from medattn_lite.errors import UserError
@@ -80,16 +85,21 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show where a mistake was noticed (a traceback)")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _doctor_options(commands.add_parser("doctor", help="what is installed, which device, do widgets show"))
+    start_options(commands.add_parser("start", help="copy the course into a folder of yours and open JupyterLab"))
     _course_options(commands.add_parser("course", help="run the notebooks in order and write a report"))
     _notebooks_options(commands.add_parser("notebooks", help="make the notebooks from their sources"))
     _check_data_options(commands.add_parser("check-data", help="is a data set's folder usable?"))
     _fetch_options(commands.add_parser("fetch", help="download a data set that is free to download"))
     phantom_options(commands.add_parser("phantom", help="write synthetic patients, or measure them"))
     audit_options(commands.add_parser("audit", help="what gives the label away? phantoms, or a folder of yours"))
+    controls_options(commands.add_parser("controls", help="small tasks that each mechanism must win, trained"))
     _networks_options(commands.add_parser("networks", help="the papers' networks: parameters, shapes in and out"))
     train_options(commands.add_parser("train", help="run a paper's recipe: train, test and compare its networks"))
+    compare_options(commands.add_parser("compare", help="each attention mechanism in one and the same network"))
     explain_options(commands.add_parser("explain", help="what a trained network looks at in an image of yours"))
     results_options(commands.add_parser("results", help="one page of results from finished runs"))
+    gpu_options(commands.add_parser("gpu-check", help="ten minutes of one GPU: correct? how fast? a first training"))
+    study_options(commands.add_parser("study", help="what makes the figures of the project: faithfulness, parity, …"))
     return parser
 
 
@@ -173,7 +183,7 @@ def _notebooks(options: argparse.Namespace) -> int:
 
 
 def _check_data_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", help="brats, msd, lgg, open-ms, images or nifti")
+    parser.add_argument("dataset", help="brats, msd, lgg, open-ms, images, nifti or bids")
     parser.add_argument("--root", type=folder, required=True, metavar="DIR", help="its folder")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
                         help="an option of the data set, such as csv=table.csv, channels=t1,flair or "

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 SUFFIX = re.compile(r"\.nii(\.gz)?$")
 _TAKEN = ("run", "sample", "method", "target", "at", "layer", "progress", "model", "image", "beside")
-METHODS = "Grad-CAM, Grad-CAM++, integrated gradients, occlusion or attention"
+METHODS = "Grad-CAM, Grad-CAM++, LayerCAM, HiResCAM, fused LayerCAM, integrated gradients, occlusion or attention"
 
 
 def explain_options(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +42,8 @@ def explain_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", metavar="T", help="class or region, by name or number; what is predicted if left "
                                                       "out")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                        help="an option of the method, such as relu=true, steps=64, window=8 or stride=4,8,8")
+                        help="an option of the method, such as relu=true, head_only=true, steps=64, window=8 or "
+                             "stride=4,8,8")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.set_defaults(run=_explain)  # fmt: skip
@@ -160,11 +161,12 @@ def _method_name(word: str) -> str:
 
 
 def _method_options(words: list[str]) -> dict[str, Any]:
-    """Options of a method: whole numbers, one or several, and true or false."""
+    """Options of a method: whole numbers, one or several, true and false, and the word of `fusion`."""
     from medattn_lite.cli_values import options_of
 
     options = options_of(words, "--set", "window=8", taken=_TAKEN)
     for name, value in options.items():
-        if not all(isinstance(part, int) for part in (value if isinstance(value, tuple) else (value,))):
+        numbers = all(isinstance(part, int) for part in (value if isinstance(value, tuple) else (value,)))
+        if not numbers and not (name == "fusion" and isinstance(value, str)):
             raise UserError(f"--set {name}: give whole numbers or true, as in window=8")
     return options

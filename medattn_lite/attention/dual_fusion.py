@@ -26,6 +26,8 @@ Deviations: 2-D from the same classes. The attention does not build its matrix u
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -112,7 +114,7 @@ class GlobalFusion(nn.Module):
         size = tuple(features.shape[2:])
         if self.is_exact(size):
             return features
-        pool = F.adaptive_avg_pool2d if len(size) == 2 else F.adaptive_avg_pool3d
+        pool: Callable[..., Tensor] = F.adaptive_avg_pool2d if len(size) == 2 else F.adaptive_avg_pool3d
         return pool(features, self._grid_for(size))
 
     def _grid_for(self, size: tuple[int, ...]) -> tuple[int, ...]:

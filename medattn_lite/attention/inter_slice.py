@@ -36,10 +36,9 @@ class InterSliceChannelAttention(AttentionMap):
     def __init__(self, channels: int, *, reduction: int = 16, bias: bool = True, norm: bool = False) -> None:
         super().__init__(kind=CHANNEL_SLICE, axes=("batch", "channel", *SPATIAL_AXES[3]))
         hidden = reduced_channels(channels, reduction)
-        along_slices = {"kernel_size": (3, 1, 1), "padding": (1, 0, 0), "bias": bias}
-        self.reduce = nn.Conv3d(channels, hidden, **along_slices)
+        self.reduce = nn.Conv3d(channels, hidden, (3, 1, 1), padding=(1, 0, 0), bias=bias)
         self.reduce_norm = nn.BatchNorm3d(hidden) if norm else nn.Identity()
-        self.expand = nn.Conv3d(hidden, channels, **along_slices)
+        self.expand = nn.Conv3d(hidden, channels, (3, 1, 1), padding=(1, 0, 0), bias=bias)
         self.expand_norm = nn.BatchNorm3d(channels) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,8 +57,9 @@ class InterSliceSpatialAttention(AttentionMap):
         super().__init__(kind=SPATIAL, axes=("batch", "channel", *SPATIAL_AXES[3]))
         if len(kernel_size) != 3:
             raise ValueError(f"spatial_kernel is {kernel_size}; give three sizes, such as (3, 3, 3) or (3, 1, 3)")
-        padding = tuple(check_odd("spatial_kernel", size) // 2 for size in kernel_size)
-        self.convolution = nn.Conv3d(1, 1, tuple(kernel_size), padding=padding, bias=bias)
+        depth, height, width = (check_odd("spatial_kernel", size) for size in kernel_size)
+        padding = (depth // 2, height // 2, width // 2)
+        self.convolution = nn.Conv3d(1, 1, (depth, height, width), padding=padding, bias=bias)
         self.norm = nn.BatchNorm3d(1) if norm else nn.Identity()
 
     def forward(self, x: Tensor) -> Tensor:

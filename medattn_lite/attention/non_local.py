@@ -77,8 +77,8 @@ class NonLocal(nn.Module):
         self.norm = BATCH_NORM[spatial_dims](channels) if norm else nn.Identity()
         if zero_init:
             last = self.norm if norm else self.output
-            nn.init.zeros_(last.weight)
-            nn.init.zeros_(last.bias)
+            for parameter in last.parameters():  # weight and bias
+                nn.init.zeros_(parameter)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) to the same shape."""

@@ -65,5 +65,6 @@ class RecurrentSliceAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) to the same shape."""
         for plane, beta in zip(self.order, self.betas, strict=True):
-            x = attend_along(self.affinities[plane], self.projections, beta, x)  # (B, C, D, H, W)
+            affinity: SliceAffinity = self.affinities[plane]  # type: ignore[assignment]  # ModuleDict is of Modules
+            x = attend_along(affinity, self.projections, beta, x)  # (B, C, D, H, W)
         return x

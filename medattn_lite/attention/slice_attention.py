@@ -110,9 +110,8 @@ class SliceProjections(nn.Module):
 
     def weights(self) -> tuple[Tensor, ...] | None:
         """Weight and bias of θ, φ and g; None where they are something else, or a hook would miss their use."""
-        layers = (self.query, self.key, self.value)
-        plain = all(type(layer) is ChannelProjection and not has_hooks(layer) for layer in layers)
-        if not plain or has_hooks(self):
+        layers = [layer for layer in (self.query, self.key, self.value) if type(layer) is ChannelProjection]
+        if len(layers) < 3 or any(has_hooks(layer) for layer in (*layers, self)):
             return None
         return tuple(part for layer in layers for part in (layer.weight, layer.bias))
 

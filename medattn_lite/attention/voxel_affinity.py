@@ -85,12 +85,12 @@ def attend_voxels(affinity: VoxelAffinity, query: Tensor, key: Tensor, values: T
     if affinity.is_watched or not affinity.softmax:
         return gather_context(affinity(query, key), values)
     scale = 1 / math.sqrt(query.shape[1]) if affinity.scaled else 1.0
-    tokens = [_as_one_head(features) for features in (query, key, values)]  # 3 × (B, 1, N, C)
-    needs_gradient = torch.is_grad_enabled() and any(part.requires_grad for part in tokens)
+    q, k, v = (_as_one_head(features) for features in (query, key, values))  # 3 × (B, 1, N, C)
+    needs_gradient = torch.is_grad_enabled() and any(part.requires_grad for part in (q, k, v))
     if needs_gradient and not _is_transformed():
-        context = _FusedAttention.apply(*tokens, scale)  # (B, 1, N, C_v)
+        context = _FusedAttention.apply(q, k, v, scale)  # (B, 1, N, C_v)
     else:
-        context = F.scaled_dot_product_attention(*tokens, scale=scale)  # (B, 1, N, C_v)
+        context = F.scaled_dot_product_attention(q, k, v, scale=scale)  # (B, 1, N, C_v)
     return context.transpose(2, 3).reshape(values.shape[0], values.shape[1], *query.shape[2:])
 
 
@@ -113,7 +113,8 @@ class _FusedAttention(torch.autograd.Function):
         ctx.scale = scale
         with torch.enable_grad():  # keeps what the kernel's own backward needs
             ctx.leaves = [part.detach().requires_grad_() for part in (query, key, values)]
-            ctx.output = F.scaled_dot_product_attention(*ctx.leaves, scale=scale)
+            q, k, v = ctx.leaves
+            ctx.output = F.scaled_dot_product_attention(q, k, v, scale=scale)
         return ctx.output.detach()
 
     @staticmethod

@@ -17,6 +17,8 @@ from medattn_lite.errors import UserError
 
 OK, REMARK, PROBLEM = "✓", "!", "✗"
 _CHECKOUT = Path(__file__).resolve().parents[2]
+# Extras of pyproject.toml and the packages that show whether they are installed.
+EXTRAS = {"survival": ("scikit-survival",), "lab": ("jupyterlab",), "course": ("papermill", "jupytext")}
 _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
@@ -100,10 +102,14 @@ def _requirements() -> Iterator[Finding]:
             wrong.append(f"{need.name} is missing")
         elif not need.specifier.contains(version, prereleases=True):
             wrong.append(f"{need.name} is {version}, needed is {need.specifier}")
+    lacking = [name for name, wanted in EXTRAS.items() if any(_version(package) is None for package in wanted)]
     text = "; ".join(wrong) + "; run `make course`, or `pip install -r requirements.lock`"
     yield Finding(PROBLEM, "packages", text) if wrong else \
         Finding(OK, "packages", f"medattn_lite {medattn_lite.__version__} has all it needs (torch {_version('torch')}, "
                                 f"monai {_version('monai')}, numpy {_version('numpy')})")
+    if lacking:
+        asked_for = ", ".join(f"pip install 'medattn-lite[{name}]'" for name in lacking)
+        yield Finding(REMARK, "extras", f"not installed: {', '.join(lacking)} ({asked_for})")
 
 
 def _lock(lock: Path) -> Iterator[Finding]:

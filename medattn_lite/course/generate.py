@@ -18,12 +18,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from medattn_lite.course.anywhere import badges, install_cell, read_address
 from medattn_lite.course.links import moved_down
+from medattn_lite.course.places import course_home
 from medattn_lite.course.slides import slide_type, slides_page
 from medattn_lite.course.stubs import keep_solutions, strip_solutions
 from medattn_lite.errors import UserError
 
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+NOTEBOOKS = course_home() / "notebooks"
 _NAME = re.compile(r"^\d\d_[a-z0-9_]+$")
 _KEPT_METADATA = ("tags", "slideshow", "jupyter", "editable", "deletable")
 _METADATA = {
@@ -69,6 +71,7 @@ def generated(folder: Path = NOTEBOOKS) -> dict[Path, str]:
     paths = source_paths(folder)
     sources = {path.stem: read_source(path) for path in paths}
     titles = {name: _title(name, source) for name, source in sources.items()}
+    address = read_address(folder.parent / "pyproject.toml")
     texts: dict[Path, str] = {}
     for number, path in enumerate(paths):
         before = paths[number - 1].stem if number else None
@@ -77,8 +80,9 @@ def generated(folder: Path = NOTEBOOKS) -> dict[Path, str]:
         try:
             source = sources[name]
             navigation = _navigation(before, after, titles)
-            learner = _copy(source, navigation, solutions=False)
-            teacher = _copy(source, navigation, solutions=True)
+            opened, install = badges(address, f"notebooks/{name}.ipynb"), install_cell(address)
+            learner = _copy(source, navigation, opened, install, solutions=False)
+            teacher = _copy(source, navigation, "", install, solutions=True)
             page = slides_page(teacher, title=titles[name])
         except ValueError as error:
             raise UserError(f"{path.name}: {error}") from error
@@ -117,7 +121,7 @@ def write(folder: Path = NOTEBOOKS) -> list[Path]:
     return written
 
 
-def _copy(source: Any, navigation: str, *, solutions: bool) -> Any:
+def _copy(source: Any, navigation: str, opened: str, install: Any, *, solutions: bool) -> Any:
     """The learner's or the teacher's copy; links as seen from `notebooks/`."""
     from nbformat.v4 import new_markdown_cell, new_notebook
 
@@ -130,6 +134,9 @@ def _copy(source: Any, navigation: str, *, solutions: bool) -> Any:
         stripped = strip_solutions(cell.source, where=f"cell {number}")  # in both: it finds unbalanced markers
         cell.source = keep_solutions(cell.source) if solutions else stripped
         cells.append(cell)
+    if opened:
+        cells[0].source += f"\n\n{opened}"
+    cells.insert(1, install)
     end = new_markdown_cell(navigation, id="navigation", metadata={"slideshow": {"slide_type": "skip"}})
     return new_notebook(cells=[*cells, end], metadata=source.metadata)
 

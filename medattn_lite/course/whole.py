@@ -73,6 +73,7 @@ def run_course(
     Raises:
         UserError: a word that does not exist, or a folder that does not or that holds no such data set.
     """
+    import papermill  # noqa: F401 - an extra: without it nothing is started
     from tqdm.auto import tqdm
 
     from medattn_lite.course.report import write_report

@@ -77,7 +77,7 @@ class MonaiSamples(Sequence):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> Any:  # type: ignore[override]  # samples one by one, no ranges
         from monai.data import MetaTensor
 
         if not -len(self) <= index < len(self):

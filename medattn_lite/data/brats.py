@@ -29,7 +29,7 @@ from typing import Any
 import numpy as np
 
 from medattn_lite.data.brats_labels import OlderLabels, is_older, label_values
-from medattn_lite.data.cases import Case, PatientDataset
+from medattn_lite.data.cases import Case, PatientDataset, mask_of
 from medattn_lite.data.files import existing_folder
 from medattn_lite.data.listing import nifti_files
 from medattn_lite.data.patients import named
@@ -70,10 +70,11 @@ class BraTSDataset(PatientDataset):
 
     def read_mask(self, case: Case, grid: Grid | None) -> np.ndarray:
         """(D, H, W) with 0, 1, 2, 4 and, after treatment, 5."""
-        volume = load_volume(case.mask)
+        path = mask_of(case)
+        volume = load_volume(path)
         if grid is not None:
-            require_same_grid(grid, volume.grid, case.images["t1"], case.mask)
-        return map_labels(volume.array, self.label_values(case, volume.array), case.mask)
+            require_same_grid(grid, volume.grid, case.images["t1"], path)
+        return map_labels(volume.array, self.label_values(case, volume.array), path)
 
     def label_values(self, case: Case, array: np.ndarray) -> Mapping[int, int]:
         """File label → sample label, by the naming of the case and, for the older years, by what occurs in all of them.
@@ -85,7 +86,7 @@ class BraTSDataset(PatientDataset):
         Raises:
             UserError: the labels are not known, or the masks of the folder contradict each other.
         """
-        return self.mask_values or label_values(case.case, bool((array == 3).any()), case.mask, self.older)
+        return self.mask_values or label_values(case.case, bool((array == 3).any()), mask_of(case), self.older)
 
 
 def find_cases(root: Path) -> list[Case]:
@@ -146,8 +147,8 @@ def parse_survival(value: Any) -> tuple[float, bool] | None:
     if word is None:
         return None
     if "alive" in word.lower():
-        days = re.search(r"\d+(?:\.\d+)?", word)
-        return (float(days.group()), False) if days else None
+        seen = re.search(r"\d+(?:\.\d+)?", word)
+        return (float(seen.group()), False) if seen else None
     days = number(word)
     return (days, True) if days is not None else None
 
@@ -170,8 +171,9 @@ class _Facts:
         names = [name for name in frame.columns if "subject" in name.lower() or name.lower().endswith("id")]
         for _, row in frame.iterrows():
             for name in names:
-                if grade and text(row[name]) and text(row[grade]):
-                    self.rows.setdefault(row[name].strip(), {})["grade"] = text(row[grade]).upper()
+                found = text(row[grade]) if grade and text(row[name]) else None
+                if found:
+                    self.rows.setdefault(row[name].strip(), {})["grade"] = found.upper()
 
     def _survival(self, path: Path) -> None:
         frame = read_csv(path)
@@ -190,5 +192,5 @@ class _Facts:
         meta = {key: facts[key] for key in ("age", "resection") if facts.get(key) is not None}
         grade = case.meta["grade"] or facts.get("grade")
         time, event = facts.get("survival") or (None, None)
-        return case.with_facts(label={"LGG": 0, "HGG": 1}.get(grade), time=time, event=event,
+        return case.with_facts(label={"LGG": 0, "HGG": 1}.get(grade or ""), time=time, event=event,
                                meta={"grade": grade, **meta})

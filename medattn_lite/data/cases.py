@@ -65,6 +65,29 @@ class Case:
         return replace(self, **facts)
 
 
+class NothingComplete(UserError):
+    """No case of a folder has all its files.
+
+    Attributes:
+        incomplete: the cases, each with what it lacks.
+    """
+
+    def __init__(self, message: str, incomplete: Sequence[Case]) -> None:
+        super().__init__(message)
+        self.incomplete = list(incomplete)
+
+
+def mask_of(case: Case) -> Path:
+    """The file of a case's segmentation.
+
+    Raises:
+        UserError: it has none.
+    """
+    if case.mask is None:
+        raise UserError(f"{case.case} has no segmentation")
+    return case.mask
+
+
 class PatientDataset(Sequence):
     """Samples of real patients, read when asked for.
 
@@ -111,13 +134,12 @@ class PatientDataset(Sequence):
         if not self.cases:
             if self.incomplete:
                 first = self.incomplete[0]
-                error = UserError(f"none of the {len(self.incomplete)} cases in {root} has all of "
-                                  f"{', '.join(self.channels)}: {first.case} lacks {first.lacks}; add the files "
-                                  f"(medattn check-data {source} --root {root} names them all)")
-            else:
-                error = UserError(f"{root} holds no case of {source}: expected {self.expects}; check the folder")
-            error.incomplete = self.incomplete  # for check_dataset, which says what each one lacks
-            raise error
+                raise NothingComplete(
+                    f"none of the {len(self.incomplete)} cases in {root} has all of {', '.join(self.channels)}: "
+                    f"{first.case} lacks {first.lacks}; add the files "
+                    f"(medattn check-data {source} --root {root} names them all)", self.incomplete,
+                )  # fmt: skip
+            raise UserError(f"{root} holds no case of {source}: expected {self.expects}; check the folder")
 
     def __len__(self) -> int:
         return len(self.cases)
@@ -236,4 +258,4 @@ class PatientDataset(Sequence):
 
     def read_mask(self, case: Case, grid: Grid | None) -> np.ndarray:
         """(D, H, W) of labels."""
-        return read_labels(case.mask, self.mask_values, grid=grid, image=next(iter(case.images.values()), None))
+        return read_labels(mask_of(case), self.mask_values, grid=grid, image=next(iter(case.images.values()), None))

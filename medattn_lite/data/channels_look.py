@@ -7,6 +7,7 @@ kept of a channel here is a hash, a sample of its voxels, and its share of the s
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -30,7 +31,7 @@ class HeadSum:
     def add(self, array: np.ndarray) -> None:
         """One channel, (D, H, W) and finite; one of another shape than the first counts for nothing."""
         channel = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))
-        if self._sum is None:
+        if self._sum is None or self._inside is None:
             self._sum, self._inside = np.zeros(array.shape, np.float32), np.zeros(array.shape, bool)
         if self._sum.shape != array.shape:
             return
@@ -43,11 +44,18 @@ class HeadSum:
 
     def head(self, shape: tuple[int, ...]) -> np.ndarray | None:
         """(D, H, W) bool; None without a channel of this shape."""
-        if self._sum is None or self._sum.shape != shape:
+        if self._sum is None or self._inside is None or self._sum.shape != shape:
             return None
         if _border(torch.from_numpy(self._inside[None])).float().mean() < 0.02:
             return self._inside
         return np.stack([part / np.float32(self._added) > NOISE_FLOOR for part in self._sum])
+
+
+class Notes(Protocol):
+    """Where what was found is noted, such as an `Inspection`."""
+
+    problems: list[str]
+    digests: dict[str, str]
 
 
 class ChannelsLook:
@@ -58,7 +66,7 @@ class ChannelsLook:
         hashes: keep a digest of each channel, to find duplicates by.
     """
 
-    def __init__(self, report: object, *, hashes: bool = True) -> None:
+    def __init__(self, report: Notes, *, hashes: bool = True) -> None:
         self.report = report
         self.hashes = hashes
         self.samples: dict[str, tuple[tuple[int, ...], str, np.ndarray]] = {}

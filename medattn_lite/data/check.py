@@ -45,7 +45,7 @@ def check_dataset(name: str, root: str | Path | None, *, progress: bool = True, 
     """Reads every case of a data set and says what is there, missing or odd.
 
     Args:
-        name: "brats", "msd", "lgg", "open-ms", "images" or "nifti".
+        name: "brats", "msd", "lgg", "open-ms", "images", "nifti" or "bids".
         root: its folder.
         progress: show a bar.
         **options: options of the data set, as in `open_dataset`.
@@ -63,6 +63,8 @@ def check_dataset(name: str, root: str | Path | None, *, progress: bool = True, 
         lacking = [printable(f"  {case.case} (not read): PROBLEM missing {case.lacks}")
                    for case in getattr(error, "incomplete", [])]
         return CheckReport(2, [f"{name}: {error}", *lacking, *_lost_everywhere(name, root)])
+    if not isinstance(dataset, PatientDataset):
+        raise UserError(f"{name} has no files to check: name one of {', '.join(CHECKED)}")
     cases: list[Case] = sorted([*dataset.cases, *dataset.incomplete], key=lambda case: case.case)
     inspections = [inspect_case(dataset, case)
                    for case in tqdm(cases, desc=f"checking {name}", unit="case", disable=not progress, leave=False)]
@@ -83,9 +85,9 @@ def _find_duplicates(inspections: Sequence[Inspection], name: str) -> None:
         for other, what in others:
             if other is not first:
                 twins[numbers[id(first)], numbers[id(other)]].append(what)
-    for (one, two), what in twins.items():
+    for (one, two), alike in twins.items():
         first, second = inspections[one], inspections[two]
-        which = f"{len(what)} slices" if name == "lgg" else ", ".join(what)
+        which = f"{len(alike)} slices" if name == "lgg" else ", ".join(alike)
         text = f"same {which} as {first.case}"
         if first.subject != second.subject:
             second.problems.append(f"{text}, another patient: leave one of them out")
@@ -149,13 +151,13 @@ def _remarks(dataset: PatientDataset, cases: Sequence[Case], inspections: Sequen
     labels = Counter(case.label for case in cases)
     classes = getattr(dataset, "classes", None)
     if set(labels) != {None}:
-        named = {label: classes[label] if classes and label is not None else label for label in labels}
-        parts = [f"{'unknown' if label is None else named[label]}: {labels[label]}"
+        meanings = {label: classes[label] if classes and label is not None else label for label in labels}
+        parts = [f"{'unknown' if label is None else meanings[label]}: {labels[label]}"
                  for label in sorted(labels, key=lambda label: (label is None, label or 0))]
         lines.append("note: labels " + ", ".join(parts))
     if any(case.event is not None for case in cases):
         followed = [case for case in cases if case.event is not None and case.time is not None]
-        lines.append(f"note: survival of {len(followed)} cases, {sum(case.event for case in followed)} deaths")
+        lines.append(f"note: survival of {len(followed)} cases, {sum(bool(case.event) for case in followed)} deaths")
     if any(case.meta.get("patient_known") is False for case in cases):
         visits = "" if dataset.source == "images" else " (what looks like a visit does not)"
         lines.append("note: the folder does not say which cases are of one patient: each counts as a patient"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from medattn_lite.data.dataset import Dataset
 from medattn_lite.errors import UserError
 
 # name → module and class; looked up on first use
@@ -19,6 +19,7 @@ DATASETS: dict[str, tuple[str, str]] = {
     "open-ms": ("open_ms", "OpenMSDataset"),
     "images": ("images", "ImageFolderDataset"),
     "nifti": ("nifti", "NiftiDataset"),
+    "bids": ("bids", "BIDSDataset"),
 }
 NAMES = tuple(DATASETS)
 
@@ -35,11 +36,11 @@ def dataset_class(name: str) -> type:
     return getattr(importlib.import_module(f"medattn_lite.data.{module}"), kind)
 
 
-def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> Sequence:
+def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> Dataset:
     """Opens a data set; voxels are read, or made, when a sample is asked for.
 
     Args:
-        name: "phantom", "brats", "msd", "lgg", "open-ms", "images" or "nifti".
+        name: "phantom", "brats", "msd", "lgg", "open-ms", "images", "nifti" or "bids".
         root: its folder; none for phantoms.
         **options: options of its class; for phantoms `n` (default 40), `task`, `shape`, `seed`, …
 

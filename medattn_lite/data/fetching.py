@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import Any
 from urllib.parse import quote
 
 from tqdm.auto import tqdm
@@ -158,7 +159,7 @@ def list_git(folder: GitFolder, layout: str | None, *, home: str) -> list[Remote
     return files
 
 
-def _first_listing(folder: GitFolder) -> object:
+def _first_listing(folder: GitFolder) -> Any:
     failures = []
     for mirror in folder.listing:
         try:

@@ -99,7 +99,8 @@ class Volume:
 
 def voxel_sizes(affine: np.ndarray) -> tuple[float, float, float]:
     """Millimetres between neighbours along each axis of an affine."""
-    return tuple(float(size) for size in np.linalg.norm(affine[:3, :3], axis=0))
+    depth, height, width = np.linalg.norm(affine[:3, :3], axis=0)
+    return float(depth), float(height), float(width)
 
 
 def file_grid(path: Path, image: Any, stored: np.ndarray, scaling: tuple[float, float], *, exact: bool) -> Grid:
@@ -114,7 +115,8 @@ def file_grid(path: Path, image: Any, stored: np.ndarray, scaling: tuple[float, 
     if exact and path.name.lower().endswith(SUFFIXES) and isinstance(image, nib.Nifti1Image):
         opener = gzip.open if path.name.lower().endswith(".gz") else open
         with opener(path, "rb") as stream:
-            preamble = stream.read(int(image.dataobj.offset))
+            proxy: Any = image.dataobj  # as it was loaded
+            preamble = stream.read(int(proxy.offset))
     affine = np.asarray(image.affine, dtype=np.float64)
     to_package = to_package_axes(affine, path)
     to_file = np.zeros_like(to_package)

@@ -9,11 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from medattn_lite.errors import UserError
+
+if TYPE_CHECKING:
+    from gzip import GzipFile
+    from io import BufferedReader
 
 DEFLATE = 1032  # no gzip file unpacks to more times its size
 PLAUSIBLE_MM = (0.02, 50.0)  # of a voxel's side; an image of a head has sides of 0.1 to 10 mm
@@ -84,7 +88,7 @@ def read_voxels(path: Path, image: Any, *, volume: int | None = None) -> np.ndar
     return np.frombuffer(content, dtype=dtype).reshape(shape, order="F")
 
 
-def _skip(stream: BinaryIO, count: int) -> None:
+def _skip(stream: GzipFile | BufferedReader, count: int) -> None:
     """Goes on by so many bytes without keeping them."""
     while count > 0 and (part := stream.read(min(CHUNK, count))):
         count -= len(part)
@@ -157,7 +161,7 @@ def what_it_is(path: Path) -> str:
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[BinaryIO]:
+def unpacked(path: Path) -> Iterator[GzipFile]:
     """The content of a gzip file as a stream; damage is a `zlib.error`, `EOFError` or `OSError`."""
     import gzip
 

@@ -89,13 +89,13 @@ def find_cases(
     classes = sorted({name for _, name, _ in found}, key=natural)
     cases = []
     for part, name, path in found:
-        place = str(path.relative_to(root))
-        subject = _subject(pattern, path, place) if known is None else known.get(place, known.get(path.name))
+        inside = str(path.relative_to(root))
+        subject = _subject(pattern, path, inside) if known is None else known.get(inside, known.get(path.name))
         if subject is None:
             what = f"the table {patients}" if known is not None else f"the pattern {patient!r}"
             raise UserError(f"{path}: {what} names no patient for this picture; correct it")
         meta = {"class": name, "classes": classes, "patient_known": known is not None or pattern is not None}
-        cases.append(Case(case=place, subject=subject, images={"red": path, "green": path, "blue": path, "grey": path},
+        cases.append(Case(case=inside, subject=subject, images={"red": path, "green": path, "blue": path, "grey": path},
                           label=classes.index(name), meta={**meta, "part": part} if part else meta))
     return classes, cases
 

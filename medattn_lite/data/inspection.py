@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 
@@ -21,6 +22,10 @@ from medattn_lite.errors import UserError
 from medattn_lite.escaping import printable
 
 ASTRAY = 0.2  # share of a mask in the background from which it counts as misplaced
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass
@@ -49,7 +54,7 @@ class Inspection:
     mask_labels: tuple[int, ...] = ()
     digests: dict[str, str] = field(default_factory=dict)
 
-    def attempt(self, read: Callable, *arguments: object, **options: object) -> object | None:
+    def attempt(self, read: Callable[P, T], *arguments: P.args, **options: P.kwargs) -> T | None:
         """The result of `read`, or None and a problem noted."""
         try:
             return read(*arguments, **options)
@@ -146,7 +151,7 @@ def _msd(dataset: PatientDataset, case: Case, report: Inspection) -> None:
     path = next(iter(case.images.values()))
     look, grid = ChannelsLook(report), None
     for name in sorted(dataset.channels, key=lambda name: name != "flair"):
-        volume = report.attempt(dataset.read_channel, case, name)
+        volume = report.attempt(dataset.read_channel, case, name)  # type: ignore[attr-defined]  # an MSD
         if volume is None:
             break  # all channels are in one file
         report.shape, grid = volume.array.shape, volume.grid
@@ -172,7 +177,9 @@ def _lgg(dataset: PatientDataset, case: Case, report: Inspection) -> None:
     gaps = sorted(set(range(1, max(numbers) + 1)) - set(numbers))
     if gaps:
         report.problems.append(f"missing slices {gaps}")
-    slices, voxels, odd, absent = [], 0, set(), []
+    slices: list[np.ndarray] = []
+    voxels, absent = 0, list[int]()
+    odd: set[int] = set()
     for path in files:
         pixels = report.attempt(lgg.read_tiff, path)
         if pixels is not None and (pixels.ndim != 3 or pixels.shape[2] != 3):

@@ -78,7 +78,7 @@ def centre_and_scale(image: torch.Tensor, inside: torch.Tensor) -> Levels:
     magnitude = (_low(values, 0.01) >= background) & (distance > 0) & (spread > 0.02 * distance)
     scale = torch.where(magnitude, distance, spread)
     level = torch.where(magnitude, torch.full_like(scale, BACKGROUND), (_low(values, 0.005) - centre) / scale)
-    return tuple(_on(device, values) for values in (centre, scale, level))
+    return _on(device, centre), _on(device, scale), _on(device, level)
 
 
 def _on(device: torch.device, values: torch.Tensor) -> torch.Tensor:

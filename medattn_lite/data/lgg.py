@@ -61,16 +61,15 @@ class LGGDataset(PatientDataset):
         super().__init__("lgg", folder, CHANNELS, cases)
         self.spacing_mm = None if spacing_mm is None else positive_sizes(spacing_mm)
         if copies == "drop":
-            self.cases = [case for case in self.cases if not copied_channels(read_stack(case)[0])]
+            self.cases = [case for case in self.cases if not copied_channels(_voxels(read_stack(case, masks=False)[0]))]
 
     def read_image(self, case: Case) -> tuple[np.ndarray, np.ndarray, None]:
         """(3, D, H, W) with values 0 to 255."""
-        image, _ = read_stack(case, masks=False)
-        return image, np.array(_affine(self.spacing_mm)), None
+        return _voxels(read_stack(case, masks=False)[0]), np.array(_affine(self.spacing_mm)), None
 
     def read_mask(self, case: Case, grid: Any = None) -> np.ndarray:
         """(D, H, W) of 0 and 1: the FLAIR abnormality."""
-        return read_stack(case, images=False)[1]
+        return _voxels(read_stack(case, images=False)[1])
 
     def files(self) -> list[Path]:
         """Every slice and every mask of a case."""
@@ -83,6 +82,13 @@ class LGGDataset(PatientDataset):
         sample["meta"]["voxel_size_mm"] = self.spacing_mm
         sample["meta"]["channel_copies"] = copied_channels(sample["image"].numpy())
         return sample
+
+
+def _voxels(part: np.ndarray | None) -> np.ndarray:
+    """A part of `read_stack` that was asked for."""
+    if part is None:
+        raise UserError("the folder has no such slices: check it with medattn check-data lgg --root DIR")
+    return part
 
 
 def find_cases(root: Path, *, task: str = "grade") -> list[Case]:
@@ -227,9 +233,9 @@ class _Facts:
     def add(self, case: Case, task: str) -> Case:
         grade = {"G2": "G2", "G3": "G3"}.get(self.cell(case, "cdr_grade") or "")
         # data.csv writes 1 for G2 and 2 for G3
-        grade = grade or {1.0: "G2", 2.0: "G3"}.get(number(self.cell(case, "neoplasm_histologic_grade")))
+        grade = grade or {1.0: "G2", 2.0: "G3"}.get(number(self.cell(case, "neoplasm_histologic_grade")) or 0.0)
         idh = self.cell(case, "IDH status", "IDH")
-        labels = {"grade": {"G2": 0, "G3": 1}.get(grade), "idh": {"WT": 0, "Mutant": 1}.get(idh)}
+        labels = {"grade": {"G2": 0, "G3": 1}.get(grade or ""), "idh": {"WT": 0, "Mutant": 1}.get(idh or "")}
         event, time = number(self.cell(case, "OS")), number(self.cell(case, "OS.time"))
         known = event is not None and time is not None
         meta = {

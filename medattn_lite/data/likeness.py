@@ -10,7 +10,8 @@ import numpy as np
 def digest(array: np.ndarray) -> str:
     """A hash of shape and values."""
     found = hashlib.blake2b(str(array.shape).encode(), digest_size=16)
-    found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))  # where it lies: no copy of a large array
+    # where it lies: no copy of a large array
+    found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return found.hexdigest()
 
 
@@ -21,4 +22,4 @@ def correlation(first: np.ndarray, second: np.ndarray) -> float:
     pairs = pairs[:, (pairs != pairs[:, :1]).any(axis=0)]  # without the background, which is alike everywhere
     if pairs.shape[1] < 100 or pairs.std(axis=1).min() == 0:
         return 0.0
-    return float(np.corrcoef(pairs)[0, 1])
+    return float(np.atleast_2d(np.corrcoef(pairs))[0, 1])

@@ -84,7 +84,8 @@ def left_out(root: Path, used: Collection[Path], *, pictures: bool = False) -> t
             continue
         spare = kind[1] == "spare" and path.parent in homes
         kinds.setdefault((kind[0], not spare), []).append(path)
-    problems, remarks = [], []
+    problems: list[str] = []
+    remarks: list[str] = []
     for (words, problem), paths in kinds.items():
         names = [str(path.relative_to(root)) for path in paths]
         few = ", ".join(names[:_FEW]) + (f" and {len(names) - _FEW} more" if len(names) > _FEW else "")

@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from medattn_lite.data.cases import Case, PatientDataset
+from medattn_lite.data.cases import Case, PatientDataset, mask_of
 from medattn_lite.data.files import existing_folder
 from medattn_lite.data.listing import nifti_files
 from medattn_lite.data.reading import map_labels, read_channels, read_labels
@@ -77,18 +77,20 @@ class OpenMSDataset(PatientDataset):
 
     def read_mask(self, case: Case, grid: Grid | None) -> np.ndarray:
         """(D, H, W) of 0 and 1."""
-        volume = load_volume(case.mask)
+        path = mask_of(case)
+        volume = load_volume(path)
         if self.layout == "raw" and case.images.get("flair") is not None:
             flair = load_volume(case.images["flair"])
-            return map_labels(onto(volume, flair, order=0), self.mask_values, case.mask)
-        return read_labels(case.mask, self.mask_values, grid=grid, image=case.images.get("flair"))
+            return map_labels(onto(volume, flair, order=0), self.mask_values, path)
+        return read_labels(path, self.mask_values, grid=grid, image=case.images.get("flair"))
 
     def lesion_masks(self) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
         """Patient, (D, H, W) mask and affine of everyone with a mask, images or not."""
         for case in self.everyone:
             if case.mask is not None:
-                volume = load_volume(case.mask)
-                yield case.subject, map_labels(volume.array, self.mask_values, case.mask), volume.affine
+                path = mask_of(case)
+                volume = load_volume(path)
+                yield case.subject, map_labels(volume.array, self.mask_values, path), volume.affine
 
 
 def find_layout(root: Path, layout: str | None) -> tuple[str, Path]:
@@ -165,11 +167,13 @@ def _people(place: Path) -> dict[int, dict[str, Any]]:
                 return {}
             names = {"age": column(frame, ["age"]), "edss": column(frame, ["edss"])}
             words = {"sex": column(frame, ["sex"]), "ms_type": column(frame, ["ms_type"])}
-            return {
-                int(number(row[key])): {
-                    **{name: number(row[cell]) for name, cell in names.items() if cell},
-                    **{name: text(row[cell]) for name, cell in words.items() if cell},
-                }
-                for _, row in frame.iterrows() if number(row[key]) is not None
-            }
+            people = {}
+            for _, row in frame.iterrows():
+                patient = number(row[key])
+                if patient is not None:
+                    people[int(patient)] = {
+                        **{name: number(row[cell]) for name, cell in names.items() if cell},
+                        **{name: text(row[cell]) for name, cell in words.items() if cell},
+                    }
+            return people
     return {}

@@ -120,7 +120,10 @@ def _mapped(labels: np.ndarray, values: Mapping[int, int] | None, path: Path) ->
 
 def label_counts(labels: np.ndarray) -> np.ndarray:
     """How many voxels of (D, H, W) uint8 have each label, (256,); in slices, since `bincount` takes 64 bits each."""
-    return np.sum([np.bincount(part.ravel(), minlength=256) for part in labels], axis=0, dtype=np.int64)
+    counts = np.zeros(256, dtype=np.int64)
+    for part in labels:
+        counts += np.bincount(part.ravel(), minlength=256)
+    return counts
 
 
 def _odd_value(array: np.ndarray) -> float:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from medattn_lite.data.dataset import Dataset
 from medattn_lite.data.slicing import Slice, cut, samples_of, sized
 from medattn_lite.errors import UserError
 
@@ -58,7 +59,7 @@ class SliceSet:
 
     def __init__(
         self,
-        dataset: Sequence,
+        dataset: Dataset,
         *,
         size: tuple[int, int] = (128, 128),
         per_subject: int | None = None,
@@ -98,7 +99,8 @@ class SliceSet:
         self.labels = torch.tensor([item.label for item in slices], dtype=torch.int64)
         self.subjects = [item.subject for item in slices]
         self.masks = torch.stack([item.mask for item in slices])
-        self.signal = torch.stack([item.signal for item in slices]) if slices[0].signal is not None else None
+        signals = [item.signal for item in slices if item.signal is not None]
+        self.signal = torch.stack(signals) if signals else None
         self.depths = torch.tensor([item.depth for item in slices], dtype=torch.int64)
         self.heights = torch.tensor([item.height for item in slices], dtype=torch.float32)
 
@@ -143,7 +145,7 @@ class SliceSet:
 
 
 def slice_table(
-    dataset: Sequence, *, task: str = "presence", min_tumour: float = ENOUGH_TUMOUR, progress: bool = True
+    dataset: Dataset, *, task: str = "presence", min_tumour: float = ENOUGH_TUMOUR, progress: bool = True
 ) -> pd.DataFrame:
     """Every slice with enough head: subject, depth, height, head and tumour area, label.
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from medattn_lite.data.dataset import Dataset
 from medattn_lite.data.transforms import foreground, normalise
 from medattn_lite.data.volumes import voxel_sizes
 
@@ -28,7 +29,7 @@ class Slice:
         tumour: tumour area, as a share of the patient's largest foreground.
         label: class, None where the slice is left out.
         image: (C, H, W), normalised.
-        mask: (1, H, W) uint8.
+        mask: (1, H, W) uint8, empty where the volume has none.
         signal: (1, H, W) bool, for phantoms.
     """
 
@@ -39,11 +40,11 @@ class Slice:
     tumour: float
     label: int | None
     image: torch.Tensor = field(repr=False)
-    mask: torch.Tensor | None = field(repr=False)
+    mask: torch.Tensor = field(repr=False)
     signal: torch.Tensor | None = field(repr=False)
 
 
-def samples_of(dataset: Sequence, progress: bool) -> Iterable[dict[str, Any]]:
+def samples_of(dataset: Dataset, progress: bool) -> Iterable[dict[str, Any]]:
     """The samples one by one, with a bar."""
     from tqdm.auto import tqdm
 
@@ -53,9 +54,12 @@ def samples_of(dataset: Sequence, progress: bool) -> Iterable[dict[str, Any]]:
 
 def cut(sample: dict[str, Any], task: str, min_tumour: float, *, images: bool = True) -> list[Slice]:
     """The slices of one sample that show enough head."""
-    image, mask, signal = (sample.get(key) for key in ("image", "mask", "signal"))
+    image: torch.Tensor = sample["image"]
+    mask: torch.Tensor | None = sample.get("mask")
+    signal: torch.Tensor | None = sample.get("signal")
     if image.ndim == 3:  # a picture is one slice
-        image, mask, signal = (None if x is None else x.unsqueeze(1) for x in (image, mask, signal))
+        image = image.unsqueeze(1)
+        mask, signal = (None if x is None else x.unsqueeze(1) for x in (mask, signal))
     if task == "presence" and mask is None:
         return []
     inside = foreground(image)
@@ -94,8 +98,8 @@ def sized(item: Slice, sample: dict[str, Any], size: tuple[int, int]) -> Slice:
     if inner != tuple(image.shape[2:]):
         image = F.interpolate(image, size=inner, mode="bilinear", antialias=True)
     image = torch.stack([F.pad(channel, pads, value=float(channel.min())) for channel in image[0]])
-    mask, signal = (None if x is None else F.pad(_nearest(x, inner), pads) for x in (item.mask, item.signal))
-    return replace(item, image=image, mask=mask, signal=signal)
+    signal = None if item.signal is None else F.pad(_nearest(item.signal, inner), pads)
+    return replace(item, image=image, mask=F.pad(_nearest(item.mask, inner), pads), signal=signal)
 
 
 def fitted(

@@ -159,7 +159,7 @@ def resample(sample: Sample, spacing_mm: float | Sequence[float]) -> Sample:
         smooth = key == "image"
         values = _smoothed(tensor.float(), factors) if smooth else tensor.float()
         spacing = Spacing(pixdim=wanted, mode="bilinear" if smooth else "nearest", padding_mode="border")
-        moved = spacing(MetaTensor(values, affine=affine))
+        moved: Any = spacing(MetaTensor(values, affine=affine))  # a MetaTensor, which MONAI calls a Tensor
         result[key] = moved.as_tensor().to(tensor.dtype)
         result["affine"] = np.asarray(moved.affine, dtype=np.float64)
     return _off_grid(result)
@@ -177,7 +177,8 @@ def positive_sizes(spacing_mm: float | Sequence[float]) -> tuple[float, float, f
         sizes = np.zeros(1)
     if sizes.size not in (1, 3) or not (np.isfinite(sizes) & (sizes > 0)).all():
         raise UserError(f"voxel sizes are one or three positive numbers of millimetres (D, H, W), not {spacing_mm!r}")
-    return tuple(float(size) for size in np.broadcast_to(sizes, 3))
+    depth, height, width = np.broadcast_to(sizes, 3)
+    return float(depth), float(height), float(width)
 
 
 def cut_box(sample: Sample, start: Sequence[int], shape: Sequence[int]) -> Sample:

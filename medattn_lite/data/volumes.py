@@ -178,8 +178,10 @@ def save_volume(
         voxels = turned(voxels, grid.to_file)
         if voxels.shape[:3] != grid.shape[:3]:
             raise UserError(f"cannot write {path}: the array has shape {array.shape} but its grid has {grid.shape}")
-        content = _bytes_as_stored(voxels, grid) if grid.exact and dtype is None else None
-        if content is None:
+        kept = _bytes_as_stored(voxels, grid) if grid.exact and dtype is None else None
+        if kept is not None:
+            content = kept
+        else:
             content = _encode(voxels, grid.affine, grid.header, _storable(path, voxels, dtype))
     with new_file(path, overwrite=overwrite) as part:
         part.write_bytes(gzip.compress(content, compresslevel=6, mtime=0) if path.name.endswith(".gz") else content)

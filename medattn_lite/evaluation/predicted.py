@@ -73,8 +73,8 @@ class Predicted:
     patients: FollowUp
     days: np.ndarray
     survival: np.ndarray
-    risk: np.ndarray | None = None
-    subjects: Sequence[str] | None = None
+    risk: np.ndarray = None  # type: ignore[assignment]  # never None once made
+    subjects: Sequence[str] = None  # type: ignore[assignment]  # likewise
     train: FollowUp | None = None
 
     def __post_init__(self) -> None:

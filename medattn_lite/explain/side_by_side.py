@@ -6,9 +6,9 @@ What the explanation browser and the mechanism comparison show is computed here,
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from types import MappingProxyType
 
 import torch
@@ -23,14 +23,13 @@ from medattn_lite.explain.methods import METHODS, Explanation, explain_image
 from medattn_lite.explain.passes import output_of
 from medattn_lite.explain.sanity import similarity, twin
 from medattn_lite.explain.targets import ClassLogit, Target
+from medattn_lite.networks.costs import multiplications
 from medattn_lite.networks.trained import Trained
 
-# Mechanism of each trained network, by what it was built as.
-MECHANISMS: Mapping[str, str] = MappingProxyType({
-    "p3d": "none", "p3d_iam": "inter-slice attention", "se_resnext50_3d": "squeeze-and-excitation",
-    "resnet50_cbam_3d": "CBAM", "resnest50": "split attention", "resnesat50": "split and spatial attention",
-    "unet3d": "none", "ncl_010": "non-local attention", "rsanet_010": "recurrent slice attention",
-    "dynunet": "none", "segresnet": "none", "early_fusion": "early fusion", "dual_fusion": "dual-fusion attention",
+# What the registry of mechanisms has no name for, by what the network was built as.
+OTHERS: Mapping[str, str] = MappingProxyType({
+    "resnesat50": "split and spatial attention", "early_fusion": "early fusion", "late_fusion": "late fusion",
+    "dual_fusion": "dual-fusion attention",
 })  # fmt: skip
 
 
@@ -180,28 +179,39 @@ def compare(networks: Mapping[str, Trained], subject: Subject, *, method: str = 
             continue
         millions, seconds = cost(trained.network, case.image)
         found.append(Compared(
-            answer(trained.network, case, method, name=name), case, mechanism_of(trained.facts["network"]),
-            trained.facts["recipe"], int(trained.facts["parameters"]), millions, seconds,
+            answer(trained.network, case, method, name=name), case,
+            mechanism_of(trained.facts["network"], trained.network), trained.facts["recipe"],
+            int(trained.facts["parameters"]), millions, seconds,
         ))  # fmt: skip
     return found
 
 
-def mechanism_of(network: str) -> str:
-    """What attention a network of the registry has, in words; of "p3d+eca" the mechanism that was put in."""
-    frame, _, plugged = network.partition("+")
-    return PLUGS[plugged].title if plugged in PLUGS else MECHANISMS.get(frame, "")
+def mechanism_of(network: str, model: nn.Module) -> str:
+    """What attention a network has, in words: the mechanisms of the registry that are found in it.
+
+    Args:
+        network: what it was built as, such as "p3d_iam" or "p3d+eca".
+        model: the network.
+    """
+    if network in OTHERS:
+        return OTHERS[network]
+    titles = {own.load(): own.title for name, own in PLUGS.items() if name != "none"}
+    found = dict.fromkeys(titles[type(own)] for own in _outermost(model, tuple(titles)))
+    return " and ".join(found) or PLUGS["none"].title
+
+
+def _outermost(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> Iterator[nn.Module]:
+    """The modules of these kinds, without those inside of another one."""
+    if type(model) in kinds:
+        yield model
+        return
+    for child in model.children():
+        yield from _outermost(child, kinds)
 
 
 def cost(model: nn.Module, image: Tensor) -> tuple[float, float]:
     """Millions of multiplications, and seconds, of one pass."""
-    from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
-
-    def products(query: tuple, key: tuple, value: tuple, *given: object, **named: object) -> int:
-        return sdpa_flop_count(query, key, value)
-
-    kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # missing in torch's own list
-    with FlopCounterMode(display=False, custom_mapping={kernel: products}) as counter:
-        output_of(model, image)
+    millions = multiplications(partial(output_of, model), image) / 1e6
     began = time.perf_counter()
     output_of(model, image)
-    return counter.get_total_flops() / 2e6, time.perf_counter() - began
+    return millions, time.perf_counter() - began

@@ -24,13 +24,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medattn_lite.attention.dimensions import CONVOLUTION
-from medattn_lite.attention.dual_fusion import DualFusionAttention
+from medattn_lite.attention.dual_fusion import DualFusionAttention, GlobalFusion
 from medattn_lite.errors import UserError
 from medattn_lite.networks.dual_fusion_backbones import (
     DYNUNET_FILTERS,
@@ -109,11 +110,14 @@ class DualFusionNet(nn.Module):
         self.second = second
         self.fusion = fusion
         in_channels = (first.num_features, second.num_features)
-        options = {"channels": channels, "num_classes": first.num_classes, "spatial_dims": first.spatial_dims}
+        shared: dict[str, Any] = {
+            "channels": channels, "num_classes": first.num_classes, "spatial_dims": first.spatial_dims,
+        }  # fmt: skip
+        self.head: nn.Module
         if fusion == "early":
-            self.head = EarlyFusionHead(in_channels, **options)
+            self.head = EarlyFusionHead(in_channels, **shared)
         elif fusion == "attention":
-            self.head = DualFusionAttention(in_channels, token_grid=token_grid, **options)
+            self.head = DualFusionAttention(in_channels, token_grid=token_grid, **shared)
         self.frozen = frozen
         self._logged_sizes: set[tuple[int, ...]] = set()
         if frozen:
@@ -140,14 +144,15 @@ class DualFusionNet(nn.Module):
         return self.head(first_features, second_features)  # (B, classes, D, H, W)
 
     def _log_attention(self, size: tuple[int, ...]) -> None:
-        if size in self._logged_sizes:
+        attention = self.head.global_fusion
+        if size in self._logged_sizes or not isinstance(attention, GlobalFusion):
             return
         self._logged_sizes.add(size)
         written = "×".join(map(str, size))
-        if self.head.global_fusion.is_exact(size):
+        if attention.token_grid is None or attention.is_exact(size):
             log.info("dual fusion attends to all voxels of %s, exactly", written)
         else:
-            grid = zip(self.head.global_fusion.token_grid, size, strict=True)
+            grid = zip(attention.token_grid, size, strict=True)
             tokens = "×".join(str(min(most, side)) for most, side in grid)
             log.info("dual fusion attends to %s tokens, means over the voxels of %s", tokens, written)
 

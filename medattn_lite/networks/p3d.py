@@ -73,8 +73,8 @@ class P3DBlock(AttentiveBlock):
         if order not in ORDERS or stride_on not in STRIDE_PLACES:
             raise UserError(f"order is {order!r}, stride_on {stride_on!r}; use one of {ORDERS} and of {STRIDE_PLACES}")
         out_channels = width * EXPANSION
-        stride = (stride,) * 3 if isinstance(stride, int) else tuple(stride)
-        first, middle = (stride, (1, 1, 1)) if stride_on == "first" else ((1, 1, 1), stride)
+        strides = (stride, stride, stride) if isinstance(stride, int) else stride
+        first, middle = (strides, (1, 1, 1)) if stride_on == "first" else ((1, 1, 1), strides)
         self.norm_first = order == "norm-act"
         self.conv1 = nn.Conv3d(in_channels, width, 1, stride=first, bias=False)
         self.bn1 = nn.BatchNorm3d(width)
@@ -86,7 +86,7 @@ class P3DBlock(AttentiveBlock):
         self.bn4 = nn.BatchNorm3d(out_channels)
         self.plug(attention, out_channels, spatial_dims=3, options=attention_options)
         self.relu = nn.LeakyReLU(negative_slope)
-        self.downsample = make_shortcut(nn.Conv3d, nn.BatchNorm3d, in_channels, out_channels, stride)
+        self.downsample = make_shortcut(nn.Conv3d, nn.BatchNorm3d, in_channels, out_channels, strides)
 
     def branch(self, x: Tensor) -> Tensor:
         """(B, C_in, D, H, W) to (B, 4w, D, H, W)."""

@@ -51,7 +51,7 @@ def choose_attention(
     Raises:
         UserError: an argument for the published mechanism is given with another one, which would not hear of it.
     """
-    name = {True: published, False: "none", None: "none"}.get(asked, asked)
+    name = asked if isinstance(asked, str) else published if asked else "none"
     if name == published:
         return name, {**published_options, **(options or {})}
     changed = [key for key, value in published_options.items() if value != defaults[key]]

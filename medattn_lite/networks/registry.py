@@ -221,7 +221,8 @@ def describe(name: str) -> Description:
 
 def table(descriptions: list[Description]) -> list[str]:
     """Lines of text: one a network, under its paper."""
-    lines, paper = [], None
+    lines: list[str] = []
+    paper = None
     for item in descriptions:
         if item.paper != paper:
             paper = item.paper

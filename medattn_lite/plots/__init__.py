@@ -12,11 +12,12 @@ from medattn_lite.plots.diagrams import grouped_convolution, residual_block, spl
 from medattn_lite.plots.explanations import MapRow, explanation_rows
 from medattn_lite.plots.forest import forest
 from medattn_lite.plots.gate_view import gate_view
-from medattn_lite.plots.gates import gates_by_layer, spatial_map_overlay, upsample_map
+from medattn_lite.plots.gates import gates_by_layer, spatial_map_overlay
 from medattn_lite.plots.inter_slice_view import inter_slice_view
 from medattn_lite.plots.kernels import kernel_voxels
 from medattn_lite.plots.layers import short_names
 from medattn_lite.plots.lines import lines
+from medattn_lite.plots.mechanisms import mechanism_panels
 from medattn_lite.plots.montage import contrasts_row, image_grid, slice_montage
 from medattn_lite.plots.panels import default_window
 from medattn_lite.plots.patches import patch_weights
@@ -50,6 +51,7 @@ __all__ = [
     "kernel_voxels",
     "lines",
     "mask_names",
+    "mechanism_panels",
     "new_figure",
     "patch_weights",
     "patient_curves",
@@ -73,6 +75,5 @@ __all__ = [
     "survival_view",
     "three_planes",
     "training_curve",
-    "upsample_map",
     "weights_bars",
 ]

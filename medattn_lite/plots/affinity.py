@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import listed, set_alt
 from medattn_lite.plots.overlays import Overlay
@@ -39,15 +41,15 @@ class AffinityRow:
     """
 
     name: str
-    matrix: object
+    matrix: ArrayLike
     plane: str
-    weights: object
+    weights: ArrayLike
     caption: str = ""
 
 
 @figure_function
 def slice_affinity(
-    matrices: object,
+    matrices: Any,
     planes: str | Sequence[str],
     *,
     chosen: int | Sequence[int | None] | None = None,
@@ -67,8 +69,8 @@ def slice_affinity(
         ValueError: matrices that are not square, or not as many planes.
     """
     planes = [planes] if isinstance(planes, str) else list(planes)
-    found = [as_array(matrices)] if len(planes) == 1 and as_array(matrices[0]).ndim == 1 else map(as_array, matrices)
-    found = [np.asarray(matrix, dtype=float) for matrix in found]
+    single = len(planes) == 1 and as_array(matrices[0]).ndim == 1
+    found = [np.asarray(as_array(each), dtype=float) for each in ([matrices] if single else matrices)]
     chosen = [chosen] * len(found) if chosen is None or isinstance(chosen, int) else list(chosen)
     if len(found) != len(planes) or len(chosen) != len(found):
         raise ValueError(f"{len(found)} matrices, {len(planes)} planes and {len(chosen)} chosen rows: give one each")
@@ -89,13 +91,13 @@ def slice_affinity(
 
 @figure_function
 def affinity_view(
-    image: object,
+    image: ArrayLike,
     position: Sequence[int],
     rows: Sequence[AffinityRow],
     *,
-    affine: object | None = None,
+    affine: ArrayLike | None = None,
     spacing: Sequence[float] | None = None,
-    outline: object | None = None,
+    outline: ArrayLike | None = None,
     opacity: float = 0.75,
     window: tuple[float, float] | None = None,
     title: str = "",

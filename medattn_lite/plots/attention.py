@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import listed, set_alt
 from medattn_lite.plots.style import (
@@ -24,7 +25,7 @@ from medattn_lite.plots.style import (
 
 @figure_function
 def weights_bars(
-    weights: object | Mapping[str, object],
+    weights: ArrayLike | Mapping[str, ArrayLike],
     *,
     names: Sequence[str] | None = None,
     title: str = "attention weights",
@@ -42,8 +43,8 @@ def weights_bars(
         limits: of the vertical axis; None for the data's own (scores, for example).
         alt: alt text, instead of the one written from the values.
     """
-    sets = weights if isinstance(weights, Mapping) else {"": weights}
-    sets = {name: as_array(values).ravel() for name, values in sets.items()}
+    given = weights if isinstance(weights, Mapping) else {"": weights}
+    sets = {name: as_array(values).ravel() for name, values in given.items()}
     count = len(next(iter(sets.values())))
     names = [f"key {i + 1}" for i in range(count)] if names is None else [str(name) for name in names]
     figure = new_figure(min(9.6, 2.2 + 0.75 * count + 0.5 * count * (len(sets) - 1)), 3.2)
@@ -70,7 +71,7 @@ def weights_bars(
 
 @figure_function
 def attention_matrix(
-    weights: object,
+    weights: ArrayLike,
     *,
     rows: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
@@ -106,7 +107,7 @@ def attention_matrix(
     picture = axes.imshow(matrix, cmap=MAP, vmin=low, vmax=high, aspect="equal")
     if cell >= 0.5:
         for (i, j), value in np.ndenumerate(matrix):
-            ink = readable_on(picture.cmap(picture.norm(value)))
+            ink = readable_on(tuple(picture.cmap(picture.norm(value))))
             axes.text(j, i, f"{value:z.2f}", ha="center", va="center", fontsize=10, color=ink)
     step_x, step_y = max(1, round(0.3 / cell)), max(1, round(0.22 / cell))
     axes.set_xticks(range(0, keys, step_x), columns[::step_x], rotation=0 if max(map(len, columns)) < 5 else 45)
@@ -124,13 +125,13 @@ def attention_matrix(
 
 @figure_function
 def playground(
-    query: object,
-    keys: object,
-    values: object,
+    query: ArrayLike,
+    keys: ArrayLike,
+    values: ArrayLike,
     *,
-    scores: object,
-    weights: object,
-    context: object,
+    scores: ArrayLike,
+    weights: ArrayLike,
+    context: ArrayLike,
     score_name: str = "dot",
     temperature: float = 1.0,
     names: Sequence[str] | None = None,
@@ -185,9 +186,9 @@ def _mixture(axes: Axes, values: np.ndarray, weights: np.ndarray, context: np.nd
     for number, (value, weight, colour) in enumerate(zip(values, weights, colours, strict=True), start=1):
         along = np.stack([value, context], axis=1)
         axes.plot(*along, color=colour, linewidth=1.0, alpha=0.25 + 0.7 * weight)
-        axes.scatter(*value, s=30 + 500 * weight, color=colour, alpha=0.85, zorder=3, linewidths=0)
+        axes.scatter(value[0], value[1], s=30 + 500 * weight, color=colour, alpha=0.85, zorder=3, linewidths=0)
         axes.annotate(f"v{number}", value, xytext=(7, 7), textcoords="offset points", fontsize=10, zorder=5)
-    axes.scatter(*context, marker="*", s=240, color=INK, edgecolor="white", linewidth=1.0, zorder=6)
+    axes.scatter(context[0], context[1], marker="*", s=240, color=INK, edgecolor="white", linewidth=1.0, zorder=6)
 
 
 def _bars(
@@ -202,8 +203,8 @@ def _bars(
     places = np.arange(len(numbers))
     axes.barh(places, numbers, color=colours, height=0.62)
     for place, number in enumerate(numbers):  # a column of figures at the right edge: they never meet the bars
-        edge = {"transform": axes.get_yaxis_transform(), "ha": "right", "va": "center", "fontsize": 10}
-        axes.text(1.0, place, f"{number:z.2f}", **edge)
+        written = f"{number:z.2f}"
+        axes.text(1.0, place, written, transform=axes.get_yaxis_transform(), ha="right", va="center", fontsize=10)
     axes.set_yticks(places, [str(i + 1) for i in places])
     axes.set_ylim(len(numbers) - 0.4, -0.6)
     axes.axvline(0.0, color=MUTED, linewidth=0.8)
@@ -231,11 +232,11 @@ def _square(axes: Axes, points: np.ndarray, *, title: str) -> None:
 
 def _arrow(axes: Axes, tip: np.ndarray, colour: str, *, text: str, width: float) -> None:
     style = {"arrowstyle": "-|>", "color": colour, "linewidth": width, "shrinkA": 0, "shrinkB": 0, "mutation_scale": 14}
-    axes.annotate("", xy=tip, xytext=(0.0, 0.0), arrowprops=style, zorder=4)
+    axes.annotate("", xy=tuple(tip), xytext=(0.0, 0.0), arrowprops=style, zorder=4)
     length = float(np.hypot(*tip)) or 1.0
     away = (tip / length * 10).round(1)  # the name stands beyond the arrow's tip
     axes.annotate(
-        text, tip, xytext=tuple(away), textcoords="offset points", ha="center", va="center",
+        text, tuple(tip), xytext=tuple(away), textcoords="offset points", ha="center", va="center",
         color=colour, fontsize=11, fontweight="bold", zorder=5,
     )
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.overlays import make_overlay
@@ -21,17 +23,17 @@ Curve = tuple[Sequence[float], Sequence[float]]
 
 @figure_function
 def counterfactual_view(
-    image: object,
+    image: ArrayLike,
     position: Sequence[int],
     probabilities: Mapping[str, float],
     *,
     before: Mapping[str, float] | None = None,
-    overlay: object | None = None,
+    overlay: ArrayLike | None = None,
     overlay_title: str = "map",
-    outline: object | None = None,
+    outline: ArrayLike | None = None,
     survival: Curve | None = None,
     survival_before: Curve | None = None,
-    affine: object | None = None,
+    affine: ArrayLike | None = None,
     opacity: float = 0.6,
     chosen: str | None = None,
     title: str = "",
@@ -140,7 +142,7 @@ def _draw_survival(axes: Axes, now: Curve | None, before: Curve | None) -> None:
 
 
 def _words(
-    now: Mapping[str, float], before: Mapping[str, float] | None, shown: object | None, survival: Curve | None
+    now: Mapping[str, float], before: Mapping[str, float] | None, shown: Any, survival: Curve | None
 ) -> str:
     said = [f"{name} {value:.2f}" + (f" (before {before[name]:.2f})" if before is not None else "")
             for name, value in now.items()]  # fmt: skip

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.style import CLASS_COLOURS, MUTED, as_array, figure_function, light_grid, new_figure
@@ -15,7 +17,7 @@ FEW = 4  # runs whose legend finds room inside the axes
 
 @figure_function
 def training_curve(
-    steps: Sequence[int] | Mapping[str, object],
+    steps: Sequence[int] | Mapping[str, Any],
     loss: Sequence[float] | None = None,
     *,
     valid_steps: Sequence[int] | None = None,
@@ -78,11 +80,11 @@ def training_curve(
 
 @figure_function
 def roc(
-    labels: object,
-    probabilities: object | Mapping[str, object],
+    labels: ArrayLike,
+    probabilities: ArrayLike | Mapping[str, ArrayLike],
     *,
-    intervals: object | Mapping[str, object] | None = None,
-    band: tuple[object, object, object] | None = None,
+    intervals: Any | Mapping[str, Any] | None = None,
+    band: tuple[ArrayLike, ArrayLike, ArrayLike] | None = None,
     title: str = "ROC",
     alt: str | None = None,
 ) -> Figure:
@@ -111,7 +113,8 @@ def roc(
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2, label="guessing, AUC 0.50")
     if band is not None:
-        axes.fill_between(*(as_array(part) for part in band), color=CLASS_COLOURS[0], alpha=0.18, linewidth=0)
+        rates, lowest, highest = (as_array(part) for part in band)
+        axes.fill_between(rates, lowest, highest, color=CLASS_COLOURS[0], alpha=0.18, linewidth=0)
     words = []
     for number, (name, values) in enumerate(curves.items()):
         values = as_array(values).ravel()
@@ -132,8 +135,8 @@ def roc(
 
 @figure_function
 def reliability(
-    labels: object,
-    probabilities: object | Mapping[str, object],
+    labels: ArrayLike,
+    probabilities: ArrayLike | Mapping[str, ArrayLike],
     *,
     bins: int = 10,
     title: str = "calibration",

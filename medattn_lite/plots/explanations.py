@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.overlays import Overlay, make_overlay
@@ -38,22 +39,22 @@ class MapRow:
     """
 
     title: str
-    values: object
+    values: ArrayLike | None
     caption: str = ""
-    image: object = None
+    image: ArrayLike | None = None
     position: Sequence[int] | None = None
     spacing: Sequence[float] | None = None
-    outline: object = None
+    outline: ArrayLike | None = None
 
 
 @figure_function
 def explanation_rows(
-    image: object,
+    image: ArrayLike | None,
     rows: Sequence[MapRow],
     *,
     position: Sequence[int] | None = None,
-    affine: object | None = None,
-    outline: object | None = None,
+    affine: ArrayLike | None = None,
+    outline: ArrayLike | None = None,
     opacity: float = 0.65,
     title: str = "",
     alt: str | None = None,
@@ -61,7 +62,7 @@ def explanation_rows(
     """Rows of maps on an image, each with a colour scale of its own (its highest value is written beside it).
 
     Args:
-        image: (D, H, W), or (H, W) for a slice.
+        image: (D, H, W), or (H, W) for a slice; None where each row has its own.
         rows: what to draw, from the top.
         position: indices of the voxel that the planes go through; the middle by default.
         affine: 4×4, gives the voxel size.
@@ -76,19 +77,21 @@ def explanation_rows(
     if not rows:
         raise ValueError("there is no map to draw: give at least one row")
     edges = voxel_spacing(affine)
-    laid = [_laid_out(row, image, position, edges, outline) for row in rows]
+    laid = [lay_out(row, image, position, edges, outline) for row in rows]
     height = TOP + sum(own.height + ROW_GAP for own in laid) + 0.1
     figure = new_figure(WIDTH, height, layout=None)
     top = height - TOP
     for number, own in enumerate(laid):
         _draw_row(figure, own, top, height, opacity=opacity, first=number == 0, title=title)
         top -= own.height + ROW_GAP
-    words = [f"{own.row.title}: {_said(own)}" for own in laid]
+    words = [f"{own.row.title}: {map_words(own)}" for own in laid]
     return set_alt(figure, alt or f"{title or 'Maps'}. {'. '.join(words)}. Bright is high; weak values are faint.")
 
 
 @dataclass(frozen=True, eq=False)
-class _Laid:
+class LaidOut:
+    """A row ready to be drawn: its image, the planes' place, voxel edges in mm, and inches per mm."""
+
     row: MapRow
     volume: np.ndarray
     place: tuple[int, ...]
@@ -103,9 +106,18 @@ class _Laid:
         return PLANES if self.volume.ndim == 3 else (Plane("axial", -1, 0, 1, AXIAL.letters),)
 
 
-def _laid_out(row: MapRow, image: object, position: Sequence[int] | None, edges: Sequence[float],
-              outline: object) -> _Laid:  # fmt: skip
+def lay_out(
+    row: MapRow, image: ArrayLike | None = None, position: Sequence[int] | None = None,
+    edges: Sequence[float] = (1.0, 1.0, 1.0), outline: ArrayLike | None = None,
+) -> LaidOut:  # fmt: skip
+    """What a row is drawn from; its own image, position, spacing and outline come before the figure's.
+
+    Raises:
+        ValueError: no image, or a map of another shape.
+    """
     volume = as_array(image if row.image is None else row.image)
+    if volume.ndim not in (2, 3):
+        raise ValueError(f"{row.title or 'a row'} has no image (D, H, W) or (H, W) under its map")
     place = row.position if row.position is not None else position
     place = tuple(side // 2 for side in volume.shape) if place is None else tuple(int(index) for index in place)
     own = tuple(row.spacing) if row.spacing is not None else tuple(edges)
@@ -123,45 +135,76 @@ def _laid_out(row: MapRow, image: object, position: Sequence[int] | None, edges:
     tall = max(size[plane.rows] for plane in panels)
     room = WIDTH - CAPTION - (len(panels) - 1) * GAP
     scale = min(room / sum(size[plane.columns] for plane in panels), TALLEST / tall)
-    return _Laid(row, volume, place, own, mask, shown, scale, tall * scale)
+    return LaidOut(row, volume, place, own, mask, shown, scale, tall * scale)
 
 
 def _draw_row(
-    figure: Figure, own: _Laid, top: float, height: float, *, opacity: float, first: bool, title: str
+    figure: Figure, own: LaidOut, top: float, height: float, *, opacity: float, first: bool, title: str
 ) -> None:
     size = [length * edge for length, edge in zip(own.volume.shape, own.edges, strict=True)]
-    shown = None if own.shown is None else Overlay(own.shown.values, opacity, own.shown.title, own.shown.limits)
     left = CAPTION
     for plane in own.panels:
         wide = size[plane.columns] * own.scale
         axes = figure.add_axes((left / WIDTH, (top - own.height) / height, wide / WIDTH, own.height / height))
-        pick = (lambda array: array) if plane.across < 0 else (
-            lambda array, plane=plane: cut(array, plane, own.place[plane.across]))  # fmt: skip
-        draw_plane(
-            axes, pick(own.volume), spacing=(own.edges[plane.rows], own.edges[plane.columns]),
-            window=default_window(own.volume), letters=plane.letters,
-            box=(own.height / own.scale, size[plane.columns]),
-            overlay=None if shown is None else (shown, pick(shown.values)),
-        )  # fmt: skip
-        if own.mask is not None:
-            _outline(axes, pick(own.mask), own.edges[plane.rows], own.edges[plane.columns])
+        draw_map(axes, own, plane, opacity=opacity, box=(own.height / own.scale, size[plane.columns]))
         if first:
             axes.set_title(f"{title}: {plane.name}" if title and plane is own.panels[0] else plane.name, fontsize=11)
         left += wide + GAP
     _caption(figure, own, top, height)
 
 
-def _caption(figure: Figure, own: _Laid, top: float, height: float) -> None:
+def draw_map(axes: Axes, own: LaidOut, plane: Plane, *, opacity: float, box: tuple[float, float]) -> None:
+    """One plane of a row: its image, its map, its outline.
+
+    Args:
+        axes: empty axes.
+        own: the row.
+        plane: which plane.
+        opacity: of the map's highest value.
+        box: height and width of the frame, in mm.
+    """
+    shown = None if own.shown is None else Overlay(own.shown.values, opacity, own.shown.title, own.shown.limits)
+
+    def pick(array: np.ndarray) -> np.ndarray:
+        return array if plane.across < 0 else cut(array, plane, own.place[plane.across])
+
+    draw_plane(
+        axes, pick(own.volume), spacing=(own.edges[plane.rows], own.edges[plane.columns]),
+        window=default_window(own.volume), letters=plane.letters, box=box,
+        overlay=None if shown is None else (shown, pick(shown.values)),
+    )  # fmt: skip
+    if own.mask is not None:
+        _outline(axes, pick(own.mask), own.edges[plane.rows], own.edges[plane.columns])
+
+
+def _caption(figure: Figure, own: LaidOut, top: float, height: float) -> None:
     title = textwrap.wrap(own.row.title, 24) or [""]
     figure.text(0.005, (top - 0.04) / height, "\n".join(title), fontsize=11, fontweight="bold", va="top", color=INK)
     below = top - 0.09 - 0.2 * len(title)
     figure.text(0.005, below / height, own.row.caption, fontsize=10, va="top", color=INK, linespacing=1.25)
     if own.shown is not None and not own.shown.is_empty:
-        axes = figure.add_axes((0.01, (top - own.height + 0.2) / height, 1.7 / WIDTH, 0.1 / height))
-        bar = figure.colorbar(ScalarMappable(Normalize(*own.shown.limits), MAP), cax=axes, orientation="horizontal")
-        bar.outline.set_visible(False)
-        bar.set_ticks(list(own.shown.limits), labels=["0", f"{own.shown.limits[1]:.2g}"])
-        axes.tick_params(labelsize=10, length=0, pad=2)
+        short_colour_bar(figure, own, (0.01 * WIDTH, top - own.height + 0.2, 1.7), (WIDTH, height))
+
+
+def short_colour_bar(
+    figure: Figure, own: LaidOut, place: tuple[float, float, float], size: tuple[float, float]
+) -> None:
+    """A colour bar with two numbers.
+
+    Args:
+        figure: where to draw it.
+        own: the row whose map it belongs to, with something to show.
+        place: left, bottom and width in inches.
+        size: width and height of the figure in inches.
+    """
+    if own.shown is None or own.shown.limits is None:
+        return
+    (left, bottom, wide), (width, height) = place, size
+    axes = figure.add_axes((left / width, bottom / height, wide / width, 0.1 / height))
+    bar = figure.colorbar(ScalarMappable(Normalize(*own.shown.limits), MAP), cax=axes, orientation="horizontal")
+    bar.outline.set_visible(False)  # type: ignore[operator]  # the stubs have no outline
+    bar.set_ticks(list(own.shown.limits), labels=["0", f"{own.shown.limits[1]:.2g}"])
+    axes.tick_params(labelsize=10, length=0, pad=2)
 
 
 def _outline(axes: Axes, inside: np.ndarray, row: float, column: float) -> None:
@@ -173,7 +216,8 @@ def _outline(axes: Axes, inside: np.ndarray, row: float, column: float) -> None:
         axes.set_ylim(limits[1])
 
 
-def _said(own: _Laid) -> str:
+def map_words(own: LaidOut) -> str:
+    """The row in words: where its map is highest, and its caption."""
     caption = own.row.caption.replace("\n", ", ")
     if own.shown is None:
         return caption or "no map"

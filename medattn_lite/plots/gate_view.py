@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import listed, set_alt
-from medattn_lite.plots.gates import FLAT, spatial_overlay, upsample_map
+from medattn_lite.plots.gates import FLAT, on_image, spatial_overlay
 from medattn_lite.plots.layers import short_names
 from medattn_lite.plots.panels import AXIAL, default_window, draw_plane
 from medattn_lite.plots.style import (
@@ -25,14 +26,14 @@ from medattn_lite.plots.style import (
 
 @figure_function
 def gate_view(
-    image: object,
+    image: ArrayLike,
     *,
-    gates: Mapping[str, object],
+    gates: Mapping[str, ArrayLike],
     layer: str,
-    before: object,
-    after: object,
+    before: ArrayLike,
+    after: ArrayLike,
     off: Sequence[int] = (),
-    spatial: object | None = None,
+    spatial: ArrayLike | None = None,
     spatial_name: str = "spatial attention",
     opacity: float = 0.6,
     class_names: Sequence[str] | None = None,
@@ -48,7 +49,7 @@ def gate_view(
         before: (K,) probabilities with all gates working.
         after: (K,) probabilities with `off` at zero.
         off: channels of `layer` that are switched off.
-        spatial: (h, w) spatial map, or None.
+        spatial: (H, W) spatial map on the image's grid, or None.
         spatial_name: which layer it comes from.
         opacity: of the spatial map.
         class_names: by class number.
@@ -60,14 +61,14 @@ def gate_view(
     before, after = as_array(before).ravel(), as_array(after).ravel()
     class_names = [f"class {i}" for i in range(len(before))] if class_names is None else list(class_names)
     figure = new_figure(9.6, 6.2)
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1.45, 1.0))
+    upper, lower = figure.subfigures(2, 1, height_ratios=(1.45, 1.0))  # type: ignore[misc]  # an array
     count = 3 if spatial is not None else 2
     panels = upper.subplots(1, count, width_ratios=(*[1.0] * (count - 1), 1.25))
     window = default_window(slice_)
     draw_plane(panels[0], slice_, window=window, letters=AXIAL.letters)
     panels[0].set_title(caption or "image", fontsize=11)
     if spatial is not None:
-        fine = upsample_map(spatial, slice_.shape)
+        fine = on_image(spatial, slice_.shape)
         low, high = float(as_array(spatial).min()), float(as_array(spatial).max())
         draw_plane(panels[1], slice_, window=window, overlay=(spatial_overlay(fine, opacity=opacity), fine))
         flat = ", nearly flat" if high - low < FLAT else ""

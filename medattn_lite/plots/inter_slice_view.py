@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.gate_view import before_after
@@ -29,16 +30,16 @@ from medattn_lite.plots.style import (
 
 @figure_function
 def inter_slice_view(
-    image: object,
+    image: ArrayLike,
     position: int,
     *,
-    gates: Mapping[str, object],
+    gates: Mapping[str, ArrayLike],
     layer: str,
-    spatial: object,
+    spatial: ArrayLike,
     reach: Mapping[str, tuple[float, float]],
-    before: object,
-    after: object,
-    mask: object | None = None,
+    before: ArrayLike,
+    after: ArrayLike,
+    mask: ArrayLike | None = None,
     closed: int | None = None,
     towards_alike: float = 0.0,
     opacity: float = 0.6,
@@ -72,7 +73,7 @@ def inter_slice_view(
     inside = None if mask is None else as_array(mask).reshape(volume.shape) > 0
     own, depth = layers[layer], len(volume)
     figure = new_figure(9.6, 8.0)
-    upper, lower = figure.subfigures(2, 1, height_ratios=(1.35, 2.15))
+    upper, lower = figure.subfigures(2, 1, height_ratios=(1.35, 2.15))  # type: ignore[misc]  # an array
     panels = upper.subplots(1, 3, width_ratios=(1.0, 1.0, 1.25))
     window, low, high = default_window(volume), float(map_.min()), float(map_.max())
     flat = ", nearly flat" if high - low < FLAT else ""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.style import CLASS_COLOURS, MUTED, as_array, figure_function, light_grid, new_figure
@@ -18,8 +19,8 @@ FEW_POINTS = 12
 
 @figure_function
 def lines(
-    x: Sequence[float] | object,
-    series: Mapping[str, object],
+    x: Sequence[float] | ArrayLike,
+    series: Mapping[str, ArrayLike],
     *,
     xlabel: str,
     ylabel: str,

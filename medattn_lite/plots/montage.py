@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import listed, set_alt
 from medattn_lite.plots.overlays import Overlay, make_overlay
@@ -20,14 +21,14 @@ KEY = 0.5  # inches for the overlay's key, only where there is one
 
 @figure_function
 def slice_montage(
-    image: object,
+    image: ArrayLike,
     *,
     plane: str = "axial",
     slices: int | Sequence[int] = 12,
     columns: int = 6,
-    affine: object | None = None,
+    affine: ArrayLike | None = None,
     spacing: Sequence[float] | None = None,
-    overlay: object | None = None,
+    overlay: ArrayLike | None = None,
     labels: Mapping[int, str] | None = None,
     overlay_title: str | None = None,
     opacity: float = 0.5,
@@ -74,13 +75,13 @@ def slice_montage(
 
 @figure_function
 def contrasts_row(
-    image: object,
+    image: ArrayLike,
     *,
     names: Sequence[str],
     position: int | None = None,
-    affine: object | None = None,
+    affine: ArrayLike | None = None,
     spacing: Sequence[float] | None = None,
-    overlay: object | None = None,
+    overlay: ArrayLike | None = None,
     labels: Mapping[int, str] | None = None,
     overlay_title: str | None = None,
     opacity: float = 0.5,
@@ -127,11 +128,11 @@ def contrasts_row(
 
 @figure_function
 def image_grid(
-    images: object,
+    images: ArrayLike,
     *,
     titles: Sequence[str] | None = None,
     columns: int = 6,
-    overlays: object | None = None,
+    overlays: ArrayLike | None = None,
     labels: Mapping[int, str] | None = None,
     overlay_title: str | None = None,
     opacity: float = 0.5,

@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.patches import Patch
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import listed
 from medattn_lite.plots.style import MAP, as_array, mask_colour, mask_names
@@ -95,7 +96,7 @@ class Overlay:
 
 
 def make_overlay(
-    values: object,
+    values: ArrayLike | None,
     shape: tuple[int, ...],
     *,
     opacity: float = 0.5,

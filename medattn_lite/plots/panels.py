@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import matplotlib.patheffects as effects
 import numpy as np
 from matplotlib.axes import Axes
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.overlays import Overlay
 from medattn_lite.plots.style import CROSSHAIR, GREY, as_array
@@ -34,7 +35,7 @@ PLANES = (AXIAL, CORONAL, SAGITTAL)
 DIRECTIONS = (("inferior", "superior"), ("posterior", "anterior"), ("left", "right"))
 
 
-def voxel_spacing(affine: object | None, spacing: Sequence[float] | None = None) -> tuple[float, float, float]:
+def voxel_spacing(affine: ArrayLike | None, spacing: Sequence[float] | None = None) -> tuple[float, float, float]:
     """Voxel edges (d, h, w) in mm, from the spacing if it is given, else from the affine, else 1 mm each."""
     if spacing is not None:
         return tuple(float(edge) for edge in spacing)  # type: ignore[return-value]
@@ -44,7 +45,7 @@ def voxel_spacing(affine: object | None, spacing: Sequence[float] | None = None)
     return (float(edges[0]), float(edges[1]), float(edges[2]))
 
 
-def default_window(image: object) -> tuple[float, float]:
+def default_window(image: ArrayLike) -> tuple[float, float]:
     """Darkest and brightest intensity shown: the middle 99 % of what is not background.
 
     The commonest value at the border of an MRI is air; it is left out, so that a large empty field
@@ -92,7 +93,7 @@ def draw_plane(
     """
     height, width = image.shape[0] * spacing[0], image.shape[1] * spacing[1]
     extent = (-spacing[1] / 2, width - spacing[1] / 2, -spacing[0] / 2, height - spacing[0] / 2)
-    place = {"extent": extent, "origin": "lower", "aspect": "equal"}
+    place: dict[str, Any] = {"extent": extent, "origin": "lower", "aspect": "equal"}
     axes.imshow(image, cmap=GREY, vmin=window[0], vmax=window[1], interpolation="bilinear", **place)
     if overlay is not None:
         axes.imshow(overlay[0].colours(overlay[1]), interpolation="nearest", **place)
@@ -115,7 +116,7 @@ def _draw_cross(axes: Axes, y: float, x: float) -> None:
     """A crosshair with a gap, so that it does not cover what it points at."""
     (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
     gap = 0.035 * (top - bottom)
-    line = {"color": CROSSHAIR, "linewidth": 0.9, "alpha": 0.9}
+    line: dict[str, Any] = {"color": CROSSHAIR, "linewidth": 0.9, "alpha": 0.9}
     axes.plot([left, x - gap], [y, y], **line)
     axes.plot([x + gap, right], [y, y], **line)
     axes.plot([x, x], [bottom, y - gap], **line)
@@ -125,8 +126,10 @@ def _draw_cross(axes: Axes, y: float, x: float) -> None:
 
 
 def _draw_letters(axes: Axes, letters: tuple[str, str, str, str]) -> None:
-    places = ((0.025, 0.5, "left", "center"), (0.975, 0.5, "right", "center"))
-    places += ((0.5, 0.02, "center", "bottom"), (0.5, 0.98, "center", "top"))
+    places = (
+        (0.025, 0.5, "left", "center"), (0.975, 0.5, "right", "center"),
+        (0.5, 0.02, "center", "bottom"), (0.5, 0.98, "center", "top"),
+    )  # fmt: skip
     for letter, (x, y, horizontal, vertical) in zip(letters, places, strict=True):
         text = axes.text(x, y, letter, transform=axes.transAxes, ha=horizontal, va=vertical, color="white", fontsize=11)
         text.set_fontweight("bold")

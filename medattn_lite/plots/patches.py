@@ -10,6 +10,7 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import listed, set_alt
 from medattn_lite.plots.panels import AXIAL, default_window, draw_plane
@@ -20,12 +21,12 @@ PANEL = 3.8  # inches along the longer edge of a slice
 
 @figure_function
 def patch_weights(
-    image: object,
+    image: ArrayLike,
     queries: Sequence[tuple[int, int]],
     *,
     side: int,
-    weights: Sequence[object] | None = None,
-    outline: object | None = None,
+    weights: Sequence[ArrayLike] | None = None,
+    outline: ArrayLike | None = None,
     alt: str | None = None,
 ) -> Figure:
     """Draw a slice with a framed patch, and the weights which that patch gives to all others.
@@ -59,7 +60,7 @@ def patch_weights(
     return set_alt(figure, alt or _words(queries, maps))
 
 
-def _map(axes: Axes, weights: np.ndarray, shape: tuple[int, int], side: int, outline: object) -> None:
+def _map(axes: Axes, weights: np.ndarray, shape: tuple[int, int], side: int, outline: ArrayLike | None) -> None:
     rows, columns = weights.shape
     largest = float(weights.max()) or 1.0
     extent = (-0.5, columns * side - 0.5, -0.5, rows * side - 0.5)

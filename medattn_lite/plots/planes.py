@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.overlays import Overlay, make_overlay
@@ -22,12 +23,12 @@ BOTTOM = 0.78  # for the window and the overlay's key; kept when empty, so that 
 
 @figure_function
 def three_planes(
-    image: object,
+    image: ArrayLike,
     *,
     position: Sequence[int] | None = None,
-    affine: object | None = None,
+    affine: ArrayLike | None = None,
     spacing: Sequence[float] | None = None,
-    overlay: object | None = None,
+    overlay: ArrayLike | None = None,
     labels: Mapping[int, str] | None = None,
     overlay_title: str | None = None,
     overlay_limits: tuple[float, float] | None = None,
@@ -92,7 +93,7 @@ def three_planes(
     return set_alt(figure, alt or _words(title, position, volume.shape, affine, window, extra))
 
 
-def _volume(image: object) -> np.ndarray:
+def _volume(image: ArrayLike) -> np.ndarray:
     volume = as_array(image)
     if volume.ndim == 4 and volume.shape[0] == 1:
         volume = volume[0]
@@ -138,7 +139,7 @@ def _words(
     title: str | None,
     position: Sequence[int],
     shape: Sequence[int],
-    affine: object | None,
+    affine: ArrayLike | None,
     window: tuple[float, float],
     overlay: Overlay | None,
 ) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
+from typing import Any
 
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
@@ -30,7 +31,7 @@ def render_png(figure: Figure, *, dpi: int = DPI) -> bytes:
     return stream.getvalue()
 
 
-def mime_bundle(figure: Figure, *, dpi: int = DPI) -> tuple[dict[str, object], dict[str, object]]:
+def mime_bundle(figure: Figure, *, dpi: int = DPI) -> tuple[dict[str, Any], dict[str, Any]]:
     """The figure as a notebook output: data and metadata, by MIME type.
 
     Raises:

@@ -9,10 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import listed, set_alt
 from medattn_lite.plots.gate_view import before_after, every_layer, many_bars
-from medattn_lite.plots.gates import FLAT, spatial_overlay, upsample_map
+from medattn_lite.plots.gates import FLAT, on_image, spatial_overlay
 from medattn_lite.plots.layers import short_names
 from medattn_lite.plots.panels import AXIAL, default_window, draw_plane
 from medattn_lite.plots.style import (
@@ -28,17 +29,17 @@ from medattn_lite.plots.style import (
 
 @figure_function
 def split_view(
-    image: object,
+    image: ArrayLike,
     *,
-    splits: object,
-    mixture: object,
-    shares: Mapping[str, object],
+    splits: ArrayLike,
+    mixture: ArrayLike,
+    shares: Mapping[str, ArrayLike],
     layer: str,
     channel: int,
-    before: object,
-    after: object,
+    before: ArrayLike,
+    after: ArrayLike,
     towards_even: float = 0.0,
-    spatial: object | None = None,
+    spatial: ArrayLike | None = None,
     opacity: float = 0.6,
     class_names: Sequence[str] | None = None,
     caption: str = "",
@@ -56,7 +57,7 @@ def split_view(
         before: (K,) probabilities with the network's own shares.
         after: (K,) probabilities with the shares used here.
         towards_even: how far the shares were moved towards 1/R, 0 to 1.
-        spatial: (H, W) or coarser, spatial map of the same block, or None.
+        spatial: (H, W) spatial map of the same block, on the image's grid, or None.
         opacity: of the spatial map.
         class_names: by class number.
         caption: above the image.
@@ -68,7 +69,7 @@ def split_view(
     class_names = [f"class {i}" for i in range(len(before))] if class_names is None else list(class_names)
     own = layers[layer]
     figure = new_figure(9.6, 8.2)
-    upper, middle, lower = figure.subfigures(3, 1, height_ratios=(1.25, 1.15, 1.0))
+    upper, middle, lower = figure.subfigures(3, 1, height_ratios=(1.25, 1.15, 1.0))  # type: ignore[misc]  # an array
     spread = _image_row(upper, slice_, spatial, opacity, caption, short_names(layers)[layer])
     before_after(upper.axes[-1], before, after, class_names, ("its own shares", f"{towards_even:.0%} towards even"))
     _channel_row(middle, versions, mixed, own[:, channel], channel)
@@ -85,7 +86,8 @@ def split_view(
     return set_alt(figure, alt or words + spread)
 
 
-def _image_row(figure: Figure, image: np.ndarray, spatial: object, opacity: float, caption: str, block: str) -> str:
+def _image_row(figure: Figure, image: np.ndarray, spatial: ArrayLike | None, opacity: float, caption: str,
+               block: str) -> str:  # fmt: skip
     """The image, its spatial map if there is one, and an empty panel for the prediction."""
     count = 2 if spatial is None else 3
     panels = figure.subplots(1, count, width_ratios=(*[1.0] * (count - 1), 1.25))
@@ -95,7 +97,7 @@ def _image_row(figure: Figure, image: np.ndarray, spatial: object, opacity: floa
     if spatial is None:
         return ""
     values = as_array(spatial)
-    fine = upsample_map(values, image.shape)
+    fine = on_image(values, image.shape)
     low, high = float(values.min()), float(values.max())
     flat = ", nearly flat" if high - low < FLAT else ""
     draw_plane(panels[1], image, window=window, overlay=(spatial_overlay(fine, opacity=opacity), fine))

@@ -8,14 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from typing import ParamSpec
+from typing import Any, Literal, ParamSpec
 
 import matplotlib as mpl
 import numpy as np
+from cycler import cycler
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
+from matplotlib.typing import ColorType
 
 from medattn_lite.plots.alt import alt_text
 
@@ -43,7 +45,7 @@ CROSSHAIR = OKABE_ITO["yellow"]
 
 # BraTS writes 1, 2 and 4 (since 2021: 3 for enhancing tumour).
 MASK_COLOURS = {1: OKABE_ITO["purple"], 2: OKABE_ITO["sky"], 3: OKABE_ITO["orange"], 4: OKABE_ITO["orange"]}
-BRATS_NAMES = {1: "necrotic core", 2: "oedema", 3: "enhancing tumour", 4: "enhancing tumour"}
+BRATS_NAMES = {1: "core, not enhancing", 2: "oedema", 3: "enhancing tumour", 4: "enhancing tumour"}
 
 STYLE = {
     "text.usetex": False,  # a user's matplotlibrc may ask for a LaTeX that is not installed
@@ -69,7 +71,7 @@ STYLE = {
     "ytick.labelcolor": INK,
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.prop_cycle": mpl.cycler(color=CLASS_COLOURS),
+    "axes.prop_cycle": cycler(color=CLASS_COLOURS),
     "image.cmap": MAP,
     "lines.linewidth": 1.8,
     "figure.constrained_layout.h_pad": 0.06,
@@ -82,7 +84,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {}
 @contextmanager
 def styled() -> Iterator[None]:
     """Draw inside this block in the package's style; the reader's own settings come back after it."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(STYLE):  # type: ignore[arg-type]  # the stubs want each key's name
         yield
 
 
@@ -105,7 +107,10 @@ def figure_function(function: Callable[Arguments, Figure]) -> Callable[Arguments
     return draw
 
 
-def new_figure(width: float, height: float, *, layout: str | None = "constrained") -> Figure:
+Layout = Literal["constrained", "compressed", "tight"]
+
+
+def new_figure(width: float, height: float, *, layout: Layout | None = "constrained") -> Figure:
     """An empty figure in inches that pyplot does not know of, so nothing has to be closed."""
     figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
@@ -129,20 +134,20 @@ def mask_colour(value: int) -> str:
     return MASK_COLOURS.get(int(value), CLASS_COLOURS[int(value) % len(CLASS_COLOURS)])
 
 
-def as_array(values: object) -> np.ndarray:
+def as_array(values: Any) -> np.ndarray:
     """A tensor on any device, a list or an array, as a NumPy array; no copy where none is needed."""
     if hasattr(values, "detach"):
         values = values.detach().cpu()
     return np.asarray(values)
 
 
-def readable_on(background: object) -> str:
+def readable_on(background: ColorType) -> str:
     """Black or white, whichever has more contrast on a colour (both have at least 4.5 : 1 at the border)."""
     red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(background))
     return "black" if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179 else "white"
 
 
-def light_grid(axes: Axes, *, axis: str = "y") -> None:
+def light_grid(axes: Axes, *, axis: Literal["both", "x", "y"] = "y") -> None:
     """Quiet grid lines behind the data."""
     axes.grid(True, axis=axis, color="#e3e3e3", linewidth=0.8)
     axes.set_axisbelow(True)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.lines import DASHES
@@ -34,13 +35,26 @@ GROUP_COLOURS = {"low risk": ALIVE, "high risk": DEAD}  # the same in every figu
 class StepCurve(Protocol):
     """A Kaplan–Meier curve, such as `medattn_lite.evaluation.kaplan_meier.KaplanMeier`."""
 
-    times: np.ndarray
-    survival: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    at_risk: np.ndarray
-    deaths: np.ndarray
-    censored: np.ndarray
+    @property
+    def times(self) -> np.ndarray: ...
+
+    @property
+    def survival(self) -> np.ndarray: ...
+
+    @property
+    def low(self) -> np.ndarray: ...
+
+    @property
+    def high(self) -> np.ndarray: ...
+
+    @property
+    def at_risk(self) -> np.ndarray: ...
+
+    @property
+    def deaths(self) -> np.ndarray: ...
+
+    @property
+    def censored(self) -> np.ndarray: ...
 
     def at(self, days: Sequence[float]) -> np.ndarray: ...
 
@@ -52,8 +66,8 @@ class StepCurve(Protocol):
 
 @figure_function
 def follow_up_lines(
-    time: object,
-    event: object,
+    time: ArrayLike,
+    event: ArrayLike,
     *,
     names: Sequence[str] | None = None,
     mark: tuple[float, str] | None = None,
@@ -156,7 +170,7 @@ def draw_curves(axes: Axes, curves: Mapping[str, StepCurve], *, mark: tuple[floa
     chosen = colours_of(list(curves))
     light_grid(axes)
     for number, (name, curve) in enumerate(curves.items()):
-        style = {"color": chosen[name], "linestyle": DASHES[number % len(DASHES)]}
+        style: dict[str, Any] = {"color": chosen[name], "linestyle": DASHES[number % len(DASHES)]}
         axes.fill_between(curve.times, curve.low, curve.high, step="post", color=chosen[name], alpha=0.15, linewidth=0)
         axes.step(curve.times, curve.survival, where="post", label=name, **style)
         left = (curve.censored > 0) & (np.count_nonzero(curve.censored) <= MOST_TICKS)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from matplotlib.collections import LineCollection
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.lines import DASHES, MARKERS
@@ -23,21 +24,32 @@ MOST_CHOSEN = 4
 class HasCalibration(Protocol):
     """Predicted and observed survival, such as `medattn_lite.evaluation.calibration.Calibration`."""
 
-    day: float
-    predicted: np.ndarray
-    observed: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    patients: np.ndarray
+    @property
+    def day(self) -> float: ...
+
+    @property
+    def predicted(self) -> np.ndarray: ...
+
+    @property
+    def observed(self) -> np.ndarray: ...
+
+    @property
+    def low(self) -> np.ndarray: ...
+
+    @property
+    def high(self) -> np.ndarray: ...
+
+    @property
+    def patients(self) -> np.ndarray: ...
 
 
 @figure_function
 def patient_curves(
-    days: object,
-    survival: object,
+    days: ArrayLike,
+    survival: ArrayLike,
     *,
     chosen: Mapping[str, int],
-    outcome: tuple[object, object] | None = None,
+    outcome: tuple[ArrayLike, ArrayLike] | None = None,
     cohort: StepCurve | None = None,
     unit: str = "days",
     title: str = "",
@@ -116,7 +128,7 @@ def draw_patients(
     survival: np.ndarray,
     chosen: Mapping[str, int],
     *,
-    outcome: tuple[object, object] | None = None,
+    outcome: tuple[ArrayLike, ArrayLike] | None = None,
     cohort: StepCurve | None = None,
 ) -> None:
     """The chosen patients' curves over everybody's on some axes."""
@@ -124,7 +136,7 @@ def draw_patients(
         days, survival = np.r_[0.0, days], np.column_stack([np.ones(len(survival)), survival])
     light_grid(axes)
     lines = np.stack([np.broadcast_to(days, survival.shape), survival], axis=2)  # (N, T, 2)
-    axes.add_collection(LineCollection(lines, colors="#9aa0a6", linewidths=0.7, alpha=0.45))
+    axes.add_collection(LineCollection(list(lines), colors="#9aa0a6", linewidths=0.7, alpha=0.45))
     if cohort is not None:
         axes.step(cohort.times, cohort.survival, where="post", color=INK, linewidth=1.4, label="all, observed")
     for number, (name, row) in enumerate(chosen.items()):
@@ -159,7 +171,7 @@ def calibration_words(own: HasCalibration) -> str:
                      f"({int(count)} patients)" for said, seen, count in pairs)  # fmt: skip
 
 
-def _ending(outcome: tuple[object, object] | None, row: int, unit: str) -> str:
+def _ending(outcome: tuple[ArrayLike, ArrayLike] | None, row: int, unit: str) -> str:
     if outcome is None:
         return ""
     time, died = float(as_array(outcome[0])[row]), bool(as_array(outcome[1])[row])

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.style import (
@@ -33,18 +34,18 @@ PLACES = ((0.095, 0.43, 0.43, 0.50), (0.095, 0.24, 0.43, 0.125), (0.095, 0.075, 
 def survival_view(
     curves: Mapping[str, StepCurve],
     *,
-    risk: object,
+    risk: ArrayLike,
     threshold: float,
     test: str,
-    days: object,
-    survival: object,
+    days: ArrayLike,
+    survival: ArrayLike,
     patient: tuple[str, int],
-    outcome: tuple[object, object],
+    outcome: tuple[ArrayLike, ArrayLike],
     cohort: StepCurve,
     day: float,
-    scored_days: object,
-    brier: object,
-    brier_of_all_alike: object,
+    scored_days: ArrayLike,
+    brier: ArrayLike,
+    brier_of_all_alike: ArrayLike,
     calibration: HasCalibration,
     alt: str | None = None,
 ) -> Figure:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
+from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.style import CROSSHAIR, GREY, MAP, as_array, figure_function, new_figure
@@ -21,12 +22,12 @@ SIZE = 2.1  # inches of one picture
 
 @figure_function
 def picture_table(
-    rows: Sequence[Sequence[object]],
+    rows: Sequence[Sequence[ArrayLike]],
     *,
     alt: str,
     columns: Sequence[str] = (),
     names: Sequence[str] = (),
-    outlines: Sequence[object] | None = None,
+    outlines: Sequence[ArrayLike] | None = None,
     maps_from: int | None = None,
     limits: tuple[float, float] | None = None,
     map_label: str = "",
@@ -69,7 +70,7 @@ def picture_table(
                 axes.set_title(columns[column], fontsize=11)
         if row < len(names):
             axes_row[0].set_ylabel(names[row], fontsize=11)
-    if maps:
+    if maps and limits is not None:
         scale = ScalarMappable(Normalize(*limits), MAP)
         figure.colorbar(scale, ax=grid, fraction=0.03, pad=0.02, label=map_label)
     return set_alt(figure, alt)

@@ -15,7 +15,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +75,7 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
             "subjects": records[variant]["split"],
             "scores": {key: value.as_dict() for key, value in own.score(predictions).items()},
             "scores_by_seed": _scores_by_seed(opened, own, variant, fold),
+            "beside": _scores_beside(opened, task, chosen.values(), fold),
             "details": own.details(predictions), "parameters": records[variant]["parameters"],
             "chosen_step": _chosen_step(opened, variant, fold), "trained_steps": records[variant]["iterations"],
             "command": _command(plan, variant), "environment": environment,
@@ -91,6 +92,17 @@ def _scores_by_seed(run: Run, task: Task, variant: str, fold: int) -> dict[str, 
         record = run.fold(variant, fold, start=start).record()
         scores = {name: interval.as_dict() for name, interval in task.score(record["predictions"]).items()}
         found[str(seed + fold)] = {"chosen_step": _chosen_step(run, variant, fold, start=start), "scores": scores}
+    return found
+
+
+def _scores_beside(run: Run, task: Task, chosen: Collection[str], fold: int) -> dict[str, dict[str, Any]]:
+    """Variant → scores on the test subjects, of what else the run holds of this fold: controls, from the first seed."""
+    found = {}
+    for variant in run.recipe.variants:
+        files = run.fold(variant.name, fold)
+        if variant.name not in chosen and files.is_done:
+            scores = task.score(files.record()["predictions"])
+            found[variant.name] = {name: interval.as_dict() for name, interval in scores.items()}
     return found
 
 

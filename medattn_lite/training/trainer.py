@@ -30,6 +30,7 @@ from medattn_lite.training.checkpoint import (
     save_state,
     save_weights,
 )
+from medattn_lite.training.inference import evaluating
 from medattn_lite.training.log import read_log, write_log
 from medattn_lite.training.optimisers import learning_rate, make_optimiser, sharpest_nearby
 from medattn_lite.training.recipes.recipe import Settings
@@ -252,14 +253,12 @@ def predict_rows(
     """
     predict = task.quick_predict if quick else task.predict
     plain = accelerator.unwrap_model(model)
-    training = plain.training
-    plain.to(accelerator.device).eval()
+    plain.to(accelerator.device)
     rows = [int(row) for row in rows]
     share = math.ceil(len(rows) / accelerator.num_processes)
     own = rows[accelerator.process_index * share : (accelerator.process_index + 1) * share]
-    with torch.no_grad(), accelerator.autocast():
+    with evaluating(plain), torch.no_grad(), accelerator.autocast():
         predictions = [predict(plain, row, accelerator.device) for row in own]
-    plain.train(training)
     _require_numbers(predictions)
     if accelerator.num_processes == 1:
         return predictions

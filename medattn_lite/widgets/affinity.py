@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import ipywidgets
@@ -23,8 +24,37 @@ PLANES = {2: ("rows", "columns"), 3: ("axial", "coronal", "sagittal")}
 NUMBERS = {1: "one step", 2: "two steps", 3: "three steps"}
 
 
-class AffinityExplorer(Explorer):
+Path = str | tuple[str, ...] | None  # a step, steps in turn, or all paths
+
+
+@dataclass(frozen=True)
+class AffinityState:
+    """What the controls of an affinity explorer say; a voxel by planes in 3-D, by rows and columns in 2-D."""
+
+    image: int
+    layer: str
+    asks: str
+    matrix: str
+    opacity: float
+    axial: int | None = None
+    coronal: int | None = None
+    sagittal: int | None = None
+    rows: int | None = None
+    columns: int | None = None
+    steps: str = ALL_PATHS
+    background: int = 0
+
+    @property
+    def voxel(self) -> tuple[int, ...]:
+        """Its indices, in the order of the image's axes."""
+        places = (self.axial, self.coronal, self.sagittal, self.rows, self.columns)
+        return tuple(index for index in places if index is not None)
+
+
+class AffinityExplorer(Explorer[AffinityState]):
     """See `affinity_explorer`."""
+
+    State = AffinityState
 
     def __init__(
         self,
@@ -82,42 +112,42 @@ class AffinityExplorer(Explorer):
         if name == "steps" and self.controls["steps"].value in self._planes:
             self.controls["matrix"].value = self.controls["steps"].value
 
-    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
-        number, layer, plane = int(state["image"]), str(state["layer"]), str(state["matrix"])
-        voxel = tuple(int(state[name]) for name in self._planes)
-        channel = int(state.get("background", 0))
+    def view(self, state: AffinityState) -> tuple[Figure, str]:
+        number, layer, plane = state.image, state.layer, state.matrix
+        voxel = state.voxel
+        channel = state.background
         mask = None if self._masks is None else self._masks[number]
         rows, words = [], []
         for name, found in self._readings(number).items():
             own = found[layer]
             path, caption = self._path(own, state)
-            weights = self._weights(own, str(state["asks"]), voxel, path, mask)
+            weights = self._weights(own, state.asks, voxel, path, mask)
             matrix = self._matrices(number, name, layer)[plane][0]
             rows.append(AffinityRow(name, matrix, plane, weights, caption))
             words.append(f"{name}{f', {caption}' if caption else ''}: {self._told(own, weights, mask)} "
                          f"{self._slice_told(matrix, plane, voxel)}")  # fmt: skip
-        opacity = float(state["opacity"])
+        opacity = state.opacity
         caption = f"{self._title} {number} ({self._contrasts[channel]})".strip()
         figure = affinity_view(
             self._images[number, channel], voxel, rows, spacing=self._spacing, outline=mask, opacity=opacity,
-            title=caption, asked=str(state["asks"]),
+            title=caption, asked=state.asks,
         )
-        summary = f"{caption}. Layer {short_names(found)[layer]}. {self._asking(str(state['asks']), voxel)} "
+        summary = f"{caption}. Layer {short_names(found)[layer]}. {self._asking(state.asks, voxel)} "
         return figure, summary + " ".join(words) + f" Opacity {opacity:.0%}."
 
-    def _path(self, own: Affinities, state: dict[str, object]) -> tuple[str | tuple[str, ...] | None, str]:
+    def _path(self, own: Affinities, state: AffinityState) -> tuple[Path, str]:
         """The path to follow, and how to call it; a block that is not slice by slice has none."""
         if not isinstance(own, SliceAffinities):
             return None, ""
-        steps = str(state.get("steps", ALL_PATHS))
+        steps = state.steps
         if steps == ALL_PATHS:
             return None, ALL_PATHS
         return (own.planes, IN_TURN) if steps == IN_TURN else (steps, f"{steps} step alone")
 
-    def _weights(self, own: Affinities, asks: str, voxel: tuple, path: object, mask: Tensor | None) -> Tensor:
+    def _weights(self, own: Affinities, asks: str, voxel: tuple[int, ...], path: Path, mask: Tensor | None) -> Tensor:
         if asks == VOXEL:
             return own.looks_at(voxel, path=path)[0]
-        return own.received(None if asks == EVERY else mask[None], path=path)[0]
+        return own.received(None if asks == EVERY or mask is None else mask[None], path=path)[0]
 
     def _asking(self, asks: str, voxel: tuple[int, ...]) -> str:
         places = ", ".join(f"{plane} {index}" for plane, index in zip(self._planes, voxel, strict=True))

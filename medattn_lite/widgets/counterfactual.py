@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from dataclasses import dataclass
+from typing import Any
 
 import ipywidgets
 import torch
@@ -18,11 +20,31 @@ from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 
 NO_MAP = "no map"
 QUICK = ("Grad-CAM", "Grad-CAM++", "attention", "integrated gradients")  # occlusion takes seconds
-SHARE = {"min": 0.0, "step": 0.1, "readout_format": ".0%", "continuous_update": False}
+SHARE: dict[str, Any] = {"min": 0.0, "step": 0.1, "readout_format": ".0%", "continuous_update": False}
 
 
-class CounterfactualPhantom(Explorer):
+@dataclass(frozen=True)
+class CounterfactualState:
+    """What the controls of the counterfactual phantom say; the first eight are the tumour's."""
+
+    diameter_mm: float
+    site: str
+    enhancement: float
+    necrosis: float
+    oedema: float
+    mark: bool
+    age_years: float
+    resection: str
+    network: str
+    method: str
+    channel: str
+    opacity: float
+
+
+class CounterfactualPhantom(Explorer[CounterfactualState]):
     """See `counterfactual_phantom`."""
+
+    State = CounterfactualState
 
     def __init__(self, laboratory: Laboratory, *, start: Tumour) -> None:
         self._laboratory = laboratory
@@ -40,7 +62,7 @@ class CounterfactualPhantom(Explorer):
             ),
             "necrosis": ipywidgets.FloatSlider(value=start.necrosis, max=0.9, description="necrosis", **SHARE, **style),
             "oedema": ipywidgets.FloatSlider(value=start.oedema, max=0.9, description="oedema", **SHARE, **style),
-            "mark": ipywidgets.Checkbox(value=start.mark, description="scanner mark beside the head", indent=True,
+            "mark": ipywidgets.Checkbox(value=start.mark, description="scanner mark", indent=True,
                                         **style),
             "age_years": ipywidgets.IntSlider(
                 value=round(start.age_years), min=20, max=90, step=5, description="age, years",
@@ -63,24 +85,23 @@ class CounterfactualPhantom(Explorer):
         }  # fmt: skip
         super().__init__(controls)
 
-    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
-        names = {field.name for field in dataclasses.fields(Tumour)}
-        tumour = Tumour(**{name: value for name, value in state.items() if name in names})
-        network, method = str(state["network"]), str(state["method"])
+    def view(self, state: CounterfactualState) -> tuple[Figure, str]:
+        tumour = Tumour(**{field.name: getattr(state, field.name) for field in dataclasses.fields(Tumour)})
+        network, method = state.network, state.method
         fits = method != NO_MAP and (method != "attention" or self._attends(network))
         found = self._laboratory.look(tumour, network=network, method=method if fits else None)
         explanation = found.explanation
         overlay = None if explanation is None else explanation.values[0].clamp(min=0)
         figure = counterfactual_view(
-            found.image[self._laboratory.channels.index(str(state["channel"]))], _middle(found.mask),
+            found.image[self._laboratory.channels.index(state.channel)], _middle(found.mask),
             found.probabilities, before=self._before.probabilities, overlay=overlay,
             overlay_title=f"{method} of {network}", outline=found.mask, survival=found.survival,
-            survival_before=self._before.survival, affine=found.affine, opacity=float(state["opacity"]),
-            chosen=network, title=f"synthetic head, {state['channel']}",
+            survival_before=self._before.survival, affine=found.affine, opacity=state.opacity,
+            chosen=network, title=f"synthetic head, {state.channel}",
         )  # fmt: skip
-        words = f"{_traits(tumour, found.volume_ml)} Opacity {float(state['opacity']):.0%}."
+        words = f"{_traits(tumour, found.volume_ml)} Opacity {state.opacity:.0%}."
         set_alt(figure, f"{alt_text(figure)} {words}")
-        return figure, f"{self._told(tumour, found, network, method, fits)} Opacity {float(state['opacity']):.0%}."
+        return figure, f"{self._told(tumour, found, network, method, fits)} Opacity {state.opacity:.0%}."
 
     def _attends(self, network: str) -> bool:
         from medattn_lite.attention.maps import CHANNEL, AttentionMap
@@ -97,7 +118,7 @@ class CounterfactualPhantom(Explorer):
             pass
         elif not fits:
             text += f"{network} has no attention over places, so there is no such map. "
-        else:
+        elif found.explanation is not None:
             note = found.explanation.note
             text += f"{note[0].upper()}{note[1:]}. " if note else ""
             if not math.isnan(found.inside):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import ipywidgets
 import torch
@@ -23,8 +24,33 @@ DEFAULT_LAYER, OWN_QUESTION = "default", "its own question"
 AXES = ("axial", "coronal", "sagittal")
 
 
-class ExplanationBrowser(Explorer):
+@dataclass(frozen=True)
+class BrowserState:
+    """What the controls of the explanation browser say."""
+
+    case: int
+    network: str
+    method: str
+    layer: str
+    asked: str
+    channel: str
+    opacity: float
+    axial: int | None = None
+    coronal: int | None = None
+    sagittal: int | None = None
+
+    @property
+    def position(self) -> tuple[int, int, int] | None:
+        """Indices of the voxel that the planes go through; None for a slice."""
+        if self.axial is None or self.coronal is None or self.sagittal is None:
+            return None
+        return self.axial, self.coronal, self.sagittal
+
+
+class ExplanationBrowser(Explorer[BrowserState]):
     """See `explanation_browser`."""
+
+    State = BrowserState
 
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
@@ -71,25 +97,26 @@ class ExplanationBrowser(Explorer):
             for axis, index in zip(AXES, self._middle(self.controls["case"].value), strict=True):
                 self.controls[axis].value = index
 
-    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
-        number, network, method = int(state["case"]), str(state["network"]), str(state["method"])
+    def view(self, state: BrowserState) -> tuple[Figure, str]:
+        number, network, method = state.case, state.network, state.method
         case = self._browser.cases[number]
-        layer = None if state["layer"] == DEFAULT_LAYER or not METHODS[method].at_layer else str(state["layer"])
+        layer = None if state.layer == DEFAULT_LAYER or not METHODS[method].at_layer else state.layer
         classes = self._browser.classes(network)
-        index = None if state["asked"] == OWN_QUESTION else classes.index(str(state["asked"]))
+        index = None if state.asked == OWN_QUESTION else classes.index(state.asked)
         known, blank = (self._browser.answer(number, network, method, layer=layer, index=index, forgetful=forgetful)
                         for forgetful in (False, True))  # fmt: skip
         like = self._browser.alike(number, known, blank)
-        position = tuple(int(state[name]) for name in AXES) if self._volumes else None
+        position = state.position
         rows = [MapRow(network, known.values, self._caption(known, number)),
                 MapRow("its forgetful twin", blank.values, self._caption(blank, number))]  # fmt: skip
-        channel = self._browser.networks[network].channels.index(str(state["channel"]))
+        channel = self._browser.networks[network].channels.index(state.channel)
         figure = explanation_rows(
             case.image[0, channel], rows, position=position, affine=case.affine, outline=case.signal,
-            opacity=float(state["opacity"]), title=method,
+            opacity=state.opacity, title=method,
         )
-        shown = "" if position is None else f"Slices: {', '.join(f'{name} {state[name]}' for name in AXES)}. "
-        shown += f"Opacity {float(state['opacity']):.0%}."
+        places = zip(AXES, position or (), strict=False)
+        shown = "" if position is None else f"Slices: {', '.join(f'{name} {index}' for name, index in places)}. "
+        shown += f"Opacity {state.opacity:.0%}."
         set_alt(figure, f"{alt_text(figure)} {case.subject}. {shown}")
         return figure, f"{self._told(case, known, blank, like, method, number)} {shown}"
 

@@ -6,8 +6,9 @@ A widget computes nothing of its own. It turns the state of its controls into a 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any, ClassVar, Generic, TypeVar
 
 import ipywidgets
 from matplotlib.figure import Figure
@@ -17,8 +18,13 @@ from medattn_lite.errors import UserError
 from medattn_lite.plots.alt import alt_text
 from medattn_lite.plots.show import mime_bundle, render_png
 
-LABEL = {"description_width": "112px"}
-CONTROL = {"width": "340px"}
+LABEL = {"description_width": "104px"}
+CONTROL = {"width": "290px"}
+SIDE = "292px"  # controls and readout
+SMALL = "font-size:12px;line-height:1.35"
+HIGHEST = "640px"  # of the picture: what a screen of 768 pixels has room for below JupyterLab's bars
+
+StateT = TypeVar("StateT")  # a frozen dataclass of a widget's own: one field per control
 
 
 class Picture(ipywidgets.Image):
@@ -37,10 +43,14 @@ class Picture(ipywidgets.Image):
         self.tooltip = text
 
 
-class Explorer(ipywidgets.VBox):
+class Explorer(ipywidgets.Box, Generic[StateT]):
     """Controls, a picture and a readout that follow each other.
 
-    Subclasses give the controls and `view`. A redraw happens within the message that moved a control:
+    The picture stands beside the controls, the readout under them, so that a slider and its answer are on the screen
+    together; where there is no room for both, the picture goes below.
+
+    Subclasses give the controls, `view`, and a frozen dataclass `State` with a field per control (and a default for
+    each control that some inputs do without). A redraw happens within the message that moved a control:
     JupyterLab sends a slider's next value only after the last one was answered, and only the newest, so a
     fast hand never queues pictures.
 
@@ -49,6 +59,7 @@ class Explorer(ipywidgets.VBox):
         box: how the controls are laid out; a wrapping row by default.
 
     Attributes:
+        State: the class of what `view` is given.
         controls: as given; `controls["opacity"].value = 0.3` works as moving it.
         picture: the one image, replaced in place.
         readout: the state in words, announced to screen readers.
@@ -56,33 +67,39 @@ class Explorer(ipywidgets.VBox):
         error: what went wrong in the last redraw, or None.
     """
 
+    State: ClassVar[type[Any]]
+
     def __init__(
         self, controls: Mapping[str, ipywidgets.ValueWidget], *, box: ipywidgets.Box | None = None
     ) -> None:
         self.controls = dict(controls)
-        self.picture = Picture(format="png", layout={"max_width": "100%", "align_self": "flex-start"})
+        size = {"max_width": "100%", "max_height": HIGHEST, "width": "auto", "height": "auto"}
+        self.picture = Picture(format="png", layout={**size, "margin": "0"})
         self.picture.add_class("medattn-picture")
         self.readout = ipywidgets.HTML()
         self.readout.add_class("medattn-readout")
         self.summary = ""
         self.error: Exception | None = None
         self._holding = False
-        self._start = self.state
+        self._initial = self.state
         self._again = ipywidgets.Button(description="Start again", tooltip="All controls back to where they began")
         self._again.on_click(lambda _: self.reset())
         row = {"flex_flow": "row wrap", "grid_gap": "0 16px"}
         box = box or ipywidgets.Box(list(self.controls.values()), layout=row)
-        super().__init__([box, self._again, self.picture, self.readout], layout={"max_width": "980px"})
+        # In one line the picture takes nearly all the room that is left; below the controls, both take the whole width.
+        side = ipywidgets.VBox([box, self._again, self.readout], layout={"flex": f"1 1 {SIDE}", "min_width": "0"})
+        place = ipywidgets.Box([self.picture], layout={"flex": "1000 1 520px", "min_width": "0", "display": "block"})
+        super().__init__([side, place], layout={**row, "grid_gap": "8px 16px", "align_items": "flex-start"})
         self.add_class("medattn-explorer")
         for name, control in self.controls.items():
             control.observe(lambda change, name=name: self._moved(name), names="value")
         self.redraw()
 
-    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
+    def view(self, state: StateT) -> tuple[Figure, str]:
         """The figure of a state, with alt text, and the state in words. Reads nothing but its argument.
 
         Args:
-            state: name → value, as `state` gives it.
+            state: the values of the controls.
         """
         raise NotImplementedError(f"{type(self).__name__} does not say how it looks")
 
@@ -90,9 +107,13 @@ class Explorer(ipywidgets.VBox):
         """Called when a control has moved, before the redraw: a place to fit the range of other controls."""
 
     @property
-    def state(self) -> dict[str, object]:
+    def state(self) -> dict[str, Any]:
         """Name → value of every control."""
         return {name: control.value for name, control in self.controls.items()}
+
+    def state_with(self, **changed: object) -> StateT:
+        """The present state as `view` takes it, with some values changed."""
+        return self.State(**{**self.state, **changed})
 
     def set(self, **state: object) -> None:
         """Move several controls at once, with one redraw.
@@ -119,16 +140,16 @@ class Explorer(ipywidgets.VBox):
 
     def reset(self) -> None:
         """Bring all controls back to where they began."""
-        self.set(**self._start)
+        self.set(**self._initial)
 
     def static(self) -> Figure:
         """The picture of the present state as a figure, for the page that is read without a kernel."""
-        return self.view(self.state)[0]
+        return self.view(self.state_with())[0]
 
     def redraw(self) -> None:
         """Draw the present state. An error is written into the readout, kept in `error`, and raised."""
         try:
-            figure, summary = self.view(self.state)
+            figure, summary = self.view(self.state_with())
             png, alt = render_png(figure), alt_text(figure)
         except Exception as error:
             self.error = error
@@ -139,7 +160,7 @@ class Explorer(ipywidgets.VBox):
         self.summary = summary
         self.picture.value = png
         self.picture.alt = alt
-        self.readout.value = f'<div role="status" aria-live="polite" style="line-height:1.5">{escape(summary)}</div>'
+        self.readout.value = f'<div role="status" aria-live="polite" style="{SMALL}">{escape(summary)}</div>'
 
     def _moved(self, name: str) -> None:
         if self._holding:
@@ -158,12 +179,12 @@ class Explorer(ipywidgets.VBox):
         except TraitError as error:
             raise UserError(f"{name} cannot be {value!r}: {error}") from error
         taken = control.value
-        same = tuple(taken) == tuple(value) if isinstance(taken, tuple) else taken == value  # type: ignore[arg-type]
+        same = taken == tuple(value) if isinstance(taken, tuple) and isinstance(value, Sequence) else taken == value
         if not same:  # sliders silently stop at their ends
             raise UserError(f"{name} cannot be {value!r}: it goes from {control.min} to {control.max}")
         self.adjust(name)
 
-    def _repr_mimebundle_(self, **options: object) -> tuple[dict[str, object], dict[str, object]]:
+    def _repr_mimebundle_(self, **options: object) -> tuple[dict[str, Any], dict[str, Any]]:
         """The live widget, and beside it the picture and the words for pages without a kernel."""
         data = dict(super()._repr_mimebundle_(**options) or {})
         picture, metadata = mime_bundle(self.static())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import ipywidgets
@@ -22,15 +23,32 @@ from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 NONE = "none"
 
 
-class GateExplorer(Explorer):
+@dataclass(frozen=True)
+class GateState:
+    """What the controls of a gate explorer say."""
+
+    image: int
+    layer: str
+    most_open: int
+    most_closed: int
+    channel: int | str
+    slice: int | None = None
+    background: int | None = None
+    spatial: str | None = None
+    opacity: float = 0.6
+
+
+class GateExplorer(Explorer[GateState]):
     """See `gate_explorer`."""
+
+    State = GateState
 
     def __init__(
         self,
         model: nn.Module,
         images: Tensor,
         *,
-        labels: Sequence[int] | None,
+        labels: Sequence[int] | Tensor | None,
         names: Sequence[str] | None,
         channels: Sequence[str] | None,
     ) -> None:
@@ -91,37 +109,38 @@ class GateExplorer(Explorer):
             self.controls[slider].max = count
         self.controls["channel"].options = [NONE, *range(count)]
 
-    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
-        number, layer = int(state["image"]), str(state["layer"])
+    def view(self, state: GateState) -> tuple[Figure, str]:
+        number, layer = state.image, state.layer
         gates, spatial, before = self._readings(number)
         off = self._off(gates[layer], state)
         after = before
         if off:
             with switched_off(self._model, layer, off):
                 after = predict(self._model, self._images[number : number + 1])[0]
-        shown = state.get("spatial")
-        picture = self._images[number, int(state.get("background", 0))]
+        shown = state.spatial
+        picture = self._images[number, state.background or 0]
         map_ = None if shown is None else spatial[shown]
-        if "slice" in state:
-            map_ = None if map_ is None else map_[int(state["slice"])]
-            picture = picture[int(state["slice"])]
+        if state.slice is not None:
+            map_ = None if map_ is None else map_[state.slice]
+            picture = picture[state.slice]
         names = self._names or [f"class {i}" for i in range(len(before))]
         truth = "" if self._labels is None else f": {names[int(self._labels[number])]}"
-        drawn = f" ({self._contrasts[int(state['background'])]})" if "background" in state else ""
-        opacity = float(state.get("opacity", 0.6))
-        chosen = "" if state["channel"] == NONE else f", channel {state['channel']} off"
+        drawn = "" if state.background is None else f" ({self._contrasts[state.background]})"
+        opacity = state.opacity
+        chosen = "" if state.channel == NONE else f", channel {state.channel} off"
         figure = gate_view(
             picture, gates=gates, layer=layer, before=before, after=after, off=off, spatial=map_,
-            spatial_name=f"spatial map, {short_names(spatial).get(shown, '')}", opacity=opacity, class_names=names,
+            spatial_name="spatial map" if shown is None else f"spatial map, {short_names(spatial)[shown]}",
+            opacity=opacity, class_names=names,
             caption=f"image {number}{drawn}{truth}{chosen}",
         )
         summary = f"Image {number}{drawn}{truth}. "
         summary += self._prediction(names, before, after, off, short_names(gates)[layer])
-        if state["channel"] != NONE and off == self._off(gates[layer], {**state, "channel": NONE}):
-            summary += f" Channel {state['channel']} was off already."
-        if "slice" in state:
-            summary += f" Axial slice {state['slice']}."
-        if shown is not None:
+        if state.channel != NONE and off == self._off(gates[layer], replace(state, channel=NONE)):
+            summary += f" Channel {state.channel} was off already."
+        if state.slice is not None:
+            summary += f" Axial slice {state.slice}."
+        if shown is not None and map_ is not None:
             low, high = float(map_.min()), float(map_.max())
             summary += f" Spatial map of {short_names(spatial)[shown]} from {low:.2f} to {high:.2f}"
             summary += f", at {opacity:.0%} opacity."
@@ -141,11 +160,11 @@ class GateExplorer(Explorer):
         return gates, maps, predict(self._model, image)[0]
 
     @staticmethod
-    def _off(gates: Tensor, state: dict[str, object]) -> list[int]:
+    def _off(gates: Tensor, state: GateState) -> list[int]:
         order = ranked_channels(gates)
-        off = {*order[: int(state["most_open"])], *order[len(order) - int(state["most_closed"]) :]}
-        if state["channel"] != NONE:
-            off.add(int(state["channel"]))
+        off = {*order[: state.most_open], *order[len(order) - state.most_closed :]}
+        if state.channel != NONE:
+            off.add(int(state.channel))
         return sorted(off)
 
     @staticmethod

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import ipywidgets
@@ -19,8 +20,23 @@ from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 NONE = "none"
 
 
-class InterSliceExplorer(Explorer):
+@dataclass(frozen=True)
+class InterSliceState:
+    """What the controls of an inter-slice explorer say."""
+
+    image: int
+    slice: int
+    layer: str
+    closed: int | str
+    alike: float
+    opacity: float
+    background: int | None = None
+
+
+class InterSliceExplorer(Explorer[InterSliceState]):
     """See `inter_slice_explorer`."""
+
+    State = InterSliceState
 
     def __init__(
         self,
@@ -28,7 +44,7 @@ class InterSliceExplorer(Explorer):
         images: Tensor,
         *,
         masks: Tensor | None,
-        labels: Sequence[int] | None,
+        labels: Sequence[int] | Tensor | None,
         names: Sequence[str] | None,
         channels: Sequence[str] | None,
     ) -> None:
@@ -46,7 +62,7 @@ class InterSliceExplorer(Explorer):
                 value=0, min=0, max=len(images) - 1, disabled=len(images) == 1, description="volume", **style
             ),
             "slice": ipywidgets.IntSlider(
-                value=self._start(), min=0, max=depth - 1, description="axial I→S", **style
+                value=self._first_slice(), min=0, max=depth - 1, description="axial I→S", **style
             ),
             "layer": ipywidgets.Dropdown(
                 options=[(short, layer) for layer, short in short_names(gates).items()], description="block", **style
@@ -75,16 +91,16 @@ class InterSliceExplorer(Explorer):
             self.controls["closed"].options = [NONE, *range(self._depths[str(self.controls["layer"].value)])]
             self.controls["closed"].value = NONE
 
-    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
-        number, layer, position = int(state["image"]), str(state["layer"]), int(state["slice"])
-        closed = None if state["closed"] == NONE else int(state["closed"])
-        alike, opacity = float(state["alike"]), float(state["opacity"])
+    def view(self, state: InterSliceState) -> tuple[Figure, str]:
+        number, layer, position = state.image, state.layer, state.slice
+        closed = None if state.closed == NONE else int(state.closed)
+        alike, opacity = state.alike, state.opacity
         before = self._readings(number, layer, 0.0, None).probabilities
         now = self._readings(number, layer, alike, closed)
         names = self._names or [f"class {i}" for i in range(len(before))]
         truth = "" if self._labels is None else f": {names[int(self._labels[number])]}"
-        background = int(state.get("background", 0))
-        drawn = f" ({self._contrasts[background]})" if "background" in state else ""
+        background = state.background or 0
+        drawn = f" ({self._contrasts[background]})" if state.background is not None else ""
         figure = inter_slice_view(
             self._images[number, background], position, gates=now.gates, layer=layer, spatial=now.spatial,
             reach=now.reach, before=before, after=now.probabilities, closed=closed, towards_alike=alike,
@@ -103,7 +119,7 @@ class InterSliceExplorer(Explorer):
         image = self._images[number : number + 1]
         return read_inter_slice(self._model, image, layer, towards_alike=alike, closed=closed)
 
-    def _start(self) -> int:
+    def _first_slice(self) -> int:
         """Where to begin: at the slice with most of the first mask, or in the middle."""
         if self._masks is not None and self._masks[0].any():
             return int((self._masks[0] > 0).flatten(1).sum(1).argmax())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import lru_cache
 
 import ipywidgets
@@ -16,15 +17,30 @@ from medattn_lite.explain.methods import METHODS
 from medattn_lite.explain.side_by_side import Compared, compare
 from medattn_lite.networks.trained import Trained
 from medattn_lite.plots.alt import alt_text, set_alt
-from medattn_lite.plots.explanations import MapRow, explanation_rows
+from medattn_lite.plots.explanation_grid import explanation_grid
+from medattn_lite.plots.explanations import MapRow
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 
 TASKS = {"mechanisms": "grade of the head", "presence": "tumour in a slice", "lesions": "MS lesions",
          "fusion": "tumour regions"}  # fmt: skip
 
 
-class MechanismComparison(Explorer):
+@dataclass(frozen=True)
+class ComparisonState:
+    """What the controls of the comparison say."""
+
+    person: int
+    diameter_mm: float
+    site: str
+    method: str
+    plane: str
+    opacity: float
+
+
+class MechanismComparison(Explorer[ComparisonState]):
     """See `mechanism_comparison`."""
+
+    State = ComparisonState
 
     def __init__(self, networks: Mapping[str, Trained], *, person: int) -> None:
         self._networks = dict(networks)
@@ -42,6 +58,7 @@ class MechanismComparison(Explorer):
             "method": ipywidgets.Dropdown(
                 options=[name for name in METHODS if name != "occlusion"], description="method", **style
             ),
+            "plane": ipywidgets.Dropdown(options=["axial", "coronal", "sagittal"], description="plane", **style),
             "opacity": ipywidgets.FloatSlider(
                 value=0.65, min=0.0, max=1.0, step=0.05, description="opacity", readout_format=".0%",
                 continuous_update=False, **style,
@@ -49,15 +66,14 @@ class MechanismComparison(Explorer):
         }
         super().__init__(controls)
 
-    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
-        found = self._found(int(state["person"]), float(state["diameter_mm"]), str(state["site"]),
-                               str(state["method"]))  # fmt: skip
+    def view(self, state: ComparisonState) -> tuple[Figure, str]:
+        found = self._found(state.person, state.diameter_mm, state.site, state.method)
         rows = [_row(name, own) for name, own in found.items()]
-        figure = explanation_rows(rows[0].image, rows, opacity=float(state["opacity"]), title=str(state["method"]))
+        figure = explanation_grid(rows, plane=state.plane, opacity=state.opacity, title=state.method)
         said = [_told(name, own) for name, own in found.items()]
-        words = f"Synthetic person {state['person']}, the same for each, a tumour of "
-        words += f"{float(state['diameter_mm']):.0f} mm, {state['site']}; {state['method']}, "
-        words += f"opacity {float(state['opacity']):.0%}."
+        words = f"Synthetic person {state.person}, the same for each, a tumour of "
+        words += f"{state.diameter_mm:.0f} mm, {state.site}; {state.method}, {state.plane} plane of the volumes, "
+        words += f"opacity {state.opacity:.0%}."
         set_alt(figure, f"{alt_text(figure)} {words}")
         return figure, f"{words} " + " ".join(said)
 

@@ -5,16 +5,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import ipywidgets
 import torch
 from matplotlib.figure import Figure
+from torch import Tensor
 
 from medattn_lite.attention.scores import AdditiveScores, attend
 from medattn_lite.errors import UserError
 from medattn_lite.plots.attention import playground
-from medattn_lite.widgets.explorer import Explorer
+from medattn_lite.widgets.explorer import CONTROL, Explorer
 
 MOST_KEYS = 5
 EDGE = 2.0
@@ -35,17 +37,49 @@ def plain_additive() -> AdditiveScores:
     return score
 
 
-SCORES = {"dot": "dot", "scaled dot": "scaled", "additive": plain_additive()}
+SCORES: dict[str, str | Callable[[Tensor, Tensor], Tensor]] = {
+    "dot": "dot", "scaled dot": "scaled", "additive": plain_additive(),
+}  # fmt: skip
 
 
-class AttentionPlayground(Explorer):
+@dataclass(frozen=True)
+class PlaygroundState:
+    """What the controls of the playground say; of the key vectors the first `keys` take part."""
+
+    score: str
+    temperature: float
+    keys: int
+    values: str
+    query_x: float
+    query_y: float
+    key_1_x: float
+    key_1_y: float
+    key_2_x: float
+    key_2_y: float
+    key_3_x: float
+    key_3_y: float
+    key_4_x: float
+    key_4_y: float
+    key_5_x: float
+    key_5_y: float
+
+    @property
+    def key_vectors(self) -> list[list[float]]:
+        """(keys, 2)."""
+        every = [[self.key_1_x, self.key_1_y], [self.key_2_x, self.key_2_y], [self.key_3_x, self.key_3_y],
+                 [self.key_4_x, self.key_4_y], [self.key_5_x, self.key_5_y]]  # fmt: skip
+        return every[: self.keys]
+
+
+class AttentionPlayground(Explorer[PlaygroundState]):
     """See `attention_playground`."""
+
+    State = PlaygroundState
 
     def __init__(
         self, query: Sequence[float], keys: Sequence[Sequence[float]], *, score: str, temperature: float
     ) -> None:
-        row = {"width": "310px"}
-        label = {"description_width": "64px"}
+        row, label = CONTROL, {"description_width": "64px"}
         controls: dict[str, ipywidgets.ValueWidget] = {
             "score": ipywidgets.Dropdown(
                 options=list(SCORES), value=score, description="score", style=label, layout=row
@@ -68,8 +102,7 @@ class AttentionPlayground(Explorer):
                     value=value, min=-EDGE, max=EDGE, step=0.1, description=f"{name.replace('_', ' ')} {axis}",
                     readout_format=".1f", style=label, layout=row,
                 )
-        columns = {"grid_template_columns": "repeat(2, 310px)", "grid_gap": "0 18px"}
-        super().__init__(controls, box=ipywidgets.GridBox(list(controls.values()), layout=columns))
+        super().__init__(controls)
         self.adjust("keys")
 
     def adjust(self, name: str) -> None:
@@ -81,19 +114,19 @@ class AttentionPlayground(Explorer):
                 shown = i <= self.controls["keys"].value
                 self.controls[f"key_{i}_{axis}"].layout.display = None if shown else "none"
 
-    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
-        count = int(state["keys"])
-        query = torch.tensor([state["query_x"], state["query_y"]])
-        keys = torch.tensor([[state[f"key_{i}_x"], state[f"key_{i}_y"]] for i in range(1, count + 1)])
-        values = keys if state["values"] == AS_KEYS else torch.tensor(OWN_VALUES[:count])
-        temperature = round(float(state["temperature"]), 3)
+    def view(self, state: PlaygroundState) -> tuple[Figure, str]:
+        count = state.keys
+        query = torch.tensor([state.query_x, state.query_y])
+        keys = torch.tensor(state.key_vectors)
+        values = keys if state.values == AS_KEYS else torch.tensor(OWN_VALUES[:count])
+        temperature = round(state.temperature, 3)
         with torch.no_grad():
             scores, weights, context = attend(
-                query, keys, values, score=SCORES[state["score"]], temperature=temperature
+                query, keys, values, score=SCORES[state.score], temperature=temperature
             )
         figure = playground(
             query, keys, values, scores=scores, weights=weights, context=context,
-            score_name=str(state["score"]), temperature=temperature,
+            score_name=state.score, temperature=temperature,
         )
         most = int(weights.argmax())
         pairs = ", ".join(
@@ -103,8 +136,8 @@ class AttentionPlayground(Explorer):
         summary = (
             f"The query ({query[0]:z.1f}, {query[1]:z.1f}) looks most at key {most + 1}, "
             f"with weight {weights[most]:.2f}. "
-            f"Score → weight at τ = {temperature:g}, {state['score']}: {pairs}. "
-            f"Context ({context[0]:z.2f}, {context[1]:z.2f}); values are {state['values']}."
+            f"Score → weight at τ = {temperature:g}, {state.score}: {pairs}. "
+            f"Context ({context[0]:z.2f}, {context[1]:z.2f}); values are {state.values}."
         )
         return figure, summary
 

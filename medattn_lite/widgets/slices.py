@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import ipywidgets
 import numpy as np
@@ -18,8 +20,28 @@ NONE = "none"
 WIDE = 20  # a window as wide as this is read in whole numbers
 
 
-class SliceExplorer(Explorer):
+@dataclass(frozen=True)
+class SliceState:
+    """What the controls of a slice explorer say."""
+
+    channel: str
+    overlay: str
+    axial: int
+    coronal: int
+    sagittal: int
+    opacity: float
+    window: tuple[float, float]
+
+    @property
+    def position(self) -> tuple[int, int, int]:
+        """Indices of the voxel at the cross, in the order of `PLANES`."""
+        return self.axial, self.coronal, self.sagittal
+
+
+class SliceExplorer(Explorer[SliceState]):
     """See `slice_explorer`."""
+
+    State = SliceState
 
     def __init__(
         self, volumes: dict[str, np.ndarray], overlays: dict[str, np.ndarray], *, affine: np.ndarray | None, title: str
@@ -64,31 +86,31 @@ class SliceExplorer(Explorer):
         if name == "overlay":
             self.controls["opacity"].disabled = self.controls["overlay"].value == NONE
 
-    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
-        volume = self._volumes[state["channel"]]
-        overlay = None if state["overlay"] == NONE else self._overlays[state["overlay"]]
-        position = tuple(int(state[plane.name]) for plane in PLANES)
+    def view(self, state: SliceState) -> tuple[Figure, str]:
+        volume = self._volumes[state.channel]
+        overlay = None if state.overlay == NONE else self._overlays[state.overlay]
+        position = state.position
         figure = three_planes(
             volume,
             position=position,
             affine=self._affine,
             overlay=overlay,
-            overlay_title=state["overlay"],
-            opacity=float(state["opacity"]),
-            window=tuple(state["window"]),
-            title=f"{self._title} {state['channel']}".strip(),
+            overlay_title=state.overlay,
+            opacity=state.opacity,
+            window=state.window,
+            title=f"{self._title} {state.channel}".strip(),
         )
         return figure, self._words(state, position, float(volume[position]), overlay)
 
     def _words(
-        self, state: dict[str, object], position: tuple[int, ...], intensity: float, overlay: np.ndarray | None
+        self, state: SliceState, position: tuple[int, ...], intensity: float, overlay: np.ndarray | None
     ) -> str:
         places = ", ".join(f"{plane.name} {position[plane.across]}" for plane in PLANES)
-        text = f"{state['channel']}, {places}"
+        text = f"{state.channel}, {places}"
         if self._affine is not None:
             x, y, z = self._affine[:3] @ np.array([*position, 1.0])
             text += f" (x {x:+.0f}, y {y:+.0f}, z {z:+.0f} mm)"
-        low, high = state["window"]
+        low, high = state.window
         digits = 0 if high - low >= WIDE else 2
         text += f". Intensity at the cross {intensity:.{digits}f}; window {low:.{digits}f} to {high:.{digits}f}. "
         if overlay is None:
@@ -97,7 +119,7 @@ class SliceExplorer(Explorer):
         said = f"{value:.3g}"
         if overlay.dtype.kind in "bu":
             said = mask_names(np.unique(overlay)).get(int(value), "nothing")
-        return text + f"Overlay {state['overlay']} at {state['opacity']:.0%} opacity; at the cross: {said}."
+        return text + f"Overlay {state.overlay} at {state.opacity:.0%} opacity; at the cross: {said}."
 
     def _middle(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Where to begin: in the middle of the first mask, or of the volume."""
@@ -108,7 +130,7 @@ class SliceExplorer(Explorer):
 
 
 def slice_explorer(
-    sample: Mapping[str, object], overlays: Mapping[str, object] | None = None, *, title: str | None = None
+    sample: Mapping[str, Any], overlays: Mapping[str, object] | None = None, *, title: str | None = None
 ) -> SliceExplorer:
     """Three linked planes of a sample, with sliders for the planes, the overlay's opacity and the window.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import ipywidgets
@@ -18,15 +19,29 @@ from medattn_lite.plots.split_view import split_view
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 
 
-class SplitExplorer(Explorer):
+@dataclass(frozen=True)
+class SplitState:
+    """What the controls of a split explorer say."""
+
+    image: int
+    layer: str
+    channel: int
+    even: float
+    background: int | None = None
+    opacity: float = 0.6
+
+
+class SplitExplorer(Explorer[SplitState]):
     """See `split_explorer`."""
+
+    State = SplitState
 
     def __init__(
         self,
         model: nn.Module,
         images: Tensor,
         *,
-        labels: Sequence[int] | None,
+        labels: Sequence[int] | Tensor | None,
         names: Sequence[str] | None,
         channels: Sequence[str] | None,
     ) -> None:
@@ -72,15 +87,15 @@ class SplitExplorer(Explorer):
             self.controls["channel"].value = min(self.controls["channel"].value, last)
             self.controls["channel"].max = last
 
-    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
-        number, layer, channel = int(state["image"]), str(state["layer"]), int(state["channel"])
-        even, background = float(state["even"]), int(state.get("background", 0))
-        opacity = float(state.get("opacity", 0.6))
+    def view(self, state: SplitState) -> tuple[Figure, str]:
+        number, layer, channel = state.image, state.layer, state.channel
+        even, background = state.even, state.background or 0
+        opacity = state.opacity
         before = self._readings(number, layer, 0.0).probabilities
         now = self._readings(number, layer, even)
         names = self._names or [f"class {i}" for i in range(len(before))]
         truth = "" if self._labels is None else f": {names[int(self._labels[number])]}"
-        drawn = f" ({self._contrasts[background]})" if "background" in state else ""
+        drawn = f" ({self._contrasts[background]})" if state.background is not None else ""
         figure = split_view(
             self._images[number, background], splits=now.splits, mixture=now.mixture, shares=now.shares, layer=layer,
             channel=channel, before=before, after=now.probabilities, towards_even=even, spatial=now.spatial,

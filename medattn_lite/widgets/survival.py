@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import ipywidgets
 import numpy as np
@@ -20,8 +21,20 @@ STEPS = 100  # of the cut, from one end of the risks to the other
 MOST_GROUPS = 6
 
 
-class SurvivalExplorer(Explorer):
+@dataclass(frozen=True)
+class SurvivalState:
+    """What the controls of a survival explorer say; the patient is counted from the lowest risk, from 1."""
+
+    threshold: float
+    patient: int
+    day: float
+    groups: int
+
+
+class SurvivalExplorer(Explorer[SurvivalState]):
     """See `survival_explorer`."""
+
+    State = SurvivalState
 
     def __init__(self, cohort: Predicted, *, threshold: float) -> None:
         self._cohort = cohort
@@ -59,11 +72,11 @@ class SurvivalExplorer(Explorer):
             ),
         })  # fmt: skip
 
-    def view(self, state: dict[str, object]) -> tuple[Figure, str]:
-        cohort, day = self._cohort, float(state["day"])
-        split = cohort.split(float(state["threshold"]))
-        row = int(self._order[int(state["patient"]) - 1])
-        calibrated = cohort.calibration(day, groups=int(state["groups"]))
+    def view(self, state: SurvivalState) -> tuple[Figure, str]:
+        cohort, day = self._cohort, state.day
+        split = cohort.split(state.threshold)
+        row = int(self._order[state.patient - 1])
+        calibrated = cohort.calibration(day, groups=state.groups)
         figure = survival_view(
             split.curves, risk=cohort.risk, threshold=split.threshold, test=_test(split), days=cohort.days,
             survival=cohort.survival, patient=(f"patient {cohort.subjects[row]}", row),

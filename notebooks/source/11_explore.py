@@ -83,9 +83,22 @@ record("seconds from slider to picture, another opacity", round(time.perf_counte
 # %% [markdown]
 # ### Exploration 1 · size
 #
-# **Guess.** In this cohort high and low grades are equally large: size says nothing. You shrink the tumour and change nothing else: it still has its rim of enhancement and its dead core. Will the networks stay with "high grade"? Which will let go first? (One may say "low" from the start: a high AUC means the right *order* of heads, and all probabilities may still lie too low.)
+# Is size a clue at all in the heads that these networks learned from? Decide it by a figure: how well does the diameter alone tell the grades apart? (0.5 is chance.)
+
+# %%
+from medattn_lite.evaluation import auc_interval
+from medattn_lite.explain.held_out import cohort_of
+
+cohort = cohort_of(load_trained("grade_p3d_iam"))
+ordered = [cohort.subject(row).pathology.diameter_mm for row in range(len(cohort))]
+record("AUC of the diameter alone, low or high grade", auc_interval(cohort.labels, ordered))
+medians = [np.median([mm for mm, label in zip(ordered, cohort.labels, strict=True) if label == grade]) for grade in (0, 1)]
+print("median diameter: low grade {:.0f} mm, high grade {:.0f} mm".format(*medians))
+
+# %% [markdown]
+# **Guess.** You shrink the tumour and change nothing else: it still has its rim of enhancement and its necrotic core. Will the networks stay with "high grade"? Which will let go first? (One may say "low" from the start: a high AUC means the right *order* of heads, and all probabilities may still lie too low.)
 #
-# Move **diameter** from 80 down to 0. What do they say of a head with no tumour at all? (They have only learned two words, and neither is "healthy".)
+# Move **diameter** from 80 down to 0. What do they say of a head with no tumour at all? (They have only two answers, and neither is "healthy".)
 #
 # Then the same as a curve, for all of them at once:
 
@@ -266,6 +279,24 @@ plots.show(comparison.static())
 # %% [markdown]
 # *Figure 11.6.* One person, several mechanisms. (A network for MS lesions, shown a glioma, was never asked about gliomas. A map with nothing above 0 is not drawn, and its row says so.)
 #
+# ### One frame
+#
+# These networks differ in more than their attention, so neither their cost nor their score is the mechanism's. For that, exchange the mechanism and nothing else. What does each add to one small P3D? **Guess** which is the cheapest, and which the largest.
+
+# %%
+from medattn_lite.attention import names
+from medattn_lite.networks.costs import cost_of
+from medattn_lite.training.comparison.frames import make_network
+
+image = torch.randn(2, 4, 16, 24, 24)  # two heads, four sequences
+for name in names(spatial_dims=3):
+    own = cost_of(make_network("p3d", name, spatial_dims=3, in_channels=4, width=8), image)
+    print(f"{name:12}{own.parameters:>9,} parameters{own.multiplications / 2e6:>7.1f} million multiplications per head"
+          f"{own.kept_bytes / 2**21:>6.2f} MiB kept for the backward pass")
+
+# %% [markdown]
+# What each mechanism *gains* in such a frame takes several seeds and a plain network of the same size: [the measured table](../figures/mechanisms.md), mechanism by task, with intervals over seeds and patients. `medattn compare` makes it, also from a folder of your own: `medattn compare --tasks label --data images --root DIR`.
+#
 # ## 4 · Who looks at whom
 #
 # Slice attention and non-local attention have no map of places, but a table: who looks at whom. Choose a voxel, and see what it looks at, step by step.
@@ -336,7 +367,7 @@ plots.show(survival.static())
 # | trap | symptom |
 # |---|---|
 # | one head | another head answers otherwise: change **person** |
-# | outside the training range | answers to 80 mm or 0 mm mean little: nobody taught them |
+# | outside the training range | answers to 80 mm or 0 mm mean little: they were not trained there |
 # | two things moved at once | a larger tumour also displaces the brain |
 # | "the map follows the tumour" | so would the map of the twin |
 # | the story came after the look | guess first, write it down |

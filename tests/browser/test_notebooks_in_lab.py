@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.conftest import LEARNER_COPIES
+from tests.browser.one_screen import faults
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -19,6 +20,8 @@ def test_the_notebook_runs_and_every_slider_works_by_keyboard(notebook, open_not
     page.run_all()
     assert page.errors() == []
     assert page.loose_sliders() == 0, "a slider outside an Explorer: nothing shows whether it works"
+    page.page.set_viewport_size({"width": 1366, "height": 768})
+    assert {number: found for number, one in enumerate(page.explorers(), start=1) if (found := faults(one))} == {}
     moved = {number: page.move_sliders(explorer) for number, explorer in enumerate(page.explorers(), start=1)}
     record_property("sliders", moved)
     still = [(number, *slider) for number, sliders in moved.items() for slider in sliders.items()]

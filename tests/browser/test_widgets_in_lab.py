@@ -6,6 +6,8 @@ import time
 
 import pytest
 
+from tests.browser.one_screen import faults
+
 pytestmark = pytest.mark.browser
 
 SAMPLE = """
@@ -26,14 +28,23 @@ explorer = gate_explorer(model, torch.randn(3, 2, 64, 64), labels=[0, 1, 0], nam
 explorer
 """
 FRAGILE = """
+from dataclasses import dataclass
+
 import ipywidgets
 from medattn_lite.widgets import Explorer, attention_playground
 
-class Fragile(Explorer):
+@dataclass(frozen=True)
+class Number:
+    number: int
+
+
+class Fragile(Explorer[Number]):
+    State = Number
+
     def view(self, state):
-        if state["number"] > 1:
+        if state.number > 1:
             raise ZeroDivisionError("this state has no picture")
-        return attention_playground().static(), f"The number is {state['number']}."
+        return attention_playground().static(), f"The number is {state.number}."
 
 Fragile({"number": ipywidgets.IntSlider(value=0, min=0, max=5, description="number")})
 """
@@ -52,6 +63,18 @@ def test_every_slider_of_the_three_explorers_moves_picture_text_and_readout(open
     assert page.errors() == [] and page.outside == [] and page.crashes == []
     words = [explorer.locator("img.medattn-picture").get_attribute("title") for explorer in page.explorers()]
     assert all(len(text.split()) > 8 for text in words), "a picture without alt text"
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (1920, 1080), (820, 1180), (683, 384)])  # the last: 1366×768 at 200 %
+def test_explorers_fit_the_screen(open_notebook, write_notebook, size):
+    cells = [SAMPLE, "attention_playground()", "slice_explorer(sample)", MODEL]
+    page = open_notebook(write_notebook("screen.ipynb", cells))
+    page.run_all()
+    page.page.set_viewport_size({"width": size[0], "height": size[1]})
+    if size[0] < 1000:
+        page.page.keyboard.press("Control+b")  # a narrow window has no room for the side bar
+    page.page.wait_for_timeout(1000)
+    assert {number: found for number, one in enumerate(page.explorers()) if (found := faults(one))} == {}
 
 
 def test_a_fast_hand_does_not_queue_pictures(open_notebook, write_notebook):

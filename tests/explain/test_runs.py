@@ -20,7 +20,7 @@ from medattn_lite.training.run import build_variant, fold_files
 from medattn_lite.training.tasks import recall_task
 
 OPENED = [("grading", 3), ("presence", 2), ("source", 2), ("lesions", 8), ("fusion", 6), ("survival", 6),
-          ("mechanisms", 6), ("presence-leak", 2), ("presence-cnns", 5)]  # fmt: skip
+          ("mechanisms", 14), ("presence-leak", 2), ("presence-cnns", 5)]  # fmt: skip
 
 
 def write_run(recipe_name: str, folder: Path, fold: int = 1) -> dict[str, dict[str, torch.Tensor]]:

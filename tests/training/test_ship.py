@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.metrics import auc
+from medattn_lite.evaluation.metrics import auc, concordance
 from medattn_lite.explain.runs import open_run
 from medattn_lite.networks import trained
 from medattn_lite.training.checkpoint import read_facts
@@ -53,6 +54,18 @@ def test_beside_shipped_weights_stand_the_chosen_step_every_seed_and_the_command
     metrics = json.loads((run / "P3D + IAM" / "start-1" / "fold-1" / "predictions.json").read_text())
     assert second == pytest.approx(auc([row["label"] for row in metrics["predictions"]],
                                        [row["probability"] for row in metrics["predictions"]]))  # fmt: skip
+
+
+def test_what_else_the_run_holds_of_the_fold_stands_beside_the_weights(tmp_path):
+    out = tmp_path / "survival"
+    command = ["train", "survival", "--variants", "ResNet-50-CBAM,outline,clinical", "--first-folds", "1"]
+    assert main([*command, "--out", str(out), "--device", "cpu"]) == 0
+    ship(out, {"small": "ResNet-50-CBAM"}, folder=tmp_path)
+    facts = json.loads((tmp_path / "small.json").read_text())
+    predictions = json.loads((out / "outline" / "fold-0" / "predictions.json").read_text())["predictions"]
+    event, time, risk = (np.array([row[name] for row in predictions]) for name in ("event", "time", "risk"))
+    assert list(facts["beside"]) == ["clinical", "outline"]
+    assert facts["beside"]["outline"]["C-index"]["value"] == pytest.approx(concordance(event, time, risk))
 
 
 def test_a_recipe_that_was_edited_since_changes_nothing_about_a_run(run, tmp_path, monkeypatch):

@@ -63,7 +63,7 @@ def test_every_state_on_a_grid_is_drawn_without_an_error(kinds, spatial_dims):
     choices = {name: control.options for name, control in explorer.controls.items() if name in ("steps", "asks")}
     choices["layer"] = [value for _, value in explorer.controls["layer"].options]
     for values in itertools.product(*choices.values()):
-        figure, words = explorer.view(explorer.state | dict(zip(choices, values, strict=True)))
+        figure, words = explorer.view(explorer.state_with(**dict(zip(choices, values, strict=True))))
         assert len(figure.axes) >= 3 * len(kinds) and words
     first = ("rows", "axial")[spatial_dims - 2]
     for index in (0, explorer.controls[first].max):

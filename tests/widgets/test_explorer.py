@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import itertools
+from dataclasses import dataclass
 
 import ipywidgets
 import pytest
@@ -79,7 +80,7 @@ def test_the_picture_is_one_widget_for_life(explorer):
     picture = explorer.picture
     name, control = next(iter(explorer.controls.items()))
     control.value = other_values(control)[0]
-    assert explorer.picture is picture and picture in explorer.children
+    assert explorer.picture is picture and picture in explorer.children[1].children
     assert bytes(picture.value).startswith(b"\x89PNG")
     assert picture.tooltip == picture.alt and picture.description == ""
 
@@ -130,17 +131,24 @@ def test_set_redraws_once(explorer, monkeypatch):
     assert len(drawn) == 1
 
 
-class Fragile(Explorer):
+@dataclass(frozen=True)
+class Number:
+    number: int
+
+
+class Fragile(Explorer[Number]):
     """Draws the playground's picture, but not at 3."""
+
+    State = Number
 
     def __init__(self):
         self.inner = make_explorer("playground")
         super().__init__({"number": ipywidgets.IntSlider(value=1, min=0, max=5, description="number")})
 
     def view(self, state):
-        if state["number"] == 3:
+        if state.number == 3:
             raise ZeroDivisionError("three is <too> much")
-        return self.inner.static(), f"The number is {state['number']}."
+        return self.inner.static(), f"The number is {state.number}."
 
 
 def test_an_error_is_raised_kept_and_told_in_the_readout():

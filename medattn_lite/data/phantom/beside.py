@@ -5,11 +5,11 @@ The picture shows patients of the folder you name: it is for your eyes, not for 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
+from medattn_lite.data.dataset import Dataset
 from medattn_lite.data.phantom.pathology import MSLesions, Pathology, glioma, ms_lesions
 from medattn_lite.data.phantom.subject import Subject
 from medattn_lite.errors import UserError
@@ -70,10 +70,11 @@ def beside(root: str | Path, out: str | Path, *, n: int = 4, seed: int = 0) -> P
     return path
 
 
-def _with_images(dataset: Sequence, count: int) -> list[dict]:
+def _with_images(dataset: Dataset, count: int) -> list[dict]:
     step = max(1, len(dataset) // max(count, 1))
     order = [*range(0, len(dataset), step), *range(len(dataset))]
-    chosen, seen = [], set()
+    chosen: list[dict] = []
+    seen = set()
     for index in order:
         if len(chosen) == count:
             break

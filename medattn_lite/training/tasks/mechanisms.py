@@ -52,7 +52,7 @@ class Mechanisms(Grading):
         grid = make_grid(cohort.shape, cohort.spacing_mm)
         for index in range(len(cohort)):
             sample = cohort[index]
-            marked, _ = stamp_mark(sample["image"], grid)
+            marked, _ = stamp_mark(sample["image"], grid, self.channels)
             self.images.append(normalise(sample["image"]).cpu().half())
             self.marked_images.append(normalise(marked).cpu().half())
             self.subjects.append(sample["subject"])
@@ -81,8 +81,10 @@ class Mechanisms(Grading):
         return own
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
-        """The variant's network, of the size that the settings give for its name."""
-        size = self.settings.network.get(variant.network, {})
+        """The variant's network, of the size that the settings give for its name, its network or its frame."""
+        sizes = self.settings.network
+        names = (variant.name, variant.network, variant.network.partition("+")[0])
+        size = next((sizes[name] for name in names if name in sizes), {})
         return build(variant.network, **{**size, **self.network_options(), **variant.options})
 
     def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:

@@ -9,11 +9,13 @@ import numpy as np
 import pytest
 import torch
 
+from medattn_lite.attention import names
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
 from medattn_lite.training.recipes import find_recipe
+from medattn_lite.training.recipes.mechanisms import WIDER
 from medattn_lite.training.recipes.recipe import with_changes
-from medattn_lite.training.tasks import open_task
+from medattn_lite.training.tasks import open_task, recall_task
 
 RECIPE = find_recipe("mechanisms")
 
@@ -115,6 +117,28 @@ def test_the_smoke_run_trains_every_mechanism(tmp_path):
     assert set(results["variants"]["P3D + IAM, scanner mark"]["auc_by_mark"]) == {
         "on high grades", "on low grades", "on none"}  # fmt: skip
     assert "AUC" in results["variants"]["P3D"]["validation_mean_over_folds"]
+
+
+@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
+def test_all_mechanisms_stand_in_one_frame_beside_a_plain_one_that_is_not_smaller(scale):
+    facts = {"channels": ["t1", "t1ce", "t2", "flair"]}
+    recipe_task = recall_task(RECIPE, RECIPE.at(scale), data="phantom", facts=facts)
+    with torch.device("meta"):
+        networks = {variant.name: recipe_task.build(variant, {}) for variant in RECIPE.variants}
+    compared = {name for pair in RECIPE.comparisons for name in pair}
+    assert {name for name in networks if name.startswith("P3D") or name == WIDER} == compared
+    sizes = {name: sum(own.numel() for own in networks[name].parameters()) for name in compared}
+    assert max(sizes, key=sizes.get) == WIDER
+    assert all(type(networks[name]) is type(networks["P3D"]) for name in compared)
+    shared = networks["P3D"].state_dict()
+    for name in compared - {WIDER}:
+        own = networks[name].state_dict()
+        assert all(own[key].shape == value.shape for key, value in shared.items())
+
+
+def test_every_mechanism_of_the_registry_is_compared():
+    found = {part.partition("+")[2] for variant in RECIPE.variants for part in [variant.network] if "+" in part}
+    assert found | {"none", "iam"} == set(names(3))
 
 
 def test_patients_are_refused(tmp_path):

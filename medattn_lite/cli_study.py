@@ -1,0 +1,118 @@
+"""`medattn study NAME`: what makes a figure of the project, each with its own options and help.
+
+    medattn study                          the list
+    medattn study faithfulness --help      the options of one
+    medattn study faithfulness --networks grade_p3d_iam --subjects 40
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import runpy
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from medattn_lite.errors import UserError
+
+
+@dataclass(frozen=True)
+class Study:
+    """One line of the list.
+
+    Attributes:
+        module: that is run.
+        writes: the page or file that comes out.
+        summary: the question that it answers.
+    """
+
+    module: str
+    writes: str
+    summary: str
+
+
+STUDIES: Mapping[str, Study] = MappingProxyType({
+    "faithfulness": Study("medattn_lite.explain.benchmark", "figures/faithfulness.md",
+                          "do maps of the shipped networks lie where the signal is, and do they depend on training?"),
+    "slice-order": Study("medattn_lite.explain.slice_order", "figures/slice_order.md",
+                         "what inter-slice attention's gates are worth: by slice, by channel, not at all"),
+    "transfer": Study("medattn_lite.training.transfer", "the run's folder", "a finished run tested on other data"),
+    "cox-tables": Study("medattn_lite.training.cox_tables", "figures/results/survival-tables.json",
+                        "Cox regression on public clinical tables, without images"),
+    "ship": Study("medattn_lite.training.ship", "medattn_lite/networks/weights",
+                  "a finished run becomes a network that comes with the package"),
+    "interval-coverage": Study("medattn_lite.evaluation.coverage", "figures/interval_coverage.md",
+                               "how often the 95 % intervals hold the truth, for each kind of figure and n"),
+    "phantom-pictures": Study("medattn_lite.data.phantom.montage", "figures/phantoms.png",
+                              "one picture of every pathology"),
+    "course-times": Study("medattn_lite.course.times", "figures/course_times.md", "seconds and memory per notebook"),
+    "course-figures": Study("medattn_lite.course.measured", "figures/course_laptop.md",
+                            "what the notebooks measured at a longer scale"),
+    "parity": Study("tests.parity.table", "figures/parity.md", "blocks and networks beside independent code"),
+    "exercises": Study("tests.course.matrix", "figures/exercises.md",
+                       "every wrong and unusual answer, and what it hears"),
+    "attention-speed": Study("tests.benchmarks.attention", "figures/attention_kernels.md",
+                             "time and memory of attention beside the official formulation"),
+    "slider-times": Study("tests.benchmarks.sliders", "figures/slider_times.md", "from moved slider to picture"),
+    "widget-picture": Study("tests.browser.widget_picture", "figures/counterfactual_widget.png", "README's picture"),
+})  # fmt: skip
+ELSEWHERE = (
+    ("medattn audit phantom --all", "figures/phantom_audit.md", "what gives the label away, by phantom task"),
+    ("medattn phantom --controls", "figures/phantom_controls.json", "what a lesion's figures tell of the label"),
+    ("medattn compare --page", "figures/mechanisms.md", "each attention mechanism in one and the same network"),
+    ("medattn controls", "figures/positive_controls.md", "tasks that each mechanism must win, and do"),
+    ("medattn results", "figures/results.md", "one page of results from finished runs"),
+)
+
+
+def study_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `medattn study` to its parser."""
+    parser.add_argument("name", nargs="?", metavar="NAME", help="of the study; the list if left out")
+    parser.add_argument("words", nargs=argparse.REMAINDER, metavar="…", help="its options; NAME --help names them")
+    parser.set_defaults(run=_study)
+
+
+def _study(options: argparse.Namespace) -> int:
+    if options.name is None:
+        print("\n".join(listing()))
+        return 0
+    return run_study(options.name, options.words)
+
+
+def listing() -> list[str]:
+    """The studies, two lines each."""
+    lines = []
+    for name, study in STUDIES.items():
+        lines += [f"{name:<20}{study.summary}", f"{'':<20}→ {study.writes}"]
+    lines += ["", "with commands of their own:"]
+    for command, writes, summary in ELSEWHERE:
+        lines += [f"{command}", f"{'':<20}{summary} → {writes}"]
+    return lines
+
+
+def run_study(name: str, words: Sequence[str]) -> int:
+    """Runs a study with its own words.
+
+    Raises:
+        UserError: no study of this name, or one that needs the checkout where there is none.
+    """
+    if name not in STUDIES:
+        raise UserError(f"there is no study {name!r}: use one of {', '.join(STUDIES)}")
+    study = STUDIES[name]
+    if study.module.startswith("tests."):
+        sys.path.insert(0, "")
+        if importlib.util.find_spec("tests") is None or importlib.util.find_spec(study.module) is None:
+            raise UserError(f"the study {name} runs in a checkout of the repository: change into its folder")
+    before = sys.argv
+    sys.argv = [f"medattn study {name}", *words]
+    try:
+        runpy.run_module(study.module, run_name="__main__", alter_sys=False)
+    except SystemExit as ended:
+        if ended.code is None or isinstance(ended.code, int):
+            return ended.code or 0
+        raise UserError(str(ended.code)) from ended
+    finally:
+        sys.argv = before
+    return 0

@@ -1,0 +1,8 @@
+"""One frame, every mechanism: the same network with its attention exchanged, on the same tasks, from several seeds."""
+
+from __future__ import annotations
+
+from medattn_lite.training.comparison.plans import PLANS, TaskPlan, find_plan
+from medattn_lite.training.comparison.run import compare_mechanisms
+
+__all__ = ["PLANS", "TaskPlan", "compare_mechanisms", "find_plan"]

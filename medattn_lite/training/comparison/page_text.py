@@ -1,0 +1,184 @@
+"""The words and tables of the page of a comparison, from its record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.training.comparison.frames import FRAMES, PLAIN
+
+HEADING = "# One frame, every mechanism\n"
+
+
+def page_text(found: Mapping[str, Any], *, picture: str) -> str:
+    """The page.
+
+    Args:
+        found: of `collect`, as read from JSON.
+        picture: file name of the picture beside it.
+    """
+    tasks = found["tasks"]
+    lines = [
+        HEADING,
+        "Written by `medattn compare --page`; [the figures as JSON](" + picture.replace(".png", ".json") + ").\n",
+        "The same small network with another attention mechanism in its place, trained with the same steps on the same "
+        "images. Cells are differences to the plain network, with 95 % intervals over seeds *and* test patients; "
+        "**bold** where the interval leaves out 0, and `*` where that survives a correction for the number of "
+        "differences on this page (Holm).\n",
+        *_differences(found, "difference"),
+        *([f"![{_alt(found)}]({picture})\n"] if tasks else []),
+        *_summary(found),
+        "## Against a plain network of its size\n",
+        "A mechanism adds parameters. Here the other network is the narrowest plain one that has at least as many.\n",
+        *_differences(found, "difference_to_control"),
+        *_controls(found),
+        "## What each costs\n",
+        "Per image of training size. Multiplications are those of convolutions, linear layers and products of "
+        "matrices; memory is what one image keeps for the backward pass; time is that of a training step relative to "
+        "the plain network's, median and range of rounds that take turns in one process.\n",
+    ]
+    for name, task in tasks.items():
+        lines += _costs(name, task)
+    return "\n".join([*lines, *_how(found)]) + "\n"
+
+
+def _differences(found: Mapping[str, Any], key: str) -> list[str]:
+    tasks = found["tasks"]
+    head = [f"{name}, {task['score']}" for name, task in tasks.items()]
+    lines = ["| mechanism | " + " | ".join(head) + " |", "|---" * (len(tasks) + 1) + "|"]
+    base = [_plain(task) for task in tasks.values()]
+    if key == "difference":
+        lines.append("| *plain network: its score* | " + " | ".join(base) + " |")
+    for mechanism, title in found["mechanisms"].items():
+        if mechanism != PLAIN:
+            cells = [_cell(task, task["rows"].get(mechanism), key, mechanism) for task in tasks.values()]
+            lines.append(f"| {title} (`{mechanism}`) | " + " | ".join(cells) + " |")
+    if key == "difference":
+        widths = sorted({row["width"] for task in tasks.values() for row in task["rows"].values() if row["wider"]})
+        for width in widths:
+            cells = [_cell(task, task["rows"].get(f"{PLAIN}-w{width}"), key, "") for task in tasks.values()]
+            lines.append(f"| *plain, width {width}* | " + " | ".join(cells) + " |")
+    return [*lines, ""]
+
+
+def _plain(task: Mapping[str, Any]) -> str:
+    scores = list(task["rows"].get(PLAIN, {}).get("scores", {}).values())
+    if not scores:
+        return "not run"
+    mean = sum(scores) / len(scores)
+    return f"{mean:.3f}; seeds {min(scores):.3f} to {max(scores):.3f}, n = {task['data']['test_patients']}"
+
+
+def _cell(task: Mapping[str, Any], row: Mapping[str, Any] | None, key: str, mechanism: str) -> str:
+    own = None if row is None else row.get(key)
+    if own is None:
+        return "–" if not mechanism else task["missing"].get(mechanism, "not run")
+    interval = Interval.from_dict(own)
+    text = signed(interval)
+    if interval.is_given and 0 not in interval:
+        text = f"**{text}**" + ("\\*" if own.get("survives_holm") else "")
+    against = f", width {row['control'].rpartition('-w')[2]}" if key == "difference_to_control" else ""
+    return f"{text}, {own['seeds']} seeds{against}"
+
+
+def signed(interval: Interval) -> str:
+    """A difference with its sign and its interval, or why there is none."""
+    if interval.is_given:
+        return f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]".replace("-", "−")
+    value = f"{interval.value:+.3f}".replace("-", "−") if interval.value == interval.value else "not defined"
+    return f"{value} ({interval.missing})" if interval.missing else value
+
+
+def _summary(found: Mapping[str, Any]) -> list[str]:
+    family = found["family"]
+    count, clear, kept = (family[key] for key in ("differences", "leave out 0", "survive Holm"))
+    if not count:
+        return []
+    by_chance = f"{count / 20:.1f}"
+    return [f"Of {count} differences between a mechanism and the plain network, {clear} intervals leave out 0 "
+            f"({by_chance} would by chance, if no mechanism made a difference), and {kept} survive Holm's "
+            "correction.\n"]  # fmt: skip
+
+
+def _controls(found: Mapping[str, Any]) -> list[str]:
+    """The positive controls, one row per task: the score of each network that was trained on it."""
+    record = found.get("positive_controls")
+    lines = ["## Where a mechanism must win\n"]
+    if not record:
+        return [*lines, "The positive controls, synthetic tasks that need a mechanism, were not run here.\n"]
+    from medattn_lite.training.comparison.page_controls import control_lines
+
+    return [*lines, *control_lines(record)]
+
+
+def _costs(name: str, task: Mapping[str, Any]) -> list[str]:
+    rows = [row for row in task["rows"].values() if row.get("costs")]
+    plan = task["plan"]
+    size = "×".join(map(str, plan["crop"] or plan["size"]))
+    lines = [f"### {name}: {plan['title']}\n", f"{_frame(task).title}, {size}\n"]
+    if not rows:
+        return [*lines, "not measured\n"]
+    base = next((row["costs"] for row in rows if row["mechanism"] == PLAIN and not row["wider"]), rows[0]["costs"])
+    lines += ["| network | parameters | multiplications, million | memory, KiB | time per step |",
+              "|---|---|---|---|---|"]  # fmt: skip
+    for row in rows:
+        own = row["costs"]
+        title = f"plain, width {row['width']}" if row["wider"] else row["mechanism"]
+        lines.append(
+            f"| {title} | {own['parameters']:,} (×{own['parameters'] / base['parameters']:.2f}) "
+            f"| {own['multiplications'] / 1e6:.1f} (×{own['multiplications'] / base['multiplications']:.2f}) "
+            f"| {own['kept_bytes'] / 1024:,.0f} (×{own['kept_bytes'] / base['kept_bytes']:.2f}) "
+            f"| ×{own['time']:.2f} [{own['time_low']:.2f}, {own['time_high']:.2f}] |"
+        )
+    return [*lines, ""]
+
+
+def _frame(task: Mapping[str, Any]) -> Any:
+    from medattn_lite.training.comparison.cell import frame_of
+    from medattn_lite.training.comparison.plans import TaskPlan
+
+    return FRAMES[frame_of(TaskPlan(**task["plan"]), task["spatial_dims"])]
+
+
+def _how(found: Mapping[str, Any]) -> list[str]:
+    lines = [
+        "## How\n",
+        "- **Frame.** One network per task, the mechanism in one kind of place; everything else is equal. What two "
+        "networks of a seed share starts from the same weights, and both see the same batches in the same order.",
+        "- **Interval.** Over seeds (weights, order, changes of the images) and over test patients, both as drawn at "
+        "random, paired over both: the analysis of studies with several readers and cases, with seeds as readers "
+        "(Dorfman, Berbaum and Metz 1992; Hillis 2007; `medattn_lite/evaluation/crossed.py`). The training patients "
+        "are the same for all seeds: other training patients may give another difference.",
+        "- **No choice on test patients.** The state after the last step is tested. Steps, rate and sizes are the same "
+        "for all mechanisms; they were set with the plain network and seeds of 100 and above, so that it lies above "
+        "chance and below 1. If that favours anyone, it is the plain network.",
+        "- **Scope.** Networks of a hundred thousand parameters, trained for seconds. What is not seen here may show "
+        "with larger networks, more data or longer training.",
+        "- **Split attention** has 1×1 convolutions in groups here: its published 3×3 convolution would be one more in "
+        "each block, and not the attention alone.",
+        "",
+        "| task | what | frame | training | patients | test | seeds |",
+        "|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for name, task in found["tasks"].items():
+        plan, data = task["plan"], task["data"]
+        seeds = sorted({int(seed) for row in task["rows"].values() for seed in row["scores"]})
+        lines.append(
+            f"| {name} | {plan['title']} | {_frame(task).title}, width {plan['width']}; {_frame(task).places} "
+            f"| {plan['steps']} steps of {plan['batch_size']}, Adam, {plan['learning_rate']:g} to 0 "
+            f"| {data['train_patients']} ({data['train_rows']} images) "
+            f"| {data['test_patients']} ({data['test_rows']} images) | {_listed(seeds)} |"
+        )
+    return lines
+
+
+def _alt(found: Mapping[str, Any]) -> str:
+    names = ", ".join(f"{name} ({task['score']})" for name, task in found["tasks"].items())
+    return f"Difference of each mechanism to the plain network with its interval, one panel per task: {names}"
+
+
+def _listed(seeds: Sequence[int]) -> str:
+    if seeds and seeds == list(range(seeds[0], seeds[-1] + 1)) and len(seeds) > 2:
+        return f"{seeds[0]} to {seeds[-1]}"
+    return ", ".join(map(str, seeds))

@@ -1,0 +1,146 @@
+"""The tasks of the comparison, each with every number of its training: the same for all mechanisms.
+
+Sizes were chosen with seeds of 100 and above and the plain network alone, so that it lies above chance and below what
+can be reached: where all networks fail or all succeed, no difference could show. Results are of seeds 0 to 4. The state
+after the last step is tested; nothing is chosen on test patients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from types import MappingProxyType
+from typing import Any
+
+from medattn_lite.errors import UserError
+
+QUESTIONS = ("label", "presence", "mask")
+
+
+def _nothing() -> Mapping[str, Any]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True)
+class TaskPlan:
+    """One task.
+
+    Attributes:
+        name: what the command and the records call it.
+        title: in words, for the table.
+        question: "label", two classes of patients or pictures; "presence", is there a tumour in this slice; "mask",
+            which voxels are marked.
+        data: "phantom", or a name of `medattn_lite.data.NAMES`; "" is left to the user.
+        frame: one of `FRAMES`; for two-dimensional images "p3d" becomes "resnet".
+        size: (D, H, W) or (H, W) of the images.
+        width: channels of the first stage.
+        steps: of the optimiser (Adam, learning rate to 0 along a cosine).
+        batch_size: images per step.
+        learning_rate: at the start.
+        crop: shape of a random crop per image in training, half of them around a marked voxel; None for whole images.
+        subjects: phantoms made.
+        test_share: of the patients.
+        per_subject: slices per patient at most, for "presence".
+        around_mask: cut a window of `size` around the annotated tumour; else the image is scaled to `size`.
+        phantom: options of the phantom cohort.
+    """
+
+    name: str
+    title: str
+    question: str
+    data: str
+    frame: str
+    size: tuple[int, ...]
+    width: int = 8
+    steps: int = 150
+    batch_size: int = 8
+    learning_rate: float = 2e-3
+    crop: tuple[int, ...] | None = None
+    subjects: int = 0
+    test_share: float = 0.5
+    per_subject: int | None = None
+    around_mask: bool = False
+    phantom: Mapping[str, Any] = field(default_factory=_nothing)
+
+    @property
+    def score(self) -> str:
+        """What is compared."""
+        return "Dice" if self.question == "mask" else "AUC"
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {key: list(own) if isinstance(own, tuple) else own for key, own in
+                {**asdict(replace(self, phantom={})), "phantom": dict(self.phantom)}.items()}  # fmt: skip
+
+
+_ALL = (
+    TaskPlan(
+        "grade", "phantom, grade of a tumour", "label", "phantom", "p3d", (16, 24, 24), subjects=240, around_mask=True,
+        steps=300, batch_size=4, learning_rate=3e-3,
+        phantom={"task": "grade", "shape": (40, 48, 40), "spacing_mm": 4.0},
+    ),
+    TaskPlan(
+        "presence", "phantom, tumour in a slice", "presence", "phantom", "resnet", (48, 48), subjects=160,
+        per_subject=6, batch_size=16,
+        phantom={"task": "presence", "shape": (28, 56, 48), "spacing_mm": (6.0, 3.5, 3.5)},
+    ),
+    TaskPlan(
+        "lesions", "phantom, MS lesions voxel by voxel", "mask", "phantom", "unet", (12, 40, 40), subjects=80,
+        steps=100, batch_size=2, around_mask=True,
+        phantom={"task": "ms", "shape": (24, 64, 52), "spacing_mm": (6.0, 3.0, 3.0)},
+    ),
+    TaskPlan(
+        "lgg", "patients (LGG), tumour in a slice", "presence", "lgg", "resnet", (48, 48), test_share=0.5,
+        per_subject=12, batch_size=16,
+    ),
+    TaskPlan("label", "two classes of your own", "label", "", "p3d", (24, 28, 24)),
+    TaskPlan("slices", "tumour in a slice, your own volumes", "presence", "", "resnet", (64, 64), per_subject=12,
+             batch_size=16),
+    TaskPlan("mask", "your own masks, voxel by voxel", "mask", "", "unet", (16, 40, 40), steps=100, batch_size=2),
+)  # fmt: skip
+PLANS: Mapping[str, TaskPlan] = MappingProxyType({plan.name: plan for plan in _ALL})
+CHANGEABLE = tuple(own.name for own in fields(TaskPlan) if own.name not in
+                   ("name", "title", "question", "data", "frame", "phantom"))  # fmt: skip
+
+
+def find_plan(name: str, *, data: str | None = None, changes: Mapping[str, Any] | None = None) -> TaskPlan:
+    """A task by name.
+
+    Args:
+        name: one of `PLANS`.
+        data: of tasks that are left to the user: a name of `medattn_lite.data.NAMES`.
+        changes: other values of `CHANGEABLE` fields.
+
+    Raises:
+        UserError: no such task or field, a value that does not fit, or a task that needs data.
+    """
+    if name not in PLANS:
+        raise UserError(f"no task is called {name!r}: use {', '.join(PLANS)}, or a positive control (--list)")
+    plan = PLANS[name]
+    wrong = [key for key in changes or {} if key not in CHANGEABLE]
+    if wrong:
+        raise UserError(f"no setting is called {wrong[0]!r}: use {', '.join(CHANGEABLE)}")
+    if not plan.data:
+        if not data or data == "phantom":
+            raise UserError(f"the task {name} asks about images of yours: say --data and --root, or use one of "
+                            f"{', '.join(own.name for own in _ALL if own.data == 'phantom')}")  # fmt: skip
+        plan = replace(plan, data=data, name=f"{name}-{data}", title=f"{data}: {plan.title}")
+    plan = replace(plan, **{key: tuple(own) if isinstance(own, list) else own for key, own in (changes or {}).items()})
+    _check(plan)
+    return plan
+
+
+def _check(plan: TaskPlan) -> None:
+    for name, kind in (("steps", int), ("batch_size", int), ("width", int)):
+        own = getattr(plan, name)
+        if isinstance(own, bool) or not isinstance(own, kind) or own < 1:
+            raise UserError(f"{name}={own!r}: give a whole number of at least 1")
+    if not isinstance(plan.learning_rate, (int, float)) or not plan.learning_rate > 0:
+        raise UserError(f"learning_rate={plan.learning_rate!r}: give a number above 0")
+    if not isinstance(plan.test_share, (int, float)) or not 0 < plan.test_share < 1:
+        raise UserError(f"test_share={plan.test_share!r}: give a share between 0 and 1")
+    for name in ("size", "crop"):
+        own = getattr(plan, name)
+        if own is not None and (not isinstance(own, tuple) or len(own) not in (2, 3)
+                                or not all(isinstance(side, int) and side >= 8 for side in own)):  # fmt: skip
+            raise UserError(f"{name}={own!r}: give two or three whole numbers of at least 8, such as (24, 28, 24)")

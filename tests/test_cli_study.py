@@ -1,0 +1,60 @@
+"""`medattn study`: everything that makes a figure can be found, and answers --help."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from medattn_lite.cli import main
+from medattn_lite.cli_study import STUDIES
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+NOT_STUDIES = {"medattn_lite.cli", "medattn_lite.course.book", "medattn_lite.course.generate",
+               "medattn_lite.course.teacher"}  # fmt: skip  # commands of the Makefile
+
+
+def source(module: str) -> str:
+    return (CHECKOUT / Path(*module.split(".")).with_suffix(".py")).read_text(encoding="utf-8")
+
+
+WITH_OPTIONS = [name for name, study in STUDIES.items() if "ArgumentParser" in source(study.module)]
+
+
+def test_every_program_of_the_package_is_a_study_or_a_command_of_the_makefile():
+    programs = set()
+    for path in (CHECKOUT / "medattn_lite").rglob("*.py"):
+        if '__name__ == "__main__"' in path.read_text(encoding="utf-8"):
+            programs.add(".".join(path.relative_to(CHECKOUT).with_suffix("").parts))
+    assert programs - NOT_STUDIES == {s.module for s in STUDIES.values() if s.module.startswith("medattn_lite.")}
+
+
+def test_the_list_names_each_with_what_it_writes(capsys):
+    assert main(["study"]) == 0
+    said = capsys.readouterr().out
+    for name, study in STUDIES.items():
+        assert re.search(rf"^{name}\s+\S", said, re.MULTILINE) and study.writes in said
+
+
+@pytest.mark.parametrize("name", WITH_OPTIONS)
+def test_each_study_answers_help(name, capsys):
+    assert main(["study", name, "--help"]) == 0
+    assert "usage" in capsys.readouterr().out.lower()
+
+
+def test_an_unknown_study_is_one_line(capsys):
+    assert main(["study", "faithfullness"]) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1 and "use one of faithfulness" in said
+
+
+def test_a_study_of_the_tests_needs_a_checkout(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["study", "parity"]) == 2 and "runs in a checkout" in capsys.readouterr().err
+
+
+def test_studies_point_at_programs():
+    for study in STUDIES.values():
+        assert 'if __name__ == "__main__"' in source(study.module), study.module

@@ -1,0 +1,86 @@
+"""What pyproject.toml, the lock and environment.yml promise: the same packages, and a core that needs no extra."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+CONDA_NAMES = {"pytorch": "torch", "matplotlib-base": "matplotlib"}
+MODULES = {  # import name → name of the package, where they differ
+    "sklearn": "scikit-learn", "PIL": "pillow", "sksurv": "scikit-survival", "IPython": "ipython",
+    "markdown_it": "markdown-it-py", "mdit_py_plugins": "mdit-py-plugins", "jupyter_client": "jupyter-client",
+    "myst_nb": "myst-nb",
+}  # fmt: skip
+CORE_ROOMS = ("attention", "networks", "explain", "plots", "widgets", "data", "evaluation", "training", "audit")
+BROUGHT_BY_TORCH_AND_JUPYTER = {"traitlets", "cycler", "docutils", "requests"}
+
+
+def needs(*extras: str) -> dict[str, Requirement]:
+    """Package name → requirement, of the core and of extras with the extras that they name."""
+    found = {}
+    optional = PROJECT["optional-dependencies"]
+    waiting = [*PROJECT["dependencies"], *(line for extra in extras for line in optional[extra])]
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        if requirement.name == PROJECT["name"]:
+            waiting += [line for extra in requirement.extras for line in optional[extra]]
+        else:
+            found[canonicalize_name(requirement.name)] = requirement
+    return found
+
+
+def imported(room: str) -> set[str]:
+    """Top-level modules that a room imports anywhere, those for types alone left out."""
+    names: set[str] = set()
+    for path in (CHECKOUT / "medattn_lite" / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                names.add(node.module.split(".")[0])
+    return names - set(sys.stdlib_module_names) - {"medattn_lite"}
+
+
+@pytest.mark.parametrize("room", CORE_ROOMS)
+def test_the_core_imports_only_what_the_core_installs(room: str) -> None:
+    known = set(needs("survival"))  # named and lazy: `medattn` says how to get it
+    strange = {name for name in imported(room) if canonicalize_name(MODULES.get(name, name)) not in known}
+    assert strange - BROUGHT_BY_TORCH_AND_JUPYTER == set()
+
+
+def test_the_lock_holds_every_package_in_its_range() -> None:
+    text = (CHECKOUT / "requirements.lock").read_text(encoding="utf-8")
+    lines = re.findall(r"^([\w.-]+)==([^\s;]+)", text, re.MULTILINE)
+    pins = {canonicalize_name(name): version for name, version in lines}
+    wanted = needs(*PROJECT["optional-dependencies"])
+    assert set(wanted) - set(pins) == set()
+    assert {name for name, need in wanted.items() if not need.specifier.contains(Version(pins[name]))} == set()
+
+
+def test_conda_gets_the_courses_packages_in_no_lower_versions() -> None:
+    text = (CHECKOUT / "environment.yml").read_text(encoding="utf-8")
+    lines = [Requirement(line) for line in re.findall(r"^  - ([\w.-]+>=[\d.]+)$", text, re.MULTILINE)]
+    conda = {canonicalize_name(CONDA_NAMES.get(line.name, line.name)): line for line in lines}
+    wanted = needs("course")
+    assert set(conda) == set(wanted)
+    floor = {name: max(Version(part.version) for part in need.specifier) for name, need in wanted.items()}
+    assert {name for name, line in conda.items() if Version(next(iter(line.specifier)).version) < floor[name]} <= set()
+
+
+def test_a_missing_extra_is_one_line_that_says_how_to_get_it() -> None:
+    code = ("import sys; sys.modules['papermill'] = None; sys.modules['nbclient'] = None; "
+            "from medattn_lite.cli import main; raise SystemExit(main(['course', '--only', '00']))")  # fmt: skip
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
+    assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1, done.stderr
+    assert "pip install 'medattn-lite[course]'" in done.stderr
