@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from medattn_lite.cli_faults import minutes, whole
+from medattn_lite.cli_faults import path as a_path
 from medattn_lite.errors import UserError
 
 RECORD = Path("figures/positive_controls.json")
@@ -16,11 +18,11 @@ def controls_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", default="", metavar="A,B", help="all if left out")
     parser.add_argument("--attention", default="", metavar="A,B", help="networks; those of the claim if left out")
     parser.add_argument("--everything", action="store_true", help="every mechanism on every task, too")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N − 1 (default: 5)")
+    parser.add_argument("--seeds", type=whole(1, 1000), default=5, metavar="N", help="seeds 0 to N − 1 (default: 5)")
     parser.add_argument("--scale", default="smoke", metavar="S", help="smoke, laptop or paper: more steps")
-    parser.add_argument("--minutes", type=float, metavar="M", help="start no network after M minutes; call it again to "
-                                                                   "go on")
-    parser.add_argument("--out", type=Path, default=RECORD, metavar="FILE",
+    parser.add_argument("--minutes", type=minutes, metavar="M",
+                        help="start no network after M minutes; call it again to go on")
+    parser.add_argument("--out", type=a_path, default=RECORD, metavar="FILE",
                         help=f"the record, gone on with if it is there (default: {RECORD}); page and picture beside it")
     parser.add_argument("--page", action="store_true", help="train nothing, write page and picture from the record")
     parser.add_argument("--quiet", action="store_true", help="no line per network")

@@ -5,18 +5,19 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from medattn_lite.cli_faults import folder, minutes, path
 from medattn_lite.errors import UserError
 
 
 def gpu_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `medattn gpu-check` to its parser."""
-    parser.add_argument("--out", type=Path, default=Path("runs/gpu"), metavar="DIR", help="gpu.json, gpu.md, the runs")
-    parser.add_argument("--minutes", type=float, default=9.0, help="wall time; the same command goes on afterwards")
+    parser.add_argument("--out", type=path, default=Path("runs/gpu"), metavar="DIR", help="gpu.json, gpu.md, the runs")
+    parser.add_argument("--minutes", type=minutes, default=9.0, help="wall time; the same command goes on afterwards")
     parser.add_argument("--device", default="auto", help="auto, cuda, cuda:1, …")
     parser.add_argument("--parts", nargs="+", default=["correctness", "speed", "training"], metavar="PART",
                         help="correctness, speed, training (default: all)")
     parser.add_argument("--smoke", action="store_true", help="small versions, to try the check itself on a CPU")
-    parser.add_argument("--lgg", type=Path, metavar="DIR", help="folder of the LGG patients, for two trainings")
+    parser.add_argument("--lgg", type=folder, metavar="DIR", help="folder of the LGG patients, for two trainings")
     parser.set_defaults(run=_check)
 
 
