@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ast
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -111,16 +110,9 @@ def _words(words: Sequence[str]) -> list[str]:
 
 
 def _changes(words: Sequence[str]) -> dict[str, Any]:
-    changes: dict[str, Any] = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        if not equals:
-            raise UserError(f"--set {word}: write NAME=VALUE, such as steps=60")
-        try:
-            changes[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            raise UserError(f"--set {word}: the value is no number and no list of numbers") from None
-    return changes
+    from medattn_lite.cli_values import options_of
+
+    return options_of(words, "--set", "steps=60")
 
 
 def _reader_options(words: Sequence[str]) -> dict[str, Any]:

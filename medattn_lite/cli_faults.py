@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import errno
-import math
 import os
 import re
 import sys
@@ -83,24 +82,20 @@ def path(word: str) -> Path:
     return Path(word)
 
 
+def minutes(word: str) -> float:
+    """A time above 0, at most a year, as the type of an option."""
+    if not re.fullmatch(r"\s*\+?([0-9]+\.?[0-9]*|\.[0-9]+)\s*", word, re.ASCII) or not 0 < float(word) <= 525_600:
+        raise argparse.ArgumentTypeError(f"{word[:40]!r} is no number of minutes above 0")
+    return float(word)
+
+
 def whole(low: int, high: int) -> Callable[[str], int]:
     """Whole numbers from `low` to `high`, as the type of an option."""
 
     def number(word: str) -> int:
         if not re.fullmatch(r"\s*[+-]?[0-9]{1,30}\s*", word) or not low <= int(word) <= high:
-            raise argparse.ArgumentTypeError(f"{word!r} is no whole number from {low} to {high}")
+            raise argparse.ArgumentTypeError(f"{word[:40]!r} is no whole number from {low} to {high}")
         return int(word)
 
     number.bounds = low, high  # type: ignore[attr-defined]
     return number
-
-
-def minutes(word: str) -> float:
-    """Minutes above 0, as the type of an option."""
-    try:
-        found = float(word)
-    except ValueError:
-        found = math.nan
-    if not 0 < found < 100_000:
-        raise argparse.ArgumentTypeError(f"{word!r} is no number of minutes above 0")
-    return found

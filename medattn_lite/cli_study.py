@@ -50,6 +50,8 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
     "course-times": Study("medattn_lite.course.times", "figures/course_times.md", "seconds and memory per notebook"),
     "course-figures": Study("medattn_lite.course.measured", "figures/course_laptop.md",
                             "what the notebooks measured at a longer scale"),
+    "reliability": Study("tests.hostile", "figures/reliability.md",
+                         "bad words for every option, damaged files, kills: what is not one line, what is lost?"),
     "parity": Study("tests.parity.table", "figures/parity.md", "blocks and networks beside independent code"),
     "exercises": Study("tests.course.matrix", "figures/exercises.md",
                        "every wrong and unusual answer, and what it hears"),

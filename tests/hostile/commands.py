@@ -75,9 +75,11 @@ def cases() -> Iterator[Case]:
     yield from (Case(words, True, "") for words in ((), ("",), ("nonsense",), ("\udcff",), ("--nonsense",)))
     for name, parser in parsers().items():
         base = BASES[name]
-        yield Case((*base.words, "--no-such-option"), name != "study", "")  # a study has options of its own
+        if not any(action.nargs == argparse.REMAINDER for action in parser._actions):
+            yield Case((*base.words, "--no-such-option"), True, "")
         for action in parser._actions:
-            if not isinstance(action, (argparse._HelpAction, argparse._VersionAction)):
+            whole_rest = action.nargs == argparse.REMAINDER  # words of another command
+            if not isinstance(action, (argparse._HelpAction, argparse._VersionAction)) and not whole_rest:
                 yield from _attacks(base, action)
     yield from _settings()
 
@@ -99,7 +101,9 @@ def _bad_values(base: Base, action: argparse.Action, option: str) -> Iterator[va
         return values.pairs()
     if kind in ("number", "_count"):
         return values.numbers(*getattr(action.type, "bounds", (1, 100_000)))
-    if kind in ("path", "folder"):
+    if kind in ("minutes", "int", "float"):
+        return values.numbers(0, 10**12, whole=False)
+    if kind in ("path", "folder", "Path"):
         return values.paths()
     return values.words(free=option in base.free or not action.option_strings and action.nargs == "*")
 

@@ -33,9 +33,10 @@ class Bad:
     wrong: bool
 
 
-def numbers(low: int, high: int) -> Iterator[Bad]:
-    """For an option that takes whole numbers from `low` to `high`."""
-    yield from (Bad(text, True) for text in (*NUMBERS, str(low - 1), str(high + 1)))
+def numbers(low: int, high: int, *, whole: bool = True) -> Iterator[Bad]:
+    """For an option that takes numbers from `low` to `high`, whole ones or any."""
+    fits = () if whole else ("1.5",)
+    yield from (Bad(text, text not in fits) for text in (*NUMBERS, str(low - 1), str(high + 1)))
 
 
 def paths() -> Iterator[Bad]:

@@ -24,9 +24,9 @@ WORK = (
     "medattn_lite.audit.run.audit_dataset", "medattn_lite.data.phantom.export.timings",
     "medattn_lite.training.phantom_controls.phantom_controls",
     "medattn_lite.training.sharpness_control.sharpness_control", "medattn_lite.training.experiment._train",
-    "medattn_lite.course.start.open_lab", "medattn_lite.cli_study.run_module",
-    "medattn_lite.training.gpu_check.check.works", "medattn_lite.training.controls.table.train_control",
-    "medattn_lite.training.comparison.run.open_cohort",
+    "medattn_lite.training.controls.table.measured", "medattn_lite.training.comparison.run.open_cohort",
+    "medattn_lite.training.gpu_check.check.works", "medattn_lite.cli_study.run_module",
+    "medattn_lite.course.start.open_lab",
     "medattn_lite.explain.run_maps.explain_sample", "medattn_lite.data.phantom.export.export_cohort",
 )  # fmt: skip
 

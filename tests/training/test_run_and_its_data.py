@@ -13,6 +13,7 @@ import pytest
 
 from medattn_lite.cli import main
 from medattn_lite.data import open_dataset
+from medattn_lite.data.cases import Case
 from medattn_lite.errors import UserError
 from medattn_lite.training.data_identity import identify, require_same_data
 from medattn_lite.training.lock import NAME, locked
@@ -107,6 +108,21 @@ def test_phantoms_follow_from_the_seed_and_need_no_list():
     with pytest.raises(UserError, match="1 of another patient"):
         require_same_data(Path("run"), {"p": {"files": "a", "facts": "b", "subject": "p"}},
                           {"p": {"files": "a", "facts": "b", "subject": "q"}})  # fmt: skip
+
+
+@pytest.mark.parametrize("place", [5, -5])
+def test_a_file_of_the_same_size_with_other_content_is_another_file(place, tmp_path):
+    class Two(list):
+        cases = (Case("p1", "p1", {"t1": tmp_path / "a.bin"}), Case("p2", "p2", {"t1": tmp_path}))
+
+    data = bytearray(range(256)) * 200
+    (tmp_path / "a.bin").write_bytes(data)
+    before = identify(Two())
+    assert identify(Two()) == before
+    data[place] ^= 1
+    (tmp_path / "a.bin").write_bytes(data)
+    with pytest.raises(UserError, match="2 with other files"):  # a folder of slices holds it, too
+        require_same_data(Path("run"), before, identify(Two()))
 
 
 def test_a_root_without_data_is_refused_and_nothing_is_written(tmp_path, monkeypatch, capsys):
