@@ -72,7 +72,8 @@ names = ["bright", "dark", "edges", "unlike its mirror"]
 example = int(slices.masks.flatten(1).sum(1).argmax())
 plots.show(plots.picture_table(
     [[flair[example], *channels[example]]], columns=["slice (FLAIR)", *names], maps_from=1, map_label="channel",
-    outlines=[slices.masks[example]], alt="A FLAIR slice with its tumour outlined, and four channels made from it: "
+    limits=(0, float(channels[example, 0].amax())), outlines=[slices.masks[example]],
+    alt="A FLAIR slice with its tumour outlined, and four channels made from it: "
     "bright tissue, dark tissue with the air, edges, and what is brighter than its mirror image.",
 ))
 
