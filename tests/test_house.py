@@ -27,6 +27,7 @@ FLOORS = {
     "course": 4,
     "cli": 5,
     "cli_audit": 5,
+    "cli_controls": 5,
     "cli_explain": 5,
     "cli_faults": 5,
     "cli_results": 5,
