@@ -413,7 +413,7 @@ plots.show(plots.forest(on_control, label="share of spots judged right", referen
 #
 # ## 8 · Heads, and a network that comes trained
 #
-# Now the medical data. The package brings an SE-ResNeXt that was trained to tell low from high grade on 240 synthetic heads. The same edits, on heads it has never seen. **Guess** which of them costs it anything.
+# Now the medical data. The package brings an SE-ResNeXt that was trained to tell low from high grade on synthetic heads. The same edits, on heads it has never seen. **Guess** which of them costs it anything.
 
 # %%
 from medattn_lite.evaluation import auc_interval
