@@ -72,7 +72,8 @@ names = ["bright", "dark", "edges", "unlike its mirror"]
 example = int(slices.masks.flatten(1).sum(1).argmax())
 plots.show(plots.picture_table(
     [[flair[example], *channels[example]]], columns=["slice (FLAIR)", *names], maps_from=1, map_label="channel",
-    outlines=[slices.masks[example]], alt="A FLAIR slice with its tumour outlined, and four channels made from it: "
+    limits=(0, float(channels[example, 0].amax())), outlines=[slices.masks[example]],
+    alt="A FLAIR slice with its tumour outlined, and four channels made from it: "
     "bright tissue, dark tissue with the air, edges, and what is brighter than its mirror image.",
 ))
 
@@ -412,7 +413,7 @@ plots.show(plots.forest(on_control, label="share of spots judged right", referen
 #
 # ## 8 · Heads, and a network that comes trained
 #
-# Now the medical data. The package brings an SE-ResNeXt that was trained to tell low from high grade on 240 synthetic heads. The same edits, on heads it has never seen. **Guess** which of them costs it anything.
+# Now the medical data. The package brings an SE-ResNeXt that was trained to tell low from high grade on synthetic heads. The same edits, on heads it has never seen. **Guess** which of them costs it anything.
 
 # %%
 from medattn_lite.evaluation import auc_interval

@@ -380,12 +380,12 @@ areas = fresh.masks.flatten(1).sum(1)
 chosen = torch.cat([areas.topk(6).indices, (areas == 0).nonzero()[:6, 0]])  # six slices with tumour, six without
 explorer = split_explorer(shipped.network, fresh.images[chosen], labels=fresh.labels[chosen],
                           names=["no tumour", "tumour"], channels=fresh.channels)
-explorer.set(background=fresh.channels.index("flair"), channel=3)
+explorer.set(background=fresh.channels.index("flair"), channel=3, even=1.0)
 display(explorer)
 plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 04.7.* The explorer, and the same as a still picture. Each bar is a channel: blue the share of split 1, orange that of split 2.
+# *Figure 04.7.* The explorer, here all the way towards even. Each bar is a channel: blue the share of split 1, orange that of split 2.
 #
 # The paper's own claim is about the maps: that ResNeSAt "pays more attention to the tumor area". Measure it as in notebook 03, by the [concentration](glossary.md#concentration): a map's mass inside the tumour over chance. Beside it, the same network **untrained**, and plain brightness.
 

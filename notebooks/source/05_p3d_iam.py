@@ -74,8 +74,8 @@ grades = torch.tensor([int(box["label"]) for box in boxes])  # (N,)
 channels = list(boxes[0]["channels"])
 contrast = channels.index("t1ce") if "t1ce" in channels else len(channels) - 1  # with contrast agent
 first, depths = int(grades.argmax()), np.linspace(0.15, 0.85, 8) * images.shape[2]
-plots.show(plots.slice_montage(images[first, contrast], slices=depths.astype(int).tolist(), columns=8,
-                               overlay=tumours[first], opacity=0.35, title=f"one of {len(boxes)} boxes: high grade"))
+plots.show(plots.slice_montage(images[first, contrast], slices=depths.astype(int).tolist(), columns=4,
+                               overlay=tumours[first], opacity=0.15, title=f"one of {len(boxes)} boxes: high grade"))
 
 # %% [markdown]
 # *Figure 05.1.* Eight slices of one box, from bottom to top, with the parts of the tumour. How few show the rim? Synthetic, unless `DATA` names real patients.
@@ -410,12 +410,12 @@ explorer = inter_slice_explorer(
     names=shipped.facts["classes"], masks=torch.stack([case.signal for case in cases[:4]]),
     channels=shipped.facts["channels"],
 )  # fmt: skip
-explorer.set(background=shipped.facts["channels"].index("t1ce"), layer="layer3.0.iam.channel")
+explorer.set(background=shipped.facts["channels"].index("t1ce"), layer="layer3.0.iam.channel", alike=1.0)
 display(explorer)
 plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 05.9.* The explorer, and the same as a still picture. Outlined: the voxels that make the grade.
+# *Figure 05.9.* The explorer, here with all slices alike. Outlined: the voxels that make the grade.
 #
 # The paper wants the model "to judge like the experts", who look at the slices that matter. So count. **Preference** is the mean gate over the slices of the signal (each weighted by its area) divided by the mean gate over all slices. 1 is chance. Beside it the same network, **untrained**.
 

@@ -51,7 +51,7 @@ NUMBERS = scale_numbers(
     laptop={},  # as in the recipe `lesions`
     paper={},
 )
-settings, HEADS = with_changes(LESIONS.at(SCALE), NUMBERS), scale_numbers(SCALE, smoke=6, laptop=12, paper=23)
+settings, HEADS = with_changes(LESIONS.at(SCALE), NUMBERS), scale_numbers(SCALE, smoke=4, laptop=12, paper=23)
 torch.manual_seed(SEED)
 print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
 
@@ -431,7 +431,7 @@ plots.show(plots.forest(measured, label="lesions look at lesions ÷ chance", ref
 # %% [markdown]
 # *Figure 06.6.* Do lesions look at lesions? RSA's number says little by itself: it looks along lines. The twin says what that alone gives.
 #
-# And does the U-Net use it? The edits of figure 06.4, measured by [Dice](glossary.md#dice), the overlap of what was found with what is there, 0 to 1. **Guess** first; then look at $\beta$.
+# And does the U-Net use it? Two edits of figure 06.4, measured by [Dice](glossary.md#dice), the overlap of what was found with what is there, 0 to 1. **Guess** first; then look at $\beta$.
 
 # %%
 from medattn_lite.training.tasks.segmentation import slide
@@ -451,7 +451,7 @@ def dice(own):
 
 own = shipped["RSA-010"]
 as_it_is = dice(own)
-others = {name: edit for name, edit in EDITS.items() if name != "its own"}
+others = {name: EDITS[name] for name in ("even", "off")}
 lost = {name: paired_mean_interval(changed, as_it_is)
         for name, changed in under_edits(own.network, others, lambda: dice(own), kind="slice×slice").items()}
 shares = read_affinities(own.network, heads[:1])["attention.center"].shares_by_steps
@@ -682,7 +682,7 @@ quiz([
 # - **Non-local**: every voxel looks at every voxel; $N^2$ weights. **Slice attention**: every slice at every slice; all voxels of a slice share a row. **RSA**: three directions in turn, with shared projections.
 # - The saving is $N/(D+H+W)$. It is large where the map is large, and none where it is small.
 # - Three steps reach every voxel, along a product of three rows, at the strength $\beta^3$.
-# - Pictures of attention show where a block looks. Switch it off: does anyone listen?
+# - Pictures of attention show where a block looks. Switch it off to see whether the network uses it.
 # - A probability of one half may mean "no feature speaks".
 #
 # **Next:** [07 · Dual fusion](07_dual_fusion.ipynb): two networks outline one tumour.
