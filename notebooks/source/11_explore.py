@@ -288,10 +288,10 @@ from medattn_lite.attention import names
 from medattn_lite.networks.costs import cost_of
 from medattn_lite.training.comparison.frames import make_network
 
-image = torch.randn(2, 4, 16, 24, 24)  # two heads, four sequences
+image = torch.randn(2, 4, 16, 24, 24)  # two images, four sequences
 for name in names(spatial_dims=3):
     own = cost_of(make_network("p3d", name, spatial_dims=3, in_channels=4, width=8), image)
-    print(f"{name:12}{own.parameters:>9,} parameters{own.multiplications / 2e6:>7.1f} million multiplications per head"
+    print(f"{name:12}{own.parameters:>9,} parameters{own.multiplications / 2e6:>7.1f} million multiplications per image"
           f"{own.kept_bytes / 2**21:>6.2f} MiB kept for the backward pass")
 
 # %% [markdown]

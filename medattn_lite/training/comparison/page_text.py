@@ -44,21 +44,22 @@ def page_text(found: Mapping[str, Any], *, picture: str) -> str:
 
 
 def _differences(found: Mapping[str, Any], key: str) -> list[str]:
-    tasks = found["tasks"]
-    head = [f"{name}, {task['score']}" for name, task in tasks.items()]
-    lines = ["| mechanism | " + " | ".join(head) + " |", "|---" * (len(tasks) + 1) + "|"]
-    base = [_plain(task) for task in tasks.values()]
+    tasks, missing = found["tasks"], found["not_run"]
+    head = [*(f"{name}, {task['score']}" for name, task in tasks.items()), *missing]
+    lines = ["| mechanism | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
+    rest = ["not run"] * len(missing)
     if key == "difference":
-        lines.append("| *plain network: its score* | " + " | ".join(base) + " |")
+        base = [_plain(task) for task in tasks.values()]
+        lines.append("| *plain network: its score* | " + " | ".join([*base, *rest]) + " |")
     for mechanism, title in found["mechanisms"].items():
         if mechanism != PLAIN:
             cells = [_cell(task, task["rows"].get(mechanism), key, mechanism) for task in tasks.values()]
-            lines.append(f"| {title} (`{mechanism}`) | " + " | ".join(cells) + " |")
+            lines.append(f"| {title} (`{mechanism}`) | " + " | ".join([*cells, *rest]) + " |")
     if key == "difference":
         widths = sorted({row["width"] for task in tasks.values() for row in task["rows"].values() if row["wider"]})
         for width in widths:
             cells = [_cell(task, task["rows"].get(f"{PLAIN}-w{width}"), key, "") for task in tasks.values()]
-            lines.append(f"| *plain, width {width}* | " + " | ".join(cells) + " |")
+            lines.append(f"| *plain, width {width}* | " + " | ".join([*cells, *rest]) + " |")
     return [*lines, ""]
 
 
@@ -79,7 +80,8 @@ def _cell(task: Mapping[str, Any], row: Mapping[str, Any] | None, key: str, mech
     if interval.is_given and 0 not in interval:
         text = f"**{text}**" + ("\\*" if own.get("survives_holm") else "")
     against = f", width {row['control'].rpartition('-w')[2]}" if key == "difference_to_control" else ""
-    return f"{text}, {own['seeds']} seeds{against}"
+    seeds = f", {own['seeds']} seeds" if interval.is_given else ""
+    return f"{text}{seeds}{against}"
 
 
 def signed(interval: Interval) -> str:
@@ -96,7 +98,7 @@ def _summary(found: Mapping[str, Any]) -> list[str]:
     if not count:
         return []
     by_chance = f"{count / 20:.1f}"
-    return [f"Of {count} differences between a mechanism and the plain network, {clear} intervals leave out 0 "
+    return [f"Of {count} differences with an interval between a mechanism and the plain network, {clear} leave out 0 "
             f"({by_chance} would by chance, if no mechanism made a difference), and {kept} survive Holm's "
             "correction.\n"]  # fmt: skip
 
@@ -113,18 +115,16 @@ def _controls(found: Mapping[str, Any]) -> list[str]:
 
 
 def _costs(name: str, task: Mapping[str, Any]) -> list[str]:
-    rows = [row for row in task["rows"].values() if row.get("costs")]
-    plan = task["plan"]
+    costs, plan = task["costs"], task["plan"]
     size = "×".join(map(str, plan["crop"] or plan["size"]))
     lines = [f"### {name}: {plan['title']}\n", f"{_frame(task).title}, {size}\n"]
-    if not rows:
+    if PLAIN not in costs:
         return [*lines, "not measured\n"]
-    base = next((row["costs"] for row in rows if row["mechanism"] == PLAIN and not row["wider"]), rows[0]["costs"])
+    base = costs[PLAIN]
     lines += ["| network | parameters | multiplications, million | memory, KiB | time per step |",
               "|---|---|---|---|---|"]  # fmt: skip
-    for row in rows:
-        own = row["costs"]
-        title = f"plain, width {row['width']}" if row["wider"] else row["mechanism"]
+    for row, own in costs.items():
+        title = f"*plain, width {row.removeprefix(f'{PLAIN}-w')}*" if row.startswith(f"{PLAIN}-w") else f"`{row}`"
         lines.append(
             f"| {title} | {own['parameters']:,} (×{own['parameters'] / base['parameters']:.2f}) "
             f"| {own['multiplications'] / 1e6:.1f} (×{own['multiplications'] / base['multiplications']:.2f}) "

@@ -19,7 +19,7 @@ from medattn_lite.evaluation.crossed import crossed_auc_difference, crossed_mean
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.multiplicity import SURVIVES, holm
 from medattn_lite.training.comparison.frames import PLAIN, is_defined, matched_width
-from medattn_lite.training.comparison.plans import TaskPlan
+from medattn_lite.training.comparison.plans import PLANS, TaskPlan
 from medattn_lite.training.comparison.store import Row, TaskStore, plain, read_json
 
 LEVEL = 0.05
@@ -42,8 +42,9 @@ def collect(out: Path, *, may_be_empty: bool = False) -> dict[str, Any]:
     order = ("grade", "presence", "lesions", "lgg")
     folders.sort(key=lambda folder: (order.index(folder.name) if folder.name in order else len(order), folder.name))
     tasks = {folder.name: _task(folder) for folder in folders}
+    missing = [name for name, plan in PLANS.items() if plan.data and name not in tasks]
     return {"mechanisms": {name: own.title for name, own in registry.MECHANISMS.items()}, "tasks": tasks,
-            "family": _family(tasks)}  # fmt: skip
+            "not_run": missing, "family": _family(tasks)}  # fmt: skip
 
 
 def _family(tasks: Mapping[str, Any]) -> dict[str, int]:
@@ -60,7 +61,6 @@ def _task(folder: Path) -> dict[str, Any]:
     settings = read_json(folder / "settings.json")
     plan = TaskPlan(**{key: tuple(own) if isinstance(own, list) else own for key, own in settings["plan"].items()})
     store, dims = TaskStore(folder.parent, plan), int(settings["spatial_dims"])
-    costs = store.costs()
     cells = {row: {seed: record for seed in store.seeds(row) if (record := store.cell(row, seed))}
              for row in store.rows()}  # fmt: skip
     base = cells.get(Row(PLAIN, plan.width), {})
@@ -69,7 +69,7 @@ def _task(folder: Path) -> dict[str, Any]:
         found: dict[str, Any] = {
             "mechanism": row.mechanism, "width": row.width, "wider": row.wider,
             "parameters": next(iter(own.values()))["parameters"],
-            "scores": {str(seed): record["score"] for seed, record in own.items()}, "costs": costs.get(row.name),
+            "scores": {str(seed): record["score"] for seed, record in own.items()},
         }  # fmt: skip
         if row != Row(PLAIN, plan.width):
             found["difference"] = _difference(settings, own, base)
@@ -81,7 +81,7 @@ def _task(folder: Path) -> dict[str, Any]:
     missing = {name: NOT_RUN if is_defined(name, dims) else f"{NOT_DEFINED} in {dims}-D" for name in registry.names()
                if name not in rows}  # fmt: skip
     return {"plan": settings["plan"], "score": plan.score, "data": settings["data"], "versions": settings["versions"],
-            "spatial_dims": dims, "rows": rows, "missing": missing}  # fmt: skip
+            "spatial_dims": dims, "rows": rows, "missing": missing, "costs": store.costs()}  # fmt: skip
 
 
 def _control_width(plan: TaskPlan, settings: dict[str, Any], mechanism: str, dims: int) -> int:
