@@ -52,6 +52,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
                             "what the notebooks measured at a longer scale"),
     "reliability": Study("tests.hostile", "figures/reliability.md",
                          "bad words for every option, damaged files, kills: what is not one line, what is lost?"),
+    "slides": Study("medattn_lite.course.slides_pictures", "runs/slides", "decks with the pictures of a run"),
     "parity": Study("tests.parity.table", "figures/parity.md", "blocks and networks beside independent code"),
     "exercises": Study("tests.course.matrix", "figures/exercises.md",
                        "every wrong and unusual answer, and what it hears"),

@@ -16,7 +16,8 @@ NOT_STUDIES = {"medattn_lite.cli", "medattn_lite.course.book", "medattn_lite.cou
 
 
 def source(module: str) -> str:
-    return (CHECKOUT / Path(*module.split(".")).with_suffix(".py")).read_text(encoding="utf-8")
+    place = CHECKOUT / Path(*module.split("."))
+    return (place / "__main__.py" if place.is_dir() else place.with_suffix(".py")).read_text(encoding="utf-8")
 
 
 WITH_OPTIONS = [name for name, study in STUDIES.items() if "ArgumentParser" in source(study.module)]
