@@ -227,6 +227,8 @@ def test_phantoms_that_are_still_trained_on_can_be_explained(trained: Callable, 
     ("grade_p3d_iam_shuffled", ["--target", "high grade"]),
     ("lesions_rsa", ["--at", "14,20,31"]),
     ("presence_resnesat", ["--method", "attention"]),
+    ("grade_p3d_iam", ["--method", "layercam", "--layer", "layer1", "--set", "head_only=true"]),
+    ("grade_p3d_iam", ["--method", "fused layercam", "--set", "fusion=maximum"]),
     ("survival_se_resnext", []),
 ])  # fmt: skip
 def test_a_network_that_ships_explains_an_image_without_a_run(

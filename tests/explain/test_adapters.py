@@ -293,3 +293,13 @@ def test_a_block_of_one_s_own_is_registered_and_taken_back() -> None:
     finally:
         take_back()
     assert adapter_of(model[1]) is None
+
+
+def test_weights_are_those_before_dropout() -> None:
+    torch.manual_seed(8)
+    model, x = vit(dropout_rate=0.5)
+    with torch.no_grad(), capture_attention(model.train()) as maps:
+        model(x)
+    for found in maps.values():
+        torch.testing.assert_close(found.values.sum(-1), torch.ones(found.values.shape[:-1]))
+        assert (found.values > 0).all()
