@@ -19,6 +19,7 @@ from typing import NoReturn
 from medattn_lite import __version__
 from medattn_lite.cli_audit import audit_options
 from medattn_lite.cli_compare import compare_options
+from medattn_lite.cli_controls import controls_options
 from medattn_lite.cli_explain import explain_options
 from medattn_lite.cli_faults import folder, give_up_output, outside_fault, take_any_text
 from medattn_lite.cli_phantom import phantom_options
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     _fetch_options(commands.add_parser("fetch", help="download a data set that is free to download"))
     phantom_options(commands.add_parser("phantom", help="write synthetic patients, or measure them"))
     audit_options(commands.add_parser("audit", help="what gives the label away? phantoms, or a folder of yours"))
+    controls_options(commands.add_parser("controls", help="small tasks that each mechanism must win, trained"))
     _networks_options(commands.add_parser("networks", help="the papers' networks: parameters, shapes in and out"))
     train_options(commands.add_parser("train", help="run a paper's recipe: train, test and compare its networks"))
     compare_options(commands.add_parser("compare", help="each attention mechanism in one and the same network"))

@@ -28,6 +28,7 @@ FLOORS = {
     "cli": 5,
     "cli_audit": 5,
     "cli_compare": 5,
+    "cli_controls": 5,
     "cli_explain": 5,
     "cli_faults": 5,
     "cli_results": 5,

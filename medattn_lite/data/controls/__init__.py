@@ -46,15 +46,15 @@ _ALL = (
     ),
     Control(
         "mirror", "Is the other side the same?",
-        "A bright spot is a lesion only if the mirror place in the other half is not bright. Spots at mirror places are "
-        "normal anatomy.",
-        "rsa", 2, 1, (32, 36), 7, 6, fill_mirror,
+        "A bright spot is a lesion only if the mirror place in the other half is not bright. Spots at mirror places "
+        "are normal anatomy.",
+        "rsa", 2, 1, (32, 36), 9, 6, fill_mirror,
     ),
     Control(
         "two-scans", "Is it on the other scan, too?",
         "Two scans of one patient are not aligned. A patch on scan A is a lesion if scan B shows patches whose fibres "
         "run in the same direction, wherever they are.",
-        "dual_fusion", 2, 2, (32, 32), 9, 7, fill_two_scans,
+        "dual_fusion", 2, 2, (32, 32), 13, 7, fill_two_scans,
     ),
     Control(
         "reading-order", "What was found at this level?",

@@ -81,7 +81,8 @@ class Control:
         spatial_dims: 2 or 3.
         channels: C, channels of an image.
         size: S, pixels along each axis.
-        field: widest receptive field, in pixels in plane, that contains no pixel of a cue at any pixel of a candidate.
+        field: widest receptive field, in pixels in plane, that contains no pixel of a candidate's own cue at any pixel
+            of the candidate, and nothing else that tells.
         number: of the task, for its random numbers.
         fill: draws into a canvas: `fill(rng, n, size, cue)`.
     """

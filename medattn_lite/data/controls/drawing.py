@@ -68,10 +68,8 @@ def window(place: Place, pattern: np.ndarray) -> tuple[slice, slice]:
     return slice(top, top + height), slice(left, left + width)
 
 
-def spread(
-    rng: np.random.Generator, free: np.ndarray, count: int, *, gap: int
-) -> list[Place]:
-    """Random places, each pair at least `gap` pixels apart along one axis.
+def spread(rng: np.random.Generator, free: np.ndarray, count: int, *, gap: int) -> list[Place]:
+    """Random places in random order, each pair at least `gap` pixels apart along one axis.
 
     Args:
         rng: random numbers.
@@ -91,8 +89,8 @@ def spread(
             row, column = divmod(int(inside[rng.integers(len(inside))]), free.shape[1])
             places.append((row, column))
             block(left, (row, column), gap - 1)
-        if len(places) == count:
-            return places
+        if len(places) == count:  # places found late lie closer to the others: no role may hang on the order
+            return [places[one] for one in rng.permutation(count)]
     raise UserError(f"no room for {count} places {gap} pixels apart in {free.shape[0]} × {free.shape[1]}: draw fewer")
 
 

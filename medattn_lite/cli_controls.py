@@ -1,0 +1,71 @@
+"""The command `medattn controls`: small tasks that each attention mechanism must win, trained and measured."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from medattn_lite.errors import UserError
+
+RECORD = Path("figures/positive_controls.json")
+
+
+def controls_options(parser: argparse.ArgumentParser) -> None:
+    """Adds the options of `medattn controls` to its parser."""
+    parser.add_argument("--list", action="store_true", help="the tasks, their stories and their networks")
+    parser.add_argument("--tasks", default="", metavar="A,B", help="all if left out")
+    parser.add_argument("--attention", default="", metavar="A,B", help="networks; those of the claim if left out")
+    parser.add_argument("--everything", action="store_true", help="every mechanism on every task, too")
+    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N − 1 (default: 5)")
+    parser.add_argument("--scale", default="smoke", metavar="S", help="smoke, laptop or paper: more steps")
+    parser.add_argument("--minutes", type=float, metavar="M", help="start no network after M minutes; call it again to "
+                                                                   "go on")
+    parser.add_argument("--out", type=Path, default=RECORD, metavar="FILE",
+                        help=f"the record, gone on with if it is there (default: {RECORD}); page and picture beside it")
+    parser.add_argument("--page", action="store_true", help="train nothing, write page and picture from the record")
+    parser.add_argument("--quiet", action="store_true", help="no line per network")
+    parser.set_defaults(run=_controls)
+
+
+def _controls(options: argparse.Namespace) -> int:
+    from medattn_lite.training.controls.report import write_report
+    from medattn_lite.training.controls.table import control_table, read_record
+
+    if options.list:
+        print(list_controls())
+        return 0
+    if options.seeds < 1:
+        raise UserError(f"--seeds {options.seeds}: give 1 or more")
+    if options.out.suffix != ".json":
+        raise UserError(f"--out {options.out}: the record is a .json file")
+    if options.page:
+        if not options.out.exists():
+            raise UserError(f"there is no record {options.out}: leave --page out to make it")
+        record = read_record(options.out, options.scale)
+    else:
+        record = control_table(
+            options.out, controls=_words(options.tasks), mechanisms=_words(options.attention),
+            seeds=range(options.seeds), scale=options.scale, everything=options.everything, minutes=options.minutes,
+            progress=not options.quiet,
+        )  # fmt: skip
+    for path in (options.out, *write_report(options.out, record)):
+        print(path)
+    return 0
+
+
+def list_controls() -> str:
+    """Every task: its story, and the networks that are trained on it."""
+    from medattn_lite.data.controls import CONTROLS
+    from medattn_lite.training.controls.table import all_columns, further_columns
+
+    lines = []
+    for name, control in CONTROLS.items():
+        first = further_columns(control)
+        others = [own for own in all_columns(control) if own not in first]
+        lines += [f"{name}: {control.story}", f"  networks  {', '.join(first)}"]
+        lines += [f"  also      {', '.join(others)}"] if others else []
+    return "\n".join(lines)
+
+
+def _words(text: str) -> list[str]:
+    return [word.strip() for word in text.split(",") if word.strip()]
