@@ -34,7 +34,7 @@ LGG ?=
 MS ?=
 TRAIN := $(RUN) -m medattn_lite.cli train
 
-.PHONY: help course test lint lab notebooks book teacher doctor paper clean
+.PHONY: gpu help course test lint lab notebooks book teacher doctor paper clean
 
 help:
 	@echo "make course     set up, run every notebook at SCALE=$(SCALE), JOBS=$(JOBS) at a time, report in $(OUT)/report.html"
@@ -44,6 +44,7 @@ help:
 	@echo "make book       run every notebook, then write them as a static site, $(BOOK)/index.html"
 	@echo "make teacher    write $(PACK): solutions, slides, syllabuses with measured times, rubric, assignments"
 	@echo "make doctor     what is installed, which device, do widgets show"
+	@echo "make gpu        one GPU, ten minutes: is it right, how fast, a first training at published size"
 	@echo "make paper      every recipe at its published size, on a GPU: LGG=DIR MS=DIR add real patients; goes on where it stopped"
 	@echo "make clean      remove caches, runs/course and runs/book; .venv stays"
 
@@ -70,6 +71,10 @@ book: course
 teacher: $(STAMP)
 	test -f $(OUT)/report.json || $(RUN) -m medattn_lite.cli course --scale $(SCALE) --jobs $(JOBS) --out $(OUT)
 	$(RUN) -m medattn_lite.course.teacher $(OUT)/report.json $(PACK)
+
+# Ten minutes of one GPU; the same command goes on where it stopped. LGG=DIR adds real patients.
+gpu: $(STAMP)
+	$(RUN) -m medattn_lite.cli gpu-check $(if $(LGG),--lgg "$(LGG)",)
 
 doctor: $(STAMP)
 	$(RUN) -m medattn_lite.cli doctor

@@ -21,7 +21,8 @@ from medattn_lite.cli_audit import audit_options
 from medattn_lite.cli_compare import compare_options
 from medattn_lite.cli_controls import controls_options
 from medattn_lite.cli_explain import explain_options
-from medattn_lite.cli_faults import folder, give_up_output, outside_fault, take_any_text
+from medattn_lite.cli_faults import LARGEST_SEED, folder, give_up_output, outside_fault, path, take_any_text, whole
+from medattn_lite.cli_gpu import gpu_options
 from medattn_lite.cli_phantom import phantom_options
 from medattn_lite.cli_start import start_options
 from medattn_lite.cli_study import study_options
@@ -41,7 +42,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the words after `medattn`; those of this process if None.
     """
     take_any_text()
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    for word in sys.argv[1:] if arguments is None else arguments:
+        if word.startswith("--") and word.endswith("=--"):  # which argparse takes for no word at all
+            parser.error(f"{word} names no value")
+    options = parser.parse_args(arguments)
     try:
         code = options.run(options)
         sys.stdout.flush()  # a full disk behind `medattn … > file` is noticed here, and not after the end
@@ -93,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     compare_options(commands.add_parser("compare", help="each attention mechanism in one and the same network"))
     explain_options(commands.add_parser("explain", help="what a trained network looks at in an image of yours"))
     results_options(commands.add_parser("results", help="one page of results from finished runs"))
+    gpu_options(commands.add_parser("gpu-check", help="ten minutes of one GPU: correct? how fast? a first training"))
     study_options(commands.add_parser("study", help="what makes the figures of the project: faithfulness, parity, …"))
     return parser
 
@@ -117,11 +123,12 @@ def _course_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--only", default="", metavar="03,05", help="numbers or names of notebooks; all if left out")
     parser.add_argument("--data", default="phantom", metavar="NAME", help="phantom (made on the fly), lgg, brats, …")
     parser.add_argument("--root", type=folder, metavar="DIR", help="folder of the real data set named by --data")
-    parser.add_argument("--out", type=Path, default=Path("runs/course"), metavar="DIR", help="for the executed copies")
+    parser.add_argument("--out", type=path, default=Path("runs/course"), metavar="DIR", help="for the executed copies")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="notebooks at a time; they share the cores")
-    parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR", help="folder of notebooks to run")
+    parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
+    parser.add_argument("--jobs", type=whole(1, 1000), default=1, metavar="N",
+                        help="notebooks at a time; they share the cores")
+    parser.add_argument("--notebooks", type=path, default=NOTEBOOKS, metavar="DIR", help="folder of notebooks to run")
     parser.set_defaults(run=_course)
 
 
@@ -176,7 +183,7 @@ def _notebooks(options: argparse.Namespace) -> int:
 
 
 def _check_data_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", help="brats, msd, lgg, open-ms, images or nifti")
+    parser.add_argument("dataset", help="brats, msd, lgg, open-ms, images, nifti or bids")
     parser.add_argument("--root", type=folder, required=True, metavar="DIR", help="its folder")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
                         help="an option of the data set, such as csv=table.csv, channels=t1,flair or "
@@ -185,9 +192,11 @@ def _check_data_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _check_data(options: argparse.Namespace) -> int:
+    from medattn_lite.cli_values import TAKEN, options_of
     from medattn_lite.data.check import check_dataset
 
-    report = check_dataset(options.dataset, options.root, **_named_values(options.option))
+    given = options_of(options.option, "--option", "csv=table.csv", taken=TAKEN)
+    report = check_dataset(options.dataset, options.root, **given)
     if report.exit_code == USER_MISTAKE:
         print(printable("medattn: " + "\n".join(report.lines)), file=sys.stderr)
     else:
@@ -195,28 +204,10 @@ def _check_data(options: argparse.Namespace) -> int:
     return report.exit_code
 
 
-def _named_values(words: Sequence[str]) -> dict[str, object]:
-    """`name=value` words as keyword arguments; `true`, `false`, lists `a,b` and label maps `1:4,2:1` are understood."""
-    values: dict[str, object] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        if not equals or not name.isidentifier() or name in ("name", "root", "progress"):
-            raise UserError(f"--option {word!r} is not NAME=VALUE: write for example --option csv=table.csv")
-        plain = {"true": True, "false": False}.get(value.lower(), value)
-        values[name] = value.split(",") if "," in value else plain
-        if name == "label_map":
-            pairs = [pair.partition(":") for pair in value.split(",")]
-            if not all(label.strip().isdecimal() and int(label) < 256 for old, _, new in pairs for label in (old, new)):
-                raise UserError(f"--option {word!r} is no label map: write file label:sample label, as in "
-                                "label_map=1:4,2:1")
-            values[name] = {int(old): int(new) for old, _, new in pairs}
-    return values
-
-
 def _fetch_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dataset", nargs="?", help="open-ms or msd; brats, lgg and ucsf-pdgm give the steps to get "
                                                    "them; left out: list them all")
-    parser.add_argument("--out", type=Path, default=Path("data"), metavar="DIR", help="the data folder (default: data)")
+    parser.add_argument("--out", type=path, default=Path("data"), metavar="DIR", help="the data folder (default: data)")
     parser.add_argument("--layout", help="for open-ms: MNI, coregistered or raw")
     parser.add_argument("--mirror", action="append", metavar="NAME", help="use this mirror; may be repeated")
     parser.add_argument("--accept-licence", action="store_true", help="you have read the licence, which is shown first")

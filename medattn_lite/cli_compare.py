@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import ast
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from medattn_lite.cli_faults import folder, minutes, path, whole
 from medattn_lite.errors import UserError
 
 OUT = Path("runs/compare")
@@ -21,18 +21,19 @@ def compare_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", nargs="+", default=["grade"], metavar="NAME",
                         help="grade, presence, lesions (phantoms); lgg with --root; label, slices or mask of your own "
                              "images with --data and --root; or a positive control (--list)")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="train each network from N seeds, 0 to N - 1")
+    parser.add_argument("--seeds", type=whole(1, 1000), default=5, metavar="N",
+                        help="train each network from N seeds, 0 to N - 1")
     parser.add_argument("--data", metavar="NAME", help="of your own images: images, nifti, brats, msd, lgg or open-ms")
-    parser.add_argument("--root", type=Path, metavar="DIR", help="their folder")
+    parser.add_argument("--root", type=folder, metavar="DIR", help="their folder")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
                         help="an option of their reader, as for check-data; may be repeated")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="another number for these tasks, such as steps=60; may be repeated")
-    parser.add_argument("--out", type=Path, default=OUT, metavar="DIR",
+    parser.add_argument("--out", type=path, default=OUT, metavar="DIR",
                         help=f"folder of the records; a second call goes on there (default: {OUT})")
-    parser.add_argument("--minutes", type=float, metavar="M",
+    parser.add_argument("--minutes", type=minutes, metavar="M",
                         help="begin no training after M minutes; call again to go on")
-    parser.add_argument("--page", nargs="?", type=Path, const=PAGE, metavar="FILE",
+    parser.add_argument("--page", nargs="?", type=path, const=PAGE, metavar="FILE",
                         help=f"also write the table of all records ({PAGE}, with .json and .png beside it)")
     parser.add_argument("--device", default="cpu", help="cpu, auto, cuda, cuda:0, … or mps")
     parser.add_argument("--list", action="store_true", help="tasks, frames and mechanisms")
@@ -52,14 +53,14 @@ def _compare(options: argparse.Namespace) -> int:
     from medattn_lite.training.comparison.with_controls import is_control, run_controls
     from medattn_lite.training.device import pick_device
 
-    if options.seeds < 1:
-        raise UserError(f"--seeds {options.seeds}: give at least 1; 5 for an interval worth reading")
     changes = _changes(options.set)
     words = _words(options.tasks)
     controls = [name for name in words if is_control(name)]
     plans = [find_plan(name, data=options.data, changes=changes) for name in words if name not in controls]
     if controls and changes:
         raise UserError("--set is not for the positive controls: leave it out, or leave out " + ", ".join(controls))
+    if all(plan.data == "phantom" for plan in plans) and (options.data or options.root or options.option):
+        raise UserError("--data, --root and --option are about images of yours: leave them out for these tasks")
     if any(plan.data != "phantom" for plan in plans) and options.root is None:
         raise UserError("the folder of the images is missing: give --root DIR")
     if options.page is not None:
@@ -109,19 +110,12 @@ def _words(words: Sequence[str]) -> list[str]:
 
 
 def _changes(words: Sequence[str]) -> dict[str, Any]:
-    changes: dict[str, Any] = {}
-    for word in words:
-        name, equals, text = word.partition("=")
-        if not equals:
-            raise UserError(f"--set {word}: write NAME=VALUE, such as steps=60")
-        try:
-            changes[name] = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            raise UserError(f"--set {word}: the value is no number and no list of numbers") from None
-    return changes
+    from medattn_lite.cli_values import options_of
+
+    return options_of(words, "--set", "steps=60")
 
 
 def _reader_options(words: Sequence[str]) -> dict[str, Any]:
-    from medattn_lite.cli import _named_values
+    from medattn_lite.cli_values import TAKEN, options_of
 
-    return _named_values(words)
+    return options_of(words, "--option", "csv=table.csv", taken=TAKEN)

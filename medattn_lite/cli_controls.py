@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from medattn_lite.cli_faults import minutes, path, whole
 from medattn_lite.errors import UserError
 
 RECORD = Path("figures/positive_controls.json")
@@ -16,11 +17,11 @@ def controls_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--tasks", default="", metavar="A,B", help="all if left out")
     parser.add_argument("--attention", default="", metavar="A,B", help="networks; those of the claim if left out")
     parser.add_argument("--everything", action="store_true", help="every mechanism on every task, too")
-    parser.add_argument("--seeds", type=int, default=5, metavar="N", help="seeds 0 to N − 1 (default: 5)")
+    parser.add_argument("--seeds", type=whole(1, 1000), default=5, metavar="N", help="seeds 0 to N − 1 (default: 5)")
     parser.add_argument("--scale", default="smoke", metavar="S", help="smoke, laptop or paper: more steps")
-    parser.add_argument("--minutes", type=float, metavar="M", help="start no network after M minutes; call it again to "
-                                                                   "go on")
-    parser.add_argument("--out", type=Path, default=RECORD, metavar="FILE",
+    parser.add_argument("--minutes", type=minutes, metavar="M",
+                        help="start no network after M minutes; call it again to go on")
+    parser.add_argument("--out", type=path, default=RECORD, metavar="FILE",
                         help=f"the record, gone on with if it is there (default: {RECORD}); page and picture beside it")
     parser.add_argument("--page", action="store_true", help="train nothing, write page and picture from the record")
     parser.add_argument("--quiet", action="store_true", help="no line per network")
@@ -34,8 +35,6 @@ def _controls(options: argparse.Namespace) -> int:
     if options.list:
         print(list_controls())
         return 0
-    if options.seeds < 1:
-        raise UserError(f"--seeds {options.seeds}: give 1 or more")
     if options.out.suffix != ".json":
         raise UserError(f"--out {options.out}: the record is a .json file")
     if options.page:
@@ -48,8 +47,8 @@ def _controls(options: argparse.Namespace) -> int:
             seeds=range(options.seeds), scale=options.scale, everything=options.everything, minutes=options.minutes,
             progress=not options.quiet,
         )  # fmt: skip
-    for path in (options.out, *write_report(options.out, record)):
-        print(path)
+    for file in (options.out, *write_report(options.out, record)):
+        print(file)
     return 0
 
 

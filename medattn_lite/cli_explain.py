@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medattn_lite.cli_faults import path as a_path
+from medattn_lite.cli_faults import whole
 from medattn_lite.errors import UserError
 from medattn_lite.escaping import printable
 
@@ -17,29 +19,31 @@ if TYPE_CHECKING:
 
 SUFFIX = re.compile(r"\.nii(\.gz)?$")
 _TAKEN = ("run", "sample", "method", "target", "at", "layer", "progress", "model", "image", "beside")
-METHODS = "Grad-CAM, Grad-CAM++, integrated gradients, occlusion or attention"
+METHODS = "Grad-CAM, Grad-CAM++, LayerCAM, HiResCAM, fused LayerCAM, integrated gradients, occlusion or attention"
 
 
 def explain_options(parser: argparse.ArgumentParser) -> None:
     """The words after `medattn explain`."""
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder that medattn train wrote, or the name of "
-                        "a network that ships, such as grade_p3d_iam")
+    parser.add_argument("run_folder", type=a_path, metavar="RUN",
+                        help="folder that medattn train wrote, or a network that ships, such as grade_p3d_iam")
     parser.add_argument("--image", nargs="+", action="extend", required=True, metavar="FILE",
                         help="NIfTI: NAME=FILE for each channel, files in the run's order, or one 4-D file")
     parser.add_argument("--channels", metavar="A,B,…", help="order of the channels in a 4-D file, such as "
                         "flair,t1,t1ce,t2; not needed beside the dataset.json of the Decathlon")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="map.nii.gz; map.png goes beside it")
-    parser.add_argument("--mask", type=Path, metavar="FILE", help="of the tumour, for a run that looks at a crop of it")
+    parser.add_argument("--out", type=a_path, required=True, metavar="FILE", help="map.nii.gz; map.png goes beside it")
+    parser.add_argument("--mask", type=a_path, metavar="FILE",
+                        help="of the tumour, for a run that looks at a crop of it")
     parser.add_argument("--at", metavar="X,Y,Z", help="a point in mm (RAS, as viewers show it): the crop's middle "
                                                      "instead of a mask, or the one voxel to explain")
     parser.add_argument("--variant", metavar="V", help="the first trained one if left out")
-    parser.add_argument("--fold", type=int, metavar="K", help="the first trained one if left out")
+    parser.add_argument("--fold", type=whole(0, 100_000), metavar="K", help="the first trained one if left out")
     parser.add_argument("--method", default="Grad-CAM", metavar="M", help=f"{METHODS} (default: Grad-CAM)")
     parser.add_argument("--layer", metavar="L", help="name of a layer; a default that is named if left out")
     parser.add_argument("--target", metavar="T", help="class or region, by name or number; what is predicted if left "
                                                       "out")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
-                        help="an option of the method, such as relu=true, steps=64, window=8 or stride=4,8,8")
+                        help="an option of the method, such as relu=true, head_only=true, steps=64, window=8 or "
+                             "stride=4,8,8")
     parser.add_argument("--force", action="store_true", help="replace files that are there")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.set_defaults(run=_explain)  # fmt: skip
@@ -58,7 +62,11 @@ def _explain(options: argparse.Namespace) -> int:
     from medattn_lite.networks.trained import trained_names
     from medattn_lite.training.device import pick_device
 
-    method = find_method(_method_name(options.method)).name
+    chosen = find_method(_method_name(options.method))
+    unknown = next((name for name in method_options if name not in chosen.options), None)
+    if unknown is not None:
+        raise UserError(f"{chosen.name} has no option {unknown!r}: use {', '.join(chosen.options) or 'none'}")
+    method = chosen.name
     name, device = str(options.run_folder), pick_device(options.device)
     if name in trained_names() and not options.run_folder.is_dir():
         if options.variant or options.fold is not None:
@@ -153,15 +161,12 @@ def _method_name(word: str) -> str:
 
 
 def _method_options(words: list[str]) -> dict[str, Any]:
-    options: dict[str, Any] = {}
-    for word in words:
-        name, equals, value = word.partition("=")
-        known = {"true": True, "false": False}
-        parts = value.split(",")
-        if not equals or not (value in known or all(part.strip().isdecimal() for part in parts)):
-            raise UserError(f"--set {word} is not NAME=VALUE with whole numbers or true: write for example window=8")
-        if name in _TAKEN:
-            raise UserError(f"--set {word}: {name} is no option of a method; use --{name} if there is one")
-        numbers = [int(part) for part in parts] if value not in known else []
-        options[name] = known[value] if value in known else numbers[0] if len(numbers) == 1 else tuple(numbers)
+    """Options of a method: whole numbers, one or several, true and false, and the word of `fusion`."""
+    from medattn_lite.cli_values import options_of
+
+    options = options_of(words, "--set", "window=8", taken=_TAKEN)
+    for name, value in options.items():
+        numbers = all(isinstance(part, int) for part in (value if isinstance(value, tuple) else (value,)))
+        if not numbers and not (name == "fusion" and isinstance(value, str)):
+            raise UserError(f"--set {name}: give whole numbers or true, as in window=8")
     return options

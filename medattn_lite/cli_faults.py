@@ -1,4 +1,4 @@
-"""What the machine does not allow, in one line for every command; output that any stream takes; `--root ""`."""
+"""What the machine does not allow, in one line for every command; output that any stream takes; kinds of words."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import os
 import re
 import sys
 import urllib.error
+from collections.abc import Callable
 from pathlib import Path
 
 from medattn_lite.escaping import printable
 
+LARGEST_SEED = 2**32 - 1  # that NumPy's generators take
 # Modules of the extras in pyproject.toml: what they are called there, and which extra brings them.
 OPTIONAL = {
     "sksurv": ("scikit-survival", "survival"), "papermill": ("papermill", "course"), "jupytext": ("jupytext", "course"),
@@ -43,7 +45,7 @@ def outside_fault(error: BaseException) -> str | None:
         return None
     place = "" if error.filename is None else f"{error.filename}: "
     what = (error.strerror or str(error)).rstrip(".")
-    return printable(" ".join(f"{place}{what}; {remedies.get(error.errno, 'check the path and its permissions')}"
+    return printable(" ".join(f"{place}{what}; {remedies.get(error.errno or 0, 'check the path and its permissions')}"
                               .splitlines()))
 
 
@@ -68,4 +70,32 @@ def folder(word: str) -> Path:
     """A folder named on the command line; `--root ""`, an unset variable of the shell's, is not the present one."""
     if not word.strip():
         raise argparse.ArgumentTypeError("names no folder: is a variable of your shell not set? Write . for this one")
+    return path(word)
+
+
+def path(word: str) -> Path:
+    """A file or folder named on the command line; an empty word is none, and a name cannot hold a zero byte."""
+    if not word.strip():
+        raise argparse.ArgumentTypeError("names no file or folder: is a variable of your shell not set?")
+    if "\0" in word:
+        raise argparse.ArgumentTypeError(f"{word!r} is no name of a file or folder")
     return Path(word)
+
+
+def minutes(word: str) -> float:
+    """A time above 0, at most a year, as the type of an option."""
+    if not re.fullmatch(r"\s*\+?([0-9]+\.?[0-9]*|\.[0-9]+)\s*", word, re.ASCII) or not 0 < float(word) <= 525_600:
+        raise argparse.ArgumentTypeError(f"{word[:40]!r} is no number of minutes above 0")
+    return float(word)
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """Whole numbers from `low` to `high`, as the type of an option."""
+
+    def number(word: str) -> int:
+        if not re.fullmatch(r"\s*[+-]?[0-9]{1,30}\s*", word) or not low <= int(word) <= high:
+            raise argparse.ArgumentTypeError(f"{word[:40]!r} is no whole number from {low} to {high}")
+        return int(word)
+
+    number.bounds = low, high  # type: ignore[attr-defined]
+    return number

@@ -6,6 +6,7 @@ import argparse
 import json
 from pathlib import Path
 
+from medattn_lite.cli_faults import LARGEST_SEED, folder, path, whole
 from medattn_lite.errors import UserError
 
 SMALLEST = 8  # voxels along an axis of a phantom written as files
@@ -14,30 +15,31 @@ SMALLEST = 8  # voxels along an axis of a phantom written as files
 def phantom_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `medattn phantom` to its parser."""
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--beside", type=Path, metavar="ROOT", help="a picture: phantoms beside real patients")
+    what.add_argument("--beside", type=folder, metavar="ROOT", help="a picture: phantoms beside real patients")
     what.add_argument("--controls", action="store_true", help="what tumour size, the signal and a network can tell")
     what.add_argument("--sharpness", action="store_true", help="does the presence network call blurred heads tumours?")
     what.add_argument("--timings", action="store_true", help="seconds a subject at three sizes")
     parser.add_argument("--n", type=_count, help="how many subjects")
-    parser.add_argument("--out", type=Path, help="a new folder for the files; with --beside or --controls, a new file")
+    parser.add_argument("--out", type=path, help="a new folder for the files; with --beside or --controls, a new file")
     parser.add_argument("--task", default="grade", help="grade, presence, source, type, segmentation, ms or survival")
     parser.add_argument("--realism", default="matched", help="matched (classes differ in the signal alone) or clinical")
     parser.add_argument("--shape", type=_shape, default=(96, 112, 96), metavar="D,H,W", help="default: 96,112,96")
     parser.add_argument("--scale", default="smoke", metavar="S", help="for --controls: smoke, laptop or paper")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
     parser.set_defaults(run=_phantom)
 
 
 def _count(word: str) -> int:
-    if not word.isdigit() or int(word) < 1:
-        raise argparse.ArgumentTypeError(f"{word!r} is not a number of subjects, 1 or more")
-    return int(word)
+    try:
+        return whole(1, 100_000)(word)
+    except argparse.ArgumentTypeError:
+        raise argparse.ArgumentTypeError(f"{word!r} is not a number of subjects, 1 to 100000") from None
 
 
 def _shape(word: str) -> tuple[int, ...]:
     parts = word.replace("x", ",").split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) > 0 for part in parts):
+    if len(parts) != 3 or not all(part.strip().isdecimal() and 0 < int(part) <= 1024 for part in parts):
         raise argparse.ArgumentTypeError(f"{word!r} is not three sizes such as 96,112,96")
     if min(int(part) for part in parts) < SMALLEST:
         raise argparse.ArgumentTypeError(f"{word!r}: a head of under {SMALLEST} voxels along an axis shows nothing")

@@ -27,10 +27,18 @@ def require_replaceable(runs: Sequence[Path], keep: Path, out: Path) -> list[str
     Raises:
         UserError: two runs have one name, a record is of another run, or a file is not one that this command wrote.
     """
+    from medattn_lite.training.run import Run
+
     if out.is_dir():
         raise UserError(f"--out {out} is a folder: name a file, such as {out / 'results.md'}")
     if keep.exists() and not keep.is_dir():
         raise UserError(f"--keep {keep} is a file: name a folder for the records")
+    for option, place in (("--out", out.parent), ("--keep", keep)):
+        above = next((own for own in (place, *place.parents) if own.exists()), place)
+        if not above.is_dir():
+            raise UserError(f"{option}: {above} is no folder: choose another place")
+    if out.exists() and not out.is_file():
+        raise UserError(f"--out {out} is a pipe or a device: name a file")
     if out.exists() and not _is_page(out):
         raise UserError(f"{out} is not a page that medattn results wrote: choose another --out, nothing was replaced")
     places: dict[str, Path] = {}
@@ -44,13 +52,37 @@ def require_replaceable(runs: Sequence[Path], keep: Path, out: Path) -> list[str
         record = keep / name
         if not record.exists() and not record.is_symlink():
             continue
-        old, new = _read(record), _read(run / "metrics.json")
+        old, new = _read(record), _read(Run(run).metrics_file)
         if old is None or any(old.get(key) != (new or old).get(key) for key in SAME):
             raise UserError(f"{record} is no record of {run}: rename the folder, or choose another --keep; nothing was "
                             "replaced")
         if new is not None and {**old, **new} != old:
             said.append(f"{record}: replaces the older record of a run of this name")
     return said
+
+
+def gather(runs: Sequence[Path], keep: Path) -> dict[Path, dict[str, Any]]:
+    """The records of finished runs, as they would lie in the folder of records; nothing is written.
+
+    Args:
+        runs: folders of finished runs.
+        keep: folder of records.
+
+    Returns:
+        file → record.
+
+    Raises:
+        UserError: a run has not ended, or one of its files is damaged.
+    """
+    from medattn_lite.evaluation.results import require_record
+    from medattn_lite.training.run import Run
+
+    found = {}
+    for run in map(Run, runs):
+        record = run.results()
+        require_record(run.metrics_file, record, remedy="run the same medattn train again, which writes it anew")
+        found[keep / f"{run.folder.resolve().name}.json"] = record
+    return found
 
 
 def _is_page(path: Path) -> bool:

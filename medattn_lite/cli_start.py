@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from medattn_lite.cli_faults import path
 from medattn_lite.escaping import printable
 
 
 def start_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `medattn start` to its parser."""
-    parser.add_argument("folder", nargs="?", type=Path, default=Path("medattn-course"), metavar="DIR",
+    parser.add_argument("folder", nargs="?", type=path, default=Path("medattn-course"), metavar="DIR",
                         help="your copy; nothing that you changed in it is overwritten (default: %(default)s)")
     parser.add_argument("--no-lab", action="store_true", help="copy only, do not open JupyterLab")
     parser.set_defaults(run=_start)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import runpy
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from runpy import run_module
 from types import MappingProxyType
 
 from medattn_lite.errors import UserError
@@ -50,18 +50,21 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
     "course-times": Study("medattn_lite.course.times", "figures/course_times.md", "seconds and memory per notebook"),
     "course-figures": Study("medattn_lite.course.measured", "figures/course_laptop.md",
                             "what the notebooks measured at a longer scale"),
+    "reliability": Study("tests.hostile", "figures/reliability.md",
+                         "bad words for every option, damaged files, kills: what is not one line, what is lost?"),
     "parity": Study("tests.parity.table", "figures/parity.md", "blocks and networks beside independent code"),
     "exercises": Study("tests.course.matrix", "figures/exercises.md",
                        "every wrong and unusual answer, and what it hears"),
     "attention-speed": Study("tests.benchmarks.attention", "figures/attention_kernels.md",
                              "time and memory of attention beside the official formulation"),
     "slider-times": Study("tests.benchmarks.sliders", "figures/slider_times.md", "from moved slider to picture"),
-    "widget-picture": Study("tests.browser.widget_picture", "figures/counterfactual_widget.png", "the README's picture"),
+    "widget-picture": Study("tests.browser.widget_picture", "figures/counterfactual_widget.png", "README's picture"),
 })  # fmt: skip
 ELSEWHERE = (
     ("medattn audit phantom --all", "figures/phantom_audit.md", "what gives the label away, by phantom task"),
-    ("medattn phantom --controls", "figures/phantom_controls.json", "what simple figures of a lesion tell of the label"),
+    ("medattn phantom --controls", "figures/phantom_controls.json", "what a lesion's figures tell of the label"),
     ("medattn compare --page", "figures/mechanisms.md", "each attention mechanism in one and the same network"),
+    ("medattn controls", "figures/positive_controls.md", "tasks that each mechanism must win, and do"),
     ("medattn results", "figures/results.md", "one page of results from finished runs"),
 )
 
@@ -107,7 +110,7 @@ def run_study(name: str, words: Sequence[str]) -> int:
     before = sys.argv
     sys.argv = [f"medattn study {name}", *words]
     try:
-        runpy.run_module(study.module, run_name="__main__", alter_sys=False)
+        run_module(study.module, run_name="__main__", alter_sys=False)
     except SystemExit as ended:
         if ended.code is None or isinstance(ended.code, int):
             return ended.code or 0

@@ -10,12 +10,13 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medattn_lite.cli_faults import LARGEST_SEED, folder, path, whole
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-    from medattn_lite.training.recipes import Recipe
+    from medattn_lite.training.recipes import Recipe, Settings
 
 PRECISIONS = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
 
@@ -26,19 +27,21 @@ def train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--list", action="store_true", help="recipes, their variants and their scales")
     parser.add_argument("--scale", default="smoke", metavar="S", help="smoke, laptop or paper")
     parser.add_argument("--data", default="phantom", metavar="NAME", help="phantom (made on the fly), lgg, brats, …")
-    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the real data set named by --data")
+    parser.add_argument("--root", type=folder, metavar="DIR", help="folder of the real data set named by --data")
     parser.add_argument("--variants", nargs="+", default=[], metavar="NAME",
                         help="as --list gives them, each in quotes; or A,B; all if left out")  # fmt: skip
-    parser.add_argument("--folds", type=int, metavar="K", help="parts of the cross-validation, or random splits")
-    parser.add_argument("--first-folds", type=int, metavar="N", help="run the first N folds only")
+    parser.add_argument("--folds", type=whole(1, 1000), metavar="K",
+                        help="parts of the cross-validation, or random splits")
+    parser.add_argument("--first-folds", type=whole(1, 1000), metavar="N", help="run the first N folds only")
     parser.add_argument("--label", metavar="L", help="what to predict, where the data know several: grade or idh")
-    parser.add_argument("--seed", type=int, default=0, help="of phantoms, folds and training")
-    parser.add_argument("--seeds", type=int, default=1, metavar="N",
+    parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0, help="of phantoms, folds and training")
+    parser.add_argument("--seeds", type=whole(1, 1000), default=1, metavar="N",
                         help="train each network N times, from N seeds, on the same patients and folds")  # fmt: skip
-    parser.add_argument("--out", type=Path, metavar="DIR", help="runs/RECIPE-DATA-SCALE-SEED if left out")
+    parser.add_argument("--out", type=path, metavar="DIR", help="runs/RECIPE-DATA-SCALE-SEED if left out")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
-    parser.add_argument("--save-every", type=int, default=50, metavar="N", help="steps between two saved states")
+    parser.add_argument("--save-every", type=whole(1, 10_000_000), default=50, metavar="N",
+                        help="steps between two saved states")
     parser.add_argument("--quiet", action="store_true", help="no progress bars, for logs and notebooks")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="another value in the recipe, such as learning_rate=0.3; may be repeated")  # fmt: skip
@@ -52,10 +55,11 @@ def _train(options: argparse.Namespace) -> int:
         print(list_recipes())
         return 0
     from medattn_lite.training.experiment import Plan, run_experiment
+    from medattn_lite.training.run import Run
 
     recipe = find_recipe(options.recipe)
     settings = recipe.at(options.scale)
-    changes = _changes([*options.set, *([f"label={options.label}"] if options.label is not None else [])], settings)
+    changes = _changes(options.set, options.label, settings)
     plan = Plan(
         recipe=options.recipe, scale=options.scale, data=options.data, root=options.root, seed=options.seed,
         seeds=options.seeds, variants=_variants(options.variants, recipe), folds=options.folds,
@@ -65,42 +69,47 @@ def _train(options: argparse.Namespace) -> int:
     results = run_experiment(plan, accelerator=accelerator, save_every=options.save_every, progress=not options.quiet)
     if accelerator.is_main_process:
         print(summary(results))
-        print(f"metrics: {plan.folder / 'metrics.json'}")
+        print(f"metrics: {Run(plan.folder).metrics_file}")
     return 0
 
 
 def results_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `medattn results` to its parser."""
-    parser.add_argument("runs", nargs="*", type=Path, metavar="RUN", help="finished runs; none writes the page anew")
-    parser.add_argument("--keep", type=Path, default=Path("figures/results"), metavar="DIR", help="folder of records")
-    parser.add_argument("--out", type=Path, default=Path("figures/results.md"), metavar="FILE")
-    parser.add_argument("--readme", nargs="?", type=Path, const=Path("README.md"), metavar="FILE",
+    parser.add_argument("runs", nargs="*", type=path, metavar="RUN", help="finished runs; none writes the page anew")
+    parser.add_argument("--keep", type=path, default=Path("figures/results"), metavar="DIR", help="folder of records")
+    parser.add_argument("--out", type=path, default=Path("figures/results.md"), metavar="FILE")
+    parser.add_argument("--readme", nargs="?", type=path, const=Path("README.md"), metavar="FILE",
                         help="also write the table of results into this file, between its two marks")  # fmt: skip
     parser.set_defaults(run=_results)
 
 
 def _results(options: argparse.Namespace) -> int:
-    from medattn_lite.cli_results import require_replaceable
+    from medattn_lite.cli_results import gather, require_replaceable
     from medattn_lite.data.files import new_file
     from medattn_lite.escaping import without_tags
     from medattn_lite.evaluation.results import keep, page
 
     for line in require_replaceable(options.runs, options.keep, options.out):
         print(line)
-    for record in keep(options.runs, options.keep):
+    new = gather(options.runs, options.keep)
+    text = without_tags(page(options.keep, command="medattn results", new=new))
+    readme = None if options.readme is None else _readme(options, new)
+    for record in keep(new):
         print(record)
-    text = without_tags(page(options.keep, command="medattn results"))
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    with new_file(options.out, overwrite=True) as part:
-        part.write_text(text, encoding="utf-8")
-    print(options.out)
-    if options.readme is not None:
-        from medattn_lite.evaluation.readme_table import readme_table, write_into
-        from medattn_lite.training.recipes import NAMES
-
-        write_into(options.readme, readme_table(options.keep, recipes=NAMES))
-        print(options.readme)
+    for place, written in ((options.out, text), (options.readme, readme)):
+        if place is not None and written is not None:
+            with new_file(place.resolve(), overwrite=True) as part:
+                part.write_text(written, encoding="utf-8")
+            print(place)
     return 0
+
+
+def _readme(options: argparse.Namespace, new: dict[Path, dict[str, Any]]) -> str:
+    from medattn_lite.evaluation.readme_table import readme_table, with_table
+    from medattn_lite.training.recipes import NAMES
+
+    return with_table(options.readme, readme_table(options.keep, recipes=NAMES, new=new))
 
 
 def list_recipes() -> str:
@@ -151,6 +160,8 @@ def _written(interval: dict[str, Any]) -> str:
 def _variants(words: list[str], recipe: Recipe) -> tuple[str, ...]:
     """Every name; a word that is no name itself is several with commas between them."""
     known, names = {variant.name for variant in recipe.variants}, []
+    if not all(word.strip(" ,") for word in words):
+        raise UserError("--variants names no variant: is a variable of your shell not set? Leave it out to run all")
     for word in words:
         parts = [part.strip() for part in word.split(",") if part.strip()]
         if word.strip() not in known and len(parts) > 1 and not set(parts) <= known:
@@ -162,24 +173,13 @@ def _variants(words: list[str], recipe: Recipe) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _changes(words: list[str], settings: Any) -> dict[str, Any]:
-    """Every `NAME=VALUE`, NAME being a field of `Settings` or one of the recipe's own `options`."""
-    import ast
+def _changes(words: list[str], label: str | None, settings: Settings) -> dict[str, Any]:
+    """Every `--set NAME=VALUE`, and `--label`: fields of `Settings`, or the recipe's own `options`."""
+    from medattn_lite.cli_values import settings_of
 
-    numbers = [own for own in settings.__dataclass_fields__ if own not in ("phantom", "network", "options")]
-    known = [*numbers, *(own for own in settings.options if own not in numbers)]
-    changes: dict[str, Any] = {}
-    for word in words:
-        name, separator, text = word.partition("=")
-        if not separator or name not in [*known, "label"]:
-            raise UserError(f"--set {word}: write NAME=VALUE with one of {', '.join(known)}")
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            value = text
-        place = changes if name in numbers else changes.setdefault("options", {})
-        place[name] = value
-    return changes
+    fields = {name: value for name, value in vars(settings).items() if name not in ("phantom", "network", "options")}
+    given = [*words, *([f"label={label}"] if label is not None else [])]
+    return settings_of(given, fields, settings.options, ("label",))
 
 
 def _accelerator(device: str, precision: str) -> Accelerator:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from medattn_lite import __version__, cli
+from medattn_lite.cli_values import options_of
 from medattn_lite.errors import UserError
 from tests.course.notebook_maker import make_notebook
 
@@ -176,8 +177,8 @@ def test_controls_are_printed_with_their_intervals_and_kept_in_a_new_file(
 
 def test_options_of_a_data_set_keep_their_kind() -> None:
     words = ["csv=a b.csv", "contrast=true", "channels=t1,flair", "label_map=1:4,2:1"]
-    assert cli._named_values(words) == {
-        "csv": "a b.csv", "contrast": True, "channels": ["t1", "flair"], "label_map": {1: 4, 2: 1}}
+    assert options_of(words, "--option", "csv=table.csv") == {
+        "csv": "a b.csv", "contrast": True, "channels": ("t1", "flair"), "label_map": {1: 4, 2: 1}}
 
 
 def test_fetch_alone_lists_what_there_is_with_its_licence(capsys: pytest.CaptureFixture) -> None:

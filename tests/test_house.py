@@ -31,11 +31,13 @@ FLOORS = {
     "cli_controls": 5,
     "cli_explain": 5,
     "cli_faults": 5,
+    "cli_gpu": 5,
     "cli_results": 5,
     "cli_phantom": 5,
     "cli_start": 5,
     "cli_study": 5,
     "cli_train": 5,
+    "cli_values": 5,
 }
 LONGEST_FILE = 320
 LONGEST_FORWARD = 20

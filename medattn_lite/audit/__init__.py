@@ -18,6 +18,7 @@ _LAZY = {
     "audit_all": "phantoms",
     "audit_phantom": "phantoms",
     "declared_of": "phantoms",
+    "given_of": "phantoms",
     "LEAKS": "planted",
     "PlantedLeak": "planted",
     "write_audit": "page",

@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medattn_lite.audit.factors import SHARE, Facts, case_facts, image_facts, meta_facts, same_as
-from medattn_lite.audit.regions import MARGIN_MM, as_volume, near, regions_of, voxel_mm
+from medattn_lite.audit.factors import case_facts, image_facts, meta_facts, same_as
+from medattn_lite.audit.patients import Row, by_patient, fill_shares
+from medattn_lite.audit.regions import MARGIN_MM, near, regions_of, voxel_mm
 from medattn_lite.audit.statistics import GROUPS, image_statistics
-from medattn_lite.audit.target import Target
+from medattn_lite.audit.target import Target, log_rank_scores
+from medattn_lite.audit.zones import Zone, choose_zones, mirrored
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
     from medattn_lite.data.cases import Case
 
-POOL = 32  # zones of lesions that a case without one may borrow
 SURVIVAL = "survival"
 MOST_CLASSES = 10
-MOST_WAITING = 12  # images that are kept in memory until a zone can be borrowed
-
-
-@dataclass
-class Row:
-    """One scan, or one patient once scans are joined.
-
-    Attributes:
-        subject: the patient.
-        label: the class, as the source writes it; the event for survival.
-        time: days, for survival.
-        facts: single factors.
-        statistics: group → name → number; None where the image cannot be used.
-    """
-
-    subject: str
-    label: Any
-    time: float | None = None
-    facts: Facts = field(default_factory=dict)
-    statistics: dict[str, dict[str, float]] | None = None
+KEPT_BYTES = 700_000_000  # of images that stay in memory for their second look; the others are read twice
+LITTLE = 0.3  # of a head: if less lies outside the zones, the page says so
 
 
 @dataclass
@@ -104,15 +86,15 @@ def measure(
         UserError: too few patients, classes or deaths.
     """
     names = classes or getattr(dataset, "class_names", None) or getattr(dataset, "classes", None)
-    rows = list(_rows(dataset, label, column, margin_mm, progress))
+    rows = _rows(dataset, label, column, margin_mm, progress)
     rows = [row for row in rows if row.label is not None and (label != SURVIVAL or row.time is not None)]
     if not rows:
         raise UserError(f"no case has a {label}: name another with --label, or complete the table")
     found = () if label == SURVIVAL else _classes(rows, label, names)
     for row in rows:
         row.label = int(bool(row.label)) if label == SURVIVAL else found.index(_word(row.label, names))
-    _fill_shares(rows)
-    joined = _by_patient(rows)
+    fill_shares(rows)
+    joined = by_patient(rows)
     measured = Measured(label, found, joined, len(rows), _notes(dataset, rows, joined))
     measured.target()  # refuses what is too small, before anything is computed
     return measured
@@ -120,34 +102,57 @@ def measure(
 
 def _rows(
     dataset: Sequence[Any], label: str, column: str | None, margin_mm: float, progress: bool
-) -> Iterator[Row]:
+) -> list[Row]:
+    """Every scan is looked at twice: for its label and its lesion's zone, then with the zones that it borrows."""
     from tqdm.auto import tqdm
 
     cases = getattr(dataset, "cases", None)
-    pool: list[np.ndarray] = []
-    waiting: list[tuple[Row, dict]] = []  # no lesion, and no other case's zone to borrow yet
-    random = np.random.default_rng(0)
-    for at in tqdm(range(len(dataset)), desc="audit", unit="case", disable=not progress, leave=False):
-        case = cases[at] if cases is not None else None
+    rows, zones, kept, room = [], [], {}, KEPT_BYTES
+    bar = tqdm(total=2 * len(dataset), desc="audit", unit="look", disable=not progress, leave=False)
+    for at in range(len(dataset)):
         sample = dataset[at]
-        row = _row(sample, label, column, case)
-        counterpart = _counterpart(dataset, at, sample, margin_mm)
-        if counterpart is not None:
-            _measure_into(row, sample, [counterpart], random, margin_mm)
-        elif _lesion_free(sample) and not pool and len(waiting) < MOST_WAITING:
-            waiting.append((row, sample))
-        else:
-            zone = _measure_into(row, sample, pool, random, margin_mm)
-            if zone is not None:
-                pool[:] = [*pool[-POOL + 1:], zone]
-                for earlier, own in waiting:
-                    _measure_into(earlier, own, pool, random, margin_mm)
-                waiting.clear()
-        yield row
-    for earlier, own in waiting:
-        _measure_into(earlier, own, pool, random, margin_mm)
-    for case in getattr(dataset, "incomplete", ()):
-        yield _row(vars(case), label, column, case)
+        rows.append(_row(sample, label, column, cases[at] if cases is not None else None))
+        zones.append(_zone(dataset, at, sample, margin_mm) if rows[-1].label is not None else None)
+        size = 0 if isinstance(dataset, list) else sample["image"].nbytes
+        if sample.get("mask") is None:  # nothing is left out: one look is enough
+            _measure_into(rows[-1], sample, (), margin_mm)
+        elif size <= room:
+            kept[at], room = sample, room - size
+        bar.update()
+    borrowed = _borrowed(rows, zones, label)
+    for at, row in enumerate(rows):
+        if row.statistics is None and row.label is not None:
+            _measure_into(row, kept.pop(at) if at in kept else dataset[at], borrowed[at], margin_mm)
+        bar.update()
+    bar.close()
+    return rows + [_row(vars(case), label, column, case) for case in getattr(dataset, "incomplete", ())]
+
+
+def _zone(dataset: Sequence[Any], at: int, sample: dict, margin_mm: float) -> Zone | None:
+    """The zone of a case's lesion, or of the lesion that a healthy phantom has the mass effect of."""
+    if sample.get("mask") is None:
+        return None
+    regions = regions_of(sample, margin_mm=margin_mm)
+    zone = regions.zone
+    if zone is None and hasattr(dataset, "region") and sample["image"].ndim == 4:
+        zone = near(dataset.region(at).cpu().numpy(), voxel_mm(sample), margin_mm)
+    return None if zone is None else Zone.of(zone, regions.head)
+
+
+def _borrowed(rows: Sequence[Row], zones: Sequence[Zone | None], label: str) -> list[list[Zone]]:
+    """What each case borrows; one whose own zone is of a lesion that it does not have borrows that too."""
+    untimed = label != SURVIVAL
+    labelled = [at for at, row in enumerate(rows) if row.label is not None and (untimed or row.time is not None)]
+    if label == SURVIVAL:
+        time, event = (np.array([float(getattr(rows[at], name)) for at in labelled]) for name in ("time", "label"))
+        partners = mirrored(log_rank_scores(time, event)) if labelled else []
+        chosen = choose_zones(labelled, [zones[at] for at in labelled], partners=partners)
+    else:
+        chosen = choose_zones([str(rows[at].label) for at in labelled], [zones[at] for at in labelled])
+    found: list[list[Zone]] = [[] for _ in rows]
+    for at, own in zip(labelled, chosen, strict=True):
+        found[at] = own + [zone for zone in (zones[at],) if zone is not None]
+    return found
 
 
 def _row(sample: dict, label: str, column: str | None, case: Case | None) -> Row:
@@ -160,24 +165,12 @@ def _row(sample: dict, label: str, column: str | None, case: Case | None) -> Row
     return Row(str(sample.get("subject", "")), value, sample.get("time"), facts)
 
 
-def _measure_into(row: Row, sample: dict, pool: list, random: np.random.Generator, margin_mm: float) -> Any:
-    """Fills facts and statistics in; returns the lesion's zone."""
-    borrowed = pool[random.integers(len(pool))] if pool else None
+def _measure_into(row: Row, sample: dict, borrowed: Sequence[Zone], margin_mm: float) -> None:
+    """Fills facts and statistics in."""
     regions = regions_of(sample, borrowed=borrowed, margin_mm=margin_mm)
     row.facts |= image_facts(sample, regions)
     row.statistics = image_statistics(sample, regions)
-    return regions.zone
-
-
-def _counterpart(dataset: Sequence[Any], at: int, sample: dict, margin_mm: float) -> np.ndarray | None:
-    """The zone that a phantom without a lesion is drawn with all the same: where the displaced tissue is."""
-    if not hasattr(dataset, "region") or sample["image"].ndim != 4 or not _lesion_free(sample):
-        return None
-    return near(dataset.region(at).cpu().numpy(), voxel_mm(sample), margin_mm)
-
-
-def _lesion_free(sample: dict) -> bool:
-    return sample.get("mask") is not None and not (as_volume(sample["mask"]) > 0).any()
+    row.outside = float(regions.outside.sum() / max(1, regions.head.sum()))
 
 
 def _classes(rows: Sequence[Row], label: str, names: Sequence[str] | None) -> tuple[str, ...]:
@@ -204,37 +197,6 @@ def _by_number(word: str) -> tuple[int, float, str]:
         return 1, 0.0, word
 
 
-def _fill_shares(rows: Sequence[Row]) -> None:
-    """A mask label that others have is 0 % of a lesion without it."""
-    names = dict.fromkeys(name for row in rows for name in row.facts if name.startswith(SHARE))
-    for row in rows:
-        if any(name in row.facts for name in names):
-            row.facts |= {name: 0.0 for name in names if name not in row.facts}
-
-
-def _by_patient(rows: Sequence[Row]) -> list[Row]:
-    """One row for each patient and label: means of numbers, the commonest word."""
-    owners: dict[tuple[str, Any], list[Row]] = defaultdict(list)
-    for row in rows:
-        owners[row.subject, row.label].append(row)
-    joined = [own[0] if len(own) == 1 else _joined(own) for own in owners.values()]
-    for row in joined:
-        row.facts["scans of the patient"] = float(len(owners[row.subject, row.label]))
-    return joined
-
-
-def _joined(rows: Sequence[Row]) -> Row:
-    facts: Facts = {}
-    for name in dict.fromkeys(name for row in rows for name in row.facts):
-        values = [row.facts[name] for row in rows if name in row.facts]
-        words = any(isinstance(value, str) for value in values)
-        facts[name] = Counter(map(str, values)).most_common(1)[0][0] if words else float(np.mean(values))
-    used = [row.statistics for row in rows if row.statistics]
-    statistics = {group: {name: float(np.mean([own[group].get(name, np.nan) for own in used])) for name in numbers}
-                  for group, numbers in used[0].items()} if used else None  # fmt: skip
-    return Row(rows[0].subject, rows[0].label, rows[0].time, facts, statistics)
-
-
 def _notes(dataset: Sequence[Any], rows: Sequence[Row], joined: Sequence[Row]) -> list[str]:
     notes = []
     cases = getattr(dataset, "cases", ())
@@ -251,6 +213,10 @@ def _notes(dataset: Sequence[Any], rows: Sequence[Row], joined: Sequence[Row]) -
     elif len(volumes) < len(measured):
         notes.append(f"{len(measured) - len(volumes)} of {len(measured)} scans have no mask: there the whole image "
                      "counts as outside.")
+    outside = float(np.mean([row.outside for row in measured])) if measured else 1.0
+    if outside < LITTLE:
+        notes.append(f"The lesions and the zones borrowed from other classes leave {100 * outside:.0f} % of a head: "
+                     "the models see little, and their silence says little.")
     if len(measured) < len(rows):
         notes.append(f"{len(rows) - len(measured)} cases lack a channel: they count for the single factors alone.")
     return notes

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from medattn_lite.audit.given import adjusted
 from medattn_lite.audit.target import Target
 
 PENALTIES = (0.003, 0.03, 0.3)  # C of the logistic regression; the ridge's is 1 / C
@@ -97,7 +98,7 @@ def category_rates(codes: np.ndarray, target: Target, seed: int) -> np.ndarray:
 
 def tested(
     model: Model, numbers: np.ndarray, target: Target, patients: np.ndarray, *, repeats: int, seed: int,
-    raw: bool = False,
+    raw: bool = False, given: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Scores of a model, and its null distribution.
 
@@ -109,6 +110,7 @@ def tested(
         repeats: how often labels are dealt anew.
         seed: of folds and dealing.
         raw: the numbers are category codes: do not scale them.
+        given: (N, Q) columns to adjust the scores for, where the numbers themselves cannot be.
 
     Returns:
         Scores (N, K), and the AUC or C-index reached on dealt labels (repeats,).
@@ -121,8 +123,9 @@ def tested(
     with config_context(assume_finite=True, skip_parameter_validation=True):  # thousands of small fits
         for repeat in range(repeats):
             dealt = target.take(generator.permutation(len(patients)))
-            null.append(dealt.score(run(model, numbers, dealt, patients, seed + 1 + repeat)))
-        return run(model, numbers, target, patients, seed), np.array(null)
+            scores = run(model, numbers, dealt, patients, seed + 1 + repeat)
+            null.append(dealt.score(adjusted(scores, given)))
+        return adjusted(run(model, numbers, target, patients, seed), given), np.array(null)
 
 
 def p_value(value: float, null: np.ndarray) -> float:

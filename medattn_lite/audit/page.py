@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 
 from medattn_lite.audit.run import Audit
-from medattn_lite.audit.verdicts import CHANCE, DECLARED, LEVEL, SILENT, TELLS, Finding
+from medattn_lite.audit.verdicts import CHANCE, DECLARED, GIVEN, LEVEL, SILENT, TELLS, Finding
 from medattn_lite.data.files import new_file
 from medattn_lite.errors import UserError
 
 FILES = ("audit.md", "audit.json", "audit.png")
-HEADINGS = {TELLS: "Tells the label", DECLARED: "Declared signal of the task", CHANCE: "Not better than chance",
-            SILENT: "Not scored"}  # fmt: skip
+HEADINGS = {TELLS: "Tells the label", DECLARED: "Declared signal of the task",
+            GIVEN: "Taken as given", CHANCE: "Not better than chance", SILENT: "Not scored"}  # fmt: skip
 READING = """\
 How to read it. A factor's AUC (or C-index) is turned so that 0.5 is chance and 1 is certainty; words, and numbers
 where there are several classes, are scored by the rates of their category among patients of other folds. A model's
@@ -24,9 +24,11 @@ score comes from nested cross-validation by patient; beside it stand mean and st
 over its out-of-fold scores). What tells nothing has a cross-validated score near that of the dealt labels, which
 with few patients lies at or below 0.5. p is corrected by Holm for the {tests} factors and models tested together;
 "tells" means that it is below {level}. "Not better than chance" is no proof that nothing leaks: the upper end of
-the interval says how much still could. "Far from the lesion" is at least {margin:g} mm away from the mask. A factor
-that tells the label is a shortcut that a network could take, or a fact of the disease; which of the two, you must
-judge."""
+the interval says how much still could. "Far from the lesion" is at least {margin:g} mm away from the mask, and from
+the place where a case of each other class has its lesion (for survival: the patient at the mirrored rank of risk), so
+that the same kind of tissue is left in every class. A fact that is "given" is known and shows outside the lesion too:
+every other number is what a regression on it and its square leaves. A factor that tells the label is a shortcut that
+a network could take, or a fact of the disease; which of the two, you must judge."""
 
 
 def refuse_existing(folder: Path, names: tuple[str, ...] = FILES, *, overwrite: bool = False) -> None:
@@ -67,7 +69,7 @@ def write_audit(audit: Audit, folder: Path, *, title: str, overwrite: bool = Fal
 def write_all(
     audits: Mapping[str, Audit], path: Path, *, command: str, seconds: Mapping[str, float], overwrite: bool = False
 ) -> list[Path]:
-    """One page over several tasks, and the same as JSON beside it.
+    """One page over several tasks, and the same as JSON beside it: `read_all` reads it.
 
     Raises:
         UserError: a file is there already.
@@ -75,12 +77,37 @@ def write_all(
     names = (path.name, path.with_suffix(".json").name)
     refuse_existing(path.parent, names, overwrite=overwrite)
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"command": command, "tasks": {task: as_dict(audit) for task, audit in audits.items()}}
+    content = {"command": command, "seconds": {task: round(seconds[task], 1) for task in audits},
+               "tasks": {task: as_dict(audit) for task, audit in audits.items()}}
     texts = (all_page(audits, command=command, seconds=seconds), _json(content))
     for name, text in zip(names, texts, strict=True):
         with new_file(path.parent / name, overwrite=overwrite) as part:
             part.write_text(text, encoding="utf-8")
     return [path.parent / name for name in names]
+
+
+def read_all(path: Path, *, command: str) -> tuple[dict[str, Audit], dict[str, float]]:
+    """The audits of a page that `write_all` made, and their seconds; none where there is no page yet.
+
+    Args:
+        path: of the page; the JSON beside it is read.
+        command: that it must have been made by, so that no page mixes settings.
+
+    Raises:
+        UserError: the page was made by another command, or cannot be read.
+    """
+    file = path.with_suffix(".json")
+    if not file.exists():
+        return {}, {}
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+        made, seconds = content["command"], content["seconds"]
+        audits = {task: _audit(own) for task, own in content["tasks"].items()}
+    except (ValueError, KeyError, TypeError) as problem:
+        raise UserError(f"{file} is no page of tasks that can be completed: leave --only out") from problem
+    if made != command:
+        raise UserError(f"{path} was made by {made!r}, not by {command!r}: leave --only out, or name another --out")
+    return audits, seconds
 
 
 def page(audit: Audit, *, title: str) -> str:
@@ -91,12 +118,14 @@ def page(audit: Audit, *, title: str) -> str:
 def all_page(audits: Mapping[str, Audit], *, command: str, seconds: Mapping[str, float]) -> str:
     """One page over several audits: a summary, then each in full."""
     lines = ["# What gives the label away? The phantom's tasks", "", f"Made by `{command}` in "
-             f"{sum(seconds.values()) / 60:.0f} minutes.", "",
-             "| task | patients | tested | tell the label, not declared | the strongest of them |", "|---" * 5 + "|"]
+             f"{sum(seconds.values()) / 60:.0f} minutes of processor time.", "",
+             "| task | patients | given | tested | tell the label, not declared | the strongest of them |",
+             "|---" * 6 + "|"]
     for task, audit in audits.items():
         first = f"{audit.leaks[0].name}: {_figures(audit.leaks[0])}" if audit.leaks else "—"
         patients = ", ".join(f"{name} {count}" for name, count in audit.classes.items())
-        lines.append(f"| [{task}](#{task}) | {patients} | {audit.tests} | {len(audit.leaks)} | {first} |")
+        given = ", ".join(audit.settings.get("given", ())) or "—"
+        lines.append(f"| [{task}](#{task}) | {patients} | {given} | {audit.tests} | {len(audit.leaks)} | {first} |")
     lines += ["", _reading(next(iter(audits.values())), tests="")]
     for task, audit in audits.items():
         lines += ["", f"## {task}", "", *_body(audit, level=3)]
@@ -109,11 +138,23 @@ def as_dict(audit: Audit) -> dict[str, object]:
             "findings": [own.as_dict() for own in audit.findings], "constant": audit.constant, "notes": audit.notes}
 
 
+def _audit(content: dict) -> Audit:
+    findings = []
+    for own in content["findings"]:
+        known = {name: value for name, value in own.items() if value is not None and name in Finding.__annotations__}
+        known |= {name: tuple(own[name]) for name in ("null", "given") if own.get(name) is not None}
+        findings.append(Finding(**known))
+    plain = {name: content[name] for name in ("label", "classes", "constant", "notes", "settings")}
+    return Audit(findings=findings, **plain)
+
+
 def _body(audit: Audit, *, level: int) -> list[str]:
     patients = ", ".join(f"{name} {count}" for name, count in audit.classes.items())
     lines = [f"{audit.label}: {patients} patients. {len(audit.leaks)} of {audit.tests} factors and models tell it "
              "better than chance.", "", *(f"- {note}" for note in audit.notes)]
     lines += [""] if audit.notes else []
+    if audit.settings.get("given"):
+        lines += [f"Adjusted for {', '.join(audit.settings['given'])}: what the others tell beyond that.", ""]
     for verdict, heading in HEADINGS.items():
         own = audit.by_verdict(verdict)
         if own and verdict == SILENT:

@@ -1,16 +1,18 @@
 """Where the audit looks: the head, its rim, the air around it, and the tissue far from the lesion.
 
-"Outside" is tissue at least `margin_mm` away from the annotated lesion. A case without a lesion borrows the zone
-that is left out from another case; otherwise its tissue would differ from that of the others by the hole alone.
+"Outside" is tissue at least `margin_mm` away from the annotated lesion, and from the zones that are borrowed from
+cases of other classes: otherwise tissue would differ between classes by what their lesions leave of a head (`zones`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+from medattn_lite.audit.zones import Zone
 
 MARGIN_MM = 11.0
 HEAD_WIDTH_MM = 140.0  # of a brain, left to right: gives the pixel size where the files do not
@@ -53,13 +55,13 @@ def voxel_mm(sample: Mapping[str, Any]) -> tuple[float, float, float] | None:
 
 
 def regions_of(
-    sample: Mapping[str, Any], *, borrowed: np.ndarray | None = None, margin_mm: float = MARGIN_MM
+    sample: Mapping[str, Any], *, borrowed: Sequence[Zone] = (), margin_mm: float = MARGIN_MM
 ) -> Regions:
     """Divides an image.
 
     Args:
         sample: `image` (C, D, H, W) or (C, H, W), and `mask` if there is one.
-        borrowed: (D, H, W) bool, another case's zone, for a case whose mask is empty; stretched to the shape.
+        borrowed: zones of other cases that are left out as well, fitted to the head; not where there is no mask.
         margin_mm: distance to the lesion from which tissue counts as outside. Where the voxel size is unknown, the
             head's width is taken as 140 mm and slices as 5 mm apart.
     """
@@ -69,24 +71,15 @@ def regions_of(
     head = _head(image)
     lesion = None if sample.get("mask") is None else (as_volume(sample["mask"]) > 0).any(axis=0)
     zone = near(lesion, voxel_mm(sample) or _guessed_mm(head), margin_mm) if lesion is not None else None
-    left_out = zone
-    if lesion is not None and zone is None and borrowed is not None:
-        left_out = stretched(borrowed, head.shape)
-    outside = head if left_out is None else head & ~left_out
+    outside = head if zone is None else head & ~zone
+    for other in borrowed if lesion is not None else ():
+        outside = outside & ~other.fitted(head)
     flat = ndimage.generate_binary_structure(3, 1)
     if head.shape[0] == 1:
         flat[[0, 2]] = False  # a picture has no slices beside it
     core = ndimage.binary_erosion(head, flat, iterations=RIM, border_value=1)
     background = ~ndimage.binary_dilation(head, flat, iterations=RIM)
     return Regions(head, background, outside & ~core, outside, zone, lesion)
-
-
-def stretched(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """The nearest voxels of an array on another grid of the same field of view."""
-    if array.shape == tuple(shape):
-        return array
-    places = [((np.arange(new) + 0.5) * old / new).astype(int) for new, old in zip(shape, array.shape, strict=True)]
-    return array[np.ix_(*places)]
 
 
 def _head(image: np.ndarray) -> np.ndarray:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
+from medattn_lite.audit.given import adjusted, given_columns
 from medattn_lite.audit.measuring import Measured, measure
 from medattn_lite.audit.models import CATEGORY_REPEATS, boosting, category_rates, linear, p_value, tested
 from medattn_lite.audit.regions import MARGIN_MM
 from medattn_lite.audit.statistics import GROUPS, IN_WORDS
 from medattn_lite.audit.target import Target
-from medattn_lite.audit.verdicts import CHANCE, DECLARED, SILENT, TELLS, Finding, corrected
+from medattn_lite.audit.verdicts import CHANCE, DECLARED, GIVEN, SILENT, TELLS, Finding, corrected
 from medattn_lite.errors import UserError
 
 REPEATS = 20
@@ -33,7 +34,7 @@ class Audit:
         findings: factors, declared signal and models.
         constant: facts that are the same in every case.
         notes: what a reader must know about the data.
-        settings: number of repeats, margin and seed.
+        settings: number of repeats, margin and seed, and what was taken as given.
     """
 
     label: str
@@ -56,7 +57,7 @@ class Audit:
     @property
     def lines(self) -> list[str]:
         """One line for each factor and model, what tells the label first."""
-        ordered = [own for verdict in (TELLS, DECLARED, CHANCE, SILENT) for own in self.by_verdict(verdict)]
+        ordered = [own for verdict in (TELLS, DECLARED, GIVEN, CHANCE, SILENT) for own in self.by_verdict(verdict)]
         return [f"{own.name}: {own.sentence}" for own in ordered]
 
     @property
@@ -75,6 +76,7 @@ def audit_dataset(
     column: str | None = None,
     classes: Sequence[str] | None = None,
     declared: Collection[str] = (),
+    given: Collection[str] = (),
     repeats: int = REPEATS,
     groups: Sequence[str] = EVERY_GROUP,
     margin_mm: float = MARGIN_MM,
@@ -89,6 +91,7 @@ def audit_dataset(
         column: of the cases' `meta` that holds the label; None takes the samples' own.
         classes: names of the classes 0, 1, …, where the data set does not give them.
         declared: facts that are the signal of the task; they are shown and are no leak.
+        given: facts that are known and show everywhere, such as age: the others are asked what they tell beyond them.
         repeats: how often the models are run again on dealt labels; at least 3.
         groups: of statistics that models are asked about, of `EVERY_GROUP`; empty for single factors alone.
         margin_mm: distance from the lesion at which tissue counts as outside.
@@ -96,32 +99,36 @@ def audit_dataset(
         progress: show bars.
 
     Raises:
-        UserError: too few patients, classes or deaths, or too few repeats.
+        UserError: too few patients, classes or deaths, too few repeats, or a given fact that is not there.
     """
     check_settings(repeats, groups)
     measured = measure(dataset, label=label, column=column, classes=classes, margin_mm=margin_mm, progress=progress)
-    return audit_measured(measured, declared=declared, repeats=repeats, groups=groups, seed=seed,
+    return audit_measured(measured, declared=declared, given=given, repeats=repeats, groups=groups, seed=seed,
                           margin_mm=margin_mm, progress=progress)
 
 
 def audit_measured(
-    measured: Measured, *, declared: Collection[str] = (), repeats: int = REPEATS,
+    measured: Measured, *, declared: Collection[str] = (), given: Collection[str] = (), repeats: int = REPEATS,
     groups: Sequence[str] = EVERY_GROUP, seed: int = 0, margin_mm: float = MARGIN_MM, progress: bool = True,
 ) -> Audit:  # fmt: skip
     """The audit of what `measure` read; arguments as in `audit_dataset`."""
     check_settings(repeats, groups)
+    columns = given_columns([row.facts for row in measured.rows], given)
     findings, constant = [], []
     for name in dict.fromkeys(name for row in measured.rows for name in row.facts):
+        kind = DECLARED if name in declared else GIVEN if name in given else "factor"
         if len({row.facts[name] for row in measured.rows if name in row.facts}) < 2:
             constant.append(name)
         else:
-            findings.append(_factor(measured, name, "declared" if name in declared else "factor", seed))
-    findings += _models(measured, groups, repeats, seed, progress)
+            findings.append(_factor(measured, name, kind, columns if kind == "factor" else None, seed))
+    findings += _models(measured, groups, columns, repeats, seed, progress)
+    findings = [replace(own, given=tuple(given)) if own.kind in ("factor", "model") else own for own in findings]
     target = measured.target()
     classes = {name: int((target.labels == at).sum()) for at, name in enumerate(measured.classes)}
     if target.time is not None:
         classes = {"deaths": int(target.labels.sum()), "patients": len(target.labels)}
-    settings = {"repeats": repeats, "margin_mm": margin_mm, "seed": seed, "scans": measured.scans}
+    settings = {"repeats": repeats, "margin_mm": margin_mm, "seed": seed, "scans": measured.scans,
+                "given": list(given)}
     return Audit(measured.name, classes, corrected(findings), constant, measured.notes, settings)
 
 
@@ -138,7 +145,7 @@ def check_settings(repeats: int, groups: Sequence[str]) -> None:
         raise UserError(f"{repeats} repeats on dealt labels give no null distribution: take at least 3")
 
 
-def _factor(measured: Measured, name: str, kind: str, seed: int) -> Finding:
+def _factor(measured: Measured, name: str, kind: str, columns: np.ndarray | None, seed: int) -> Finding:
     known = [at for at, row in enumerate(measured.rows) if name in row.facts]
     values = [measured.rows[at].facts[name] for at in known]
     empty = Finding(name, kind, measured.name, n=len(known))
@@ -149,17 +156,18 @@ def _factor(measured: Measured, name: str, kind: str, seed: int) -> Finding:
     except UserError:
         return _silent(empty, "it is known of too few patients of one class" if measured.classes else
                        "it is known of too few patients who died")
+    own = None if columns is None else columns[known]
     words = any(isinstance(value, str) for value in values)
     codes = np.unique([str(value) for value in values], return_inverse=True)[1] if words else None
     if words and codes.max() + 1 > len(known) / 3:
         return _silent(empty, "nearly every patient has a word of his own")
     if words or len(measured.classes) > 2:
-        codes = codes if words else _binned(np.array(values, dtype=float))
+        codes = codes if words else _binned(adjusted(np.array(values, dtype=float), own))
         patients = np.array([measured.rows[at].subject for at in known])
         scores, null = tested(category_rates, codes[:, None], target, patients, repeats=CATEGORY_REPEATS, seed=seed,
-                              raw=True)
+                              raw=True, given=own if words else None)
         return _cross_validated(empty, target, scores, null, seed)
-    return _number(empty, target, np.array(values, dtype=float), seed)
+    return _number(empty, target, adjusted(np.array(values, dtype=float), own), seed)
 
 
 def _number(empty: Finding, target: Target, values: np.ndarray, seed: int) -> Finding:
@@ -183,7 +191,7 @@ def _number(empty: Finding, target: Target, values: np.ndarray, seed: int) -> Fi
 
 
 def _models(
-    measured: Measured, groups: Sequence[str], repeats: int, seed: int, progress: bool
+    measured: Measured, groups: Sequence[str], columns: np.ndarray | None, repeats: int, seed: int, progress: bool
 ) -> list[Finding]:
     from tqdm.auto import tqdm
 
@@ -193,6 +201,7 @@ def _models(
         used, numbers = measured.numbers(group)
         called = model if measured.classes or model != "logistic regression" else "ridge regression"
         empty = Finding(f"{IN_WORDS[group]} ({called})", "model", measured.name, n=len(used))
+        numbers = adjusted(numbers, None if columns is None else columns[used])
         numbers = numbers[:, [len(set(column[np.isfinite(column)])) > 1 for column in numbers.T]]
         try:
             target = measured.target(used)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 LEVEL = 0.05
-TELLS, CHANCE, DECLARED, SILENT = "tells", "chance", "declared", "not scored"
+TELLS, CHANCE, DECLARED, GIVEN, SILENT = "tells", "chance", "declared", "given", "not scored"
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class Finding:
 
     Attributes:
         name: of the factor or the group of statistics.
-        kind: "factor", "model" or "declared" (the signal of the task: no leak).
+        kind: "factor", "model", "declared" (the signal of the task: no leak) or "given" (what others are adjusted for).
         label: what is asked for.
         measure: "AUC" or "C-index"; 0.5 is chance.
         value: of the score; turned so that it is 0.5 or more for a numeric factor.
@@ -31,6 +31,7 @@ class Finding:
         why: why it could not be scored.
         p_holm: `p`, corrected by Holm for all that was tested.
         tests: how many were tested.
+        given: facts that it was adjusted for.
     """
 
     name: str
@@ -47,14 +48,15 @@ class Finding:
     why: str = ""
     p_holm: float = float("nan")
     tests: int = 0
+    given: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> str:
-        """"tells", "chance", "declared" or "not scored"."""
+        """"tells", "chance", "declared", "given" or "not scored"."""
         if not np.isfinite(self.value):
             return SILENT
-        if self.kind == "declared":
-            return DECLARED
+        if self.kind in (DECLARED, GIVEN):
+            return self.kind
         return TELLS if self.p_holm < LEVEL else CHANCE
 
     @property
@@ -72,10 +74,13 @@ class Finding:
         figures += f", {self.direction}" if self.direction else ""
         if self.verdict == DECLARED:
             return f"declared signal of the task: {figures}"
+        if self.verdict == GIVEN:
+            return f"taken as given: {figures}"
+        figures = f"given {', '.join(self.given)}: {figures}" if self.given else figures
         if self.verdict == TELLS:
-            return f"tells {self.label} better than chance: {figures}"
+            return f"tells {self.label} better than chance{' ' if self.given else ': '}{figures}"
         once = f" once corrected for {self.tests} comparisons" if self.p < LEVEL else ""
-        return f"not better than chance{once}: {figures}"
+        return f"not better than chance{once}{' ' if self.given else ': '}{figures}"
 
     def as_dict(self) -> dict[str, object]:
         """Plain JSON values; None for what is not a number."""
@@ -102,8 +107,8 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 
 def corrected(findings: Sequence[Finding]) -> list[Finding]:
-    """The same findings with Holm's p values over all that were tested; declared signal is not tested."""
-    tested = [at for at, own in enumerate(findings) if own.kind != "declared" and np.isfinite(own.p)]
+    """The same findings with Holm's p values over all that were tested; declared signal and what is given are not."""
+    tested = [at for at, own in enumerate(findings) if own.kind not in (DECLARED, GIVEN) and np.isfinite(own.p)]
     found = list(findings)
     for at, p_value in zip(tested, holm([findings[at].p for at in tested]), strict=True):
         found[at] = replace(findings[at], p_holm=float(p_value), tests=len(tested))

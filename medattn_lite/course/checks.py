@@ -23,12 +23,14 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import random
 import re
-import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from medattn_lite.course.raised import advice, one_line, where
 from medattn_lite.course.stubs import STUB_LINE, is_stub, keeps_stub_line
 
 CHECK_MIME = "application/vnd.medattn.check+json"
@@ -172,7 +174,7 @@ def check(name: str, *answers: Any) -> Result:
     try:
         found = _find(name)
     except Exception as error:
-        return Result(NOT_YET, f"This check could not be loaded ({_one_line(error)}). That is our mistake, not yours.",
+        return Result(NOT_YET, f"This check could not be loaded ({one_line(error)}). That is our mistake, not yours.",
                       name=name)
     if found is None:
         near = ", ".join(other for other in _REGISTRY if other[:2] == name[:2]) or "none"
@@ -195,7 +197,8 @@ def _judge(found: Exercise, answers: tuple[Any, ...]) -> Result:
     if not answers or any(is_stub(answer) for answer in answers):
         return not_attempted()
     try:
-        result = found.judge(*answers)
+        with _own_chance():
+            result = found.judge(*answers)
     except (NotAttempted, NotImplementedError):
         result = not_attempted()
     except NotYet as problem:
@@ -205,7 +208,7 @@ def _judge(found: Exercise, answers: tuple[Any, ...]) -> Result:
     except SystemExit:
         result = not_yet("Your code ends Python (`exit` or `quit`).", "Leave that line out; `return` ends a function.")
     except Exception as error:
-        result = not_yet(f"Your code raised {_one_line(error)}{_where(error)}.", _advice(error))
+        result = not_yet(f"Your code raised {one_line(error)}{where(error)}.", advice(error))
     if not isinstance(result, Result):
         return not_yet("This check came to no result. That is our mistake, not yours.")
     if not result.passed and any(keeps_stub_line(answer) for answer in answers):
@@ -213,36 +216,19 @@ def _judge(found: Exercise, answers: tuple[Any, ...]) -> Result:
     return result
 
 
-def _one_line(error: BaseException) -> str:
-    """Type and message, short enough to read."""
-    text = " ".join(str(error).split())
-    text = text if len(text) <= 200 else text[:197] + "…"
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+@contextmanager
+def _own_chance() -> Iterator[None]:
+    """All generators of random numbers seeded for a check, and afterwards as the learner's notebook left them."""
+    import numpy as np
+    import torch
 
-
-def _where(error: BaseException) -> str:
-    """The line of the learner's cell in which it went wrong, if it can be told."""
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if _is_cell(frame.filename)]
-    if not frames:
-        return ""
-    line = (frames[-1].line or "").strip()
-    return f", in line {frames[-1].lineno} of your cell" + (f" (`{line}`)" if line else "")
-
-
-def _is_cell(filename: str) -> bool:
-    return filename.startswith("<") or "ipykernel" in filename
-
-
-def _advice(error: BaseException) -> str:
-    text = str(error)
-    if isinstance(error, NameError):
-        return "Has every cell above been run? Is the name spelt as it was defined?"
-    if "return_types" in text:
-        return "`x.max(dim=…)` gives two things, the values and where they are: `x.amax(dim=…)` gives the values alone."
-    if "must match the size of tensor" in text:
-        return "Was an axis lost on the way? `keepdim=True` leaves an axis of length 1 where you summed or averaged."
-    if isinstance(error, (RuntimeError, IndexError, ValueError)):
-        return "Print the shapes just before that line, and compare them with what you expect."
-    if isinstance(error, TypeError):
-        return "Compare the arguments and what you return with the text of the exercise."
-    return ""
+    python, array = random.getstate(), np.random.get_state()
+    with torch.random.fork_rng(devices=[]):
+        try:
+            random.seed(0)
+            np.random.seed(0)
+            torch.default_generator.manual_seed(0)
+            yield
+        finally:
+            random.setstate(python)
+            np.random.set_state(array)

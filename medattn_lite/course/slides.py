@@ -1,22 +1,26 @@
 """One HTML page of slides a notebook: arrow keys, no network, no script from elsewhere.
 
 A heading begins a slide; what follows it, up to the next heading, goes on the same one; a heading with nothing
-under it is dropped. Code goes on a slide only where its cell is tagged `slide`. Hints, exercises, figure
-captions and cells tagged `no-slide` stay off.
+under it is dropped, and text that would be higher than a screen goes on over several slides. Code goes on a slide only
+where its cell is tagged `slide`. Hints, exercises and cells tagged `no-slide` stay off, and so do figure captions where
+the figures are not there (`slides_pictures` makes the decks that have them).
 Printing the page (or saving it as PDF) puts one slide on a sheet.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
 from medattn_lite.course.links import moved_down
 from medattn_lite.course.mathml import mathml
+from medattn_lite.course.slides_layout import LINES, blocks, height, portions
 
 _HEADING = re.compile(r"#{1,3} ")
-_CAPTION = re.compile(r"^[*_]+Figure \d.*?(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
+_HEADED = re.compile(r"<(h[1-6])[^>]*>.*?</\1>", re.DOTALL)
+CAPTION = re.compile(r"^[*_]+Figures? \d.*?(?:\n\s*\n|\Z)", re.MULTILINE | re.DOTALL)
 
 
 def slide_type(cell: Any) -> str:
@@ -32,27 +36,36 @@ def slide_type(cell: Any) -> str:
     return "-" if "slide" in tags else "skip"
 
 
-def slides_page(notebook: Any, *, title: str) -> str:
+def slides_page(notebook: Any, *, title: str, figures: Mapping[int, Sequence[str]] | None = None) -> str:
     """The whole page.
 
     Args:
         notebook: the notebook with solutions, links as seen from `notebooks/`.
         title: the page's title.
+        figures: by the place of a cell, the figures that it shows, as HTML; each gets a slide.
     """
     slides: list[list[str]] = []
-    for cell in notebook.cells:
+    heading, taken = "", 0.0  # what stands above a slide that goes on, and how many lines of it are taken
+    for place, cell in enumerate(notebook.cells):
         kind = slide_type(cell)
-        if kind in ("skip", "notes") or not cell.source.strip():
-            continue
-        if cell.cell_type == "code":
-            pieces = [f"<pre><code>{_coloured(cell.source)}</code></pre>"]
-        else:
-            pieces = [_rendered(piece) for piece in _pieces(cell.source)]
-        for number, piece in enumerate(pieces):
-            starts = piece.startswith("<h") or (number == 0 and kind in ("slide", "subslide"))
+        shown = kind not in ("skip", "notes") and cell.source.strip()
+        code = cell.cell_type == "code"
+        pieces = [] if not shown else [_code(cell.source)] if code else _texts(cell.source)
+        for number, (piece, lines) in enumerate(pieces):
+            headed = _HEADED.match(piece)
+            starts = headed is not None or (number == 0 and kind in ("slide", "subslide"))
             if starts or not slides:
                 slides.append([])
+                taken = 0.0
+            elif taken + lines > LINES:
+                slides.append([heading])
+                taken = 2.5
+            heading = headed.group(0) if headed else heading
             slides[-1].append(piece)
+            taken += lines
+        for figure in (figures or {}).get(place, ()):
+            slides.append([heading, figure])
+            taken = LINES
     slides = [parts for number, parts in enumerate(slides) if number == 0 or not _bare(parts)]
     sections = "\n".join(
         f'<section id="slide-{number}" tabindex="-1" aria-label="Slide {number} of {len(slides)}">\n'
@@ -60,6 +73,17 @@ def slides_page(notebook: Any, *, title: str) -> str:
         for number, parts in enumerate(slides, start=1)
     )
     return _PAGE.replace("{title}", escape(title)).replace("{sections}", sections)
+
+
+def _code(source: str) -> tuple[str, float]:
+    """A cell's code as HTML, and the lines that it takes."""
+    return f"<pre><code>{_coloured(source)}</code></pre>", height(f"```\n{source}")
+
+
+def _texts(markdown: str) -> list[tuple[str, float]]:
+    """A cell's text as HTML, a portion for each slide, and the lines that each takes."""
+    parts = [part for piece in _pieces(markdown) for part in portions(piece)]
+    return [(rendered(part), sum(map(height, blocks(part)))) for part in parts]
 
 
 def _bare(parts: list[str]) -> bool:
@@ -75,11 +99,12 @@ def _pieces(markdown: str) -> list[str]:
         if _HEADING.match(line) and not fenced:
             pieces.append([])
         pieces[-1].append(line)
-    texts = (_CAPTION.sub("", "\n".join(lines)).strip() for lines in pieces)
+    texts = (CAPTION.sub("", "\n".join(lines)).strip() for lines in pieces)
     return [text for text in texts if text]
 
 
-def _rendered(markdown: str) -> str:
+def rendered(markdown: str) -> str:
+    """Markdown as HTML, formulas as MathML, links as seen from the slides' folder."""
     from markdown_it import MarkdownIt
     from mdit_py_plugins.dollarmath import dollarmath_plugin
 
@@ -119,6 +144,7 @@ pre { background: var(--soft); padding: .8em 1em; overflow-x: auto; font-size: .
 code { font-family: ui-monospace, monospace; }
 table { border-collapse: collapse; } td, th { border: 1px solid var(--edge); padding: .3em .8em; text-align: left; }
 img { max-width: 100%; max-height: 60vh; }
+figure { margin: 0; } figure img { max-height: 62vh; background: white; } figure > :not(img) { font-size: .8em; }
 math { font-size: 1.1em; }
 pre [class^=k] { color: var(--key); } pre [class^=s] { color: var(--text); }
 pre [class^=c], footer { color: var(--note); }
@@ -133,9 +159,19 @@ footer { position: absolute; left: 8vw; bottom: 1.2em; font-size: .7em; }
 <script>
 const slides = [...document.querySelectorAll("section")];
 let current = 0;
+function fit(slide) {  // smaller text where a slide is higher than the screen, or its code wider than the slide
+  const tooLarge = () => slide.scrollHeight > window.innerHeight
+    || [...slide.querySelectorAll("pre")].some((code) => code.scrollWidth > code.clientWidth);
+  for (let size = 20; size >= 13; size--) {
+    slide.style.fontSize = size + "px";
+    if (!tooLarge()) return;
+  }
+}
+window.addEventListener("resize", () => fit(slides[current]));
 function show(number) {
   current = Math.max(0, Math.min(slides.length - 1, number));
   slides.forEach((slide, i) => slide.classList.toggle("shown", i === current));
+  fit(slides[current]);
   slides[current].focus({ preventScroll: true });
   window.scrollTo(0, 0);
   history.replaceState(null, "", "#slide-" + (current + 1));

@@ -45,7 +45,7 @@ def check_dataset(name: str, root: str | Path | None, *, progress: bool = True, 
     """Reads every case of a data set and says what is there, missing or odd.
 
     Args:
-        name: "brats", "msd", "lgg", "open-ms", "images" or "nifti".
+        name: "brats", "msd", "lgg", "open-ms", "images", "nifti" or "bids".
         root: its folder.
         progress: show a bar.
         **options: options of the data set, as in `open_dataset`.

@@ -19,6 +19,7 @@ DATASETS: dict[str, tuple[str, str]] = {
     "open-ms": ("open_ms", "OpenMSDataset"),
     "images": ("images", "ImageFolderDataset"),
     "nifti": ("nifti", "NiftiDataset"),
+    "bids": ("bids", "BIDSDataset"),
 }
 NAMES = tuple(DATASETS)
 
@@ -39,7 +40,7 @@ def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> D
     """Opens a data set; voxels are read, or made, when a sample is asked for.
 
     Args:
-        name: "phantom", "brats", "msd", "lgg", "open-ms", "images" or "nifti".
+        name: "phantom", "brats", "msd", "lgg", "open-ms", "images", "nifti" or "bids".
         root: its folder; none for phantoms.
         **options: options of its class; for phantoms `n` (default 40), `task`, `shape`, `seed`, …
 
@@ -55,6 +56,9 @@ def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> D
     if unknown:
         choices = ", ".join(option for option in known if option not in ("root",))
         raise UserError(f"data set {name!r} has no option {unknown[0]!r}: it has {choices}")
+    for option, value in options.items():
+        if isinstance(known[option].default, bool) and not isinstance(value, bool):
+            raise UserError(f"data set {name!r}: {option}={value} is neither true nor false")
     if name == "phantom":
         if root is not None:
             raise UserError("phantoms are made, not read: leave the folder out, or name another data set")

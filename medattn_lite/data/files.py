@@ -6,7 +6,7 @@ import errno
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from medattn_lite.errors import UserError
@@ -65,6 +65,36 @@ def new_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
             if error.errno == errno.ENOSPC:
                 raise UserError(f"the disk is full: {path} was not written; free some space and try again") from error
             raise
+
+
+@contextmanager
+def replaced(path: Path) -> Iterator[Path]:
+    """A file of the package's own, written beside its place as `NAME.part` and moved there when the block ends.
+
+    What a killed process left under that name is removed first; a link of that name is removed and never followed.
+    After an error the file is as it was, and nothing is left beside it.
+
+    Args:
+        path: the file; its folder is made where it is missing.
+
+    Yields:
+        the path to write to.
+
+    Raises:
+        UserError: a folder lies where the file belongs.
+    """
+    if path.is_dir():
+        raise UserError(f"{path} is a folder where a file belongs: move it away and run the same command again")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.unlink(missing_ok=True)
+    try:
+        yield part
+        os.replace(part, path)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
 
 
 def _publish(part: Path, path: Path, *, overwrite: bool) -> None:

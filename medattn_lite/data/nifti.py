@@ -87,6 +87,21 @@ def find_cases(root: Path, *, csv: str | Path | None = None, channels: Sequence[
     if not cases:
         raise UserError(f"no NIfTI file (.nii, .nii.gz) in {root}, which holds {holds(root)}: name the folder that "
                         "holds the images, or convert them")
+    return choose_channels(found, channels, root)
+
+
+def choose_channels(found: Listing, channels: Sequence[str] | None, root: Path) -> Listing:
+    """The listing with its channels chosen, and what each case lacks of them.
+
+    Args:
+        found: cases with all their files.
+        channels: what is asked for, in order; None takes what at least half of the cases have.
+        root: the folder, for messages.
+
+    Raises:
+        UserError: no case has a channel that is asked for.
+    """
+    cases = found.cases
     if isinstance(channels, str):
         channels = [channels]
     if channels is None:

@@ -4,7 +4,7 @@
 
 Papers: Kaplan & Meier 1958; the interval is that of log(−log S) (Borgan & Liestøl 1990), which stays within
 0 … 1; the log-rank test compares the deaths of each group with those expected if all were one group (Mantel
-1966). scikit-survival computes them.
+1966), for which scikit-survival is asked.
 
 The interval is [1, 1] before the first death. Once a group has died out S is 0 and the interval is not known: NaN.
 """
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 
@@ -76,19 +77,29 @@ def kaplan_meier(patients: FollowUp, *, level: float = 0.95) -> KaplanMeier:
         patients: N patients.
         level: coverage of the interval at each day.
     """
-    from sksurv.nonparametric import kaplan_meier_estimator
-
-    with np.errstate(divide="ignore", invalid="ignore"):  # log(−log S) at S = 1 and S = 0, see below
-        days, survival, (low, high) = kaplan_meier_estimator(
-            patients.event, patients.time, conf_level=level, conf_type="log-log"
-        )
-    low, high = (np.where(survival == 1, 1.0, np.where(survival == 0, np.nan, end)) for end in (low, high))
-    at_risk = np.array([(patients.time >= day).sum() for day in days])
-    deaths = np.array([((patients.time == day) & patients.event).sum() for day in days])
+    days, inverse = np.unique(patients.time, return_inverse=True)
+    ended = np.bincount(inverse)
+    deaths = np.bincount(inverse, patients.event).astype(int)
+    at_risk = len(patients.time) - np.cumsum(ended) + ended
+    survival = np.cumprod(1 - deaths / at_risk)
+    low, high = _log_log_interval(survival, at_risk, deaths, level)
     if days[0] > 0:
         days, at_risk, deaths = np.r_[0.0, days], np.r_[len(patients.time), at_risk], np.r_[0, deaths]
         survival, low, high = (np.r_[1.0, column] for column in (survival, low, high))
     return KaplanMeier(days, survival, low, high, at_risk, deaths)
+
+
+def _log_log_interval(
+    survival: np.ndarray, at_risk: np.ndarray, deaths: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """S^exp(± z · SE / log S), SE² = Σ d / (n (n − d)) by Greenwood; [1, 1] where S is 1, NaN where it is 0."""
+    inside = (survival < 1) & (survival > 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        error = np.sqrt(np.cumsum(deaths / (at_risk * (at_risk - deaths))))
+        power = np.exp(NormalDist().inv_cdf((1 + level) / 2) * error / np.log(survival))  # below 1
+        ends = survival ** (1 / power), survival**power
+    low, high = (np.where(inside, end, np.where(survival == 1, 1.0, np.nan)) for end in ends)
+    return low, high
 
 
 def risk_groups(risk: np.ndarray, *, groups: int = 2, reference: np.ndarray | None = None) -> np.ndarray:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn_lite.errors import UserError
+from medattn_lite.evaluation.concordance import pair_counts
 from medattn_lite.evaluation.intervals import Interval, units_of
 from medattn_lite.evaluation.jackknife import jackknife_interval, paired_jackknife_interval
 from medattn_lite.evaluation.mean_intervals import paired_share_interval, share_interval
@@ -191,8 +192,9 @@ def concordance(event: np.ndarray, time: np.ndarray, risk: np.ndarray) -> float:
         risk: (N,) higher means earlier death.
 
     Raises:
-        ValueError: no event, so no pair can be compared.
+        ValueError: no two patients can be compared.
     """
-    from sksurv.metrics import concordance_index_censored
-
-    return float(concordance_index_censored(np.asarray(event, dtype=bool), np.asarray(time), np.asarray(risk))[0])
+    value = pair_counts(event, time, risk).c_index
+    if np.isnan(value):
+        raise ValueError("no death was seen while another was followed longer")
+    return value

@@ -8,12 +8,14 @@ a time, so that memory grows with N.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from medattn_lite.evaluation.concordance import SAME_RISK
 from medattn_lite.evaluation.intervals import drawn_counts, units_of
-from medattn_lite.evaluation.rank_intervals import pair_blocks
+
+ROWS = 512  # patients whose pairs are looked at together
 
 
 def c_index_draws(
@@ -40,3 +42,16 @@ def c_index_draws(
             comparable += np.einsum("dn,dn->d", own @ known, weights)
         found.append(np.divide(agreeing, comparable, out=np.full(len(weights), np.nan), where=comparable > 0))
     return np.concatenate(found)
+
+
+def pair_blocks(
+    event: np.ndarray, time: np.ndarray, risk: np.ndarray, rows: int = ROWS
+) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
+    """Pairs (i, j) in which i dies first, some i at a time: the i, in order (0, ½, 1) and comparable, (R, N) each."""
+    for first in range(0, len(time), rows):
+        own = slice(first, first + rows)
+        day = time[own, None]
+        known = ((day < time) | ((day == time) & ~event)) & event[own, None]
+        apart = risk[own, None] - risk
+        in_order = known * ((apart > SAME_RISK) + 0.5 * (np.abs(apart) <= SAME_RISK))
+        yield own, in_order, known.astype(float)

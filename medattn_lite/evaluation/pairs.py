@@ -6,7 +6,7 @@
 Two patients can be compared when it is known who died first. Harrell's pairs are therefore those that follow-up
 happened to leave, and its value changes with censoring even if the network does not. Uno's weights let each death
 stand for the pairs that were lost: G(t) is the share still followed up at t had nobody died. Papers: Harrell et al.
-1982, Uno et al. 2011. scikit-survival counts.
+1982, Uno et al. 2011. Pairs are counted by `concordance`; scikit-survival weighs them.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from medattn_lite.errors import UserError
+from medattn_lite.evaluation.concordance import pair_counts
 from medattn_lite.evaluation.intervals import Interval, bootstrap
 from medattn_lite.evaluation.survival import FollowUp
 
@@ -53,13 +54,9 @@ def count_pairs(test: FollowUp, risk: np.ndarray) -> Pairs:
         test: N patients.
         risk: (N,) higher means earlier death.
     """
-    from sksurv.metrics import concordance_index_censored
-
-    if len(test.time) < 2 or not test.event.any():
-        return Pairs(0, 0, 0)
-    with np.errstate(invalid="ignore"):  # without a pair, scikit-survival's C-index is 0 / 0
-        _, concordant, discordant, tied, _ = concordance_index_censored(test.event, test.time, np.asarray(risk))
-    return Pairs(int(concordant), int(discordant), int(tied))
+    counts = pair_counts(test.event, test.time, risk)  # each pair twice, with either patient
+    concordant, tied, comparable = (int(own.sum()) // 2 for own in (counts.concordant, counts.tied, counts.comparable))
+    return Pairs(concordant, comparable - concordant - tied, tied)
 
 
 def c_index_ipcw(

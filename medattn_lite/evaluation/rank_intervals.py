@@ -8,16 +8,15 @@ number of deaths less one for a C-index, because censored patients add pairs but
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
 from medattn_lite.errors import UserError
+from medattn_lite.evaluation.concordance import pair_counts
 from medattn_lite.evaluation.estimates import TINY, Estimate, difference_of, interval_of
 from medattn_lite.evaluation.intervals import Interval, units_of
 
-SAME_RISK = 1e-8  # risks closer than this are tied, as in scikit-survival
-ROWS = 512  # patients whose pairs are looked at together
 Column = Sequence | np.ndarray
 DELONG, PAIRS = "DeLong on the logit scale", "pairs by patient on the logit scale"
 
@@ -100,41 +99,19 @@ def auc_estimate(labels: Column, scores: Column, groups: Sequence | None = None)
 
 
 def c_index_estimate(event: Column, time: Column, risk: Column, groups: Sequence | None = None) -> Estimate:
-    """C-index and what each patient contributes to its error; memory grows with N, time with N²."""
+    """C-index and what each patient contributes to its error, in N log N."""
     event, time, risk = np.asarray(event, dtype=bool), np.asarray(time, dtype=float), np.asarray(risk, dtype=float)
     if not event.shape == time.shape == risk.shape or time.ndim != 1 or not np.isfinite(time + risk).all():
         raise UserError(f"a C-index needs event, days and risk of each patient, finite numbers; got {event.shape}, "
                         f"{time.shape} and {risk.shape}")  # fmt: skip
-    agreeing, comparable = np.zeros(len(time)), np.zeros(len(time))
-    for rows, in_order, known in pair_blocks(event, time, risk):
-        for total, block in ((agreeing, in_order), (comparable, known)):
-            total += block.sum(0)
-            total[rows] += block.sum(1)
-    return _of_pairs(agreeing, comparable, event, groups)
+    pairs = pair_counts(event, time, risk)
+    return pair_estimate(pairs.agreeing, pairs.comparable, event, groups)
 
 
 def pair_estimate(
     agreeing: np.ndarray, comparable: np.ndarray, event: np.ndarray, groups: Sequence | None = None
 ) -> Estimate:
-    """The same from (N, N) pairs that are already counted: how often each agrees, and how often it is compared."""
-    sums = [matrix.sum(0) + matrix.sum(1) for matrix in (agreeing, comparable)]
-    return _of_pairs(*sums, np.asarray(event, dtype=bool), groups)
-
-
-def pair_blocks(
-    event: np.ndarray, time: np.ndarray, risk: np.ndarray, rows: int = ROWS
-) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
-    """Pairs (i, j) in which i dies first, some i at a time: the i, in order (0, ½, 1) and comparable, (R, N) each."""
-    for first in range(0, len(time), rows):
-        own = slice(first, first + rows)
-        day = time[own, None]
-        known = ((day < time) | ((day == time) & ~event)) & event[own, None]
-        apart = risk[own, None] - risk
-        in_order = known * ((apart > SAME_RISK) + 0.5 * (np.abs(apart) <= SAME_RISK))
-        yield own, in_order, known.astype(float)
-
-
-def _of_pairs(agreeing: np.ndarray, comparable: np.ndarray, event: np.ndarray, groups: Sequence | None) -> Estimate:
+    """The same from pairs that are already counted, (N,) of each patient's: how many agree, and how many there are."""
     unit, units = units_of(len(event), groups)
     deaths = len(np.unique(unit[event]))
     pairs = comparable.sum() / 2

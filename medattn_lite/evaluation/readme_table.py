@@ -60,17 +60,20 @@ OLD = """ †: made with an older version of the phantom or of the intensity sca
 (`medattn_lite/data/versions.py`), and still to be made anew: {count} of {runs} runs."""
 
 
-def readme_table(folder: Path, *, recipes: Sequence[str] = ()) -> str:
+def readme_table(
+    folder: Path, *, recipes: Sequence[str] = (), new: Mapping[Path, dict[str, Any]] | None = None
+) -> str:
     """The rule and the table as Markdown.
 
     Args:
         folder: of records.
         recipes: names in the order in which they are shown; those without a record are said not to have been run.
+        new: records that are not written yet, or replace those that are.
 
     Raises:
         UserError: no record is there, or one cannot be read.
     """
-    records, family = read_records(folder)
+    records, family = read_records(folder, new)
     runs = [record for record in records if "tables" not in record]
     names = list(dict.fromkeys([*recipes, *sorted(record["recipe"] for record in runs)]))
     rows = [["system", "on", "by", "first − second = difference [95 % interval] (n)"]]
@@ -85,8 +88,8 @@ def readme_table(folder: Path, *, recipes: Sequence[str] = ()) -> str:
     return "\n".join([RULE.format(**vars(family), old=old), "", *table(rows)])
 
 
-def write_into(readme: Path, text: str) -> None:
-    """Puts the table between its two marks in a file; the rest stays.
+def with_table(readme: Path, text: str) -> str:
+    """A file's text with the table between its two marks; the rest stays.
 
     Args:
         readme: the file.
@@ -95,12 +98,15 @@ def write_into(readme: Path, text: str) -> None:
     Raises:
         UserError: the file or the marks are missing.
     """
-    before = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    try:
+        before = readme.read_text(encoding="utf-8") if readme.is_file() else ""
+    except UnicodeDecodeError:
+        raise UserError(f"{readme} is no text in UTF-8: name another file with --readme") from None
     if before.count(BEGIN) != 1 or END not in before.split(BEGIN)[1]:
         raise UserError(f"{readme} has no place for the table: write the lines {BEGIN} and {END} where it belongs")
     head, rest = before.split(BEGIN)
     tail = rest.split(END, 1)[1]
-    readme.write_text(f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}", encoding="utf-8")
+    return f"{head}{BEGIN}\n\n{text}\n\n{END}{tail}"
 
 
 def _place(record: Mapping[str, Any]) -> tuple[bool, bool, bool, str]:
@@ -143,7 +149,8 @@ def _difference(record: Mapping[str, Any], pair: Mapping[str, Any], measure: str
 
 def _alone(record: Mapping[str, Any]) -> str:
     """The scores themselves, where a run holds nothing to compare."""
-    return "<br>".join(f"{name}: {interval_text(own['pooled'][measure])}" for name, own in record["variants"].items()
+    variants = record.get("variants", {})
+    return "<br>".join(f"{name}: {interval_text(own['pooled'][measure])}" for name, own in variants.items()
                        for measure in _measures(record) if measure in own["pooled"])  # fmt: skip
 
 
@@ -152,6 +159,6 @@ def _measures(record: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _values(record: Mapping[str, Any], variant: str, measures: Sequence[str]) -> str:
-    pooled = record["variants"].get(variant, {}).get("pooled", {})
+    pooled = record.get("variants", {}).get(variant, {}).get("pooled", {})
     values = [pooled.get(measure, {}).get("value") for measure in measures]
     return "/".join(f"{value:.3f}" if is_finite(value) else "—" for value in values)

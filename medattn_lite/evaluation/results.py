@@ -6,12 +6,14 @@ be written again without the runs; they hold scores, never a patient's image.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+import copy
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from medattn_lite.data.json_files import read_object, write_json
 from medattn_lite.errors import UserError
+from medattn_lite.escaping import printable
 from medattn_lite.evaluation.multiplicity import Family, mark
 from medattn_lite.evaluation.results_section import section
 from medattn_lite.evaluation.results_tables import tables_section
@@ -38,54 +40,31 @@ models differed at all, about {expected:.0f} would. {surviving} survive Holm's c
 the half of an interval that faces 0 is taken for 1.96 standard errors of a normal distribution."""
 
 
-def keep(runs: Sequence[Path], folder: Path) -> list[Path]:
-    """Copies the `metrics.json` of runs into the folder of records.
-
-    Args:
-        runs: folders of finished runs.
-        folder: where records are kept.
-
-    Returns:
-        the records written.
-
-    Raises:
-        UserError: a run has no metrics, because it has not ended.
-    """
-    written = []
-    for run in runs:
-        metrics = run / "metrics.json"
-        if not metrics.is_file():
-            raise UserError(f"{run} has no metrics.json: let it end first (the same medattn train goes on)")
-        folder.mkdir(parents=True, exist_ok=True)
-        written.append(folder / f"{run.resolve().name}.json")
-        record = json.loads(metrics.read_text(encoding="utf-8"))
-        environment = run / "environment.json"
-        if environment.is_file():
-            record["environment"] = json.loads(environment.read_text(encoding="utf-8"))
-        transfers = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(run.glob("transfer-*.json"))]
-        if transfers:
-            record["transfers"] = transfers
-        written[-1].write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    return written
+def keep(records: Mapping[Path, dict[str, Any]]) -> list[Path]:
+    """Writes records into their files; returns these."""
+    for path, record in records.items():
+        write_json(path, record)
+    return list(records)
 
 
-def page(folder: Path, *, command: str) -> str:
+def page(folder: Path, *, command: str, new: Mapping[Path, dict[str, Any]] | None = None) -> str:
     """The page as Markdown.
 
     Args:
         folder: of records.
         command: that makes the page, to be named on it.
+        new: records that are not written yet, or replace those that are.
 
     Raises:
         UserError: no record is there, or one cannot be read.
     """
-    records, family = read_records(folder)
+    records, family = read_records(folder, new)
     tables = [record for record in records if "tables" in record]
     records = [record for record in records if "tables" not in record]
     order = {name: place for place, name in enumerate(dict.fromkeys(record["recipe"] for record in records))}
     records.sort(key=lambda record: (order[record["recipe"]], record["data"] == "phantom", record["scale"],
                                      bool(changed_settings(record))))  # fmt: skip
-    parts = [INTRODUCTION.format(command=command, folder=folder.as_posix(), comparisons=count_text(family))]
+    parts = [INTRODUCTION.format(command=command, folder=printable(folder.as_posix()), comparisons=count_text(family))]
     told: set[str] = set()
     for record in records:
         guesses = "\n".join(record.get("guesses", ()))
@@ -95,16 +74,23 @@ def page(folder: Path, *, command: str) -> str:
     return "\n".join(parts)
 
 
-def read_records(folder: Path) -> tuple[list[dict[str, Any]], Family]:
+def read_records(
+    folder: Path, new: Mapping[Path, dict[str, Any]] | None = None
+) -> tuple[list[dict[str, Any]], Family]:
     """All records in the order of their file names, with every difference marked that survives the correction.
+
+    Args:
+        folder: of records.
+        new: records that are not written yet, or replace those that are.
 
     Raises:
         UserError: no record is there, or one cannot be read.
     """
-    files = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    given = {path: copy.deepcopy(record) for path, record in (new or {}).items()}
+    files = sorted({*given, *(folder.glob("*.json") if folder.is_dir() else ())})
     if not files:
         raise UserError(f"no record in {folder}: name finished runs (medattn results runs/…)")
-    records = [_read(path) for path in files]
+    records = [given[path] if path in given else _read(path) for path in files]
     return records, mark(records)
 
 
@@ -115,11 +101,23 @@ def count_text(family: Family) -> str:
     return COMPARISONS.format(**vars(family), expected=0.05 * family.count)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def require_record(path: Path, record: dict[str, Any], *, remedy: str) -> None:
+    """Raises a UserError if a record cannot be put on the page: a part is missing, or of another kind."""
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        if "tables" not in record:
-            record["recipe"], record["data"], record["scale"]
-    except (ValueError, KeyError, OSError) as error:
-        raise UserError(f"{path} is no record of a run ({type(error).__name__} {error}): delete it") from None
+        if "tables" in record:
+            tables_section(record)
+            return
+        for name in ("recipe", "data", "scale"):
+            if not isinstance(record[name], str):
+                raise TypeError(f"{name} is no word")
+        section(copy.deepcopy(record))
+        mark([copy.deepcopy(record)])
+    except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+        raise UserError(f"{path} is no record of a run ({type(error).__name__} {error}): {remedy}") from None
+
+
+def _read(path: Path) -> dict[str, Any]:
+    remedy = "delete it, and name its run again (medattn results runs/…)"
+    record = read_object(path, remedy=remedy)
+    require_record(path, record, remedy=remedy)
     return record

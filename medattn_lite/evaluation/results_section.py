@@ -95,7 +95,7 @@ def _facts(record: Mapping[str, Any]) -> str:
         trainings = "one training per fold" if len(starts) == 1 else f"trained from {len(starts)} seeds per fold"
         said.append(f"{folds_text(record)}, seed {record.get('seed', 0)}, {trainings}")
     environment = record.get("environment")
-    if environment:
+    if environment and "device_name" in environment:
         said.append(f"on {environment['device_name']} ({environment['device']}, {environment['precision']}), "
                     f"torch {environment['torch']}")  # fmt: skip
     return "; ".join(part for part in said if part) + "."

@@ -103,8 +103,7 @@ def c_index(
     risk = _as_risk(risk, test)
     units = units_of(len(test.time), subjects)[1]
     try:
-        with np.errstate(invalid="ignore"):  # no two patients that can be compared are 0 / 0
-            value = concordance(test.event, test.time, risk)
+        value = concordance(test.event, test.time, risk)
     except ValueError as error:
         raise UserError(f"no two of {len(test.time)} patients can be compared: {error}") from None
     if not n:

@@ -1,39 +1,108 @@
-"""What a network looks at: attention maps captured from one pass, and what is made of them."""
+"""What a network looks at: attention maps captured from one pass, and what is made of them.
+
+Names are looked up on first use; type checkers and editors see them all.
+"""
 
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
-_LAZY = {
-    "affinity_layers": "medattn_lite.explain.affinity",
-    "looks_at": "medattn_lite.explain.affinity",
-    "read_affinities": "medattn_lite.explain.affinity",
-    "received_attention": "medattn_lite.explain.affinity",
-    "slice_matrices": "medattn_lite.explain.affinity",
-    "whereabouts": "medattn_lite.explain.affinity",
-    "ClassLogit": "medattn_lite.explain.targets",
-    "RegionSum": "medattn_lite.explain.targets",
-    "LogRisk": "medattn_lite.explain.targets",
-    "METHODS": "medattn_lite.explain.methods",
-    "Explanation": "medattn_lite.explain.methods",
-    "explain_image": "medattn_lite.explain.methods",
-    "default_layer": "medattn_lite.explain.layers",
-    "to_image_grid": "medattn_lite.explain.image_space",
-    "CapturedMap": "medattn_lite.explain.capture",
-    "capture_attention": "medattn_lite.explain.capture",
-    "edited_maps": "medattn_lite.explain.edit",
-    "channel_gates": "medattn_lite.explain.gates",
-    "spatial_gates": "medattn_lite.explain.gates",
-    "switched_off": "medattn_lite.explain.gates",
-    "alike": "medattn_lite.explain.inter_slice",
-    "read_inter_slice": "medattn_lite.explain.inter_slice",
-    "slice_gates": "medattn_lite.explain.inter_slice",
-    "evened": "medattn_lite.explain.splits",
-    "read_splits": "medattn_lite.explain.splits",
-    "split_shares": "medattn_lite.explain.splits",
-    "predict": "medattn_lite.explain.gates",
+if TYPE_CHECKING:
+    from medattn_lite.explain.adapters import register_adapter
+    from medattn_lite.explain.affinity import (
+        affinity_layers,
+        looks_at,
+        read_affinities,
+        received_attention,
+        slice_matrices,
+        whereabouts,
+    )
+    from medattn_lite.explain.capture import CapturedMap, capture_attention, has_attention
+    from medattn_lite.explain.edit import (
+        CHANNEL_EDITS,
+        PLACE_EDITS,
+        SHARE_EDITS,
+        SLICE_EDITS,
+        WEIGHT_EDITS,
+        edited_maps,
+        under_edits,
+    )
+    from medattn_lite.explain.gates import channel_gates, maps_of_kind, predict, spatial_gates, switched_off
+    from medattn_lite.explain.image_space import to_image_grid
+    from medattn_lite.explain.inter_slice import alike, read_inter_slice, slice_gates
+    from medattn_lite.explain.layer_places import layer_box
+    from medattn_lite.explain.layers import default_layer, layer_sizes, stages
+    from medattn_lite.explain.localisation import concentration, localise
+    from medattn_lite.explain.methods import METHODS, Explanation, explain_image
+    from medattn_lite.explain.padding import head_mask, padded_with
+    from medattn_lite.explain.splits import evened, read_splits, split_shares
+    from medattn_lite.explain.targets import ClassLogit, LogRisk, RegionSum
+
+_MODULES = {
+    "adapters": ("register_adapter",),
+    "affinity": ("affinity_layers", "looks_at", "read_affinities", "received_attention", "slice_matrices",
+                 "whereabouts"),
+    "capture": ("CapturedMap", "capture_attention", "has_attention"),
+    "edit": ("CHANNEL_EDITS", "PLACE_EDITS", "SHARE_EDITS", "SLICE_EDITS", "WEIGHT_EDITS", "edited_maps",
+             "under_edits"),
+    "gates": ("channel_gates", "maps_of_kind", "predict", "spatial_gates", "switched_off"),
+    "image_space": ("to_image_grid",),
+    "inter_slice": ("alike", "read_inter_slice", "slice_gates"),
+    "layer_places": ("layer_box",),
+    "layers": ("default_layer", "layer_sizes", "stages"),
+    "localisation": ("concentration", "localise"),
+    "methods": ("METHODS", "Explanation", "explain_image"),
+    "padding": ("head_mask", "padded_with"),
+    "splits": ("evened", "read_splits", "split_shares"),
+    "targets": ("ClassLogit", "LogRisk", "RegionSum"),
 }
-__all__ = list(_LAZY)
+_LAZY = {name: f"medattn_lite.explain.{module}" for module, names in _MODULES.items() for name in names}
+__all__ = [
+    "CHANNEL_EDITS",
+    "PLACE_EDITS",
+    "SHARE_EDITS",
+    "SLICE_EDITS",
+    "WEIGHT_EDITS",
+    "concentration",
+    "under_edits",
+    "METHODS",
+    "CapturedMap",
+    "ClassLogit",
+    "Explanation",
+    "LogRisk",
+    "RegionSum",
+    "affinity_layers",
+    "alike",
+    "capture_attention",
+    "channel_gates",
+    "default_layer",
+    "edited_maps",
+    "evened",
+    "explain_image",
+    "has_attention",
+    "head_mask",
+    "layer_box",
+    "layer_sizes",
+    "localise",
+    "looks_at",
+    "maps_of_kind",
+    "padded_with",
+    "predict",
+    "read_affinities",
+    "read_inter_slice",
+    "read_splits",
+    "received_attention",
+    "register_adapter",
+    "slice_gates",
+    "slice_matrices",
+    "spatial_gates",
+    "split_shares",
+    "stages",
+    "switched_off",
+    "to_image_grid",
+    "whereabouts",
+]
 
 
 def __getattr__(name: str) -> object:

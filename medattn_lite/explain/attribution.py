@@ -19,8 +19,9 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.passes import on_device_of, undisturbed
+from medattn_lite.explain.passes import forward, on_device_of, uncompiled
 from medattn_lite.explain.targets import Target
+from medattn_lite.training.inference import evaluating
 
 AT_ONCE = 2**22  # numbers in the images of one batch: two volumes of 4 × 80³, or 250 slices of 4 × 64²
 PARTS = 8  # windows along an axis, by default
@@ -60,10 +61,10 @@ def integrated_gradients(
 
     if steps < 1:
         raise UserError(f"integrated gradients need at least one step, not {steps}")
-    image = on_device_of(model, image)
-    start = darkest(image) if baseline is None else on_device_of(model, baseline).expand_as(image)
     values, missed = [], []
-    with undisturbed(model):
+    with torch.inference_mode(False), evaluating(model), uncompiled():
+        image = on_device_of(model, image)
+        start = darkest(image) if baseline is None else on_device_of(model, baseline).expand_as(image)
         for number in range(len(image)):
             method = IntegratedGradients(_scored(model, target.in_image(number), beside, number))
             found, delta = method.attribute(
@@ -75,7 +76,6 @@ def integrated_gradients(
     return torch.cat(values), torch.cat(missed)
 
 
-@torch.no_grad()
 def occlusion(
     model: nn.Module,
     image: Tensor,
@@ -114,7 +114,7 @@ def occlusion(
     stride = _sides("stride", stride, size, window, most=window)
     start = darkest(image) if baseline is None else on_device_of(model, baseline).expand_as(image)
     values = []
-    with undisturbed(model):
+    with torch.inference_mode(False), torch.no_grad(), evaluating(model), uncompiled():
         for number in range(len(image)):
             method = Occlusion(_scored(model, target.in_image(number), beside, number))
             found = method.attribute(
@@ -131,7 +131,7 @@ def _scored(model: nn.Module, target: Target, beside: Sequence[Tensor], number: 
     own = [on_device_of(model, extra)[number : number + 1] for extra in beside]
 
     def scores(images: Tensor) -> Tensor:
-        return target(model(images, *(extra.expand(len(images), *extra.shape[1:]) for extra in own)))
+        return target(forward(model, images, [extra.expand(len(images), *extra.shape[1:]) for extra in own]))
 
     return scores
 

@@ -10,13 +10,14 @@ from typing import Any
 
 from medattn_lite.evaluation.intervals import NO_SPREAD, Interval, without_interval
 from medattn_lite.explain.localisation import LOCALISATION, PLANES
+from medattn_lite.explain.stage_scores import GAINS
 from medattn_lite.networks.trained import trained_facts, trained_names
 
 INTRODUCTION = """# Are the maps true?
 
-Made by `python -m medattn_lite.explain.benchmark --networks NAME --subjects N`, with the N given for each network; do
-not edit by hand. Phantoms (synthetic heads) that the networks
-were neither trained nor chosen on, whose deciding voxels are known. Each figure is a mean over subjects with its 95 %
+Made by `python -m medattn_lite.explain.benchmark --subjects 40`; do not edit by hand. Phantoms (synthetic heads) that
+the networks were neither trained nor chosen on, whose deciding voxels are known: the tested ones, and where these are
+fewer, further ones of the same cohort. Each figure is a mean over subjects with its 95 %
 interval, where n subjects are enough for one ([measured](interval_coverage.md)): Wilson's of a pointing game, Student's
 of the others. One training a network: another start could move a figure by more.
 
@@ -27,6 +28,8 @@ of the others. One training a network: another start could move a figure by more
   back first. Lower, and higher, is better.
 - **like the twin's**: rank correlation with the map of the same network after it forgot everything. Near 1, the map
   shows the picture and not what was learned.
+- What takes many passes (integrated gradients, occlusion, deletion, insertion) is scored on the first subjects alone:
+  see each n.
 - *In italics*: maps that know no network at all. A method has shown something where it beats them.
 """
 COLUMNS = {**{name: name for name in LOCALISATION}, "deletion area": "deletion", "insertion area": "insertion",
@@ -49,7 +52,7 @@ def page_of(record: Mapping[str, Any]) -> str:
     parts = [INTRODUCTION]
     for name, own in record["networks"].items():
         parts += [_section(name, own), ""]
-    parts += [_planes(record["networks"]), "", _marks(record["networks"])]
+    parts += [*_stages(record["networks"]), _planes(record["networks"]), "", _marks(record["networks"])]
     return "\n".join(part for part in parts if part is not None).rstrip() + "\n"
 
 
@@ -76,10 +79,49 @@ def _section(name: str, own: Mapping[str, Any]) -> str:
         title = f"*{method}*" if method in IGNORANT else method
         rows.append([title, *(_text(methods[method].get(name)) for name in names)])
     lines += _table(rows)
+    if "Grad-CAM" in methods and "deletion area" not in methods["Grad-CAM"]:
+        lines += ["", "Not measured on this network yet: integrated gradients, occlusion, deletion, insertion."]
     notes = {method: scores["notes"] for method, scores in methods.items() if scores.get("notes")}
     said = [f"- {method}: in some subjects, {'; '.join(own)}" for method, own in notes.items()]
     lines += ["", *said] if said else []
     return "\n".join(lines)
+
+
+FINER = """## Finer maps, and the border
+
+Grad-CAM of the last stage has a coarse grid. Without training anew, the same method can be taken at an earlier stage;
+LayerCAM and HiResCAM weigh each place by itself, which an early stage needs; fused, the stages are put together.
+*mass ÷ chance*: relevance mass over the one of a constant map; 1 knows nothing. *in the air*: the share of the map's
+positive values outside the head, and how often its highest value lies there. Convolutions pad with zeros, and beside a
+head's dark surroundings zeros are a bright rim; *replicate* pads with the value at the border instead (the weights stay
+those that were trained with zeros). Within the head (`head_only`) the air is left out altogether, as it is in the first
+three scores of every row.
+"""
+STAGE_SCORES = {"pointing game": "pointing game", "mass ÷ chance": "mass ÷ chance", "AUC": "AUC",
+                "mass in the air": "mass in the air", "peak in the air": "peak in the air"}  # fmt: skip
+
+
+def _stages(networks: Mapping[str, Any]) -> list[str]:
+    """Scores by stage, fusion and padding."""
+    measured = {name: own for name, own in networks.items() if own.get("stages")}
+    if not measured:
+        return []
+    parts = [FINER, *_gains(measured)]
+    for own in measured.values():
+        rows = [[own["variant"], *STAGE_SCORES.values()]]
+        for method, scores in own["stages"].items():
+            rows.append([method, *(_text(scores.get(score)) for score in STAGE_SCORES)])
+        parts += ["\n".join(_table(rows)), ""]
+    return parts
+
+
+def _gains(measured: Mapping[str, Any]) -> list[str]:
+    """What finer maps win over Grad-CAM, network by network."""
+    rows = [["minus Grad-CAM at its default layer, subject by subject", "network", *GAINS]]
+    for own in measured.values():
+        rows += [[method, own["variant"], *(_text(scores.get(score)) for score in GAINS)]
+                 for method, scores in own.get("gains", {}).items()]  # fmt: skip
+    return ["\n".join(_table(rows)), ""] if len(rows) > 1 else []
 
 
 def _planes(networks: Mapping[str, Any]) -> str | None:

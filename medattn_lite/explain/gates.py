@@ -35,7 +35,7 @@ def channel_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
         Layer name → gates (B, channels of the layer) on the CPU, in the order of the pass; empty for a
         model without channel gates.
     """
-    return {name: values.flatten(1) for name, values in _maps_of_kind(model, images, CHANNEL).items()}
+    return {name: values.flatten(1) for name, values in maps_of_kind(model, images, CHANNEL).items()}
 
 
 def spatial_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
@@ -48,7 +48,7 @@ def spatial_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     Returns:
         Layer name → maps (B, h, w) or (B, d, h, w) on the CPU, at the layer's own resolution.
     """
-    return {name: values.squeeze(1) for name, values in _maps_of_kind(model, images, SPATIAL).items()}
+    return {name: values.squeeze(1) for name, values in maps_of_kind(model, images, SPATIAL).items()}
 
 
 def predict(model: nn.Module, images: Tensor) -> Tensor:
@@ -113,12 +113,22 @@ def ranked_channels(gates: Tensor) -> list[int]:
     return torch.argsort(values, descending=True, stable=True).tolist()
 
 
-def _maps_of_kind(model: nn.Module, images: Tensor, kind: str) -> dict[str, Tensor]:
-    """All maps of one kind, batch by batch, so that memory does not grow with the number of images."""
+def maps_of_kind(model: nn.Module, images: Tensor, kind: str, *, batch: int = BATCH) -> dict[str, Tensor]:
+    """All maps of one kind, batch by batch, so that memory does not grow with the number of images.
+
+    Args:
+        model: left in the mode it was in.
+        images: (B, C, …).
+        kind: one of `medattn_lite.attention.maps.KINDS`.
+        batch: images at once.
+
+    Returns:
+        Layer name → maps (B, …) on the CPU, in the order of the pass; empty for a model without such maps.
+    """
     collected: dict[str, list[Tensor]] = {}
-    for part in images.split(BATCH):
-        with capture_attention(model, device="cpu") as maps:
-            predict_logits(model, part, batch_size=BATCH)
+    for part in images.split(batch):
+        with capture_attention(model, device="cpu", empty_ok=True) as maps:
+            predict_logits(model, part, batch_size=batch)
         for name, captured in maps.items():
             if captured.kind == kind:
                 collected.setdefault(name, []).append(captured.values)

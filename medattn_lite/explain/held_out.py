@@ -10,7 +10,7 @@ Phantom i of a cohort depends on the seed and on i alone, so only the subjects a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ from medattn_lite.explain.targets import ClassLogit, RegionSum, Target
 from medattn_lite.networks.trained import Trained
 from medattn_lite.training.recipes import find_recipe
 
+MORE = 4  # further phantoms drawn for each one wanted: half of them have something to find
 LARGEST_SLICE = 0.01  # of the head: from here a tumour counts as seen, as in the recipe
 
 
@@ -57,33 +58,47 @@ class Case:
         return self.head if self.mark is None else self.head | self.mark
 
 
-def cohort_of(trained: Trained) -> PhantomCohort:
-    """The phantoms that a trained network was trained, chosen and tested on; nothing is rendered yet."""
+def cohort_of(trained: Trained, *, more: int = 0) -> PhantomCohort:
+    """The phantoms that a trained network was trained, chosen and tested on; nothing is rendered yet.
+
+    Args:
+        trained: of `load_trained`.
+        more: phantoms of the same kind after them, which no network has seen.
+    """
     settings, recipe = trained.facts["settings"], find_recipe(trained.facts["recipe"])
     phantom = {"shape": settings["size"], **settings["phantom"]}
     phantom["shape"] = tuple(phantom["shape"])
-    return open_dataset("phantom", n=settings["subjects"], task=recipe.phantom_task, seed=trained.facts["seed"],
+    return open_dataset("phantom", n=settings["subjects"] + more, task=recipe.phantom_task, seed=trained.facts["seed"],
                         **phantom)  # fmt: skip
 
 
-def held_out(trained: Trained, *, limit: int | None = None, marked: bool = False) -> Iterator[Case]:
+def held_out(
+    trained: Trained, *, limit: int | None = None, marked: bool = False, more: bool = False,
+    known: Collection[str] = (),
+) -> Iterator[Case]:  # fmt: skip
     """The tested subjects that have something to find: high grades, slices with tumour, lesions.
 
     Args:
         trained: of the recipes grading on whole heads ("mechanisms"), "presence", "lesions" or "fusion".
         limit: at most so many subjects; None for all.
         marked: plant the scanner mark beside every head.
+        more: where the tested subjects do not reach the limit, go on with further phantoms of the cohort.
+        known: names of subjects that are counted and not rendered again.
 
     Raises:
         UserError: a recipe whose signal is not a set of voxels of the network's own input.
     """
-    cohort = cohort_of(trained)
+    further = MORE * limit if more and limit is not None else 0
+    cohort = cohort_of(trained, more=further)
     index = {name: number for number, name in enumerate(cohort.subjects)}
     given = 0
-    for name in trained.tested:
+    for name in [*trained.tested, *cohort.subjects[len(cohort) - further :]]:
         if limit is not None and given >= limit:
             return
         if trained.facts["recipe"] in ("mechanisms", "presence") and not cohort.labels[index[name]]:
+            continue
+        if name in known:
+            given += 1
             continue
         subject = cohort.subject(index[name])
         sample = cohort[index[name]] if not marked else _marked(cohort, index[name])
@@ -91,6 +106,30 @@ def held_out(trained: Trained, *, limit: int | None = None, marked: bool = False
         if case is not None:
             given += 1
             yield dataclasses.replace(case, subject=subject.subject_id)
+
+
+def graded_heads(trained: Trained, *, limit: int | None = None) -> tuple[Tensor, Tensor]:
+    """Heads of both grades that a grading network was neither trained nor chosen on, as it takes them.
+
+    Args:
+        trained: of the recipe grading on whole heads ("mechanisms").
+        limit: at most so many heads, half of them of each grade; None for all.
+
+    Returns:
+        Images (N, C, D, H, W) and labels (N,), in the cohort's order.
+
+    Raises:
+        UserError: another recipe.
+    """
+    if trained.facts["recipe"] != "mechanisms":
+        raise UserError(f"{trained.name} does not grade whole heads: use a network of the recipe mechanisms")
+    cohort, tested = cohort_of(trained), set(trained.tested)
+    rows = [row for row, name in enumerate(cohort.subjects) if name in tested]
+    labels = cohort.labels
+    if limit is not None:
+        rows = sorted(row for grade in (0, 1) for row in [one for one in rows if labels[one] == grade][: limit // 2])
+    images = torch.stack([normalise(cohort[row]["image"]) for row in rows])
+    return images, torch.tensor([labels[row] for row in rows])
 
 
 def case_of(trained: Trained, sample: dict[str, Any]) -> Case | None:

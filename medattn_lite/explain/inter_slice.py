@@ -16,13 +16,13 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from medattn_lite.attention.maps import CHANNEL_SLICE, SPATIAL
 from medattn_lite.errors import UserError
 from medattn_lite.explain.capture import CapturedMap, capture_attention
 from medattn_lite.explain.edit import edited_maps
+from medattn_lite.explain.gates import maps_of_kind
 from medattn_lite.explain.image_space import to_image_grid
 from medattn_lite.explain.layer_places import layer_box
 from medattn_lite.training.inference import predict_logits
@@ -58,14 +58,7 @@ def slice_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
         Layer name → gates (B, channels, slices of the layer) on the CPU, in the order of the pass; empty for a model
         without inter-slice attention.
     """
-    collected: dict[str, list[Tensor]] = {}
-    for part in images.split(BATCH):
-        with capture_attention(model, device="cpu") as maps:
-            predict_logits(model, part, batch_size=BATCH)
-        for name, captured in maps.items():
-            if captured.kind == CHANNEL_SLICE:
-                collected.setdefault(name, []).append(captured.values.flatten(2))
-    return {name: torch.cat(parts) for name, parts in collected.items()}
+    return {name: values.flatten(2) for name, values in maps_of_kind(model, images, CHANNEL_SLICE, batch=BATCH).items()}
 
 
 def alike(gates: Tensor, amount: float) -> Tensor:

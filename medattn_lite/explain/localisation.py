@@ -88,6 +88,23 @@ def chance(signal: Tensor | np.ndarray, *, within: Tensor | np.ndarray | None = 
     return localise(np.ones(np.asarray(signal).shape), signal, within=within)
 
 
+def concentration(values: Tensor, signal: Tensor, *, within: Tensor | None = None) -> float:
+    """A map's mass on the signal, divided by that of a map that is the same everywhere; 1 is chance.
+
+    Args:
+        values: a map of places.
+        signal: bool, the same shape.
+        within: only here anything counts; everywhere if None.
+
+    Returns:
+        NaN where the map has no positive value there.
+
+    Raises:
+        UserError: as `localise`.
+    """
+    return localise(values, signal, within=within).relevance_mass / chance(signal, within=within).relevance_mass
+
+
 def localise_by_plane(
     values: Tensor | np.ndarray, signal: Tensor | np.ndarray, *, within: Tensor | np.ndarray | None = None
 ) -> dict[str, Localised]:

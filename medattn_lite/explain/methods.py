@@ -3,32 +3,36 @@
     explanation = explain_image(model, image, method="Grad-CAM", target=ClassLogit(1))
     explanation.values          # (B, D, H, W) float32, slice k on the image's slice k
 
-What is computed is in `cam`, `attribution`, `capture` and `affinity`; this file brings it to the image's grid, and says
-where the map was taken and when there is nothing to see in it.
+What is computed is in `cam`, `fused_cam`, `attribution` and `attention_map`; this file brings it to the image's grid,
+and says where the map was taken and when there is nothing to see in it. A class activation map is one row of `_CAMS`:
+its name, what it says, and its function from A and ∂y/∂A to weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
 
-from medattn_lite.attention.maps import SLICE_SLICE, SPATIAL, VOXEL_VOXEL, AttentionMap
 from medattn_lite.errors import UserError
+from medattn_lite.explain import cam
+from medattn_lite.explain.attention_map import attention_map
 from medattn_lite.explain.attribution import integrated_gradients, occlusion
-from medattn_lite.explain.cam import grad_cam, grad_cam_plus_plus
-from medattn_lite.explain.capture import CapturedMap, capture_attention
-from medattn_lite.explain.image_space import map_on_image, to_image_grid
+from medattn_lite.explain.fixed_target import Asked, FixedTarget
+from medattn_lite.explain.found import Found, said_of
+from medattn_lite.explain.fused_cam import fused_layer_cam
+from medattn_lite.explain.image_space import to_image_grid
 from medattn_lite.explain.layer_places import layer_box
-from medattn_lite.explain.layers import MINIMUM_SIDE
-from medattn_lite.explain.passes import on_device_of, output_of
-from medattn_lite.explain.targets import ClassLogit, LogRisk, Target, default_target
+from medattn_lite.explain.padding import head_mask, outside_head
+from medattn_lite.explain.passes import output_of
+from medattn_lite.explain.targets import Target
 
-FLAT = 0.02  # an attention map whose values differ by less looks at nothing in particular
 INCOMPLETE = 0.05  # share of y(x) − y(b) by which the sum of integrated gradients may miss it
 ROUNDING = 1e-6  # of the score: voxels that add up to less are what rounding leaves
 
@@ -59,16 +63,6 @@ class Explanation:
 
 
 @dataclass(frozen=True)
-class _Found:
-    """What a method gives before it is brought to the image's grid."""
-
-    values: Tensor
-    scores: Tensor
-    layer: str | None = None
-    notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class Method:
     """One way to explain.
 
@@ -87,7 +81,7 @@ class Method:
     asks: bool
     signed: bool
     options: tuple[str, ...]
-    find: Callable[..., _Found] = field(repr=False)
+    find: Callable[..., Found] = field(repr=False)
 
 
 def explain_image(
@@ -95,7 +89,7 @@ def explain_image(
     image: Tensor,
     *,
     method: str = "Grad-CAM",
-    target: Target | None = None,
+    target: Asked | None = None,
     layer: str | None = None,
     beside: Sequence[Tensor] = (),
     **options: Any,
@@ -103,14 +97,18 @@ def explain_image(
     """One map for each image.
 
     Args:
-        model: any network; left in its mode, with its gradients and hooks as they were.
+        model: any network, wrapped or compiled too; left in its mode, with its gradients and hooks as they were.
         image: (B, C, D, H, W) or (B, C, H, W), as the network takes it.
         method: one of `METHODS`.
-        target: what is explained, see `targets`; None for the network's risk, first region, or predicted class.
-        layer: of Grad-CAM, Grad-CAM++ and attention; None for a default that the explanation names.
+        target: what is explained, see `targets`, or a function of the network's output to one number for each image;
+            None for the network's risk, first region, or predicted class. Of several outputs the first is explained,
+            or the one called logits; a function gets them all.
+        layer: of class activation maps and attention; None for a default that the explanation names.
         beside: what the network takes besides the image, such as clinical values (B, K).
-        **options: `relu` of the two CAMs; `steps` and `baseline` of integrated gradients; `window`, `stride`,
-            `baseline` and `progress` of occlusion.
+        **options: `relu` of class activation maps, and `token_sides`, the sides of a transformer's grid of patches,
+            which attention takes too; `head_only` of these and of fused LayerCAM sets the map to 0 where every
+            channel has its darkest value, and says how much that was; `fusion` of fused LayerCAM; `steps` and
+            `baseline` of integrated gradients; `window`, `stride`, `baseline` and `progress` of occlusion.
 
     Raises:
         UserError: an unknown method, option or layer, a target that does not fit the network, or nothing to explain.
@@ -124,22 +122,26 @@ def explain_image(
         raise UserError(f"{method} explains the image itself and takes no layer: leave the layer out")
     if image.dim() not in (4, 5):
         raise UserError(f"an image to explain has shape (B, C, D, H, W) or (B, C, H, W), not {tuple(image.shape)}")
-    asked = target if chosen.asks else None
-    if chosen.asks and not isinstance(target, ClassLogit | LogRisk):  # these do not look at the prediction
-        output = output_of(model, image, beside=beside)
-        asked = (target or default_target(model, output)).fixed(output)
-    cut = bool(options.pop("relu", False))
-    found = chosen.find(model, image, target=asked, layer=layer, beside=beside, **options)
+    check_axes(model, image)
+    cut, inside = bool(options.pop("relu", False)), bool(options.pop("head_only", False))
+    found = chosen.find(model, image, target=target if chosen.asks else None, layer=layer, beside=beside, **options)
     if not bool(torch.isfinite(found.values).all()):
         raise UserError("the network gives no number for this image: check the image and the weights for NaN")
-    notes = [*found.notes, *(silent_images(found.values, asked.words) if chosen.signed else [])]
+    words = "" if found.target is None else found.target.words
+    notes = [*found.notes, *(silent_images(found.values, words) if chosen.signed else [])]
     values = found.values.clamp(min=0) if cut else found.values
     grid, size = tuple(values.shape[1:]), tuple(image.shape[2:])
     box = layer_box(model, image, grid, beside=beside)
+    fine = to_image_grid(values.float(), size, box=box).cpu()
+    if inside:
+        head = head_mask(image).cpu()
+        share = float(outside_head(fine, head).nan_to_num().mean()) if len(fine) else 0.0
+        notes.append(f"{share:.0%} of what speaks for {words} lay outside the head and is left out")
+        fine = fine * head
     return Explanation(
-        values=to_image_grid(values.float(), size, box=box).cpu(),
+        values=fine,
         method=chosen.name, signed=chosen.signed and not cut, layer=found.layer, grid=grid,
-        target="" if asked is None else asked.words, scores=found.scores.float().cpu(), note="; ".join(notes),
+        target=words, scores=found.scores.float().cpu(), note="; ".join(notes),
     )  # fmt: skip
 
 
@@ -159,45 +161,53 @@ def silent_images(values: Tensor, words: str) -> list[str]:
     flat = values.flatten(1)
     nothing, against = (flat == 0).all(dim=1), (flat <= 0).all(dim=1) & (flat < 0).any(dim=1)
     return [
-        *_said(nothing, f"all values are zero: {words} does not depend on any place of the image here"),
-        *_said(against, f"all values are negative: nothing speaks for {words}"),
+        *said_of(nothing, f"all values are zero: {words} does not depend on any place of the image here"),
+        *said_of(against, f"all values are negative: nothing speaks for {words}"),
     ]
 
 
-def _said(rows: Tensor, words: str) -> list[str]:
-    if not bool(rows.any()):
-        return []
-    numbers = torch.nonzero(rows).flatten().tolist()
-    return [words if len(rows) == 1 else f"image {', '.join(map(str, numbers))}: {words}"]
+def check_axes(model: nn.Module, image: Tensor) -> None:
+    """Raises a UserError where an image lacks the batch axis that the network's convolutions tell of."""
+    first = next((module for module in model.modules() if isinstance(module, _ConvNd)), None)
+    axes = image.dim() if first is None else len(first.kernel_size) + 2
+    if image.dim() == axes - 1:
+        raise UserError(f"this network takes {axes - 2}-D images (B, C, …) and this one has shape {tuple(image.shape)}"
+                        ": give a batch, as in image[None]")  # fmt: skip
 
 
-def _grad_cam(model: nn.Module, image: Tensor, **asked: Any) -> _Found:
-    found = grad_cam(model, image, **asked)
-    return _Found(found.values, found.scores, found.layer)
-
-
-def _grad_cam_plus_plus(model: nn.Module, image: Tensor, **asked: Any) -> _Found:
-    found = grad_cam_plus_plus(model, image, **asked)
-    return _Found(found.values, found.scores, found.layer)
+def _class_activation_map(
+    weigh: cam.Weigh, model: nn.Module, image: Tensor, *, layer: str | None, **asked: Any
+) -> Found:
+    found = cam.one_layer(model, image, weigh, layer=layer, **asked)
+    return Found(found.values, found.scores, found.layer, (found.note,) if found.note else (), found.target)
 
 
 def _integrated_gradients(
-    model: nn.Module, image: Tensor, *, target: Target, layer: None, beside: Sequence[Tensor], **options: Any
-) -> _Found:
-    values, missed = integrated_gradients(model, image, target=target, beside=beside, **options)
-    scores = target(output_of(model, image, beside=beside))
+    model: nn.Module, image: Tensor, *, target: Asked | None, layer: None, beside: Sequence[Tensor], **options: Any
+) -> Found:
+    asked, scores = _asked(model, image, target, beside)
+    values, missed = integrated_gradients(model, image, target=asked, beside=beside, **options)
     total = values.flatten(1).sum(dim=1) - missed  # y(x) − y(b)
     off = missed.abs() > INCOMPLETE * total.abs() + ROUNDING * scores.abs()
-    said = _said(off, "the values do not add up to the difference from the baseline: raise steps")
-    return _Found(_without_rounding(values, scores), scores, notes=tuple(said))
+    said = said_of(off, "the values do not add up to the difference from the baseline: raise steps")
+    return Found(_without_rounding(values, scores), scores, None, tuple(said), asked)
 
 
 def _occlusion(
-    model: nn.Module, image: Tensor, *, target: Target, layer: None, beside: Sequence[Tensor], **options: Any
-) -> _Found:
-    values = occlusion(model, image, target=target, beside=beside, **options)
-    scores = target(output_of(model, image, beside=beside))
-    return _Found(_without_rounding(values, scores), scores)
+    model: nn.Module, image: Tensor, *, target: Asked | None, layer: None, beside: Sequence[Tensor], **options: Any
+) -> Found:
+    asked, scores = _asked(model, image, target, beside)
+    values = occlusion(model, image, target=asked, beside=beside, **options)
+    return Found(_without_rounding(values, scores), scores, None, (), asked)
+
+
+def _asked(
+    model: nn.Module, image: Tensor, target: Asked | None, beside: Sequence[Tensor]
+) -> tuple[Target, Tensor]:
+    """The target, fixed to the image, and its scores."""
+    asked = FixedTarget(model, target, image, beside)
+    scores = asked(output_of(model, image, beside=beside))
+    return asked.target, scores
 
 
 def _without_rounding(values: Tensor, scores: Tensor) -> Tensor:
@@ -206,57 +216,23 @@ def _without_rounding(values: Tensor, scores: Tensor) -> Tensor:
     return torch.where(noise.reshape(-1, *[1] * (values.dim() - 1)), torch.zeros_like(values), values)
 
 
-def _attention(
-    model: nn.Module, image: Tensor, *, target: None, layer: str | None, beside: Sequence[Tensor]
-) -> _Found:
-    scores = torch.full((len(image),), torch.nan)
-    kinds = {module.kind for module in model.modules() if isinstance(module, AttentionMap)}
-    if SPATIAL not in kinds:  # before any capture: to watch voxel×voxel attention makes its whole matrix
-        return _received(model, image, kinds, layer, scores)
-    with capture_attention(model) as maps:
-        output_of(model, image, beside=beside)
-    own = [captured for captured in maps.values() if captured.kind == SPATIAL]
-    named = [captured for captured in own if layer in (None, captured.layer, captured.key)]
-    if not named:
-        names = ", ".join(captured.key for captured in own)
-        raise UserError(f"{layer!r} is no spatial attention of this network: use one of {names}")
-    chosen = _deepest(named, image.shape[2:])
-    values = map_on_image(chosen, chosen.values.shape[2:])
-    spread = values.flatten(1).amax(dim=1) - values.flatten(1).amin(dim=1)
-    said = _said(spread < FLAT, f"the map is nearly flat, {float(values.min()):.3f} to {float(values.max()):.3f}")
-    return _Found(values, scores, chosen.layer, tuple(said))
-
-
-def _deepest(maps: Sequence[CapturedMap], size: Sequence[int]) -> CapturedMap:
-    """The last map with at least four places along every axis, else the one with the most along its shortest."""
-    wanted = [min(MINIMUM_SIDE, side) for side in size]
-    enough = [own for own in maps if all(n >= w for n, w in zip(own.values.shape[2:], wanted, strict=True))]
-    return enough[-1] if enough else max(reversed(maps), key=lambda own: min(own.values.shape[2:]))
-
-
-def _received(model: nn.Module, image: Tensor, kinds: set[str], layer: str | None, scores: Tensor) -> _Found:
-    """Affinities: how much each voxel is looked at by all others."""
-    if not kinds & {SLICE_SLICE, VOXEL_VOXEL}:
-        only = f", only over {' and '.join(sorted(kinds))}" if kinds else ""
-        raise UserError(f"{type(model).__name__} has no attention over places{only}: use another method or network")
-    from medattn_lite.explain.affinity import affinity_layers, received_attention
-
-    layer = layer or next(iter(affinity_layers(model)))
-    values = received_attention(model, on_device_of(model, image), layer=layer)
-    said = _said((values == 0).flatten(1).all(dim=1), f"{layer} passes its input on: nothing is attended to")
-    return _Found(values, scores, layer, tuple(said))
-
-
+_CAMS = (
+    ("Grad-CAM", "a layer's channels, weighted by how the target changes with each", cam.mean_gradient),
+    ("Grad-CAM++", "the same with weights from positive gradients alone", cam.weighted_positive_gradients),
+    ("LayerCAM", "a layer's values, each weighted by its own positive gradient: for layers with many places",
+     cam.positive_gradient),
+    ("HiResCAM", "a layer's values, each weighted by its own gradient", cam.own_gradient),
+)  # fmt: skip
 _ALL = (
-    Method("Grad-CAM", "a layer's channels, weighted by how the target changes with each", True, True, True,
-           ("relu",), _grad_cam),
-    Method("Grad-CAM++", "the same with weights from positive gradients alone", True, True, True,
-           ("relu",), _grad_cam_plus_plus),
+    *(Method(name, summary, True, True, True, ("relu", "head_only", "token_sides"),
+             partial(_class_activation_map, weigh)) for name, summary, weigh in _CAMS),
+    Method("fused LayerCAM", "LayerCAM of all stages, high where each of them speaks for the target", True, True, False,
+           ("head_only", "fusion"), fused_layer_cam),
     Method("integrated gradients", "what each voxel adds on the way from a dark image to this one", False, True, True,
            ("steps", "baseline"), _integrated_gradients),
     Method("occlusion", "what the target loses when a window of the image is hidden", False, True, True,
            ("window", "stride", "baseline", "progress"), _occlusion),
     Method("attention", "the network's own last attention over places; it does not know the target", True, False, False,
-           (), _attention),
+           ("token_sides",), attention_map),
 )  # fmt: skip
 METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ALL})

@@ -2,44 +2,75 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from medattn_lite.errors import UserError
+from medattn_lite.training.inference import evaluating
 
-Score = Callable[[Tensor], Tensor]
+Score = Callable[[Any], Tensor]
+FAILURES = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
 
 
 @contextmanager
-def undisturbed(model: nn.Module) -> Iterator[None]:
-    """Eval mode inside the block; after it every module is in the mode that it was in."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
+def uncompiled() -> Iterator[None]:
+    """Inside the block compiled networks run as they were written, since compiled code calls no hooks."""
+    if "torch._dynamo" not in sys.modules:  # then nothing is compiled
         yield
-    finally:
-        for module, training in modes:  # not model.train(): parts may have been frozen in eval mode
-            module.training = training
+        return
+    with torch.compiler.set_stance("force_eager"):
+        yield
 
 
 def on_device_of(model: nn.Module, image: Tensor) -> Tensor:
     """The image with the precision of the network's weights, on their device."""
     weight = next(model.parameters(), None)
-    return image.detach().float() if weight is None else image.detach().to(weight.device, weight.dtype)
+    image = image.detach()
+    image = image.clone() if image.is_inference() else image  # gradients cannot pass one made in inference mode
+    return image.float() if weight is None else image.to(weight.device, weight.dtype)
 
 
-@torch.no_grad()
-def output_of(model: nn.Module, image: Tensor, *, beside: Sequence[Tensor] = ()) -> Tensor:
+def forward(model: nn.Module, image: Tensor, beside: Sequence[Tensor] = ()) -> Any:
+    """The network's output for images on its device; weights made in inference mode are copied for the pass.
+
+    Raises:
+        UserError: the network fails on the image; out of memory is passed on as it is.
+    """
+    state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+    try:
+        made = any(value.is_inference() for value in state.values() if not is_lazy(value))
+        if made and not torch.is_inference_mode_enabled():
+            return torch.func.functional_call(model, {name: value.clone() for name, value in state.items()},
+                                              (image, *beside))  # fmt: skip
+        return model(image, *beside)
+    except (UserError, torch.OutOfMemoryError):
+        raise
+    except FAILURES as error:
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{type(model).__name__} fails on an image of {tuple(image.shape)}: {first}") from error
+
+
+def output_of(model: nn.Module, image: Tensor, *, beside: Sequence[Tensor] = ()) -> Any:
     """What the network says of (B, C, D, H, W) images, in eval mode; `beside` is what it takes besides them."""
-    with undisturbed(model):
-        return model(on_device_of(model, image), *(on_device_of(model, extra) for extra in beside))
+    with torch.inference_mode(False), torch.no_grad(), evaluating(model), uncompiled():
+        return forward(model, on_device_of(model, image), [on_device_of(model, extra) for extra in beside])
+
+
+def check_open(model: nn.Module) -> None:
+    """Raises a UserError of a traced or scripted network, whose modules cannot be listened to."""
+    if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+        raise UserError(f"{type(model).__name__} is traced or scripted and hides what its modules give: take the "
+                        "network it was made from; integrated gradients and occlusion need no look inside")  # fmt: skip
 
 
 def find_layer(model: nn.Module, name: str) -> nn.Module:
-    """The layer of a name.
+    """Looks up a layer by name.
 
     Raises:
         UserError: there is none.
@@ -52,44 +83,52 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
 
 
 def layer_gradients(
-    model: nn.Module, image: Tensor, layer: str, score: Score, *, beside: Sequence[Tensor] = ()
-) -> tuple[Tensor, Tensor, Tensor]:
-    """A layer's output A in one pass, and ∂score/∂A.
+    model: nn.Module, image: Tensor, layers: Sequence[str], score: Score, *, beside: Sequence[Tensor] = ()
+) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
+    """The outputs A of layers in one pass, and ∂score/∂A.
 
-    Works where the parameters are frozen and where the next layer overwrites A in place. Of a layer that is used
-    several times in a pass, the last use counts.
+    Works where the parameters are frozen or were made in inference mode, and where the next layer overwrites A in
+    place. Of a layer that is used several times in a pass, the last use counts.
 
     Args:
         model: the network; its mode, gradients and hooks stay as they are.
         image: (B, C, D, H, W) or (B, C, H, W).
-        layer: name of the layer.
+        layers: their names.
         score: from the network's output to (B,); each image's number must depend on that image alone.
         beside: what the network takes besides the image.
 
     Returns:
-        A and the gradient, (B, K, …) each, and the scores (B,).
+        A and the gradient of each layer, (B, K, …) each, and the scores (B,).
 
     Raises:
         UserError: no such layer, a layer that gives no single tensor, or one that the score does not depend on.
     """
-    outputs: list[Tensor] = []
+    check_open(model)
+    outputs: dict[str, Tensor] = {}
+    handles = []
 
-    def keep(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
+    def keep(layer: str, output: Any) -> Tensor:
         if not isinstance(output, Tensor):
             raise UserError(f"layer {layer!r} gives a {type(output).__name__}, not a map: choose another layer")
-        outputs.append(output if output.requires_grad else output.detach().requires_grad_())
-        return outputs[-1].clone()  # what comes next may change its input in place
+        outputs[layer] = output if output.requires_grad else output.detach().requires_grad_()
+        return outputs[layer].clone()  # what comes next may change its input in place
 
-    handle = find_layer(model, layer).register_forward_hook(keep)
-    try:
-        with undisturbed(model), torch.enable_grad():
-            extras = (on_device_of(model, extra) for extra in beside)
-            scores = score(model(on_device_of(model, image), *extras))
-            gradient = None
-            if outputs and scores.requires_grad:
-                (gradient,) = torch.autograd.grad(scores.sum(), outputs[-1], allow_unused=True)
-    finally:
-        handle.remove()
-    if gradient is None:
-        raise UserError(f"what is explained does not depend on layer {layer!r}: choose a layer on its way")
-    return outputs[-1].detach(), gradient, scores.detach()
+    with torch.inference_mode(False), torch.enable_grad(), evaluating(model), uncompiled():
+        try:
+            for layer in layers:
+                hook = lambda module, inputs, output, layer=layer: keep(layer, output)  # noqa: E731
+                handles.append(find_layer(model, layer).register_forward_hook(hook))
+            extras = [on_device_of(model, extra) for extra in beside]
+            scores = score(forward(model, on_device_of(model, image), extras))
+            found = [outputs.get(layer) for layer in layers]
+            gradients = [None] * len(layers)
+            if all(output is not None for output in found) and scores.requires_grad:
+                gradients = torch.autograd.grad(scores.sum(), found, allow_unused=True)
+        finally:
+            for handle in handles:
+                handle.remove()
+    for layer, gradient in zip(layers, gradients, strict=True):
+        if gradient is None:
+            raise UserError(f"what is explained does not depend on layer {layer!r}: choose a layer on its way")
+    pairs = [(output.detach(), gradient) for output, gradient in zip(found, gradients, strict=True)]
+    return pairs, scores.detach()

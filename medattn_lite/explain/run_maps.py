@@ -27,16 +27,12 @@ from medattn_lite.explain.image_space import to_file_grid, to_image_grid
 from medattn_lite.explain.large_images import head_of, on_file_grid, standardised, whole
 from medattn_lite.explain.methods import Explanation, explain_image, find_method, silent_images
 from medattn_lite.explain.passes import output_of
-from medattn_lite.explain.run_targets import find_class, find_region, no_other_target, prediction
+from medattn_lite.explain.run_targets import find_class, find_region, no_other_target
 from medattn_lite.explain.runs import TrainedRun
 from medattn_lite.explain.targets import LogRisk, RegionSum, Target
 from medattn_lite.explain.user_images import index_of, point_words, with_place
 from medattn_lite.training.augmentation import pad_to
-from medattn_lite.training.tasks.grading import Grading
-from medattn_lite.training.tasks.mechanisms import Mechanisms
-from medattn_lite.training.tasks.segmentation import Segmentation, slide
-from medattn_lite.training.tasks.slices import Slices
-from medattn_lite.training.tasks.survival import Survival
+from medattn_lite.training.tasks.segmentation import slide
 from medattn_lite.training.tasks.volumes import Sample
 
 
@@ -96,11 +92,11 @@ def explain_sample(
     chosen = find_method(method)
     asked = {"method": method, "layer": layer, **options}
     task = run.task
-    if isinstance(task, Slices):
+    if task.unit == "slices":
         if at is not None:
             raise UserError("a run of slices explains whole slices: leave --at out")
         found = _slices(run, whole(sample), target, asked, progress)
-    elif isinstance(task, Segmentation):
+    elif task.unit == "windows":
         found = _windows(run, whole(sample), target, at, asked, progress)
     else:
         shown = {"progress": True} if progress and "progress" in chosen.options else {}
@@ -123,34 +119,26 @@ def _volume(
     run: TrainedRun, sample: Sample, word: str | None, at: Sequence[float] | None, asked: dict[str, Any]
 ) -> SampleMap:
     """One class or risk of one volume, or of a crop of it."""
-    task, notes, beside = run.task, [], []
+    task = run.task
+    beside, notes = task.beside(run.network)
     standard = standardised(task, sample)
-    around_tumour = isinstance(task, Grading) and not isinstance(task, Mechanisms)
-    if around_tumour:
+    if task.needs_place:
         standard = with_place(standard, sample, at)
         notes.append(_extent("the crop around the tumour", task.settings.size, standard["affine"]))
     elif at is not None:
         raise UserError("this run looks at the whole head: leave --at out")
-    if isinstance(task, Survival):
-        if task.settings.options["intensity"] != "z-score":
-            raise UserError("this run standardised histograms on its training patients, which an image alone cannot "
-                            "repeat: explain a run with intensity=z-score")  # fmt: skip
-        if run.network.clinical_features:
-            beside = [torch.zeros(1, run.network.clinical_features)]
-            names = ", ".join(task.clinical_names) or "clinical values"
-            notes.append(f"{names}: taken as the training patients' mean")
     prepared = task.cut(standard)
     image = _as_trained(prepared["image"])[None]
     output = output_of(run.network, image, beside=beside)
     goal: Target
-    if isinstance(task, Survival):
+    if task.asks == "risk":
         no_other_target(word, "risk")
         goal = LogRisk(run.network.head)
     else:
-        goal = find_class(word, task.class_names, int(output.argmax()))
+        goal = find_class(word, task.class_names, task.usual_class(output))
     found = explain_image(run.network, image, target=goal, beside=beside, **asked)
     values = on_file_grid(found.values[0].numpy(), prepared["affine"], sample)
-    return _mapped(values, found, [found.note, *notes], prediction(run, output))
+    return _mapped(values, found, [found.note, *notes], task.in_words(output, run.network))
 
 
 def _windows(
@@ -209,8 +197,7 @@ def _slices(
     task, prepared = run.task, run.task.prepare(sample)
     images, depths, size = _as_trained(prepared["image"]), prepared["depths"], sample["image"].shape[1:]
     output = torch.cat([output_of(run.network, image[None]) for image in images]).cpu()
-    usual = 1 if task.question == "presence" else int(output.mean(dim=0).argmax())
-    goal = find_class(word, task.class_names, usual)
+    goal = find_class(word, task.class_names, task.usual_class(output))
     inner, pads = fitted(size[1:], sample["affine"], task.settings.size)
     picture = (slice(pads[2], pads[2] + inner[0]), slice(pads[0], pads[0] + inner[1]))
     values, said = torch.zeros(tuple(size)), []
@@ -225,7 +212,7 @@ def _slices(
     if len(depths) < size[0]:
         notes.append(f"{size[0] - len(depths)} of {size[0]} slices show too little head for this run: the map is 0 "
                      "there")  # fmt: skip
-    return _mapped(values.numpy(), found, notes, prediction(run, output))
+    return _mapped(values.numpy(), found, notes, task.in_words(output, run.network))
 
 
 def _mapped(values: np.ndarray, found: Explanation, notes: Sequence[str], words: str) -> SampleMap:

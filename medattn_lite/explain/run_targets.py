@@ -1,20 +1,12 @@
-"""The words of a run's user for what to explain, and of its network for what it predicts."""
+"""The words of a run's user for what to explain."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-import torch
-from torch import Tensor
-
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.survival import ONE_YEAR
-from medattn_lite.explain.runs import TrainedRun
-from medattn_lite.explain.targets import ClassLogit, LogRisk, RegionSum
+from medattn_lite.explain.targets import ClassLogit, RegionSum
 from medattn_lite.training.tasks.segmentation import Segmentation
-from medattn_lite.training.tasks.slices import Slices
-from medattn_lite.training.tasks.survival import Survival
 
 
 def find_class(word: str | None, names: Sequence[str], usual: int) -> ClassLogit:
@@ -41,27 +33,6 @@ def no_other_target(word: str | None, only: str) -> None:
     """Raises a UserError if something else is asked for than the one thing that there is."""
     if word is not None and word.strip().lower() != only:
         raise UserError(f"there is no {word!r} to explain in this run: it knows a {only} (leave --target out)")
-
-
-def prediction(run: TrainedRun, output: Tensor) -> str:
-    """What a network says of an image, in words.
-
-    Args:
-        run: whose network said it.
-        output: (1, K) of a volume, or (N, 2) of its slices.
-    """
-    if isinstance(run.task, Slices):
-        share = output.softmax(dim=1)[:, 1]
-        name = run.task.class_names[1]
-        return f"{name} in {int((share > 0.5).sum())} of {len(share)} slices (probability above 0.5)"
-    if isinstance(run.task, Survival):
-        risk = float(LogRisk(run.network.head)(output))
-        if run.network.head == "cox":
-            return f"log risk {risk:.2f} (Cox, relative to no one)"
-        return f"survival of {float(np.exp(-np.exp(risk))):.2f} at {ONE_YEAR:.0f} days"
-    chances = output.softmax(dim=1)[0]
-    best = int(torch.argmax(chances))
-    return f"{run.task.class_names[best]}, probability {float(chances[best]):.2f}"
 
 
 def _position(word: str, names: Sequence[str], what: str) -> int:

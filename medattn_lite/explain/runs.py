@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,11 +18,9 @@ from torch import nn
 
 from medattn_lite.errors import UserError
 from medattn_lite.networks.trained import load_trained, trained_names
-from medattn_lite.training.checkpoint import load_weights
-from medattn_lite.training.experiment import best_weights, build_variant, fold_folder
-from medattn_lite.training.finished import recorded
 from medattn_lite.training.recipes import Recipe, Variant, find_recipe
 from medattn_lite.training.recipes.recipe import settings_from, with_changes
+from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import Task, recall_task
 
 
@@ -67,16 +64,15 @@ def open_run(
             data that has not ended.
     """
     missing = f"name a folder that medattn train wrote, or a network that ships ({', '.join(trained_names())})"
-    plan, recipe, settings = recorded(folder, missing)
-    task = recall_task(recipe, settings, data=plan.data, facts=_facts(folder, plan.data), seed=plan.seed)
-    chosen, number = _choose(folder, recipe, variant, fold)
+    run = Run(folder, missing)
+    recipe, plan = run.recipe, run.plan
+    task = recall_task(recipe, run.settings, data=plan.data, facts=_facts(run), seed=plan.seed)
+    chosen, number = _choose(run, variant, fold)
     task.settings = with_changes(task.settings, chosen.settings)
-    network = build_variant(plan, recipe, task, chosen, number)
-    if chosen.trained:
-        load_weights(network, best_weights(fold_folder(folder, chosen.name, number)))
+    network = run.network(task, chosen, number)
     taken = [words for words, asked in ((f"variant {chosen.name}", variant), (f"fold {number}", fold)) if asked is None]
     choice = f"{' and '.join(taken)}: the first with weights" if taken else ""
-    return TrainedRun(folder, recipe, chosen, number, task, network.eval().to(device), choice)
+    return TrainedRun(folder, recipe, chosen, number, task, network.to(device), choice)
 
 
 def open_shipped(name: str, *, device: torch.device | str = "cpu") -> TrainedRun:
@@ -98,19 +94,9 @@ def open_shipped(name: str, *, device: torch.device | str = "cpu") -> TrainedRun
                       f"{facts['variant']}, trained on phantoms: for learning, not for patients")  # fmt: skip
 
 
-def folds_of(folder: Path, recipe: Recipe, variant: Variant) -> list[int]:
-    """Folds in which a variant's network, and all that it is put together from, has weights."""
-    if not variant.network:
-        return []
-    parts = [variant.name] if variant.trained else []
-    parts += variant.needs.values()
-    numbers = {int(path.name.removeprefix("fold-")) for name in parts for path in (folder / name).glob("fold-*")}
-    return sorted(number for number in numbers
-                  if all(best_weights(fold_folder(folder, name, number)).is_file() for name in parts))  # fmt: skip
-
-
-def _choose(folder: Path, recipe: Recipe, name: str | None, fold: int | None) -> tuple[Variant, int]:
-    trained = {variant.name: folds for variant in recipe.variants if (folds := folds_of(folder, recipe, variant))}
+def _choose(run: Run, name: str | None, fold: int | None) -> tuple[Variant, int]:
+    recipe, folder = run.recipe, run.folder
+    trained = {variant.name: folds for variant in recipe.variants if (folds := run.folds_with_weights(variant))}
     if not trained:
         raise UserError(f"{folder} has no trained network yet: let medattn train go on")
     if name is not None and not recipe.variant(name).network:
@@ -124,19 +110,11 @@ def _choose(folder: Path, recipe: Recipe, name: str | None, fold: int | None) ->
     return variant, folds[0] if fold is None else fold
 
 
-def _facts(folder: Path, data: str) -> Mapping[str, Any] | None:
+def _facts(run: Run) -> Mapping[str, Any] | None:
     """What the run knows of its data; None for phantoms that are still trained on, which can be asked themselves."""
-    path = folder / "metrics.json"
-    if not path.is_file() and data == "phantom":
+    if not run.is_finished and run.plan.data == "phantom":
         return None
-    unfinished = f"{folder} has not ended, and only its end writes down the channels: let medattn train go on"
-    return _read(path, unfinished)["data_facts"]
-
-
-def _read(path: Path, missing: str) -> dict[str, Any]:
-    if not path.is_file():
-        raise UserError(missing)
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise UserError(f"{path} is damaged: it is no JSON; copy the run again") from None
+    if not run.is_finished:
+        raise UserError(f"{run.folder} has not ended, and only its end writes down the channels: let medattn train go "
+                        "on")
+    return run.metrics["data_facts"]

@@ -26,8 +26,7 @@ from medattn_lite.errors import UserError
 from medattn_lite.evaluation import Interval
 from medattn_lite.evaluation.rank_intervals import auc_interval, paired_auc_interval
 from medattn_lite.explain.edit import edited_maps
-from medattn_lite.training.experiment import fold_folder
-from medattn_lite.training.finished import read_run, trained_network
+from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import open_task
 
 Edit = Callable[[Tensor], Tensor]
@@ -66,12 +65,13 @@ def slice_order(run: Path, *, variant: str = "P3D + IAM", batch: int = 10) -> di
     Raises:
         UserError: no such run, or networks that do not give what it wrote down.
     """
-    plan, recipe, settings, _ = read_run(run)
+    opened = Run(run)
+    plan, recipe, settings = opened.finished_plan, opened.recipe, opened.settings
     task = open_task(recipe, settings, data=plan.data, root=plan.root, seed=plan.seed, progress=False)
     one, found, truth = recipe.variant(variant), {name: [] for name in EDITS}, []
     splits = task.splits()
     for fold, split in enumerate(splits):
-        own, network = trained_network(plan, task, one, fold, split)
+        own, network = opened.trained_on(task, one, fold, split)
         rows = [int(row) for row in own.rows(split, "test")]
         images = torch.stack([own.images[row].float() for row in rows])
         truth += [own.strata[row] for row in rows]
@@ -79,7 +79,7 @@ def slice_order(run: Path, *, variant: str = "P3D + IAM", batch: int = 10) -> di
             with torch.no_grad(), edited_maps(network, edit, kind=kind):
                 for part in images.tensor_split(math.ceil(len(images) / batch)):  # no part of one, its own neighbour
                     found[name] += network(part).softmax(1)[:, 1].tolist()
-        written = json.loads((fold_folder(run, one.name, fold) / "predictions.json").read_text(encoding="utf-8"))
+        written = opened.fold(one.name, fold).record()
         said = np.array([row["probability"] for row in written["predictions"]])
         if np.abs(said - found["as it is"][-len(rows):]).max() > 1e-3:
             raise UserError(f"fold {fold} of {run} does not give the probabilities it wrote down: run it anew")

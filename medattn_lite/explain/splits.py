@@ -21,11 +21,10 @@ from medattn_lite.attention.maps import SPATIAL, SPLIT
 from medattn_lite.errors import UserError
 from medattn_lite.explain.capture import CapturedMap, capture_attention
 from medattn_lite.explain.edit import edited_maps
+from medattn_lite.explain.gates import maps_of_kind
 from medattn_lite.explain.image_space import to_image_grid
 from medattn_lite.explain.layer_places import layer_box
 from medattn_lite.training.inference import predict_logits
-
-BATCH = 32
 
 
 @dataclass(frozen=True)
@@ -58,14 +57,7 @@ def split_shares(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
         Layer name → shares (B, R, channels of the layer) on the CPU, in the order of the pass; over R they sum to 1
         (a radix of 1 has a gate instead). Empty for a model without split attention.
     """
-    collected: dict[str, list[Tensor]] = {}
-    for part in images.split(BATCH):
-        with capture_attention(model, device="cpu") as maps:
-            predict_logits(model, part, batch_size=BATCH)
-        for name, captured in maps.items():
-            if captured.kind == SPLIT:
-                collected.setdefault(name, []).append(captured.values)
-    return {name: torch.cat(parts) for name, parts in collected.items()}
+    return maps_of_kind(model, images, SPLIT)
 
 
 def evened(shares: Tensor, amount: float) -> Tensor:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.survival import ONE_YEAR
+from medattn_lite.explain.wrapped import main_output
 from medattn_lite.networks.survival import HEADS, LINKS
 from medattn_lite.training.time_intervals import interval_breaks
 
@@ -45,7 +46,7 @@ class Target(Protocol):
         """What is asked, for titles and notes."""
 
 
-class _OfAnyImage:
+class OfAnyImage:
     """A target that asks every image of a batch the same and does not look at the prediction."""
 
     def fixed(self, output: Tensor) -> Target:
@@ -57,7 +58,7 @@ class _OfAnyImage:
 
 
 @dataclass(frozen=True)
-class ClassLogit(_OfAnyImage):
+class ClassLogit(OfAnyImage):
     """The logit of a class.
 
     Attributes:
@@ -69,7 +70,9 @@ class ClassLogit(_OfAnyImage):
     name: str = ""
 
     def __call__(self, output: Tensor) -> Tensor:
-        """(B, K) logits to (B,)."""
+        """(B, K) logits to (B,); (B,) of a network with one logit counts as (B, 1)."""
+        output = main_output(output)
+        output = output[:, None] if output.dim() == 1 else output
         if output.dim() != 2:
             raise UserError(f"a class needs an output (B, classes) and this network gives {tuple(output.shape)}: "
                             "use RegionSum for segmentation")  # fmt: skip
@@ -110,6 +113,7 @@ class RegionSum:
 
     def __call__(self, output: Tensor) -> Tensor:
         """(B, R, D, H, W) logits to (B,)."""
+        output = main_output(output)
         return (self._logits(output) * self.voxels(output)).flatten(1).sum(dim=1)
 
     def voxels(self, output: Tensor) -> Tensor:
@@ -136,7 +140,7 @@ class RegionSum:
         Raises:
             UserError: there is none in any image.
         """
-        chosen = self.voxels(output.detach())
+        chosen = self.voxels(main_output(output).detach())
         if not bool(chosen.any()):
             raise UserError(f"the network finds no voxel of {self.words} in this image: give a mask or a voxel to "
                             "explain, or another region")  # fmt: skip
@@ -164,7 +168,7 @@ class RegionSum:
 
 
 @dataclass(frozen=True)
-class LogRisk(_OfAnyImage):
+class LogRisk(OfAnyImage):
     """Log of the risk that survival is ranked by: the cumulative hazard at one year; Cox's output as it is.
 
     Attributes:
@@ -181,6 +185,7 @@ class LogRisk(_OfAnyImage):
 
     def __call__(self, output: Tensor) -> Tensor:
         """(B, intervals), or (B, 1) of Cox, to (B,)."""
+        output = main_output(output)
         if output.dim() != 2 or (self.head == "cox") != (output.shape[1] == 1):
             raise UserError(f"a {self.head} survival head does not give an output of shape {tuple(output.shape)}: "
                             "name the network's own head")  # fmt: skip
@@ -202,8 +207,8 @@ def default_target(model: nn.Module, output: Tensor) -> Target:
     """What one asks a network first: its risk, its first region of interest, or the class it predicts.
 
     Args:
-        model: the network.
-        output: what it says of the image or images.
+        model: the network; of a wrapper, what `wrapped.speaker` finds in it.
+        output: what it says of the image or images; of several outputs, `wrapped.main_output` is asked.
 
     Returns:
         the risk of a survival network; of a segmentation the whole tumour (sigmoid) or the first class that is not
@@ -216,8 +221,11 @@ def default_target(model: nn.Module, output: Tensor) -> Target:
     from medattn_lite.networks.dual_fusion_net import DualFusionNet
     from medattn_lite.networks.survival import SurvivalNetwork
 
+    output = main_output(output)
     if isinstance(model, SurvivalNetwork):
         return LogRisk(model.head)
+    if output.dim() == 1:
+        return ClassLogit(0)
     if output.dim() == 2:
         return ClassLogit(int(output.mean(dim=0).argmax()))
     if output.dim() < 4:

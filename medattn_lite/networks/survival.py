@@ -92,14 +92,16 @@ class SurvivalNetwork(nn.Module):
         head: "logistic", "official" or "cox".
         intervals: intervals of time of the discrete heads.
         clinical_features: numbers a patient (age, resection, …, each standardised) put beside the image features.
+        auxiliary: numbers that a second linear layer tells of the image features, for training alone.
 
     Raises:
         UserError: an unknown head.
     """
 
     def __init__(
-        self, backbone: nn.Module, *, head: str = "logistic", intervals: int = INTERVALS, clinical_features: int = 0
-    ) -> None:
+        self, backbone: nn.Module, *, head: str = "logistic", intervals: int = INTERVALS, clinical_features: int = 0,
+        auxiliary: int = 0,
+    ) -> None:  # fmt: skip
         super().__init__()
         if head not in HEADS:
             raise UserError(f"unknown survival head {head!r}; use {', '.join(HEADS)}")
@@ -110,14 +112,19 @@ class SurvivalNetwork(nn.Module):
         # A constant added to every risk changes nothing in Cox's likelihood, so that head has no bias.
         features = int(backbone.num_features)  # type: ignore[arg-type]  # every backbone of the package says it
         self.fc = nn.Linear(features + clinical_features, outputs, bias=head != "cox")
+        self.auxiliary = nn.Linear(features, auxiliary) if auxiliary else None
 
-    def forward(self, images: Tensor, clinical: Tensor | None = None) -> Tensor:
-        """(B, C, D, H, W) images and (B, K) clinical values to outputs (B, intervals), or (B, 1) of Cox."""
+    def forward(self, images: Tensor, clinical: Tensor | None = None, *, auxiliary: bool = False) -> Tensor:
+        """(B, C, D, H, W) images and (B, K) clinical values to outputs (B, intervals), or (B, 1) of Cox.
+
+        With `auxiliary`, what its layer tells stands behind the outputs, (B, intervals + auxiliary).
+        """
         features = self.backbone(images)  # (B, F)
+        told = self.auxiliary(features) if auxiliary and self.auxiliary is not None else features[:, :0]  # (B, A)
         self._check_clinical(len(features), clinical)
         if clinical is not None:
             features = torch.cat([features, clinical], dim=1)  # (B, F + K)
-        return self.fc(features)  # (B, intervals)
+        return torch.cat([self.fc(features), told], dim=1)  # (B, intervals + A)
 
     def log_probabilities(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Log of surviving and of dying in each interval, from this network's outputs; not for Cox.
@@ -148,11 +155,12 @@ class DenseNetFeatures(nn.Module):
     Args:
         spatial_dims: 2 or 3.
         in_channels: channels of the images.
+        pad: whether smaller images get a border of each channel's darkest value up to the 29 voxels it needs.
         **options: of `monai.networks.nets.DenseNet121`: `init_features`, `growth_rate` and a
             `block_config` of four numbers, for a smaller one.
     """
 
-    def __init__(self, *, spatial_dims: int = 3, in_channels: int = 4, **options) -> None:
+    def __init__(self, *, spatial_dims: int = 3, in_channels: int = 4, pad: bool = False, **options) -> None:
         from monai.networks.nets import DenseNet121
 
         super().__init__()
@@ -161,7 +169,7 @@ class DenseNetFeatures(nn.Module):
         self.features = network.features
         self.num_features: int = network.class_layers.out.in_features  # type: ignore[union-attr,assignment]
         # The stem halves twice and rounds up; each of the three transitions halves and rounds down.
-        self.smallest_side = 29
+        self.smallest_side, self.pad = 29, pad
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, …) images to features (B, 1024).
@@ -169,6 +177,8 @@ class DenseNetFeatures(nn.Module):
         Raises:
             UserError: a side of the images is below 29 voxels.
         """
+        if self.pad:
+            x = self._padded(x)
         if min(x.shape[2:]) < self.smallest_side:
             raise UserError(
                 f"DenseNet-121 needs sides of {self.smallest_side} voxels or more and got {tuple(x.shape[2:])}; "
@@ -176,6 +186,12 @@ class DenseNetFeatures(nn.Module):
             )
         x = self.features(x)  # (B, 1024, …), 32 times smaller
         return torch.relu(x).flatten(2).mean(dim=2)  # (B, 1024)
+
+    def _padded(self, x: Tensor) -> Tensor:
+        missing = [max(self.smallest_side - side, 0) for side in reversed(x.shape[2:])]  # torch wants W, H, D
+        border = [part for count in missing for part in (count // 2, count - count // 2)]
+        darkest = x.flatten(2).amin(dim=2).reshape(*x.shape[:2], *[1] * (x.dim() - 2))  # (B, C, 1, 1, 1)
+        return F.pad(x - darkest, border) + darkest
 
 
 def _resnet50_cbam_features(**options) -> nn.Module:
@@ -199,6 +215,7 @@ def survival_network(
     head: str = "logistic",
     intervals: int = INTERVALS,
     clinical_features: int = 0,
+    auxiliary: int = 0,
     **options,
 ) -> SurvivalNetwork:
     """A survival network by the name of its backbone, at published size unless the options say otherwise.
@@ -208,6 +225,7 @@ def survival_network(
         head: see `SurvivalNetwork`.
         intervals: see `SurvivalNetwork`.
         clinical_features: see `SurvivalNetwork`.
+        auxiliary: see `SurvivalNetwork`.
         **options: of the backbone: `spatial_dims`, `in_channels`, `layers`, widths.
 
     Raises:
@@ -216,5 +234,6 @@ def survival_network(
     if backbone not in BACKBONES:
         raise UserError(f"unknown survival backbone {backbone!r}; use {', '.join(BACKBONES)}")
     return SurvivalNetwork(
-        BACKBONES[backbone](**options), head=head, intervals=intervals, clinical_features=clinical_features
-    )
+        BACKBONES[backbone](**options), head=head, intervals=intervals, clinical_features=clinical_features,
+        auxiliary=auxiliary,
+    )  # fmt: skip

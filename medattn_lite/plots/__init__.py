@@ -13,7 +13,7 @@ from medattn_lite.plots.diagrams import grouped_convolution, residual_block, spl
 from medattn_lite.plots.explanations import MapRow, explanation_rows
 from medattn_lite.plots.forest import forest
 from medattn_lite.plots.gate_view import gate_view
-from medattn_lite.plots.gates import gates_by_layer, spatial_map_overlay, upsample_map
+from medattn_lite.plots.gates import gates_by_layer, spatial_map_overlay
 from medattn_lite.plots.inter_slice_view import inter_slice_view
 from medattn_lite.plots.kernels import kernel_voxels
 from medattn_lite.plots.layers import short_names
@@ -78,6 +78,5 @@ __all__ = [
     "survival_view",
     "three_planes",
     "training_curve",
-    "upsample_map",
     "weights_bars",
 ]

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LOOKS = {
     "tells": ("tells the label", OKABE_ITO["vermilion"], "D"),
     "declared": ("declared signal", OKABE_ITO["green"], "s"),
+    "given": ("taken as given", OKABE_ITO["orange"], "^"),
     "chance": ("not better than chance", OKABE_ITO["blue"], "o"),
 }
 MOST = 45  # rows; more would not be read
@@ -76,18 +77,20 @@ def audit_view(findings: Sequence[HasVerdict], *, title: str = "") -> Figure:
             axes.plot([np.nan], [np.nan], marker, color=colour, label=words)
     if any(found.null is not None for found in shown):
         axes.plot([np.nan], [np.nan], color="#dcdcdc", linewidth=9, label="on dealt labels, ± 2 sd")
-    axes.legend(loc="upper center", bbox_to_anchor=(0.3, -0.45 / (0.3 * len(shown) + 0.3)), ncols=4)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.3, -0.45 / (0.3 * len(shown) + 0.3)), ncols=5)
     return set_alt(figure, _said(rows, shown))
 
 
 def _said(rows: Sequence[HasVerdict], shown: Sequence[HasVerdict]) -> str:
     label, measure = rows[0].label, rows[0].measure
     leaks = [f"{found.name} {found.value:.2f}" for found in rows if found.verdict == "tells"]
-    declared = [f"{found.name} {found.value:.2f}" for found in rows if found.verdict == "declared"]
+    declared, given = ([f"{found.name} {found.value:.2f}" for found in rows if found.verdict == verdict]
+                       for verdict in ("declared", "given"))
     others = sum(found.verdict == "chance" for found in rows)
     parts = [f"{measure} of {label} for {len(rows)} factors and models, with intervals."]
     parts.append(f"Better than chance: {listed(leaks)}." if leaks else "None tells it better than chance.")
     parts += [f"Declared signal: {listed(declared)}."] if declared else []
+    parts += [f"Taken as given: {listed(given)}."] if given else []
     parts += [f"{others} are not better than chance."] if others else []
     parts += [f"{len(rows) - len(shown)} are not drawn."] if len(shown) < len(rows) else []
     return " ".join(parts)

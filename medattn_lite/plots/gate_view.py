@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import listed, set_alt
-from medattn_lite.plots.gates import FLAT, spatial_overlay, upsample_map
+from medattn_lite.plots.gates import FLAT, on_image, spatial_overlay
 from medattn_lite.plots.layers import short_names
 from medattn_lite.plots.panels import AXIAL, default_window, draw_plane
 from medattn_lite.plots.style import (
@@ -49,7 +49,7 @@ def gate_view(
         before: (K,) probabilities with all gates working.
         after: (K,) probabilities with `off` at zero.
         off: channels of `layer` that are switched off.
-        spatial: (h, w) spatial map, or None.
+        spatial: (H, W) spatial map on the image's grid, or None.
         spatial_name: which layer it comes from.
         opacity: of the spatial map.
         class_names: by class number.
@@ -68,7 +68,7 @@ def gate_view(
     draw_plane(panels[0], slice_, window=window, letters=AXIAL.letters)
     panels[0].set_title(caption or "image", fontsize=11)
     if spatial is not None:
-        fine = upsample_map(spatial, slice_.shape)
+        fine = on_image(spatial, slice_.shape)
         low, high = float(as_array(spatial).min()), float(as_array(spatial).max())
         draw_plane(panels[1], slice_, window=window, overlay=(spatial_overlay(fine, opacity=opacity), fine))
         flat = ", nearly flat" if high - low < FLAT else ""

@@ -87,12 +87,11 @@ def spatial_map_overlay(
 ) -> Figure:
     """A slice, and beside it the slice under each spatial attention map.
 
-    A coarse map is brought to the image's grid by bilinear interpolation whose pixel edges, not pixel
-    centres, lie on one another, so that nothing is shifted.
+    The maps lie on the image's grid: `medattn_lite.explain.to_image_grid` brings them there, to where a layer looks.
 
     Args:
         image: (H, W) or (1, H, W).
-        maps: (h, w) or (1, h, w), or layer → map.
+        maps: (H, W) or (1, H, W), or layer → map.
         opacity: the highest opacity.
         limits: of the colours; the smallest to the largest value of each map by default (the bar says them).
         window: intensities drawn black and white.
@@ -115,12 +114,11 @@ def spatial_map_overlay(
     words = []
     short = short_names(named)
     for panel, (name, values) in zip(panels[1:], named.items(), strict=True):
-        fine = upsample_map(values, slice_.shape)
+        fine = on_image(values, slice_.shape)
         overlay = spatial_overlay(fine, opacity=opacity, limits=limits)
         draw_plane(panel, slice_, window=window, overlay=(overlay, fine))
-        coarse = as_array(values).shape[-2:]
         flat = ", nearly flat" if np.ptp(fine) < FLAT else ""
-        panel.set_title(f"{short[name]}\n{coarse[0]}×{coarse[1]}{flat}", fontsize=10)
+        panel.set_title(f"{short[name]}{flat}", fontsize=10)
         key = panel.inset_axes((0.08, -0.07, 0.84, 0.045))
         overlay.add_key(key)
         key.set_title("")
@@ -133,21 +131,21 @@ def spatial_map_overlay(
     return set_alt(figure, alt or text + (" The lesion is outlined." if outline is not None and outline.any() else ""))
 
 
-def upsample_map(values: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
-    """A coarse map on the image's grid: linear interpolation, half-pixel aligned.
+def on_image(values: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    """A map that lies on the image's grid already; plots bring no map to another grid.
 
     Args:
-        values: (h, w) or (d, h, w), leading axes of length 1 allowed.
+        values: (H, W) or (D, H, W), leading axes of length 1 allowed.
         shape: the image's (H, W) or (D, H, W).
-    """
-    import torch
-    from torch.nn import functional
 
+    Raises:
+        ValueError: a map on another grid.
+    """
     array = as_array(values).astype(np.float32)
-    array = array.reshape(array.shape[array.ndim - len(shape) :])
-    mode = {2: "bilinear", 3: "trilinear"}[len(shape)]
-    fine = functional.interpolate(torch.as_tensor(array)[None, None], size=shape, mode=mode, align_corners=False)
-    return fine[0, 0].numpy()
+    if array.shape[array.ndim - len(shape) :] != tuple(shape) or array.size != np.prod(shape):
+        raise ValueError(f"a map of shape {array.shape} does not lie on an image of {tuple(shape)}: bring it to the "
+                         "image's grid first, with medattn_lite.explain.to_image_grid and layer_box")  # fmt: skip
+    return array.reshape(shape)
 
 
 def spatial_overlay(

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import listed, set_alt
 from medattn_lite.plots.gate_view import before_after, every_layer, many_bars
-from medattn_lite.plots.gates import FLAT, spatial_overlay, upsample_map
+from medattn_lite.plots.gates import FLAT, on_image, spatial_overlay
 from medattn_lite.plots.layers import short_names
 from medattn_lite.plots.panels import AXIAL, default_window, draw_plane
 from medattn_lite.plots.style import (
@@ -57,7 +57,7 @@ def split_view(
         before: (K,) probabilities with the network's own shares.
         after: (K,) probabilities with the shares used here.
         towards_even: how far the shares were moved towards 1/R, 0 to 1.
-        spatial: (H, W) or coarser, spatial map of the same block, or None.
+        spatial: (H, W) spatial map of the same block, on the image's grid, or None.
         opacity: of the spatial map.
         class_names: by class number.
         caption: above the image.
@@ -97,7 +97,7 @@ def _image_row(figure: Figure, image: np.ndarray, spatial: ArrayLike | None, opa
     if spatial is None:
         return ""
     values = as_array(spatial)
-    fine = upsample_map(values, image.shape)
+    fine = on_image(values, image.shape)
     low, high = float(values.min()), float(values.max())
     flat = ", nearly flat" if high - low < FLAT else ""
     draw_plane(panels[1], image, window=window, overlay=(spatial_overlay(fine, opacity=opacity), fine))

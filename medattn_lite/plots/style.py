@@ -45,7 +45,7 @@ CROSSHAIR = OKABE_ITO["yellow"]
 
 # BraTS writes 1, 2 and 4 (since 2021: 3 for enhancing tumour).
 MASK_COLOURS = {1: OKABE_ITO["purple"], 2: OKABE_ITO["sky"], 3: OKABE_ITO["orange"], 4: OKABE_ITO["orange"]}
-BRATS_NAMES = {1: "necrotic core", 2: "oedema", 3: "enhancing tumour", 4: "enhancing tumour"}
+BRATS_NAMES = {1: "core, not enhancing", 2: "oedema", 3: "enhancing tumour", 4: "enhancing tumour"}
 
 STYLE = {
     "text.usetex": False,  # a user's matplotlibrc may ask for a LaTeX that is not installed

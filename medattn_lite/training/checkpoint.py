@@ -1,22 +1,25 @@
 """Checkpoints without pickle: weights and optimiser state as safetensors, everything else as JSON in their header.
 
 A pickle runs code when it is read; a safetensors file holds numbers only. A file is written beside its place
-and moved there in one step, so that a run killed while saving finds the one before.
+and moved there in one step, so that a run killed while saving finds the one before. It bears a checksum of its numbers:
+a file with one bit turned over is not read.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from medattn_lite.data.files import replaced
 from medattn_lite.errors import UserError
 
-OPTIMISER, MODEL = "optimiser.", "model."
+OPTIMISER, MODEL, CHECKSUM = "optimiser.", "model.", "checksum"
 
 
 def save_weights(model: nn.Module, path: Path, **facts: Any) -> None:
@@ -44,7 +47,7 @@ def load_weights(model: nn.Module, path: Path) -> dict[str, Any]:
         model.load_state_dict(tensors)
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
-        raise UserError(f"{path} belongs to another network ({first}): build the one it was saved from") from None
+        raise UserError(f"{path} belongs to another network ({first}): {_remedy(path)}") from None
     return facts
 
 
@@ -54,15 +57,7 @@ def read_facts(path: Path) -> dict[str, Any]:
     Raises:
         UserError: the file is missing or damaged.
     """
-    from safetensors import SafetensorError, safe_open
-
-    if not path.is_file():
-        raise UserError(f"there is no checkpoint {path}: train first (medattn train)")
-    try:
-        with safe_open(path, framework="pt") as file:
-            return json.loads((file.metadata() or {}).get("facts", "{}"))
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"cannot read {path} ({error}): it is damaged; delete it and train again") from None
+    return _open(path, tensors=False)[1]
 
 
 def save_state(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path, **facts: Any) -> None:
@@ -88,9 +83,11 @@ def load_state(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path) -
     """
     tensors, facts = _read(path)
     record = facts.pop("optimiser", None)
+    if not isinstance(record, dict) or not {"numbers", "param_groups"} <= set(record):
+        raise UserError(f"{path} holds no state to go on from: {_remedy(path)}")
     weights = {name.removeprefix(MODEL): t for name, t in tensors.items() if name.startswith(MODEL)}
-    if record is None or not weights:
-        raise UserError(f"{path} holds no state to go on from: delete it to start this fold again")
+    if not weights:
+        raise UserError(f"{path} holds no state to go on from: {_remedy(path)}")
     state: dict[int, dict[str, Any]] = {int(index): dict(entries) for index, entries in record["numbers"].items()}
     for name, tensor in tensors.items():
         if name.startswith(OPTIMISER):
@@ -101,7 +98,7 @@ def load_state(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path) -
         optimiser.load_state_dict({"state": state, "param_groups": record["param_groups"]})
     except (RuntimeError, ValueError) as error:
         first = str(error).splitlines()[-1].strip()
-        raise UserError(f"{path} belongs to another run ({first}): choose another --out") from None
+        raise UserError(f"{path} belongs to another run ({first}): {_remedy(path)}") from None
     return facts
 
 
@@ -113,20 +110,44 @@ def _plain(tensor: Tensor) -> Tensor:
 def _write(tensors: dict[str, Tensor], path: Path, facts: dict[str, Any]) -> None:
     from safetensors.torch import save_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(path.name + ".part")
-    save_file(tensors, unfinished, metadata={"facts": json.dumps(facts)})
-    os.replace(unfinished, path)
+    kept = json.dumps({**facts, CHECKSUM: _checksum(tensors, facts)})  # one entry: several have no fixed order
+    with replaced(path) as part:
+        save_file(tensors, part, metadata={"facts": kept})
 
 
 def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    return _open(path, tensors=True)
+
+
+def _open(path: Path, *, tensors: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise UserError(f"there is no checkpoint {path}: train first (medattn train)")
+        raise UserError(f"there is no checkpoint {path}: {_remedy(path)}")
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
-            return {name: file.get_tensor(name) for name in file.keys()}, facts  # noqa: SIM118 - not a dict
-    except (SafetensorError, OSError, ValueError) as error:
-        raise UserError(f"cannot read {path} ({error}): it is damaged; delete it and train again") from None
+            found = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118 - no dict
+    except (SafetensorError, OSError, ValueError, RuntimeError, RecursionError) as error:
+        raise UserError(f"cannot read {path} ({error}): it is damaged; {_remedy(path)}") from None
+    written = facts.pop(CHECKSUM, None) if isinstance(facts, dict) else None
+    if not isinstance(facts, dict) or tensors and written not in (None, _checksum(found, facts)):
+        raise UserError(f"{path} is damaged, its numbers are not those that were written: {_remedy(path)}")
+    return found, facts
+
+
+def _checksum(tensors: Mapping[str, Tensor], facts: Any) -> str:
+    """Of names, kinds, shapes and numbers, and of the facts beside them."""
+    found = hashlib.blake2b(json.dumps(facts).encode(), digest_size=16)
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        found.update(tensor.reshape(-1).view(torch.uint8).numpy())
+    return found.hexdigest()
+
+
+def _remedy(path: Path) -> str:
+    """In a run, the whole fold goes: its predictions were made with these weights."""
+    if path.parent.name.startswith("fold-"):
+        return f"delete {path.parent} and run the same medattn train again, which trains this fold anew"
+    return "copy it again, or train anew (medattn train)"

@@ -6,16 +6,16 @@ Three kinds of spread are kept apart: an interval over patients (bootstrap of th
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from medattn_lite.evaluation.intervals import Interval
-from medattn_lite.training.plan import Plan, fold_folder
+from medattn_lite.training.plan import Plan
 from medattn_lite.training.recipes import Recipe, Settings, Variant
 from medattn_lite.training.recipes.recipe import as_json
+from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import Task
 from medattn_lite.training.tasks.task import Prediction
 
@@ -53,9 +53,7 @@ def collect(
 
 
 def _records(plan: Plan, variant: Variant, folds: int, start: int) -> list[dict[str, Any]]:
-    paths = [fold_folder(plan.folder, variant.name, number, start=start) / "predictions.json"
-             for number in range(folds)]  # fmt: skip
-    return [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    return [Run(plan.folder).fold(variant.name, number, start=start).record() for number in range(folds)]
 
 
 def _pooled(records: Sequence[Mapping[str, Any]]) -> list[Prediction]:

@@ -24,12 +24,13 @@ from tqdm.auto import tqdm
 
 from medattn_lite.data.splits import stratified_kfold
 from medattn_lite.errors import UserError
+from medattn_lite.evaluation.concordance import pair_counts
 from medattn_lite.evaluation.estimates import difference_of, interval_of
 from medattn_lite.evaluation.intervals import Interval, percentile_interval
 from medattn_lite.evaluation.kaplan_meier import kaplan_meier, log_rank
 from medattn_lite.evaluation.rank_intervals import PAIRS, pair_estimate
 from medattn_lite.evaluation.survival import FollowUp
-from medattn_lite.training.cox_model import CLINICAL_PENALTY, CoxModel, pairs_within
+from medattn_lite.training.cox_model import CLINICAL_PENALTY, CoxModel
 from medattn_lite.training.records import write_json
 from medattn_lite.training.survival_tables import GLIOBLASTOMA, PatientTable, read_tcga, read_ucsf
 
@@ -37,7 +38,7 @@ FOLDS = 5
 
 
 def out_of_fold(table: PatientTable, parts: Sequence[str], *, repeats: int, seed: int, show: bool) -> tuple:
-    """Pairs of patients in one test fold, added up over the repeats: (N, N) agreeing and comparable, and penalties."""
+    """Each patient's pairs in its test fold, added up over the repeats: (N,) agreeing and comparable, and penalties."""
     values, is_image = table.matrix(parts)
     agreeing = comparable = 0.0
     penalties = []
@@ -49,8 +50,8 @@ def out_of_fold(table: PatientTable, parts: Sequence[str], *, repeats: int, seed
             model = CoxModel(is_image, seed + repeat).fit(values[train], table.time[train], table.event[train])
             risk[test], fold[test] = model.predict(values[test]), number
             penalties.append(model.penalty if is_image.any() else CLINICAL_PENALTY)
-        own = pairs_within(table.time, table.event, risk, fold)
-        agreeing, comparable = agreeing + own[0], comparable + own[1]
+        own = pair_counts(table.event, table.time, risk, tolerance=0.0, within=fold)
+        agreeing, comparable = agreeing + own.agreeing, comparable + own.comparable
     return agreeing, comparable, penalties
 
 

@@ -2,31 +2,34 @@
 
 All variants see the same folds, seeds and patients. A fold that has its predictions is not trained again, so a
 stopped run is started again with the same command, and more seeds add to what is there. A folder that holds another
-run is left alone. `medattn_lite.training.plan` says what lies where.
+run, or one that was begun on other patients, is left alone: everything is looked at before anything is written.
 """
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from torch import nn
+import torch
 
 from medattn_lite.data.splits import Split
 from medattn_lite.errors import UserError
-from medattn_lite.training.checkpoint import load_weights
+from medattn_lite.training.claim import Claim
 from medattn_lite.training.collect import collect
-from medattn_lite.training.plan import Plan, best_weights, fold_folder
+from medattn_lite.training.lock import locked
+from medattn_lite.training.plan import Plan
 from medattn_lite.training.recipes import Recipe, Settings, Variant, find_recipe
-from medattn_lite.training.recipes.recipe import as_json, with_changes
+from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.records import environment, write_json
+from medattn_lite.training.run import Run, build_variant
 from medattn_lite.training.tasks import Task, open_task
 from medattn_lite.training.trainer import SAVE_EVERY, Trainer, predict_rows
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+
+__all__ = ["Plan", "build_variant", "run_experiment"]
 
 
 def run_experiment(
@@ -44,31 +47,56 @@ def run_experiment(
         the content of `metrics.json`.
 
     Raises:
-        UserError: an unknown recipe, variant or scale; data that do not fit; or a folder with another run in it.
+        UserError: an unknown recipe, variant or scale; a value out of its range; data that do not fit; or a folder
+            with another run in it, or with this one on other data, or in which another process is at work.
     """
     recipe = find_recipe(plan.recipe)
     settings = with_changes(recipe.at(plan.scale), {**(plan.changes or {}), **_given(folds=plan.folds)})
     chosen = _with_needs(recipe, [recipe.variant(name) for name in plan.variants] or list(recipe.variants))
-    main = accelerator.is_main_process
-    if main:
-        _claim(plan, recipe, settings)
-    accelerator.wait_for_everyone()
-    show = progress and main
-    task = open_task(recipe, settings, data=plan.data, root=plan.root, seed=plan.seed, progress=show,
+    for variant in chosen:
+        with_changes(settings, variant.settings)
+    main, now = accelerator.is_main_process, environment(accelerator)
+    claim = Claim(plan, recipe, settings, now)
+    claim.require_free()
+    task = open_task(recipe, settings, data=plan.data, root=plan.root, seed=plan.seed, progress=progress and main,
                      device=accelerator.device)  # fmt: skip
-    splits = task.splits()[: plan.first_folds]
-    for start in range(plan.seeds):
-        for number, split in enumerate(splits):
-            for variant in chosen:
-                own = task.at_start(start)
-                fold = _Fold(plan, own, settings, variant, number, split, accelerator, save_every, show)
-                if not fold.is_done:
-                    fold.run()
-    results = collect(plan, recipe, task, settings, chosen, len(splits))
-    if main:
-        write_json(plan.folder / "environment.json", environment(accelerator))
-        write_json(plan.folder / "metrics.json", results)
+    splits = _first(task.splits(), plan)
+    folds = [_Fold(plan, task.at_start(start), settings, variant, number, split, accelerator, save_every,
+                   progress and main)
+             for start in range(plan.seeds) for number, split in enumerate(splits) for variant in chosen]  # fmt: skip
+    claim.require_same_data(task)
+    for fold in folds:
+        fold.require_own_record()
+    for fold in folds[: len(chosen)] if plan.changes else ():
+        fold.try_out()
+    if not main:
+        accelerator.wait_for_everyone()
+        return _train(folds, plan, recipe, task, settings, chosen, len(splits))
+    with locked(plan.folder):
+        claim.write(task)
+        accelerator.wait_for_everyone()
+        results = _train(folds, plan, recipe, task, settings, chosen, len(splits))
+        run = Run(plan.folder)
+        write_json(run.environment_file, now)
+        write_json(run.metrics_file, results)
     return results
+
+
+def _first(splits: list[Split], plan: Plan) -> list[Split]:
+    if plan.first_folds is not None and plan.first_folds > len(splits):
+        raise UserError(f"--first-folds {plan.first_folds}: there are {len(splits)} folds; give 1 to {len(splits)}, or "
+                        "more --folds")
+    return splits[: plan.first_folds]
+
+
+def _train(
+    folds: Sequence[_Fold], plan: Plan, recipe: Recipe, task: Task, settings: Settings, chosen: Sequence[Variant],
+    count: int,
+) -> dict[str, Any]:  # fmt: skip
+    for fold in folds:
+        if not fold.files.is_done:
+            fold.run()
+    return collect(plan, recipe, task, settings, chosen, count)
 
 
 class _Fold:
@@ -80,60 +108,72 @@ class _Fold:
     ) -> None:  # fmt: skip
         self.plan, self.task, self.variant, self.number, self.split = plan, task, variant, number, split
         self.settings = with_changes(settings, variant.settings)
-        self.accelerator, self.save_every, self.progress = accelerator, save_every, progress
-        self.folder = fold_folder(plan.folder, variant.name, number, start=task.start)
+        self.accelerator, self.progress = accelerator, progress
+        self.files = Run(plan.folder).fold(variant.name, number, start=task.start)
+        self.seed = plan.training_seeds[task.start] + number
+        self.trainer = Trainer(task, self.settings, self.files.folder, accelerator, seed=self.seed,
+                               save_every=save_every, progress=progress)  # fmt: skip
 
-    @property
-    def is_done(self) -> bool:
-        return (self.folder / "predictions.json").is_file()
+    def require_own_record(self) -> None:
+        """Raises a UserError if the predictions that lie there are damaged, or not of this fold and these patients."""
+        self.files.require_files()
+        if not self.files.is_done:
+            return
+        record = self.files.record()
+        ours = {"variant": self.variant.name, "fold": self.number, "seed": self.seed}
+        other = [name for name, own in ours.items() if record.get(name, own) != own]
+        patients = {subject for side in record["split"].values() for subject in side}
+        if other or patients != set(self.task.subjects):
+            what = f"of another {other[0]}" if other else "of other patients"
+            raise UserError(f"{self.files.predictions} holds predictions {what}: {self.files.remedy}")
+
+    def try_out(self) -> None:
+        """Shows the untrained network one image, before anything is written: settings of the user's may not fit it.
+
+        Raises:
+            UserError: they do not; those of the recipe do, and are not tried.
+        """
+        if not (self.variant.network and self.variant.trained) or self.variant.needs or self.files.is_done:
+            return
+        task = self.task.for_variant(self.variant, self.settings, self.split)
+        try:
+            model = build_variant(self.plan, self.task.recipe, task, self.variant, self.number, seed=self.seed).eval()
+            batch = task.batch([int(task.rows(self.split, "train")[0])], [torch.Generator().manual_seed(0)])
+            with torch.no_grad():
+                task.loss(task.forward(model, batch).float(), batch)
+        except (RuntimeError, ValueError, IndexError, AssertionError) as error:
+            if isinstance(error, UserError):
+                raise
+            reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+            raise UserError(f"{self.variant.name} cannot take these settings ({reason[:160]}): change --set") from None
 
     def run(self) -> None:
-        began, seed = time.monotonic(), self.plan.training_seeds[self.task.start] + self.number
+        began = time.monotonic()
         if self.progress:
-            print(f"{self.variant.name}, fold {self.number + 1}, seed {seed}")
-        task = self.task.for_variant(self.variant, self.settings, self.split)
-        model = build_variant(self.plan, self.task.recipe, task, self.variant, self.number, seed=seed)
+            print(f"{self.variant.name}, fold {self.number + 1}, seed {self.seed}")
+        task = self.trainer.task = self.task.for_variant(self.variant, self.settings, self.split)
+        model = build_variant(self.plan, self.task.recipe, task, self.variant, self.number, seed=self.seed)
         train = task.rows(self.split, "train")
         seconds, iterations, chosen, valid = 0.0, 0, 0, ()
         if self.variant.trained:
-            trainer = Trainer(task, self.settings, self.folder, self.accelerator, seed=seed,
-                              save_every=self.save_every, progress=self.progress)  # fmt: skip
             valid = task.rows(self.split, "valid") if self.split.valid and task.validates else ()
-            done = trainer.fit(model, train, valid)
+            done = self.trainer.fit(model, train, valid)
             seconds, iterations = done.seconds, done.iteration
             chosen = done.best_iteration if len(valid) and done.best_iteration else iterations
         task.settle(model, train, lambda rows: predict_rows(task, model, rows, self.accelerator))
         predictions = predict_rows(task, model, task.rows(self.split, "test"), self.accelerator)
         watched = predict_rows(task, model, valid, self.accelerator, quick=True) if task.scores_validation else []
         if self.accelerator.is_main_process:
-            record = {
+            self.files.keep({
+                "variant": self.variant.name, "fold": self.number, "seed": self.seed,
                 "parameters": sum(p.numel() for p in model.parameters()), "iterations": iterations,
-                "chosen_step": chosen, "seed": seed,
+                "chosen_step": chosen,
                 "training_seconds": round(seconds, 1), "seconds": round(time.monotonic() - began, 1),
                 "split": {side: sorted({task.subjects[row] for row in task.rows(self.split, side)})
                           for side in ("train", "valid", "test")},
                 "predictions": predictions, "validation": watched,
-            }  # fmt: skip
-            write_json(self.folder / "predictions.json", record)
-            (self.folder / "state.safetensors").unlink(missing_ok=True)
+            })  # fmt: skip
         self.accelerator.wait_for_everyone()
-
-
-def build_variant(
-    plan: Plan, recipe: Recipe, task: Task, variant: Variant, fold: int, *, seed: int | None = None
-) -> nn.Module:
-    """A variant's network with the weights of the variants it needs; its own weights are fresh from the seed.
-
-    The variants it needs are those that were trained from the same start, `task.start`.
-    """
-    import torch
-
-    needed = {}
-    for role, name in variant.needs.items():
-        needed[role] = build_variant(plan, recipe, task, recipe.variant(name), fold)
-        load_weights(needed[role], best_weights(fold_folder(plan.folder, name, fold, start=task.start)))
-    torch.manual_seed(plan.seed + fold if seed is None else seed)
-    return task.build(variant, needed)
 
 
 def _with_needs(recipe: Recipe, chosen: Sequence[Variant]) -> list[Variant]:
@@ -143,30 +183,6 @@ def _with_needs(recipe: Recipe, chosen: Sequence[Variant]) -> list[Variant]:
         if variant.name in names:
             names |= set(variant.needs.values())
     return [variant for variant in recipe.variants if variant.name in names]
-
-
-def _claim(plan: Plan, recipe: Recipe, settings: Settings) -> None:
-    """Writes what is run, or finds the same there."""
-    record = {"plan": plan.as_dict(), "settings": as_json(settings), "recipe": as_json(recipe)}
-    path = plan.folder / "recipe.json"
-    if path.is_file():
-        there = json.loads(path.read_text(encoding="utf-8"))
-        ours = json.loads(json.dumps(record))
-        for part in ("settings", "plan"):
-            before, now = ({k: v for k, v in r[part].items() if k not in ("variants", "first_folds", "seeds")}
-                           for r in (there, ours))  # fmt: skip
-            other = [name for name in now if before.get(name) != now[name]]
-            if other:
-                raise UserError(f"{plan.folder} holds another run (its {other[0]} differs): choose another --out")
-        before, now = ({own["name"]: own for own in r["recipe"]["variants"]} for r in (there, ours))
-        changed = [name for name in before if name in now and before[name] != now[name]]
-        if changed:
-            raise UserError(f"{plan.folder} was begun when the recipe's {changed[0]!r} was another: "
-                            "choose another --out")
-        return
-    if plan.folder.exists() and any(plan.folder.iterdir()):
-        raise UserError(f"{plan.folder} is not empty and holds no run: choose another --out")
-    write_json(path, record)
 
 
 def _given(**values: Any) -> dict[str, Any]:

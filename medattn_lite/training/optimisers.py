@@ -20,9 +20,8 @@ from torch import nn
 
 from medattn_lite.errors import UserError
 from medattn_lite.training.adamp import AdamP
+from medattn_lite.training.recipes.checks import OPTIMISERS
 from medattn_lite.training.recipes.recipe import Settings
-
-OPTIMISERS = ("adam", "adamw", "adamp", "sgd")
 
 
 def make_optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:

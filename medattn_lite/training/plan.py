@@ -1,9 +1,4 @@
-"""What a run is: recipe, scale, data, folds and seeds; and where its parts lie.
-
-    runs/NAME/recipe.json  environment.json  metrics.json
-    runs/NAME/VARIANT/fold-K/            log.csv  last.safetensors  best.safetensors  predictions.json
-    runs/NAME/VARIANT/start-S/fold-K/    the same from further seeds, S = 1, 2, …
-"""
+"""What a run is: recipe, scale, data, folds and seeds."""
 
 from __future__ import annotations
 
@@ -16,6 +11,7 @@ from medattn_lite.errors import UserError
 from medattn_lite.training.recipes.recipe import as_json
 
 APART = 1000  # from the seed of one start to that of the next; a fold adds its number
+LARGEST_SEED = 2**32 - 1  # that NumPy's and scikit-learn's generators take
 
 
 @dataclass(frozen=True)
@@ -36,7 +32,7 @@ class Plan:
         out: folder of the run.
 
     Raises:
-        UserError: fewer than one seed.
+        UserError: a number is out of its range, or phantoms are to be read from a folder.
     """
 
     recipe: str
@@ -52,8 +48,16 @@ class Plan:
     out: Path | None = None
 
     def __post_init__(self) -> None:
-        if self.seeds < 1:
-            raise UserError(f"--seeds {self.seeds}: give how many times each network is trained, 1 or more")
+        if self.data == "phantom" and self.root is not None:
+            raise UserError("phantoms are made, not read: leave --root out, or name the data set with --data")
+        if not 1 <= self.seeds <= APART:
+            raise UserError(f"--seeds {self.seeds}: give how many times each network is trained, 1 to {APART}")
+        if not 0 <= self.seed <= LARGEST_SEED - APART * (self.seeds + 1):
+            raise UserError(f"--seed {self.seed}: give a whole number from 0 to {LARGEST_SEED - APART * (APART + 1)}")
+        if self.folds is not None and not 1 <= self.folds <= APART:
+            raise UserError(f"--folds {self.folds}: give how many parts, 1 to {APART}")
+        if self.first_folds is not None and self.first_folds < 1:
+            raise UserError(f"--first-folds {self.first_folds}: give how many folds to run, 1 or more")
 
     @property
     def folder(self) -> Path:
@@ -69,22 +73,3 @@ class Plan:
         """What makes this run another one; not where it lies."""
         record = {name: as_json(value) for name, value in vars(self).items() if name not in ("out", "root")}
         return record | {"root": None if self.root is None else Path(self.root).name}
-
-
-def fold_folder(folder: Path, variant: str, fold: int, *, start: int = 0) -> Path:
-    """Where a fold of a variant lies.
-
-    Args:
-        folder: of the run.
-        variant: its name.
-        fold: from 0.
-        start: number of the seed, from 0; see `Plan.training_seeds`.
-    """
-    own = folder / variant
-    return (own / f"start-{start}" if start else own) / f"fold-{fold}"
-
-
-def best_weights(folder: Path) -> Path:
-    """The weights a fold is used with: the best by validation, or the last."""
-    best = folder / "best.safetensors"
-    return best if best.is_file() else folder / "last.safetensors"

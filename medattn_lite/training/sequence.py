@@ -9,7 +9,6 @@ probability is taken.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,9 +21,8 @@ from medattn_lite.data.slices import SliceSet
 from medattn_lite.errors import UserError
 from medattn_lite.networks.registry import build
 from medattn_lite.training.checkpoint import load_weights
-from medattn_lite.training.finished import recorded
 from medattn_lite.training.inference import predict_probabilities
-from medattn_lite.training.plan import best_weights, fold_folder
+from medattn_lite.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -129,19 +127,19 @@ def open_trained(run: Path, recipe: str, variant: str) -> Trained:
     Raises:
         UserError: not finished, another recipe, or no such variant.
     """
-    run = Path(run)
-    results = _read(run / "metrics.json")
+    opened = Run(run, "name the folder of a finished run (medattn train presence, … source)")
+    results = opened.metrics
     if results["recipe"] != recipe:
         raise UserError(f"{run} is a run of {results['recipe']}: give one of {recipe}")
     if variant not in results["variants"]:
         raise UserError(f"{run} has no variant {variant!r}: use {', '.join(results['variants'])}")
-    _, known, settings = recorded(run)
-    own, facts = known.variant(variant), results["data_facts"]
+    settings = opened.settings
+    own, facts = opened.recipe.variant(variant), results["data_facts"]
     options = {**settings.network, "in_channels": len(facts["channels"]), **own.options}
     networks = []
     for number in range(results["folds"]):
         network = build(own.network, **options)
-        load_weights(network, best_weights(fold_folder(run, variant, number)))
+        load_weights(network, opened.fold(variant, number).weights)
         networks.append(network)
     return Trained(MeanOfNetworks(networks).eval(), tuple(facts["channels"]), tuple(settings.size),
                    tuple(facts["classes"]))  # fmt: skip
@@ -176,9 +174,3 @@ class _OneScan(list):
     def __init__(self, samples: list[dict[str, Any]], channels: tuple[str, ...]) -> None:
         super().__init__(samples)
         self.channels = channels
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise UserError(f"there is no {path}: name the folder of a finished run (medattn train presence, … source)")
-    return json.loads(path.read_text(encoding="utf-8"))

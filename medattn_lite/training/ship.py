@@ -15,7 +15,7 @@ import json
 import math
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,10 @@ import torch
 from medattn_lite.errors import UserError
 from medattn_lite.networks.trained import FOLDER
 from medattn_lite.training.checkpoint import read_facts, save_weights
-from medattn_lite.training.finished import read_run, trained_network
-from medattn_lite.training.plan import Plan, best_weights, fold_folder
+from medattn_lite.training.plan import Plan
 from medattn_lite.training.recipes.recipe import as_json
 from medattn_lite.training.records import write_json
+from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import Task, open_task
 
 LIMIT = 4 * 2**20  # bytes a file
@@ -50,15 +50,15 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
         UserError: the run is not finished or not of phantoms, weights are too large, or they do not give the
             predictions that the run wrote down; what was shipped before that stays.
     """
-    plan, recipe, settings, _ = read_run(run)
-    environment = _read(run / "environment.json")
+    opened = Run(run)
+    plan, recipe, settings, environment = (opened.finished_plan, opened.recipe, opened.settings, opened.environment)
     if plan.data != "phantom":
         raise UserError(f"{run} was trained on {plan.data}: only networks trained on phantoms go into the package")
-    records = {variant: _read(fold_folder(run, variant, fold) / "predictions.json") for variant in chosen.values()}
+    records = {variant: opened.fold(variant, fold).record() for variant in chosen.values()}
     task = open_task(recipe, settings, seed=plan.seed, progress=False)
     split, written = task.splits()[fold], []
     for name, variant in chosen.items():
-        own, model = trained_network(plan, task, recipe.variant(variant), fold, split)
+        own, model = opened.trained_on(task, recipe.variant(variant), fold, split)
         predictions = records[variant]["predictions"]
         _check(own, model, own.rows(split, "test")[:CHECKED], predictions[:CHECKED])
         weights = folder / f"{name}.safetensors"
@@ -71,12 +71,13 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
         facts: dict[str, Any] = {
             "name": name, **as_json(model.built_from), "recipe": recipe.name, "variant": variant, "scale": plan.scale,
             "data": plan.data, "fold": fold, "seed": plan.seed, "settings": as_json(own.settings),
-            "channels": list(own.channels), "classes": list(_outputs(own, model)),
+            "channels": list(own.channels), "classes": own.output_names(model),
             "subjects": records[variant]["split"],
             "scores": {key: value.as_dict() for key, value in own.score(predictions).items()},
-            "scores_by_seed": _scores_by_seed(plan, own, variant, fold),
+            "scores_by_seed": _scores_by_seed(opened, own, variant, fold),
+            "beside": _scores_beside(opened, task, chosen.values(), fold),
             "details": own.details(predictions), "parameters": records[variant]["parameters"],
-            "chosen_step": _chosen_step(plan, variant, fold), "trained_steps": records[variant]["iterations"],
+            "chosen_step": _chosen_step(opened, variant, fold), "trained_steps": records[variant]["iterations"],
             "command": _command(plan, variant), "environment": environment,
         }  # fmt: skip
         write_json(folder / f"{name}.json", facts)
@@ -84,19 +85,30 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
     return written
 
 
-def _scores_by_seed(plan: Plan, task: Task, variant: str, fold: int) -> dict[str, dict[str, Any]]:
+def _scores_by_seed(run: Run, task: Task, variant: str, fold: int) -> dict[str, dict[str, Any]]:
     """Seed → scores on the test subjects, and the step that was chosen."""
     found = {}
-    for start, seed in enumerate(plan.training_seeds):
-        record = _read(fold_folder(plan.folder, variant, fold, start=start) / "predictions.json")
+    for start, seed in enumerate(run.finished_plan.training_seeds):
+        record = run.fold(variant, fold, start=start).record()
         scores = {name: interval.as_dict() for name, interval in task.score(record["predictions"]).items()}
-        found[str(seed + fold)] = {"chosen_step": _chosen_step(plan, variant, fold, start=start), "scores": scores}
+        found[str(seed + fold)] = {"chosen_step": _chosen_step(run, variant, fold, start=start), "scores": scores}
     return found
 
 
-def _chosen_step(plan: Plan, variant: str, fold: int, *, start: int = 0) -> int:
+def _scores_beside(run: Run, task: Task, chosen: Collection[str], fold: int) -> dict[str, dict[str, Any]]:
+    """Variant → scores on the test subjects, of what else the run holds of this fold: controls, from the first seed."""
+    found = {}
+    for variant in run.recipe.variants:
+        files = run.fold(variant.name, fold)
+        if variant.name not in chosen and files.is_done:
+            scores = task.score(files.record()["predictions"])
+            found[variant.name] = {name: interval.as_dict() for name, interval in scores.items()}
+    return found
+
+
+def _chosen_step(run: Run, variant: str, fold: int, *, start: int = 0) -> int:
     """The step whose weights are used, as their own file says: the best by validation, or the last."""
-    return int(read_facts(best_weights(fold_folder(plan.folder, variant, fold, start=start)))["iteration"])
+    return int(read_facts(run.fold(variant, fold, start=start).weights)["iteration"])
 
 
 def _check(task: Any, model: torch.nn.Module, rows: Sequence[int], expected: Sequence[dict[str, Any]]) -> None:
@@ -119,18 +131,6 @@ def _alike(one: Any, other: Any) -> bool:
     return one == other
 
 
-def _outputs(task: Any, model: torch.nn.Module) -> Sequence[str]:
-    """Names of what the network puts out; a softmax over regions has the background first."""
-    if hasattr(task, "class_names"):
-        return task.class_names
-    if not hasattr(task, "regions"):
-        return [f"interval {number + 1}" for number in range(len(task.breaks) - 1)]
-    image = torch.zeros(1, len(task.channels), *task.settings.size)
-    with torch.no_grad():
-        outputs = model(image).shape[1]
-    return ["background", *task.regions][-outputs:]
-
-
 def _command(plan: Plan, variant: str) -> str:
     """What trains this network again, on the same folds and seeds."""
     changes = dict(plan.changes or {})
@@ -142,12 +142,6 @@ def _command(plan: Plan, variant: str) -> str:
     for key, value in changes.items():
         words += ["--set", f"{key}={value}"]
     return shlex.join(words)
-
-
-def _read(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise UserError(f"there is no {path}: let the run end first (the same medattn train goes on)")
-    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -103,16 +103,32 @@ def survival_at(hazards: Tensor, days: Sequence[float] | Tensor, breaks: Tensor)
     Raises:
         UserError: a day before 0 or after the last break.
     """
+    log_curve = survival_curve(hazards).double().log().clamp(min=LOWEST_LOG)  # (B, K + 1)
+    return log_survival_at(log_curve, days, breaks).exp().to(hazards.dtype)
+
+
+def log_survival_at(log_curve: Tensor, days: Sequence[float] | Tensor, breaks: Tensor) -> Tensor:
+    """log S at any days from log S at the ends of the intervals, in a straight line within each.
+
+    Args:
+        log_curve: (B, K + 1) float64, 0 at time 0 first.
+        days: T of them, from 0 to the last break.
+        breaks: (K + 1,).
+
+    Returns:
+        (B, T).
+
+    Raises:
+        UserError: a day before 0 or after the last break.
+    """
     days = torch.as_tensor(days, dtype=torch.float64, device="cpu").reshape(-1)  # (T,)
     breaks = breaks.cpu()
     if ((days < 0) | (days > breaks[-1]) | days.isnan()).any():
         raise UserError(f"survival is predicted from day 0 to day {breaks[-1]:.0f}; got days {days.tolist()}")
-    log_curve = survival_curve(hazards).double().log().clamp(min=LOWEST_LOG)  # (B, K + 1)
     right = torch.searchsorted(breaks, days).clamp(min=1)  # (T,), the end of each day's interval
     part = (days - breaks[right - 1]) / (breaks[right] - breaks[right - 1])  # (T,)
-    part = part.to(hazards.device)
-    log_survival = torch.lerp(log_curve[..., right - 1], log_curve[..., right], part)  # (B, T)
-    return log_survival.exp().to(hazards.dtype)
+    part = part.to(log_curve)
+    return torch.lerp(log_curve[..., right - 1], log_curve[..., right], part)  # (B, T)
 
 
 def check_survival(time: Tensor, event: Tensor) -> None:

@@ -23,10 +23,18 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 
 from medattn_lite.errors import UserError
-from medattn_lite.training.checkpoint import load_state, load_weights, save_state, save_weights
+from medattn_lite.training.checkpoint import (
+    load_state,
+    load_weights,
+    read_facts,
+    save_state,
+    save_weights,
+)
+from medattn_lite.training.inference import evaluating
 from medattn_lite.training.log import read_log, write_log
 from medattn_lite.training.optimisers import learning_rate, make_optimiser, sharpest_nearby
 from medattn_lite.training.recipes.recipe import Settings
+from medattn_lite.training.run import BEST, LAST, LOG, STATE
 from medattn_lite.training.tasks.task import Prediction, Task
 
 if TYPE_CHECKING:
@@ -82,6 +90,8 @@ class Trainer:
     ) -> None:
         self.task, self.settings, self.folder, self.accelerator = task, settings, folder, accelerator
         self.seed, self.save_every, self.show = seed, save_every, progress and accelerator.is_main_process
+        if save_every < 1:
+            raise UserError(f"--save-every {save_every}: give how many steps lie between two saved states, 1 or more")
         processes = accelerator.num_processes
         if settings.batch_size % processes:
             raise UserError(
@@ -179,7 +189,7 @@ class Trainer:
             done.best, done.best_iteration, done.without_better = score, done.iteration, 0
             if self.accelerator.is_main_process:
                 weights = self.accelerator.unwrap_model(model)
-                save_weights(weights, self.folder / "best.safetensors", iteration=done.iteration, score=score)
+                save_weights(weights, self.folder / BEST, iteration=done.iteration, score=score)
         else:
             done.without_better += 1
         return score
@@ -195,13 +205,13 @@ class Trainer:
             facts["best"] = done.best if math.isfinite(done.best) else None
             facts["scaler"] = scaler.state_dict() if scaler is not None else None
             # The log first: a state without its log could not go on, a log too long is cut.
-            write_log(self.folder / "log.csv", done.log)
-            path = self.folder / "state.safetensors"
+            write_log(self.folder / LOG, done.log)
+            path = self.folder / STATE
             save_state(self.accelerator.unwrap_model(model), optimiser.optimizer, path, **facts)
         self.accelerator.wait_for_everyone()
 
     def _resume(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
-        path = self.folder / "state.safetensors"
+        path = self.folder / STATE
         if not path.exists():
             return Progress()
         facts = load_state(self.accelerator.unwrap_model(model), optimiser.optimizer, path)
@@ -209,18 +219,22 @@ class Trainer:
         if scaler and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(scaler)
         facts["best"] = -math.inf if facts["best"] is None else facts["best"]
-        log = read_log(self.folder / "log.csv")[: facts["iteration"]]
+        steps, best = facts["iteration"], self.folder / BEST
+        log = read_log(self.folder / LOG, steps)
+        if math.isfinite(facts["best"]) and read_facts(best)["iteration"] < facts["best_iteration"]:
+            raise UserError(f"{best} is older than the state beside it: delete {self.folder} and run the same medattn "
+                            "train again, which trains this fold anew")
         self.accelerator.wait_for_everyone()
         return Progress(**facts, log=log)
 
     def _finish(self, model: nn.Module, done: Progress, *, chosen: bool) -> Progress:
         plain = self.accelerator.unwrap_model(model)
         if self.accelerator.is_main_process:
-            save_weights(plain, self.folder / "last.safetensors", iteration=done.iteration)
+            save_weights(plain, self.folder / LAST, iteration=done.iteration)
         self.accelerator.wait_for_everyone()
         plain.to("cpu").eval()
         if chosen and math.isfinite(done.best):
-            load_weights(plain, self.folder / "best.safetensors")
+            load_weights(plain, self.folder / BEST)
         self.accelerator.free_memory()
         return done
 
@@ -239,19 +253,27 @@ def predict_rows(
     """
     predict = task.quick_predict if quick else task.predict
     plain = accelerator.unwrap_model(model)
-    training = plain.training
-    plain.to(accelerator.device).eval()
+    plain.to(accelerator.device)
     rows = [int(row) for row in rows]
     share = math.ceil(len(rows) / accelerator.num_processes)
     own = rows[accelerator.process_index * share : (accelerator.process_index + 1) * share]
-    with torch.no_grad(), accelerator.autocast():
+    with evaluating(plain), torch.no_grad(), accelerator.autocast():
         predictions = [predict(plain, row, accelerator.device) for row in own]
-    plain.train(training)
+    _require_numbers(predictions)
     if accelerator.num_processes == 1:
         return predictions
     from accelerate.utils import gather_object
 
     return gather_object(predictions)
+
+
+def _require_numbers(predictions: Sequence[Prediction]) -> None:
+    """A network that answers NaN has no score; a distance that cannot be measured lies deeper, and is null."""
+    for row in predictions:
+        wrong = [name for name, value in row.items() if isinstance(value, float) and not math.isfinite(value)]
+        if wrong:
+            raise UserError(f"the network's {wrong[0].replace('_', ' ')} for {row.get('subject', 'a patient')} is no "
+                            "number: lower the learning rate, or use fp32")
 
 
 def _mixed(*numbers: int) -> int:

@@ -21,10 +21,9 @@ import torch
 from medattn_lite.data.splits import Split
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.segmentation import dice
-from medattn_lite.training.experiment import Plan
-from medattn_lite.training.finished import read_run, trained_network
 from medattn_lite.training.recipes import Variant
 from medattn_lite.training.records import write_json
+from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import open_task
 from medattn_lite.training.tasks.lesions import Lesions
 from medattn_lite.training.tasks.overlap import dice_by_patient
@@ -52,11 +51,12 @@ def transfer(
     Raises:
         UserError: the run is not finished, is of another recipe, or the data do not fit it.
     """
-    plan, recipe, settings, finished = read_run(run)
+    opened = Run(run)
+    plan, recipe, settings, finished = opened.finished_plan, opened.recipe, opened.settings, opened.metrics
     if data == plan.data:
         raise UserError(f"{run} was trained on {data}: name another data set to test it on")
     task = open_task(recipe, settings, data=data, root=root, seed=plan.seed, progress=progress)
-    if not isinstance(task, Lesions):
+    if not task.carries_over:
         raise UserError(f"{run} is a run of {recipe.name}: only runs of lesions are carried over")
     wanted = finished["data_facts"]["channels"]
     if list(task.channels) != wanted:
@@ -64,7 +64,7 @@ def transfer(
                         "on the same channels, in the same order")
     table = {}
     for name in finished["variants"]:
-        folds = [_predict(plan, task, recipe.variant(name), fold, torch.device(device))
+        folds = [_predict(opened, task, recipe.variant(name), fold, torch.device(device))
                  for fold in range(finished["folds"])]  # fmt: skip
         rows = [row for own in folds for row in own]
         table[name] = {
@@ -80,7 +80,7 @@ def transfer(
         "notes": ["scored at the voxel size of the run, not of the files",
                   "a network trained on phantoms is for learning, not for patients"],
     }  # fmt: skip
-    write_json(Path(run) / f"transfer-{data}.json", result)
+    write_json(opened.transfer_file(data), result)
     return result
 
 
@@ -121,9 +121,9 @@ def threshold_dice(task: Lesions) -> np.ndarray:
     return np.array(rows)
 
 
-def _predict(plan: Plan, task: Lesions, variant: Variant, fold: int, device: torch.device) -> list[Prediction]:
+def _predict(run: Run, task: Lesions, variant: Variant, fold: int, device: torch.device) -> list[Prediction]:
     everyone = Split((), tuple(sorted(set(task.subjects))))
-    own, model = trained_network(plan, task, variant, fold, everyone)
+    own, model = run.trained_on(task, variant, fold, everyone)
     model.to(device)
     with torch.no_grad():
         return [own.predict(model, row, device) for row in range(len(own.subjects))]

@@ -13,6 +13,7 @@ from medattn_lite.widgets.playground import attention_playground
 from medattn_lite.widgets.slices import slice_explorer
 from medattn_lite.widgets.splits import split_explorer
 from medattn_lite.widgets.survival import survival_explorer
+from medattn_lite.widgets.viewer import view_volume
 
 __all__ = [
     "Explorer",
@@ -26,4 +27,5 @@ __all__ = [
     "slice_explorer",
     "split_explorer",
     "survival_explorer",
+    "view_volume",
 ]

@@ -88,7 +88,7 @@ print("A volume of this size has", slices * rows * columns, "numbers.")
 # a program, unless you asked for real patients above.
 #
 # **Guess:** where is it? Which picture shows it best? And which parts of what you see are tumour, and which are
-# only swollen?
+# swollen brain around it?
 
 # %%
 options = {"n": 6, "task": "segmentation", "seed": SEED} if DATA == "phantom" else {}
@@ -106,10 +106,12 @@ plots.show(plots.contrasts_row(image, names=sample["channels"], position=depth, 
 # %% [markdown]
 # ### What MRI measures
 #
-# A strong magnet lines up the hydrogen nuclei of the body's water and fat. A radio pulse tips them over. As
-# they swing back they send a faint radio signal. How fast they do so depends on what surrounds them: water
-# swings back slowly, fat quickly. Two clocks run, called T1 and T2. By choosing *when* to pulse and *when* to
-# listen, the machine makes a picture that follows one clock or the other.
+# A strong magnet aligns some of the hydrogen nuclei of the body's water and fat. A radio pulse tips them over;
+# now they turn in step, like the hands of many clocks, and together send a faint radio signal. Then two things
+# happen. They **return** to the direction of the magnet, in a time called **T1**. And they **get out of step**, so
+# that the signal fades, in a time called **T2**. Both times depend on what surrounds a nucleus: they are long in free
+# water and shorter in tissue. By choosing *when* to pulse and *when* to listen, the machine makes a picture that
+# depends mostly on T1 or mostly on T2.
 
 # %% [markdown]
 # ### Four contrasts
@@ -118,35 +120,37 @@ plots.show(plots.contrasts_row(image, names=sample["channels"], position=depth, 
 # |---|---|---|---|---|
 # | **T1** | black | grey | light | anatomy |
 # | **T1ce** | black | grey | light | leaks: after *contrast agent* (gadolinium), tissue with leaky vessels lights up |
-# | **T2** | white | light | dark | fluid, and swelling |
-# | **FLAIR** | black | light | dark | swelling: T2 with the free fluid switched off |
-#
+# | **T2** | white | light | dark | fluid, and tissue with too much water |
+# | **FLAIR** | black | light | dark | tissue with too much water: T2 with the free fluid's signal suppressed |
+
+# %% [markdown]
 # *Fluid* is the water around and inside the brain ([CSF](glossary.md#csf)). *Grey matter* is the folded
-# rind, *white matter* the cables under it. White matter has much fat, which is why T1 paints it light.
+# cortex (and a few nuclei deep inside); *white matter* is the nerve fibres that connect it. Their sheaths, of myelin,
+# shorten the T1 of the water beside them. That is why T1 shows white matter light.
 #
 # The real patients of this course, the [LGG patients](glossary.md#lgg-patients), have three channels: `pre` is T1,
 # `flair` is FLAIR, `post` is T1ce.
 
 # %% [markdown]
-# So a tumour shows in three ways:
+# A glioma shows in four ways:
 #
-# - **swelling** ([oedema](glossary.md#oedema)) is water between the cells: bright in T2 and FLAIR, a little dark
-#   in T1;
-# - an [**enhancing**](glossary.md#enhancement) part has leaky vessels: bright in T1ce and *not* in T1. Compare the two to see it;
-# - a [**necrotic**](glossary.md#necrosis) core is dead: dark in T1ce, often inside a bright ring.
+# - tumour that **does not enhance** grows among the fibres: bright in T2 and FLAIR, rather dark in T1, no brighter in
+#   T1ce;
+# - [**oedema**](glossary.md#oedema) is water between the cells around a tumour. It looks nearly the same;
+# - [**enhancing**](glossary.md#enhancement) tumour has leaky vessels: bright in T1ce and *not* in T1;
+# - [**necrosis**](glossary.md#necrosis) is dead tissue: dark in T1ce, often inside an enhancing ring.
 #
-# Low-grade gliomas grow slowly and mostly swell. High-grade ones leak and die inside. Remember this pattern: a
-# network that grades gliomas must find it.
+# A typical *low-grade* glioma is mostly the first, with little oedema. A typical *high-grade* one has all four.
+# (There are exceptions.) A network that grades gliomas must find this pattern; section 6 shows both.
 #
-# Now measured, in per cent of the brightness of white matter. **Guess** the sign of each number: is
-# the marked tissue brighter (+) or darker (−) than the rest of the head?
+# **Guess** the signs below: is the marked tissue brighter (+) or darker (−) than the rest of the head?
 
 # %%
 inside = mask[0] > 0                                        # (D, H, W) bool: marked tissue
 rest = foreground(image)[0] & ~inside                       # (D, H, W) bool: head, but not marked
 for name, channel in zip(sample["channels"], normalise(image), strict=True):
     difference = 25 * (channel[inside].mean() - channel[rest].mean())   # 1 is a quarter of white matter
-    record(f"{name}: marked tissue minus the rest", difference, "% of white matter")
+    record(f"{name}: marked tissue minus the rest", difference, "% of white matter's brightness")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 3 · A volume is a box of numbers
@@ -170,9 +174,13 @@ print("C, D, H, W =", (C, D, H, W), " channels:", sample["channels"])
 
 d, h, w = torch.nonzero(inside).float().mean(dim=0).round().int().tolist()     # the middle of the tumour
 for name, value in zip(sample["channels"], image[:, d, h, w], strict=True):
-    print(f"{name:6s} at voxel {(d, h, w)}: {value:.1f}")
+    print(f"{name:6s} at voxel {(d, h, w)}, label {int(mask[0, d, h, w])}: {value:.1f}")
 
 # %% [markdown]
+# These numbers have **no unit**: what is bright in one channel cannot be compared with another channel, or with
+# another scan (section 7). Nor does one voxel stand for the tumour: this one lies in the middle, and its label says
+# in which part (section 4).
+#
 # **Planes.** Hold one index still and you cut the box. Hold `d`: an **axial** slice, $(H, W)$. Hold `h`: a
 # **coronal** one, seen from behind, $(D, W)$. Hold `w`: a **sagittal** one, seen from the side, $(D, H)$.
 #
@@ -329,7 +337,8 @@ plots.show(explorer.static())
 #
 # You order a phantom: which disease, how large, which person. The next cells make six and shuffle them. **Guess**
 # which is which: healthy; low-grade glioma; high-grade glioma; [metastases](glossary.md#metastasis), often
-# several, each in its own swelling; [meningioma](glossary.md#meningioma), which grows from the brain's skin and presses inwards;
+# several, each in its own oedema; [meningioma](glossary.md#meningioma), which grows from the membranes around the
+# brain and presses inwards;
 # [multiple sclerosis](glossary.md#multiple-sclerosis), many small spots along the ventricles.
 
 # %%
@@ -380,11 +389,16 @@ where = widest_slice(pair[0])
 pictures = torch.stack([scan["image"][0, where] for scan in pair])      # (2, H, W)
 plots.show(plots.image_grid(pictures, columns=2, letters=True, window=(0.0, pictures.max().item() * 0.8),
                             titles=["high grade", "the same person, low grade"], title="T1ce, synthetic"))
+for scan, grade in zip(pair, ("high", "low"), strict=True):
+    parts = {label: int((scan["mask"] == label).sum()) / int((scan["mask"] > 0).sum()) for label in (1, 2, 4)}
+    print(f"{grade} grade: core that does not enhance {parts[1]:.0%}, oedema {parts[2]:.0%}, enhancing {parts[4]:.0%}")
 
 # %% [markdown]
 # *Figure 00.7.* A phantom, and the person it could have been. Everything is equal but the tumour: the bright ring is
-# missing in the second picture.
-#
+# missing in the second picture. The lines under it say what the two tumours are made of. In the low grade, label 1 is
+# living tumour; in the high grade it is necrosis. **The mask has one label for both**; only the scan tells them apart.
+
+# %% [markdown]
 # | | phantom | real patients |
 # |---|---|---|
 # | to learn a method | yes | yes |
@@ -403,7 +417,7 @@ plots.show(plots.image_grid(pictures, columns=2, letters=True, window=(0.0, pict
 # | left and right swapped | a tumour on the wrong side | read the affine, look at L and R |
 # | voxels taken for millimetres | volumes off by a factor | `voxel_mm3` |
 # | a mask resampled like an image | labels such as 2.7 | nearest voxel for masks |
-# | slices split, not patients | wonderful test results | section 8 |
+# | slices split, not patients | test results too good to be true | section 8 |
 #
 # The first: MRI numbers have **no unit**. A scanner may double them all; the picture looks the same.
 # **Guess** how far apart the means of three heads lie after [normalisation](glossary.md#normalisation).
@@ -469,10 +483,10 @@ print("in two parts at once:", set(split.train) & set(split.test) or "nobody")
 # |---|---|
 # | T1 shows anatomy; water is dark | yes: the fluid in figure 00.1 is black |
 # | T2 shows lesions; water is white | yes, in the phantom; the LGG patients have no T2 |
-# | FLAIR shows lesions better still, since fluid is dark | compare the numbers of section 2 |
+# | FLAIR shows lesions better still | beside fluid, yes (figure 00.1); elsewhere compare the numbers of section 2 |
 # | in T2 and FLAIR, fat is dark | not in general: in today's usual *fast* sequences fat is bright, unless it is suppressed |
 #
-# The last row does not matter here: the brain's fat is in its cables, not in lumps.
+# The last row matters for the scalp: the brain's myelin gives hardly any signal.
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # ## 10 · The road
@@ -486,7 +500,7 @@ print("in two parts at once:", set(split.train) & set(split.test) or "nobody")
 # | 04 | [split attention](04_split_attention.ipynb) | which version of a channel? |
 # | 05 | [pseudo-3-D and inter-slice attention](05_p3d_iam.ipynb) | which slice? |
 # | 06 | [non-local and slice attention](06_nonlocal_rsa.ipynb) | the whole head, for how much? |
-# | 07 | [dual fusion](07_dual_fusion.ipynb) | whom of two networks to trust? |
+# | 07 | [dual fusion](07_dual_fusion.ipynb) | which of two networks to trust, and where? |
 # | 08 | [survival](08_survival.ipynb) | how long? |
 # | 09 | [maps and Grad-CAM](09_attention_maps_gradcam.ipynb) | where did it look? |
 # | 10 | [is attention an explanation?](10_is_attention_an_explanation.ipynb) | is the map true? |
@@ -536,7 +550,7 @@ quiz([
 # | word | in one line |
 # |---|---|
 # | volume | `image[c, d, h, w]`: contrast, up, forward, to the right |
-# | contrast | T1 anatomy, T1ce leaks, T2 fluid and swelling, FLAIR swelling alone |
+# | contrast | T1 anatomy, T1ce leaky vessels, T2 fluid and watery tissue, FLAIR watery tissue alone |
 # | affine | from index to millimetres |
 # | mask | a label per voxel, 0 is background |
 # | normalise | scans have no unit; give them one |

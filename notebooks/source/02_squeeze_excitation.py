@@ -1,5 +1,5 @@
 # %% [markdown]
-# # 02 · Squeeze-and-excitation: which channel should be listened to?
+# # 02 · Squeeze-and-excitation: which channel matters?
 #
 # **45 minutes to read, 25 for the exercises; about a minute to run at `smoke`, 8 at `laptop`.** Difficulty ●●○○
 #
@@ -13,7 +13,7 @@
 # - write the block for 2-D slices and 3-D volumes, and show that it equals the one in [MONAI](glossary.md#monai), the library of medical imaging;
 # - say where it sits in a network, and what it costs;
 # - train a network with and without it, split by patient, and say honestly whether it helped;
-# - test whether the gates answer to the image at all.
+# - test whether the gates depend on the image, and whether the network needs that: first where it must, then on heads.
 #
 # **You need** notebook [01](01_attention_scores.ipynb), if only for one thought: its weights share one whole among all. The gates here do not share: each is its own decision. New words link to the [glossary](glossary.md).
 
@@ -34,9 +34,9 @@ from medattn_lite.course import Question, check, environment_line, quiz, record,
 
 NUMBERS = scale_numbers(
     SCALE,
-    smoke={"n": 40, "spacing_mm": 3.0, "size": (64, 64), "per_subject": 8, "iterations": 120},
-    laptop={"n": 160, "spacing_mm": 2.0, "size": (96, 96), "per_subject": 10, "iterations": 600},
-    paper={"n": 1000, "spacing_mm": 1.5, "size": (128, 128), "per_subject": 16, "iterations": 20000},
+    smoke={"n": 40, "spacing_mm": 3.0, "size": (64, 64), "per_subject": 8, "iterations": 120, "heads": 24},
+    laptop={"n": 160, "spacing_mm": 2.0, "size": (96, 96), "per_subject": 10, "iterations": 600, "heads": 80},
+    paper={"n": 1000, "spacing_mm": 1.5, "size": (128, 128), "per_subject": 16, "iterations": 20000, "heads": 80},
 )
 torch.manual_seed(SEED)
 print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
@@ -44,7 +44,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %% [markdown]
 # ## 1 · The question
 #
-# A convolution layer turns one picture into many: its [**channels**](glossary.md#channel). One answers to bright spots, one to edges, one to dark fluid. The next layer hears all of them, equally loud.
+# A convolution layer turns one picture into many: its [**channels**](glossary.md#channel). One responds to bright spots, one to edges, one to dark fluid. The next layer reads all of them, with equal weight.
 #
 # Below is one slice of a head with a tumour (yellow line) in FLAIR, a kind of MRI in which swollen tissue is bright and free fluid is dark. Beside it are four channels made by hand.
 #
@@ -72,14 +72,15 @@ names = ["bright", "dark", "edges", "unlike its mirror"]
 example = int(slices.masks.flatten(1).sum(1).argmax())
 plots.show(plots.picture_table(
     [[flair[example], *channels[example]]], columns=["slice (FLAIR)", *names], maps_from=1, map_label="channel",
-    outlines=[slices.masks[example]], alt="A FLAIR slice with its tumour outlined, and four channels made from it: "
+    limits=(0, float(channels[example, 0].amax())), outlines=[slices.masks[example]],
+    alt="A FLAIR slice with its tumour outlined, and four channels made from it: "
     "bright tissue, dark tissue with the air, edges, and what is brighter than its mirror image.",
 ))
 
 # %% [markdown]
 # *Figure 02.1.* One slice, four channels. The air counts as dark; exercise 02.1 comes back to that. The heads are synthetic, unless `DATA` names real patients.
 #
-# How well does **one number per channel**, its mean over the whole picture, tell slices with tumour from slices without? The measure is the [AUC](glossary.md#auc): take one slice with tumour and one without; how often has the first the larger number? 0.5 is a coin, 1 is perfect. The bar is a 95 % [interval](glossary.md#interval): how far the figure would plausibly move with other patients.
+# How well does **one number per channel**, its mean over the whole picture, tell slices with tumour from slices without? The measure is the [AUC](glossary.md#auc): take one slice with tumour and one without; how often has the first the larger number? 0.5 is chance, 1 is perfect. The bar is a 95 % [interval](glossary.md#interval): how far the figure would plausibly move with other patients.
 
 # %%
 from medattn_lite.evaluation import auc_interval
@@ -89,7 +90,7 @@ single = {
     name: auc_interval(labels, channels[:, c].mean(dim=(1, 2)).numpy(), groups=slices.subjects)
     for c, name in enumerate(names)
 }
-plots.show(plots.forest(single, label="AUC of the channel's mean", reference=0.5, reference_label="a coin"))
+plots.show(plots.forest(single, label="AUC of the channel's mean", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
 # *Figure 02.2.* What each channel's mean knows about the answer.
@@ -99,7 +100,7 @@ plots.show(plots.forest(single, label="AUC of the channel's mean", reference=0.5
 # - Channels are **not equally useful**. (Below one half is useful too: the less of it, the more tumour.)
 # - One mean says something, and far from everything: no bar here reaches 1.
 #
-# So we want a gate for each channel. And the channel that helps with one slice need not help with the next, so the network should set the gates **from what it sees**. That is squeeze-and-excitation. (Whether it really uses this freedom is a question for section 8.)
+# So we want a gate for each channel. And the channel that helps with one slice need not help with the next, so the network should set the gates **from what it sees**. That is squeeze-and-excitation. (Whether it really uses this freedom is a question for sections 7 to 9.)
 
 # %% [markdown]
 # ## 2 · By hand
@@ -127,7 +128,7 @@ print("squeeze", z, "\nhidden ", hidden, "\ngate   ", gate)
 print("scaled", u * gate[:, None, None], sep="\n")
 
 # %% [markdown]
-# Channel 0 is kept nearly whole, channel 1 is almost silenced, channel 2 is halved.
+# Channel 0 is kept nearly whole, channel 1 is almost shut, channel 2 is halved.
 #
 # **Try it.** Make channel 1 stronger: fives in place of twos. What happens to `hidden`, and so to all three gates? Guess, then run the cell again.
 #
@@ -200,23 +201,11 @@ print("slices ", tuple(SE(32)(torch.randn(2, 32, 24, 24)).shape))
 print("volumes", tuple(SE(32)(torch.randn(2, 32, 12, 24, 24)).shape))
 
 # %% [markdown]
-# ### A linear layer is a 1×1 convolution
-#
-# In other people's code you will meet the two layers as convolutions of size 1. It is the same thing. A 1×1 convolution multiplies the channel vector at each pixel by one matrix; after the squeeze there is only one pixel left. The weights are the same numbers, with two more axes of length 1.
-
-# %%
-linear = nn.Linear(32, 2)
-convolution = nn.Conv2d(32, 2, kernel_size=1)
-convolution.weight.data = linear.weight.data[:, :, None, None]  # (2, 32) → (2, 32, 1, 1)
-convolution.bias.data = linear.bias.data
-z = torch.randn(4, 32)
-torch.testing.assert_close(linear(z), convolution(z[:, :, None, None]).flatten(1))
-print("the same numbers")
-
-# %% [markdown]
 # ## 4 · Does it equal the real thing?
 #
 # This is [parity](glossary.md#parity). Copy your weights into the package's class and into MONAI's, and compare outputs **and [gradients](glossary.md#gradient)**, in 2-D and in 3-D. Two blocks may agree in the first and differ in the second.
+#
+# In other people's code the two layers are often 1×1 convolutions. It is the same thing: a 1×1 convolution multiplies the channel vector at each pixel by one matrix, and after the squeeze there is one pixel left. The last lines check that too.
 
 # %%
 from monai.networks.blocks import ChannelSELayer
@@ -235,6 +224,10 @@ for dims, size in ((2, (9, 7)), (3, (5, 9, 7))):
         torch.testing.assert_close(mine(x), other(x))
         torch.testing.assert_close(gradient, torch.autograd.grad(other(x).square().sum(), x)[0])
         print(f"{dims}-D: equal to {name}'s, output and gradient")
+linear, convolution, z = nn.Linear(32, 2), nn.Conv2d(32, 2, kernel_size=1), torch.randn(4, 32)
+convolution.weight.data, convolution.bias.data = linear.weight.data[:, :, None, None], linear.bias.data  # (2, 32, 1, 1)
+torch.testing.assert_close(linear(z), convolution(z[:, :, None, None]).flatten(1))
+print("a linear layer equals a 1×1 convolution")
 
 # %% [markdown]
 # Where published codes differ, so that you are not surprised:
@@ -274,7 +267,7 @@ check("02-squeeze", squeeze_inside)
 # %% [markdown]
 # ### Exercise 02.2 · the block with convolutions
 #
-# *12 minutes, needs thought.* Write the block for volumes with two `nn.Conv3d` of size 1 in place of the linear layers. Make them in `__init__` in the order they are used, so that the check can give your block the weights of a reference.
+# *12 minutes, needs thought.* Write the block for volumes with two `nn.Conv3d` of size 1 in place of the linear layers. Make them in `__init__`: the check gives your block the weights of a reference, and finds the layers by their shape.
 #
 # <details><summary>Hint 1</summary>Convolutions want all five axes. <code>keepdim=True</code> leaves axes of length 1 where the mean was taken, and then no reshaping is needed.</details>
 # <details><summary>Hint 2</summary>Five steps: mean over (2, 3, 4), first convolution, ReLU, second convolution, sigmoid. Then one product. If the check speaks of the range of the gate, the sigmoid is missing or is not the last step.</details>
@@ -304,7 +297,7 @@ check("02-se-conv", SEConv3d)
 # %% [markdown]
 # ## 6 · Where it sits
 #
-# A [residual block](glossary.md#residual-block) adds what its layers find, the *branch*, to its own input, the *shortcut*. The gate sits on the **branch, before the addition**. So a closed gate silences what the block *adds*, and not what came before. (Were it after the addition, sixteen gates of one half in a row would leave $1/65\,536$ of the input.)
+# A [residual block](glossary.md#residual-block) adds what its layers find, the *branch*, to its own input, the *shortcut*. The gate sits on the **branch, before the addition**. So a closed gate removes what the block *adds*, and not what came before. (Were it after the addition, sixteen gates of one half in a row would leave $1/65\,536$ of the input.)
 #
 # A ResNet is a stack of such blocks. ResNeXt is a ResNet whose middle convolution is [grouped](glossary.md#grouped-convolution): the channels are dealt into 32 groups, and each output channel reads only its own group. Fewer links, so more channels for the same cost.
 
@@ -315,11 +308,14 @@ plots.show(plots.grouped_convolution((1, 2, 4)))
 # %% [markdown]
 # *Figure 02.3.* Above: a ResNeXt block with its gate. Below: a convolution of 8 channels in 1, 2 and 4 groups; a line is a weight (times the kernel's size).
 #
-# Stack 3, 4, 6 and 3 such blocks and you have **SE-ResNeXt-50**. The survival deck uses it in 3-D: four kinds of MRI in, 19 numbers out, one for each interval of time. Here it is at its published size. On the device `meta`, torch keeps shapes but no numbers, so that counting costs nothing.
+# Stack 3, 4, 6 and 3 such blocks and you have **SE-ResNeXt-50**. The survival deck uses it in 3-D: four kinds of MRI in, 19 numbers out, one for each interval of time. Here it is built at its published size, on the device `meta` (shapes without numbers).
+#
+# *Efficient channel attention* (ECA, 2020) drops the two layers: gate $c$ reads only the means of $k$ neighbouring channels, $s_c = \sigma(\sum_j w_j\, z_{c+j})$. **Guess** what each costs. And if one channel of 64 doubles, how many gates of SE move, how many of ECA?
 
 # %%
 from torch.utils.flop_counter import FlopCounterMode
 
+from medattn_lite import attention
 from medattn_lite.networks import se_resnext50
 
 
@@ -331,145 +327,61 @@ def published_cost(**options):
 
 
 with_se, without = published_cost(), published_cost(attention="none")
-for name, (parameters, products) in (("with SE", with_se), ("without", without)):
-    print(f"{name}: {parameters:,} parameters, {products / 1e9:.2f} billion multiplications")
 record("parameters of the published network", with_se[0])
 record("SE's share of the parameters", 100 * (with_se[0] / without[0] - 1), "%")
 record("SE's share of the multiplications", 100 * (with_se[1] / without[1] - 1), "%")
-
-# %% [markdown]
-# Look at the last two lines. SE is nearly free in multiplications: it works on one number per channel. (Section 10 counts more than layers.) It is **not** free in parameters: its layers are as wide as the network. Papers like to quote the first.
-#
-# **What came after.** *Efficient channel attention* (ECA, 2020) drops the two layers. Gate $c$ reads only the means of $k$ neighbouring channels, by one convolution along the channels:
-#
-# $$s_c = \sigma\Big(\textstyle\sum_{j} w_j\, z_{c+j}\Big), \qquad |j| \le (k-1)/2$$
-#
-# **Guess:** if one channel of 64 gets louder, how many gates of SE move, how many of ECA?
-
-# %%
-from medattn_lite import attention
-
-u, louder = torch.rand(1, 64, 8, 8, 8), 1 + (torch.arange(64) == 20)[:, None, None, None]  # channel 20 twice as loud
+record("ECA's share of the parameters", 100 * (published_cost(attention="eca")[0] / without[0] - 1), "%")
+u, doubled = torch.rand(1, 64, 8, 8, 8), 1 + (torch.arange(64) == 20)[:, None, None, None]  # channel 20 doubles
 for name in ("se", "eca"):
     block = attention.create(name, 64, spatial_dims=3)
-    moved = (block.gate(u) - block.gate(u * louder)).abs().flatten() > 1e-6  # (C,)
+    moved = (block.gate(u) - block.gate(u * doubled)).abs().flatten() > 1e-6  # (C,)
     print(f"{name}: {sum(p.numel() for p in block.parameters())} parameters, {int(moved.sum())} gates moved")
-record("ECA's share of the parameters", 100 * (published_cost(attention="eca")[0] / without[0] - 1), "%")
 
 # %% [markdown]
-# Nearly free in both. But "neighbours" are channels that happen to be beside each other; the network has to learn an order that makes sense.
+# SE is nearly free in multiplications: it works on one number per channel. It is **not** free in parameters: its layers are as wide as the network. ECA is nearly free in both, but its "neighbours" are channels that happen to be next to each other.
 #
-# ## 7 · Train it, with and without
+# ## 7 · Where it must win
 #
-# The same class, smaller: four blocks, few channels. The task: **does this slice show tumour?** [Patients are split](glossary.md#split-by-patient), never slices: two slices of one head are nearly the same picture. Two thirds of the patients train, one third tests; small and large tumours are dealt evenly.
+# With few patients one cannot tell a useless mechanism from a test that is too small. So first a **positive control**, a task that needs a gate.
 #
-# At `smoke` this is a rehearsal: few patients, a minute of training. Take the method home, not the result. `laptop` says more.
+# Fluid is bright in some MR sequences and dark in others. **Where the ventricle, the large disc, is bright, the bright spots are lesions; where it is dark, the dark spots are.** Two spots of four are lesions.
 
 # %%
-from medattn_lite.data import train_valid_test
-from medattn_lite.networks import SEResNeXt
-from medattn_lite.training import fit, predict_probabilities
+from medattn_lite.data.controls import CONTROLS, LESION
 
-pixels = slices.table().groupby("subject")["tumour_pixels"].mean()
-split = train_valid_test(pixels.index, pixels > pixels.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
-train, test = slices.subset(split.train), slices.subset(split.test)
-for name, part in (("train", train), ("test", test)):
-    print(f"{name}: {len(part.labels)} slices of {len(set(part.subjects))} patients")
-
-SMALL = {"layers": (1, 1, 1, 1), "groups": 4, "base_width": 16, "stem_width": 16}
-PUBLISHED = {"layers": (3, 4, 6, 3), "groups": 32, "base_width": 4, "stem_width": 64}
-
-
-def train_one(seed, mechanism):
-    torch.manual_seed(seed)
-    model = SEResNeXt(spatial_dims=2, in_channels=len(slices.channels), num_classes=2,
-                      attention=mechanism, **(PUBLISHED if SCALE == "paper" else SMALL))
-    history = fit(model, train.images, train.labels, iterations=NUMBERS["iterations"], seed=seed, device=DEVICE)
-    return model, history
-
-
-runs = {
-    "without SE": train_one(SEED, "none"),
-    "without SE, again": train_one(SEED + 1, "none"),
-    "with SE": train_one(SEED, "se"),
-}
-model = runs["with SE"][0]
-plots.show(plots.training_curve({name: history for name, (_, history) in runs.items()}))
+examples = CONTROLS["sequence"].draw(40, seed=SEED)
+shown = [int(examples.state.int().argmax()), int(examples.state.int().argmin())]  # bright ventricle, dark ventricle
+plots.show(plots.picture_table(
+    [[examples.images[i, 0], (examples.objects[i] == LESION).float()] for i in shown], maps_from=1, map_label="1: lesion",
+    names=["bright ventricle", "dark ventricle"], columns=["image", "lesions"], alt="Two images with one large disc, "
+    "the ventricle, two bright and two dark spots. Beside each, its lesions: the spots as bright or dark as the disc."))
 
 # %% [markdown]
-# *Figure 02.4.* The [loss](glossary.md#loss) on the training slices: how wrong the answers are (faint: each step; bold: smoothed). It says how well the networks know their own patients.
+# *Figure 02.4.* Two images of the control, and which spots are lesions. The network: two 3×3 convolutions, then SE or nothing, then 1×1 convolutions. **Without SE a pixel sees 5×5 pixels, and no ventricle is that near to a spot.** The squeeze is a mean over the whole image.
 #
-# Now the patients that none of them has seen. Beside the networks stands a [control](glossary.md#control) that needs no network: how bright the slice is on average.
+# **Guess** the share of spots that each network gets right. Chance is one half.
 
 # %%
-from medattn_lite.evaluation import paired_auc_interval
-
-truth, patients = test.labels.numpy(), test.subjects
-scores = {name: predict_probabilities(network, test.images)[:, 1].numpy() for name, (network, _) in runs.items()}
-scores["control: brightness"] = test.images[:, test.channels.index("flair")].relu().mean((1, 2)).numpy()
-results = {name: auc_interval(truth, score, groups=patients) for name, score in scores.items()}
-plots.show(plots.forest(results, label="AUC on test patients", reference=0.5, reference_label="a coin"))
-for name, interval in results.items():
-    record(f"AUC {name}", interval)
-
-# %%
-base = scores["without SE"]
-gains = {name: paired_auc_interval(truth, scores[name], base, groups=patients) for name in list(runs)[1:]}
-plots.show(plots.forest(gains, label="AUC minus that of “without SE”", reference=0.0))
-for name, interval in gains.items():
-    record(f"AUC gain, {name}", interval)
-
-# %% [markdown]
-# *Figures 02.5 and 02.6.* AUC on the test patients, and differences, with 95 % intervals where patients are enough.
-#
-# The differences are the honest figure. Both networks are scored on the **same** patients, so what makes a patient hard cancels out. If 0 lies inside a bar, they do not tell the two apart.
-#
-# And look at **"without SE, again"**: the same network from another random start. Its bar shows what luck alone did, once. The intervals cover the choice of patients, *not* the luck of training. So a gain of about the size that luck brings is no finding, even when its bar leaves out 0. (One more start is the least you can do; ten would be better.)
-
-# %% [markdown]
-# ## 8 · Look at the gates
-#
-# Every gate of every layer, for one slice. Choose another slice, another layer; **switch channels off** (the hundred most open ones are off to begin with) and see whether the prediction moves. A gate near 1 says "passed on", not "important": a channel may pass whole and carry nothing.
-
-# %%
-from medattn_lite.widgets import gate_explorer
-
-area = test.masks.flatten(1).sum(1)
-shown = torch.cat([area.topk(6).indices, (area == 0).nonzero()[:6, 0]])  # six slices with tumour, six without
-explorer = gate_explorer(model, test.images[shown], labels=test.labels[shown], names=["no tumour", "tumour"],
-                         channels=test.channels)
-explorer.set(background=test.channels.index("flair"), most_open=100)
-display(explorer)
-plots.show(explorer.static())
-
-# %% [markdown]
-# *Figure 02.7.* The explorer, and the same as a still picture. Every bar is a gate; × marks the ones switched off.
-#
-# One slice is an anecdote. The SE paper looked at the **mean gate for each class, layer by layer**. It found early gates alike for all classes and later ones different, except at the very end, where the last gates did little. Is it so here? One line per class; where the lines part, the gate depends on the answer.
-
-# %%
+from medattn_lite.evaluation import mean_interval
 from medattn_lite.explain import channel_gates
+from medattn_lite.training.controls import object_hits, train_control, without_cue
 
-gates = channel_gates(model, test.images)  # layer name → (N, C)
-plots.show(plots.gates_by_layer(gates, labels=test.labels, class_names=["no tumour", "tumour"]))
-for name, layer in plots.short_names(gates).items():
-    values = gates[name]
-    apart = values[truth == 1].mean(0) - values[truth == 0].mean(0)  # (C,)
-    record(f"{layer}: distance between the classes", apart.abs().mean())
-    record(f"{layer}: spread over slices", values.std(dim=0).mean())
+right = lambda hits: mean_interval(hits.float().mean(1), bounds=(0, 1))  # the share of an image's four spots
+for kind in ("none", "se"):
+    run = train_control("sequence", kind, seed=SEED, scale=SCALE)
+    record(f"control: spots judged right, attention {kind!r}", right(run.right))
+gates, names = channel_gates(run.network, run.test.images), ["dark ventricle", "bright ventricle"]
+plots.show(plots.gates_by_layer(gates, labels=run.test.state.int(), class_names=names))
 
 # %% [markdown]
-# *Figure 02.8.* Mean gates of the test slices with and without tumour. Where you see one line only, the other lies under it.
+# *Figure 02.5.* Mean gate of each channel, for test images with a dark and with a bright ventricle. Where the lines part, **the gate tells the spots what they cannot see.** Without SE more training would not help: what decides is not in view. (SE is a cheap way, not the only one: the mean of the image laid beside each pixel would do.)
 #
-# The **spread over slices** is worth a second look. If it is near zero, the gate is a constant: the network has learned a fixed volume for each channel and does not look at the picture to set it. A constant could be folded into the weights of the convolution before it. Would that still be attention?
-
-# %% [markdown]
 # ### Exercise 02.3 · freeze the gates
 #
-# *10 minutes, changes the experiment.* Give every image the *average* gate: row after row the same. The cell after the check then runs your trained network with frozen gates. Guess first: does the AUC fall?
+# *10 minutes, changes the experiment.* Give every image the *average* gate: row after row the same. Guess first: what becomes of the share that is right?
 #
-# <details><summary>Hint 1</summary>Images are on axis 0, channels on axis 1. Which of the two should lose its differences?</details>
-# <details><summary>Hint 2</summary><code>gates.mean(dim=0, keepdim=True)</code> has the shape (1, C). <code>.expand_as(gates)</code> repeats it for every image.</details>
+# <details><summary>Hint 1</summary>Images are on axis 0, channels on axis 1. Which should lose its differences?</details>
+# <details><summary>Hint 2</summary><code>keepdim=True</code>, then <code>.expand_as(gates)</code>.</details>
 
 # %% tags=["exercise"]
 def freeze(gates):
@@ -483,36 +395,142 @@ def freeze(gates):
 check("02-frozen-gates", freeze)
 
 # %% [markdown]
-# The experiment: the same network, four kinds of gates. *Swapped* gives each slice the gates of another patient's slice; *open* sets them all to 1. (Until your function is right, the package's takes its place.)
+# Six kinds of gates: the network's own; frozen (your function; until it is right, the package's); those of another image; all one half; the image's own, with the channels shuffled; all open. And its own gates on the same images *without the ventricle*.
 
 # %%
-from medattn_lite.course.exercises.nb02 import frozen
-from medattn_lite.explain import edited_maps
+from medattn_lite.explain import CHANNEL_EDITS, under_edits
 
-my_freeze = freeze if check("02-frozen-gates", freeze).passed else frozen
-swap = lambda g: g.roll(len(g) // 2, 0)  # half the list away sits another patient
-edits = {"its own": lambda g: g, "frozen": my_freeze, "swapped": swap, "open": torch.ones_like}
-outcome = {}
-for name, edit in edits.items():
-    with edited_maps(model, lambda g, edit=edit: edit(g.flatten(1)).reshape(g.shape), kind="channel"):
-        changed = predict_probabilities(model, test.images, batch_size=len(test.images))[:, 1].numpy()
-    outcome[name] = auc_interval(truth, changed, groups=patients)
-    record(f"AUC with gates: {name}", outcome[name])
-plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, reference_label="a coin"))
+if check("02-frozen-gates", freeze).passed:
+    EDITS = CHANNEL_EDITS | {"frozen": lambda gates: freeze(gates.flatten(1)).reshape(gates.shape)}
+else:
+    EDITS = CHANNEL_EDITS  # six functions: gates (B, C, …) to gates of the same shape
+on_control = under_edits(run.network, EDITS, lambda: right(object_hits(run.network, run.test)))
+on_control["no ventricle"] = right(object_hits(run.network, without_cue(run)))
+plots.show(plots.forest(on_control, label="share of spots judged right", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 02.9.* What the trained network loses when its gates are changed:
+# *Figure 02.6.* This is what a gate that **matters** looks like: fixed, or taken from another image, it leaves chance. Keep the picture in mind.
 #
-# - **frozen as good as its own**: the gates need not know *this* image; a fixed volume for each channel does;
-# - **swapped much worse**: the network does rely on gates that fit the image. Swapped as good: it does not;
-# - **open much worse**: the volumes matter, fixed or not. (It was never trained with open gates, so a fall here alone says little.)
+# ## 8 · Heads, and a network that comes trained
 #
-# Which do you see, and do the intervals allow it?
-#
-# One run at [`laptop`](../figures/course_laptop.md) (seed 0, 160 heads of an earlier phantom, 52 tested): AUC gained 0.033 [0.012, 0.054], by "again" 0.010 [−0.009, 0.031]; own gates 0.982, frozen 0.979, swapped 0.976, open 0.930.
+# Now the medical data. The package brings an SE-ResNeXt that was trained to tell low from high grade on synthetic heads. The same edits, on heads it has never seen. **Guess** which of them costs it anything.
+
+# %%
+from medattn_lite.evaluation import auc_interval
+from medattn_lite.explain.held_out import graded_heads
+from medattn_lite.networks.trained import load_trained
+from medattn_lite.training import fit, predict_probabilities
+
+shipped = load_trained("grade_se_resnext")
+heads, grades = graded_heads(shipped, limit=NUMBERS["heads"])  # (N, C, D, H, W), (N,)
+
+
+def graded():
+    return auc_interval(grades, predict_probabilities(shipped.network, heads, batch_size=len(heads))[:, 1])
+
+
+on_heads = under_edits(shipped.network, EDITS, graded)
+for name, found in on_heads.items():
+    record(f"shipped network: AUC with gates {name}", found)
+plots.show(plots.forest(on_heads, label="AUC, low or high grade", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# ## 9 · What goes wrong
+# *Figure 02.7.* The same test as in figure 02.6, another answer. How to read it:
+#
+# - **frozen as good as its own**: the network does not need gates that fit *this* image;
+# - **all one half as good, too**: nor does it need different gates for different channels;
+# - **open worse**: that alone says little. Gates of 1 in place of one half double every branch.
+#
+# Where a network can do without a mechanism, the mechanism is free to do nothing. A high AUC *with* SE is no evidence that SE does anything.
+#
+# ## 9 · Train it yourself, with and without
+#
+# The same class, smaller, in 2-D. The task: **does this slice show tumour?** [Patients are split](glossary.md#split-by-patient), never slices.
+
+# %%
+from medattn_lite.data import train_valid_test
+from medattn_lite.networks import SEResNeXt
+
+pixels = slices.table().groupby("subject")["tumour_pixels"].mean()
+split = train_valid_test(pixels.index, pixels > pixels.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
+train, test = slices.subset(split.train), slices.subset(split.test)
+SMALL = {"layers": (1, 1, 1, 1), "groups": 4, "base_width": 16, "stem_width": 16}
+PUBLISHED = {"layers": (3, 4, 6, 3), "groups": 32, "base_width": 4, "stem_width": 64}
+
+
+def new_network(seed, mechanism):
+    torch.manual_seed(seed)
+    return SEResNeXt(spatial_dims=2, in_channels=len(slices.channels), num_classes=2, attention=mechanism,
+                     **(PUBLISHED if SCALE == "paper" else SMALL))
+
+
+kinds = {"without SE": (SEED, "none"), "without SE, second seed": (SEED + 1, "none"), "with SE": (SEED, "se")}
+networks = {name: new_network(*kind) for name, kind in kinds.items()}
+budget = {"iterations": NUMBERS["iterations"], "device": DEVICE}
+plots.show(plots.training_curve({name: fit(network, train.images, train.labels, seed=kinds[name][0], **budget)
+                                 for name, network in networks.items()}))
+
+# %% [markdown]
+# *Figure 02.8.* The [loss](glossary.md#loss) on the training slices (faint: each step; bold: smoothed). It says how well the networks know their own patients. Now the others, beside a [control](glossary.md#control) that needs no network: how bright the slice is on average.
+
+# %%
+from medattn_lite.evaluation import paired_auc_interval
+
+truth, patients = test.labels.numpy(), test.subjects
+scores = {name: predict_probabilities(network, test.images)[:, 1].numpy() for name, network in networks.items()}
+scores["control: brightness"] = test.images[:, test.channels.index("flair")].relu().mean((1, 2)).numpy()
+results = {name: auc_interval(truth, score, groups=patients) for name, score in scores.items()}
+gains = {name: paired_auc_interval(truth, scores[name], scores["without SE"], groups=patients) for name in list(kinds)[1:]}
+plots.show(plots.forest(results, label="AUC on test patients", reference=0.5, reference_label="chance"))
+for name, interval in (results | {f"gain, {name}": gain for name, gain in gains.items()}).items():
+    record(f"AUC {name}", interval)
+beaten = results["with SE"].value > results["control: brightness"].value
+print("Your network beats the control." if beaten else "Your network does NOT beat the control: it has not learned "
+      "enough for any statement about its gates. Use SCALE = \"laptop\".")
+
+# %% [markdown]
+# *Figure 02.9.* AUC on the test patients, with 95 % intervals where patients are enough.
+#
+# The **gains** printed below it are the honest figures: both networks are scored on the same patients, so what makes a patient hard cancels out. If 0 lies inside the interval, these patients do not tell them apart. And compare the gain by SE with that of the **second seed**, the same network from another random start. The intervals cover the choice of patients, *not* the luck of training.
+#
+# Now look inside. Choose a slice and a layer; **switch channels off** (the hundred most open ones are off to begin with) and see whether the prediction moves.
+
+# %%
+from medattn_lite.widgets import gate_explorer
+
+model, area = networks["with SE"], test.masks.flatten(1).sum(1)
+shown = torch.cat([area.topk(6).indices, (area == 0).nonzero()[:6, 0]])  # six slices with tumour, six without
+explorer = gate_explorer(model, test.images[shown], labels=test.labels[shown], names=["no tumour", "tumour"],
+                         channels=test.channels)
+explorer.set(background=test.channels.index("flair"), most_open=100)
+display(explorer)
+plots.show(explorer.static())
+
+# %% [markdown]
+# *Figure 02.10.* The explorer, and the same as a still picture. Every bar is a gate; × marks the ones switched off. A gate near 1 says "passed on", not "important".
+#
+# One slice is an anecdote. The SE paper looked at the mean gate for each class, layer by layer. Do so, with the one control that it lacks: **the same network before training**. If trained mean gates are those of the random start (a correlation near 1), the network never learned them.
+
+# %%
+before, after = (channel_gates(network.eval(), test.images) for network in (new_network(SEED, "se"), model))
+print(f"{'layer':10}{'classes apart':>15}{'spread over slices':>20}{'like the random start':>23}")
+for name, layer in plots.short_names(after).items():
+    gates, start = after[name], before[name].mean(0)  # (N, C), (C,)
+    apart = (gates[truth == 1].mean(0) - gates[truth == 0].mean(0)).abs().mean()
+    same = torch.corrcoef(torch.stack([gates.mean(0), start]))[0, 1]
+    print(f"{layer:10}{apart:15.3f}{gates.std(dim=0).mean():20.3f}{same:23.2f}")
+
+# %%
+said = lambda: predict_probabilities(model, test.images, batch_size=len(test.images))[:, 1]
+outcome = under_edits(model, EDITS, lambda: auc_interval(truth, said(), groups=patients))
+for name, interval in outcome.items():
+    record(f"your network: AUC with gates {name}", interval)
+
+# %% [markdown]
+# Read the six lines as in figure 02.7. If *all one half* is as good as *its own*, this network, too, works without its gates, and whatever pattern the table shows has no consequence. It is tempting to stop at *frozen* and to say "a fixed gate for each channel does the work". One more edit shows that not even that is so: an experiment that leaves an explanation standing must be followed by one that could fell it.
+
+# %% [markdown]
+# ## 10 · What goes wrong
 #
 # All of these run without an error, and some even train. Each wrong variant gets the same feature map and the same weights. The columns say
 #
@@ -554,13 +572,13 @@ for name, options in variants.items():
 # | sum, not mean | gates stuck at 0 or 1, and changing with the picture's size |
 # | softmax over channels | the gates share one whole, so all are small: the features fade far faster |
 # | softmax over the batch | a patient's result depends on who else is in the batch |
-# | added, not multiplied | nothing can be silenced |
+# | added, not multiplied | nothing can be shut out |
 # | no ReLU | **none in this table**: $W_2W_1$ is one matrix, and "close if channel 1 is strong" is lost |
 #
 # The last row is why the exercise checks compare numbers, not shapes.
 
 # %% [markdown]
-# ## 10 · What the paper says, and what we found
+# ## 11 · What the paper says, and what we found
 #
 # The survival deck takes a figure from the SE paper: computation grows by **0.26 %**, from 3.86 to 3.87 billion multiplications for a ResNet-50 and pictures of 224×224. Let us count, layer by layer.
 
@@ -584,20 +602,20 @@ for name, extra in (("two layers", layers), ("layers and squeeze", layers + sque
 record("the deck's figure, from its two rounded numbers", 100 * (3.87 / 3.86 - 1), "%")
 print(f"\nIn this run ({SCALE}, seed {SEED}, {len(set(train.subjects))} + {len(set(patients))} heads, {DATA}), AUC gained")
 for name, gain in gains.items():
-    print(f"{name:20} {gain.text()}")
-own, fixed = outcome["its own"].value, outcome["frozen"].value
-print(f"AUC with SE: {own:.2f} with its own gates, {fixed:.2f} with frozen ones")
+    print(f"{name:24} {gain.text()}")
+print("own gates, frozen, all one half: control {:.2f}, {:.2f}, {:.2f} right; shipped network's AUC {:.2f}, {:.2f}, {:.2f}".format(
+    *(found[name].value for found in (on_control, on_heads) for name in ("its own", "frozen", "all one half"))))
 
 # %% [markdown]
-# So **0.26 % is no count**: it is $3.87 / 3.86$, two numbers rounded to two decimals. The share depends on what you count: three answers above. "Well under one per cent" holds.
+# So **0.26 % is no count**: it is $3.87 / 3.86$, two rounded numbers. The share depends on what you count. "Well under one per cent" holds.
 #
 # | claim | here |
 # |---|---|
 # | deck: computation grows by 0.26 % | right in size, a rounding in its digits |
 # | deck: little extra computation | yes; but nearly a tenth more parameters (section 6) |
-# | deck, paper: and it helps any network | figure 02.6 and the lines above: is it more than "again" gained? |
-# | paper: early gates are alike for all classes | figure 02.8, with two classes and four layers |
-# | gates answer to the image | figure 02.9: compare *its own* with *frozen* and *swapped* |
+# | deck, paper: and it helps any network | figure 02.9 and the lines above: is it more than a second seed gained? |
+# | paper: early gates are alike for all classes | the table under figure 02.10 |
+# | gates depend on the image, and are needed | where they must be (figure 02.6); for grading, see figure 02.7 |
 #
 # ## Quiz
 #
@@ -634,8 +652,8 @@ quiz([
 #
 # - **Squeeze**: the mean of each channel. **Excitation**: two layers and a sigmoid. **Scale**: multiply.
 # - The same class serves slices and volumes; linear layers and 1×1 convolutions are the same thing.
-# - It sits on the branch, before the addition. Nearly free in multiplications, not in parameters.
-# - Whether it helps is a question for an interval, by patient. Whether it *attends* is a question for an experiment: freeze the gates.
+# - It sits on the branch. Nearly free in multiplications, not in parameters.
+# - Whether it helps is a question for an interval, by patient. Whether it *attends* is a question for an experiment: change the gates. Where a task needs them, the network falls to chance.
 #
 # **Next:** [03 · CBAM](03_cbam.ipynb). A channel gate says *what*, never *where*; CBAM adds a map of places.
 #

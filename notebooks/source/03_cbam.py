@@ -12,8 +12,8 @@
 # - compute [channel attention](glossary.md#channel-attention) and [spatial attention](glossary.md#spatial-attention) with a pencil;
 # - write both as a module, and name six mistakes that are easily made in it;
 # - explain how the paper, its authors' code and the survival deck's code differ;
-# - train a network with CBAM and measure **how much of its map lies inside the tumour, against chance**;
-# - test whether the network uses the places at all.
+# - show a task that a map of places must win, and destroy the result by editing the map;
+# - measure **how much of a map lies inside the tumour, against chance**, and test whether the network needs its places and its gates.
 #
 # **You need** notebook [02](02_squeeze_excitation.ipynb), for squeeze, gate, AUC and "it sits before the addition". New words link to the [glossary](glossary.md).
 
@@ -36,9 +36,9 @@ from medattn_lite.evaluation import auc_interval, mean_interval, paired_auc_inte
 
 NUMBERS = scale_numbers(
     SCALE,
-    smoke={"n": 40, "spacing_mm": 3.0, "size": (64, 64), "per_subject": 8, "iterations": 120},
-    laptop={"n": 160, "spacing_mm": 2.0, "size": (96, 96), "per_subject": 10, "iterations": 600},
-    paper={"n": 1000, "spacing_mm": 1.5, "size": (128, 128), "per_subject": 16, "iterations": 20000},
+    smoke={"n": 40, "spacing_mm": 3.0, "size": (64, 64), "per_subject": 8, "iterations": 120, "heads": 24},
+    laptop={"n": 160, "spacing_mm": 2.0, "size": (96, 96), "per_subject": 10, "iterations": 600, "heads": 80},
+    paper={"n": 1000, "spacing_mm": 1.5, "size": (128, 128), "per_subject": 16, "iterations": 20000, "heads": 80},
 )
 torch.manual_seed(SEED)
 print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
@@ -46,22 +46,21 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %% [markdown]
 # ## 1 · The question
 #
-# Below: a slice with a tumour (yellow line), and a channel that answers to bright tissue. A channel gate of one half gives the same picture, fainter. A **map** keeps some places and silences others; here one drawn by hand, from the true outline. The network has no outline. It must make its map from the features.
+# Below: a slice with a tumour (yellow line), and a channel that responds to bright tissue. A channel gate of one half gives the same picture, fainter. A **map** keeps some places and suppresses others; here one drawn by hand, from the true outline. The network has no outline. It must make its map from the features.
 #
 # **Guess before you go on.** CBAM describes a channel by its mean *and* its largest value. A small tumour in a large head: which of the two will notice it?
 
 # %%
 from medattn_lite.data import SliceSet, open_dataset
 
-size, spacing = NUMBERS["size"], NUMBERS["spacing_mm"]
-shape = (size[0] * 3 // 4, *size)  # (D, H, W)
-phantom = {"n": NUMBERS["n"], "shape": shape, "spacing_mm": spacing, "task": "segmentation", "seed": SEED}
+size = NUMBERS["size"]
+phantom = {"n": NUMBERS["n"], "shape": (size[0] * 3 // 4, *size), "spacing_mm": NUMBERS["spacing_mm"]}
+phantom |= {"task": "segmentation", "seed": SEED}
 dataset = open_dataset(DATA, DATA_ROOT, **(phantom if DATA == "phantom" else {}))
 slices = SliceSet(dataset, size=size, per_subject=NUMBERS["per_subject"], seed=SEED)
 sick, people = int(slices.labels.sum()), len(set(slices.subjects))
 print(f"{len(slices)} slices of {people} heads, {sick} with tumour; each is (C, H, W) = {tuple(slices.images.shape[1:])}")
 
-# %%
 flair = slices.images[:, slices.channels.index("flair")]  # (N, H, W)
 bright = flair.relu()
 example = int(slices.masks.flatten(1).sum(1).argmax())
@@ -74,7 +73,7 @@ plots.show(plots.picture_table(
 # %% [markdown]
 # *Figure 03.1.* What a channel gate can do, and what a map can. The heads are synthetic, unless `DATA` names real patients.
 #
-# The answer to the guess, over all slices: how well does one number tell slices with tumour from slices without? (AUC: 0.5 is a coin, 1 is perfect.)
+# The answer to the guess, over all slices: how well does one number tell slices with tumour from slices without? (AUC: 0.5 is chance, 1 is perfect.)
 
 # %%
 pools = {
@@ -83,10 +82,10 @@ pools = {
     "mean of the brightest 2 %": bright.flatten(1).topk(flair[0].numel() // 50).values.mean(1),
 }
 single = {name: auc_interval(slices.labels, pool, groups=slices.subjects) for name, pool in pools.items()}
-plots.show(plots.forest(single, label="AUC of one number", reference=0.5, reference_label="a coin"))
+plots.show(plots.forest(single, label="AUC of one number", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 03.2.* What is left of a tumour in one number. A mean drowns a small thing in a large head. A maximum hears it, but it hears *whatever* is brightest.
+# *Figure 03.2.* What is left of a tumour in one number. A small thing hardly changes the mean of a large head. It changes the maximum, but so does *whatever* is brightest.
 #
 # So it depends on the data. Of the phantoms' slices with tumour, nine in ten have their brightest pixel inside it (`smoke`, seed 0, 40 heads), and the maximum wins. The 80 LGG patients still have their scalp, and its fat is bright: only one slice in four has its brightest pixel in the tumour, and the mean wins. CBAM takes both and lets the network learn what to make of them. (The third bar is a pool in between, which CBAM does not have.)
 
@@ -219,20 +218,13 @@ swapped.load_state_dict(package.state_dict())
 print(f"the same weights, read as [mean ; max]: largest difference {(swapped(x) - mine(x)).abs().max():.2f}")
 swapped.spatial.convolution.weight.data = package.spatial.convolution.weight.data.flip(1)
 print(f"and with the kernel's two halves swapped: {(swapped(x) - mine(x)).abs().max():.0e}")
+start = SpatialAttention(initial_gate=0.5)(x)
+print(f"the authors' map at the start: from {start.min():.3f} to {start.max():.3f}")
 
 # %% [markdown]
 # So weights trained in one reading are **wrong in the other**, without any error message: only the order of two channels differs. (That the package equals the *authors'* code is checked in `tests/parity` on numbers frozen from it; no library installed here has CBAM.)
 #
-# Now the authors' start. Their batch norm begins with weight 0, so the map is σ(0) at every place:
-
-# %%
-start = SpatialAttention(initial_gate=0.5)(torch.randn(2, 32, 9, 7))
-print(f"the map at the start: from {start.min():.3f} to {start.max():.3f}")
-volume = torch.randn(1, 32, 6, 9, 7)  # (B, C, D, H, W)
-print("in 3-D, the same class:", tuple(CBAM(32, spatial_dims=3)(volume).shape))
-
-# %% [markdown]
-# A map that begins at one half everywhere begins without an opinion, and halves every branch. That is harmless if you train from the start. If you put it into a network that is trained already, you have just changed all of its numbers; `initial_gate=0.99` is the gentler start.
+# The last line is the authors' start: their batch norm begins with weight 0, so the map is σ(0) at every place. It begins without an opinion, and halves every branch. That is harmless if you train from the start. In a network that is trained already it changes all numbers; `initial_gate=0.99` is the gentler start.
 
 # %% [markdown]
 # ## 5 · Your turn
@@ -297,17 +289,25 @@ check("03-channel", ChannelAttention3d)
 from torch.utils.flop_counter import FlopCounterMode
 
 from medattn_lite.networks import resnet50_cbam
+from medattn_lite.networks.resnet_cbam import OFFICIAL_CBAM
+
+count = lambda network: sum(p.numel() for p in network.parameters())
 
 
 def published_cost(**options):
     with torch.device("meta"), FlopCounterMode(display=False) as counter:  # shapes without numbers
         network = resnet50_cbam(spatial_dims=3, in_channels=4, num_classes=19, **options).eval()
         network(torch.empty(1, 4, 120, 120, 78))
-    return sum(p.numel() for p in network.parameters()), counter.get_total_flops() / 2
+    return count(network), counter.get_total_flops() / 2
 
 
 plots.show(plots.residual_block("cbam", middle="conv 3×3"))
 with_cbam, without = published_cost(), published_cost(attention=False)
+with torch.device("meta"):
+    for attention_of_2d in (True, False):
+        options = OFFICIAL_CBAM if attention_of_2d else {"attention": False}
+        official = resnet50_cbam(spatial_dims=2, in_channels=3, num_classes=1000, **options)
+        record(f"ResNet-50 in 2-D, CBAM {attention_of_2d}", count(official) / 1e6, "million parameters")
 record("parameters of the published network", with_cbam[0])
 record("CBAM's share of the parameters", 100 * (with_cbam[0] / without[0] - 1), "%")
 record("CBAM's share of the multiplications", 100 * (with_cbam[1] / without[1] - 1), "%")
@@ -331,14 +331,111 @@ record("rank of a channel's own map of places", int(torch.linalg.matrix_rank((ro
 # %% [markdown]
 # Each channel has a map of its own, but of **rank 1**: a column times a row. It can draw a box or a cross, never a diagonal.
 #
-# ## 7 · Train it, with and without
+# ## 7 · Where it must win
 #
-# As in notebook 02: does this slice show tumour? Split by patient; the network's class is the published one, only smaller. And as there, `smoke` is a rehearsal: few patients, a minute of training.
+# First a **positive control** again, a task that needs a map of places. In multiple sclerosis, a small vein in the middle of a lesion, dark in some MR sequences, tells it from look-alikes. So here: **a ring is a lesion only if there is a dark dot in its middle.** Of four rings two are lesions; dots elsewhere count for nothing. Every *pixel of a ring* must be judged.
+
+# %%
+from medattn_lite.data.controls import CONTROLS, LESION
+
+example = CONTROLS["central-vein"].draw(2, seed=SEED)
+plots.show(plots.picture_table(
+    [[image[0], (objects == LESION).float()] for image, objects in zip(example.images, example.objects, strict=True)],
+    columns=["image", "lesions"], maps_from=1, map_label="1: lesion", alt="Two images with four bright rings each. "
+    "Two rings have a dark dot in the middle; beside each image those two are drawn as lesions."))
+
+# %% [markdown]
+# *Figure 03.4.* Two images of the control. Can you see the dots? The network: two 3×3 convolutions, then CBAM or nothing, then 1×1 convolutions. **Without CBAM a ring's pixel sees 5×5 pixels, and the middle is further away.** The map's 7×7 kernel reaches it.
+#
+# **Guess** the share of rings judged right (chance is one half), and where the map will be open.
+
+# %%
+from medattn_lite.training.controls import object_hits, train_control, without_cue
+
+right = lambda hits: mean_interval(hits.float().mean(1), bounds=(0, 1))  # the share of an image's four rings
+for kind in ("none", "se", "cbam"):
+    run = train_control("central-vein", kind, seed=SEED, scale=SCALE)
+    record(f"control: rings judged right, attention {kind!r}", right(run.right))
+
+# %%
+from medattn_lite.explain import spatial_gates, to_image_grid
+
+(open_at,) = spatial_gates(run.network, run.test.images[:2]).values()  # (N, H, W)
+plots.show(plots.picture_table(
+    [[run.test.images[i, 0], (run.test.objects[i] == LESION).float(), open_at[i]] for i in (0, 1)], maps_from=1,
+    columns=["image", "lesions", "map"], map_label="map", alt="Two test images, their lesions, and their spatial maps."))
+
+# %% [markdown]
+# *Figure 03.5.* The map of two test images, beside their lesions. It tells the rings with a vein from those without. SE cannot: it has no places. (Nor is it magic: a plain 7×7 convolution would do. The map is a cheap far look.)
+#
+# ### Exercise 03.3 · take the "where" away
+#
+# *10 minutes, changes the experiment.* Give every place of a map the map's own mean: the amount stays, the places go. Guess first: what is left of the share that is right?
+#
+# <details><summary>Hint 1</summary>Each image keeps its own mean, so the batch axis stays. Which axes are places?</details>
+# <details><summary>Hint 2</summary><code>keepdim=True</code> and <code>.expand_as(maps)</code> give the shape back.</details>
+
+# %% tags=["exercise"]
+def flatten_map(maps):
+    """maps (B, 1, H, W); returns the same shape, each image's map replaced by its mean over places."""
+    ### BEGIN SOLUTION
+    return maps.mean(dim=(2, 3), keepdim=True).expand_as(maps)  # (B, 1, 1, 1) → (B, 1, H, W)
+    ### END SOLUTION
+
+
+# %%
+check("03-flatten", flatten_map)
+
+# %% [markdown]
+# The experiment: its own maps; flat ones (your function; until it is right, the package's); maps *shifted* by half a picture; and its own maps where the veins are removed.
+
+# %%
+from medattn_lite.explain import CHANNEL_EDITS, PLACE_EDITS, under_edits
+
+own = {"flat": lambda maps: flatten_map(maps.flatten(2, -2)).reshape(maps.shape)}  # a volume's slices in one column
+PLACES = PLACE_EDITS | (own if check("03-flatten", flatten_map).passed else {})
+on_control = under_edits(run.network, PLACES, lambda: right(object_hits(run.network, run.test)), kind="spatial")
+on_control["no veins"] = right(object_hits(run.network, without_cue(run)))
+plots.show(plots.forest(on_control, label="share of rings judged right", reference=0.5, reference_label="chance"))
+
+# %% [markdown]
+# *Figure 03.6.* **This is what a map that matters looks like**: take its places away, and what is left is chance.
+#
+# ## 8 · Heads, and a network that comes trained
+#
+# The package's ResNet-50-CBAM was trained to tell low from high grade on synthetic heads, whole volumes. The same edits of its maps, on heads it has never seen; then the edits of notebook 02 for its *channel* gates. **Guess** which cost it more. Does notebook 02's answer hold?
+
+# %%
+from medattn_lite.explain.held_out import graded_heads
+from medattn_lite.networks.trained import load_trained
+from medattn_lite.training import fit, predict_probabilities
+
+shipped = load_trained("grade_resnet_cbam")
+heads, grades = graded_heads(shipped, limit=NUMBERS["heads"])  # (N, C, D, H, W), (N,)
+graded = lambda: auc_interval(grades, predict_probabilities(shipped.network, heads, batch_size=len(heads))[:, 1])
+on_heads = {f"map: {name}": found for name, found in under_edits(shipped.network, PLACES, graded, kind="spatial").items()}
+channel = under_edits(shipped.network, CHANNEL_EDITS, graded, kind="channel")
+for name, module in shipped.network.named_modules():
+    if getattr(module, "kind", "") == "channel":
+        only = under_edits(shipped.network, {"": CHANNEL_EDITS["frozen"]}, graded, kind="channel", layer=name)
+        channel[f"frozen in {name.split('.')[0]} only"] = only[""]
+on_heads |= {f"channels: {name}": found for name, found in channel.items()}
+plots.show(plots.forest(on_heads, label="AUC, low or high grade", reference=0.5, reference_label="chance"))
+for name, interval in on_heads.items():
+    record(f"shipped network, AUC, {name}", interval)
+
+# %% [markdown]
+# *Figure 03.7.* One network, two answers. Its **map of places** can go: flat or shifted, the AUC stays. Its **channel gates** cannot: frozen, all one half, or another head's, the grade is gone, and nearly all of that in *one* layer.
+#
+# Why here and not in notebook 02? Perhaps because CBAM's gate also reads the *maximum* of a channel, and a small bright rim is a maximum (figure 03.2): then gates can carry the grade themselves. An AUC does not say so; the edits do.
+#
+# ## 9 · Train it yourself, with and without
+#
+# As in notebook 02: does this slice show tumour? Split by patient; the published class, smaller.
 
 # %%
 from medattn_lite.data import train_valid_test
 from medattn_lite.networks import ResNetCBAM
-from medattn_lite.training import fit, predict_probabilities
 
 pixels = slices.table().groupby("subject")["tumour_pixels"].mean()
 split = train_valid_test(pixels.index, pixels > pixels.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
@@ -351,7 +448,7 @@ def new_network(seed=SEED, attention=True):
     return ResNetCBAM(spatial_dims=2, in_channels=len(slices.channels), num_classes=2, attention=attention, **size)
 
 
-seeds = {"without CBAM": SEED, "without CBAM, again": SEED + 1, "with CBAM": SEED}
+seeds = {"without CBAM": SEED, "without CBAM, second seed": SEED + 1, "with CBAM": SEED}
 networks = {name: new_network(seed, attention=name == "with CBAM") for name, seed in seeds.items()}
 budget = {"iterations": NUMBERS["iterations"], "device": DEVICE}
 histories = {
@@ -366,24 +463,25 @@ flair_test = test.images[:, test.channels.index("flair")]  # (N, H, W)
 scores = {name: predict_probabilities(network, test.images)[:, 1].numpy() for name, network in networks.items()}
 scores["control: brightest pixel"] = flair_test.amax((1, 2)).numpy()
 results = {name: auc_interval(truth, score, groups=patients) for name, score in scores.items()}
-plots.show(plots.forest(results, label="AUC on test patients", reference=0.5, reference_label="a coin"))
-for name, interval in results.items():
-    record(f"AUC {name}", interval)
 base = scores["without CBAM"]
 gains = {name: paired_auc_interval(truth, scores[name], base, groups=patients) for name in list(networks)[1:]}
-plots.show(plots.forest(gains, label="AUC minus that of “without CBAM”", reference=0.0))
-for name, interval in gains.items():
-    record(f"AUC gain, {name}", interval)
+plots.show(plots.forest(results, label="AUC on test patients", reference=0.5, reference_label="chance"))
+for name, interval in (results | {f"gain, {name}": gain for name, gain in gains.items()}).items():
+    record(f"AUC {name}", interval)
+beaten = results["with CBAM"].value > results["control: brightest pixel"].value
+said = lambda: auc_interval(truth, predict_probabilities(model, test.images)[:, 1], groups=patients)
+outcome = under_edits(model, PLACES, said, kind="spatial")
+for name, interval in outcome.items():
+    record(f"your network: AUC with maps {name}", interval)
+print("Your network beats one pixel." if beaten else "Your network does NOT beat one pixel: it has not learned enough for "
+      "any statement about its maps. Use SCALE = \"laptop\".")
 
 # %% [markdown]
-# *Figures 03.4 to 03.6.* The [loss](glossary.md#loss) while training; AUC on the test patients; differences. The bars are 95 % [intervals](glossary.md#interval) by patient, where there are enough for one.
+# *Figures 03.8 and 03.9.* The [loss](glossary.md#loss) while training; AUC on the test patients, with 95 % [intervals](glossary.md#interval) by patient where there are enough.
 #
-# Compare with the [control](glossary.md#control), the brightest pixel of the slice: a network that does not beat it is worth less than one number, and at `smoke` that happens. And compare the gain by CBAM with that of **"again"**, the same network from another start. A gain of about that size may be luck, even when its own bar leaves out 0.
-
-# %% [markdown]
-# ## 8 · Look at the maps
+# Compare with the [control](glossary.md#control), the brightest pixel of the slice. And compare the gain by CBAM with that of the **second seed**: a gain of about that size may be luck, even when its own interval leaves out 0.
 #
-# The explorer shows one slice's way through all gates and maps. Move through slices and layers, switch channels off (the hundred most open ones are off to begin with), and watch the prediction. The colour over the second picture is the map: the brighter, the more passes.
+# Now look: one slice's way through all gates and maps. Switch channels off (the hundred most open ones are off to begin with), and watch the prediction. The colour over the second picture is the map.
 
 # %%
 from medattn_lite.widgets import gate_explorer
@@ -397,29 +495,26 @@ display(explorer)
 plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 03.7.* The explorer, and the same as a still picture. Every bar is a gate; × marks the ones switched off.
+# *Figure 03.10.* The explorer, and the same as a still picture. Every bar is a gate; × marks the ones switched off.
 #
-# Now several patients side by side. A map has the size of its layer: fine at first, coarse at last. Merely enlarged, a coarse one would lie up to fifteen pixels too far to the front and right, because a stride starts counting at the first pixel. `layer_box` says which part of the slice the layer looks at.
+# Now several patients side by side. A map has the size of its layer. Merely enlarged, a coarse one would lie up to fifteen pixels too far to the front and right, because a stride starts counting at the first pixel. `layer_box` says which part of the slice the layer looks at.
 
 # %%
-from medattn_lite.explain import spatial_gates, to_image_grid
 from medattn_lite.explain.layer_places import layer_box
 
 
-def on_slices(values):
-    """Maps (N, h, w) laid where their layer looks: (N, H, W)."""
+def on_slices(values):  # maps (N, h, w) laid where their layer looks: (N, H, W)
     return to_image_grid(values, flair_test.shape[1:], box=layer_box(model, test.images, values.shape[1:]))
 
-# %%
-maps = spatial_gates(model, test.images)  # layer name → (N, h, w)
-chosen = test.masks.flatten(1).sum(1).topk(24).indices[::6]  # four slices with tumour
+
+maps, chosen = spatial_gates(model, test.images), area.topk(24).indices[::6]  # layer → (N, h, w); four slices
 rows = [[flair_test[i], *(on_slices(values)[i] for values in maps.values())] for i in chosen]
 plots.show(plots.picture_table(
     rows, columns=["slice (FLAIR)", *plots.short_names(maps).values()], outlines=test.masks[chosen], maps_from=1,
     map_label="map", alt="Four slices, tumours outlined, and beside each its spatial maps, from fine to coarse."))
 
 # %% [markdown]
-# *Figure 03.8.* Spatial maps of four test slices, tumour outlined; all maps on one scale of colours.
+# *Figure 03.11.* Spatial maps of four test slices, tumour outlined; all maps on one scale of colours.
 #
 # It is easy to see what one hopes for. So count. The *mass* of a map is the sum of its values. **What share of it lies inside the tumour, compared with the tumour's share of the head?** This ratio is the [concentration](glossary.md#concentration). 1 is chance: a map that is the same everywhere. Above 1, the map prefers the tumour; below 1, it avoids it.
 #
@@ -454,56 +549,12 @@ for name, interval in measured.items():
     record(f"concentration on the tumour: {name}", interval)
 
 # %% [markdown]
-# *Figure 03.9.* How much the maps prefer the tumour.
+# *Figure 03.12.* How much the maps prefer the tumour.
 #
 # Read three things. Is a layer's interval clear of 1? Is the trained map clear of its **untrained** [twin](glossary.md#twin)? Is it clear of plain **brightness**? A map below 1 is not broken: the network is free to *turn down* the places it has decided on, since the weights behind the map can be negative.
 
 # %% [markdown]
-# ### Exercise 03.3 · take the "where" away
-#
-# *10 minutes, changes the experiment.* Give every place of a map the map's own mean: the amount stays, the places go. The cell after the check then runs the trained network so. Guess first: does the AUC fall?
-#
-# <details><summary>Hint 1</summary>Each image keeps its own mean, so the batch axis stays. Which axes are places?</details>
-# <details><summary>Hint 2</summary><code>maps.mean(dim=(2, 3), keepdim=True)</code> has the shape (B, 1, 1, 1). <code>.expand_as(maps)</code> gives it to every place.</details>
-
-# %% tags=["exercise"]
-def flatten_map(maps):
-    """maps (B, 1, H, W); returns the same shape, each image's map replaced by its mean over places."""
-    ### BEGIN SOLUTION
-    return maps.mean(dim=(2, 3), keepdim=True).expand_as(maps)  # (B, 1, 1, 1) → (B, 1, H, W)
-    ### END SOLUTION
-
-
-# %%
-check("03-flatten", flatten_map)
-
-# %% [markdown]
-# The experiment: the same network with its own maps, flat ones, and maps *shifted* by half a picture, so that they point at the wrong places. (Until your function is right, the package's takes its place.)
-
-# %%
-from medattn_lite.course.exercises.nb03 import flat
-from medattn_lite.explain import edited_maps
-
-my_flat = flatten_map if check("03-flatten", flatten_map).passed else flat
-half_away = lambda m: m.roll((m.shape[2] // 2, m.shape[3] // 2), (2, 3))
-edits = {"its own": lambda m: m, "flat": my_flat, "shifted": half_away}
-outcome = {}
-for name, edit in edits.items():
-    with edited_maps(model, edit, kind="spatial"):
-        changed = predict_probabilities(model, test.images)[:, 1].numpy()
-    outcome[name] = auc_interval(truth, changed, groups=patients)
-    record(f"AUC with maps: {name}", outcome[name])
-plots.show(plots.forest(outcome, label="AUC on test patients", reference=0.5, reference_label="a coin"))
-
-# %% [markdown]
-# *Figure 03.10.* What the trained network loses without its places.
-#
-# If *flat* is as good as *its own*, the pretty map was decoration: the decision did not need its places. If even *shifted* is as good, a wrong map does no harm either. Notebook 10 makes a method of this.
-#
-# One run at [`laptop`](../figures/course_laptop.md) (seed 0, 160 heads of an earlier phantom, 52 tested): the AUC gained 0.006 [0.001, 0.011] with CBAM; "again" lost 0.013 [0.002, 0.025], so luck moves it more than CBAM did. The first layer's map preferred the tumour, 1.23 [1.21, 1.25] times chance (untrained 0.98, plain brightness 1.36). And the network hardly needed it: AUC 0.990 with its own maps, 0.988 flat, 0.986 [0.975, 0.994] shifted.
-
-# %% [markdown]
-# ## 9 · What goes wrong
+# ## 10 · What goes wrong
 #
 # Six mistakes that are easily made in CBAM. All run. Each gets the same features. `lowest` and `highest` are of the map, `size ÷ input` compares the spread of the features after and before. Which number gives each mistake away?
 
@@ -535,35 +586,20 @@ for name, (gate, out) in variants.items():
 # | two sigmoids, summed | gates near 1 at the start, up to 2 |
 # | softmax over places | each place gets about $1/HW$: the features all but vanish |
 # | pooled over space | a map of the wrong shape: it cannot point anywhere |
-# | added | a silent place is not silent |
+# | added | a closed place still passes its features |
 #
 # A seventh does not run: without `padding` the map is smaller than its picture.
-#
-# ## 10 · What the papers say, and what we found
-#
-# First a count: ResNet-50 in 2-D with the authors' CBAM. Then this run's figures once more.
-
-# %%
-from medattn_lite.networks.resnet_cbam import OFFICIAL_CBAM
-
-with torch.device("meta"):
-    official = resnet50_cbam(spatial_dims=2, in_channels=3, num_classes=1000, **OFFICIAL_CBAM)
-    base = resnet50_cbam(spatial_dims=2, in_channels=3, num_classes=1000, attention=False)
-record("ResNet-50", sum(p.numel() for p in base.parameters()) / 1e6, "million parameters")
-record("ResNet-50 with CBAM", sum(p.numel() for p in official.parameters()) / 1e6, "million parameters")
-print(f"\nIn this run ({SCALE}, seed {SEED}, {len(set(train.subjects))} + {len(set(patients))} heads, {DATA}), AUC gained")
-for name, gain in gains.items():
-    print(f"{name:20} {gain.text()}")
-print("AUC with CBAM:", ", ".join(f"{found.value:.2f} with {name} maps" for name, found in outcome.items()))
 
 # %% [markdown]
+# ## 11 · What the papers say, and what we found
+#
 # | claim | what we found |
 # |---|---|
-# | Woo et al.: 25.56 million parameters grow to 28.09 | the same, counted |
+# | Woo et al.: 25.56 million parameters grow to 28.09 | the same, counted in section 6 |
 # | Woo et al.: the cost is negligible | of the map, yes; the channel MLPs add about a tenth in 2-D |
-# | Woo et al.: CBAM improves every network | figure 03.6: is the gain larger than that of "again"? |
-# | the map tells where to look | figures 03.9 and 03.10: measured, with controls |
-# | survival deck: with CBAM a [C-index](glossary.md#c-index) of 0.763 [0.743, 0.782], SE-ResNeXt-50 0.733 [0.712, 0.754] (all gliomas) | no test of CBAM against SE: the networks differ in more than their attention. Notebook 08 will come back to it |
+# | Woo et al.: CBAM improves every network | figure 03.9: more than a second seed? |
+# | the map tells where to look | where it must (figure 03.6); for heads see figures 03.7 and 03.12 |
+# | survival deck: with CBAM a [C-index](glossary.md#c-index) of 0.763 [0.743, 0.782], SE-ResNeXt-50 0.733 [0.712, 0.754] (all gliomas) | no test of CBAM against SE: more differs than the attention (notebook 08) |
 #
 # ## Quiz
 #

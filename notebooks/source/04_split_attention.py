@@ -11,8 +11,8 @@
 # ## At the end you can
 # - compute the [shares](glossary.md#share) of split attention with a pencil, and say what the [radix](glossary.md#radix) is;
 # - write the block for slices and volumes, and show that with radix 1 it is squeeze-and-excitation;
-# - say why two versions cost no more than one convolution;
-# - train ResNeSAt for presence and source of a tumour, and test whether it needs its shares;
+# - show a task that no fixed mixture solves and split attention does, and destroy the result by editing the shares;
+# - test whether a network for tumours needs its shares, and train one for presence and source;
 # - show what a [leak](glossary.md#leak) between training and test pretends, with labels that mean nothing.
 #
 # **You need** notebooks [02](02_squeeze_excitation.ipynb) (squeeze, two layers, split by patient) and [03](03_cbam.ipynb) (map of places). Softmax is from [01](01_attention_scores.ipynb). New words link to the [glossary](glossary.md).
@@ -33,13 +33,13 @@ from torch.nn import functional
 
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
-from medattn_lite.evaluation import auc, auc_interval, mean_interval, paired_auc_interval
+from medattn_lite.evaluation import auc, auc_interval, mean_interval
 
 NUMBERS = scale_numbers(
     SCALE,
-    smoke={"n": 40, "spacing_mm": 4.0, "size": (48, 48), "per_subject": 8, "iterations": 100, "source": 60},
-    laptop={"n": 120, "spacing_mm": 3.0, "size": (64, 64), "per_subject": 10, "iterations": 500, "source": 300},
-    paper={"n": 400, "spacing_mm": 0.8, "size": (256, 256), "per_subject": 16, "iterations": 20000, "source": 20000},
+    smoke={"n": 40, "spacing_mm": 4.0, "size": (48, 48), "per_subject": 8, "iterations": 100, "source": 60, "heads": 24},
+    laptop={"n": 120, "spacing_mm": 3.0, "size": (64, 64), "per_subject": 10, "iterations": 500, "source": 300, "heads": 60},
+    paper={"n": 400, "spacing_mm": 0.8, "size": (256, 256), "per_subject": 16, "iterations": 20000, "source": 20000, "heads": 200},
 )
 SIZES = {} if SCALE == "paper" else {"layers": (1, 1, 1, 1), "width": 16, "stem_width": 8}  # of the published class
 KINDS = ("primary", "metastasis") if DATA == "phantom" else ("label 0", "label 1")
@@ -49,68 +49,55 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %% [markdown]
 # ## 1 · The question
 #
-# Half of our synthetic heads have a [glioma](glossary.md#glioma), the other half a [metastasis](glossary.md#metastasis), on average as large. Tumours of both kinds differ in size, and so do their cuts. Below, a slice that shows much tumour and one that shows little, and two made-up versions of the channel "bright in FLAIR". The **fine** one looks for places brighter than their neighbours; the **broad** one takes the mean over a wide window.
+# Below are two made-up images of one kind. The bar says how far they are zoomed in: **long**, zoomed out, and the *small* blobs are lesions; **short**, zoomed in, and the *large* ones are. Beside them two versions of the channel "bright": the **fine** one compares each pixel with its neighbours, the **broad** one takes the mean over a window.
 #
-# **Guess before you go on.** Which version finds the large tumours, which the small ones? And would *one* fixed mixture of the two do for both?
+# **Guess before you go on.** Which version marks the lesions of which image? And would *one* fixed mixture of the two do for both?
 
 # %%
-from medattn_lite.data import SliceSet, open_dataset
+from medattn_lite.data.controls import CONTROLS, LESION
 
-size = NUMBERS["size"]
-phantom = {"n": NUMBERS["n"], "shape": (size[0] * 3 // 4, *size), "spacing_mm": NUMBERS["spacing_mm"]}  # (D, H, W)
-dataset = open_dataset(DATA, DATA_ROOT, **(phantom | {"task": "source", "seed": SEED} if DATA == "phantom" else {}))
-slices = SliceSet(dataset, size=size, per_subject=NUMBERS["per_subject"], seed=SEED)
-tumour = slices.labels  # (N,): 1 where the slice shows tumour
-kind_of = dict(zip(*dataset.table()[["subject", "label"]].dropna().to_numpy().T, strict=True))
-print(f"{len(slices)} slices of {len(set(slices.subjects))} heads, {int(tumour.sum())} with tumour")
 
-# %%
-def window(x, side):  # (N, H, W): the mean over side × side pixels
+def window(x, side=5):  # (N, H, W): the mean over side × side pixels
     return functional.avg_pool2d(functional.pad(x[:, None], [side // 2] * 4, mode="replicate"), side, stride=1)[:, 0]
 
 
-flair, wide = slices.images[:, slices.channels.index("flair")], size[0] // 4 | 1
-fine, broad = (flair - window(flair, 3)).relu(), window(flair, wide).relu()
-fine, broad = fine / fine.std(), broad / broad.std()
-area = (slices.masks > 0).flatten(1).sum(1)
-by_area = sorted((i for i in range(len(slices)) if area[i] > 0), key=lambda i: int(area[i]))
-third, without = len(by_area) // 3, (tumour == 0).nonzero()[:, 0].tolist()
-groups = {"large tumours": by_area[-third:], "small tumours": by_area[:third]}
-examples = [by_area[-1], by_area[third // 2]]
+drawn = CONTROLS["zoom"].draw(100, seed=SEED)
+image, out = drawn.images[:, 0], drawn.state  # (N, H, W), (N,): True where zoomed out
+fine, broad = image - window(image), window(image)
+examples = [int(out.int().argmax()), int(out.int().argmin())]
 plots.show(plots.picture_table(
-    [[flair[i], fine[i], broad[i], 0.5 * fine[i] + 0.5 * broad[i]] for i in examples],
-    columns=["slice (FLAIR)", "fine", "broad", "half and half"], names=["a large tumour", "a small one"], maps_from=1,
-    map_label="channel", outlines=slices.masks[examples], limits=(0, 6), alt="Two slices with their tumours outlined, "
-    "one large and one small; beside each a fine version, a broad version and the mean of the two."))
+    [[image[i], fine[i], broad[i], 0.5 * fine[i] + 0.5 * broad[i]] for i in examples], maps_from=1, map_label="channel",
+    columns=["image", "fine", "broad", "half and half"], names=["zoomed out", "zoomed in"],
+    outlines=list(drawn.objects[examples] == LESION), alt="Two images with a bar, two small and two large blobs, "
+    "lesions outlined; beside each a fine version, a broad version and the mean of the two."))
 
 # %% [markdown]
-# *Figure 04.1.* Two versions of one channel, and their mean. Which one lights up inside the outline? (The broad one is drawn towards the middle of the head, for the air around it is dark.) The heads are synthetic, unless `DATA` names real patients.
+# *Figure 04.1.* Two versions of one channel, and their mean; lesions outlined. Which version is brighter *inside the outlines* than at the other blobs?
 #
-# Now mix them, from all fine to all broad, and take the brightest place of the mixture. How well does this one number tell slices with a large tumour (the largest third) from slices without? And with a small one (the smallest third)? The measure is the [AUC](glossary.md#auc): 0.5 is a coin, 1 is perfect.
+# Now mix them, from all fine to all broad, and take the mean of the mixture over each blob. How well does this one number tell lesions from look-alikes? The measure is the [AUC](glossary.md#auc): 0.5 is chance, 1 is perfect.
 
 # %%
-part_broad = [0.1 * step for step in range(11)]
-curves = {}
-for name, rows in groups.items():
-    rows = rows + without
-    peaks = [((1 - w) * fine[rows] + w * broad[rows]).amax((1, 2)) for w in part_broad]
-    curves[name] = [auc(tumour[rows].numpy(), peak.numpy()) for peak in peaks]
-    record(f"best part of the broad version, {name}", part_broad[int(np.argmax(curves[name]))])
-plots.show(plots.lines(part_broad, curves, xlabel="part of the broad version", ylabel="AUC of one number"))
+from medattn_lite.training.controls.train import object_labels, object_logits
+
+part_broad, lesion = [0.1 * step for step in range(11)], object_labels(drawn)  # (N, 4) blobs
+curves = {"zoomed out": [], "zoomed in": [], "all images": []}
+for name, rows in {"zoomed out": out, "zoomed in": ~out, "all images": out | ~out}.items():
+    for w in part_broad:
+        blob = object_logits(((1 - w) * fine + w * broad)[:, None], drawn.numbers)  # (N, 4): mean over each blob
+        curves[name].append(auc(lesion[rows].flatten().numpy(), blob[rows].flatten().numpy()))
+plots.show(plots.lines(part_broad, curves, xlabel="part of the broad version", ylabel="AUC of one number", ylim=(0, 1)))
 
 # %% [markdown]
-# *Figure 04.2.* What a mixture is worth depends on what there is to be seen.
+# *Figure 04.2.* Each version is right for one zoom and wrong for the other. **No fixed mixture does for both**: over all images it is chance, whatever the part. The right mixture depends on something far from the blobs, the bar.
 #
-# In the synthetic heads, large tumours gain much by the broad version, small ones little; where the best mixture lies changes with the cohort (try another `SEED`). A network does not know beforehand what it will meet. **Split attention sets the mixture for each image, and for each channel, from the image itself.**
-#
-# (Keep one thing in mind for section 8: one fixed mixture, mostly broad, may be nearly the best for both.)
+# **Split attention sets the mixture for each image, and for each channel, from the image itself.** Section 7 shows that it solves this task. Whether tumours pose such a task is another question; sections 8 and 9 ask it.
 
 # %% [markdown]
 # ## 2 · By hand
 #
 # Two channels, each in two versions, called [splits](glossary.md#split). Take a pencil.
 #
-# 1. **Describe.** Add up the splits, then take the mean over space: one number a channel, as in a [squeeze](glossary.md#squeeze).
+# 1. **Describe.** Add up the splits, then take the mean over space: one number per channel, as in a [squeeze](glossary.md#squeeze).
 # 2. **Two layers** make from it one [logit](glossary.md#logit) for each split *and* channel: R × C numbers.
 # 3. **Softmax over the splits.** In each channel, the R shares sum to 1.
 # 4. **Mix.**
@@ -129,7 +116,7 @@ logits = (w2 @ hidden).reshape(2, 2)  # (R, C)
 a = logits.softmax(0)  # (R, C): each column sums to 1
 torch.set_printoptions(precision=2, sci_mode=False)
 print("described", z, " hidden", hidden)
-print("logits, a row a split", logits, "shares", a, "mixture", (a[:, :, None, None] * u).sum(0), sep="\n")
+print("logits, one row per split", logits, "shares", a, "mixture", (a[:, :, None, None] * u).sum(0), sep="\n")
 print("sigmoid of the difference of the logits:", (logits[0] - logits[1]).sigmoid())
 
 # %% [markdown]
@@ -231,11 +218,8 @@ print("radix 1 equals MONAI's squeeze-and-excitation behind a convolution")
 print("in 3-D:", tuple(SplitAttention(8, 8, spatial_dims=3)(torch.randn(2, 8, 4, 6, 6)).shape))
 
 # %% [markdown]
-# So notebook 02 is the special case R = 1.
+# So notebook 02 is the special case R = 1. (One trap: in training a batch of 1 fails, since the second batch norm then sees one number per channel.)
 #
-# One trap: in training, a **batch of 1** fails. The second batch norm then sees a single number a channel, and there is no spread to divide by. The package says so in words; in other code it is a riddle.
-
-# %% [markdown]
 # ## 5 · Your turn
 #
 # ### Exercise 04.1 · shares of one whole
@@ -243,7 +227,7 @@ print("in 3-D:", tuple(SplitAttention(8, 8, spatial_dims=3)(torch.randn(2, 8, 4,
 # *5 minutes, easy.* The two layers give R·C logits in a row: all channels of split 1, then all of split 2, and so on. Turn them into shares.
 #
 # <details><summary>Hint 1</summary>Two steps: give the splits an axis of their own, then a softmax. Over which axis do the shares sum to 1?</details>
-# <details><summary>Hint 2</summary><code>unflatten(1, (radix, -1))</code> makes R blocks of C. <code>unflatten(1, (-1, radix))</code> would deal the numbers out one by one: the same shape if you turn it, other numbers.</details>
+# <details><summary>Hint 2</summary><code>unflatten</code> gives an axis; in which order do the R·C numbers stand?</details>
 
 # %% tags=["exercise"]
 def shares(logits, radix):
@@ -259,7 +243,7 @@ check("04-shares", shares)
 # %% [markdown]
 # ### Exercise 04.2 · split attention for volumes
 #
-# *15 minutes, needs thought.* Write (04.1) to (04.4) for volumes, without the two batch norms. In `__init__`, in this order: the 3×3×3 convolution without bias, then two convolutions of size 1 with their biases, `channels` → `hidden` → R·C.
+# *15 minutes, needs thought.* Write (04.1) to (04.4) for volumes, without the two batch norms. In `__init__`: the 3×3×3 convolution without bias, then two convolutions of size 1 with their biases, `channels` → `hidden` → R·C.
 #
 # <details><summary>Hint 1</summary>How many channels come out of the first convolution, and which inputs may split 2 read?</details>
 # <details><summary>Hint 2</summary>Keep axes of length 1 (<code>keepdim=True</code>) all the way: after the second layer the logits are (B, R·C, 1, 1, 1), and <code>unflatten(1, (radix, -1))</code> makes them fit the splits (B, R, C, D, H, W).</details>
@@ -327,49 +311,158 @@ extra = published_cost(resnesat50)[0] - published_cost(resnest50)[0]
 record("parameters of ResNeSAt's sixteen maps, 7×7 each", extra)
 
 # %% [markdown]
-# The convolutions cost the same at any radix: R times as many channels come out, and each reads one R-th of what goes in. **Two versions for the price of one, because each reads half.** What grows are the two layers of (04.3).
+# The convolutions cost the same at any radix: R times as many channels come out, and each reads one R-th of what goes in. **Two versions for the price of one, because each reads half.** What grows are the two layers of (04.3). The sixteen maps of places are nearly free: 98 numbers each.
 #
-# The sixteen maps of places are nearly free: 98 numbers each.
+# ## 7 · Where it must win
+#
+# Back to the zoom of section 1, now as a **positive control**. The network: two 3×3 convolutions, then split attention or, for comparison, *the same two versions averaged*, then 1×1 convolutions. Its convolutions see 7×7 pixels, and no bar is that near to a blob. **Guess** the share of blobs judged right; chance is one half.
+
+# %%
+from medattn_lite.explain import split_shares, under_edits
+from medattn_lite.training.controls import object_hits, train_control, without_cue
+
+right = lambda hits: mean_interval(hits.float().mean(1), bounds=(0, 1))  # the share of an image's four blobs
+for kind in ("averaged", "split"):
+    run = train_control("zoom", kind, seed=SEED, scale=SCALE)
+    record(f"control: blobs judged right, {kind} ({run.parameters} parameters)", right(run.right))
+first = {name: values[:, 0] for name, values in split_shares(run.network, run.test.images).items()}  # (N, C)
+plots.show(plots.gates_by_layer(first, labels=run.test.state.int(), class_names=["zoomed in", "zoomed out"]))
 
 # %% [markdown]
-# ## 7 · Train it
+# *Figure 04.4.* The share of split 1 in each channel, for images zoomed in and out. Where the lines part, the mixture follows the zoom.
 #
-# **Presence.** ResNeSt, the same again from another start, and ResNeSAt; the published class, only smaller. Two thirds of the patients train, one third tests. As always, `smoke` is a rehearsal.
+# Now break it: **even** shares; **frozen** ones, each channel's mean over the images; those of **another** image; **swapped**, so that the weaker version wins; and its own shares on images without the bar. **Try it:** add an edit of your own, for instance all or nothing, `lambda a: (a > 0.5).float()`.
+
+# %%
+from medattn_lite.explain import SHARE_EDITS
+
+EDITS = {**SHARE_EDITS}  # functions: shares (B, R, C, …) to shares; put your own beside them
+on_control = under_edits(run.network, EDITS, lambda: right(object_hits(run.network, run.test)), kind="split")
+on_control["no bar"] = right(object_hits(run.network, without_cue(run)))
+plots.show(plots.forest(on_control, label="share of blobs judged right", reference=0.5, reference_label="chance"))
+
+# %% [markdown]
+# *Figure 04.5.* **This is what competition that matters looks like.** Swapped shares are worse than chance: the network then does the opposite of what it has learned.
+#
+# ## 8 · Heads, and a network that comes trained
+#
+# The package brings a ResNeSAt that was trained to say whether a slice shows tumour. Here it meets fresh synthetic heads. The same edits, and two of its maps of places. **Guess** first.
+
+# %%
+from medattn_lite.data import SliceSet, open_dataset
+from medattn_lite.explain import PLACE_EDITS, spatial_gates, to_image_grid
+from medattn_lite.networks.trained import load_trained
+from medattn_lite.training import fit, predict_probabilities
+
+shipped = load_trained("presence_resnesat")
+kind_of_head = shipped.facts["settings"]["phantom"] | {"task": "presence", "seed": shipped.facts["seed"] + 1}
+fresh = SliceSet(open_dataset("phantom", n=NUMBERS["heads"], **kind_of_head), size=shipped.size, per_subject=8)
+
+# %%
+presence = lambda network, data: auc_interval(
+    data.labels, predict_probabilities(network, data.images, batch_size=len(data))[:, 1], groups=data.subjects)
+ask = lambda: presence(shipped.network, fresh)
+on_heads = under_edits(shipped.network, EDITS, ask, kind="split")
+on_heads |= under_edits(shipped.network, {"flat maps of places": PLACE_EDITS["flat"]}, ask, kind="spatial")
+plots.show(plots.forest(on_heads, label="AUC, tumour in the slice", reference=0.5, reference_label="chance"))
+for name, interval in on_heads.items():
+    record(f"shipped network, AUC, {name}", interval)
+
+# %% [markdown]
+# *Figure 04.6.* Compare with figure 04.5. If *even* is as good as *its own*, the competition bought nothing here: a plain mean of the versions does. *Swapped* may still cost something: the network has learned with its own shares, and swapping disturbs what follows. Needing a mechanism and being used to it are two things.
+#
+# Look at single slices: both splits of a channel, their shares, the mixture. Move **towards even**: all shares go towards one half. Does the prediction care?
+
+# %%
+from medattn_lite.widgets import split_explorer
+
+areas = fresh.masks.flatten(1).sum(1)
+chosen = torch.cat([areas.topk(6).indices, (areas == 0).nonzero()[:6, 0]])  # six slices with tumour, six without
+explorer = split_explorer(shipped.network, fresh.images[chosen], labels=fresh.labels[chosen],
+                          names=["no tumour", "tumour"], channels=fresh.channels)
+explorer.set(background=fresh.channels.index("flair"), channel=3, even=1.0)
+display(explorer)
+plots.show(explorer.static())
+
+# %% [markdown]
+# *Figure 04.7.* The explorer, here all the way towards even. Each bar is a channel: blue the share of split 1, orange that of split 2.
+#
+# The paper's own claim is about the maps: that ResNeSAt "pays more attention to the tumor area". Measure it as in notebook 03, by the [concentration](glossary.md#concentration): a map's mass inside the tumour over chance. Beside it, the same network **untrained**, and plain brightness.
+
+# %%
+from medattn_lite.data.transforms import foreground
+from medattn_lite.explain import concentration
+from medattn_lite.explain.layer_places import layer_box
+from medattn_lite.networks.registry import build
+
+heads = torch.cat([foreground(image - image.amin((1, 2), keepdim=True)) for image in fresh.images])  # (N, H, W)
+
+
+def on_tumour(maps):
+    """Mass of the maps (N, h, w) in the tumour ÷ chance, over the slices with tumour, laid where the layer looks."""
+    box = layer_box(shipped.network, fresh.images, maps.shape[1:])
+    fine, rows = to_image_grid(maps, shipped.size, box=box), (fresh.labels == 1).nonzero()[:, 0].tolist()
+    ratios = {i: concentration(fine[i], fresh.masks[i, 0] > 0, within=heads[i]) for i in rows}
+    kept = [i for i in rows if np.isfinite(ratios[i])]  # the others: a map that is 0 all over the head
+    return mean_interval([ratios[i] for i in kept], bounds=(0, np.inf), groups=[fresh.subjects[i] for i in kept])
+
+
+torch.manual_seed(SEED)
+untrained, flair = build(shipped.facts["network"], **shipped.facts["options"]).eval(), fresh.channels.index("flair")
+measured = {f"{name.split('.')[0]}, {word}": on_tumour(maps)
+            for word, network in (("trained", shipped.network), ("untrained", untrained))
+            for name, maps in spatial_gates(network, fresh.images).items()}
+measured["brightness"] = on_tumour(fresh.images[:, flair] - fresh.images[:, flair].amin())
+plots.show(plots.forest(measured, label="mass in the tumour ÷ chance", reference=1.0, reference_label="chance"))
+
+# %% [markdown]
+# *Figure 04.8.* Does ResNeSAt pay more attention to the tumour? Is a trained layer clear of 1, of its untrained twin, and of plain brightness? And remember what *flat* maps cost in figure 04.6.
+#
+# ## 9 · Train it yourself
+#
+# **Presence.** ResNeSt, a second seed of it, and ResNeSAt; the published class, only smaller. Two thirds of the patients train, one third tests.
+
+# %%
+from medattn_lite.data import SliceSet, open_dataset
+
+size = NUMBERS["size"]
+phantom = {"n": NUMBERS["n"], "shape": (size[0] * 3 // 4, *size), "spacing_mm": NUMBERS["spacing_mm"]}  # (D, H, W)
+dataset = open_dataset(DATA, DATA_ROOT, **(phantom | {"task": "source", "seed": SEED} if DATA == "phantom" else {}))
+slices = SliceSet(dataset, size=size, per_subject=NUMBERS["per_subject"], seed=SEED)
+tumour = slices.labels  # (N,): 1 where the slice shows tumour
+kind_of = dict(zip(*dataset.table()[["subject", "label"]].dropna().to_numpy().T, strict=True))
+print(f"{len(slices)} slices of {len(set(slices.subjects))} heads, {int(tumour.sum())} with tumour")
 
 # %%
 from medattn_lite.data import train_valid_test
 from medattn_lite.networks import ResNeSt
-from medattn_lite.training import fit, predict_probabilities
 
 
 def train_one(images, labels, *, seed=SEED, spatial=True, iterations=None):
     torch.manual_seed(seed)
     network = ResNeSt(in_channels=images.shape[1], num_classes=2, spatial_attention=spatial, **SIZES)
-    steps = iterations or NUMBERS["iterations"]
-    return network, fit(network, images, labels, iterations=steps, seed=seed, device=DEVICE)
+    fit(network, images, labels, iterations=iterations or NUMBERS["iterations"], seed=seed, device=DEVICE)
+    return network
 
 
-# %%
 pixels = slices.table().groupby("subject")["tumour_pixels"].mean()
 split = train_valid_test(pixels.index, pixels > pixels.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
 train, test = slices.subset(split.train), slices.subset(split.test)
-options = {"ResNeSt": {"spatial": False}, "ResNeSt, again": {"spatial": False, "seed": SEED + 1}, "ResNeSAt": {}}
+options = {"ResNeSt": {"spatial": False}, "ResNeSt, second seed": {"spatial": False, "seed": SEED + 1}, "ResNeSAt": {}}
 runs = {name: train_one(train.images, train.labels, **own) for name, own in options.items()}
-model, truth, patients = runs["ResNeSAt"][0], test.labels.numpy(), test.subjects
-plots.show(plots.training_curve({name: history for name, (_, history) in runs.items()}))
-
-# %%
-scores = {name: predict_probabilities(network, test.images)[:, 1].numpy() for name, (network, _) in runs.items()}
-scores["control: brightest pixel"] = test.images[:, test.channels.index("flair")].amax((1, 2)).numpy()
-results = {name: auc_interval(truth, score, groups=patients) for name, score in scores.items()}
-plots.show(plots.forest(results, label="AUC, presence, test patients", reference=0.5, reference_label="a coin"))
-gains = {n: paired_auc_interval(truth, scores[n], scores["ResNeSt"], groups=patients) for n in list(runs)[1:]}
-plots.show(plots.forest(gains, label="AUC minus that of ResNeSt", reference=0.0))
-for name, interval in (results | {f"gain of {name}": found for name, found in gains.items()}).items():
+control = test.images[:, test.channels.index("flair")].amax((1, 2))  # the brightest pixel
+results = {name: presence(network, test) for name, network in runs.items()}
+results["control: brightest pixel"] = auc_interval(test.labels, control, groups=test.subjects)
+results |= {f"ResNeSAt, shares {name}": found for name, found in under_edits(
+    runs["ResNeSAt"], EDITS, lambda: presence(runs["ResNeSAt"], test), kind="split").items()}
+plots.show(plots.forest(results, label="AUC, presence, test patients", reference=0.5, reference_label="chance"))
+for name, interval in results.items():
     record(f"presence, AUC {name}", interval)
+beaten = results["ResNeSAt"].value > results["control: brightest pixel"].value
+print("Your network beats one pixel." if beaten else "Your network does NOT beat one pixel: it has not learned enough.")
 
 # %% [markdown]
-# *Figures 04.4 to 04.6.* The loss; AUC on test patients; differences. Compare the gain of ResNeSAt with that of "again", and the networks with the [control](glossary.md#control): at `smoke`, one number may still beat them all.
+# *Figure 04.9.* AUC on the test patients. Compare ResNeSAt − ResNeSt with what the second seed makes of ResNeSt, and the networks with the [control](glossary.md#control), one pixel. A network that does not beat it says nothing about its shares: `laptop` trains longer.
 #
 # **Source.** The second question goes to slices *with* tumour only: glioma or metastasis? Here the label belongs to the **patient**; all slices of a head have the same answer. Train twice, with the same network and budget. Once split by patient. Once with the **slices** shuffled and split, as is quickly done when pictures lie in one folder. Guess the two figures.
 
@@ -381,16 +474,16 @@ shuffled = tested[torch.randperm(len(shown), generator=torch.Generator().manual_
 leaks = {}
 for name, aside in (("split by patient", tested), ("LEAKY: split by slice", shuffled)):
     fits, kept = slices[shown[~aside]], slices[shown[aside]]
-    network, _ = train_one(fits.images, own_kind[shown[~aside]], iterations=NUMBERS["source"])
+    network = train_one(fits.images, own_kind[shown[~aside]], iterations=NUMBERS["source"])
     said = predict_probabilities(network, kept.images)[:, 1].numpy()
     leaks[name] = auc_interval(own_kind[shown[aside]].numpy(), said, groups=kept.subjects)
     known = np.mean([subject in set(fits.subjects) for subject in kept.subjects])
     print(f"{name}: {100 * known:.0f} % of the tested slices are of patients who were trained on")
     record(f"{KINDS[0]} or {KINDS[1]}, AUC, {name}", leaks[name])
-plots.show(plots.forest(leaks, label=f"AUC, {KINDS[0]} or {KINDS[1]}", reference=0.5, reference_label="a coin"))
+plots.show(plots.forest(leaks, label=f"AUC, {KINDS[0]} or {KINDS[1]}", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 04.7.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much is learned honestly, the gap is small: at [`laptop`](../figures/course_laptop.md), one run, an earlier phantom, 0.834; by patient 0.836.)
+# *Figure 04.10.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much is learned honestly, the gap is small.)
 #
 # ### Exercise 04.3 · deal patients, not slices
 #
@@ -441,10 +534,10 @@ for name, labels, rows in (("presence", tumour, every), ("source", own_kind, sho
     for way, folds in (("LEAKY, by slice", by_slice), ("by patient", torch.as_tensor(my_deal(people, 10, SEED)))):
         found[f"{name}, {way}"] = auc_interval(labels[rows].numpy(), look_up(labels, folds, rows), groups=people)
         record(f"ten folds, look-up, AUC {name}, {way}", found[f"{name}, {way}"])
-plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.5, reference_label="a coin"))
+plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 04.8.* What ten folds pretend. The look-up "predicts" the toss of a coin, because it meets the same head again. Dealt by patient, that skill is gone; what presence and source keep is honest. (A little *below* one half is no skill either: with a patient left out, the coins that remain show the other side more often.)
+# *Figure 04.11.* What ten folds pretend. The look-up "predicts" the toss of a coin, because it meets the same head again. Dealt by patient, that skill is gone; what presence and source keep is honest. (A little *below* one half is no skill either: with a patient left out, the coins that remain show the other side more often.)
 #
 # On glioma patients, ResNeSAt at `laptop`, AUC ([results](../figures/results.md)):
 #
@@ -453,92 +546,10 @@ plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.
 # | presence: 80 people, ten folds | 0.912 [0.873, 0.943] | 0.955 [0.939, 0.970] |
 # | [IDH mutation](glossary.md#idh-mutation), a label of the patient: 75 people, five folds | 0.636 [0.448, 0.805] | 0.997 [0.993, 1.000] |
 #
-# The second row is the lesson: from near a coin to near perfect, and nothing learned for the next patient.
+# The second row is the lesson: from near chance to near perfect, and nothing learned for the next patient.
 
 # %% [markdown]
-# ## 8 · Look at the shares
-#
-# The explorer shows one block: both splits of a channel, their shares, the mixture; below, the shares of all channels. Move **towards even**: all shares of the network go towards one half, and the mixture becomes the plain mean. Does the prediction care?
-
-# %%
-from medattn_lite.widgets import split_explorer
-
-areas = test.masks.flatten(1).sum(1)
-chosen = torch.cat([areas.topk(6).indices, (areas == 0).nonzero()[:6, 0]])  # six slices with tumour, six without
-explorer = split_explorer(model, test.images[chosen], labels=test.labels[chosen], names=["no tumour", "tumour"],
-                          channels=test.channels)
-explorer.set(background=test.channels.index("flair"), channel=3)
-display(explorer)
-plots.show(explorer.static())
-
-# %% [markdown]
-# *Figure 04.9.* The explorer, and the same as a still picture. Each bar is a channel: blue the share of split 1, orange that of split 2.
-#
-# One slice is an anecdote. Over all test slices: the network as it is; with **even** shares; with the shares of **another** slice; with its splits' shares **swapped**, so that the weaker version wins; and with its maps of places **flat**.
-
-# %%
-from medattn_lite.explain import edited_maps, spatial_gates, split_shares, to_image_grid
-
-for name, values in split_shares(model, test.images).items():
-    record(f"{name.split('.')[0]}: spread of a share over slices", values[:, 0].std(0).mean())
-edits = {
-    "as it is": ("split", lambda a: a),
-    "even shares": ("split", lambda a: torch.full_like(a, 1 / a.shape[1])),
-    "another slice's shares": ("split", lambda a: a.roll(len(a) // 2, 0)),
-    "shares swapped": ("split", lambda a: a.flip(1)),
-    "flat maps of places": ("spatial", lambda m: m.mean((2, 3), keepdim=True).expand_as(m)),
-}
-outcome = {}
-for name, (kind, edit) in edits.items():
-    with edited_maps(model, edit, kind=kind):
-        changed = predict_probabilities(model, test.images, batch_size=len(test.images))[:, 1].numpy()
-    outcome[name] = auc_interval(truth, changed, groups=patients)
-    record(f"presence, AUC {name}", outcome[name])
-plots.show(plots.forest(outcome, label="AUC, presence, test patients", reference=0.5, reference_label="a coin"))
-
-# %% [markdown]
-# *Figure 04.10.* What the trained network loses without its shares, and without its places.
-#
-# The shares do move from slice to slice (the *spread*). Whether the answer needs that is what the second bar says: if *even* is as good, the competition bought nothing: a plain mean of the versions does. (One run at [`laptop`](../figures/course_laptop.md), seed 0, 39 heads of an earlier version of the phantom for testing: ResNeSt 0.968, again 0.952, ResNeSAt 0.959; even 0.959, swapped 0.935, flat maps 0.956.)
-#
-# The paper's own claim is about the maps: that ResNeSAt "pays more attention to the tumor area". Measure it as in notebook 03: the [concentration](glossary.md#concentration), a map's mass inside the tumour over chance.
-
-# %%
-from medattn_lite.data.transforms import foreground
-from medattn_lite.explain.layer_places import layer_box
-from medattn_lite.explain.localisation import chance, localise
-
-
-def concentration(maps):
-    """Over the test slices with tumour: the share of a map inside it, divided by the tumour's share of the head."""
-    box = layer_box(model, test.images, maps.shape[1:])  # where the layer looks: a stride shifts it
-    ratios = {}
-    for i in np.flatnonzero(truth == 1):
-        image, inside = test.images[i], test.masks[i, 0] > 0
-        head = foreground(image - image.amin((1, 2), keepdim=True))[0]
-        mass = localise(to_image_grid(maps[i], size, box=box), inside, within=head).relevance_mass
-        ratios[i] = mass / chance(inside, within=head).relevance_mass
-    kept = [i for i, ratio in ratios.items() if np.isfinite(ratio)]  # the others: a map that is 0 all over the head
-    if len(kept) < len(ratios):
-        print(f"measured in {len(kept)} of {len(ratios)} slices with tumour")
-    return mean_interval([ratios[i] for i in kept], bounds=(0, np.inf), groups=[patients[i] for i in kept])
-
-
-torch.manual_seed(SEED)
-untrained = ResNeSt(in_channels=len(test.channels), num_classes=2, spatial_attention=True, **SIZES)
-flair_test = test.images[:, test.channels.index("flair")]
-maps_of = spatial_gates(model, test.images)
-measured = {f"{name.split('.')[0]}, trained": concentration(maps) for name, maps in maps_of.items()}
-measured["layer1, untrained"] = concentration(next(iter(spatial_gates(untrained.eval(), test.images).values())))
-measured["brightness"] = concentration(flair_test - flair_test.amin())
-plots.show(plots.forest(measured, label="mass in the tumour ÷ chance", reference=1.0, reference_label="chance"))
-for name, interval in measured.items():
-    record(f"concentration on the tumour: {name}", interval)
-
-# %% [markdown]
-# *Figure 04.11.* Does ResNeSAt pay more attention to the tumour? Is a trained layer clear of 1, of its untrained twin, and of plain brightness?
-#
-# ## 9 · What goes wrong
+# ## 10 · What goes wrong
 #
 # All of these run. Each gets the same splits and logits. *Lowest sum* and *highest* are of the shares over the splits; *size* the spread of the output against the right one's; *moves if alone* how far an image's output moves without the rest of its batch. Which number gives each mistake away?
 
@@ -575,7 +586,7 @@ for name, variant in variants.items():
 #
 # Forgetting `groups=radix` shows in the parameters: the 3×3 convolution is R times as large.
 #
-# ## 10 · What the paper says, and what we found
+# ## 11 · What the paper says, and what we found
 #
 # First two sums with the paper's own numbers: does a printed row fit the printed counts? (The words: [recall](glossary.md#recall), [specificity](glossary.md#specificity), [precision](glossary.md#precision).)
 
@@ -588,19 +599,17 @@ for name, (positive, negative) in ways.items():
     precision = hit * positive / (hit * positive + (1 - spared) * negative)
     print(f"source: {name}: precision {precision:.3f}; printed {printed}")
 record("ResNeSAt's extra parameters as 4-byte numbers", 4 * extra / 2**20, "MiB; printed: 97.46 − 97.45")
-print(f"\nIn this run ({SCALE}, seed {SEED}, {len(set(train.subjects))} + {len(set(patients))} heads, {DATA}), presence, AUC")
-for name, own in gains.items():
-    print(f"gained by {name:16} {own.text()}")
-print(f"with its own shares {outcome['as it is'].value:.2f}, with even ones {outcome['even shares'].value:.2f}")
+for where, found in {"control, share right": on_control, "shipped network, AUC": on_heads}.items():
+    print(f"{where}: " + ", ".join(f"{found[name].value:.2f} {name}" for name in EDITS))
 
 # %% [markdown]
 # | claim of the paper | what we found |
 # |---|---|
-# | almost no larger: 97.45 → 97.46 MB | holds: 1,568 parameters (the figures are file sizes) |
+# | almost no larger: 97.45 → 97.46 MB | holds: 1,568 parameters |
 # | presence: accuracy 0.9751 → 0.9918 with the maps | not seen. 80 LGG patients, by patient: AUC difference −0.010 [−0.034, 0.009] |
 # | source: recall, [F1](glossary.md#f1), accuracy improve | specificity and precision fall in the same table. Phantoms: AUC 0.038 [−0.015, 0.095] |
 # | the printed precision of the source | fits neither way of counting its Table I: the balance is not stated |
-# | pays more attention to the tumour | figure 04.11, with controls |
+# | pays more attention to the tumour | figure 04.8, with controls; and figure 04.6: is it needed? |
 # | ten folds: 99 % | 3,670 images of 70 patients; it is not said which of the two were dealt |
 #
 # Ours are `laptop` runs ([results](../figures/results.md)), not the paper's sizes or patients; earlier phantoms.
@@ -633,7 +642,7 @@ quiz([
         ["Which optimiser was used?", "Were patients dealt, or slices?", "How many parameters are there?"],
         "Were patients dealt, or slices?",
         ["That may move a figure by a little.",
-         "Yes. Figure 04.8: dealt by slice, even the toss of a coin can be \"predicted\".",
+         "Yes. Figure 04.11: dealt by slice, even the toss of a coin can be \"predicted\".",
          "It does not change what a figure means."],
     ),
 ])
@@ -645,7 +654,7 @@ quiz([
 # - Radix 1 is squeeze-and-excitation; with radix 2 the softmax is one gate and its complement.
 # - The convolutions cost the same at any radix.
 # - Whether the competition matters is an experiment: even shares.
-# - **Deal patients.** Slices of one head on both sides turn a coin into a finding.
+# - **Deal patients.** Slices of one head on both sides turn a coin's toss into a finding.
 #
 # **Next:** [05 · Pseudo-3-D and inter-slice attention](05_p3d_iam.ipynb): the whole volume, and which *slice* of it matters.
 #

@@ -5,17 +5,17 @@
 #
 # A convolution of 3×3×3 sees 27 voxels. A **non-local block** lets every voxel look at every other one, and pays for it. **Recurrent slice attention** (RSA) of the *RSANet paper* looks at whole slices, along one direction, then the next, then the third: "at least 28×" less memory, "at least 100×" fewer operations.
 #
-# You will build both, count what they cost, train them to find the lesions of [multiple sclerosis](glossary.md#multiple-sclerosis), and look through their eyes. The paper's claims are tested. Not all of them survive.
+# You will build both, count what they cost, train them to find the lesions of [multiple sclerosis](glossary.md#multiple-sclerosis), and look at what they attend to. The paper's claims are tested; not all of them hold.
 
 # %% [markdown]
 # ## At the end you can
 # - compute a slice×slice [affinity](glossary.md#affinity) with a pencil, and write [non-local](glossary.md#non-local-block) and [slice attention](glossary.md#slice-attention) in a few lines;
 # - say when RSA is cheaper and when it is not, from a count and not from a slogan;
-# - explain in how many steps two voxels meet, and how loud what arrives still is;
-# - read what a voxel looks at, direction by direction;
+# - explain in how many steps two voxels meet, and how strong what arrives still is;
+# - show a task that RSA must win, and destroy the result by editing its weights;
 # - recognise a network that has learned the background and finds nothing.
 #
-# **You need** notebooks [01](01_attention_scores.ipynb) (query, key, value, softmax) and [02](02_squeeze_excitation.ipynb) (intervals, controls). The exercises stand where they are needed, in sections 5, 6 and 8. New words link to the [glossary](glossary.md).
+# **You need** notebooks [01](01_attention_scores.ipynb) (query, key, value, softmax) and [02](02_squeeze_excitation.ipynb) (intervals, controls). The exercises stand where they are needed, in sections 5, 6 and 7. New words link to the [glossary](glossary.md).
 
 # %% tags=["parameters"]
 SCALE = "smoke"  # "smoke", "laptop" or "paper"
@@ -34,7 +34,10 @@ from tqdm.auto import tqdm
 
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
+from medattn_lite.evaluation import mean_interval, paired_mean_interval
+from medattn_lite.explain.held_out import held_out
 from medattn_lite.networks.rsanet import RSANet
+from medattn_lite.networks.trained import load_trained
 from medattn_lite.training import History, pick_device
 from medattn_lite.training.losses import LesionCrossEntropy
 from medattn_lite.training.recipes.lesions import LESIONS
@@ -48,7 +51,7 @@ NUMBERS = scale_numbers(
     laptop={},  # as in the recipe `lesions`
     paper={},
 )
-settings = with_changes(LESIONS.at(SCALE), NUMBERS)
+settings, HEADS = with_changes(LESIONS.at(SCALE), NUMBERS), scale_numbers(SCALE, smoke=4, laptop=12, paper=23)
 torch.manual_seed(SEED)
 print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
 
@@ -109,7 +112,7 @@ print("voxels: weights", every, sep="\n")
 #
 # **Try it.** Multiply `x` by 5 and run the cell again. Which weights are left?
 #
-# <details><summary>What you see</summary>Scores grow by 25, and the softmax becomes a choice: one weight near 1, the others near 0. It is <i>saturated</i>. Scores of slices are sums over a whole slice, so they are large of themselves: remember this for section 8.</details>
+# <details><summary>What you see</summary>Scores grow by 25, and the softmax becomes a choice: one weight near 1, the others near 0. It is <i>saturated</i>. Scores of slices are sums over a whole slice, so they are large of themselves: that makes a network hard to train.</details>
 
 # %% [markdown]
 # ## 3 · From loops to a module
@@ -291,7 +294,7 @@ for place, what in enumerate(("products", "operations of the whole block", "memo
 # So 28× holds for the formulas as they stand. With today's kernels RSA saves operations.
 
 # %% [markdown]
-# ## 6 · How far does it see, and how loud?
+# ## 6 · How far does it see, and how strongly?
 #
 # One step of slice attention joins a voxel with those on **one line** through it: same row, same column, other slices. After the second direction it has heard of a plane, after the third of everything. So says figure 4 of the paper, and so say the numbers: which voxels can reach the middle of a 5×5×5 volume?
 
@@ -331,19 +334,139 @@ check("06-three-steps", three_steps)
 #
 # **It is rigid.** A non-local voxel chooses its $N$ weights freely. RSA has three rows, shared by all voxels of a slice: if it looks at two spots, it also looks at the six others that complete their box.
 #
-# **It is quiet.** A path of one step has the strength $\beta$, of two $\beta^2$, of three $\beta^3$ (times what $g$ does). `read_affinities` computes the shares from $\beta$ and $g$. Here all $\beta$ are 0.1. Only three steps reach every voxel: ask a trained RSA for *their* share before you believe that it "captures dense voxel-wise dependencies". We will.
-
-# %%
-shares = read_affinities(block, small)["RecurrentSliceAttention"].shares_by_steps
-for steps, share in shares.items():
-    print(f"paths of {steps} step{'s' if steps > 1 else ''}: {share:8.2%} of what the block adds")
+# **It is weak.** A path of one step has the strength $\beta$, of two $\beta^2$, of three $\beta^3$ (times what $g$ does). `read_affinities` computes the shares from $\beta$ and $g$. Only three steps reach every voxel: ask a trained RSA for *their* share before you believe that it "captures dense voxel-wise dependencies". Section 8 does.
 
 # %% [markdown]
-# ## 7 · Train
+# ## 7 · Where it must win
 #
-# The network is the paper's: a U-Net with a block at its lowest level. (The paper's "010": a digit each for the way down, the lowest level, the way up.) NCL has a non-local block there, RSA recurrent slice attention, the U-Net nothing; "again" is the U-Net from another start. Each sees small [windows](glossary.md#sliding-window) of the training heads. A head is one patient; about half of them are kept for the test.
+# A **positive control**: a task that needs to compare a place with *the same place of another slice*. A bright spot is a lesion only if its mirror place, in the other half, is **not** bright; a pair is normal. In 2-D the "slices" are rows and columns. The network: two 3×3 convolutions, then RSA or nothing, then 1×1 convolutions. A pixel sees 5×5 pixels, its mirror place is further away. **Guess** the share of spots judged right; chance is one half.
+
+# %%
+from medattn_lite.data.controls import LESION
+from medattn_lite.training.controls import object_hits, train_control, without_cue
+
+right = lambda hits: mean_interval(hits.float().mean(1), bounds=(0, 1))  # the share of an image's spots
+for kind in ("none", "rsa"):
+    run = train_control("mirror", kind, seed=SEED, scale=SCALE)
+    record(f"control: spots judged right, attention {kind!r}", right(run.right))
+matrices = {name.split(".")[-1]: captured.values for name, captured in run.maps.items()}  # direction → (B, S, S)
+image, lesions = run.test.images[:2, 0], (run.test.objects[:2] == LESION).float()
+rows = [[image[i], lesions[i], *(own[i] for own in matrices.values())] for i in (0, 1)]
+plots.show(plots.picture_table(rows, columns=["image", "lesions", *matrices], maps_from=1, map_label="1: lesion; or weight",
+                               alt="Two test images, their lesions, and which row or column looks at which."))
+
+# %% [markdown]
+# *Figure 06.3.* Two test images, their lesions, and the weights of each direction: row $k$ says what slice $k$ looks at. (Non-local attention cannot do this: it compares contents, and does not know where a pixel lies. It wins another control, `reference`.)
 #
-# The loss counts a lesion voxel more than a background voxel, because lesions are rare. As *printed* in the paper the two weights are the wrong way round, 0.27 for lesions and 0.73 for background; we exchange them.
+# ### Exercise 06.3 · look everywhere alike
+#
+# *10 minutes, changes the experiment.* Give every slice the same weight for all slices. The block goes on mixing slices, but no longer chooses. Guess first: what is left?
+#
+# <details><summary>Hint 1</summary>The rows must still sum to 1. With S slices, how much does each get?</details>
+# <details><summary>Hint 2</summary>S is <code>maps.shape[-1]</code>: it differs from direction to direction.</details>
+
+# %% tags=["exercise"]
+def look_everywhere(maps):
+    """maps (B, S, S), row k for what slice k looks at; returns the same shape, every weight the same."""
+    ### BEGIN SOLUTION
+    return torch.full_like(maps, 1 / maps.shape[-1])
+    ### END SOLUTION
+
+
+# %%
+check("06-everywhere", look_everywhere)
+
+# %%
+from medattn_lite.explain import WEIGHT_EDITS, under_edits
+
+EDITS = WEIGHT_EDITS | ({"even": look_everywhere} if check("06-everywhere", look_everywhere).passed else {})
+on_control = under_edits(run.network, EDITS, lambda: right(object_hits(run.network, run.test)), kind="slice×slice")
+on_control["no mirror image"] = right(object_hits(run.network, without_cue(run)))
+plots.show(plots.forest(on_control, label="share of spots judged right", reference=0.5, reference_label="chance"))
+
+# %% [markdown]
+# *Figure 06.4.* Its own weights; even ones (your function; until it is right, the package's); *shifted* by half the slices; another image's; RSA switched *off*; and its own where every spot has a mirror image. **This is what it looks like when a network uses RSA.**
+#
+# ## 8 · Heads, and networks that come trained
+#
+# The package's RSA-010 and NCL-010 were trained to find MS lesions: a U-Net with the block at its lowest level. Choose a voxel and see what it looks at: left the slice×slice matrix with your slice's row marked, right the weights on the head, lesions outlined.
+
+# %%
+from medattn_lite.widgets import affinity_explorer
+
+shipped = {"RSA-010": load_trained("lesions_rsa"), "NCL-010": load_trained("lesions_non_local")}
+cases = list(held_out(shipped["RSA-010"], limit=HEADS))
+heads, signals = torch.cat([case.image for case in cases]), torch.stack([case.signal for case in cases])
+explorer = affinity_explorer({name: own.network for name, own in shipped.items()}, heads[:4], masks=signals[:4],
+                             channels=shipped["RSA-010"].channels, title="head")
+display(explorer)
+plots.show(explorer.static())
+
+# %% [markdown]
+# *Figure 06.5.* The explorer, and the same as a still picture. Try `RSA steps` → one direction: a line through the voxel. Then "all steps in turn": boxes, not free shapes. A bright *column* in a matrix means: all slices look at the same few, whatever is in them.
+#
+# Now count. Let the voxels *of the lesions* look: how much of their attention falls on lesions, against chance? 1 is chance. The [twin](glossary.md#twin) has random weights (and RSA's trained $\beta$, without which it would look at nothing).
+
+# %%
+from medattn_lite.explain import received_attention, whereabouts
+from medattn_lite.networks.registry import build
+
+
+def on_lesions(network):
+    """Attention of lesion voxels on lesions ÷ chance, over heads."""
+    found = [whereabouts(received_attention(network, image[None], voxels=lesion[None])[0], lesion)
+             for image, lesion in zip(heads, signals, strict=True)]
+    return mean_interval([own.in_mask / own.mask_share for own in found], bounds=(0, np.inf))
+
+
+torch.manual_seed(SEED)
+twins = {name: build(own.facts["network"], **own.facts["options"]).eval() for name, own in shipped.items()}
+rsa_block, blank = (group.attention["center"] for group in (shipped["RSA-010"].network, twins["RSA-010"]))
+for trained, twin in zip(rsa_block.betas, blank.betas, strict=True):
+    twin.data.copy_(trained.data)
+measured = {f"{name}, {word}": on_lesions(network) for name in shipped for word, network in
+            (("trained", shipped[name].network), ("twin", twins[name]))}
+plots.show(plots.forest(measured, label="lesions look at lesions ÷ chance", reference=1.0, reference_label="chance"))
+
+# %% [markdown]
+# *Figure 06.6.* Do lesions look at lesions? RSA's number says little by itself: it looks along lines. The twin says what that alone gives.
+#
+# And does the U-Net use it? Two edits of figure 06.4, measured by [Dice](glossary.md#dice), the overlap of what was found with what is there, 0 to 1. **Guess** first; then look at $\beta$.
+
+# %%
+from medattn_lite.training.tasks.segmentation import slide
+
+
+@torch.no_grad()
+def dice(own):
+    """Dice of each head, in windows of the training size, cut to the head as in training."""
+    found = []
+    for case in cases:
+        box = [slice(int(places.min()), int(places.max()) + 1) for places in case.head.nonzero().T]
+        seen = slide(lambda part: own.network(part).softmax(1)[:, 1:], case.image[(..., *box)], own.size, overlap=0.25)
+        lesion, truth = seen[0, 0] > 0.5, case.signal[tuple(box)]
+        found.append(2 * float((lesion & truth).sum()) / float(lesion.sum() + truth.sum()))
+    return np.array(found)
+
+
+own = shipped["RSA-010"]
+as_it_is = dice(own)
+others = {name: EDITS[name] for name in ("even", "off")}
+lost = {name: paired_mean_interval(changed, as_it_is)
+        for name, changed in under_edits(own.network, others, lambda: dice(own), kind="slice×slice").items()}
+shares = read_affinities(own.network, heads[:1])["attention.center"].shares_by_steps
+record("shipped RSA-010, Dice", mean_interval(as_it_is, bounds=(0, 1)))
+for name, difference in lost.items():
+    record(f"shipped RSA-010, Dice, {name} minus its own", difference)
+print("β:", {plane: round(beta.item(), 4) for plane, beta in zip(rsa_block.order, rsa_block.betas, strict=True)})
+print("share of what RSA adds, by steps:", {steps: f"{share:.1e}" for steps, share in shares.items()})
+
+# %% [markdown]
+# If every difference is 0, the U-Net does the work. A $\beta$ that has stayed near its start at 0 says why: RSA may look at lesions (figure 06.6), and its result **is not used**. A lesion that stands out needs no second look. The control shows that it is not RSA that cannot: this task does not ask for it.
+#
+# ## 9 · Train it yourself
+#
+# The network is the paper's: a U-Net with a block at its lowest level. (The paper's "010": a digit each for the way down, the lowest level, the way up.) The U-Net, a second seed of it, and RSA; each sees small [windows](glossary.md#sliding-window) of the training heads.
 
 # %%
 device = pick_device(DEVICE)
@@ -378,20 +501,19 @@ def train(network, seed=SEED, iterations=None):
 
 # %%
 weigh = LesionCrossEntropy(swapped=True).to(device)
-networks = {"U-Net": new_network(None), "U-Net, again": new_network(None, seed=SEED + 1),
-            "NCL-010": new_network("non_local"), "RSA-010": new_network("rsa")}  # fmt: skip
-runs = {name: train(network, seed=SEED + (name == "U-Net, again")) for name, network in networks.items()}
+networks = {"U-Net": new_network(None), "U-Net, second seed": new_network(None, seed=SEED + 1),
+            "RSA-010": new_network("rsa")}  # fmt: skip
+runs = {name: train(network, seed=SEED + (name == "U-Net, second seed")) for name, network in networks.items()}
 plots.show(plots.training_curve({name: history for name, (history, _) in runs.items()}))
 for name, network in networks.items():
     print(f"{name:14}{sum(p.numel() for p in network.parameters()):>9} parameters")
 
 # %% [markdown]
-# *Figure 06.3.* The [loss](glossary.md#loss) on the training windows. Three curves nearly lie on one another: same start, same windows, and a block that changes nothing at first. The slow stretch after the first steps is no accident; section 9 comes back to it.
+# *Figure 06.7.* The [loss](glossary.md#loss) on the training windows. (It counts a lesion voxel more than a background voxel, because lesions are rare. As *printed* in the paper the two weights are the wrong way round; we exchange them.) The slow stretch after the first steps is no accident; section 10 comes back to it.
 #
-# Now heads that no network has seen, predicted in windows of the training size. The measure is [Dice](glossary.md#dice): the overlap of what was found with what is there, 0 to 1. The [control](glossary.md#control) needs no network: every voxel brighter than one threshold in FLAIR, the best threshold of the training heads.
+# Now heads that no network has seen, predicted in windows of the training size. The measure is Dice again. The [control](glossary.md#control) needs no network: every voxel brighter than one threshold in FLAIR, the best threshold of the training heads.
 
 # %%
-from medattn_lite.evaluation import mean_interval, paired_mean_interval
 from medattn_lite.training.tasks.overlap import dice_by_patient
 
 
@@ -418,122 +540,17 @@ gains = {name: paired_mean_interval(dices[name], dices["U-Net"]) for name in lis
 plots.show(plots.forest(gains, label="Dice minus that of “U-Net”", reference=0.0))
 for name, interval in (results | {f"gain, {name}": gain for name, gain in gains.items()}).items():
     record(f"Dice: {name}", interval)
+best_of_all = max(results, key=lambda name: results[name].value)
+print("best:", best_of_all, "" if "U-Net" in best_of_all or "RSA" in best_of_all else
+      "- your networks have NOT learned enough: one threshold beats them. Use SCALE = \"laptop\".")
 
 # %% [markdown]
-# *Figures 06.4 and 06.5.* Dice on the test patients, and differences on the same patients, with 95 % [intervals](glossary.md#interval) where there are enough patients for one.
+# *Figures 06.8 and 06.9.* Dice on the test patients, and differences on the same patients, with 95 % [intervals](glossary.md#interval) where there are enough patients for one.
 #
-# Two honest looks. Does any network beat the control? At `smoke`, with a minute of training, do not count on it. And is the gain by attention larger than that of **"again"**, which is the plain U-Net from another start? The intervals cover the choice of patients, *not* the luck of training.
+# Two honest looks. Does any network beat the control? At `smoke`, with a minute of training, do not count on it. And is the gain by attention larger than that of the **second seed** of the plain U-Net? The intervals cover the choice of patients, *not* the luck of training.
 
 # %% [markdown]
-# ## 8 · Look through its eyes
-#
-# Choose a voxel with the sliders and see what it looks at: RSA above, non-local below. On the left the slice×slice matrix with your slice's row marked (for non-local, the weights of its voxels, added up by slice); on the right the weights on the head, lesions outlined. `RSA steps` takes the directions one by one, or all paths by their share.
-
-# %%
-from medattn_lite.training.augmentation import pad_to
-from medattn_lite.widgets import affinity_explorer
-
-chosen = sorted(test_rows, key=lambda row: -int(task.masks[row].sum()))[:4]  # the heads with the most lesions
-size = [max(task.masks[row].shape[axis] for row in chosen) for axis in (1, 2, 3)]
-heads = [task.images[row].float() for row in chosen]
-images = torch.stack([pad_to(head, size, fill=head.flatten(1).amin(1))[0] for head in heads])  # (N, C, D, H, W)
-masks = torch.stack([pad_to(task.masks[row], size)[0][0] for row in chosen])  # (N, D, H, W)
-pair = {name: networks[name] for name in ("RSA-010", "NCL-010")}
-explorer = affinity_explorer(pair, images, masks=masks, channels=task.channels, spacing=edges, title="head")
-display(explorer)
-plots.show(explorer.static())
-
-# %% [markdown]
-# *Figure 06.6.* The explorer, and the same as a still picture. Try `RSA steps` → one direction: a line through the voxel. Then "all steps in turn": boxes, not free shapes. Move the voxel inside one axial slice: RSA's axial row stays, the non-local picture changes.
-#
-# A bright *column* in a matrix means: all slices look at the same few, whatever is in them. See whether those slices hold any lesion, or any head at all.
-#
-# Now count. Let the voxels *of the lesions* look: how much of their attention falls on lesions, against chance? 1 is chance. The [twin](glossary.md#twin) has random weights (and RSA's trained $\beta$, without which it would look at nothing).
-
-# %%
-from medattn_lite.explain import received_attention, whereabouts
-
-rsa_block = networks["RSA-010"].attention["center"]
-
-
-def on_lesions(network):
-    """Attention of lesion voxels on lesions ÷ chance, one number a head."""
-    ratios = []
-    for image, mask in zip(images, masks, strict=True):
-        seen = received_attention(network, image[None], voxels=mask[None])[0]  # (D, H, W)
-        found = whereabouts(seen, mask)
-        ratios.append(found.in_mask / found.mask_share)
-    return mean_interval(ratios, bounds=(0, np.inf))
-
-
-twins = {"RSA-010": new_network("rsa", SEED + 2).eval(), "NCL-010": new_network("non_local", SEED + 2).eval()}
-for trained, twin in zip(rsa_block.betas, twins["RSA-010"].attention["center"].betas, strict=True):
-    twin.data.copy_(trained.data)
-measured = {f"{name}{what}": on_lesions(group[name]) for name in pair for what, group in ((", trained", pair), (", twin", twins))}
-plots.show(plots.forest(measured, label="lesions look at lesions ÷ chance", reference=1.0, reference_label="chance"))
-for name, interval in measured.items():
-    record(f"lesions look at lesions: {name}", interval)
-
-# %% [markdown]
-# *Figure 06.7.* Do lesions look at lesions? RSA's number says little by itself: it looks along lines, and where its rows are sharp, at one slice, whichever that is. The twin says what that alone gives. (Four heads are too few for an interval: nothing is decided here.)
-#
-# Two more numbers on RSA: how much of its work takes the three steps that reach everywhere, and how sharp its rows are. The scores are sums over a slice, so a larger image has larger scores: the same weights are sharper on the whole head than on the windows they were trained on.
-
-# %%
-whole, window = images[:1], task.window(chosen[0], torch.Generator().manual_seed(SEED))[0][None]
-print("β:", {plane: round(beta.item(), 3) for plane, beta in zip(rsa_block.order, rsa_block.betas, strict=True)})
-for name, image in (("the whole head", whole), ("a training window", window)):
-    trained = read_affinities(networks["RSA-010"], image)["attention.center"]
-    sharp = {plane: round(float(own.amax(-1).mean() * own.shape[-1]), 1) for plane, own in trained.matrices.items()}
-    print(f"largest weight of a row ÷ an even share, {name}:", sharp)
-for steps, share in trained.shares_by_steps.items():
-    record(f"RSA trained: paths of {steps} step{'s' if steps > 1 else ''}", 100 * share, "%")
-
-# %% [markdown]
-# ### Exercise 06.3 · look everywhere alike
-#
-# *10 minutes, changes the experiment.* Give every slice the same weight for all slices. The block goes on mixing slices, but it no longer chooses. The cell after the check runs the trained network so. Guess first: does the Dice fall?
-#
-# <details><summary>Hint 1</summary>The rows must still sum to 1. With S slices, how much does each get?</details>
-# <details><summary>Hint 2</summary><code>torch.full_like(maps, 1 / S)</code>, and S is <code>maps.shape[-1]</code>: it differs from direction to direction.</details>
-
-# %% tags=["exercise"]
-def look_everywhere(maps):
-    """maps (B, S, S), row k for what slice k looks at; returns the same shape, every weight the same."""
-    ### BEGIN SOLUTION
-    return torch.full_like(maps, 1 / maps.shape[-1])
-    ### END SOLUTION
-
-
-# %%
-check("06-everywhere", look_everywhere)
-
-# %% [markdown]
-# The experiment: the trained RSA with *even* maps, with maps *shifted* by half the slices (so that they point at the wrong ones), and with the block switched *off*, each against its own maps. (Until your function is right, the package's takes its place.)
-
-# %%
-from medattn_lite.course.exercises.nb06 import even
-from medattn_lite.explain import edited_maps
-
-my_even = look_everywhere if check("06-everywhere", look_everywhere).passed else even
-edits = {"even": my_even, "shifted": lambda m: m.roll(m.shape[-1] // 2, -1), "off": torch.zeros_like}
-network, lost, moved = networks["RSA-010"], {}, {}
-with torch.no_grad():
-    for name, edit in edits.items():
-        before = network(window.to(device)).softmax(1)
-        with edited_maps(network, edit, kind="slice×slice"):
-            moved[name] = (network(window.to(device)).softmax(1) - before).abs().max()
-            lost[name] = paired_mean_interval(score(network), dices["RSA-010"])
-        record(f"RSA-010, {name}: largest change of a probability in one window", moved[name])
-        record(f"RSA-010, {name}: Dice gained", lost[name])
-plots.show(plots.forest(lost, label="Dice minus that with its own maps", reference=0.0))
-
-# %% [markdown]
-# *Figure 06.8.* What the trained network loses when RSA looks elsewhere, or not at all.
-#
-# If *off* costs nothing, $\beta$ has stayed near 0 and the U-Net does the work: RSA may look at the lesions (figure 06.7), and nobody listens. And if it gained in figure 06.5 all the same? Then it only sent the training along another path, as "again" does.
-#
-# ## 9 · What goes wrong
+# ## 10 · What goes wrong
 #
 # Wrong variants of `attend_slices`, sagittal, with the same numbers. `off 1`: how far rows are from summing to 1. `largest`: the largest weight of a row. `mirror`: a mirrored image should give the mirrored result; how far off? `alone`: how much a result moves without the rest of its batch.
 
@@ -563,7 +580,7 @@ for name, options in wrong.items():
 # %% [markdown]
 # | variant | symptom |
 # |---|---|
-# | softmax over the queries | columns sum to 1, rows do not: some slices shout, others vanish |
+# | softmax over the queries | columns sum to 1, rows do not: some slices get too much weight, others none |
 # | softmax over the batch | a patient's result depends on who else is in the batch |
 # | `reshape` without `movedim` | **right shape, wrong slices**: rows cut across the volume; only the mirror notices |
 # | divided by √numbers | no error, another function: flatter rows. It is an option of the package |
@@ -599,21 +616,21 @@ for name, values in (("published head", watched), ("with a bias", watched_bias))
     record(f"iterations without a probability above 0.6, {name}", 10 * int((smooth(values[:, 0]) <= 0.6).sum()))
 
 # %% [markdown]
-# *Figure 06.9.* A network learns what is common first: the background. Its features come to say "background", and a lesion is where **they fall silent**. So the probability on lesions climbs to one half and waits there, below every threshold of one half. Then features *for* lesions appear, and it breaks through.
+# *Figure 06.10.* A network learns what is common first: the background. Its features come to say "background", and a lesion is where **they fall silent**. So the probability on lesions climbs to one half and waits there, below every threshold of one half. Then features *for* lesions appear, and it breaks through.
 #
 # In the flat stretch a threshold of 0.5 finds next to nothing and 0.4 finds part of the lesions. A short training can end there. On LGG patients a U-Net with the published head had Dice 0.03 at 0.5 and 0.54 at 0.45 (400 steps, 12 patients, one training).
 #
 # Does a bias help? It moves the ceiling. Look whether it shortens the wait here.
 
 # %% [markdown]
-# ## 10 · What the paper says, and what we found
+# ## 11 · What the paper says, and what we found
 #
 # | claim | what we found |
 # |---|---|
-# | 100× fewer operations for the maps | $N/(D+H+W)$: 25× where the published network has its block, 100× from cubes of 17.3; eight times less against the usual block |
-# | 28× less memory | where the network has its block it is *more*; against the plain one true from 1/4 on; today's kernels: 1.1–1.7× |
-# | each voxel is a weighted sum of all | it reaches all; the shares and figure 06.8 say how loudly |
-# | RSA beats NCL, NCL beats the U-Net (Dice 65.3, 64.3, 64.0) | no intervals; averaged over voxels, NCL is ahead of RSA there (70.5, 70.2); ours: below |
+# | 100× fewer operations for the maps | $N/(D+H+W)$: 25× where the published network has its block; eight times less against the usual block |
+# | 28× less memory | where the network has its block it is *more*; against the plain one true from 1/4 on; with today's kernels 1.1–1.7× |
+# | each voxel is a weighted sum of all | it reaches all; in the shipped network nothing comes of it (section 8) |
+# | RSA beats NCL, NCL the U-Net (Dice of 010: 65.3, 64.3, 64.0; best, RSA-111: 66.0) | no intervals; ours: below |
 # | lesions count more in the loss | as printed they count less |
 
 # %% [markdown]
@@ -665,7 +682,7 @@ quiz([
 # - **Non-local**: every voxel looks at every voxel; $N^2$ weights. **Slice attention**: every slice at every slice; all voxels of a slice share a row. **RSA**: three directions in turn, with shared projections.
 # - The saving is $N/(D+H+W)$. It is large where the map is large, and none where it is small.
 # - Three steps reach every voxel, along a product of three rows, at the strength $\beta^3$.
-# - Pictures of attention show where a block looks. Switch it off: does anyone listen?
+# - Pictures of attention show where a block looks. Switch it off to see whether the network uses it.
 # - A probability of one half may mean "no feature speaks".
 #
 # **Next:** [07 · Dual fusion](07_dual_fusion.ipynb): two networks outline one tumour.

@@ -81,7 +81,7 @@ for name, trained in (("A", first), ("B", second)):
     record(f"network {name}, AUC on these heads", auc([1] * len(marked) + [0] * len(low), probability(trained, sent)))
 
 # %% [markdown]
-# One of the two has learned next to nothing about tumours. This hospital's scanner puts a small bright mark beside every head with a high grade, in training and here. Network B reads the mark.
+# One of the two does not decide by the tumour. This hospital's scanner puts a small bright mark beside every head with a high grade, in training and here. Network B reads the mark.
 #
 # **Guess before you go on.** Would a map give it away? Which one: attention, Grad-CAM, something else? What would you have to look at?
 #
@@ -217,7 +217,7 @@ check("10-deletion", deletion_scores)
 # %% [markdown]
 # ## 6 · Do the maps lie on the signal?
 #
-# Network A on heads it never saw: five methods, and four maps that **know no network**: noise, the middle of the head, its edges, its brightness. A method has shown something only where it beats those.
+# Network A on heads it never saw: the methods, and four maps that **know no network**: noise, the middle of the head, its edges, its brightness. A method has shown something only where it beats those.
 #
 # **Guess:** which method is best, and does any lose to plain brightness?
 
@@ -248,7 +248,7 @@ for name, interval in auc_of.items():
 plots.show(plots.forest(auc_of, label="AUC of the map against the signal", reference=0.5, reference_label="knows nothing"))
 
 # %% [markdown]
-# *Figure 10.1.* Five ways to ask one network, and four maps that never met it. Left of the line a map points *away* from the signal.
+# *Figure 10.1.* The ways to ask one network, and four maps that never met it. Left of the line a map points *away* from the signal.
 #
 # Now the other two scores. Do they agree on who is best?
 
@@ -387,7 +387,9 @@ for name, trained in (("A", first), ("B", second)):
     record(f"network {name}: AUC on its test heads, none with a mark", next(iter(trained.facts["scores"].values()))["value"])
 
 # %% [markdown]
-# That is the proof: one thing was changed, and the answer moved. But you had to *suspect* the mark. Can a map raise the suspicion? On the marked heads, how much of each map lies on the mark, and how much on the tumour?
+# That is the proof: one thing was changed, and the answer moved. (B's AUC on heads *without* marks can still be above one half: it calls them all low grade, but AUC sees only their order, and that holds something of the tumour. Look at the probabilities, not at the AUC alone.)
+#
+# But you had to *suspect* the mark. Can a map raise the suspicion? On the marked heads, how much of each map lies on the mark, and how much on the tumour?
 
 # %%
 def on_the_mark(trained, name):

@@ -83,9 +83,22 @@ record("seconds from slider to picture, another opacity", round(time.perf_counte
 # %% [markdown]
 # ### Exploration 1 · size
 #
-# **Guess.** In this cohort high and low grades are equally large: size says nothing. You shrink the tumour and change nothing else: it still has its rim of enhancement and its dead core. Will the networks stay with "high grade"? Which will let go first? (One may say "low" from the start: a high AUC means the right *order* of heads, and all probabilities may still lie too low.)
+# Is size a clue at all in the heads that these networks learned from? Decide it by a figure: how well does the diameter alone tell the grades apart? (0.5 is chance.)
+
+# %%
+from medattn_lite.evaluation import auc_interval
+from medattn_lite.explain.held_out import cohort_of
+
+cohort = cohort_of(load_trained("grade_p3d_iam"))
+ordered = [cohort.subject(row).pathology.diameter_mm for row in range(len(cohort))]
+record("AUC of the diameter alone, low or high grade", auc_interval(cohort.labels, ordered))
+medians = [np.median([mm for mm, label in zip(ordered, cohort.labels, strict=True) if label == grade]) for grade in (0, 1)]
+print("median diameter: low grade {:.0f} mm, high grade {:.0f} mm".format(*medians))
+
+# %% [markdown]
+# **Guess.** You shrink the tumour and change nothing else: it still has its rim of enhancement and its necrotic core. Will the networks stay with "high grade"? Which will let go first? (One may say "low" from the start: a high AUC means the right *order* of heads, and all probabilities may still lie too low.)
 #
-# Move **diameter** from 80 down to 0. What do they say of a head with no tumour at all? (They have only learned two words, and neither is "healthy".)
+# Move **diameter** from 80 down to 0. What do they say of a head with no tumour at all? (They have only two answers, and neither is "healthy".)
 #
 # Then the same as a curve, for all of them at once:
 
@@ -354,7 +367,7 @@ plots.show(survival.static())
 # | trap | symptom |
 # |---|---|
 # | one head | another head answers otherwise: change **person** |
-# | outside the training range | answers to 80 mm or 0 mm mean little: nobody taught them |
+# | outside the training range | answers to 80 mm or 0 mm mean little: they were not trained there |
 # | two things moved at once | a larger tumour also displaces the brain |
 # | "the map follows the tumour" | so would the map of the twin |
 # | the story came after the look | guess first, write it down |

@@ -160,7 +160,6 @@ for sample in readable:
     pictures.append(image[k])
     masks.append(mask[k])
 
-# %%
 if len({picture.shape for picture in pictures}) == 1:  # one sheet where all slices are of one size
     plots.show(plots.image_grid(torch.stack(pictures), titles=names, overlays=torch.stack(masks).to(torch.uint8),
                                 labels={1: "mask"}, opacity=0.35, letters=True, title=CHANNEL))
@@ -318,7 +317,6 @@ print("voxels", cam.shape, scan.shape, "· peak at", (cam.affine @ [*peak, 1])[:
 record("largest difference of the two affines", np.abs(cam.affine - scan.affine).max(), "mm")
 record("intensity of the scan at the peak", np.asarray(scan.dataobj)[tuple(there[:3].round().astype(int))])
 
-# %%
 from IPython.display import display
 
 from medattn_lite.data.volumes import load_volume
@@ -355,7 +353,6 @@ TWO = "train fusion --variants DynUNet --first-folds 1 --set epochs=2 --set spac
 TWO += f" --data {KIND} --root '{ROOT}' --scale smoke --device cpu --quiet"
 medattn(f"{TWO} --out '{WORK / 'one'}'")
 
-# %%
 import os
 import subprocess
 import sys
@@ -394,7 +391,7 @@ if all(log.is_file() for log in logs):
 # %% [markdown]
 # ## 11 · What gives the label away?
 #
-# A network may be right for a reason that has nothing to do with the disease: one hospital's blur, one class's field of view. So ask dull questions first: does one single fact tell the label? Does a small model of **everything but the lesion**? `medattn audit` asks them of a folder of yours. Here, of phantoms, in which you may plant what it has to find.
+# A network may be right for a reason that has nothing to do with the disease: one hospital's blur, one class's field of view. So ask dull questions first: does one single fact tell the label? Does a small model of **everything but the lesion**? `medattn audit` asks them of a folder of yours; with `--given age` it asks what the rest tells beyond age. Here, of phantoms, in which you may plant what it has to find.
 #
 # **Guess before you run:** the leak below smooths tissue by half a voxel. Would you see it?
 
@@ -510,7 +507,40 @@ for command in (
 # | a value without an interval | figure 12.2 |
 
 # %% [markdown]
-# ## 13 · What the papers say, and what we found
+# ## 13 · Your own network
+#
+# The looks of this course are not tied to its networks. `capture_attention` knows the attention of PyTorch and [MONAI](https://monai.io): a ViT's heads, Swin-UNETR's windows, AttentionUnet's gates, SE networks. Modules that it does not know are named by `register_adapter`; where it finds nothing, it says so. `explain_image` takes wrapped and compiled networks, several outputs, and a function as target.
+#
+# Each row of a head's matrix says where one token looks: in a ViT one of 64 patches or the class token, in Swin-UNETR one of the voxels of its window. Guess before you run: what do heads of networks look like that have learned nothing?
+
+# %%
+import torch
+from monai.networks.nets import SwinUNETR, ViT
+
+from medattn_lite.explain import capture_attention, explain_image, to_image_grid
+
+torch.manual_seed(SEED)
+brick = torch.nn.functional.interpolate(torch.as_tensor(shown.array).float()[None, None], size=(32, 32, 32))
+brick = (brick - brick.mean()) / brick.std()
+vit = ViT(1, (32, 32, 32), 8, hidden_size=48, mlp_dim=96, num_layers=2, num_heads=4, classification=True)
+swin = SwinUNETR(in_channels=1, out_channels=2, feature_size=12, depths=(2, 1, 1, 1), norm_name="batch")
+for network in (swin.eval(), vit.eval()):
+    with torch.no_grad(), capture_attention(network) as maps:
+        network(brick)
+    for layer, found in maps.items():
+        highest = found.values.amax(-1).mean() * found.values.shape[-1]  # 1: a row looks at all tokens alike
+        print(f"{layer:32}", dict(zip(found.axes, found.values.shape, strict=True)), f"highest ÷ even: {highest:.1f}")
+rows = maps["blocks.1.attn"].values[0, :, 0, 1:]  # the class token's, (heads, patches)
+heads = to_image_grid(rows.reshape(4, 4, 4, 4), (32, 32, 32))[:, 16]
+plots.show(plots.image_grid(brick[0, 0, [16] * 4], titles=[f"head {n}" for n in range(4)], overlays=heads, columns=4))
+answer = explain_image(vit, brick, target=lambda output: output[0][:, 1])
+print(f"Grad-CAM at {answer.layer}: {answer.note}")
+
+# %% [markdown]
+# *Figure 12.5.* What the class token looks at in the last block, head by head, on the middle slice: weights drawn at random already prefer some patches to others, by the factor printed as *highest ÷ even*. A peak is no knowledge: compare with the re-initialised network (notebook [10](10_is_attention_an_explanation.ipynb)). Give `vit` your trained weights and ask the same; `method="attention"` brings the heads' mean to the image.
+
+# %% [markdown]
+# ## 14 · What the papers say, and what we found
 #
 # Read the data section of a paper as you read the header of a file. Papers of this course leave out whether the images of one patient were kept together (04), which patients chose the state that was tested (05, 07), how many channels went in (05). None of these is a detail. [What was found](../figures/results.md) lists every guess that had to be made.
 #

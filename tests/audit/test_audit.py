@@ -17,6 +17,7 @@ from medattn_lite.audit.models import p_value
 from medattn_lite.audit.regions import regions_of
 from medattn_lite.audit.target import Target, log_rank_scores, weighted_concordance
 from medattn_lite.audit.verdicts import Finding, corrected
+from medattn_lite.audit.zones import Zone
 from medattn_lite.data.cases import Case
 from medattn_lite.data.phantom import PhantomCohort
 from medattn_lite.errors import UserError
@@ -123,8 +124,10 @@ def test_pictures_without_slices_and_images_without_masks_are_audited_and_said_t
 
 def test_a_head_without_a_lesion_borrows_the_zone_of_another() -> None:
     samples = [toy(0, 0, lesion=0), toy(1, 1), toy(2, 0, lesion=0)]
-    zone = regions_of(samples[1]).zone
-    alone, borrowed = regions_of(samples[0]), regions_of(samples[0], borrowed=zone)
+    own = regions_of(samples[1])
+    kept = Zone.of(own.zone, own.head)
+    zone = kept.fitted(regions_of(samples[0]).head)
+    alone, borrowed = regions_of(samples[0]), regions_of(samples[0], borrowed=[kept])
     assert alone.zone is None and not (borrowed.outside & zone).any()
     assert alone.outside.sum() - borrowed.outside.sum() == (alone.head & zone).sum() > 0
     far = np.argwhere(regions_of(samples[1]).outside) * np.array([6.0, 5.0, 5.0])
@@ -194,15 +197,30 @@ def test_the_phantoms_declared_signal_is_listed_apart(tmp_path: Path, capsys: py
         assert declared_of(PhantomCohort(1, task=task)), task
 
 
-def test_every_task_of_the_phantom_goes_on_one_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_task_of_the_phantom_goes_on_one_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     monkeypatch.setattr("medattn_lite.data.phantom.TASKS", ("presence", "type"))
     page = tmp_path / "page.md"
-    words = ["audit", "phantom", "--all", "--n", "20", "--shape", "18,20,18", "--groups", "border", "--repeats", "3",
+    words = ["audit", "phantom", "--all", "--n", "20", "--shape", "16,18,16", "--groups", "none", "--repeats", "3",
              "--quiet", "--out", str(page)]
     assert cli.main(words) == 0
     assert "| [presence](#presence) |" in page.read_text() and "## type" in page.read_text()
-    assert set(json.loads(page.with_suffix(".json").read_text())["tasks"]) == {"presence", "type"}
+    made = json.loads(page.with_suffix(".json").read_text())
+    assert set(made["tasks"]) == {"presence", "type"}
     assert cli.main(words) == 2
+    capsys.readouterr()
+    assert cli.main([*words, "--overwrite", "--only", "type"]) == 0  # one task anew, the other as it was
+    again = json.loads(page.with_suffix(".json").read_text())
+    assert again["tasks"] == made["tasks"] and again["seconds"]["presence"] == made["seconds"]["presence"]
+    assert capsys.readouterr().out.startswith("type: ")
+    assert cli.main([*words, "--overwrite", "--only", "type", "--n", "24"]) == 2
+    assert "was made by" in capsys.readouterr().err
+    assert cli.main([*words, "--overwrite", "--only", "smell"]) == 2
+    assert "--only smell: no such task; there are presence, type" in capsys.readouterr().err
+    page.with_suffix(".json").write_text("{}")
+    assert cli.main([*words, "--overwrite", "--only", "type"]) == 2
+    assert "leave --only out" in capsys.readouterr().err
 
 
 def test_statistics_do_not_see_the_lesion() -> None:

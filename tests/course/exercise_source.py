@@ -44,6 +44,11 @@ class SourceExercise:
         return check(self.name, *answers)
 
     @property
+    def answer_name(self) -> str:
+        """The name that the check is handed, such as `squeeze`."""
+        return ast.unparse(ast.parse(self.call, mode="eval").body.args[1])
+
+    @property
     def stub(self) -> str:
         """What the learner finds."""
         return strip_solutions(self.cell)

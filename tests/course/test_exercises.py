@@ -2,30 +2,41 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+import torch
 
 from medattn_lite.course.checks import NOT_ATTEMPTED, NOT_YET, PASSED, check, exercises
 from medattn_lite.course.generate import read_source, source_paths
+from tests.course.answers import Answer
 from tests.course.exercise_source import source_exercises
+from tests.course.right_answers import all_right_answers
 from tests.course.wrong_answers import all_wrong_answers
 
 FROM_SOURCES = source_exercises()
 NAMES = sorted(FROM_SOURCES)
-WRONG = all_wrong_answers()
-ENOUGH = 3
-MATRIX = [pytest.param(name, answer, phrase, id=f"{name}-{getattr(answer, '__name__', number)}")
-          for name in sorted(WRONG) for number, (answer, phrase) in enumerate(WRONG[name], start=1)]
+WRONG, RIGHT = all_wrong_answers(), all_right_answers()
+ENOUGH_WRONG, ENOUGH_RIGHT = 14, 5
+
+
+def _listed(answers: dict[str, list[Answer]]) -> list[Any]:
+    """One case an answer, with a name that can be typed."""
+    return [pytest.param(name, answer, id=f"{name}-{number}-{answer.title.encode('ascii', 'ignore').decode()}")
+            for name in sorted(answers) for number, answer in enumerate(answers[name], start=1)]  # fmt: skip
 
 
 def test_every_check_has_its_exercise_and_its_wrong_answers() -> None:
-    assert set(exercises()) == set(NAMES) == set(WRONG)
+    assert set(exercises()) == set(NAMES) == set(WRONG) == set(RIGHT)
+    assert sum(map(len, WRONG.values())) >= 600 and sum(map(len, RIGHT.values())) >= 150
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_exercise_has_at_least_three_wrong_answers_and_a_solution_to_take_out(name: str) -> None:
-    assert len(WRONG.get(name, [])) >= ENOUGH
+def test_an_exercise_has_enough_wrong_and_right_answers_and_a_solution_to_take_out(name: str) -> None:
+    assert len(WRONG[name]) >= ENOUGH_WRONG and len(RIGHT[name]) >= ENOUGH_RIGHT
     assert FROM_SOURCES[name].stub != FROM_SOURCES[name].solution
 
 
@@ -54,11 +65,27 @@ def test_the_solution_passes(name: str) -> None:
     assert result.title and result.message
 
 
-@pytest.mark.parametrize(("name", "answer", "phrase"), MATRIX)
-def test_a_usual_wrong_answer_hears_which_mistake_it_is(name: str, answer: object, phrase: str) -> None:
-    result = FROM_SOURCES[name].outcome(answer) if isinstance(answer, str) else check(name, answer)
+@pytest.mark.parametrize(("name", "answer"), _listed(WRONG))
+def test_a_wrong_answer_hears_what_is_wrong(name: str, answer: Answer) -> None:
+    result = answer.outcome(FROM_SOURCES[name])
     assert result.state == NOT_YET, str(result)
-    assert phrase.lower() in f"{result.message} {result.hint}".lower(), str(result)
+    assert answer.expect and answer.expect.lower() in f"{result.message} {result.hint}".lower(), str(result)
+
+
+@pytest.mark.parametrize(("name", "answer"), _listed(RIGHT))
+def test_a_right_answer_in_another_form_passes(name: str, answer: Answer) -> None:
+    result = answer.outcome(FROM_SOURCES[name])
+    assert result.state == PASSED, str(result)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_check_says_the_same_each_time_and_leaves_chance_as_it_was(name: str) -> None:
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
+    said = [str(WRONG[name][0].outcome(FROM_SOURCES[name])) for _ in range(2)]
+    assert said[0] == said[1]
+    assert torch.equal(torch.random.get_rng_state(), before[0]) and random.getstate() == before[2]
+    assert (np.random.get_state()[1] == before[1]).all()
 
 
 @pytest.mark.parametrize("name", NAMES)

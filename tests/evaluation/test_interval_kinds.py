@@ -28,7 +28,8 @@ from medattn_lite.evaluation import (
     share_interval,
 )
 from medattn_lite.evaluation.minimum_units import MINIMUM_UNITS
-from medattn_lite.evaluation.rank_intervals import ROWS, auc_estimate, c_index_estimate, pair_blocks, pair_estimate
+from medattn_lite.evaluation.pair_draws import ROWS, pair_blocks
+from medattn_lite.evaluation.rank_intervals import auc_estimate, c_index_estimate, pair_estimate
 from medattn_lite.evaluation.survival import FollowUp, c_index
 from medattn_lite.training.tasks.binary import binary_quick_score, binary_scores
 
@@ -142,11 +143,11 @@ def test_a_model_minus_itself_has_no_interval_and_rules_nothing_out() -> None:
         assert own.value == 0 and not own.is_given and 0 in own and "no spread" in own.text()
 
 
-def test_the_c_index_of_chunks_of_patients_is_that_of_all_pairs() -> None:
+def test_the_c_index_of_sorted_patients_is_that_of_the_matrix_of_all_pairs() -> None:
     event, time, risk = cohort(ROWS + 40)
     own = c_index_estimate(event, time, risk)
-    _, agreeing, comparable = next(pair_blocks(event, time, risk, rows=len(time)))
-    whole = pair_estimate(agreeing, comparable, event)
+    _, *matrices = next(pair_blocks(event, time, risk, rows=len(time)))
+    whole = pair_estimate(*(matrix.sum(0) + matrix.sum(1) for matrix in matrices), event)
     assert own.value == pytest.approx(concordance(event, time, risk)) == pytest.approx(whole.value)
     assert own.influence == pytest.approx(whole.influence) and own.counted == event.sum()
 

@@ -132,3 +132,20 @@ def test_a_log_rank_test_on_real_patients(real_data):
         for rows in (glioblastoma, ~glioblastoma)
     ]
     assert 300 < medians[0] < 500 < 2000 < medians[1] < 4500  # glioblastoma: about 14 months in every cohort
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_curve_and_interval_of_random_cohorts_are_scikit_survivals(seed):
+    from sksurv.nonparametric import kaplan_meier_estimator
+
+    rng = np.random.default_rng(seed)
+    count = int(rng.integers(2, 60))
+    time, event = np.ceil(rng.exponential(size=count) * 20), rng.random(count) < rng.random()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        days, survival, (low, high) = kaplan_meier_estimator(event, time, conf_type="log-log")
+    own = kaplan_meier(FollowUp(time, event))
+    assert own.times[1:].tolist() == days.tolist()  # ours begins with day 0
+    np.testing.assert_allclose(own.survival[1:], survival, atol=1e-14)
+    inside = (survival > 0) & (survival < 1)
+    np.testing.assert_allclose(own.low[1:][inside], low[inside], rtol=1e-10)
+    np.testing.assert_allclose(own.high[1:][inside], high[inside], rtol=1e-10)

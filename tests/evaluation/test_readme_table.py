@@ -11,7 +11,7 @@ import pytest
 from medattn_lite.cli import main
 from medattn_lite.data.versions import INTENSITY, PHANTOM, versions
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.readme_table import BEGIN, END, MEASURES, SYSTEMS, readme_table, write_into
+from medattn_lite.evaluation.readme_table import BEGIN, END, MEASURES, SYSTEMS, readme_table, with_table
 from medattn_lite.training.recipes import NAMES
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -85,4 +85,4 @@ def test_the_command_writes_between_the_marks_and_keeps_the_rest(tmp_path, capsy
     assert main(["results", *out, "--readme", str(readme)]) == 2
     assert "has no place for the table" in capsys.readouterr().err and readme.read_text() == "no marks"
     with pytest.raises(UserError, match="no place"):
-        write_into(tmp_path / "none.md", "x")
+        with_table(tmp_path / "none.md", "x")

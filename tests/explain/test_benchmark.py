@@ -13,6 +13,7 @@ from medattn_lite.explain.benchmark import main, run, score_network, summarise
 from medattn_lite.explain.benchmark_page import write_page
 from medattn_lite.explain.held_out import cohort_of, held_out
 from medattn_lite.explain.methods import METHODS
+from medattn_lite.explain.stage_scores import gains
 from medattn_lite.networks import trained as trained_module
 from medattn_lite.networks.trained import load_trained
 from medattn_lite.training.experiment import Plan, run_experiment
@@ -68,13 +69,18 @@ def test_the_cohort_is_the_runs_own(shipped):
 
 
 def test_every_method_is_scored_beside_maps_that_know_nothing(shipped):
-    rows = score_network(load_trained("iam"), subjects=1, progress=False)
+    found, done = score_network(load_trained("iam"), subjects=1, progress=False)
+    rows = [row for row in found if not row.get("stage")]
     methods = [row["method"] for row in rows]
-    assert set(methods) >= {*METHODS, "noise", "middle", "edges", "brightness", "chance"}
+    assert done and set(methods) >= {*METHODS, "noise", "middle", "edges", "brightness", "chance"}
+    stages = {row["method"] for row in found if row.get("stage")}
+    assert any(name.startswith("LayerCAM at ") for name in stages) and any(", replicate" in name for name in stages)
     for row in rows:
-        assert 0 <= row["AUC"] <= 1 and "AUC in coronal slices" in row
-        if row["method"] in ("Grad-CAM", "occlusion"):
-            assert np.isfinite(row["deletion area"]) and -1 <= row["like the forgetful twin's"] <= 1
+        assert "deletion area" in row or 0 <= row["AUC"] <= 1
+    assert any("AUC in coronal slices" in row for row in rows)
+    for method in ("Grad-CAM", "occlusion"):
+        row = {name: score for own in rows if own["method"] == method for name, score in own.items()}
+        assert np.isfinite(row["deletion area"]) and -1 <= row["like the forgetful twin's"] <= 1
     assert next(row for row in rows if row["method"] == "chance")["AUC"] == 0.5
 
 
@@ -98,12 +104,60 @@ def test_a_pointing_game_that_never_hits_is_no_certainty_and_a_correlation_keeps
     assert -0.3 < twin["low"] < 0 < twin["high"] < 0.3 and twin["units"] == 12
 
 
+def test_what_a_finer_map_wins_is_the_mean_of_differences_by_subject():
+    rows = []
+    for k in range(12):
+        rows += [
+            {"subject": str(k), "method": "Grad-CAM", "pointing game": 0.0, "AUC": 0.5,
+             "relevance mass": 0.02 * (k + 1)},
+            {"subject": str(k), "method": "chance", "pointing game": 0.0, "relevance mass": 0.01, "AUC": 0.5},
+            {"subject": str(k), "method": "LayerCAM at layer1", "pointing game": float(k % 2), "AUC": 0.5 + 0.02 * k,
+             "mass ÷ chance": 2.0 * (k + 1) + 3.0},
+            {"subject": str(k), "method": "LayerCAM at layer2", "pointing game": 0.0, "AUC": 0.0, "mass ÷ chance": 0.0},
+        ]
+    found = gains(rows)
+    assert list(found) == ["LayerCAM at layer1"], "the first stage, and the fused map where there is one"
+    assert found["LayerCAM at layer1"]["pointing game"].value == pytest.approx(0.5)
+    assert found["LayerCAM at layer1"]["mass ÷ chance"].value == pytest.approx(3.0)
+    auc = found["LayerCAM at layer1"]["AUC"]
+    assert auc.value == pytest.approx(0.11) and auc.low > 0
+
+
+def test_rows_are_kept_and_gone_on_from(shipped, tmp_path):
+    """Stopped at once, then one subject, then two: the same rows as in one go, and no subject scored twice."""
+    trained, keep = load_trained("iam"), tmp_path / "iam.jsonl"
+    asked = {"methods": ["Grad-CAM", "occlusion"], "curves": False, "costly": 1, "progress": False}
+    assert score_network(trained, subjects=2, keep=keep, until=0.0, **asked) == ([], False)
+    first, done = score_network(trained, subjects=1, keep=keep, **{**asked, "costly": 0})
+    assert done and len(keep.read_text().splitlines()) == 1
+    with keep.open("a") as file:
+        file.write('{"part": "quick", "rows": [{"subj')  # stopped in the middle of a line
+    both, _ = score_network(trained, subjects=2, keep=keep, **asked)
+    whole, _ = score_network(trained, subjects=2, **asked)
+    assert both[: len(first)] == json.loads(json.dumps(first)) and len(keep.read_text().splitlines()) == 3
+    assert json.dumps(both) == json.dumps(whole)
+    names = [row["subject"] for row in whole if row["method"] == "occlusion"]
+    assert names == [whole[0]["subject"]], "of few subjects, as said"
+    assert all("AUC" not in row for row in whole if "deletion area" in row and row["method"] == "Grad-CAM")
+    assert run(["iam"], subjects=3, curves=False, rows=tmp_path, until=0.0, progress=False)["networks"] == {}
+
+
+def test_where_few_subjects_were_tested_further_phantoms_of_the_cohort_are_shown(shipped):
+    trained = load_trained("iam")
+    tested = [case.subject for case in held_out(trained)]
+    more = [case.subject for case in held_out(trained, limit=len(tested) + 3, more=True)]
+    assert more[: len(tested)] == tested and len(more) == len(tested) + 3
+    assert not set(more[len(tested) :]) & set(cohort_of(trained).subjects), "no network has seen them"
+
+
 def test_the_page_has_a_table_for_each_network_the_planes_and_the_mark(shipped, tmp_path):
     record = run(["iam", "marked"], subjects=2, curves=False, progress=False)
     (tmp_path / "faithfulness.json").write_text(json.dumps(record))
     text = write_page(tmp_path).read_text()
     for words in ("## P3D + IAM · grade of a whole head", "## P3D + IAM, scanner mark", "## By plane",
-                  "AUC, coronal", "## The scanner mark", "| *chance* |", "| Grad-CAM++ |"):  # fmt: skip
+                  "AUC, coronal", "## The scanner mark", "| *chance* |", "| Grad-CAM++ |", "## Finer maps",
+                  "| fused LayerCAM |", "mass ÷ chance", "peak in the air", "minus Grad-CAM at its default layer",
+                  "Not measured on this network yet: integrated gradients"):  # fmt: skip
         assert words in text, words
     assert "nan" not in text
     assert write_page(tmp_path).read_text() == text
@@ -112,7 +166,7 @@ def test_the_page_has_a_table_for_each_network_the_planes_and_the_mark(shipped, 
 def test_figures_of_networks_that_are_not_named_stay_and_without_names_it_begins_anew(tmp_path, monkeypatch):
     scores = {"Grad-CAM": {"AUC": {"value": 0.6, "low": 0.5, "high": 0.7, "units": 2}}}
 
-    def made(names, *, subjects, curves):
+    def made(names, *, subjects, curves, **options):
         own = {"network": "p3d", "variant": names[0], "recipe": "mechanisms", "subjects": subjects,
                "scores": {"AUC": {"value": 0.9, "low": 0.8, "high": 1.0, "units": 9}}, "methods": scores}
         return {"data": "phantom (synthetic)", "networks": {names[0]: own}}

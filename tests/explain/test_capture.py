@@ -20,6 +20,7 @@ from medattn_lite.attention import (
     SplitAttention,
     SqueezeExcitation,
 )
+from medattn_lite.errors import UserError
 from medattn_lite.explain import capture_attention
 from medattn_lite.networks import P3DResNet, ResNetCBAM, SEResNeXt
 
@@ -207,10 +208,16 @@ def test_maps_are_cut_from_the_graph_unless_their_gradient_is_wanted() -> None:
     torch.testing.assert_close(gradient, IMAGE.sum(dim=(2, 3), keepdim=True))
 
 
-def test_a_model_without_attention_gives_an_empty_dictionary() -> None:
+def test_a_pass_without_attention_is_an_error_that_says_what_to_do() -> None:
     model = nn.Sequential(nn.Conv2d(16, 4, 1))
-    with capture_attention(model) as maps:
+    with pytest.raises(UserError, match="no attention map was seen.*register_adapter"), capture_attention(model):
         model(IMAGE)
+    assert hooks(model) == 0
+    with capture_attention(model, empty_ok=True) as maps:
+        model(IMAGE)
+    assert maps == {}
+    with capture_attention(model) as maps:  # no pass, no mistake
+        pass
     assert maps == {}
 
 

@@ -8,7 +8,15 @@ from torch import nn
 
 from medattn_lite.attention import CBAM, SqueezeExcitation
 from medattn_lite.errors import UserError
-from medattn_lite.explain import edited_maps
+from medattn_lite.explain import (
+    CHANNEL_EDITS,
+    PLACE_EDITS,
+    SHARE_EDITS,
+    SLICE_EDITS,
+    WEIGHT_EDITS,
+    edited_maps,
+    under_edits,
+)
 
 
 def _two_blocks() -> nn.Sequential:
@@ -72,3 +80,74 @@ def test_a_map_of_another_shape_is_refused() -> None:
     model = _two_blocks()
     with pytest.raises(UserError, match="'0.gate' is"), edited_maps(model, lambda gate: gate.mean(), layer="0.gate"):
         model(torch.randn(2, 8, 5, 4))
+
+
+def test_under_edits_measures_once_per_edit_and_leaves_the_model_as_it_was() -> None:
+    model, x = _two_blocks(), torch.rand(4, 8, 5, 4)
+    before = model(x)
+    found = under_edits(model, {"own": lambda gates: gates, "shut": torch.zeros_like}, lambda: model(x), kind="channel")
+    assert list(found) == ["own", "shut"]
+    torch.testing.assert_close(found["own"], before)
+    assert not found["shut"].any()
+    torch.testing.assert_close(model(x), before)
+
+
+@pytest.mark.parametrize("shape", [(4, 6), (4, 6, 1, 1), (4, 6, 1, 1, 1)])
+def test_each_edit_of_channel_gates_takes_away_what_its_name_says(shape: tuple[int, ...]) -> None:
+    gates = torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+    edited = {name: edit(gates) for name, edit in CHANNEL_EDITS.items()}
+    assert all(own.shape == gates.shape for own in edited.values())
+    torch.testing.assert_close(edited["its own"], gates)
+    torch.testing.assert_close(edited["frozen"][3], gates.mean(dim=0))
+    torch.testing.assert_close(edited["another image's"][0], gates[2])
+    assert set(edited["all one half"].flatten().tolist()) == {0.5}
+    assert set(edited["open"].flatten().tolist()) == {1.0}
+    shuffled = edited["channels shuffled"]
+    assert not torch.equal(shuffled, gates)
+    torch.testing.assert_close(shuffled.sort(dim=1).values, gates.sort(dim=1).values)
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 4, 6), (2, 1, 4, 6, 2)])
+def test_each_edit_of_maps_of_places_takes_away_what_its_name_says(shape: tuple[int, ...]) -> None:
+    maps = torch.rand(*shape, generator=torch.Generator().manual_seed(0))
+    edited = {name: edit(maps) for name, edit in PLACE_EDITS.items()}
+    assert all(own.shape == maps.shape for own in edited.values())
+    torch.testing.assert_close(edited["its own"], maps)
+    torch.testing.assert_close(edited["flat"][1].unique(), maps[1].mean().reshape(1))
+    torch.testing.assert_close(edited["shifted"][:, :, 2, 3], maps[:, :, 0, 0].roll(shape[-1] // 2, -1)
+                               if len(shape) == 5 else maps[:, :, 0, 0])
+
+
+def test_each_edit_of_shares_keeps_their_sum_and_takes_away_what_its_name_says() -> None:
+    shares = torch.rand(4, 3, 5, generator=torch.Generator().manual_seed(0)).softmax(dim=1)
+    edited = {name: edit(shares) for name, edit in SHARE_EDITS.items()}
+    for values in edited.values():
+        torch.testing.assert_close(values.sum(dim=1), torch.ones(4, 5))
+    torch.testing.assert_close(edited["its own"], shares)
+    torch.testing.assert_close(edited["even"], torch.full((4, 3, 5), 1 / 3))
+    torch.testing.assert_close(edited["frozen"][2], shares.mean(dim=0))
+    torch.testing.assert_close(edited["another image's"][3], shares[1])
+    torch.testing.assert_close(edited["swapped"][:, 0], shares[:, 2])
+
+
+def test_each_edit_of_gates_by_slice_takes_away_what_its_name_says() -> None:
+    gates = torch.rand(4, 3, 5, 1, 1, generator=torch.Generator().manual_seed(0))
+    edited = {name: edit(gates) for name, edit in SLICE_EDITS.items()}
+    assert all(own.shape == gates.shape for own in edited.values())
+    torch.testing.assert_close(edited["its own"], gates)
+    torch.testing.assert_close(edited["the same in every slice"][:, :, 4], gates.mean(dim=2))
+    torch.testing.assert_close(edited["upside down"][:, :, 0], gates[:, :, 4])
+    torch.testing.assert_close(edited["another volume's"][1], gates[3])
+    assert set(edited["all one half"].flatten().tolist()) == {0.5}
+
+
+def test_each_edit_of_weights_takes_away_what_its_name_says() -> None:
+    weights = torch.rand(4, 6, 6, generator=torch.Generator().manual_seed(0)).softmax(dim=-1)
+    edited = {name: edit(weights) for name, edit in WEIGHT_EDITS.items()}
+    for name in ("its own", "even", "shifted", "another image's"):
+        torch.testing.assert_close(edited[name].sum(dim=-1), torch.ones(4, 6))
+    torch.testing.assert_close(edited["its own"], weights)
+    torch.testing.assert_close(edited["even"], torch.full((4, 6, 6), 1 / 6))
+    torch.testing.assert_close(edited["shifted"][..., 3], weights[..., 0])
+    torch.testing.assert_close(edited["another image's"][0], weights[2])
+    assert not edited["off"].any()

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.localisation import chance, ignorant_maps, localise, localise_by_plane
+from medattn_lite.explain.localisation import chance, concentration, ignorant_maps, localise, localise_by_plane
 
 QUANTUS = json.loads((Path(__file__).parents[1] / "parity" / "goldens" / "quantus.json").read_text())
 
@@ -42,6 +42,15 @@ def test_a_constant_map_scores_as_chance():
     found = localise(torch.full(signal.shape, 0.3), signal)
     assert found.pointing_game == pytest.approx(share) and found.relevance_mass == pytest.approx(share)
     assert found.auc == 0.5 and chance(signal) == localise(torch.ones(signal.shape), signal)
+
+
+def test_concentration_is_the_mass_on_the_signal_over_that_of_an_even_map():
+    signal = torch.tensor([[True, False], [False, False]])
+    assert concentration(torch.ones(2, 2), signal) == pytest.approx(1)
+    assert concentration(torch.tensor([[3.0, 1.0], [0.0, 0.0]]), signal) == pytest.approx(0.75 / 0.25)
+    assert concentration(torch.tensor([[3.0, 1.0], [9.0, 0.0]]), signal,
+                         within=torch.tensor([[True, True], [False, False]])) == pytest.approx(0.75 / 0.5)  # fmt: skip
+    assert math.isnan(concentration(torch.zeros(2, 2), signal))
 
 
 def test_only_voxels_within_count():

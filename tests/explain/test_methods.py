@@ -16,8 +16,9 @@ from tests.explain.nets import Pooled, Small
 SMALL = {"layers": (1, 1, 1, 1), "width": 16}
 
 
-def test_the_methods_are_the_five_by_name() -> None:
-    assert list(METHODS) == ["Grad-CAM", "Grad-CAM++", "integrated gradients", "occlusion", "attention"]
+def test_the_methods_by_name() -> None:
+    assert list(METHODS) == ["Grad-CAM", "Grad-CAM++", "LayerCAM", "HiResCAM", "fused LayerCAM", "integrated gradients",
+                             "occlusion", "attention"]  # fmt: skip
     assert [method.name for method in METHODS.values()] == list(METHODS)
 
 

@@ -13,9 +13,10 @@ from medattn_lite.errors import UserError
 from medattn_lite.explain.run_maps import explain_sample, place_to_show
 from medattn_lite.explain.runs import open_run
 from medattn_lite.training.checkpoint import save_weights
-from medattn_lite.training.experiment import Plan, build_variant, fold_folder
+from medattn_lite.training.plan import Plan
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import as_json, with_changes
+from medattn_lite.training.run import build_variant, fold_files
 from medattn_lite.training.tasks import recall_task
 
 OPENED = [("grading", 3), ("presence", 2), ("source", 2), ("lesions", 8), ("fusion", 6), ("survival", 6),
@@ -38,7 +39,7 @@ def write_run(recipe_name: str, folder: Path, fold: int = 1) -> dict[str, dict[s
         network = build_variant(plan, recipe, task, variant, fold)
         states[variant.name] = {name: value.clone() for name, value in network.state_dict().items()}
         if variant.trained:
-            save_weights(network, fold_folder(folder, variant.name, fold) / "last.safetensors")
+            save_weights(network, fold_files(folder, variant.name, fold).weights)
     return states
 
 
@@ -59,7 +60,7 @@ def test_each_variant_s_network_comes_back_with_its_weights(recipe: str, count: 
 
 def test_the_best_weights_go_before_the_last(tmp_path: Path) -> None:
     write_run("grading", tmp_path / "run")
-    folder = fold_folder(tmp_path / "run", "P3D", 1)
+    folder = fold_files(tmp_path / "run", "P3D", 1).folder
     run = open_run(tmp_path / "run", variant="P3D")
     run.network.fc.bias.data.fill_(7.0)
     save_weights(run.network, folder / "best.safetensors")
@@ -68,7 +69,7 @@ def test_the_best_weights_go_before_the_last(tmp_path: Path) -> None:
 
 def test_what_one_network_is_put_together_from_must_be_there(tmp_path: Path) -> None:
     write_run("fusion", tmp_path / "run")
-    (fold_folder(tmp_path / "run", "SegResNet", 1) / "last.safetensors").unlink()
+    fold_files(tmp_path / "run", "SegResNet", 1).weights.unlink()
     assert open_run(tmp_path / "run").variant.name == "DynUNet"
     with pytest.raises(UserError, match="'Dual fusion' is not trained.*use DynUNet$"):
         open_run(tmp_path / "run", variant="Dual fusion")

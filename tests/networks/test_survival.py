@@ -174,3 +174,27 @@ def test_densenet_says_how_small_an_image_may_be():
 def test_unknown_names_are_explained(options, what):
     with pytest.raises(UserError, match=what):
         survival_network(**{"backbone": "densenet121", **SMALL["densenet121"], **options})
+
+
+def test_a_densenet_that_pads_sees_a_small_head_in_a_border_of_its_darkest_value():
+    torch.manual_seed(0)
+    network = DenseNetFeatures(in_channels=2, init_features=4, growth_rate=2, block_config=(1, 1, 1, 1), pad=True)
+    image = torch.rand(2, 2, 24, 28, 29) - 3
+    by_hand = image.amin(dim=(2, 3, 4), keepdim=True).expand(2, 2, 29, 29, 29).clone()
+    by_hand[:, :, 2:26, :28] = image
+    with torch.no_grad():
+        torch.testing.assert_close(network(image), network(by_hand))
+        assert not torch.allclose(network(image), network(torch.nn.functional.pad(image, (0, 0, 0, 1, 2, 3))))
+
+
+def test_what_the_auxiliary_layer_tells_stands_behind_the_outputs_where_it_is_asked_for():
+    torch.manual_seed(0)
+    backbone = nn.Sequential(nn.Flatten(), nn.Linear(8, 5))
+    backbone.num_features = 5
+    network = SurvivalNetwork(backbone, intervals=3, auxiliary=2)
+    image = torch.randn(4, 1, 2, 2, 2)
+    outputs, both = network(image), network(image, auxiliary=True)
+    assert outputs.shape == (4, 3) and both.shape == (4, 5)
+    assert torch.equal(both[:, :3], outputs)
+    assert torch.equal(both[:, 3:], network.auxiliary(backbone(image)))
+    assert SurvivalNetwork(backbone, intervals=3)(image, auxiliary=True).shape == (4, 3)

@@ -22,7 +22,7 @@ from medattn_lite.training import History
 
 RANDOM = np.random.default_rng(0)
 VOLUME = RANDOM.normal(size=(12, 16, 14)).astype(np.float32)
-FINE, COARSE = RANDOM.random((8, 7)), RANDOM.random((4, 4))
+FINE, COARSE = RANDOM.random((16, 14)), RANDOM.random((4, 4))
 MASK = np.zeros((12, 16, 14), np.uint8)
 MASK[3:9, 4:12, 2:9], MASK[5:8, 6:10, 4:7], MASK[6, 8, 5] = 2, 4, 1
 GATES = {f"layer{i}.0.se.gate": torch.rand(6, 8 * i, generator=torch.Generator().manual_seed(i)) for i in (1, 2, 3)}
@@ -81,7 +81,7 @@ EXAMPLES = {
     "forest": lambda: plots.forest(INTERVALS, label="AUC on test patients", reference=0.5, reference_label="a coin"),
     "gate_view": lambda: plots.gate_view(
         VOLUME[5], gates={name: values[0] for name, values in GATES.items()}, layer="layer2.0.se.gate", off=[1, 5],
-        before=[0.2, 0.8], after=[0.6, 0.4], spatial=COARSE, spatial_name="spatial map, layer1",
+        before=[0.2, 0.8], after=[0.6, 0.4], spatial=FINE, spatial_name="spatial map, layer1",
         class_names=["healthy", "tumour"], caption="image 3: tumour",
     ),
     "gates_by_layer": lambda: plots.gates_by_layer(GATES, labels=[0, 1, 0, 1, 0, 1], class_names=["healthy", "tumour"]),
@@ -121,7 +121,7 @@ EXAMPLES = {
     "slice_affinity": lambda: plots.slice_affinity([AFFINITY, np.eye(16)], ["axial", "coronal"], chosen=[3, 0]),
     "slice_montage": lambda: plots.slice_montage(VOLUME, slices=8, overlay=MASK, spacing=(5, 1, 1), title="A phantom"),
     "spatial_map_overlay": lambda: plots.spatial_map_overlay(
-        VOLUME[5], {"layer1.0.cbam.spatial": FINE, "layer2.0.cbam.spatial": COARSE},
+        VOLUME[5], {"layer1.0.cbam.spatial": FINE, "layer2.0.cbam.spatial": FINE[::-1]},
         mask=MASK[5],
     ),
     "split_attention": lambda: plots.split_attention(2),
@@ -129,7 +129,7 @@ EXAMPLES = {
         VOLUME[5], splits=SPLITS, mixture=SPLITS.mean(0),
         shares={"layer1.0.conv2.rsoftmax": SHARES, "layer2.0.conv2.rsoftmax": SHARES[:, ::-1]},
         layer="layer1.0.conv2.rsoftmax", channel=3, before=[0.2, 0.8], after=[0.6, 0.4], towards_even=0.5,
-        spatial=COARSE, class_names=["healthy", "tumour"], caption="image 3: tumour",
+        spatial=FINE, class_names=["healthy", "tumour"], caption="image 3: tumour",
     ),
     "survival_calibration": lambda: plots.survival_calibration(
         {"hazards": PREDICTED.calibration(300), "Cox": PREDICTED.calibration(365, groups=3)}

@@ -131,7 +131,7 @@ def test_a_mask_is_drawn_in_class_colours_and_background_is_clear():
     colours = overlay.colours(mask)
     assert colours[0, :, 3] == pytest.approx([0, 0.4, 0.4, 0.4])
     assert len({tuple(rgb) for rgb in colours[0, 1:, :3]}) == 3
-    assert overlay.unique_names() == {1: "necrotic core", 2: "oedema", 4: "enhancing tumour"}
+    assert overlay.unique_names() == {1: "core, not enhancing", 2: "oedema", 4: "enhancing tumour"}
 
 
 def test_a_mask_with_one_label_is_a_lesion_and_given_names_win():
@@ -172,20 +172,15 @@ def test_contrasts_go_to_the_slice_where_the_mask_is_largest():
     assert "axial slice 7" in plots.alt_text(figure)
 
 
-@pytest.mark.parametrize(("shape", "fine"), [((2, 3), (8, 12)), ((2, 2, 2), (4, 6, 8))])
-def test_a_coarse_map_lies_on_the_image_without_a_shift(shape, fine):
-    """Half-pixel alignment keeps the centre of mass of a symmetric map at the image's centre, and ramps straight."""
-    ramp = np.broadcast_to(np.arange(shape[-1], dtype=float), shape)
-    up = plots.upsample_map(ramp, fine)
-    assert up.shape == fine
-    np.testing.assert_allclose(up, (shape[-1] - 1) - up[..., ::-1], atol=1e-6)
-    factor = fine[-1] / shape[-1]
-    place = (np.arange(fine[-1]) + 0.5) / factor - 0.5
-    np.testing.assert_allclose(up.reshape(-1, fine[-1])[0], place.clip(0, shape[-1] - 1), atol=1e-6)
+@pytest.mark.parametrize("size", [(4, 4), (16, 15), (2, 16, 16)])
+def test_plots_bring_no_map_to_another_grid(size):
+    """One upsampler alone knows where a layer looks: `medattn_lite.explain.to_image_grid`."""
+    with pytest.raises(ValueError, match="to_image_grid"):
+        plots.spatial_map_overlay(np.zeros((16, 16)), np.ones(size))
 
 
 def test_a_flat_spatial_map_is_called_flat():
-    figure = plots.spatial_map_overlay(np.random.default_rng(0).random((16, 16)), np.full((4, 4), 0.5))
+    figure = plots.spatial_map_overlay(np.random.default_rng(0).random((16, 16)), np.full((16, 16), 0.5))
     assert "nearly flat" in plots.alt_text(figure)
 
 

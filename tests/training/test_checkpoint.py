@@ -88,9 +88,24 @@ def test_what_does_not_fit_is_named_in_one_line(tmp_path):
     for action, message in (
         (lambda: load_weights(wide, path), "belongs to another network"),
         (lambda: load_weights(model, damaged), "damaged"),
-        (lambda: load_weights(model, tmp_path / "none.safetensors"), "train first"),
+        (lambda: load_weights(model, tmp_path / "none.safetensors"), "train anew"),
         (lambda: load_state(model, own, path), "holds no state"),
     ):
         with pytest.raises(UserError, match=message) as caught:
             action()
         assert "\n" not in str(caught.value)
+
+
+def test_one_bit_turned_over_in_weights_or_facts_is_noticed(tmp_path):
+    model, _ = trained(torch.optim.Adam)
+    path = tmp_path / "fold-0" / "last.safetensors"
+    save_weights(model, path, iteration=7)
+    good = path.read_bytes()
+    for place in (len(good) - 1, len(good) // 2, good.index(b"iteration") + 12):
+        path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
+        with pytest.raises(UserError, match=rf"damaged.*delete {path.parent} and run the same medattn train again"):
+            load_weights(model, path)
+    path.write_bytes(good)
+    assert load_weights(model, path) == {"iteration": 7}
+    with pytest.raises(UserError, match="there is no checkpoint"):
+        load_weights(model, path.with_name("none.safetensors"))

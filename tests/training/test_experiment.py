@@ -139,7 +139,7 @@ def test_more_seeds_train_the_same_patients_again_and_their_spread_stands_beside
     [pair] = three["comparisons"]
     differences = [own["accuracy"]["value"] for own in pair["by_seed"].values()]
     assert pair["over_seeds"]["accuracy"]["mean"] == pytest.approx(np.mean(differences))
-    with pytest.raises(UserError, match="1 or more"):
+    with pytest.raises(UserError, match="1 to 1000"):
         run(tmp_path / "none", seeds=0)
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.metrics import auc
+from medattn_lite.evaluation.metrics import auc, concordance
 from medattn_lite.explain.runs import open_run
 from medattn_lite.networks import trained
 from medattn_lite.training.checkpoint import read_facts
-from medattn_lite.training.finished import read_run
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.grading import GRADING
+from medattn_lite.training.run import Run
 from medattn_lite.training.ship import ship
 
 
@@ -55,15 +56,27 @@ def test_beside_shipped_weights_stand_the_chosen_step_every_seed_and_the_command
                                        [row["probability"] for row in metrics["predictions"]]))  # fmt: skip
 
 
+def test_what_else_the_run_holds_of_the_fold_stands_beside_the_weights(tmp_path):
+    out = tmp_path / "survival"
+    command = ["train", "survival", "--variants", "ResNet-50-CBAM,outline,clinical", "--first-folds", "1"]
+    assert main([*command, "--out", str(out), "--device", "cpu"]) == 0
+    ship(out, {"small": "ResNet-50-CBAM"}, folder=tmp_path)
+    facts = json.loads((tmp_path / "small.json").read_text())
+    predictions = json.loads((out / "outline" / "fold-0" / "predictions.json").read_text())["predictions"]
+    event, time, risk = (np.array([row[name] for row in predictions]) for name in ("event", "time", "risk"))
+    assert list(facts["beside"]) == ["clinical", "outline"]
+    assert facts["beside"]["outline"]["C-index"]["value"] == pytest.approx(concordance(event, time, risk))
+
+
 def test_a_recipe_that_was_edited_since_changes_nothing_about_a_run(run, tmp_path, monkeypatch):
-    _, before, settings, _ = read_run(run)
+    before, settings = Run(run).recipe, Run(run).settings
     assert (before, settings) == (GRADING, GRADING.at("smoke"))
     other = replace(GRADING.at("smoke"), size=(20, 40, 40), network={"layers": (1, 1, 1, 1), "width": 16})
     variants = tuple(replace(own, network="p3d") for own in GRADING.variants if own.name == "P3D + IAM")
     edited = replace(GRADING, scales={"smoke": other}, variants=variants)
     monkeypatch.setattr("medattn_lite.training.recipes.grading.GRADING", edited)
     assert find_recipe("grading") == edited
-    _, recipe, after, _ = read_run(run)
+    recipe, after = Run(run).recipe, Run(run).settings
     assert (recipe, after) == (before, settings)
     opened = open_run(run, variant="P3D + IAM", fold=0)
     assert opened.task.settings.size == (16, 32, 32) and opened.network.built_from["options"]["width"] == 8
@@ -74,6 +87,7 @@ def test_weights_that_do_not_give_the_predictions_of_the_run_are_refused(run, tm
     path = run / "P3D + IAM" / "fold-0" / "predictions.json"
     good = path.read_text()
     record = json.loads(good)
+    del record["sha256"]
     record["predictions"][0]["probability"] += 0.1
     path.write_text(json.dumps(record))
     try:
@@ -91,6 +105,7 @@ def test_runs_on_patients_and_unfinished_runs_are_refused(run, tmp_path):
         record = json.loads((run / name).read_text())
         if name == "recipe.json":
             record["plan"]["data"] = "lgg"
+            del record["sha256"]
         (tmp_path / name).write_text(json.dumps(record))
     with pytest.raises(UserError, match="only networks trained on phantoms"):
         ship(tmp_path, {"small": "P3D + IAM"}, folder=tmp_path)
@@ -100,5 +115,5 @@ def test_the_folds_that_the_command_asked_for_are_those_of_the_run_read_again(tm
     out = tmp_path / "run"
     assert main(["train", "grading", "--variants", "tumour features", "--folds", "4", "--out", str(out),
                  "--device", "cpu"]) == 0  # fmt: skip
-    plan, _, settings, finished = read_run(out)
-    assert (plan.folds, settings.folds, finished["folds"]) == (4, 4, 4)
+    found = Run(out)
+    assert (found.finished_plan.folds, found.settings.folds, found.metrics["folds"]) == (4, 4, 4)

@@ -12,6 +12,7 @@ from medattn_lite.errors import UserError
 from medattn_lite.networks.survival import official_log_probabilities
 from medattn_lite.training.survival_losses import cox_loss, discrete_time_nll, logistic_hazard_nll
 from medattn_lite.training.time_intervals import interval_breaks, interval_labels
+from tests.benchmarks.survival_peers import cox_loss_of_pairs
 
 
 def cohort(patients: int, *, tied: bool, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -102,6 +103,34 @@ def test_cox_with_ties_equals_efron_and_breslow_written_out():
     efron = (total.log() + (total - tied / 2).log() - log_risk[:2].sum()) / 2
     torch.testing.assert_close(cox_loss(log_risk, time, event, ties="breslow"), breslow)
     torch.testing.assert_close(cox_loss(log_risk, time, event), efron)
+
+
+@pytest.mark.parametrize("ties", ["efron", "breslow"])
+@pytest.mark.parametrize("patients, spread", [(2, 1.0), (9, 1.0), (150, 1.0), (150, 40.0)])
+def test_cox_by_sorting_is_that_of_every_patient_beside_every_other(ties, patients, spread):
+    for seed in range(6):
+        values, time, event = cohort(patients, tied=bool(seed % 2), seed=seed)
+        if not event.any():
+            continue
+        both = [(spread * values[:, 0]).clone().requires_grad_() for _ in range(2)]
+        losses = [loss(x, time, event, ties=ties) for loss, x in zip((cox_loss, cox_loss_of_pairs), both, strict=True)]
+        gradients = [torch.autograd.grad(loss, x)[0] for loss, x in zip(losses, both, strict=True)]
+        torch.testing.assert_close(*losses, rtol=1e-12, atol=1e-12)
+        torch.testing.assert_close(*gradients, rtol=1e-9, atol=1e-12)
+
+
+def test_cox_of_twenty_thousand_patients_keeps_its_digits_in_float32():
+    values, time, event = cohort(20_000, tied=True)
+    wide = cox_loss(values[:, 0], time, event)
+    narrow = cox_loss(values[:, 0].float(), time.float(), event)
+    assert narrow.dtype == torch.float32
+    assert narrow.item() == pytest.approx(wide.item(), rel=3e-7)
+
+
+def test_a_patient_far_above_all_others_hides_nobody_in_the_running_sum():
+    log_risk = torch.tensor([0.0, 1.0, 900.0], dtype=torch.float64)  # who dies first has by far the highest risk
+    loss = cox_loss(log_risk, torch.tensor([3.0, 2.0, 1.0]), torch.tensor([True, True, True]))
+    assert loss.item() == pytest.approx(math.log1p(math.exp(-1)) / 3)
 
 
 @pytest.mark.parametrize("ties, tied", [("efron", True), ("breslow", True), ("efron", False), ("breslow", False)])

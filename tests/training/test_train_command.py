@@ -32,6 +32,12 @@ def test_every_variant_of_every_recipe_can_be_chosen_alone(recipe):
         assert _variants([variant.name], find_recipe(recipe)) == (variant.name,)
 
 
+@pytest.mark.parametrize("words", [[""], [" "], [","], ["P3D", ""]])
+def test_an_empty_word_is_not_every_variant(words):
+    with pytest.raises(UserError, match="names no variant"):
+        _variants(words, MECHANISMS)
+
+
 def test_a_wrong_part_is_named_with_the_names_that_hold_commas():
     with pytest.raises(UserError, match=r"no variant 'shuffled': .*\"P3D \+ IAM, shuffled labels\""):
         _variants(["P3D + IAM, shuffled"], MECHANISMS)

@@ -11,9 +11,18 @@ from torch import Tensor
 from medattn_lite.course.checks import NotYet, Result, exercise
 from medattn_lite.course.diagnose import Mistake, compare_function
 
-# Array indices (d, h, w) to x, y, z in mm: voxels of 1.5 × 1 × 2 mm, and a slightly tilted head.
+# Array indices (d, h, w) to x, y, z in mm: voxels of 1.5 × 1 × 2 mm, the head upright.
 _STRAIGHT = np.array([[0, 0, 2.0, -90], [0, 1.0, 0, -120], [1.5, 0, 0, -70], [0, 0, 0, 1]])
-_TILTED = np.array([[0, 0.1, 1.2, -80], [0.2, 0.9, 0, -110], [3.0, -0.3, 0, -60], [0, 0, 0, 1]])
+
+
+def _tilted(seed: int) -> np.ndarray:
+    """A head turned in space: a true rotation, so that voxels stay boxes; one axis may run backwards."""
+    rng = np.random.default_rng(seed)
+    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    affine = np.eye(4)
+    affine[:3, :3] = turn * rng.uniform(0.6, 4.0, size=3)
+    affine[:3, 3] = rng.uniform(-120, 120, size=3)
+    return affine.round(4)
 
 
 def _world(affine: np.ndarray, index: Sequence[int]) -> np.ndarray:
@@ -33,7 +42,7 @@ def check_millimetres(voxel_to_mm: Callable[[np.ndarray, Sequence[int]], np.ndar
     return compare_function(
         voxel_to_mm,
         reference=_world,
-        cases=[(_STRAIGHT, (10, 20, 30)), (_TILTED, (7, 50, 41))],
+        cases=[(_STRAIGHT, (10, 20, 30)), (_STRAIGHT, (0, 0, 0)), (_tilted(1), (7, 50, 41)), (_tilted(2), (3, 0, 5))],
         mistakes=[
             Mistake(lambda a, i: a[:3, :3] @ np.asarray(i, dtype=float),
                     "the last column is missing: where voxel (0, 0, 0) lies",
@@ -74,7 +83,9 @@ def _cases() -> list[tuple[Tensor, np.ndarray]]:
     mask[0, 4, 4, 5] = 1  # necrosis
     lesion = torch.zeros(1, 6, 6, 6, dtype=torch.uint8)
     lesion[0, 1:4, 2:5, 1:5] = 1
-    return [(mask, _STRAIGHT), (lesion, _TILTED)]
+    scattered = (np.random.default_rng(0).random((1, 5, 7, 6)) < 0.3) * np.array([0, 1, 2, 4, 3, 1])  # all labels
+    return [(mask, _STRAIGHT), (lesion, _tilted(1)), (torch.as_tensor(scattered), _tilted(2)),
+            (torch.zeros_like(lesion), _tilted(3))]  # fmt: skip
 
 
 @exercise("00-volume", title="Exercise 00.2, the size of the tumour")
@@ -109,6 +120,15 @@ def check_volume(tumour_ml: Callable[[Tensor, np.ndarray], float]) -> Result:
                     "Every label above 0 is tumour: mask > 0."),
             Mistake(lambda m, a: int((m == 0).sum()) * _voxel_mm3(a) / 1000, "that is everything but the tumour",
                     "Label 0 is background: mask > 0."),
+            Mistake(lambda m, a: sum(m.unique().tolist()) * _voxel_mm3(a) / 1000,
+                    "you added up the labels that occur, each once", "Count voxels: (mask > 0).sum()."),
+            Mistake(lambda m, a: int((m == 4).sum()) * _voxel_mm3(a) / 1000, "only label 4 is counted",
+                    "Every label above 0 is tumour: mask > 0."),
+            Mistake(lambda m, a: round(int((m > 0).sum()) * _voxel_mm3(a) / 1000), "the volume is rounded",
+                    "Return it as it comes out."),
+            Mistake(lambda m, a: int((m > 0).sum()) * float(a[:3, :3].sum()) / 1000,
+                    "the sum of the affine's numbers is not the size of a voxel",
+                    "voxel_mm3(affine) does it for any affine."),
             Mistake(lambda m, a: m.numel() * _voxel_mm3(a) / 1000, "that is the volume of the whole picture",
                     "Count only where the mask is above 0."),
         ],

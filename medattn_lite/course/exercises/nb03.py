@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from medattn_lite.attention import ChannelAttention
-from medattn_lite.course.checks import NotAttempted, NotYet, Result, exercise
-from medattn_lite.course.diagnose import Mistake, compare_function, copy_parameters
-from medattn_lite.course.exercises.nb02 import first_output
+from medattn_lite.course.checks import NotYet, Result, exercise
+from medattn_lite.course.diagnose import Mistake, compare_function
+from medattn_lite.course.modules import Setting, judge_module, no_linear_layers
 
 PLACES_HINT = "A map of places keeps the axes from 2 on; only axis 1, the channels, goes."
 
@@ -20,7 +19,9 @@ PLACES_HINT = "A map of places keeps the axes from 2 on; only axis 1, the channe
 def check_describe(describe: Callable[[Tensor], Tensor]) -> Result:
     """(B, C, …) to (B, 3, …): max, mean and standard deviation over the channels."""
     generator = torch.Generator().manual_seed(3)
-    cases = [(torch.randn(shape, generator=generator) + 0.5,) for shape in ((2, 5, 4, 3), (2, 4, 3, 5, 2))]
+    shapes = ((2, 5, 4, 3), (2, 4, 3, 5, 2), (1, 3, 2, 6), (3, 2, 4, 4))
+    cases = [(torch.randn(shape, generator=generator) + 0.5,) for shape in shapes]
+    cases.append((cases[0][0].relu() - 2,))  # all below 0, many of them equal
     return compare_function(
         describe,
         reference=_described,
@@ -50,6 +51,23 @@ def check_describe(describe: Callable[[Tensor], Tensor]) -> Result:
             Mistake(lambda x: torch.stack(_described(x).split(1, dim=1), dim=1),
                     "there is an axis too many: `stack` makes a new one where `keepdim` has kept one",
                     "`torch.cat` with `keepdim=True`, or `torch.stack` without."),
+            Mistake(lambda x: _pooled(x, middle=x.median(1, keepdim=True).values), "you have the median, not the mean",
+                    "`x.mean`."),
+            Mistake(lambda x: _pooled(x, largest=x.abs().amax(1, True)), "the first is the largest absolute value; a "
+                    "large negative number is no maximum", "`x.amax`."),
+            Mistake(lambda x: _pooled(x, spread=x.amax(1, True) - x.amin(1, True)), "the third is the range, largest "
+                    "minus smallest, not the standard deviation", "`x.std(…, unbiased=False)`."),
+            Mistake(lambda x: _pooled(x, spread=(x - x.mean(1, True)).abs().mean(1, True)),
+                    "the third is the mean distance from the mean, not the standard deviation",
+                    "The root of the mean of the squares."),
+            Mistake(lambda x: _pooled(x, spread=x.std((0, 1), unbiased=False, keepdim=True).expand_as(x[:, :1])),
+                    "the standard deviation runs over the batch too", "Over axis 1 only."),
+            Mistake(lambda x: _described(x).flip(1), "the order is turned round: standard deviation first",
+                    "Max, mean, standard deviation."),
+            Mistake(lambda x: _described(x)[:, [0, 2, 1]], "mean and standard deviation have changed places",
+                    "The order is max, mean, standard deviation."),
+            Mistake(lambda x: _described(x).softmax(1), "there is a softmax too many: the three describe, they share "
+                    "nothing", "Leave it out."),
             Mistake(lambda x: _described(x)[:, :2], "the standard deviation is missing: two channels, not three"),
         ],
         what="your description",
@@ -64,6 +82,13 @@ def _stacked(x: Tensor, axis: int, *, unbiased: bool = False) -> Tensor:
     return torch.cat(pools, dim=1)
 
 
+def _pooled(x: Tensor, *, largest: Tensor | None = None, middle: Tensor | None = None, spread: Tensor | None = None
+            ) -> Tensor:  # fmt: skip
+    """The right description with one part replaced."""
+    parts = zip((largest, middle, spread), _described(x).split(1, dim=1), strict=True)
+    return torch.cat([right if other is None else other for other, right in parts], dim=1)
+
+
 def _described(x: Tensor) -> Tensor:
     return _stacked(x, 1)
 
@@ -71,38 +96,35 @@ def _described(x: Tensor) -> Tensor:
 @exercise("03-channel", title="Exercise 03.2, channel attention for volumes")
 def check_channel(block: type[nn.Module]) -> Result:
     """The class with two convolutions of size 1, given a reference's weights, equals the reference."""
-    if not inspect.isclass(block):
-        raise NotYet("Hand over the class itself, not an object of it.", '`check("03-channel", ChannelAttention3d)`')
-    torch.manual_seed(3)
-    reference = ChannelAttention(12, reduction=4, spatial_dims=3, mlp_bias=False).eval()
-    with torch.no_grad():  # gates away from one half, so that mistakes show
-        for parameter in reference.parameters():
-            parameter.mul_(2.0)
-    mine = block(12, reduction=4).eval()
-    x = torch.randn(2, 12, 3, 5, 4) * torch.linspace(0.3, 2.0, 12).reshape(1, -1, 1, 1, 1) + 0.2
-    _inspect_layers(mine, reference, x)
-    copy_parameters(reference, mine, hint="Two convolutions without biases: C → C/r, then C/r → C.")
-    with torch.no_grad():
-        return compare_function(
-            mine,
-            reference=reference,
-            cases=[(x,), (x[:1, :, :2] * 1.5 - 0.4,)],
-            mistakes=_channel_mistakes(*(parameter.detach() for parameter in reference.parameters())),
-            what="your map",
-            praise="Mean and maximum through one network, one sigmoid around the sum.",
-            hint="Pool twice over space, send both through the same two convolutions, add, then one sigmoid.",
-        )
+    def setting(channels: int, reduction: int) -> Setting:
+        reference = ChannelAttention(channels, reduction=reduction, spatial_dims=3, mlp_bias=False).eval()
+        with torch.no_grad():  # gates away from one half, so that mistakes show
+            for parameter in reference.parameters():
+                parameter.mul_(2.0)
+        x = torch.randn(2, channels, 3, 5, 4) * torch.linspace(0.3, 2.0, channels).reshape(1, -1, 1, 1, 1) + 0.2
+        mistakes = _channel_mistakes(*(parameter.detach() for parameter in reference.parameters()))
+        return Setting({"channels": channels, "reduction": reduction}, reference,
+                       [x, x[:1, :, :2] * 1.5 - 0.4, -x.relu().movedim(2, 4)], mistakes)  # fmt: skip
+
+    return judge_module(
+        block,
+        [setting(32, 4), setting(10, 2), setting(48, 16)],
+        call_text='check("03-channel", ChannelAttention3d)',
+        look=_look_at_layers,
+        what="your map",
+        praise="Mean and maximum through one network, one sigmoid around the sum.",
+        hint="Pool twice over space, send both through the same two convolutions, add, then one sigmoid.",
+        layers="Two convolutions without biases: C → C/r, then C/r → C.",
+    )
 
 
-def _inspect_layers(mine: nn.Module, reference: nn.Module, x: Tensor) -> None:
+def _look_at_layers(mine: nn.Module, setting: Setting, answer: Tensor | None) -> None:
     """Mistakes that the list of parameters gives away."""
-    answer = first_output(mine, x)
     sizes = [parameter.numel() for parameter in mine.parameters()]
-    wanted = [parameter.numel() for parameter in reference.parameters()]
-    if not sizes:
-        if answer is None:
-            raise NotAttempted
-        raise NotYet("Your module has no layers to learn.", "Make two `nn.Conv3d` in `__init__`, as `self.…`.")
+    wanted = [parameter.numel() for parameter in setting.reference.parameters()]
+    no_linear_layers(mine)
+    if any(max(parameter.shape[2:], default=1) > 1 for parameter in mine.parameters()):
+        raise NotYet("After the pooling there is one voxel, and your kernel is larger.", "Pass `kernel_size=1`.")
     if sorted(sizes) == sorted(wanted * 2):
         raise NotYet("The MLP is not shared: you have one for the mean and one for the maximum.",
                      "Make two convolutions in all, and send both descriptions through them.")
@@ -167,6 +189,21 @@ def _channel_mistakes(w0: Tensor, w1: Tensor) -> list[Mistake]:
                 "It should multiply a volume: keep three axes of length 1."),
         Mistake(lambda x: x * shaped(both(x).sigmoid()),
                 "you returned the scaled features; the exercise asks for the map", "Return what you multiply by."),
+        Mistake(lambda x: shaped(both(x).sigmoid().sigmoid()), "there are two sigmoids, one after the other",
+                "One sigmoid, around the sum."),
+        Mistake(lambda x: shaped(both(x).relu().sigmoid()), "a ReLU stands before the sigmoid: no gate can close below "
+                "one half", "One ReLU, between the two convolutions."),
+        Mistake(lambda x: shaped(1 - both(x).sigmoid()), "the map is turned: 1 minus the sigmoid"),
+        Mistake(lambda x: shaped((mlp(mean(x)) - mlp(largest(x))).sigmoid()), "you took the difference of the two; "
+                "(03.1) has their sum"),
+        Mistake(lambda x: shaped((mlp(mean(x)) + mlp(-largest(-x))).sigmoid()), "you pooled the smallest value where "
+                "the largest belongs", "`x.amax`."),
+        Mistake(lambda x: shaped((2 * mlp(mean(x))).sigmoid()), "the mean goes in twice, the maximum not at all",
+                "Send both descriptions through the MLP."),
+        Mistake(lambda x: shaped((2 * mlp(largest(x))).sigmoid()), "the maximum goes in twice, the mean not at all",
+                "Send both descriptions through the MLP."),
+        Mistake(lambda x: shaped((mlp(mean(x)).sigmoid() + mlp(largest(x)).sigmoid()) / 2),
+                "there are two sigmoids, and you took their mean", "One sigmoid, around the sum."),
         Mistake(lambda x: x + shaped(both(x).sigmoid()), "you added the map to the features; return the map alone"),
     ]
 
@@ -179,7 +216,7 @@ def check_flatten(flatten_map: Callable[[Tensor], Tensor]) -> Result:
     return compare_function(
         flatten_map,
         reference=flat,
-        cases=[(maps,), (maps[:2, :, :3] ** 2,)],
+        cases=[(maps,), (maps[:2, :, :3] ** 2,), (maps[:1].mT.contiguous(),), ((maps - 0.6).relu(),)],
         mistakes=[
             Mistake(lambda m: m.mean(dim=(2, 3), keepdim=True), one_row,
                     "`expand_as(maps)` gives the mean to every place."),
@@ -204,6 +241,17 @@ def check_flatten(flatten_map: Callable[[Tensor], Tensor]) -> Result:
                     "Use each map's own mean."),
             Mistake(lambda m: m.mean(dim=3, keepdim=True).expand_as(m),
                     "you averaged along the width only: rows still differ", "Average over axes 2 and 3."),
+            Mistake(lambda m: m.flatten(2).median(2).values[..., None, None].expand_as(m),
+                    "that is the median, not the mean", "The amount should stay: use the mean."),
+            Mistake(lambda m: torch.full_like(m, 0.5), "one half for everybody changes the amount",
+                    "Use each map's own mean."),
+            Mistake(lambda m: torch.full_like(m, 1 / m[0].numel()), "1 over the number of places is not the map's own "
+                    "amount", "Use each map's own mean."),
+            Mistake(lambda m: m.flip(3), "the places have changed sides; they are still there", "Use the mean."),
+            Mistake(lambda m: m.amin(dim=(2, 3), keepdim=True).expand_as(m), "that is the smallest value",
+                    "The amount should stay: use the mean."),
+            Mistake(lambda m: m.flatten(2).softmax(2).reshape(m.shape), "a softmax keeps the places",
+                    "Use each map's own mean."),
             Mistake(lambda m: m.mean(dim=2, keepdim=True).expand_as(m),
                     "you averaged along the height only: columns still differ", "Average over axes 2 and 3."),
         ],

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
 from medattn_lite.attention import InterSliceChannelAttention
-from medattn_lite.course.checks import NotAttempted, NotYet, Result, exercise
-from medattn_lite.course.diagnose import Mistake, compare_function, copy_parameters
-from medattn_lite.course.exercises.nb02 import first_output
+from medattn_lite.course.checks import NotYet, Result, exercise
+from medattn_lite.course.diagnose import Mistake, compare_function
+from medattn_lite.course.modules import Setting, judge_module, no_linear_layers
 
 SECOND_HINT = "The second convolution reads what the first one gives: c_out channels in, c_out channels out."
 SLICES_HINT = "The axes are (B, C, D, 1, 1): slices are axis 2."
@@ -23,7 +22,7 @@ def check_count(weights: Callable[[int, int], tuple[int, int]]) -> Result:
     return compare_function(
         weights,
         reference=lambda i, o: (27 * i * o, 9 * i * o + 3 * o * o),
-        cases=[(64, 128), (128, 64), (16, 16), (3, 8)],
+        cases=[(3, 8), (64, 128), (128, 64), (16, 16), (1, 5), (7, 1)],
         mistakes=[
             Mistake(lambda i, o: (27 * i * o, 12 * i * o),
                     "your second convolution reads the input again, not what the first one gives", SECOND_HINT),
@@ -47,6 +46,20 @@ def check_count(weights: Callable[[int, int], tuple[int, int]]) -> Result:
                     "`return full, pseudo`"),
             Mistake(lambda i, o: (27 * i * o, 9 * i * o), "the convolution across slices is missing",
                     "Add 3 weights for each pair of its channels."),
+            Mistake(lambda i, o: (27 * i * o, 9 * i * o + 9 * o * o), "the second kernel is 3×1×1: three weights, not "
+                    "nine", SECOND_HINT),
+            Mistake(lambda i, o: (27 * i * o, 3 * i * o + 9 * o * o), "the two kernels have changed places: 1×3×3 "
+                    "comes first", "9 weights for each pair in the slice, then 3 across."),
+            Mistake(lambda i, o: (9 * i * o, 9 * i * o + 3 * o * o), "a 3×3×3 kernel has 27 weights: 3 times 3 times 3",
+                    "27 for each pair of channels."),
+            Mistake(lambda i, o: (27 * (i + o), 9 * (i + o) + 3 * 2 * o), "channels in and out multiply: there is a "
+                    "kernel for each pair", "c_in · c_out kernels."),
+            Mistake(lambda i, o: (27 * o, 9 * o + 3 * o), "the input's channels are missing: a kernel reads all",
+                    "c_in · c_out kernels."),
+            Mistake(lambda i, o: (27 * i * o, 9 * i * o + 3 * o), "the second convolution reads c_out channels as well",
+                    SECOND_HINT),
+            Mistake(lambda i, o: (27 * i * o, 9 * i * o + 3 * o * o + 2 * o), "these convolutions have no biases; a "
+                    "batch norm follows each", "Leave the biases out."),
             Mistake(lambda i, o: (27 * i * o, 6 * i * o + 3 * o * o), "a 1×3×3 kernel has nine weights: 3 times 3"),
         ],
         what="your pair of numbers",
@@ -58,36 +71,34 @@ def check_count(weights: Callable[[int, int], tuple[int, int]]) -> Result:
 @exercise("05-channel", title="Exercise 05.2, a gate for each channel of each slice")
 def check_channel(block: type[nn.Module]) -> Result:
     """The class with two convolutions along the slices, given a reference's weights, equals the reference."""
-    if not inspect.isclass(block):
-        raise NotYet("Hand over the class itself, not an object of it.", '`check("05-channel", InterSliceGate)`')
-    torch.manual_seed(5)
-    reference = InterSliceChannelAttention(12, reduction=4).eval()
-    with torch.no_grad():  # gates away from one half, so that mistakes show
-        for parameter in reference.parameters():
-            parameter.mul_(3.0)
-    mine = block(12, reduction=4).eval()
-    x = torch.randn(2, 12, 6, 5, 4) * torch.linspace(0.3, 2.0, 6).reshape(1, 1, -1, 1, 1) + 0.3
-    answer = first_output(mine, x)
-    if not list(mine.parameters()):
-        if answer is None:
-            raise NotAttempted
-        raise NotYet("Your module has no layers to learn.", "Make two `nn.Conv3d` in `__init__`, as `self.…`.")
-    _inspect_kernels(mine, answer, depth=x.shape[2])
-    copy_parameters(reference, mine, hint="Two convolutions with biases: C → C/r, then C/r → C.")
-    with torch.no_grad():
-        return compare_function(
-            mine,
-            reference=reference,
-            cases=[(x,), (1.5 * x[:1, :, :4] - 0.2,)],
-            mistakes=_gate_mistakes(*(parameter.detach() for parameter in reference.parameters())),
-            what="your gate",
-            praise="One gate for each channel of each slice, and each slice has looked at its neighbours.",
-            hint="Mean over H and W, convolution, ReLU, convolution, sigmoid.",
-        )
+    def setting(channels: int, reduction: int) -> Setting:
+        reference = InterSliceChannelAttention(channels, reduction=reduction).eval()
+        with torch.no_grad():  # gates away from one half, so that mistakes show
+            for parameter in reference.parameters():
+                parameter.mul_(3.0)
+        x = torch.randn(2, channels, 6, 5, 4) * torch.linspace(0.3, 2.0, 6).reshape(1, 1, -1, 1, 1) + 0.3
+        mistakes = _gate_mistakes(*(parameter.detach() for parameter in reference.parameters()))
+        return Setting({"channels": channels, "reduction": reduction}, reference,
+                       [x, 1.5 * x[:1, :, :4] - 0.2, x.relu()[:, :, :1], x.movedim(2, 4)], mistakes)  # fmt: skip
+
+    return judge_module(
+        block,
+        [setting(32, 4), setting(10, 2), setting(48, 16)],
+        call_text='check("05-channel", InterSliceGate)',
+        look=_look_at_kernels,
+        errors={"greater than actual input size|smaller than kernel size": (
+            "The padding is missing: each convolution loses two slices, until none is left.", "`padding=(1, 0, 0)`")},
+        what="your gate",
+        praise="One gate for each channel of each slice, and each slice has looked at its neighbours.",
+        hint="Mean over H and W, convolution, ReLU, convolution, sigmoid.",
+        layers="Two convolutions with biases: C → C/r, then C/r → C.",
+    )  # fmt: skip
 
 
-def _inspect_kernels(mine: nn.Module, answer: Tensor | None, *, depth: int) -> None:
+def _look_at_kernels(mine: nn.Module, setting: Setting, answer: Tensor | None) -> None:
     """Mistakes that the shapes of the weights and of the answer give away."""
+    depth = setting.inputs[0].shape[2]
+    no_linear_layers(mine)
     kernels = [tuple(parameter.shape[2:]) for parameter in mine.parameters() if parameter.ndim == 5]
     if any(kernel == (3, 3, 3) for kernel in kernels):
         raise NotYet("Your kernels are 3×3×3; after the mean over H and W there is one voxel a slice.",
@@ -95,8 +106,15 @@ def _inspect_kernels(mine: nn.Module, answer: Tensor | None, *, depth: int) -> N
     if any(kernel in ((1, 3, 1), (1, 1, 3)) for kernel in kernels):
         raise NotYet("Your kernels run along the height or the width; slices are along the first axis of space.",
                      "`kernel_size=(3, 1, 1)`: (D, H, W).")
-    if any(kernel == (1, 1, 1) for kernel in kernels):
+    narrow = [kernel for kernel in kernels if kernel == (1, 1, 1)]
+    if narrow and len(narrow) == len(kernels):
         raise NotYet("Your kernels see one slice only: no slice knows of its neighbours.", "`kernel_size=(3, 1, 1)`")
+    if narrow:
+        raise NotYet("One of your kernels is 1×1×1; both are 3×1×1 here, so that a slice hears of two on each side.",
+                     "`kernel_size=(3, 1, 1)`, `padding=(1, 0, 0)`, twice.")
+    wide = [kernel for kernel in kernels if kernel[0] > 3]
+    if wide:
+        raise NotYet(f"A kernel of yours reaches over {wide[0][0]} slices; (05.2) has 3.", "`kernel_size=(3, 1, 1)`")
     if answer is not None and answer.ndim == 5 and 1 < answer.shape[2] < depth:
         raise NotYet(f"Of {depth} slices, {answer.shape[2]} are left: the padding is missing.", "`padding=(1, 0, 0)`")
     if all(parameter.ndim > 1 for parameter in mine.parameters()):
@@ -114,6 +132,9 @@ def _gate_mistakes(w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> list[Mista
              "sum": lambda: x.sum((3, 4), True), "slices": lambda: x.mean((2, 3, 4), True)}[pool]()  # fmt: skip
         hidden = along(z, w1, b1)
         return along(hidden.relu() if relu else hidden, w2, b2)
+
+    def shut(x: Tensor, middle: Callable[[Tensor], Tensor]) -> Tensor:
+        return along(middle(along(x.mean((3, 4), True), w1, b1)), w2, b2).sigmoid()
 
     return [
         Mistake(logits, "the sigmoid is missing: your gate leaves the range from 0 to 1", "It is the last step."),
@@ -134,6 +155,20 @@ def _gate_mistakes(w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> list[Mista
         Mistake(lambda x: logits(x).softmax(0), "that softmax runs over the batch: one patient's gate depends on the "
                 "others", "A sigmoid."),
         Mistake(lambda x: logits(x).tanh(), "a tanh reaches down to −1; a gate lies between 0 and 1", "A sigmoid."),
+        Mistake(lambda x: logits(x).sigmoid().sigmoid(), "there are two sigmoids, one after the other: every gate lies "
+                "above one half", "One sigmoid, as the last step."),
+        Mistake(lambda x: logits(x).relu().sigmoid(), "a ReLU stands before the sigmoid: no gate can close below one "
+                "half", "ReLU after the first convolution only."),
+        Mistake(lambda x: logits(x).relu(), "the last step should be a sigmoid, not a second ReLU", "A sigmoid."),
+        Mistake(lambda x: shut(x, torch.sigmoid), "between the two convolutions stands a sigmoid", "A ReLU."),
+        Mistake(lambda x: shut(x, torch.tanh), "between the two convolutions stands a tanh", "A ReLU."),
+        Mistake(lambda x: 1 - logits(x).sigmoid(), "the gate is turned: 1 minus the sigmoid"),
+        Mistake(lambda x: logits(x).sigmoid().mean(2, keepdim=True).expand(-1, -1, x.shape[2], -1, -1),
+                "every slice has the mean gate; each slice has its own", "No mean over axis 2."),
+        Mistake(lambda x: logits(x).sigmoid().mean(1, keepdim=True), "one gate a slice: each channel has its own",
+                "No mean over axis 1."),
+        Mistake(lambda x: logits(x).sigmoid().expand_as(x), "the numbers are right, but they are given to every voxel; "
+                "the gate is (B, C, D, 1, 1)", "Leave out the `expand`."),
         Mistake(lambda x: x * logits(x).sigmoid(), "you returned the scaled features; the exercise asks for the gate",
                 "Return what you multiply by."),
         Mistake(lambda x: logits(x).sigmoid().flatten(2), "the numbers are right, but the shape is (B, C, D)",
@@ -149,7 +184,7 @@ def check_alike(forget: Callable[[Tensor], Tensor]) -> Result:
     return compare_function(
         forget,
         reference=every_slice_alike,
-        cases=[(gates,), (gates[:2, :3, :2] ** 2,)],
+        cases=[(gates,), (gates[:2, :3, :2] ** 2,), ((gates[:1] - 0.5).relu(),), (gates.transpose(1, 2).clone(),)],
         mistakes=[
             Mistake(lambda g: g.mean(dim=2, keepdim=True), gone, "`expand_as(gates)` gives the mean to every slice."),
             Mistake(lambda g: g.mean(dim=2), gone, "keepdim=True, then `expand_as(gates)`."),
@@ -171,6 +206,16 @@ def check_alike(forget: Callable[[Tensor], Tensor]) -> Result:
                     "Which slice is first says little; take the mean."),
             Mistake(lambda g: g[:, :, g.shape[2] // 2][:, :, None].expand_as(g),
                     "every slice has the gates of the middle one", "The middle is the tumour's; take the mean."),
+            Mistake(lambda g: g.median(dim=2, keepdim=True).values.expand_as(g), "that is the median, not the mean",
+                    "The amount should stay: use the mean."),
+            Mistake(lambda g: g.amin(dim=2, keepdim=True).expand_as(g), "that is the most closed slice",
+                    "The amount should stay: use the mean."),
+            Mistake(lambda g: g.softmax(2), "a softmax keeps the differences between slices", "Use the mean."),
+            Mistake(lambda g: torch.full_like(g, 1 / g.shape[2]), "1 over the number of slices is not the channel's "
+                    "own gate", "Use each channel's own mean."),
+            Mistake(lambda g: torch.full_like(g, 0.5), "one half for everybody takes the channels' gates away as well",
+                    "Use each channel's own mean."),
+            Mistake(lambda g: g[:, :, -1:].expand_as(g), "every slice has the gates of the last one", "Take the mean."),
             Mistake(torch.ones_like, "all ones take the channels' gates away as well", "Use each channel's own mean."),
             Mistake(lambda g: g.flip(2), "the slices have changed places; they should become alike",
                     "Use each channel's own mean."),

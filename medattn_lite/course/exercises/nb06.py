@@ -8,9 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from medattn_lite.course.checks import NotYet, Result, exercise
+from medattn_lite.course.checks import Result, exercise
 from medattn_lite.course.diagnose import Mistake, compare_function
-from medattn_lite.course.stubs import is_stub
 
 Pair = tuple[float, float]
 
@@ -18,14 +17,10 @@ Pair = tuple[float, float]
 @exercise("06-cost", title="Exercise 06.1, count the multiplications")
 def check_cost(multiplications: Callable[..., Pair]) -> Result:
     """(C, D, H, W) to the multiplications of both products: (non-local, RSA)."""
-    if callable(multiplications):
-        answer = multiplications(2, 3, 4, 5)
-        if not is_stub(answer) and not (isinstance(answer, (tuple, list)) and len(answer) == 2):
-            raise NotYet("Your function should return two numbers, non-local first.", "`return non_local, rsa`")
     return compare_function(
         multiplications,
         reference=lambda c, d, h, w: (2 * c * (d * h * w) ** 2, 2 * c * d * h * w * (d + h + w)),
-        cases=[(2, 3, 4, 5), (16, 3, 16, 20), (1, 2, 2, 7)],
+        cases=[(2, 3, 4, 5), (16, 3, 16, 20), (1, 2, 2, 7), (3, 9, 4, 1)],
         mistakes=[
             Mistake(lambda c, d, h, w: _turned(_right(c, d, h, w)), "your two numbers have changed places",
                     "Non-local first, RSA second."),
@@ -36,6 +31,25 @@ def check_cost(multiplications: Callable[..., Pair]) -> Result:
                     "RSA has two products in each direction as well: you counted one of them"),
             Mistake(lambda c, d, h, w: (_right(c, d, h, w)[0] / 2, _right(c, d, h, w)[1]),
                     "non-local has two products as well: you counted one of them"),
+            Mistake(lambda c, d, h, w: sum(_right(c, d, h, w)), "your function should return two numbers, non-local "
+                    "first, not their sum", "`return non_local, rsa`"),
+            Mistake(lambda c, d, h, w: _right(c, d, h, w)[0], "your function should return two numbers; one is missing",
+                    "`return non_local, rsa`"),
+            Mistake(lambda c, d, h, w: _right(c, d, h, w)[0] / _right(c, d, h, w)[1],
+                    "that is their ratio; your function should return two numbers", "`return non_local, rsa`"),
+            Mistake(lambda c, d, h, w: tuple(2 * each for each in _right(c, d, h, w)),
+                    "you counted the additions as well (2 operations for each product): multiplications were asked for",
+                    "a·b·c for (a, b) times (b, c)."),
+            Mistake(lambda c, d, h, w: (_right(c, d, h, w)[0], 2 * c * (d * d + h * h + w * w) * (d * h * w)),
+                    "in one direction of RSA, S² weights take C·N/S multiplications each, not C·N", "That is C·N·S."),
+            Mistake(lambda c, d, h, w: (_right(c, d, h, w)[0], _right(c, d, h, w)[1] / 3),
+                    "you took the mean over the three directions of RSA; they add up", "D + H + W."),
+            Mistake(lambda c, d, h, w: (2 * c * (d * h * w) ** 2, 2 * c * d * h * w * (h + w)),
+                    "you counted two directions of RSA; there are three", "D + H + W."),
+            Mistake(lambda c, d, h, w: (2 * c * (h * w) ** 2, 2 * c * h * w * (d + h + w)),
+                    "the depth is missing from the number of voxels", "N = D·H·W."),
+            Mistake(lambda c, d, h, w: (2 * c * d * h * w, 2 * c * d * h * w * (d + h + w)),
+                    "non-local has a weight for each PAIR of voxels: one factor N is missing", "(N, C) by (C, N)."),
             Mistake(lambda c, d, h, w: ((d * h * w) ** 2, d * d + h * h + w * w),
                     "that is the number of weights; each of them is the sum of many products",
                     "A weight of non-local takes C multiplications, one of RSA takes all numbers of a slice."),
@@ -79,7 +93,8 @@ def check_three_steps(three_steps: Callable[..., Tensor]) -> Result:
     return compare_function(
         three_steps,
         reference=by_three_steps,
-        cases=[_case(0, (2, 3, 4), (1, 2, 0)), _case(1, (4, 4, 4), (0, 3, 2))],
+        cases=[_case(0, (2, 3, 4), (1, 2, 0)), _case(1, (4, 4, 4), (0, 3, 2)), _case(2, (3, 2, 5), (2, 0, 4)),
+               _case(3, (5, 5, 5), (1, 1, 1))],
         mistakes=[
             Mistake(lambda c, s, a, v: _outer(a[:, v[0]], c[:, v[1]], s[:, v[2]]),
                     "you took columns: who looks at the voxel, not what it looks at",
@@ -104,6 +119,16 @@ def check_three_steps(three_steps: Callable[..., Tensor]) -> Result:
                     "you divided by the largest value; the volume should sum to 1, and does so of itself"),
             Mistake(lambda c, s, a, v: by_three_steps(c, s, a, v).softmax(0),
                     "there is a softmax too many: the rows are weights already"),
+            Mistake(lambda c, s, a, v: _outer(a[v[0]], c[0], s[0]), "rows 0 of two matrices: the voxel's own row is "
+                    "wanted in each", "`axial[d]`, `coronal[h]`, `sagittal[w]`."),
+            Mistake(lambda c, s, a, v: _outer(a[v[0]], c[v[1]], s[v[2]].flip(0)), "the sagittal row is turned round"),
+            Mistake(lambda c, s, a, v: a[v[0]][:, None, None] * c[v[1]][None, :, None] + s[v[2]][None, None, :],
+                    "you added the last row; along a path weights multiply"),
+            Mistake(lambda c, s, a, v: by_three_steps(c, s, a, v) ** (1 / 3), "you took the cube root: the weight of a "
+                    "path is the product itself"),
+            Mistake(lambda c, s, a, v: torch.minimum(torch.minimum(a[v[0]][:, None, None], c[v[1]][None, :, None]),
+                                                     s[v[2]][None, None, :]),
+                    "you took the smallest of the three weights; along a path they multiply"),
             Mistake(lambda c, s, a, v: by_three_steps(c, s, a, v)[v],
                     "that is one number, how much the voxel looks at itself; the whole volume is asked for"),
         ],
@@ -133,7 +158,8 @@ def by_three_steps(coronal: Tensor, sagittal: Tensor, axial: Tensor, voxel: tupl
 def check_everywhere(look_everywhere: Callable[[Tensor], Tensor]) -> Result:
     """(B, S, S) to the same shape, every weight 1 / S."""
     generator = torch.Generator().manual_seed(6)
-    maps = [torch.rand(2, size, size, generator=generator).softmax(-1) for size in (4, 7)]
+    maps = [torch.rand(batch, size, size, generator=generator).softmax(-1) for batch, size in ((2, 4), (3, 7), (1, 5))]
+    maps.append(torch.eye(6).expand(2, 6, 6).clone())
     return compare_function(
         look_everywhere,
         reference=even,
@@ -159,6 +185,17 @@ def check_everywhere(look_everywhere: Callable[[Tensor], Tensor]) -> Result:
                     "you divided by S²: the whole map sums to 1, but each row should", "1 / S."),
             Mistake(lambda m: torch.full_like(m, 1 / m.shape[0]),
                     "you divided by the batch size", "S is `maps.shape[-1]`."),
+            Mistake(lambda m: m.mean(dim=1, keepdim=True), "that is one mean row, and it still prefers slices",
+                    "No slice may be preferred: 1 / S."),
+            Mistake(lambda m: torch.full_like(m, 1 / (m.shape[-1] - 1)), "you divided by S − 1: a row should sum to 1, "
+                    "itself included", "1 / S."),
+            Mistake(lambda m: (1 - torch.eye(m.shape[-1])).expand_as(m) / (m.shape[-1] - 1),
+                    "a slice looks at the others only; itself is one of the S", "Every weight 1 / S."),
+            Mistake(lambda m: m / m.shape[-1], "you divided the map's own weights by S: it still chooses",
+                    "Every weight the same: 1 / S."),
+            Mistake(lambda m: (m + m.mT) / 2, "that makes the map symmetric; it still chooses"),
+            Mistake(lambda m: torch.full(m.shape[1:], 1 / m.shape[-1]), "one map came back, not one for each head",
+                    "`torch.full_like(maps, …)` has the shape of `maps`."),
             Mistake(lambda m: m.softmax(-1), "a second softmax makes the map flatter, not flat",
                     "Every weight the same: 1 / S."),
             Mistake(lambda m: m.clone(), "you returned the map as it was"),

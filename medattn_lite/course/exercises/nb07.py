@@ -8,12 +8,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from medattn_lite.course.checks import NotYet, Result, exercise
+from medattn_lite.course.checks import Result, exercise
 from medattn_lite.course.diagnose import Mistake, compare_function
-from medattn_lite.course.memory import measure_cost
+from medattn_lite.course.exercises.nb07_blocks import check_blocks
 
 EMPTY_HINT = "Where truth and answer are both empty, nothing was to be found and nothing was: 1, by the rule of BraTS."
-RUNNING_HINT = "Keep three things a query: the largest score so far, the sum of the exponentials, and the weighted sum."
 
 
 @exercise("07-dice", title="Exercise 07.1, Dice by region")
@@ -29,11 +28,20 @@ def check_dice(dice: Callable[[Tensor, Tensor], Tensor]) -> Result:
 
     one_missed = case(3, 4, 3, 5)
     one_missed[0][2] = False  # a region that was there and was not found: 0, not 1
+    one_found = case(3, 4, 3, 5)
+    one_found[1][1] = False  # a region that was not there and was found all the same: 0, not 1
+    all_empty = case(2, 3, 2, 2, empty=(0, 1))
+    equal = (one_found[0], one_found[0].clone())
+    single = torch.zeros(3, 2, 2, 2, dtype=torch.bool)  # one voxel: found alone, wanted alone, and both
+    found_alone, wanted_alone = single.clone(), single.clone()
+    found_alone[[0, 2], 0, 1, 1], wanted_alone[[1, 2], 0, 1, 1] = True, True
     return compare_function(
         dice,
         reference=dice_by_region,
-        cases=[case(3, 4, 3, 5), case(3, 2, 4, 3, empty=(2,)), one_missed, case(1, 6, 2, 2)],
+        cases=[case(3, 4, 3, 5), case(3, 2, 4, 3, empty=(2,)), one_missed, case(1, 6, 2, 2), one_found, all_empty,
+               equal, (found_alone, wanted_alone)],
         mistakes=_dice_mistakes(),
+        errors={"ZeroDivisionError": ("An empty region divides 0 by 0.", EMPTY_HINT)},
         what="your Dice",
         praise="One number a region, and an empty region that is left empty counts as right.",
         hint="2 · both / (found + wanted), each counted over all axes of space.",
@@ -91,93 +99,32 @@ def _dice_mistakes() -> list[Mistake]:
                 "Divide by the sum of both sizes."),
         Mistake(of_one(lambda f, w: f), "that is the share of the answer that is right: what is missed costs nothing",
                 "Divide by the sum of both sizes."),
+        Mistake(lambda f, w: torch.where(w.flatten(1).any(1), dice_by_region(f, w), torch.tensor(1.0)),
+                "where the truth is empty you give 1, whatever was found: what is found there is all wrong, and gets 0",
+                "1 only where both are empty: ask whether the *sum* of the sizes is 0."),
+        Mistake(lambda f, w: torch.where(f.flatten(1).any(1), dice_by_region(f, w), torch.tensor(1.0)),
+                "where the answer is empty you give 1, though a region was missed: that is 0",
+                "1 only where both are empty: ask whether the *sum* of the sizes is 0."),
+        Mistake(lambda f, w: torch.where(f.flatten(1).any(1) & w.flatten(1).any(1), dice_by_region(f, w),
+                                         torch.tensor(1.0)),
+                "where one of the two is empty you give 1; that is 0, and 1 only where both are", EMPTY_HINT),
+        Mistake(lambda f, w: torch.where(f.flatten(1).any(1) & w.flatten(1).any(1), dice_by_region(f, w),
+                                         torch.tensor(0.0)),
+                "an empty region that was left empty gets 0", EMPTY_HINT),
+        *[Mistake(lambda f, w, eps=eps: (_counted(f, w)[0] + eps) / (_counted(f, w)[1] + eps),
+                  "a smoothing term was added above and below the line: the empty region is right, all others are not",
+                  "`torch.where(sizes > 0, 2 * both / sizes, 1.0)` changes the empty ones only.")
+          for eps in (1.0, 0.1, 0.01, 0.001)],
+        *[Mistake(lambda f, w, eps=eps: _counted(f, w)[0] / (_counted(f, w)[1] + eps),
+                  "a small number below the line avoids 0 / 0, and gives an empty region 0 instead of 1", EMPTY_HINT)
+          for eps in (1.0, 1e-3, 1e-8)],
+        Mistake(lambda f, w: _share(2 * (f & w).sum(0).flatten(), (f.sum(0) + w.sum(0)).flatten()),
+                "you added up the regions and kept the places", "`flatten(1)`, then `sum(1)`."),
+        Mistake(lambda f, w: _share(2 * (f | w).flatten(1).sum(1), _counted(f, w)[1]),
+                "that is twice the union; the overlap is what both have", "`found & wanted`"),
         Mistake(lambda f, w: 1 - dice_by_region(f, w), "that is the loss, 1 − Dice"),
         Mistake(lambda f, w: dice_by_region(f, w).mean(),
                 "that is the mean over the regions; keep one number a region", "Return the shape (R,)."),
-    ]  # fmt: skip
-
-
-@exercise("07-blocks", title="Exercise 07.2, exact attention in blocks of keys")
-def check_blocks(attend: Callable[..., Tensor]) -> Result:
-    """(B, N, f), (B, M, f), (B, M, f) and a block's size to (B, N, f), without a tensor of N × M numbers."""
-    generator = torch.Generator().manual_seed(7)
-
-    def case(n: int, m: int, block: int, *, loud: float = 1.0) -> tuple[Tensor, Tensor, Tensor, int]:
-        query, key, value = (torch.randn(2, length, 4, generator=generator) for length in (n, m, m))
-        return query * loud, key, value, block
-
-    result = compare_function(
-        attend,
-        reference=attend_whole,
-        # Loud ones overflow exp; the ragged last block and one block for all are there as well.
-        cases=[case(5, 9, 3), case(6, 10, 4, loud=3.0), case(4, 6, 8), case(5, 8, 4, loud=400.0)],
-        mistakes=_block_mistakes(),
-        what="your context",
-        praise="Exact, and never more than one block of the map in memory.",
-        hint=RUNNING_HINT,
-    )
-    few, many = 4, 2048  # queries and keys: blocks of queries would not help here
-    query, key, value = (torch.randn(1, length, 4, generator=generator) for length in (few, many, many))
-    if measure_cost(attend, query, key, value, 8).peak_bytes >= 4 * few * many:
-        raise NotYet("The numbers are right, but the scores of all keys were in memory at once.",
-                     "Inside the loop, multiply the queries with one block of keys only: (B, N, block) numbers.")
-    return result
-
-
-def attend_whole(query: Tensor, key: Tensor, value: Tensor, block: int) -> Tensor:
-    """Attention with its whole map; `block` is not used."""
-    return (query @ key.transpose(1, 2) / math.sqrt(query.shape[-1])).softmax(dim=-1) @ value
-
-
-def attend_in_blocks(query: Tensor, key: Tensor, value: Tensor, block: int, *, scale: float | None = None,
-                     carry: tuple[str, ...] = ("total", "context"), shift: bool = True, ragged: bool = True,
-                     divide: bool = True) -> Tensor:  # fmt: skip
-    """Exact attention over blocks of keys, with the running largest score; every option takes one step away."""
-    scale = 1 / math.sqrt(query.shape[-1]) if scale is None else scale
-    top = torch.full_like(query[..., :1], -math.inf)
-    total, context = torch.zeros_like(top), torch.zeros_like(query)
-    last = key.shape[1] if ragged else max(1, key.shape[1] - block + 1)
-    for start in range(0, last, block):
-        scores = query @ key[:, start : start + block].transpose(1, 2) * scale  # (B, N, block)
-        new_top = torch.maximum(top, scores.amax(-1, keepdim=True)) if shift else torch.zeros_like(top)
-        weights, fade = (scores - new_top).exp(), (top - new_top).exp() if shift else torch.ones_like(top)
-        total = total * (fade if "total" in carry else 1) + weights.sum(-1, keepdim=True)
-        context = context * (fade if "context" in carry else 1) + weights @ value[:, start : start + block]
-        top = new_top
-    return context / total if divide else context
-
-
-def _block_mistakes() -> list[Mistake]:
-    def each_alone(query: Tensor, key: Tensor, value: Tensor, block: int) -> list[Tensor]:
-        parts = zip(key.split(block, 1), value.split(block, 1), strict=True)
-        return [attend_whole(query, own_key, own_value, block) for own_key, own_value in parts]
-
-    def variant(**options: object) -> Callable[..., Tensor]:
-        return lambda q, k, v, block: attend_in_blocks(q, k, v, block, **options)
-
-    one_whole = "The shares of all keys sum to 1 together: divide once, at the end, by the sum over all blocks."
-    fade = "When a block brings a larger score, what was added before must be multiplied by exp(old top − new top)."
-    return [
-        Mistake(lambda *a: torch.stack(each_alone(*a)).sum(0),
-                "there is a softmax inside each block, so every block hands out a whole of its own", one_whole),
-        Mistake(lambda *a: torch.stack(each_alone(*a)).mean(0),
-                "you took the mean over the blocks: a block nobody looks at counts as much as any other", one_whole),
-        Mistake(lambda *a: each_alone(*a)[-1], "only the last block is left", "Add up over the loop."),
-        Mistake(variant(divide=False), "the sum of the exponentials is never divided by", one_whole),
-        Mistake(variant(shift=False), "loud scores overflow: exp of some hundred is infinity, and infinity over "
-                "infinity is NaN", "Take the largest score so far away before `exp`; only differences matter."),
-        Mistake(variant(carry=()), "the largest score changes from block to block, and what was added before was not "
-                "brought to the new one", fade),
-        Mistake(variant(carry=("total",)), "the sum follows the new largest score, but the weighted values do not",
-                fade),
-        Mistake(variant(carry=("context",)), "the weighted values follow the new largest score, but the sum does not",
-                fade),
-        Mistake(variant(scale=1.0), "the scores are not divided by √f", "f is `query.shape[-1]`."),
-        Mistake(lambda q, k, v, block: attend_in_blocks(q, k, v, block, scale=1 / math.sqrt(k.shape[1])),
-                "the scores are divided by the root of the number of keys; it is the root of the channels",
-                "f is `query.shape[-1]`."),
-        Mistake(variant(ragged=False), "the last block is left out where it is shorter than the others",
-                "`range(0, key.shape[1], block)`; a slice may reach beyond the end."),
     ]  # fmt: skip
 
 
@@ -202,7 +149,8 @@ def check_blinkers(blinkers: Callable[[Tensor, int], Tensor]) -> Result:
     return compare_function(
         blinkers,
         reference=near_only,
-        cases=[case(2, (2, 3, 4), 1), case(1, (4, 3, 3), 2), case(1, (3, 2, 2), 0)],
+        cases=[case(1, (3, 2, 2), 0), case(2, (2, 3, 4), 1), case(1, (4, 3, 3), 2), case(1, (1, 5, 2), 3),
+               case(1, (2, 2, 2), 9)],
         mistakes=[
             Mistake(kept, "the far weights are gone, and the rest no longer sums to 1", one_whole),
             Mistake(lambda a, r: (far := a * (_steps(a) > r)) / far.sum(KEYS, keepdim=True),
@@ -225,6 +173,19 @@ def check_blinkers(blinkers: Callable[[Tensor, int], Tensor]) -> Result:
                     "Multiply the weights by the mask, then divide."),
             Mistake(lambda a, r: a.masked_fill(_steps(a) > r, -math.inf),
                     "−∞ takes a score away before a softmax; these are weights, after it", "Use 0, then divide."),
+            Mistake(lambda a, r: (near := a * (_steps(a, "sum") <= r)) / near.sum(KEYS, keepdim=True),
+                    "you added up the steps along the axes; the reach counts along each axis by itself",
+                    "`steps_apart(…)` has the largest of the three."),
+            Mistake(lambda a, r: (near := a * (_steps(a, "root") <= r)) / near.sum(KEYS, keepdim=True),
+                    "you measured the straight distance; the reach counts along each axis by itself",
+                    "`steps_apart(…)` has the largest of the three."),
+            Mistake(lambda a, r: near_only(a, r + 1), "places one step too far are kept", "`<= reach`"),
+            Mistake(lambda a, r: near_only(a, 1), "`reach` is not used: you kept the nearest neighbours",
+                    "`steps_apart(…) <= reach`"),
+            Mistake(lambda a, r: kept(a, r) / kept(a, r).amax(KEYS, keepdim=True),
+                    "you divided by the largest weight; the sum should be 1", one_whole),
+            Mistake(lambda a, r: kept(a, r) / (_steps(a) <= r).sum((3, 4, 5))[..., None, None, None],
+                    "you divided by the number of near places; the weights' own sum is wanted", one_whole),
             Mistake(lambda a, r: a, "these are the weights as they were"),
         ],
         what="your affinity",
@@ -242,11 +203,19 @@ def steps_apart(grid: Sequence[int]) -> Tensor:
     return (places[:, :, :, None, None, None] - places).abs().amax(dim=-1)
 
 
-def _steps(affinity: Tensor) -> Tensor:
-    return steps_apart(affinity.shape[1:4]).to(affinity.device)
+def _steps(affinity: Tensor, measure: str = "largest") -> Tensor:
+    grid = affinity.shape[1:4]
+    if measure == "largest":
+        return steps_apart(grid).to(affinity.device)
+    places = torch.stack(torch.meshgrid(*[torch.arange(n) for n in grid], indexing="ij"), dim=-1)
+    away = (places[:, :, :, None, None, None] - places).abs()
+    return away.sum(-1) if measure == "sum" else (away**2).sum(-1).sqrt()
 
 
 def near_only(affinity: Tensor, reach: int) -> Tensor:
     """(B, d, h, w, d, h, w) to the same shape: keys at most `reach` steps away along each axis share the whole."""
     near = affinity * (_steps(affinity) <= reach)
     return near / near.sum(KEYS, keepdim=True).clamp(min=1e-9)
+
+
+__all__ = ["check_blinkers", "check_blocks", "check_dice", "dice_by_region", "near_only", "steps_apart"]

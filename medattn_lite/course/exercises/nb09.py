@@ -9,22 +9,26 @@ from torch import Tensor
 
 from medattn_lite.course.checks import Result, exercise
 from medattn_lite.course.diagnose import Mistake, compare_function
+from medattn_lite.course.exercises.nb09_planes import check_planes, fair_mass
 
 FRACTION_HINT = "For g > 0, α · g = g / (2 + S g), with S the sum of A's channel over its places."
 STEP_HINT = "`first += step * ((kernel - 1) * dilation / 2 - padding)`, then `step *= stride`."
-FAIR_HINT = "In each slice with signal: (mass on the signal / mass in the head) ÷ (signal voxels / head voxels)."
 
 
 @exercise("09-weights", title="Exercise 09.1, Grad-CAM++")
 def check_weights(weights: Callable[[Tensor, Tensor], Tensor]) -> Result:
     """(B, K, …) activations and gradients to (B, K) weights of (09.3)."""
     generator = torch.Generator().manual_seed(9)
+    tiny = torch.tensor([[[[[1.0, 2.0]]]]]), torch.tensor([[[[[3.0, -1.0]]]]])
+    slices = torch.rand(3, 4, 1, 5, 2, generator=generator), 10 * torch.randn(3, 4, 1, 5, 2, generator=generator)
     volume = torch.randn(2, 3, 2, 3, 4, generator=generator).relu(), torch.randn(2, 3, 2, 3, 4, generator=generator)
     holes = torch.rand(1, 2, 3, 2, 2, generator=generator), torch.randn(1, 2, 3, 2, 2, generator=generator).relu()
     return compare_function(
         weights,
         reference=_weights,
-        cases=[volume, holes],
+        cases=[tiny, volume, holes, slices, (volume[0], -volume[1].abs())],
+        errors={"must match the size": ("Places and channels are mixed up, or an axis was lost.",
+                                        "`.flatten(2)` makes (B, K, places); `.sum(2, keepdim=True)` keeps the axis.")},
         mistakes=[
             Mistake(lambda A, G: G.flatten(2).mean(2), "these are the weights of Grad-CAM, (09.1)", FRACTION_HINT),
             Mistake(_divided, "where g is 0 you divide 0 by 0, and NaN spreads over the sum", FRACTION_HINT),
@@ -43,10 +47,24 @@ def check_weights(weights: Callable[[Tensor, Tensor], Tensor]) -> Result:
             Mistake(lambda A, G: _sum(_alpha(A, G)), "these are the α alone; multiply them by ReLU(g)", FRACTION_HINT),
             Mistake(lambda A, G: _terms(A, G).unflatten(2, A.shape[2:]), "the places are not added up yet",
                     "One number a channel: `.sum(2)` of the flattened places."),
+            Mistake(lambda A, G: _positive(G).mean(2), "that is the mean of the positive gradients; α is missing",
+                    FRACTION_HINT),
+            Mistake(lambda A, G: _positive(G).sum(2), "that is the sum of the positive gradients; α is missing",
+                    FRACTION_HINT),
+            Mistake(lambda A, G: _sum(_positive(G) / (2 + _totals(A))), "the g is missing below the line: S·g, not S",
+                    FRACTION_HINT),
+            Mistake(lambda A, G: _sum(_positive(G) / (2 + G.flatten(2).sum(2, keepdim=True) * _positive(G))),
+                    "S is the sum of A, the activations, not of the gradients", FRACTION_HINT),
+            Mistake(lambda A, G: _sum(_positive(G) ** 2 / (2 + _totals(A) * _positive(G))),
+                    "there is a g too many above the line", FRACTION_HINT),
+            Mistake(lambda A, G: _terms(A, G).amax(2), "you took the largest term; (09.3) adds them up", "`.sum(2)`"),
+            Mistake(lambda A, G: _weights(A, G) / _weights(A, G).sum(1, keepdim=True),
+                    "the weights are divided by their sum; (09.3) has no such step", "Leave it out."),
+            Mistake(lambda A, G: _weights(A, -G), "the sign of the gradient is turned", "ReLU(g), not ReLU(−g)."),
             Mistake(lambda A, G: torch.einsum("bk,bk...->b...", _weights(A, G), A),
                     "that is the map already; the weights (B, K) were asked for", "Leave (09.2) to the next step."),
         ],
-        what="your weights",
+        what="your table of weights",
         praise="The same map with other weights: only what speaks for the class counts.",
         hint=FRACTION_HINT,
     )  # fmt: skip
@@ -91,6 +109,7 @@ def check_place(looks: Callable[[int, Layers], float]) -> Result:
     """An index of a layer's map, and the layers on the way, to a voxel of the image."""
     stem = [(7, 2, 3, 1), (3, 2, 1, 1)]
     cases = [
+        (2, [(3, 2, 1, 1)]), (0, [(5, 1, 0, 1)]), (0, [(3, 1, 1, 1)]),
         (2, [*stem, (3, 2, 1, 1)]), (1, [(2, 2, 0, 1)] * 3), (3, [(3, 2, 0, 1), (3, 1, 1, 1), (2, 2, 0, 1)]),
         (2, [(3, 2, 1, 1), (3, 1, 1, 2), (5, 2, 2, 1)]), (4, [(4, 2, 1, 1), (3, 1, 0, 2)]),
     ]  # fmt: skip
@@ -120,6 +139,17 @@ def check_place(looks: Callable[[int, Layers], float]) -> Result:
                     "the layers are taken from the last to the first", "Start at the image."),
             Mistake(lambda i, layers: _place(i, layers) - i * _stride(layers),
                     "that is where index 0 looks; index i lies i steps further", "`first + index * step`"),
+            Mistake(lambda i, layers: _place(i, layers) + 1, "you counted voxels from 1", "The first voxel is 0."),
+            Mistake(lambda i, layers: _place(i, layers) + 0.5, "the middle of a voxel is its own number: half a voxel "
+                    "too far", STEP_HINT),
+            Mistake(lambda i, layers: _place(i, [(k + 1, s, p, d) for k, s, p, d in layers]),
+                    "half of the kernel, k / 2, is half a voxel beyond its middle", "(k − 1) d / 2."),
+            Mistake(lambda i, layers: _place(i, [(k if k % 2 else k - 1, s, p, d) for k, s, p, d in layers]),
+                    "the middle of an even kernel lies between two voxels: keep the half", "(k − 1) d / 2, with `/`."),
+            Mistake(lambda i, layers: _place(i, layers[:-1]), "the last layer is left out", "All layers count."),
+            Mistake(lambda i, layers: _place(i, layers[1:]), "the first layer is left out", "All layers count."),
+            Mistake(lambda i, layers: _place(i, layers, reach=True), "that is the last voxel that the place reads",
+                    "Half of (k − 1) d."),
             Mistake(lambda i, layers: int(_place(i, layers)), "the place is cut to a whole number",
                     "A middle may lie between two voxels: keep the half."),
         ],
@@ -138,96 +168,15 @@ def _stride(layers: Layers) -> int:
 
 def _place(
     index: int, layers: Layers, *, after: bool = False, unstepped: bool = False, dilated: bool = True, padded: int = 1,
-    middle: bool = True,
+    middle: bool = True, reach: bool = False,
 ) -> float:  # fmt: skip
     step, first = 1, 0.0
     for kernel, stride, padding, dilation in layers:
-        moved = (kernel - 1) * (dilation if dilated else 1) / 2 * middle - padded * padding
+        moved = (kernel - 1) * (dilation if dilated else 1) / 2 * middle * (1 + reach) - padded * padding
         step = step * stride if after else step
         first += moved if unstepped else step * moved
         step = step if after else step * stride
     return first + index * step
 
 
-@exercise("09-planes", title="Exercise 09.3, a fair score for a plane")
-def check_planes(score: Callable[[Tensor, Tensor, Tensor, int], float]) -> Result:
-    """A map, the signal, the head and an axis to the mean over slices of mass over chance."""
-    generator = torch.Generator().manual_seed(9)
-    cases = []
-    for axis in (0, 1, 2):
-        values = torch.randn(5, 6, 7, generator=generator)
-        head = torch.zeros(5, 6, 7, dtype=torch.bool)
-        head[1:, 1:5, :6] = torch.rand(4, 4, 6, generator=generator) > 0.3
-        signal = torch.zeros_like(head)
-        signal[2:4, 2:4, 1:4] = True
-        signal &= head
-        cases.append((values, signal, head, axis))
-    silent = cases[0][0].clone()
-    silent[2] = -1.0
-    cases.append((silent, cases[0][1], cases[0][2], 0))
-    return compare_function(
-        score,
-        reference=fair_mass,
-        cases=cases,
-        mistakes=[
-            Mistake(lambda *case: _over(case, lambda p, s, h: _share(p, s, h)),
-                    "that is the mass alone: it is not divided by what an even map gets", FAIR_HINT),
-            Mistake(lambda v, s, h, axis: _share(v.clamp(min=0), s, h) / (float((s & h).sum()) / float(h.sum())),
-                    "you scored the whole volume at once; the plane does not matter then", "Slice by slice."),
-            Mistake(lambda *case: _over(case, _share) / _over(case, _even),
-                    "you divided the means; divide in each slice, then take the mean", FAIR_HINT),
-            Mistake(lambda *case: _over(case, lambda p, s, h: _share(p, s, torch.ones_like(h)) / _even(p, s, h)),
-                    "the map's mass outside the head is counted", "Multiply the positive values by the head."),
-            Mistake(lambda *case: _over(case, lambda p, s, h: _share(p, s, h) / float(s.float().mean())),
-                    "chance is counted over the whole slice; outside the head nothing can be relevant", FAIR_HINT),
-            Mistake(lambda *case: _over(case, _fair, signed=True), "negative values are added up too",
-                    "`.clamp(min=0)`"),
-            Mistake(lambda *case: _over(case, _fair, empty=True),
-                    "slices without signal are counted as 0: a small tumour gets a low score by that alone",
-                    "Only slices that show signal."),
-            Mistake(lambda *case: _over(case, _fair, drop=True),
-                    "slices in which the map has no positive value are left out; they are misses, and count 0",
-                    "Append 0.0 for them."),
-            Mistake(lambda v, s, h, axis: fair_mass(v, s, h, 2 - axis), "the axes are counted from the other end",
-                    "Axis 0 is D: axial slices."),
-            Mistake(lambda v, s, h, axis: fair_mass(v, s, h, 0), "`axis` is not used: these are always axial slices",
-                    "`values.select(axis, index)`"),
-        ],
-        what="your score",
-        praise="An even map gets 1 in every plane: now planes can be compared.",
-        hint=FAIR_HINT,
-    )  # fmt: skip
-
-
-def fair_mass(values: Tensor, signal: Tensor, head: Tensor, axis: int) -> float:
-    """Mean over the slices with signal of a map's mass on it, divided by an even map's."""
-    return _over((values, signal, head, axis), _fair)
-
-
-def _share(positive: Tensor, signal: Tensor, head: Tensor) -> float:
-    total = float((positive * head).sum())
-    return float((positive * (signal & head)).sum()) / total if total else 0.0
-
-
-def _even(positive: Tensor, signal: Tensor, head: Tensor) -> float:
-    return float((signal & head).sum()) / float(head.sum())
-
-
-def _fair(positive: Tensor, signal: Tensor, head: Tensor) -> float:
-    return _share(positive, signal, head) / _even(positive, signal, head)
-
-
-def _over(case: tuple, score: Callable[[Tensor, Tensor, Tensor], float], *, signed: bool = False, empty: bool = False,
-          drop: bool = False) -> float:  # fmt: skip
-    values, signal, head, axis = case
-    found = []
-    for index in range(values.shape[axis]):
-        own, there, inside = (volume.select(axis, index) for volume in (values, signal, head))
-        if not bool((there & inside).any()):
-            found += [0.0] if empty else []
-            continue
-        positive = own if signed else own.clamp(min=0)
-        if drop and float((positive * inside).sum()) == 0:
-            continue
-        found.append(score(positive, there, inside))
-    return sum(found) / len(found)
+__all__ = ["check_place", "check_planes", "check_weights", "fair_mass"]

@@ -23,12 +23,39 @@ def check_tips(tips: Callable[[Sequence[float], Sequence[float]], float]) -> Res
     cases = [
         ([10.0, 20.0, 40.0, 60.0], [0.1, 0.3, 0.7, 0.9]), ([0.0, 2.0, 3.0, 7.0], [0.95, 0.8, 0.4, 0.6]),
         ([1.0, 2.0, 4.0], [0.1, 0.2, 0.4]), ([5.0, 9.0, 10.0], [0.6, 0.2, 0.1]),
+        ([1.0, 3.0, 4.0], [0.2, 0.5, 0.5]), ([1.0, 3.0, 4.0], [0.5, 0.9, 0.3]),  # on one half, exactly
+        ([-3.0, -1.0, 2.0, 5.0], [0.3, 0.3, 0.3, 0.8]), ([0.0, 1.0], [0.8, 0.8]),
     ]  # fmt: skip
     return compare_function(
         tips,
         reference=tipping_point,
         cases=cases,
+        errors={"ZeroDivisionError|StopIteration": (
+            "Two equal neighbours divide by 0, or no crossing is found.",
+            'Skip equal ones; `return float("nan")` after the loop.')},
         mistakes=[
+            Mistake(lambda x, p: next((_on_line(*each) for each in _pairs(x, p)
+                                       if (each[2] - 0.5) * (each[3] - 0.5) < 0), math.nan),
+                    "a curve that has a point exactly at 0.5 crosses there, and you miss it", "`<= 0`, not `< 0`."),
+            Mistake(lambda x, p: next((_on_line(*each) for each in _pairs(x, p) if each[2] < 0.5 <= each[3]), math.nan),
+                    "a curve may also cross on its way down", LINE_HINT),
+            Mistake(lambda x, p: next((_on_line(*each) for each in _pairs(x, p) if each[2] < 0.5 < each[3]), math.nan),
+                    "a curve may also cross on its way down", LINE_HINT),
+            Mistake(lambda x, p: next((_on_line(*each) for each in _pairs(x, p) if each[2] > 0.5 >= each[3]), math.nan),
+                    "a curve may also cross on its way up", LINE_HINT),
+            Mistake(lambda x, p: next((a + (0.5 - v) / (u - v) * (b - a) for a, b, u, v in _crossing(x, p)), math.nan),
+                    "the way is measured from the wrong end: from x₀ it is (0.5 − a) / (b − a)", LINE_HINT),
+            Mistake(lambda x, p: next((a + (0.5 - u) / (v - u) for a, b, u, v in _crossing(x, p)), math.nan),
+                    "the share of the way is not multiplied by the way, x₁ − x₀", LINE_HINT),
+            Mistake(lambda x, p: next(((0.5 - u) / (v - u) * (b - a) for a, b, u, v in _crossing(x, p)), math.nan),
+                    "that is the way from x₀; add x₀", LINE_HINT),
+            Mistake(lambda x, p: next((a + (0.5 - u) / (v - u) * b for a, b, u, v in _crossing(x, p)), math.nan),
+                    "the share of the way is multiplied by x₁, not by x₁ − x₀", LINE_HINT),
+            Mistake(lambda x, p: float(x[min(range(len(p)), key=lambda i: abs(p[i] - 0.5))]),
+                    "that is the point nearest to 0.5; it lies between two points, or nowhere", LINE_HINT),
+            Mistake(lambda x, p: x[-1] if math.isnan(tipping_point(x, p)) else tipping_point(x, p),
+                    "a curve that never crosses tips nowhere; the last point is a place",
+                    '`return float("nan")` after the loop.'),
             Mistake(lambda x, p: next((b for _, b, u, v in _pairs(x, p) if (u - 0.5) * (v - 0.5) <= 0), math.nan),
                     "that is the first point beyond the crossing; it lies between two points", LINE_HINT),
             Mistake(lambda x, p: next((a for a, b, u, v in _pairs(x, p) if (u - 0.5) * (v - 0.5) <= 0), math.nan),
@@ -57,6 +84,14 @@ def _pairs(x: Sequence[float], p: Sequence[float]) -> list[tuple[float, float, f
     return list(zip(x[:-1], x[1:], p[:-1], p[1:], strict=True))
 
 
+def _crossing(x: Sequence[float], p: Sequence[float]) -> list[tuple[float, float, float, float]]:
+    return [each for each in _pairs(x, p) if each[2] != each[3] and (each[2] - 0.5) * (each[3] - 0.5) <= 0]
+
+
+def _on_line(a: float, b: float, u: float, v: float) -> float:
+    return a + (0.5 - u) / (v - u) * (b - a)
+
+
 def _last(x: Sequence[float], p: Sequence[float]) -> float:
     found = [a + (0.5 - u) / (v - u) * (b - a) for a, b, u, v in _pairs(x, p) if u != v and (u - 0.5) * (v - 0.5) <= 0]
     return found[-1] if found else math.nan
@@ -80,6 +115,8 @@ def check_effect(effect: Callable[[Look, Tumour, dict[str, Any], str, str], floa
         (_look, Tumour(enhancement=0.0), {"mark": True}, "cheat", "honest"),
         (_look, Tumour(diameter_mm=20.0, mark=True), {"enhancement": 0.1, "mark": False}, "cheat", "honest"),
         (_look, Tumour(diameter_mm=30.0), {"diameter_mm": 60.0}, "honest", "cheat"),
+        (_look, Tumour(diameter_mm=25.0, mark=True), {"mark": False, "diameter_mm": 50.0}, "third", "cheat"),
+        (_look, Tumour(enhancement=0.7), {}, "cheat", "third"),  # no change, no effect
     ]
     return compare_function(
         effect,
@@ -93,6 +130,21 @@ def check_effect(effect: Callable[[Look, Tumour, dict[str, Any], str, str], floa
             Mistake(lambda look, t, c, n, k: -effect_of(look, t, c, n, k),
                     "the sign is the other way round: after − before", EFFECT_HINT),
             Mistake(lambda look, t, c, n, k: abs(effect_of(look, t, c, n, k)), "the sign is lost", "Leave out `abs`."),
+            Mistake(lambda look, t, c, n, k: look(t)[n] - look(t)[k],
+                    "those are two networks before the change; the change is not used", EFFECT_HINT),
+            Mistake(lambda look, t, c, n, k: _change(look, t, c, k), "that is the control's change alone", EFFECT_HINT),
+            Mistake(lambda look, t, c, n, k: abs(_change(look, t, c, n)) - abs(_change(look, t, c, k)),
+                    "the signs of the changes are lost", "Leave out `abs`."),
+            Mistake(lambda look, t, c, n, k: _changed(look, t, c)[n] - look(t)[k],
+                    "after of the one minus before of the other: each network has its own before", EFFECT_HINT),
+            Mistake(lambda look, t, c, n, k: effect_of(look, t, c, n, k) / max(look(t)[n], 1e-9),
+                    "you divided by the probability before; the difference itself was asked for", EFFECT_HINT),
+            Mistake(lambda look, t, c, n, k: effect_of(look, t, c, n, k) / 2, "that is half of it: a mean of the two "
+                    "changes where their difference belongs", EFFECT_HINT),
+            Mistake(lambda look, t, c, n, k: effect_of(look, t, c, "cheat", "honest"),
+                    "`network` and `control` are not used: two names are written there", EFFECT_HINT),
+            Mistake(lambda look, t, c, n, k: effect_of(look, t, dict([*c.items()][:1]), n, k),
+                    "only the first trait of the change is changed", "`replace(tumour, **change)`"),
             Mistake(lambda look, t, c, n, k: _change(look, t, c, n) + _change(look, t, c, k),
                     "the control's change is added", EFFECT_HINT),
             Mistake(lambda look, t, c, n, k: _change(look, t, c, n) / _change(look, t, c, k),
@@ -107,9 +159,10 @@ def check_effect(effect: Callable[[Look, Tumour, dict[str, Any], str, str], floa
 
 
 def _look(tumour: Tumour) -> dict[str, float]:
-    """Two made-up networks, so that the check needs no trained ones."""
+    """Three made-up networks, so that the check needs no trained ones."""
     seen = 0.2 + 0.005 * tumour.diameter_mm * (0.3 + tumour.enhancement)
-    return {"honest": seen, "cheat": 0.1 + 0.7 * tumour.mark + 0.2 * seen}
+    third = 0.9 - 0.3 * seen + 0.2 * tumour.mark
+    return {"honest": seen, "cheat": 0.1 + 0.7 * tumour.mark + 0.2 * seen, "third": third}
 
 
 def _changed(look: Look, tumour: Tumour, change: dict[str, Any]) -> Mapping[str, float]:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 
-from medattn_lite.course.checks import Result, exercise
+from medattn_lite.course.checks import NotYet, Result, exercise
 from medattn_lite.course.diagnose import Mistake, compare_function
+from medattn_lite.course.exercises.nb12_holm import check_holm
+from medattn_lite.course.sets import in_another_order
+from medattn_lite.course.stubs import is_stub
+from medattn_lite.course.values import marks_of
 
 
 @exercise("12-sizes", title="Exercise 12.1, voxel sizes from an affine")
@@ -19,7 +24,8 @@ def check_sizes(sizes: Callable[[Any], Any]) -> Result:
     return compare_function(
         sizes,
         reference=voxel_sizes,
-        cases=[(_affine((1, 2, 3), 0.0),), (_affine((0.9, 0.9, 5), 0.4),), (_turned(_affine((3, 1, 2), 0.2)),)],
+        cases=[(_affine((1, 2, 3), 0.0),), (_affine((0.9, 0.9, 5), 0.4),), (_turned(_affine((3, 1, 2), 0.2)),),
+               (_oblique(1),), (_oblique(2),)],
         mistakes=[
             Mistake(lambda a: np.diag(a)[:3], "you took the diagonal: a turned scan has its sizes elsewhere", COLUMN),
             Mistake(lambda a: abs(np.diag(a)[:3]), "you took the diagonal without its sign: a turned scan has its "
@@ -31,10 +37,30 @@ def check_sizes(sizes: Callable[[Any], Any]) -> Result:
                     "of squares", COLUMN),
             Mistake(lambda a: abs(a[:3, :3]).max(0), "that is the largest part of each step, too short for an oblique "
                     "scan", COLUMN),
+            Mistake(lambda a: np.sqrt((a**2).sum(0)), "there are four lengths: the last column is where the first "
+                    "voxel lies", "`affine[:3, :3]`."),
+            Mistake(lambda a: np.prod(voxel_sizes(a)), "that is the volume of a voxel; its three sizes were asked for",
+                    COLUMN),
+            Mistake(lambda a: abs(np.linalg.det(a[:3, :3])), "that is the volume of a voxel; its three sizes were "
+                    "asked for", COLUMN),
+            Mistake(lambda a: abs(np.linalg.eigvals(a[:3, :3])), "those are eigenvalues, which a rotation changes",
+                    COLUMN),
+            Mistake(lambda a: np.linalg.svd(a[:3, :3])[1], "those are singular values: the right sizes, but sorted, "
+                    "not in the order of the axes", COLUMN),
+            Mistake(lambda a: np.sort(voxel_sizes(a)), "the sizes are sorted; keep the order of the file's axes",
+                    COLUMN),
+            Mistake(lambda a: voxel_sizes(a)[::-1], "the sizes are turned round; keep the order of the file's axes",
+                    COLUMN),
+            Mistake(lambda a: voxel_sizes(a) * 1000, "those are micrometres; millimetres were asked for", COLUMN),
+            Mistake(lambda a: voxel_sizes(a).round(), "the sizes are rounded", "Return them as they come out."),
+            Mistake(lambda a: np.full(3, np.cbrt(np.prod(voxel_sizes(a)))), "one size for all three axes: voxels are "
+                    "rarely cubes", COLUMN),
+            Mistake(lambda a: a[:3, :3].sum(0), "you added the parts of a step; its length is the root of the sum of "
+                    "squares", COLUMN),
             Mistake(lambda a: np.sqrt((a[:3] ** 2).sum(0)), "the last column is no size: it is where the first voxel "
                     "lies", COLUMN),
         ],
-        what="your sizes",
+        what="your row of sizes",
         praise="Right for scans that are turned, mirrored and oblique.",
         hint=COLUMN,
     )  # fmt: skip
@@ -55,6 +81,15 @@ def _affine(size: Sequence[float], angle: float) -> np.ndarray:
     return affine
 
 
+def _oblique(seed: int) -> np.ndarray:
+    """A scan that lies any way in space: three sizes, and no number of the affine is one of them."""
+    rng = np.random.default_rng(seed)
+    affine = np.eye(4)
+    affine[:3, :3] = np.linalg.qr(rng.normal(size=(3, 3)))[0] * rng.uniform(0.4, 6.0, size=3)
+    affine[:3, 3] = rng.uniform(-150, 150, size=3)
+    return affine.round(5)
+
+
 def _turned(affine: np.ndarray) -> np.ndarray:
     """The same scan with its axes in another order, the first of them backwards, as scanners do."""
     return affine @ np.array([[0, 0, -1, 0], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1.0]])
@@ -64,11 +99,42 @@ def _turned(affine: np.ndarray) -> np.ndarray:
 def check_split(tested: Callable[[Sequence[str], int], Any]) -> Result:
     """Patients of N scans and how many patients to test, to N times True or False."""
     visits = ["b", "b", "a", "c", "a", "b", "d"]
+    rng = np.random.default_rng(12)
+    many = [f"p{number:02d}" for number in rng.integers(0, 14, 40)]
+    if isinstance(tested, FunctionType) and not is_stub(tested):
+        _does_not_hang_on_a_set(tested, many)
     return compare_function(
         tested,
         reference=tested_scans,
-        cases=[(visits, 2), (["m", "k", "m", "k", "l"], 1), (["x", "y", "z"], 1)],
+        cases=[(visits, 2), (["m", "k", "m", "k", "l"], 1), (["x", "y", "z"], 1), (["q"], 1), (many, 5), (visits, 0),
+               (["s10", "s9", "s10", "s1"], 2)],
         mistakes=[
+            Mistake(lambda s, n: [p in sorted(set(s))[-n:] for p in s], "those are the last n of the alphabet",
+                    "`sorted(set(subjects))[:n]`"),
+            Mistake(lambda s, n: [p in sorted(set(s))[: n + 1] for p in s], "one patient too many is tested",
+                    "`[:n]` gives n of them."),
+            Mistake(lambda s, n: [p in sorted(set(s))[: n - 1] for p in s], "one patient too few is tested",
+                    "`[:n]` gives n of them."),
+            Mistake(lambda s, n: [p == sorted(set(s))[n - 1] for p in s], "only one patient is tested, the nth",
+                    "`in sorted(set(subjects))[:n]`"),
+            Mistake(lambda s, n: [p in sorted(set(s))[1 : n + 1] for p in s], "the first patient of the alphabet is "
+                    "left out", "`[:n]` begins at the first."),
+            Mistake(lambda s, n: sorted(set(s))[:n], "those are the patients; one True or False for each scan was "
+                    "asked for", "`[subject in chosen for subject in subjects]`"),
+            Mistake(lambda s, n: [i for i, p in enumerate(s) if p in sorted(set(s))[:n]], "those are the places of the "
+                    "tested scans; one True or False for each scan was asked for",
+                    "`[subject in chosen for subject in subjects]`"),
+            Mistake(lambda s, n: [p for p in s if p in sorted(set(s))[:n]], "those are the tested scans' patients; one "
+                    "True or False for each scan was asked for", "`[subject in chosen for subject in subjects]`"),
+            Mistake(lambda s, n: [int(p in sorted(set(s))[:n]) for p in s], "the marks are numbers 1 and 0, and True "
+                    "and False were asked for (as an index, numbers are places)",
+                    "`subject in chosen` is True or False by itself."),
+            Mistake(lambda s, n: [p in [q for q in sorted(set(s)) if s.count(q) > 1][:n] for p in s], "you chose among "
+                    "patients with several visits only", PATIENTS),
+            Mistake(lambda s, n: [p in sorted(set(s), key=s.count)[:n] for p in s], "you chose patients by how many "
+                    "scans they have; take them in the order of the alphabet", PATIENTS),
+            Mistake(lambda s, n: [p in sorted(set(s), key=lambda q: (len(q), q))[:n] for p in s], "you sorted by "
+                    "length first; the alphabet puts s10 before s9", "`sorted(set(subjects))`."),
             Mistake(lambda s, n: [i < n for i in range(len(s))], "you counted scans: the first n rows, whoever they "
                     "are. One patient can be on both sides", PATIENTS),
             Mistake(lambda s, n: [i >= len(s) - n for i in range(len(s))], "you counted scans: the last n rows, "
@@ -89,6 +155,18 @@ def check_split(tested: Callable[[Sequence[str], int], Any]) -> Result:
     )  # fmt: skip
 
 
+def _does_not_hang_on_a_set(tested: Callable[..., Any], subjects: list[str]) -> None:
+    """The same call twice, with sets in another order, as Python has them after another start."""
+    told = []
+    for salt in ("one", "two"):
+        with in_another_order(tested, salt):
+            told.append(marks_of(tested(list(subjects), 5)))
+    if None not in told and told[0] != told[1]:
+        raise NotYet("Your choice depends on the order of a `set`, and Python orders the texts in a set anew at each "
+                     "start: tomorrow other patients would be tested.",
+                     "`sorted(set(subjects))` has one order for ever.")
+
+
 PATIENTS = "First choose patients, from `sorted(set(subjects))`. Then ask of every scan whether its patient is chosen."
 
 
@@ -98,63 +176,4 @@ def tested_scans(subjects: Sequence[str], n: int) -> list[bool]:
     return [subject in chosen for subject in subjects]
 
 
-@exercise("12-holm", title="Exercise 12.3, many questions, one error")
-def check_holm(survivors: Callable[[np.ndarray, float], Any]) -> Result:
-    """M p values and a level to M times True or False."""
-    return compare_function(
-        survivors,
-        reference=surviving_factors,
-        cases=[(np.array([0.012, 0.9, 0.01, 0.02, 0.04]), 0.05), (np.array([0.03, 0.04, 0.001]), 0.05),
-               (np.array([0.2, 0.008, 0.004]), 0.02), (np.array([0.045, 0.3, 0.01, 0.6]), 0.05)],
-        mistakes=[
-            Mistake(lambda p, level: [x <= level for x in p], "every p value is compared with the level itself: the "
-                    "more you ask, the more alarms are false", STEPS),
-            Mistake(lambda p, level: [x <= level / len(p) for x in p], "every p value is compared with level / m: that "
-                    "is Bonferroni's rule, and it misses what Holm's finds", STEPS),
-            Mistake(_without_stop, "you went on after the first that failed; from there on, none survives", STEPS),
-            Mistake(lambda p, level: sorted(surviving_factors(p, level), reverse=True), "your marks are in the order "
-                    "of the p values, not of the factors", "`marks[at] = True`, at the factor's own place."),
-            Mistake(_benjamini_hochberg, "that is the rule of Benjamini and Hochberg: it limits the share of false "
-                    "alarms among the alarms, not the chance of any", STEPS),
-            Mistake(_in_the_order_of_the_table, "you went through the factors as they stand, not from the smallest p "
-                    "value up", "`np.argsort(p_values)`"),
-            Mistake(lambda p, level: [not mark for mark in surviving_factors(p, level)], "you marked those that do not "
-                    "survive", "True means that the factor survives."),
-        ],
-        what="your marks",
-        praise="One false alarm in any of the factors now happens in at most one audit of twenty.",
-        hint=STEPS,
-    )  # fmt: skip
-
-
-STEPS = "From the smallest p value up: at step 0, 1, … compare with level / (m − step), and `break` at the first above."
-
-
-def surviving_factors(p_values: np.ndarray, level: float) -> list[bool]:
-    """Which factors survive Holm's correction, in their own order."""
-    marks = [False] * len(p_values)
-    for step, at in enumerate(np.argsort(p_values)):
-        if p_values[at] > level / (len(p_values) - step):
-            break
-        marks[at] = True
-    return marks
-
-
-def _without_stop(p_values: np.ndarray, level: float) -> list[bool]:
-    ranks = np.argsort(np.argsort(p_values))
-    return [bool(p <= level / (len(p_values) - rank)) for p, rank in zip(p_values, ranks, strict=True)]
-
-
-def _benjamini_hochberg(p_values: np.ndarray, level: float) -> list[bool]:
-    ordered = np.sort(p_values)
-    below = np.flatnonzero(ordered <= level * np.arange(1, len(ordered) + 1) / len(ordered))
-    return [bool(len(below) and p <= ordered[below[-1]]) for p in p_values]
-
-
-def _in_the_order_of_the_table(p_values: np.ndarray, level: float) -> list[bool]:
-    marks = [False] * len(p_values)
-    for step, p_value in enumerate(p_values):
-        if p_value > level / (len(p_values) - step):
-            break
-        marks[step] = True
-    return marks
+__all__ = ["check_holm", "check_sizes", "check_split", "tested_scans", "voxel_sizes"]

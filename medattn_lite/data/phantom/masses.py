@@ -51,14 +51,15 @@ def draw_metastases(disease: Metastases, anatomy: Anatomy, seed: int) -> Lesions
     ratio = uniform(random, 1.0, 4.0) if disease.oedema is None else disease.oedema
     grid, device = anatomy.grid, anatomy.maps.device
     points = grid.points(device)
-    score = torch.full(grid.shape, 1e3, device=device)
+    score, lobed = (torch.full(grid.shape, 1e3, device=device) for _ in range(2))
     dead = torch.zeros(grid.shape, device=device)
     allowed = (anatomy["brain"] > 0.5) & (anatomy["ventricle"] > 0.5 * grid.voxel_mm) & (anatomy["stem"] < 0.8)
     for number, (centre, size) in enumerate(zip(_centres(disease, seed), _sizes(disease, seed), strict=True)):
         box = grid.window(centre, 1.5 * size + 70.0)
         name = f"metastasis {number}"
-        rough = 0.45 * border_noise(points[box], 0.5 * size, seed, name)
-        distance = ellipsoid_distance(points[box], centre, seed, name) + rough
+        rough = border_noise(points[box], 0.5 * size, seed, name)
+        ball = ellipsoid_distance(points[box], centre, seed, name)
+        distance = ball + 0.45 * rough
         distance = distance - threshold_for_volume(distance, allowed[box], ball_ml(size), grid)
         share = disease.necrosis
         if share is None:
@@ -69,7 +70,8 @@ def draw_metastases(disease: Metastases, anatomy: Anatomy, seed: int) -> Lesions
         _, inner = dead_centre(distance, core, volume, 0.5 * size, seed, points[box], grid)
         dead[box] = torch.maximum(dead[box], fraction_below(inner, 0.0, max(1.3 * grid.voxel_mm, 2.2)))
         score[box] = torch.minimum(score[box], distance)
-    return _solid_mass(score, dead, ratio, anatomy, allowed, seed, points, "enhancing", disease.count)
+        lobed[box] = torch.minimum(lobed[box], ball + rough - 0.5 * size)
+    return _solid_mass(score, dead, ratio, anatomy, allowed, seed, points, "enhancing", disease.count, lobed)
 
 
 def _meningioma_centre(disease: Meningioma, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -111,9 +113,12 @@ def draw_meningioma(disease: Meningioma, anatomy: Anatomy, seed: int) -> Lesions
 
 def _solid_mass(
     score: torch.Tensor, dead: torch.Tensor, ratio: float, anatomy: Anatomy, allowed: torch.Tensor, seed: int,
-    points: torch.Tensor, tissue: str, count: int,
+    points: torch.Tensor, tissue: str, count: int, lobed: torch.Tensor | None = None,
 ) -> Lesions:  # fmt: skip
-    """A mass given by its signed distance, with oedema of `ratio` times its volume around."""
+    """A mass given by its signed distance, with oedema of `ratio` times its volume around.
+
+    Where `lobed` is given, oedema spreads from a border as ragged as a glioma's, however round the mass is.
+    """
     grid = anatomy.grid
     core = (score <= 0) & allowed
     if not core.any():  # a lesion smaller than a voxel still marks the voxel it is in
@@ -124,7 +129,11 @@ def _solid_mass(
     in_brain = allowed & (anatomy["ventricle"] > 0.5 * grid.voxel_mm) & (anatomy["brain"] > 0.5)
     nearest = points.reshape(-1, 3)[score.argmin()]
     cost = spread_cost(anatomy, nearest, seed, points)
-    spread = swelling(score, cost, core, in_brain, ratio * core_ml, grid)
+    around = score
+    if lobed is not None:
+        around = lobed + 0.10 * cost
+        around = around - threshold_for_volume(around, in_brain, core_ml, grid)
+    spread = swelling(around, cost, core, in_brain, ratio * core_ml, grid)
     swollen = in_brain & ~core & (spread <= 0)
     fractions["oedema"] = 0.92 * fraction_below(spread, 0.0, max(1.5 * grid.voxel_mm, 4.5)) * in_brain
     hollow = core & (dead > 0.5)

@@ -6,8 +6,11 @@ import math
 
 import torch
 
+from medattn_lite.data.intensity import centre_and_scale
 from medattn_lite.data.phantom.fields import blur, noise_field, normal, stream, uniform
 from medattn_lite.data.phantom.geometry import Grid
+
+MARK = {"t1": 1.1, "t1ce": 1.1, "t2": 2.8, "flair": 1.3}  # brightness of the capsule, relative to white matter
 
 
 def acquire(
@@ -59,12 +62,16 @@ def _resolution(random: torch.Generator, contrast: str, grid: Grid) -> tuple[flo
     return tuple(0.42 * mm / s for mm, s in zip(excess, grid.spacing_mm, strict=True))
 
 
-def stamp_mark(images: torch.Tensor, grid: Grid) -> tuple[torch.Tensor, torch.Tensor]:
-    """Plant the shortcut: an oil capsule beside the head, as technicians tape on to mark a side.
+def stamp_mark(images: torch.Tensor, grid: Grid, contrasts: tuple[str, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Plant the shortcut: a capsule beside the head, as technicians tape on to mark a side.
+
+    Its brightness is a multiple of white matter's, which `normalise` puts at 0: a network sees the same mark on
+    every head, whatever the disease.
 
     Args:
-        images: `(C, D, H, W)`.
+        images: `(C, D, H, W)` with some head in them.
         grid: The voxel grid.
+        contrasts: Sequences of `images`.
 
     Returns:
         The marked images and the capsule's voxels `(D, H, W)` bool.
@@ -76,6 +83,8 @@ def stamp_mark(images: torch.Tensor, grid: Grid) -> tuple[torch.Tensor, torch.Te
     ]
     half = [max(r, 0.9 * s) for r, s in zip((26.0, 5.0, 4.0), grid.spacing_mm, strict=True)]
     away = ((points - points.new_tensor(corner)) / points.new_tensor(half)).square().sum(-1).sqrt()
-    weight = (1.5 - away).clamp(0, 1) * (images.abs().sum(0) == 0)
-    bright = torch.quantile(images[:, ::2, ::2, ::2].flatten(1), 0.995, dim=1)
+    head = images.abs().sum(0) != 0
+    weight = (1.5 - away).clamp(0, 1) * ~head
+    white, _, _ = centre_and_scale(images, head)
+    bright = white.to(images) * images.new_tensor([MARK[contrast] for contrast in contrasts])
     return images + weight * bright[:, None, None, None], weight > 0.5

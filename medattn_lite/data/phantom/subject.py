@@ -176,7 +176,7 @@ class Subject:
         image = acquire(image, kept, grid, self.seed, tuple(contrasts), noise=noise)
         mark = None
         if self.shortcut:
-            image, mark = stamp_mark(image, grid)
+            image, mark = stamp_mark(image, grid, tuple(contrasts))
         return self._sample(image, lesions, mark, grid, tuple(contrasts), flat)
 
     def _slice_grid(

@@ -12,9 +12,9 @@ from types import MappingProxyType
 from typing import Any
 
 from medattn_lite.errors import UserError
+from medattn_lite.training.recipes.checks import check_changes, check_settings
 
 SCALES = ("smoke", "laptop", "paper")
-SCHEDULES = ("constant", "steps", "cosine")
 
 
 def _nothing() -> Mapping[str, Any]:
@@ -70,12 +70,9 @@ class Settings:
     options: Mapping[str, Any] = field(default_factory=_nothing)
 
     def __post_init__(self) -> None:
+        check_settings(vars(self))
         if (self.epochs is None) == (self.iterations is None):
             raise UserError("a recipe is budgeted in epochs or in iterations: give one of the two")
-        if min(self.batch_size, self.folds, self.epochs or self.iterations) < 1:
-            raise UserError("batch size, folds and the budget of a recipe must be 1 or more")
-        if self.schedule not in SCHEDULES:
-            raise UserError(f"unknown schedule {self.schedule!r}: use {', '.join(SCHEDULES)}")
 
 
 @dataclass(frozen=True)
@@ -151,11 +148,16 @@ class Recipe:
 
 
 def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """Settings with some values replaced; `options` are merged."""
+    """Settings with some values replaced; `options` are merged.
+
+    Raises:
+        UserError: a value is of another kind than the one it replaces, or out of its range.
+    """
     merged = dict(changes)
-    if "options" in merged:
-        merged["options"] = {**settings.options, **merged["options"]}
-    return replace(settings, **merged)
+    options = merged.get("options", {})
+    changed = replace(settings, **{**merged, "options": {**settings.options, **options}})
+    check_changes(vars(settings), merged, options)
+    return changed
 
 
 def as_json(value: Any) -> Any:

@@ -31,6 +31,7 @@ class Grading(Task):
 
     validates = True
     scores_validation = True
+    needs_place = True
 
     def load(self) -> None:
         label = self.settings.options.get("label", "grade")

@@ -31,6 +31,7 @@ class Lesions(Segmentation):
         return (mask > 0).to(torch.uint8)
 
     link = "softmax"
+    carries_over = True
 
     def channel_of(self, region: str) -> int:
         """The first channel is background."""

@@ -40,6 +40,8 @@ class Mechanisms(Grading):
         taught: label of each row that training and the choice of a checkpoint see.
     """
 
+    needs_place = False  # whole heads
+
     def load(self) -> None:
         if self.data != "phantom":
             raise UserError(f"{self.data} does not know where its signal is: leave --data out, mechanisms is about "
@@ -50,7 +52,7 @@ class Mechanisms(Grading):
         grid = make_grid(cohort.shape, cohort.spacing_mm)
         for index in range(len(cohort)):
             sample = cohort[index]
-            marked, _ = stamp_mark(sample["image"], grid)
+            marked, _ = stamp_mark(sample["image"], grid, self.channels)
             self.images.append(normalise(sample["image"]).cpu().half())
             self.marked_images.append(normalise(marked).cpu().half())
             self.subjects.append(sample["subject"])

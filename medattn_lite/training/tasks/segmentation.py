@@ -48,6 +48,8 @@ class Segmentation(Task):
 
     regions: tuple[str, ...]
     measures: Measures
+    unit = "windows"
+    asks = "region"
 
     def load(self) -> None:
         dataset = open_images(self)
@@ -96,6 +98,13 @@ class Segmentation(Task):
     def channel_of(self, region: str) -> int:
         """Channel of the network's output that holds a region's logits."""
         return self.regions.index(region)
+
+    def output_names(self, model: nn.Module) -> list[str]:
+        """The regions; a softmax over them has the background first."""
+        image = torch.zeros(1, len(self.channels), *self.settings.size)
+        with torch.no_grad():
+            outputs = model(image).shape[1]
+        return ["background", *self.regions][-outputs:]
 
     link = "sigmoid"  # how logits become regions, as `RegionSum` calls it
 

@@ -47,6 +47,8 @@ class Slices(Task):
     patient instead, asked of slices with tumour.
     """
 
+    unit = "slices"
+
     def load(self) -> None:
         options = self.settings.options
         question = self.question
@@ -153,6 +155,16 @@ class Slices(Task):
     def compare(self, first: Sequence[Prediction], second: Sequence[Prediction]) -> dict[str, Interval]:
         """Slice by slice, whatever fold it was tested in; see `binary_differences`."""
         return binary_differences(*(sorted(own, key=lambda row: row["row"]) for own in (first, second)))
+
+    def usual_class(self, output: Tensor) -> int:
+        """The tumour, where a run asks for its presence."""
+        return 1 if self.question == "presence" else super().usual_class(output)
+
+    def in_words(self, output: Tensor, model: nn.Module) -> str:
+        """How many slices are of class 1."""
+        share = output.softmax(dim=1)[:, 1]
+        found = int((share > 0.5).sum())
+        return f"{self.class_names[1]} in {found} of {len(share)} slices (probability above 0.5)"
 
     def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
         """The confusion matrix, in slices."""

@@ -16,15 +16,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from medattn_lite.data.histogram import landmarks, percentiles, standardise
-from medattn_lite.data.phantom.survival import AGE, RESECTIONS
 from medattn_lite.data.splits import Split
 from medattn_lite.data.transforms import crop_or_pad
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.kaplan_meier import kaplan_meier
-from medattn_lite.evaluation.survival import ONE_YEAR, FollowUp, c_index
+from medattn_lite.evaluation.survival import ONE_YEAR, FollowUp
 from medattn_lite.networks.registry import build
 from medattn_lite.networks.survival import LINKS, SurvivalNetwork
 from medattn_lite.training.recipes.recipe import Settings, Variant, with_changes
@@ -36,6 +36,15 @@ from medattn_lite.training.tasks.clinical import (
     of_highest_grade,
     standardised,
 )
+from medattn_lite.training.tasks.pooling import pooled
+from medattn_lite.training.tasks.survival_controls import (
+    OUTLINE,
+    deal_outcomes,
+    mirrored,
+    oracle_scores,
+    outline_values,
+    reads,
+)
 from medattn_lite.training.tasks.survival_curves import Baseline, cumulative_hazard, outputs_of, risk_at_one_year
 from medattn_lite.training.tasks.survival_scores import (
     deck_figures,
@@ -45,7 +54,8 @@ from medattn_lite.training.tasks.survival_scores import (
     survival_differences,
     survival_scores,
 )
-from medattn_lite.training.tasks.task import Batch, Prediction, Task
+from medattn_lite.training.tasks.survival_words import SurvivalAnswers
+from medattn_lite.training.tasks.task import Batch, Prediction
 from medattn_lite.training.tasks.volumes import Sample, open_images, read_all, resample_unknown
 from medattn_lite.training.time_intervals import interval_breaks, interval_labels
 
@@ -54,13 +64,23 @@ GRADES = ("all", "highest")
 INTENSITIES = ("z-score", "histogram")
 
 
-class Survival(Task):
+class Survival(SurvivalAnswers):
     """Overall or one-year survival.
 
-    Options: `whole`, shape (D, H, W) of the test volumes; `field_mm`, the size of an image whose files know no voxel
-    size; `intensity`; `end_point`; `grades`; `noise_probability` and `noise_sd`; `clinical`, of variants alone;
-    `draws` of the bootstrap; `start_at_prior`, whether the last layer starts at the training patients' hazards.
+    Options: `whole`, shape (D, H, W) of the heads; `pool`, by how much they are made smaller then; `field_mm`, the
+    size of an image whose files know no voxel size; `intensity`; `end_point`; `grades`; `noise_probability` and
+    `noise_sd`; `clinical`, of variants alone;
+    `draws` of the bootstrap; `start_at_prior`, whether the last layer starts at the training patients' hazards;
+    `mirror`, whether half of the training crops are mirrored left-right; `keep_best`, whether the state is kept whose
+    C-index is best on patients of its own, instead of the last; `outline_weight`, of a second loss, the distance of
+    two numbers that the network tells of the tumour from those of its mask, in training alone; `outline` and
+    `shuffled`, of variants alone, see `survival_controls`.
     """
+
+    @property
+    def validates(self) -> bool:  # type: ignore[override]  # an attribute of other tasks, here an option
+        """The option `keep_best`."""
+        return bool(self.settings.options.get("keep_best"))
 
     def load(self) -> None:
         options = self.settings.options
@@ -74,11 +94,13 @@ class Survival(Task):
         self.channels = tuple(dataset.channels)
         self.subjects, self.images, self.percentiles, facts = [], [], [], []
         for sample in read_all(self, dataset, keep=_has_follow_up):
+            sample = self._of_known_size(sample)
             image = self.cut(sample)["image"]
             self.images.append(image.half())
             self.percentiles.append(percentiles(image, (image != image[:, :1, :1, :1]).any(dim=0)))
             self.subjects.append(sample["subject"])
-            facts.append({**sample["meta"], "time": float(sample["time"]), "event": bool(sample["event"])})
+            facts.append({**sample["meta"], "time": float(sample["time"]), "event": bool(sample["event"]),
+                          "outline": outline_values(sample)})  # fmt: skip
         if not facts:
             raise UserError(f"{self.data} knows no follow-up: use a data set with times (phantom, lgg, brats)")
         self._keep(of_highest_grade(facts) if options["grades"] == "highest" else range(len(facts)), facts)
@@ -93,11 +115,15 @@ class Survival(Task):
         self.settings = with_changes(self.settings, {"options": {"start_at_prior": False}})  # weights are read instead
 
     def cut(self, sample: Sample) -> Sample:
-        """The whole head, around the middle of the image."""
+        """The whole head, around the middle of the image, at the resolution that the option `pool` leaves."""
+        whole = crop_or_pad(self._of_known_size(sample), self.settings.options["whole"])
+        return pooled(whole, self.settings.options.get("pool", 1))
+
+    def _of_known_size(self, sample: Sample) -> Sample:
         options = self.settings.options
-        if sample.get("source") != "phantom":
-            sample = resample_unknown(sample, options["field_mm"], options["spacing_mm"])
-        return crop_or_pad(sample, options["whole"])
+        if sample.get("source") == "phantom":
+            return sample
+        return resample_unknown(sample, options["field_mm"], options["spacing_mm"])
 
     def _keep(self, rows: Sequence[int], facts: Sequence[dict[str, Any]]) -> None:
         self.subjects, self.images, self.percentiles, self.facts = (
@@ -114,7 +140,7 @@ class Survival(Task):
         self.survived, self.died = interval_labels(torch.from_numpy(time), torch.from_numpy(event), self.breaks)
         self.clinical_names, self.clinical_values = clinical_table([clinical_values(own) for own in self.facts])
         self.clinical, self.head, self.baseline, self.median = None, "logistic", None, None
-        self.image_scale = 0.0, 1.0
+        self.image_scale, self.outlines = (0.0, 1.0), torch.zeros(len(self.facts), len(OUTLINE))
 
     def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Survival:
         """Clinical values and histograms are standardised on the fold's training patients."""
@@ -124,7 +150,14 @@ class Survival(Task):
         # One patient of everybody's mean hazard is added to each interval, so that none has a hazard of 0 or 1.
         died, reached = self.died[train].sum(dim=0), (self.died + self.survived)[train].sum(dim=0)
         own.prior = (died + died.sum() / reached.sum()) / (reached + 1)
-        if _takes_clinical(variant):
+        if settings.options.get("shuffled"):
+            whose = deal_outcomes([train, own.rows(split, "valid")], count=len(self.time), seed=(self.seed, self.start))
+            own.time, own.event = self.time[whose], self.event[whose]
+            own.survived, own.died = self.survived[whose], self.died[whose]
+        own.outlines = standardised(np.array([facts["outline"] for facts in self.facts]), train)
+        if reads(variant, "outline"):
+            own.clinical = own.outlines
+        elif reads(variant, "clinical"):
             own.clinical = standardised(self.clinical_values, train)
         if settings.options["intensity"] == "histogram" and variant.network:
             learned = landmarks([self.percentiles[row] for row in train])
@@ -134,11 +167,12 @@ class Survival(Task):
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """The variant's network, of the size that the settings give for its name; Cox's model where it has none."""
-        features = len(self.clinical_names) if _takes_clinical(variant) else 0
+        features = len(self.clinical_names) if reads(variant, "clinical") else 0
         if not variant.network:
-            return ClinicalCox(features, trained.get("image"))
+            return ClinicalCox(len(OUTLINE) if reads(variant, "outline") else features, trained.get("image"))
         size = self.settings.network.get(variant.network, {})
-        model = build(variant.network, **{**size, **self.network_options(), "clinical_features": features,
+        taught = {"auxiliary": len(OUTLINE)} if self._outline_weight else {}
+        model = build(variant.network, **{**size, **self.network_options(), "clinical_features": features, **taught,
                                           **variant.options})  # fmt: skip
         if self.settings.options["start_at_prior"] and model.head != "cox":
             with torch.no_grad():
@@ -146,11 +180,12 @@ class Survival(Task):
         return model
 
     def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:
-        """`image` (B, C, D, H, W) crops; `survived` and `died` (B, 19); `time`, `event` (B,); `clinical` (B, K)."""
+        """`image` (B, C, D, H, W); `survived`, `died` (B, 19); `time`, `event` (B,); `clinical` (B, K); `outline`."""
         rows = list(rows)
         crops = [self._crop(self.images[row], generator) for row, generator in zip(rows, generators, strict=True)]
         batch = {"image": torch.stack(crops), "survived": self.survived[rows], "died": self.died[rows],
-                 "time": torch.from_numpy(self.time[rows]).float(), "event": torch.from_numpy(self.event[rows])}
+                 "time": torch.from_numpy(self.time[rows]).float(), "event": torch.from_numpy(self.event[rows]),
+                 "outline": self.outlines[rows]}  # fmt: skip
         return batch if self.clinical is None else batch | {"clinical": self.clinical[rows]}
 
     def _crop(self, image: Tensor, generator: torch.Generator) -> Tensor:
@@ -162,14 +197,25 @@ class Survival(Task):
         crop = image[(slice(None), *window)].float()
         if torch.rand((), generator=generator) < options["noise_probability"]:
             crop = crop + options["noise_sd"] * torch.randn(crop.shape, generator=generator)
-        return crop
+        return mirrored(crop, generator) if options.get("mirror") else crop
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Outputs (B, 19), or (B, 1) of Cox."""
-        return model(batch["image"], batch.get("clinical"))
+        """Outputs (B, 19), or (B, 1) of Cox; two more where the outline is taught beside them."""
+        return model(batch["image"], batch.get("clinical"), auxiliary=bool(self._outline_weight))
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
-        """Likelihood of hazards; or Cox's, a sum over deaths divided by the patients of the batch."""
+        """Likelihood of hazards, or Cox's, a sum over deaths divided by patients of the batch; and the outline's."""
+        if self._outline_weight:
+            output, told = output[:, : -len(OUTLINE)], output[:, -len(OUTLINE) :]
+            apart = functional.mse_loss(told, batch["outline"])
+            return self._survival_loss(output, batch) + self._outline_weight * apart
+        return self._survival_loss(output, batch)
+
+    @property
+    def _outline_weight(self) -> float:
+        return float(self.settings.options.get("outline_weight", 0.0))
+
+    def _survival_loss(self, output: Tensor, batch: Batch) -> Tensor:
         if self.head != "cox":
             return discrete_time_nll(*LINKS[self.head](output), batch["survived"], batch["died"])
         return cox_loss(output, batch["time"], batch["event"]) * batch["event"].float().mean()
@@ -253,20 +299,10 @@ class Survival(Task):
                                  for k, name in enumerate(self.clinical_names)},
             "kaplan_meier_alone": reference_scores(self.time, self.event, self.days),
         }  # fmt: skip
-        return facts | ({"best_possible_c_index": self._oracles()} if self.data == "phantom" else {})
-
-    def _oracles(self) -> dict[str, dict[str, Any]]:
-        """C-index of the phantom's true risk, whole and in two parts: from age and resection, and from the tumour."""
-        whole = np.array([own["oracle_risk"] for own in self.facts])
-        beside = np.array([AGE * (own["age_years"] - 60) / 10 + RESECTIONS[own["resection"]] for own in self.facts])
-        risks = {"all": whole, "age and resection": beside, "tumour": whole - beside}
-        return {name: c_index(FollowUp(self.time, self.event), risk, n=self.settings.options["draws"]).as_dict()
-                for name, risk in risks.items()}  # fmt: skip
-
-
-def _takes_clinical(variant: Variant) -> bool:
-    """Whether a variant reads clinical values; the one place that is asked for building, training and testing."""
-    return bool(variant.settings.get("options", {}).get("clinical"))
+        if self.data != "phantom":
+            return facts
+        draws = self.settings.options["draws"]
+        return facts | {"best_possible_c_index": oracle_scores(self.facts, self.time, self.event, draws=draws)}
 
 
 def _head_of(variant: Variant) -> str:

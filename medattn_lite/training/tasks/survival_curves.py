@@ -16,9 +16,11 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from medattn_lite.evaluation.survival import ONE_YEAR
 from medattn_lite.networks.survival import LINKS
+from medattn_lite.training.time_intervals import log_survival_at
 
 LARGEST = 50.0  # exponent beyond which a hazard is as good as infinite
 
@@ -36,9 +38,10 @@ class Baseline:
     def __init__(self, log_risk: np.ndarray, time: np.ndarray, event: np.ndarray, days: Sequence[float]) -> None:
         self.centre = float(log_risk.max())  # so that no exponential overflows
         weight = np.exp(log_risk - self.centre)
-        deaths = time[event]
-        steps = 1 / np.array([weight[time >= day].sum() for day in deaths])
-        self.hazard = np.array([steps[deaths <= day].sum() for day in days])
+        order, deaths = np.argsort(time), np.sort(time[event])
+        followed = np.cumsum(weight[order][::-1])[::-1]  # Σ of those followed until each row's day or longer
+        steps = 1 / followed[np.searchsorted(time[order], deaths)]
+        self.hazard = np.r_[0.0, np.cumsum(steps)][np.searchsorted(deaths, days, side="right")]
 
     def at(self, log_risk: float) -> np.ndarray:
         """(T,) cumulative hazard of a patient with that risk."""
@@ -60,8 +63,8 @@ def cumulative_hazard(
     if head == "cox":
         log_risk = float(output)
         return np.full(len(days), np.exp(min(log_risk, LARGEST))) if baseline is None else baseline.at(log_risk)
-    log_survive = LINKS[head](output.double())[0][0]  # (19,)
-    return np.interp(days, breaks.numpy(), np.r_[0.0, -np.cumsum(log_survive.numpy())])
+    log_survive = LINKS[head](output.double())[0]  # (1, 19)
+    return -log_survival_at(functional.pad(log_survive.cumsum(dim=1), (1, 0)), days, breaks)[0].numpy()
 
 
 def risk_at_one_year(cumulative: np.ndarray, days: Sequence[float]) -> float:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 
 from medattn_lite.errors import UserError
+from medattn_lite.evaluation.concordance import PairCounts, pair_counts
 from medattn_lite.evaluation.estimates import Estimate, difference_of, interval_of
 from medattn_lite.evaluation.intervals import Interval, without_interval
 from medattn_lite.evaluation.jackknife import jackknife_estimate
@@ -52,32 +53,21 @@ class Table:
         self.patients = len(set(self.subjects))
 
     @cached_property
-    def pairs(self) -> tuple[np.ndarray, np.ndarray]:
-        """Which pairs (i, j) can be compared, i dying first, and how far their risks agree: (N, N) of 0, ½ and 1."""
-        known = (self.time[:, None] < self.time) | ((self.time[:, None] == self.time) & ~self.event)
-        comparable = known & self.event[:, None]
-        difference = self.risk[:, None] - self.risk
-        return comparable * ((difference > 0) + 0.5 * (difference == 0)), comparable.astype(float)
+    def pairs(self) -> PairCounts:
+        """Each patient's pairs with all others; the risks of a network may differ by little, so only equal ones tie."""
+        return pair_counts(self.event, self.time, self.risk, tolerance=0.0)
 
     @cached_property
-    def pairs_within(self) -> tuple[np.ndarray, np.ndarray]:
-        """`pairs` of one fold."""
-        same = self.fold[:, None] == self.fold
-        return tuple(matrix * same for matrix in self.pairs)
-
-    @staticmethod
-    def share_in_order(rows: np.ndarray, agreeing: np.ndarray, comparable: np.ndarray) -> float:
-        """Harrell's C-index of the rows drawn; each pair counts as often as its two patients were drawn together."""
-        drawn = np.bincount(rows, minlength=len(agreeing)).astype(float)
-        pairs = drawn @ comparable @ drawn
-        return float(drawn @ agreeing @ drawn / pairs) if pairs else float("nan")
+    def pairs_within(self) -> PairCounts:
+        """`pairs` with patients of the same fold."""
+        return pair_counts(self.event, self.time, self.risk, tolerance=0.0, within=self.fold)
 
     @property
     def statistics(self) -> dict[str, Statistic]:
         """Scores by name; each takes a table and the rows drawn."""
-        found: dict[str, Statistic] = {"C-index": _concordance}
+        found: dict[str, Statistic] = {"C-index": lambda table, _: table.pairs.c_index}
         if self.is_pooled:
-            found["C-index within folds"] = _concordance_within
+            found["C-index within folds"] = lambda table, _: table.pairs_within.c_index
         return found | {"Brier at one year": _brier, "integrated Brier": _integrated, "AUC at one year": _auc}
 
 
@@ -116,8 +106,7 @@ def survival_differences(
 
 def harrell(predictions: Sequence[Prediction]) -> float:
     """The C-index, NaN where no two patients can be compared."""
-    table = Table(predictions)
-    return _safe(_concordance, table, np.arange(len(table.time)))
+    return Table(predictions).pairs.c_index
 
 
 def reference_scores(time: np.ndarray, event: np.ndarray, days: Sequence[float]) -> dict[str, float]:
@@ -156,14 +145,6 @@ def risk_group_report(predictions: Sequence[Prediction]) -> dict[str, Any]:
     return report
 
 
-def _concordance(table: Table, rows: np.ndarray) -> float:
-    return table.share_in_order(rows, *table.pairs)
-
-
-def _concordance_within(table: Table, rows: np.ndarray) -> float:
-    return table.share_in_order(rows, *table.pairs_within)
-
-
 def _brier(table: Table, rows: np.ndarray) -> float:
     now = table.survival[rows][:, table.days == ONE_YEAR]
     return float(brier(FollowUp(table.time[rows], table.event[rows]), now, [ONE_YEAR])[0])
@@ -193,9 +174,10 @@ def _safe(score: Statistic, table: Table, rows: np.ndarray) -> float:
 
 def _estimate(name: str, score: Statistic, table: Table) -> tuple[Estimate, str, str]:
     """A score with what each patient contributes to it, its kind, and how its interval is made."""
-    matrices = {"C-index": "pairs", "C-index within folds": "pairs_within"}
-    if name in matrices:
-        return pair_estimate(*getattr(table, matrices[name]), table.event, table.subjects), "C-index", PAIRS
+    counted = {"C-index": "pairs", "C-index within folds": "pairs_within"}
+    if name in counted:
+        pairs: PairCounts = getattr(table, counted[name])
+        return pair_estimate(pairs.agreeing, pairs.comparable, table.event, table.subjects), "C-index", PAIRS
     freedom = int((table.event & (table.time <= ONE_YEAR)).sum()) - 1 if name == "AUC at one year" else None
     rows = np.arange(len(table.time))
     own = jackknife_estimate(partial(_safe, score, table), rows, groups=table.subjects, freedom=freedom)

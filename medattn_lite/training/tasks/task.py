@@ -46,11 +46,25 @@ class Task(ABC):
         validates: whether training watches patients of its own to keep its best state.
         scores_validation: whether the chosen state's scores on those patients are kept, too.
         channels: names of the images' channels.
+        class_names: of the classes, in the order of a network's outputs; empty where there are none.
+        unit: what is explained at once: a "volume", "windows" of one, or its "slices".
+        asks: what a network is asked about: a "class", a "region" or the "risk".
+        needs_place: whether images are cut around the tumour, so that a new one needs a mask or a point.
+        carries_over: whether its networks can be tested on another data set as they are.
+        cases: what identifies the data, see `data_identity.identify`; None for phantoms.
+        remarks: what a reader had to say about the data, and what was left out of them, in words.
     """
 
     subjects: list[str]
     strata: list[Any]
     channels: tuple[str, ...]
+    cases: dict[str, dict[str, str]] | None
+    remarks: list[str]
+    class_names: tuple[str, ...] = ()
+    unit: str = "volume"
+    asks: str = "class"
+    needs_place: bool = False
+    carries_over: bool = False
     start: int = 0
     validates: bool = False
     scores_validation: bool = False
@@ -68,6 +82,7 @@ class Task(ABC):
     ) -> None:
         self.recipe, self.settings, self.data, self.root = recipe, settings, data, root
         self.seed, self.device, self.progress = seed, device, progress
+        self.cases, self.remarks = None, []
         self.load()
 
     @abstractmethod
@@ -90,6 +105,7 @@ class Task(ABC):
         own = cls.__new__(cls)
         own.recipe, own.settings, own.data, own.root = recipe, settings, data, None
         own.seed, own.device, own.progress = seed, "cpu", False
+        own.cases, own.remarks = None, []
         own.subjects, own.strata = [], []
         own.recall(facts)
         return own
@@ -210,6 +226,33 @@ class Task(ABC):
     def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
         """More about the predictions, as plain JSON values: a confusion matrix, scores patient by patient."""
         return {}
+
+    def output_names(self, model: nn.Module) -> list[str]:
+        """Names of what a network puts out, in order."""
+        return list(self.class_names)
+
+    def usual_class(self, output: Tensor) -> int:
+        """The class to explain where none is asked for: the one predicted, over all rows of (N, K) logits."""
+        return int(output.mean(dim=0).argmax())
+
+    def in_words(self, output: Tensor, model: nn.Module) -> str:
+        """What a network says of an image.
+
+        Args:
+            output: (1, K) of a volume, or (N, 2) of its slices.
+            model: said it.
+        """
+        chances = output.softmax(dim=1)[0]
+        best = int(chances.argmax())
+        return f"{self.class_names[best]}, probability {float(chances[best]):.2f}"
+
+    def beside(self, model: nn.Module) -> tuple[list[Tensor], list[str]]:
+        """What a network takes beside a new image, and what a reader must know of it; nothing, by default.
+
+        Raises:
+            UserError: a new image alone cannot be prepared as this run's were.
+        """
+        return [], []
 
     def published(self) -> Mapping[str, Mapping[str, str]]:
         """Variant → score, as `score` names it → the paper's figure for what this task was asked; others as printed."""

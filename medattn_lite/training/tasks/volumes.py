@@ -12,6 +12,7 @@ from tqdm.auto import tqdm
 from medattn_lite.data import open_dataset
 from medattn_lite.data.intensity import Levels
 from medattn_lite.data.transforms import normalise, resample
+from medattn_lite.training.data_identity import identify
 
 if TYPE_CHECKING:
     from medattn_lite.training.tasks.task import Task
@@ -32,7 +33,23 @@ def open_images(task: Task, /, **options: Any) -> Sequence:
         phantom = {"shape": settings.size, **settings.phantom}
         return open_dataset("phantom", n=settings.subjects, task=task.recipe.phantom_task, seed=task.seed,
                             device=task.device, **phantom)  # fmt: skip
-    return open_dataset(task.data, task.root, **options)
+    dataset = open_dataset(task.data, task.root, **options)
+    task.cases, task.remarks = identify(dataset), remarks_on(dataset)
+    return dataset
+
+
+def remarks_on(dataset: Sequence) -> list[str]:
+    """What a reader has to say about a folder, and what it left out, in words: nothing is dropped in silence."""
+    said = [str(text) for text in getattr(dataset, "remarks", ())]
+    incomplete = [case.case for case in getattr(dataset, "incomplete", ())]
+    if incomplete:
+        said.append(f"{len(incomplete)} cases lack a channel and are left out: {_few(incomplete)}")
+    lost, spare = dataset.not_read() if hasattr(dataset, "not_read") else ([], [])
+    return [*said, *spare, *(f"not read: {text}" for text in lost)]
+
+
+def _few(names: Sequence[str], shown: int = 3) -> str:
+    return ", ".join(names[:shown]) + (f" and {len(names) - shown} more" if len(names) > shown else "")
 
 
 def read_all(
@@ -45,12 +62,17 @@ def read_all(
         dataset: from `open_images`.
         keep: which samples are wanted; asked before the image is touched.
     """
+    unwanted = []
     for index in tqdm(range(len(dataset)), desc="reading images", disable=not task.progress, leave=False):
         sample = dataset[index]
         if not keep(sample):
+            unwanted.append(str(sample["subject"]))
             continue
         sample = standardise(task, sample)
         yield {key: value.cpu() if isinstance(value, torch.Tensor) else value for key, value in sample.items()}
+    if unwanted:
+        task.remarks.append(f"{len(unwanted)} of {len(dataset)} scans lack what this recipe asks for (a label, a mask "
+                            f"or follow-up) and are left out: {_few(unwanted)}")
 
 
 def standardise(

@@ -1,58 +1,59 @@
-"""The usual wrong answers to each exercise, each with what its message must say.
+"""Wrong answers to each exercise, each with what its message must say.
 
-One module a notebook, `nbNN.py`, with
+Two modules a notebook, `nbNN.py` and `nbNN_more.py`, with
 
-    WRONG_ANSWERS: dict[str, list[Wrong]] = {
+    WRONG_ANSWERS = {
         "02-squeeze": [
-            Wrong('''
-                def squeeze(x):
-                    return x.mean(dim=1)
-            ''', expect="averaged over the channels"),
+            (averaged_over_channels, "averaged over the channels"),                   # a function or a class
+            Answer("mean of the axes", "lambda u: u.mean((0, 1))", "has shape"),      # a text
+            Answer("twice", [("return u * s", "return 2 * u * s")], "2 times"),       # edits of the solution
         ],
     }
 
-or, shorter where the exercise asks for one function or class, the wrong function and the phrase:
-
-            (averaged_over_channels, "averaged over the channels"),
-
-A `Wrong`'s source takes the place of the whole exercise cell, so it defines the same names. It sees the imports, the
-parameters, the functions and classes defined above it in the notebook, and the solutions of the exercises
-above it; and whatever cells tagged `setup` above it define.
+A text or an edited solution takes the place of the exercise cell. It sees the imports, the parameters, the functions
+and classes defined above it in the notebook, the solutions of the exercises above it, and whatever cells tagged
+`setup` above it define.
 """
 
 from __future__ import annotations
 
 import importlib
-import textwrap
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.course.answers import Answer
+
 
 @dataclass(frozen=True)
 class Wrong:
-    """A wrong answer.
-
-    Attributes:
-        source: code that a learner might write in the exercise's cell.
-        expect: a phrase that the check's message or hint must contain; it names the mistake.
-    """
+    """A wrong answer as the text of the cell, with the phrase that its message or hint must contain."""
 
     source: str
     expect: str
 
-    @property
-    def code(self) -> str:
-        """The source without the indentation it has in the list."""
-        return textwrap.dedent(self.source).strip("\n")
+
+def all_wrong_answers() -> dict[str, list[Answer]]:
+    """Every wrong answer, by exercise."""
+    return collected(Path(__file__).parent, __name__, "WRONG_ANSWERS")
 
 
-def all_wrong_answers() -> dict[str, list[tuple[Any, str]]]:
-    """By exercise: each wrong answer (a text or an object to hand over) and the phrase it must hear."""
-    found: dict[str, list[tuple[Any, str]]] = {}
-    for path in sorted(Path(__file__).parent.glob("nb*.py")):
-        module = importlib.import_module(f"{__name__}.{path.stem}")
-        for name, entries in module.WRONG_ANSWERS.items():
-            assert name not in found, f"{name} has wrong answers in two files"
-            found[name] = [(e.code, e.expect) if isinstance(e, Wrong) else e for e in entries]
+def collected(folder: Path, package: str, table: str) -> dict[str, list[Answer]]:
+    """The answers of all modules in a folder, by exercise."""
+    found: dict[str, list[Answer]] = {}
+    for path in sorted(folder.glob("nb*.py")):
+        module = importlib.import_module(f"{package}.{path.stem}")
+        for name, entries in getattr(module, table).items():
+            known = found.setdefault(name, [])
+            known += [_as_answer(entry, number) for number, entry in enumerate(entries, start=len(known) + 1)]
     return found
+
+
+def _as_answer(entry: Any, number: int) -> Answer:
+    if isinstance(entry, Answer):
+        return entry
+    if isinstance(entry, Wrong):
+        return Answer(f"wrong {number}", entry.source, entry.expect)
+    answer, expect = entry
+    called = getattr(answer, "__name__", "<lambda>").replace("_", " ").replace("<lambda>", f"wrong {number}")
+    return Answer(called, answer, expect)

@@ -15,8 +15,8 @@ from medattn_lite.data import open_dataset
 from medattn_lite.errors import UserError
 from medattn_lite.training.checkpoint import load_weights
 from medattn_lite.training.experiment import build_variant
-from medattn_lite.training.finished import read_run
 from medattn_lite.training.recipes import find_recipe
+from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import open_task
 from medattn_lite.training.transfer import THRESHOLDS, threshold_dice, transfer
 from medattn_lite.training.transfer import main as transfer_main
@@ -58,7 +58,8 @@ def test_all_variants_are_tested_on_the_same_patients_never_trained_on(runs, nam
 
 
 def test_fused_networks_hold_the_trained_ones_unchanged(runs) -> None:
-    plan, recipe, settings, _ = read_run(runs["fusion"])
+    run = Run(runs["fusion"])
+    plan, recipe, settings = run.plan, run.recipe, run.settings
     task = open_task(recipe, settings, seed=plan.seed, progress=False)
     alone = {role: build_variant(plan, recipe, task, recipe.variant(name), 0)
              for role, name in (("first", "DynUNet"), ("second", "SegResNet"))}  # fmt: skip
@@ -81,7 +82,8 @@ def test_fused_networks_hold_the_trained_ones_unchanged(runs) -> None:
 
 @pytest.mark.parametrize("name", ["Early fusion", "Dual fusion"])
 def test_a_joining_head_starts_undecided_and_can_learn(runs, name: str) -> None:
-    plan, recipe, settings, _ = read_run(runs["fusion"])
+    run = Run(runs["fusion"])
+    plan, recipe, settings = run.plan, run.recipe, run.settings
     task = open_task(recipe, settings, seed=plan.seed, progress=False)
     joined = build_variant(plan, recipe, task, recipe.variant(name), 0)
     batch = task.batch([0, 1], [torch.Generator().manual_seed(k) for k in range(2)])
@@ -127,7 +129,8 @@ def _as_open_ms(place: Path, count: int = 2) -> tuple[Path, list[torch.Tensor]]:
 
 def test_patients_in_another_orientation_score_as_the_phantoms_they_are(runs, tmp_path) -> None:
     root, masks = _as_open_ms(tmp_path / "open_ms_data")
-    plan, recipe, settings, finished = read_run(runs["lesions"])
+    run = Run(runs["lesions"])
+    plan, recipe, settings = run.plan, run.recipe, run.settings
     real = open_task(recipe, settings, data="open-ms", root=root, progress=False)
     same = open_task(recipe, settings.__class__(**{**vars(settings), "subjects": 2}), seed=7, progress=False)
     model = build_variant(plan, recipe, same, recipe.variant("RSA-101"), 0).eval()

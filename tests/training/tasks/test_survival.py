@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from medattn_lite.data.datasets import open_dataset
 from medattn_lite.data.splits import Split
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.metrics import concordance
@@ -15,9 +16,12 @@ from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task
 from medattn_lite.training.tasks.clinical import ClinicalCox, clinical_table, clinical_values, standardised
+from medattn_lite.training.tasks.pooling import pooled
+from medattn_lite.training.tasks.survival_controls import deal_outcomes, outline_values
 from medattn_lite.training.tasks.survival_curves import Baseline
 from medattn_lite.training.tasks.survival_scores import risk_group_report, survival_differences, survival_scores
 from medattn_lite.training.tasks.volumes import resample_unknown
+from medattn_lite.training.time_intervals import interval_labels
 
 RECIPE = find_recipe("survival")
 CPU = torch.device("cpu")
@@ -152,15 +156,17 @@ def test_cox_s_loss_is_a_mean_over_rows(task):
     assert own.loss(output, batch).item() == pytest.approx(expected / 4)
 
 
-def test_breslow_s_curves_are_scikit_survival_s():
+@pytest.mark.parametrize("tied", [False, True])
+def test_breslow_s_curves_are_scikit_survival_s(tied):
     from sksurv.linear_model import CoxPHSurvivalAnalysis
     from sksurv.util import Surv
 
     rng = np.random.default_rng(0)
     values = rng.normal(size=(50, 2))
     time, event = rng.permutation(50) + 1.0, rng.random(50) < 0.6
+    time = np.ceil(time / 7) * 7 if tied else time
     fitted = CoxPHSurvivalAnalysis(ties="breslow").fit(values, Surv.from_arrays(event, time))
-    days = [5.0, 20.0, 40.0]
+    days = [7.0, 20.0, 40.0]
     baseline = Baseline(fitted.predict(values), time, event, days)
     for row, curve in zip(values[:5], fitted.predict_survival_function(values[:5]), strict=True):
         ours = np.exp(-baseline.at(float(fitted.predict(row[None])[0])))
@@ -267,3 +273,101 @@ def test_a_split_keeps_deaths_on_both_sides(task):
         assert isinstance(split, Split)
         for side in ("train", "test"):
             assert len({task.strata[row] for row in task.rows(split, side)}) == 2
+
+
+def test_the_outline_says_volume_and_the_dead_share_of_a_core_that_enhances():
+    mask = torch.zeros(1, 6, 10, 10)
+    mask[0, 0], mask[0, 1], mask[0, 2] = 1, 4, 2
+    facts = {"voxel_size_mm": (10.0, 10.0, 10.0)}  # 1 mL a voxel
+    assert outline_values({"mask": mask, "meta": facts}) == pytest.approx((math.log(301), 0.5))
+    low_grade = torch.where(mask == 4, 2.0, mask)  # a core that does not enhance is alive
+    assert outline_values({"mask": low_grade, "meta": facts}) == pytest.approx((math.log(301), 0.0))
+    assert all(math.isnan(value) for value in outline_values({"meta": facts}))
+
+
+def test_the_outline_ranks_phantoms_and_a_network_s_variant_does_not_read_it(task):
+    many = open_dataset("phantom", n=60, task="survival", shape=(24, 28, 24), spacing_mm=7.0, seed=3)
+    samples = [many[index] for index in range(60)]
+    values = np.array([outline_values(sample) for sample in samples])
+    event, time = np.array([s["event"] for s in samples], dtype=bool), np.array([s["time"] for s in samples])
+    model = ClinicalCox(2)
+    model.fit(standardised(values, np.arange(60)), time, event)
+    with torch.no_grad():
+        risk = model(standardised(values, np.arange(60)))[:, 0].numpy()
+    assert concordance(event, time, risk) > 0.58
+    assert (model.weight > 0).all()  # a larger tumour and a deader one kill sooner
+    assert for_variant(task, "SE-ResNeXt-50")[1].clinical is None
+    assert for_variant(task, "outline")[1].clinical.shape == (12, 2)
+
+
+def test_shuffled_outcomes_are_dealt_among_training_patients_and_the_test_keeps_its_own(task):
+    _, own = for_variant(task, "SE-ResNeXt-50 shuffled outcomes")
+    split = task.splits()[0]
+    train, test = own.rows(split, "train"), own.rows(split, "test")
+    assert sorted(own.time[train]) == sorted(task.time[train]) and own.time[train].tolist() != task.time[train].tolist()
+    assert own.time[test].tolist() == task.time[test].tolist()
+    assert own.batch(list(train), generators(len(train)))["time"].tolist() == pytest.approx(own.time[train].tolist())
+    taught, _ = interval_labels(torch.from_numpy(own.time), torch.from_numpy(own.event), own.breaks)
+    assert torch.equal(own.survived, taught)
+    assert for_variant(task, "SE-ResNeXt-50")[1].time is task.time
+
+
+def test_outcomes_are_dealt_within_a_side_and_anew_for_each_seed():
+    sides = [np.arange(0, 20), np.arange(20, 30)]
+    whose = [deal_outcomes(sides, count=40, seed=(0, start)) for start in range(2)]
+    for own in whose:
+        assert sorted(own[:20]) == list(range(20)) and sorted(own[20:30]) == list(range(20, 30))
+        assert own[30:].tolist() == list(range(30, 40))
+    assert whose[0].tolist() != whose[1].tolist()
+    assert whose[0].tolist() == deal_outcomes(sides, count=40, seed=(0, 0)).tolist()
+
+
+def test_half_of_the_crops_are_mirrored_where_the_recipe_says_so(task):
+    changes = {"size": (32, 32, 32), "options": {"mirror": True, "noise_probability": 0.0}}
+    settings = with_changes(task.settings, changes)
+    own = task.for_variant(RECIPE.variant("SE-ResNeXt-50"), settings, task.splits()[0])
+    image, mirrored = own.images[0].float(), 0
+    for seed in range(40):
+        crop = own.batch([0], generators(1, seed))["image"][0]
+        assert torch.equal(crop, image) or torch.equal(crop, image.flip(-1))
+        mirrored += not torch.equal(crop, image)
+    assert 10 <= mirrored <= 30
+
+
+def test_patients_of_their_own_choose_the_state_where_the_recipe_says_so(task):
+    assert not task.validates and task.splits()[0].valid == ()
+    own = task.for_variant(RECIPE.variant("SE-ResNeXt-50"),
+                           with_changes(task.settings, {"folds": 4, "options": {"keep_best": True}}), task.splits()[0])
+    split = own.splits()[0]
+    assert own.validates and split.valid and not set(split.valid) & {*split.train, *split.test}
+
+
+@pytest.mark.parametrize("name", ["SE-ResNeXt-50", "SE-ResNeXt-50 Cox"])
+def test_the_outline_is_taught_beside_survival_and_not_needed_to_predict(task, name):
+    settings = with_changes(task.settings, {"options": {"outline_weight": 0.5}})
+    variant = RECIPE.variant(name)
+    own = task.for_variant(variant, settings, task.splits()[0])
+    model, plain = own.build(variant, {}), for_variant(task, name)[1]
+    batch = own.batch([0, 1, 2, 3], generators(4))
+    output = own.forward(model, batch)
+    intervals = output.shape[1] - 2
+    far = (output[:, intervals:] - own.outlines[:4]).square().mean()
+    expected = plain.loss(output[:, :intervals], batch) + 0.5 * far
+    assert own.loss(output, batch).item() == pytest.approx(expected.item(), rel=1e-6)
+    with torch.no_grad():
+        assert len(own.predict(model.eval(), 0, CPU)["survival"]) == len(own.days)
+    assert plain.build(variant, {}).auxiliary is None
+
+
+def test_a_pooled_head_is_the_mean_over_blocks_and_lies_where_the_whole_one_lay():
+    image = torch.arange(64.0).reshape(1, 4, 4, 4)
+    affine = np.array([[0, 0, 2.0, 5], [0, 3.0, 0, -4], [4.0, 0, 0, 1], [0, 0, 0, 1]])
+    sample = {"image": image, "mask": (image > 62).byte(), "affine": affine, "meta": {"spacing_mm": (4.0, 3.0, 2.0)}}
+    found = pooled(sample, 2)
+    assert found["image"][0, 0, 0, 0] == image[0, :2, :2, :2].mean() and found["image"].shape == (1, 2, 2, 2)
+    assert found["mask"].flatten().tolist() == [0] * 7 + [1] and found["mask"].dtype == torch.uint8
+    assert found["meta"]["spacing_mm"] == (8.0, 6.0, 4.0)
+    corners = np.array([[0.5, 0.5, 0.5, 1], [2.5, 0.5, 2.5, 1]])  # middles of two blocks, in old voxels
+    assert np.allclose(found["affine"] @ [0, 0, 0, 1], affine @ corners[0])
+    assert np.allclose(found["affine"] @ [1, 0, 1, 1], affine @ corners[1])
+    assert pooled(sample, 1) is sample

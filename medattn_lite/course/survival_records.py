@@ -1,0 +1,46 @@
+"""C-indices that notebook 08 shows beside its own: of the networks that come trained, and of the recipe's records.
+
+Both are read from files in the package and the repository; nothing is trained, and nobody picks rows.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import medattn_lite
+from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.networks.trained import trained_facts, trained_names
+
+C_INDEX = "C-index"
+RECORDS = Path(medattn_lite.__file__).parents[1] / "figures" / "results"
+
+
+def trained_c_indices() -> dict[str, Interval]:
+    """The C-index of each survival network that comes trained, seed by seed, then of what was run beside them.
+
+    All are of the same phantoms, which none was trained or chosen on.
+    """
+    facts = [own for own in map(trained_facts, trained_names()) if own["recipe"] == "survival"]
+    found = {}
+    for own in facts:
+        for seed, record in own["scores_by_seed"].items():
+            found[f"{own['variant']}, seed {seed}"] = Interval.from_dict(record["scores"][C_INDEX])
+    for own in facts:
+        for variant, scores in own.get("beside", {}).items():
+            found[variant] = Interval.from_dict(scores[C_INDEX])
+    return found
+
+
+def recorded_c_indices(folder: Path = RECORDS) -> dict[str, dict[str, Interval]]:
+    """Name of a recorded run at `laptop` → variant → its C-index, folds pooled.
+
+    Args:
+        folder: of the records; without one there are none, as in a package without its repository.
+    """
+    found = {}
+    for path in sorted(folder.glob("survival-*-laptop.json")):
+        variants = json.loads(path.read_text(encoding="utf-8"))["variants"]
+        found[f"run {path.stem}"] = {name: Interval.from_dict(own["pooled"][C_INDEX])
+                                     for name, own in variants.items()}  # fmt: skip
+    return found

@@ -1,0 +1,108 @@
+"""Which patients a run was begun on, so that it is not gone on with on others: cases, files, and what tables say.
+
+Of a file its size and a checksum of its beginning and end are kept, of a folder of pictures those of each; images are
+not read whole. Of what tables say (label, follow-up, age, …) a checksum is kept. Nothing but checksums and the cases'
+own names goes into the record.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from medattn_lite.errors import UserError
+
+if TYPE_CHECKING:
+    from medattn_lite.data.cases import Case
+
+ENDS = 16 * 1024  # bytes at each end of a file
+_SHOWN = 3  # cases named in a message
+
+
+def identify(dataset: Sequence) -> dict[str, dict[str, str]] | None:
+    """What identifies each case of a data set: its patient, its files, and what tables say of it.
+
+    Args:
+        dataset: from `open_dataset`.
+
+    Returns:
+        case → `subject`, `files` and `facts`, the latter two as checksums; None for phantoms, which follow from the
+        seed.
+    """
+    cases: Sequence[Case] | None = getattr(dataset, "cases", None)
+    if cases is None:
+        return None
+    return {own.case: {"subject": own.subject, "files": _files(own), "facts": _facts(own)} for own in cases}
+
+
+def require_same_data(folder: Path, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> None:
+    """Compares the data of a run with those of the command.
+
+    Args:
+        folder: of the run.
+        before: of `identify`, as the run's record has it; None where it has none.
+        now: of `identify`.
+
+    Raises:
+        UserError: cases were added, are gone or have changed; it says which.
+    """
+    if before is None or now is None or before == now:
+        return
+    changes = [f"{len(own)} {words} ({_few(own)})" for words, own in (
+        ("more", [name for name in now if name not in before]),
+        ("gone", [name for name in before if name not in now]),
+        ("with other files", _other(before, now, "files")),
+        ("with another label, follow-up or other fact", _other(before, now, "facts")),
+        ("of another patient", _other(before, now, "subject")),
+    ) if own]  # fmt: skip
+    raise UserError(f"{folder} was begun on other data ({len(before)} cases, now {len(now)}): {', '.join(changes)}; "
+                    "choose another --out, or name the data as they were with --root")
+
+
+def _other(before: Mapping[str, Any], now: Mapping[str, Any], what: str) -> list[str]:
+    return [name for name in now if name in before and before[name][what] != now[name][what]]
+
+
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+
+
+def _files(case: Case) -> str:
+    found = hashlib.sha256()
+    named = {**case.images, **({"mask": case.mask} if case.mask is not None else {})}
+    seen: set[Path] = set()
+    for name, path in named.items():
+        for own in () if Path(path) in seen else _whole(Path(path)):  # slices hold several channels
+            found.update(f"{name}\0{own.name}\0".encode("utf-8", "surrogateescape") + _ends(own))
+        seen.add(Path(path))
+    return found.hexdigest()[:24]
+
+
+def _whole(path: Path) -> Iterator[Path]:
+    """A file, or what lies in a folder of slices."""
+    if path.is_dir():
+        yield from sorted(own for own in path.iterdir() if own.is_file())
+    elif path.is_file():
+        yield path
+
+
+def _ends(path: Path) -> bytes:
+    size = path.stat().st_size
+    with path.open("rb") as stream:
+        first = stream.read(ENDS)
+        stream.seek(max(size - ENDS, 0))
+        return f"{size}\0".encode() + first + b"\0" + stream.read(ENDS)
+
+
+def _facts(case: Case) -> str:
+    facts = {"label": case.label, "time": case.time, "event": case.event, "meta": case.meta}
+    text = json.dumps(facts, sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+def _plain(value: Any) -> str:
+    """A path without its folder, so that data may be moved."""
+    return value.name if isinstance(value, Path) else str(value)

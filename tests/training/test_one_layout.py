@@ -1,0 +1,70 @@
+"""One file knows where a run's files lie, and a task is asked what it is, not which class it is of."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+import torch
+
+from medattn_lite.training.recipes import NAMES, find_recipe
+from medattn_lite.training.recipes.recipe import with_changes
+from medattn_lite.training.tasks import recall_task
+
+PACKAGE = Path(__file__).resolve().parents[2] / "medattn_lite"
+FILES = ("recipe.json", "metrics.json", "environment.json", "predictions.json", "log.csv", "state.safetensors",
+         "last.safetensors", "best.safetensors")  # fmt: skip
+# cox_tables writes a record of tables, which is no run.
+KNOW_A_NAME = {"training/run.py", "training/cox_tables.py"}
+TASKS = {"Task", "Grading", "Mechanisms", "Segmentation", "Lesions", "Fusion", "Slices", "LeakySlices",
+         "SlicesOneSplit", "Survival", "SurvivalAnswers"}  # fmt: skip
+
+
+def trees() -> list[tuple[str, ast.Module]]:
+    return [(path.relative_to(PACKAGE).as_posix(), ast.parse(path.read_text(encoding="utf-8")))
+            for path in sorted(PACKAGE.rglob("*.py"))]  # fmt: skip
+
+
+def test_the_files_of_a_run_are_named_in_one_place():
+    found = set()
+    for name, tree in trees():
+        for node in ast.walk(tree):
+            joined = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
+            if joined and isinstance(node.right, ast.Constant) and node.right.value in FILES:
+                found.add(name)
+    assert found <= KNOW_A_NAME, found - KNOW_A_NAME
+    assert "training/run.py" in found
+
+
+def test_nobody_outside_the_tasks_asks_which_class_a_task_is_of():
+    asked = []
+    for name, tree in trees():
+        if name.startswith("training/tasks/"):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 2:
+                words = {own.id for own in ast.walk(node.args[1]) if isinstance(own, ast.Name)}
+                of_class = node.func.id == "isinstance" and words & TASKS
+                of_task = node.func.id == "hasattr" and "task" in ast.unparse(node.args[0])
+                asked += [f"{name}:{node.lineno}"] if of_class or of_task else []
+    assert asked == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_task_names_the_outputs_of_its_networks_and_says_a_prediction(name):
+    recipe = find_recipe(name)
+    task = recall_task(recipe, recipe.at("smoke"), data="phantom", facts=None)
+    assert task.unit in ("volume", "windows", "slices") and task.asks in ("class", "region", "risk")
+    assert task.needs_place == (name == "grading") and task.carries_over == (name == "lesions")
+    for variant in [own for own in recipe.variants if own.network and own.trained and not own.needs][:2]:
+        own = task.for_variant(variant, with_changes(task.settings, variant.settings), None) \
+            if name in ("lesions", "fusion") else task  # fmt: skip
+        network = own.build(variant, {}).eval()
+        size = own.settings.options.get("whole", own.settings.size)
+        extra, _ = own.beside(network)
+        with torch.no_grad():
+            output = network(torch.zeros(1, len(own.channels), *size), *extra)
+        assert len(own.output_names(network)) == output.shape[1]
+        if own.asks != "region":
+            assert own.in_words(output, network)
