@@ -96,10 +96,10 @@ def _listed() -> list[str]:
     lines = ["Tasks"]
     for plan in PLANS.values():
         size = "×".join(map(str, plan.size))
-        lines.append(f"  {plan.name:12}{plan.title}; {FRAMES[plan.frame].title}, width {plan.width}, {size}, "
+        lines.append(f"  {plan.name:14}{plan.title}; {FRAMES[plan.frame].title}, width {plan.width}, {size}, "
                      f"{plan.steps} steps of {plan.batch_size}; {plan.score}")  # fmt: skip
-    lines += [f"  {control.name:12}positive control: {control.title}" for control in CONTROLS.values()]
-    lines += ["Mechanisms", *(f"  {name:12}{own.title}" for name, own in MECHANISMS.items())]
+    lines += [f"  {control.name:14}positive control: {control.title}" for control in CONTROLS.values()]
+    lines += ["Mechanisms", *(f"  {name:14}{own.title}" for name, own in MECHANISMS.items())]
     return lines
 
 

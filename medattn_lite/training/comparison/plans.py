@@ -1,8 +1,9 @@
 """The tasks of the comparison, each with every number of its training: the same for all mechanisms.
 
 Sizes were chosen with seeds of 100 and above and the plain network alone, so that it lies above chance and below what
-can be reached: where all networks fail or all succeed, no difference could show. Results are of seeds 0 to 4. The state
-after the last step is tested; nothing is chosen on test patients.
+can be reached: where all networks fail or all succeed, no difference could show. lgg takes the numbers of
+presence; those for images of yours are a start. Results are of seeds 0 to 4. The state after the last step is
+tested; nothing is chosen on test patients.
 """
 
 from __future__ import annotations
