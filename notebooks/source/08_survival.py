@@ -679,7 +679,7 @@ record("noise “significant” when cut at the best place", 100 * np.mean(np.ar
 #
 # ## 10 · What the deck says, and what we found
 #
-# First the two networks that [come trained](../README.md): the deck's, small, on whole phantom heads of 7 mm, three starts each, all tested on patients that none of them was trained or chosen on. Beside them the controls of that run.
+# First the two networks that [come trained](../README.md): the deck's, small, on whole phantom heads of 7 mm, two starts each, all tested on patients that none of them was trained or chosen on. Beside them the controls of that run.
 #
 # Then our records of the deck's comparison, as in [figures/results.md](../figures/results.md): five folds on 100 phantoms of an earlier version and on 80 real patients.
 
