@@ -41,6 +41,8 @@ def main() -> int:
     parts: dict[str, Callable[[Tries], Iterator[None]]] = {"words": _words, "damage": _damage, "kills": _kills}
     for name in given.part or parts:
         tries = Tries(state / f"{name}.jsonl")
+        if tries.is_whole:
+            continue
         for _ in parts[name](tries):
             if time.monotonic() > end:
                 print(f"{name}: stopped after {len(tries.done)} tries; the same command goes on", file=sys.stderr)
