@@ -240,7 +240,7 @@ def test_controls_are_listed_and_wrong_words_are_answered_in_one_line(capsys, tm
     assert cli.main(["controls", "--list"]) == 0
     assert "two-scans" in capsys.readouterr().out
     wrong = {"--tasks=nothing": "no control called 'nothing'", "--seeds=0": "give 1 or more", "--page": "no record",
-             "--attention=see": "no attention mechanism is called 'see'", "--scale=huge": "choose from smoke"}  # fmt: skip
+             "--attention=see": "no attention mechanism is called", "--scale=huge": "choose from smoke"}  # fmt: skip
     for word, said in wrong.items():
         assert cli.main(["controls", "--out", str(tmp_path / "r.json"), word]) == 2
         assert said in capsys.readouterr().err
