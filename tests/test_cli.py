@@ -235,3 +235,15 @@ def test_a_phantom_of_no_use_is_refused_before_anything_is_written(shape: str, t
     with pytest.raises(SystemExit) as end:
         cli.main(words)
     assert end.value.code == 2 and shape in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
+def test_controls_are_listed_and_wrong_words_are_answered_in_one_line(capsys, tmp_path):
+    assert cli.main(["controls", "--list"]) == 0
+    assert "two-scans" in capsys.readouterr().out
+    wrong = {"--tasks=nothing": "no control called 'nothing'", "--seeds=0": "give 1 or more", "--page": "no record",
+             "--attention=see": "no attention mechanism is called", "--scale=huge": "choose from smoke"}  # fmt: skip
+    for word, said in wrong.items():
+        assert cli.main(["controls", "--out", str(tmp_path / "r.json"), word]) == 2
+        assert said in capsys.readouterr().err
+    assert cli.main(["controls", "--out", str(tmp_path / "r.md")]) == 2
+    assert not list(tmp_path.iterdir())

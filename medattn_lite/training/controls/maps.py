@@ -77,7 +77,8 @@ def map_score(run: ControlRun) -> MapScore | None:
 
     - a gate: AUC with which its best channel tells the state of the image or slice; the channel is chosen on one half
       of the images and scored on the other;
-    - a map of places: AUC with which it tells lesions from look-alikes at their pixels;
+    - a map of places: AUC with which it tells lesions from look-alikes at their pixels, in the direction that one half
+      of the images has, scored on the other;
     - weights over places: the share that candidates give to their cue, beside that of even weights;
     - weights over slices: AUC with which the weight of a candidate's slices on themselves tells lesions from
       look-alikes, in the direction that one half of the images has, scored on the other.
@@ -110,14 +111,10 @@ def _gate_score(run: ControlRun, captured: CapturedMap) -> MapScore:
 
 
 def _place_score(run: ControlRun, captured: CapturedMap) -> MapScore:
-    means, labels = _object_means(captured.values[:, 0], run)
-    return MapScore(auc(labels.int().numpy(), means.numpy()), 0.5, "AUC of the gate for lesion or look-alike",
-                    captured.layer)  # fmt: skip
-
-
-def _object_means(values: Tensor, run: ControlRun) -> tuple[Tensor, Tensor]:
-    means = object_logits(values.unsqueeze(1), run.test.numbers[: len(values)])
-    return means.flatten(), object_labels(run.test)[: len(values)].flatten()
+    means = object_logits(captured.values[:, :1], run.test.numbers[: len(captured.values)])  # (B, K)
+    labels = object_labels(run.test)[: len(means)]
+    text = "AUC of the gate at a candidate for lesion or look-alike, either way round, on the other half"
+    return _best_unit(means.unsqueeze(-1), labels, text, captured.layer)
 
 
 def _weight_score(run: ControlRun, captured: CapturedMap) -> MapScore:

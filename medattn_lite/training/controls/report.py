@@ -74,5 +74,5 @@ def _panel(record: Mapping[str, Any], control: Control) -> Any:
     accuracies = {TITLES[name]: [run["accuracy"] for run in runs_of(record, control.name, name).values()]
                   for name in shown}  # fmt: skip
     means = [run["mean"] for run in runs_of(record, control.name, own).values() if "mean" in run]
-    return TaskPanel(f"{control.name} ({TITLES[own]})", image, objects, cue,
+    return TaskPanel(control.name, image, objects, cue,
                      {**accuracies, "its maps, averaged": means})  # fmt: skip

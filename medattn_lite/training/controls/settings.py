@@ -40,7 +40,7 @@ class Settings:
 
 SETTINGS: Mapping[str, Settings] = MappingProxyType({
     "sequence": Settings(steps=200),
-    "central-vein": Settings(steps=200),
+    "central-vein": Settings(steps=400),
     "zoom": Settings(steps=150),
     "slice-above": Settings(steps=200, batch=8, images=1024),
     "reference": Settings(steps=250),
