@@ -682,7 +682,7 @@ quiz([
 # - **Non-local**: every voxel looks at every voxel; $N^2$ weights. **Slice attention**: every slice at every slice; all voxels of a slice share a row. **RSA**: three directions in turn, with shared projections.
 # - The saving is $N/(D+H+W)$. It is large where the map is large, and none where it is small.
 # - Three steps reach every voxel, along a product of three rows, at the strength $\beta^3$.
-# - Pictures of attention show where a block looks. Switch it off to see whether the network uses it.
+# - Pictures of attention show where a block looks. Switch it off: is it used?
 # - A probability of one half may mean "no feature speaks".
 #
 # **Next:** [07 · Dual fusion](07_dual_fusion.ipynb): two networks outline one tumour.
