@@ -6,6 +6,7 @@ from medattn_lite.plots.affinity import AffinityRow, affinity_view, slice_affini
 from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.attention import attention_matrix, playground, weights_bars
 from medattn_lite.plots.audit import audit_view
+from medattn_lite.plots.controls import TaskPanel, control_tasks
 from medattn_lite.plots.counterfactual import counterfactual_view
 from medattn_lite.plots.curves import reliability, roc, training_curve
 from medattn_lite.plots.diagrams import grouped_convolution, residual_block, split_attention
@@ -32,11 +33,13 @@ from medattn_lite.plots.tables import picture_table
 __all__ = [
     "AffinityRow",
     "MapRow",
+    "TaskPanel",
     "affinity_view",
     "alt_text",
     "attention_matrix",
     "audit_view",
     "contrasts_row",
+    "control_tasks",
     "counterfactual_view",
     "default_window",
     "explanation_rows",

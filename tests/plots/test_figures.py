@@ -73,6 +73,11 @@ EXAMPLES = {
     "follow_up_lines": lambda: plots.follow_up_lines(
         [6, 9, 2, 4, 7], [1, 0, 1, 0, 1], names=list("ABCDE"), unit="months", mark=(5, "asked at month 5")
     ),
+    "control_tasks": lambda: plots.control_tasks(
+        [plots.TaskPanel(name, VOLUME[4], MASK[4] % 3, MASK[5] > 0,
+                         {"mechanism": [0.98, 1.0, 0.99], "plain": [0.5, 0.49, 0.52], "another": []})
+         for name in ("sequence (SE)", "mirror (RSA)")]
+    ),
     "forest": lambda: plots.forest(INTERVALS, label="AUC on test patients", reference=0.5, reference_label="a coin"),
     "gate_view": lambda: plots.gate_view(
         VOLUME[5], gates={name: values[0] for name, values in GATES.items()}, layer="layer2.0.se.gate", off=[1, 5],

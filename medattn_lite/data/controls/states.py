@@ -18,14 +18,14 @@ def fill_sequence(rng: np.random.Generator, n: int, size: tuple[int, ...], cue: 
     """Two bright and two dark spots; the bright are lesions where the ventricle is bright, else the dark."""
     canvas = Canvas.empty(background(rng, (n, *size))[:, None])
     canvas.state = rng.permutation(n) % 2 == 0
-    ventricle, spot = disc(4.5), disc(1.5)
+    ventricle, spot = disc(5.5), disc(1.5)
     for index in range(n):
         bright = bool(canvas.state[index])
-        middle, places = _far_and_near(rng, size, margin=5, own=4)
+        middle, places = _far_and_near(rng, size, margin=6, own=5)
         where = window(middle, ventricle)
         canvas.cue[index][where] |= ventricle
         if cue:
-            canvas.images[index, 0][where] += np.where(ventricle, 1.5 if bright else -1.5, 0)
+            canvas.images[index, 0][where] += np.where(ventricle, 2.0 if bright else -2.0, 0)
         for number, place in enumerate(places):
             own_bright = number % 2 == 0
             canvas.images[index, 0][window(place, spot)] += spot * (1.5 if own_bright else -1.5)

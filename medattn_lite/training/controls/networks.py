@@ -22,8 +22,8 @@ from medattn_lite.attention.dual_fusion import DualFusionAttention
 from medattn_lite.networks.dual_fusion_net import EarlyFusionHead, average_probabilities
 from medattn_lite.training.controls.stand_ins import make_plug
 
-# Dual fusion's two projections start larger by this: its scores are divided by √F, and at torch's start every weight is
-# nearly the same, so that training stays at chance for hundreds of steps.
+# Dual fusion's two projections start larger by this: its scores are divided by √F, and at torch's start nearly every
+# weight is the same, so that some seeds stay at chance.
 SHARPER = 4.0
 
 
@@ -42,7 +42,9 @@ def trunk(in_channels: int, features: int, *, spatial_dims: int, layers: int = 2
     parts: list[nn.Module] = []
     for layer in range(layers):
         own = in_channels if layer == 0 else features
-        parts += [CONVOLUTION[spatial_dims](own, features, size, padding=padding), nn.ReLU()]
+        convolution = CONVOLUTION[spatial_dims](own, features, size, padding=padding)
+        nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")  # torch's start shrinks what a gate can see
+        parts += [convolution, nn.ReLU()]
     return nn.Sequential(*parts)
 
 

@@ -30,8 +30,7 @@ def write_report(path: Path, record: dict[str, Any]) -> tuple[Path, Path]:
     Returns:
         the page and the picture.
     """
-    from medattn_lite.plots.controls import control_tasks
-    from medattn_lite.plots.show import render_png
+    from medattn_lite.plots import control_tasks, render_png
 
     if "proof" not in record:
         record["proof"] = {name: proof_of(control) for name, control in CONTROLS.items()}
@@ -59,7 +58,7 @@ def proof_of(control: Control) -> dict[str, Any]:
 
 
 def _panel(record: Mapping[str, Any], control: Control) -> Any:
-    from medattn_lite.plots.controls import TaskPanel
+    from medattn_lite.plots import TaskPanel
 
     drawn = control.draw(1, seed=PROOF_SEED)
     image, objects, cue = (part.numpy()[0] for part in (drawn.images[:, 0], drawn.objects, drawn.cue))

@@ -39,13 +39,13 @@ class Settings:
 
 
 SETTINGS: Mapping[str, Settings] = MappingProxyType({
-    "sequence": Settings(steps=250),
-    "central-vein": Settings(steps=300),
-    "zoom": Settings(steps=200),
+    "sequence": Settings(steps=200),
+    "central-vein": Settings(steps=200),
+    "zoom": Settings(steps=150),
     "slice-above": Settings(steps=200, batch=8, images=1024),
-    "reference": Settings(steps=300),
-    "mirror": Settings(steps=300),
-    "two-scans": Settings(steps=300, options={"residual": "add", "token_grid": 8}),
+    "reference": Settings(steps=250),
+    "mirror": Settings(steps=200),
+    "two-scans": Settings(steps=250, options={"residual": "add", "token_grid": 8}),
     "reading-order": Settings(steps=300, batch=32, background=0.0, features=32),
 })  # fmt: skip
 

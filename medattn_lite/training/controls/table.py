@@ -92,11 +92,13 @@ def control_table(
     start = time.monotonic()
     for control, name, seed in _cells(chosen, mechanisms, seeds, everything):
         key = f"{control.name}/{name}/{seed}"
-        if key in record["runs"]:
+        if key in read_record(path, scale)["runs"]:
             continue
         if minutes is not None and time.monotonic() - start > 60 * minutes:
             break
-        record["runs"][key] = measured(control, name, seed, scale)
+        found = measured(control, name, seed, scale)
+        record = read_record(path, scale)  # another process may have written meanwhile
+        record["runs"][key] = found
         _write(path, record)
         if progress:
             print(f"{key}: {record['runs'][key]['accuracy']:.3f}", flush=True)

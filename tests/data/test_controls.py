@@ -1,0 +1,99 @@
+"""Positive controls: half of the candidates are lesions, a seed gives the same images, and the cue is far away."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from medattn_lite.data.controls import CONTROLS, LESION, LOOK_ALIKE, Control, Drawn, find_control
+from medattn_lite.errors import UserError
+
+EACH = pytest.mark.parametrize("control", CONTROLS.values(), ids=CONTROLS)
+IMAGES = 24
+
+
+def candidates(drawn: Drawn) -> list[tuple[int, int]]:
+    found = [(index, number) for index in range(len(drawn)) for number in drawn.numbers[index].unique().tolist()]
+    return [(index, number) for index, number in found if number]
+
+
+def label(drawn: Drawn, index: int, number: int) -> int:
+    found = drawn.objects[index][drawn.numbers[index] == number].unique().tolist()
+    assert len(found) == 1, "a candidate has one label"
+    return found[0]
+
+
+@EACH
+def test_shapes_and_kinds_are_as_declared(control: Control) -> None:
+    drawn = control.draw(3, seed=5)
+    assert drawn.images.shape == (3, control.channels, *control.size) and drawn.images.dtype == torch.float32
+    assert drawn.objects.shape == drawn.cue.shape == drawn.numbers.shape == (3, *control.size)
+    assert drawn.cue.dtype == torch.bool and torch.isfinite(drawn.images).all()
+    assert len(control.size) == control.spatial_dims and len(drawn) == 3
+
+
+@EACH
+def test_every_image_has_as_many_lesions_as_look_alikes(control: Control) -> None:
+    drawn = control.draw(IMAGES, seed=3)
+    for index in range(IMAGES):
+        labels = [label(drawn, *one) for one in candidates(drawn) if one[0] == index]
+        assert labels.count(LESION) == labels.count(LOOK_ALIKE) > 0
+    assert ((drawn.numbers > 0) == (drawn.objects > 0)).all()
+
+
+@EACH
+def test_a_seed_gives_the_same_images_and_another_gives_others(control: Control) -> None:
+    first, again, other = control.draw(2, seed=8), control.draw(2, seed=8), control.draw(2, seed=9)
+    assert torch.equal(first.images, again.images) and torch.equal(first.objects, again.objects)
+    assert not torch.equal(first.images, other.images)
+
+
+def test_controls_differ_in_their_random_numbers() -> None:
+    assert len({control.number for control in CONTROLS.values()}) == len(CONTROLS)
+
+
+@EACH
+def test_a_cue_that_is_left_out_changes_the_image_at_the_cue_and_nowhere_else(control: Control) -> None:
+    drawn, erased = control.draw(IMAGES, seed=4), control.draw(IMAGES, seed=4, cue=False)
+    changed = (drawn.images != erased.images).any(dim=1)
+    assert changed.flatten(1).any(dim=1).any()
+    assert not (changed & ~drawn.cue).any()
+    assert torch.equal(drawn.objects, erased.objects)
+
+
+@EACH
+def test_the_cue_of_a_candidate_lies_outside_the_declared_field(control: Control) -> None:
+    drawn = control.draw(IMAGES, seed=6)
+    for index, number in candidates(drawn):
+        own = drawn.cue[index] & ((drawn.cue_numbers[index] == number) | (drawn.cue_numbers[index] == 0))
+        if not own.any():
+            raise AssertionError("a candidate without a cue")
+        pixels = [torch.nonzero(mask)[:, -2:].float() for mask in (drawn.numbers[index] == number, own)]
+        assert torch.cdist(*pixels, p=float("inf")).min() > (control.field - 1) / 2
+
+
+def test_the_state_says_which_spots_are_lesions() -> None:
+    drawn = CONTROLS["sequence"].draw(IMAGES, seed=1)
+    smooth = torch.nn.functional.avg_pool2d(drawn.images, 3, stride=1, padding=1)[:, 0]
+    for index, number in candidates(drawn):
+        bright = bool(smooth[index][drawn.numbers[index] == number].max() > smooth[index].median())
+        assert (label(drawn, index, number) == LESION) == (bright == bool(drawn.state[index]))
+
+
+def test_the_own_slice_says_nothing_about_the_slice_above() -> None:
+    drawn = CONTROLS["slice-above"].draw(IMAGES, seed=1)
+    levels = [(index, int(torch.nonzero(drawn.numbers[index] == number)[0, 0])) for index, number in candidates(drawn)]
+    above = [bool(drawn.state[index, level]) for index, level in levels]
+    own = [bool(drawn.state[index, level + 1]) for index, level in levels if level + 1 < drawn.state.shape[1]]
+    assert sum(above) == len(above) / 2
+    both = [(up, down) for up, down in zip(above, own, strict=False)]
+    assert len(own) >= IMAGES and len(set(both)) == 4
+
+
+def test_mistakes_are_answered_in_one_line() -> None:
+    with pytest.raises(UserError, match="no control called 'vein': use one of sequence, central-vein"):
+        find_control("vein")
+    with pytest.raises(UserError, match="n=0 images cannot be drawn"):
+        CONTROLS["zoom"].draw(0)
+    with pytest.raises(UserError, match="seed=-1: use a whole number"):
+        CONTROLS["zoom"].draw(1, seed=-1)
