@@ -356,7 +356,7 @@ plots.show(plots.picture_table(rows, columns=["image", "lesions", *matrices], ma
                                alt="Two test images, their lesions, and which row or column looks at which."))
 
 # %% [markdown]
-# *Figure 06.3.* Two test images, their lesions, and the weights of each direction: row $k$ says what slice $k$ looks at. (Non-local attention cannot do this: it compares contents, and does not know where a pixel lies. It wins another control, `reference`.)
+# *Figure 06.3.* Two test images, their lesions, and the weights of each direction: row $k$ says what slice $k$ looks at. (Non-local attention compares contents and does not know where a pixel lies: try `"non_local"` in the list. It wins another control, `"reference"`.)
 #
 # ### Exercise 06.3 · look everywhere alike
 #
