@@ -409,7 +409,7 @@ on_control["no ventricle"] = right(object_hits(run.network, without_cue(run)))
 plots.show(plots.forest(on_control, label="share of spots judged right", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 02.6.* This is what a gate that **matters** looks like: fixed, or taken from another image, it leaves chance. Keep the picture in mind.
+# *Figure 02.6.* This is what a gate that **matters** looks like: fixed, it leaves chance, and another image's gates help only where that image has the same kind of ventricle. Keep the picture in mind.
 #
 # ## 8 · Heads, and a network that comes trained
 #

@@ -356,7 +356,7 @@ plots.show(plots.picture_table(rows, columns=["image", "lesions", *matrices], ma
                                alt="Two test images, their lesions, and which row or column looks at which."))
 
 # %% [markdown]
-# *Figure 06.3.* Two test images, their lesions, and the weights of each direction: row $k$ says what slice $k$ looks at. (Non-local attention cannot do this: it compares contents, and does not know where a pixel lies. It wins another control, `reference`.)
+# *Figure 06.3.* Two test images, their lesions, and the weights of each direction: row $k$ says what slice $k$ looks at. (Non-local attention compares contents and does not know where a pixel lies: try `"non_local"` in the list. It wins another control, `"reference"`.)
 #
 # ### Exercise 06.3 · look everywhere alike
 #
@@ -682,7 +682,7 @@ quiz([
 # - **Non-local**: every voxel looks at every voxel; $N^2$ weights. **Slice attention**: every slice at every slice; all voxels of a slice share a row. **RSA**: three directions in turn, with shared projections.
 # - The saving is $N/(D+H+W)$. It is large where the map is large, and none where it is small.
 # - Three steps reach every voxel, along a product of three rows, at the strength $\beta^3$.
-# - Pictures of attention show where a block looks. Switch it off to see whether the network uses it.
+# - Pictures of attention show where a block looks. Switch it off: is it used?
 # - A probability of one half may mean "no feature speaks".
 #
 # **Next:** [07 · Dual fusion](07_dual_fusion.ipynb): two networks outline one tumour.

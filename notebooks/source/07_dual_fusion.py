@@ -468,13 +468,13 @@ from medattn_lite.explain import under_edits
 
 mine = blinkers if check("07-blinkers", blinkers).passed else near_only
 flat = lambda a, reach: mine(a[:, None, :, :, None], reach)[:, 0, :, :, 0]  # (B, h, w, h, w): one slice of a volume
-EDITS = {"its own": lambda a: a} | {f"reach {r}": lambda a, r=r: flat(a, r) for r in (0, 4, 16)}
+EDITS = {"its own": lambda a: a} | {f"reach {r}": lambda a, r=r: flat(a, r) for r in (0, 2, 7)}
 on_control = under_edits(run.network, EDITS, lambda: right(object_hits(run.network, run.test)), kind="voxel×voxel")
 plots.show(plots.forest(on_control | {"no cue": right(object_hits(run.network, without_cue(run)))},
                         label="share of patches judged right", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 07.5.* How far one must see: its own weights; a reach of 0, 4 and 16 pixels (your function; until it is right, the package's); scan B without its patches.
+# *Figure 07.5.* How far one must see: its own weights; a reach of 0, 2 and 7 tokens of 4×4 pixels (your function; until it is right, the package's); scan B without its patches.
 #
 # ## 9 · Train: two networks, then what joins them
 #
