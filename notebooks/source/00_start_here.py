@@ -323,7 +323,6 @@ from IPython.display import display
 explorer = widgets.slice_explorer(sample, title="")
 explorer.set(channel="flair")
 display(explorer)
-plots.show(explorer.static())
 
 # %% [markdown]
 # *Figure 00.4.* The explorer, and under it the same state as a plain picture, for readers who do not

@@ -586,10 +586,9 @@ from IPython.display import display
 
 playground = widgets.attention_playground()
 display(playground)
-plots.show(playground.static())
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# *Figure 01.10.* The playground, and the same as a still picture.
+# *Figure 01.10.* The playground.
 #
 # ## 11 · What goes wrong
 #

@@ -504,10 +504,9 @@ explorer = gate_explorer(model, test.images[shown], labels=test.labels[shown], n
                          channels=test.channels)
 explorer.set(background=test.channels.index("flair"), most_open=100)
 display(explorer)
-plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 02.10.* The explorer, and the same as a still picture. Every bar is a gate; × marks the ones switched off. A gate near 1 says "passed on", not "important".
+# *Figure 02.10.* The explorer. Every bar is a gate; × marks the ones switched off. A gate near 1 says "passed on", not "important".
 #
 # One slice is an anecdote. The SE paper looked at the mean gate for each class, layer by layer. Do so, with the one control that it lacks: **the same network before training**. If trained mean gates are those of the random start (a correlation near 1), the network never learned them.
 

@@ -492,10 +492,9 @@ explorer = gate_explorer(model, test.images[shown], labels=test.labels[shown], n
                          channels=test.channels)
 explorer.set(background=test.channels.index("flair"), most_open=100)
 display(explorer)
-plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 03.10.* The explorer, and the same as a still picture. Every bar is a gate; × marks the ones switched off.
+# *Figure 03.10.* The explorer. Every bar is a gate; × marks the ones switched off.
 #
 # Now several patients side by side. A map has the size of its layer. Merely enlarged, a coarse one would lie up to fifteen pixels too far to the front and right, because a stride starts counting at the first pixel. `layer_box` says which part of the slice the layer looks at.
 

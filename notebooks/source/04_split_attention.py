@@ -382,7 +382,6 @@ explorer = split_explorer(shipped.network, fresh.images[chosen], labels=fresh.la
                           names=["no tumour", "tumour"], channels=fresh.channels)
 explorer.set(background=fresh.channels.index("flair"), channel=3, even=1.0)
 display(explorer)
-plots.show(explorer.static())
 
 # %% [markdown]
 # *Figure 04.7.* The explorer, here all the way towards even. Each bar is a channel: blue the share of split 1, orange that of split 2.

@@ -412,7 +412,6 @@ explorer = inter_slice_explorer(
 )  # fmt: skip
 explorer.set(background=shipped.facts["channels"].index("t1ce"), layer="layer3.0.iam.channel", alike=1.0)
 display(explorer)
-plots.show(explorer.static())
 
 # %% [markdown]
 # *Figure 05.9.* The explorer, here with all slices alike. Outlined: the voxels that make the grade.

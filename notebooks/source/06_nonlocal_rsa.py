@@ -400,10 +400,9 @@ heads, signals = torch.cat([case.image for case in cases]), torch.stack([case.si
 explorer = affinity_explorer({name: own.network for name, own in shipped.items()}, heads[:4], masks=signals[:4],
                              channels=shipped["RSA-010"].channels, title="head")
 display(explorer)
-plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 06.5.* The explorer, and the same as a still picture. Try `RSA steps` → one direction: a line through the voxel. Then "all steps in turn": boxes, not free shapes. A bright *column* in a matrix means: all slices look at the same few, whatever is in them.
+# *Figure 06.5.* The explorer. Try `RSA steps` → one direction: a line through the voxel. Then "all steps in turn": boxes, not free shapes. A bright *column* in a matrix means: all slices look at the same few, whatever is in them.
 #
 # Now count. Let the voxels *of the lesions* look: how much of their attention falls on lesions, against chance? 1 is chance. The [twin](glossary.md#twin) has random weights (and RSA's trained $\beta$, without which it would look at nothing).
 

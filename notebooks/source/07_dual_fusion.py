@@ -585,7 +585,6 @@ windows = {key: torch.stack([crop_around(one, settings.size)[key] for one in peo
 looking = affinity_explorer({"dual fusion": fusions["dual fusion"].cpu()}, windows["image"], masks=windows["mask"],
                             channels=task.channels, spacing=spacing, title="window")
 display(looking)
-plots.show(looking.static())
 
 # %% [markdown]
 # *Figure 07.9.* Where one voxel looks, tumour outlined. Left: how much each axial slice looks at each other one.

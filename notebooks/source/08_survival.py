@@ -554,10 +554,9 @@ plots.show(plots.patient_curves(grid, own.survival, chosen=chosen, cohort=kaplan
 median = float(np.median(clinical[train] @ cox.coef_))  # of the training patients
 explorer = survival_explorer(predicted["clinical values, Cox"], threshold=median)
 display(explorer)
-plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 08.6.* Bold: three patients; faint: all others; black: what was seen of all. × is a death, the arrow a patient last seen alive. *Figure 08.7.* The explorer, and the same as a still picture.
+# *Figure 08.6.* Bold: three patients; faint: all others; black: what was seen of all. × is a death, the arrow a patient last seen alive. *Figure 08.7.* The explorer.
 #
 # Do not be hard on a curve whose patient died "too early": a chance of 20 % comes true for one in five. One patient cannot judge a probability; a group can.
 #

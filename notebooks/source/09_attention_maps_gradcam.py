@@ -401,7 +401,6 @@ from medattn_lite.widgets import explanation_browser
 
 browser = explanation_browser(["grade_p3d_iam", "grade_se_resnext", "grade_resnet_cbam"], cases[:2])
 display(browser)
-plots.show(browser.static())  # the same without a kernel
 
 # %% [markdown]
 # ## 8 · Other questions: regions and risks

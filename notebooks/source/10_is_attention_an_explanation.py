@@ -368,7 +368,6 @@ from medattn_lite.widgets import explanation_browser
 
 browser = explanation_browser(["grade_p3d_iam", "grade_p3d_iam_shuffled"], cases[:2])
 display(browser)
-plots.show(browser.static())  # the same without a kernel
 
 # %% [markdown]
 # ## 9 · Catch the cheat

@@ -62,10 +62,9 @@ from medattn_lite.widgets import counterfactual_phantom
 laboratory = Laboratory(person=3)
 explorer = counterfactual_phantom(laboratory)
 display(explorer)
-plots.show(explorer.static())
 
 # %% [markdown]
-# *Figure 11.1.* The explorer, and the same as a still picture: the head in three planes with the chosen map, what each network says, and survival by the phantom's own law.
+# *Figure 11.1.* The explorer: the head in three planes with the chosen map, what each network says, and survival by the phantom's own law.
 #
 # How long does it take from slider to picture?
 
@@ -184,14 +183,13 @@ plots.show(plots.lines(shares, moved["enhancement"], xlabel="share of the living
 # %% [markdown]
 # ### Exploration 3 · the cheat
 #
-# **Guess.** Tick **scanner mark beside the head**. Nothing in the brain changes. Which bars will move?
+# **Guess.** Tick **scanner mark**. Nothing in the brain changes. Which bars will move?
 
 # %%
 for mark in (False, True):
     said = laboratory.look(replace(start, enhancement=0.0, necrosis=0.0, mark=mark), method=None).probabilities
     print("mark  " if mark else "no mark", "  ".join(f"{name} {value:.2f}" for name, value in said.items()))
 explorer.set(diameter_mm=44.0, mark=True, network="P3D + IAM, scanner mark", method="Grad-CAM++", opacity=0.6)
-plots.show(explorer.static())
 
 # %% [markdown]
 # *Figure 11.4.* The head with the mark, through the eyes of the network that learned it.
@@ -240,10 +238,9 @@ cases = list(held_out(next(iter(laboratory.networks.values())), limit=4))
 browser = explanation_browser(laboratory.networks, cases)
 browser.set(method="Grad-CAM++")
 display(browser)
-plots.show(browser.static())
 
 # %% [markdown]
-# *Figure 11.5.* The browser, and the same as a still picture. The line is the signal.
+# *Figure 11.5.* The browser. The line is the signal.
 #
 # Collect what you saw: the same question for every network, with the rank correlation of map and twin's map.
 
@@ -274,7 +271,6 @@ SHOWN = ("grade_p3d_iam", "grade_se_resnext", "grade_resnet_cbam", "presence_res
 chosen = {trained_facts(name)["variant"]: load_trained(name) for name in SHOWN if name in trained_names()}
 comparison = mechanism_comparison(chosen)
 display(comparison)
-plots.show(comparison.static())
 
 # %% [markdown]
 # *Figure 11.6.* One person, several mechanisms. (A network for MS lesions, shown a glioma, was never asked about gliomas. A map with nothing above 0 is not drawn, and its row says so.)
@@ -313,7 +309,6 @@ affinities = affinity_explorer(
     {name: own.network for name, own in lesion_nets.items()}, torch.cat([own.image for own in heads]),
     masks=torch.stack([own.signal for own in heads]), channels=lesion_nets["non-local"].channels, title="phantom")
 display(affinities)
-plots.show(affinities.static())
 
 # %% [markdown]
 # *Figure 11.7.* What one voxel looks at. A table of one colour means that everybody looks at everybody alike. The summary under the live explorer gives it in numbers; here for a lesion and for healthy tissue:
@@ -357,7 +352,6 @@ for name, risks in {"everything, by the law": risk, "age and surgery only": besi
     record(f"C-index, {name}", c_index(patients, risks, n=200))
 survival = survival_explorer(by_law(risk))
 display(survival)
-plots.show(survival.static())
 
 # %% [markdown]
 # *Figure 11.8.* The perfect prediction. Even it is often wrong about one person: survival has a large share of chance, and no network can know it.

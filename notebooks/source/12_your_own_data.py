@@ -329,7 +329,6 @@ scanned = {"image": shown.array[None], "channels": [chosen.name], "affine": show
 explorer = slice_explorer(scanned, {f"Grad-CAM, {VARIANTS[0]}": values}, title=CASE)
 explorer.set(axial=d, coronal=h, sagittal=w)
 display(explorer)
-plots.show(explorer.static())  # the same without a kernel
 
 # %% [markdown]
 # *Figure 12.3.* The map on the scan, through its peak: with sliders, and below as a picture. Drop both files into ITK-SNAP, FSLeyes or 3D Slicer: they lie on each other there, too.
