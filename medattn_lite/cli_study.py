@@ -63,7 +63,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
 })  # fmt: skip
 ELSEWHERE = (
     ("medattn audit phantom --all", "figures/phantom_audit.md", "what gives the label away, by phantom task"),
-    ("medattn phantom --controls", "figures/phantom_controls.json", "what a lesion's figures tell of the label"),
+    ("medattn phantom --controls", "figures/phantom_controls_*.json", "what a lesion's figures tell of the label"),
     ("medattn compare --page", "figures/mechanisms.md", "each attention mechanism in one and the same network"),
     ("medattn controls", "figures/positive_controls.md", "tasks that each mechanism must win, and do"),
     ("medattn results", "figures/results.md", "one page of results from finished runs"),

@@ -248,7 +248,7 @@ def cost(block_class, channels, size, watched=True, **options):
         block, x = block_class(channels, **options), torch.empty(1, channels, *size)
         with capture_attention(block), FlopCounterMode(display=False) as counter:
             block(x)
-        with capture_attention(block if watched else nn.Identity()):  # who watches gets the formula, else a kernel runs
+        with capture_attention(block if watched else nn.Identity(), empty_ok=True):  # watched: the formula; else a kernel
             memory = measure_cost(lambda: block(x).sum().backward()).peak_bytes
     products = counter.get_flop_counts()["Global"][torch.ops.aten.bmm]  # batches of matrices
     return products, counter.get_total_flops(), memory

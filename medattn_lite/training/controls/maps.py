@@ -181,7 +181,7 @@ def _pooled(where: Tensor, grid: tuple[int, ...]) -> Tensor:
 def _mean_maps(run: ControlRun) -> dict[str, Tensor]:
     sums: dict[str, Tensor] = {}
     for part in run.test.images.split(TESTED_AT_ONCE):
-        with capture_attention(run.network) as maps, torch.no_grad():
+        with capture_attention(run.network, empty_ok=True) as maps, torch.no_grad():
             run.network(part)
         for captured in maps.values():
             own = captured.values.sum(dim=0, keepdim=True)

@@ -86,7 +86,7 @@ def train_control(
     torch.manual_seed(seed)
     network = build_network(control, attention)
     losses = _fit(network, training, settings, steps=steps, seed=seed, progress=progress)
-    with capture_attention(network) as maps, torch.no_grad():
+    with capture_attention(network, empty_ok=True) as maps, torch.no_grad():
         network(test.images[:LOOKED_AT])
     return ControlRun(
         control, attention, seed, network, test, object_hits(network, test), dict(maps), losses, count(network)
