@@ -27,6 +27,7 @@ class Range:
         above: more than `low`.
         below: less than `high`.
         many: a sequence of such numbers, not one.
+        axes: one number for all axes, or three.
         none: None is allowed, too.
     """
 
@@ -36,6 +37,7 @@ class Range:
     above: bool = False
     below: bool = False
     many: bool = False
+    axes: bool = False
     none: bool = False
 
     def words(self) -> str:
@@ -44,10 +46,13 @@ class Range:
         first = f"above {self.low:g}" if self.above else f"from {self.low:.10g}"
         last = f"below {self.high:g}" if self.below else f"to {self.high:.10g}"
         many = one.replace("a ", "") + "s" if self.many else one
-        return f"{many} {first} {last}" + (", or none" if self.none else "")
+        three = ", one or three of them" if self.axes else ""
+        return f"{many} {first} {last}{three}" + (", or none" if self.none else "")
 
     def holds(self, value: Any) -> bool:
         """Whether a value is in it."""
+        if self.axes and isinstance(value, (list, tuple)):
+            return len(value) == 3 and all(map(self._one, value))
         if self.many:
             return isinstance(value, (list, tuple)) and all(map(self._one, value))
         return value is None if value is None else self._one(value)
@@ -79,7 +84,7 @@ SETTINGS: Mapping[str, Range] = {
 }
 WORDS: Mapping[str, Sequence[str]] = {"optimiser": OPTIMISERS, "schedule": SCHEDULES}
 
-_SHARE, _MM = Range(0, 1, whole=False), Range(0, 1000, whole=False, above=True, none=True)
+_SHARE, _MM = Range(0, 1, whole=False), Range(0, 1000, whole=False, above=True, axes=True, none=True)
 OPTIONS: Mapping[str, Range] = {  # of tasks; what is not here is held to the kind of the recipe's own value
     "overlap": Range(0, 1, whole=False, below=True),
     "train_share": Range(0, 1, whole=False, above=True, below=True),
