@@ -10,6 +10,7 @@ from medattn_lite.plots.controls import TaskPanel, control_tasks
 from medattn_lite.plots.counterfactual import counterfactual_view
 from medattn_lite.plots.curves import reliability, roc, training_curve
 from medattn_lite.plots.diagrams import grouped_convolution, residual_block, split_attention
+from medattn_lite.plots.explanation_grid import explanation_grid
 from medattn_lite.plots.explanations import MapRow, explanation_rows
 from medattn_lite.plots.forest import forest
 from medattn_lite.plots.gate_view import gate_view
@@ -43,6 +44,7 @@ __all__ = [
     "control_tasks",
     "counterfactual_view",
     "default_window",
+    "explanation_grid",
     "explanation_rows",
     "follow_up_lines",
     "forest",

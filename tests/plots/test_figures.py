@@ -70,6 +70,11 @@ EXAMPLES = {
                  plots.MapRow("its forgetful twin", np.zeros_like(VOLUME), "all values are zero")],
         position=(6, 8, 5), outline=MASK, title="Grad-CAM",
     ),
+    "explanation_grid": lambda: plots.explanation_grid(
+        [plots.MapRow(name, np.abs(VOLUME), "squeeze-and-excitation\nAUC 0.89", image=VOLUME, outline=MASK)
+         for name in ("SE-ResNeXt-50", "ResNet-50-CBAM", "P3D", "P3D + IAM")],
+        plane="coronal", title="Grad-CAM beside each other",
+    ),
     "follow_up_lines": lambda: plots.follow_up_lines(
         [6, 9, 2, 4, 7], [1, 0, 1, 0, 1], names=list("ABCDE"), unit="months", mark=(5, "asked at month 5")
     ),
