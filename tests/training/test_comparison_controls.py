@@ -53,6 +53,7 @@ def stand_in(path, *, controls, mechanisms, seeds, minutes, progress):
 
 
 def test_controls_are_tasks_of_the_command_and_go_on(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)  # whatever the project's own record holds
     monkeypatch.setattr(with_controls, "control_table", stand_in)
     words = ["compare", "--tasks", "mirror", "--mechanisms", "rsa", "--seeds", "2", "--out", str(tmp_path / "out")]
     assert main(words) == 0 and "6 trained, 0 found" in capsys.readouterr().out
