@@ -18,7 +18,7 @@ from tests.course.notebook_maker import make_notebook
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 COMMANDS = {"doctor", "course", "notebooks", "check-data", "fetch", "phantom", "networks", "train", "results",
-            "explain", "audit"}
+            "explain", "audit", "compare", "controls", "gpu-check", "start", "study"}
 
 
 def medattn(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -240,7 +240,10 @@ def test_a_phantom_of_no_use_is_refused_before_anything_is_written(shape: str, t
 def test_controls_are_listed_and_wrong_words_are_answered_in_one_line(capsys, tmp_path):
     assert cli.main(["controls", "--list"]) == 0
     assert "two-scans" in capsys.readouterr().out
-    wrong = {"--tasks=nothing": "no control called 'nothing'", "--seeds=0": "give 1 or more", "--page": "no record",
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["controls", "--seeds=0"])
+    assert ended.value.code == 2 and "no whole number from 1" in capsys.readouterr().err
+    wrong = {"--tasks=nothing": "no control called 'nothing'", "--page": "no record",
              "--attention=see": "no attention mechanism is called", "--scale=huge": "choose from smoke"}  # fmt: skip
     for word, said in wrong.items():
         assert cli.main(["controls", "--out", str(tmp_path / "r.json"), word]) == 2
