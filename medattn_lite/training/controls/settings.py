@@ -46,7 +46,7 @@ SETTINGS: Mapping[str, Settings] = MappingProxyType({
     "reference": Settings(steps=250),
     "mirror": Settings(steps=200),
     "two-scans": Settings(steps=250, options={"residual": "add", "token_grid": 8}),
-    "reading-order": Settings(steps=300, batch=32, background=0.0, features=32),
+    "reading-order": Settings(steps=600, batch=32, background=0.0, features=32),
 })  # fmt: skip
 
 
