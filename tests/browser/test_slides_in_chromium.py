@@ -11,9 +11,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from medattn_lite.course.slides_pictures import write_decks
-from tests.browser.lab import chromium, find_chromium
 
-pytestmark = pytest.mark.skipif(find_chromium() is None, reason="no Chromium")
+pytestmark = pytest.mark.browser
 
 MEASURE = """() => slides.map((slide, number) => {
   show(number);
@@ -37,7 +36,7 @@ def picture(width: int, height: int) -> str:
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (1024, 768), (1920, 1080)])
-def test_every_slide_fits_the_screen(tmp_path: Path, size: tuple[int, int]) -> None:
+def test_every_slide_fits_the_screen(tmp_path: Path, browser: object, size: tuple[int, int]) -> None:
     rows = "\n".join(f"| claim {number} | {SENTENCE} | {SENTENCE} |" for number in range(14))
     code = new_code_cell("\n".join([CODE] * 16), metadata={"tags": ["slide"]})
     told = {"image/png": {"alt": "a picture"}}
@@ -50,10 +49,10 @@ def test_every_slide_fits_the_screen(tmp_path: Path, size: tuple[int, int]) -> N
         new_markdown_cell("## Code"), code, new_markdown_cell("*Figures 01.1 and 01.2.* " + SENTENCE),
     ]), tmp_path / "01_one.ipynb")  # fmt: skip
     page = write_decks(tmp_path, tmp_path / "out")[0]
-    with chromium() as browser:
-        shown = browser.new_page(viewport={"width": size[0], "height": size[1]})
-        shown.goto(page.as_uri())
-        slides = shown.evaluate(MEASURE)
+    shown = browser.new_page(viewport={"width": size[0], "height": size[1]})  # type: ignore[attr-defined]
+    shown.goto(page.as_uri())
+    slides = shown.evaluate(MEASURE)
+    shown.close()
     assert len(slides) > 6 and max(slide["high"] for slide in slides) <= 0
     assert max(slide["wide"] for slide in slides) == 0 and min(slide["size"] for slide in slides) >= 13
     assert [slide["captions"] for slide in slides if slide["pictures"]] == [1, 1]
