@@ -1,0 +1,42 @@
+"""The measure of a screen notices what it is for; no browser is needed for that."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.one_screen import faults
+
+GOOD = {"explorer": [300, 0, 1234, 600], "panel": [300, 0, 1234, 600], "picture": [608, 0, 1234, 400], "natural": 960,
+        "controls": [["opacity", 300, 0, 590, 30]]}  # fmt: skip
+
+
+class Seen:
+    """Stands for Playwright's locator."""
+
+    def __init__(self, **changed: object) -> None:
+        self.answer = {**GOOD, **changed}
+
+    def evaluate(self, script: str) -> dict[str, object]:
+        return self.answer
+
+
+def test_an_explorer_that_fits_has_no_faults():
+    assert faults(Seen()) == []
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"explorer": [300, 0, 1234, 1045]}, "1045 pixels high"), ({"picture": [608, 0, 1300, 400]}, "picture outside"),
+        ({"controls": [["opacity", 300, 0, 590, 30], ["slice", 1200, 0, 1400, 30]]}, "outside the view: slice"),
+        ({"picture": [800, 0, 1234, 300]}, "letters of 6.3 pixels"),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_named(changed, says):
+    [found] = faults(Seen(**changed))
+    assert says in found
+
+
+def test_height_does_not_count_where_the_picture_stands_below():
+    assert faults(Seen(explorer=[0, 0, 600, 1200], panel=[0, 0, 600, 1200], picture=[0, 500, 600, 800],
+                       controls=[["opacity", 0, 0, 290, 30]])) == []  # fmt: skip
