@@ -34,9 +34,9 @@ class Study:
 
 
 STUDIES: Mapping[str, Study] = MappingProxyType({
-    "faithfulness": Study("medattn_lite.explain.benchmark", "figures/faithfulness.md",
+    "faithfulness": Study("medattn_lite.explain.faithfulness.benchmark", "figures/faithfulness.md",
                           "do maps of the shipped networks lie where the signal is, and do they depend on training?"),
-    "slice-order": Study("medattn_lite.explain.slice_order", "figures/slice_order.md",
+    "slice-order": Study("medattn_lite.explain.faithfulness.slice_order", "figures/slice_order.md",
                          "what inter-slice attention's gates are worth: by slice, by channel, not at all"),
     "transfer": Study("medattn_lite.training.transfer", "the run's folder", "a finished run tested on other data"),
     "cox-tables": Study("medattn_lite.training.cox_tables", "figures/results/survival-tables.json",

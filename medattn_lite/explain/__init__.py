@@ -9,8 +9,8 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from medattn_lite.explain.adapters import register_adapter
-    from medattn_lite.explain.affinity import (
+    from medattn_lite.explain.attention.adapters import register_adapter
+    from medattn_lite.explain.attention.affinities import (
         affinity_layers,
         looks_at,
         read_affinities,
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
         slice_matrices,
         whereabouts,
     )
-    from medattn_lite.explain.capture import CapturedMap, capture_attention, has_attention
-    from medattn_lite.explain.edit import (
+    from medattn_lite.explain.attention.capture import CapturedMap, capture_attention, has_attention
+    from medattn_lite.explain.attention.edits import (
         CHANNEL_EDITS,
         PLACE_EDITS,
         SHARE_EDITS,
@@ -28,34 +28,34 @@ if TYPE_CHECKING:
         edited_maps,
         under_edits,
     )
-    from medattn_lite.explain.gates import channel_gates, maps_of_kind, predict, spatial_gates, switched_off
-    from medattn_lite.explain.image_space import to_image_grid
-    from medattn_lite.explain.inter_slice import alike, read_inter_slice, slice_gates
-    from medattn_lite.explain.layer_places import layer_box
-    from medattn_lite.explain.layers import default_layer, layer_sizes, stages
-    from medattn_lite.explain.localisation import concentration, localise
-    from medattn_lite.explain.methods import METHODS, Explanation, explain_image
-    from medattn_lite.explain.padding import head_mask, padded_with
-    from medattn_lite.explain.splits import evened, read_splits, split_shares
-    from medattn_lite.explain.targets import ClassLogit, LogRisk, RegionSum
+    from medattn_lite.explain.attention.gates import channel_gates, maps_of_kind, predict, spatial_gates, switched_off
+    from medattn_lite.explain.attention.inter_slice import alike, read_inter_slice, slice_gates
+    from medattn_lite.explain.attention.split_attention import evened, read_splits, split_shares
+    from medattn_lite.explain.faithfulness.localisation import concentration, localise
+    from medattn_lite.explain.grids.layer_boxes import layer_box
+    from medattn_lite.explain.grids.upsampling import to_image_grid
+    from medattn_lite.explain.methods.layers import default_layer, layer_sizes, stages
+    from medattn_lite.explain.methods.padding import head_mask, padded_with
+    from medattn_lite.explain.methods.registry import METHODS, Explanation, explain_image
+    from medattn_lite.explain.model.targets import ClassLogit, LogRisk, RegionSum
 
 _MODULES = {
-    "adapters": ("register_adapter",),
-    "affinity": ("affinity_layers", "looks_at", "read_affinities", "received_attention", "slice_matrices",
+    "attention.adapters": ("register_adapter",),
+    "attention.affinities": ("affinity_layers", "looks_at", "read_affinities", "received_attention", "slice_matrices",
                  "whereabouts"),
-    "capture": ("CapturedMap", "capture_attention", "has_attention"),
-    "edit": ("CHANNEL_EDITS", "PLACE_EDITS", "SHARE_EDITS", "SLICE_EDITS", "WEIGHT_EDITS", "edited_maps",
+    "attention.capture": ("CapturedMap", "capture_attention", "has_attention"),
+    "attention.edits": ("CHANNEL_EDITS", "PLACE_EDITS", "SHARE_EDITS", "SLICE_EDITS", "WEIGHT_EDITS", "edited_maps",
              "under_edits"),
-    "gates": ("channel_gates", "maps_of_kind", "predict", "spatial_gates", "switched_off"),
-    "image_space": ("to_image_grid",),
-    "inter_slice": ("alike", "read_inter_slice", "slice_gates"),
-    "layer_places": ("layer_box",),
-    "layers": ("default_layer", "layer_sizes", "stages"),
-    "localisation": ("concentration", "localise"),
-    "methods": ("METHODS", "Explanation", "explain_image"),
-    "padding": ("head_mask", "padded_with"),
-    "splits": ("evened", "read_splits", "split_shares"),
-    "targets": ("ClassLogit", "LogRisk", "RegionSum"),
+    "attention.gates": ("channel_gates", "maps_of_kind", "predict", "spatial_gates", "switched_off"),
+    "grids.upsampling": ("to_image_grid",),
+    "attention.inter_slice": ("alike", "read_inter_slice", "slice_gates"),
+    "grids.layer_boxes": ("layer_box",),
+    "methods.layers": ("default_layer", "layer_sizes", "stages"),
+    "faithfulness.localisation": ("concentration", "localise"),
+    "methods.registry": ("METHODS", "Explanation", "explain_image"),
+    "methods.padding": ("head_mask", "padded_with"),
+    "attention.split_attention": ("evened", "read_splits", "split_shares"),
+    "model.targets": ("ClassLogit", "LogRisk", "RegionSum"),
 }
 _LAZY = {name: f"medattn_lite.explain.{module}" for module, names in _MODULES.items() for name in names}
 __all__ = [

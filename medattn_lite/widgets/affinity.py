@@ -12,8 +12,8 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.affinity import Affinities, read_affinities, whereabouts
-from medattn_lite.explain.slice_affinities import SliceAffinities
+from medattn_lite.explain.attention.affinities import Affinities, read_affinities, whereabouts
+from medattn_lite.explain.attention.slice_affinities import SliceAffinities
 from medattn_lite.plots.affinity import ENDS, AffinityRow, affinity_view
 from medattn_lite.plots.layers import short_names
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer

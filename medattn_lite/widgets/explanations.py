@@ -11,10 +11,10 @@ import torch
 from matplotlib.figure import Figure
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.held_out import Case, held_out
-from medattn_lite.explain.layers import layer_sizes
-from medattn_lite.explain.methods import METHODS
-from medattn_lite.explain.side_by_side import Answer, Browser
+from medattn_lite.explain.faithfulness.comparison import Answer, Browser
+from medattn_lite.explain.faithfulness.phantom_cases import Case, held_out
+from medattn_lite.explain.methods.layers import layer_sizes
+from medattn_lite.explain.methods.registry import METHODS
 from medattn_lite.networks.trained import Trained, load_trained
 from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.explanations import MapRow, explanation_rows

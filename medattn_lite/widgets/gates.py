@@ -12,9 +12,9 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.gates import channel_gates, predict, ranked_channels, spatial_gates, switched_off
-from medattn_lite.explain.image_space import to_image_grid
-from medattn_lite.explain.layer_places import layer_box
+from medattn_lite.explain.attention.gates import channel_gates, predict, ranked_channels, spatial_gates, switched_off
+from medattn_lite.explain.grids.layer_boxes import layer_box
+from medattn_lite.explain.grids.upsampling import to_image_grid
 from medattn_lite.plots.alt import listed
 from medattn_lite.plots.gate_view import gate_view
 from medattn_lite.plots.layers import short_names

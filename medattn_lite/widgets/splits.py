@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.splits import SplitReading, read_splits, split_shares
+from medattn_lite.explain.attention.split_attention import SplitReading, read_splits, split_shares
 from medattn_lite.plots.alt import listed
 from medattn_lite.plots.layers import short_names
 from medattn_lite.plots.split_view import split_view

@@ -37,8 +37,8 @@ from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
 from medattn_lite.evaluation import Interval, bootstrap, mean_interval, paired_mean_interval, share_interval
 from medattn_lite.explain import METHODS, ClassLogit, explain_image
-from medattn_lite.explain.held_out import held_out
-from medattn_lite.explain.localisation import ignorant_maps, localise
+from medattn_lite.explain.faithfulness.phantom_cases import held_out
+from medattn_lite.explain.faithfulness.localisation import ignorant_maps, localise
 from medattn_lite.networks.trained import load_trained
 
 NUMBERS = scale_numbers(
@@ -59,7 +59,7 @@ from dataclasses import replace
 
 from medattn_lite.data.transforms import normalise
 from medattn_lite.evaluation import auc
-from medattn_lite.explain.held_out import cohort_of
+from medattn_lite.explain.faithfulness.phantom_cases import cohort_of
 
 first, second = load_trained("grade_p3d_iam"), load_trained("grade_p3d_iam_mark")
 cases = list(held_out(first, limit=NUMBERS["subjects"]))  # high grades
@@ -267,7 +267,7 @@ for score in ("pointing game", "relevance mass"):
 # A map may lie on the tumour because tumours are bright. So ask the network: take away what the map calls relevant and watch the score fall. "Away" must be defined. Here blocks of 4×4×4 voxels are **blurred**; a black hole would itself be something to react to.
 
 # %%
-from medattn_lite.explain.perturbation import deletion_curve, insertion_curve
+from medattn_lite.explain.faithfulness.perturbation import deletion_curve, insertion_curve
 
 asked = {"target": ClassLogit(1), "steps": NUMBERS["points"]}
 orders = {name: maps[name] for name in ("Grad-CAM", "Grad-CAM++", "occlusion", "attention")}
@@ -328,7 +328,7 @@ check("10-alike", alike)
 # The cascade with your function (until it is right, with the package's). **Guess:** which of the maps will survive a network that knows nothing any more?
 
 # %%
-from medattn_lite.explain.sanity import cascade, similarity, twin
+from medattn_lite.explain.faithfulness.sanity import cascade, similarity, twin
 
 own, compare = cases[0], (alike if check("10-alike", alike).passed else lambda a, b, head: similarity(a, b, within=head))
 watched = ("Grad-CAM", "Grad-CAM++", "integrated gradients", "attention")
@@ -453,7 +453,7 @@ for own in networks.values():
     for method, scores in own["methods"].items():
         if own["recipe"] == "mechanisms" and (method in METHODS or method in ("noise", "brightness")):
             lines.append(f"| {own['variant']} | {method} | " + " | ".join(cell(scores.get(name)) for name in SCORES) + " |")
-display(Markdown("\n".join(lines) if networks else "No table here: `python -m medattn_lite.explain.benchmark` makes it."))
+display(Markdown("\n".join(lines) if networks else "No table here: `medattn study faithfulness` makes it."))
 
 # %% [markdown]
 # Low is good for deletion, high for insertion; near 0, a map is unlike its forgetful twin's. Read within a network: is there a method that is best by every score? Then from network to network: does a mechanism of attention make *maps* better, or only the network?

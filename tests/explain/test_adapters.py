@@ -14,8 +14,8 @@ from torch.nn import functional as F
 
 from medattn_lite.errors import UserError
 from medattn_lite.explain import capture_attention, register_adapter
-from medattn_lite.explain.adapters import adapter_of
-from medattn_lite.explain.capture import has_attention
+from medattn_lite.explain.attention.adapters import adapter_of
+from medattn_lite.explain.attention.capture import has_attention
 
 
 def hooks(model: nn.Module) -> int:

@@ -14,7 +14,7 @@ from medattn_lite.attention import GlobalFusion, NonLocal, RecurrentSliceAttenti
 from medattn_lite.attention.dual_fusion import DualFusionAttention
 from medattn_lite.attention.voxel_affinity import VoxelAffinity
 from medattn_lite.errors import UserError
-from medattn_lite.explain.affinity import (
+from medattn_lite.explain.attention.affinities import (
     affinity_layers,
     looks_at,
     read_affinities,
@@ -22,10 +22,10 @@ from medattn_lite.explain.affinity import (
     slice_matrices,
     whereabouts,
 )
-from medattn_lite.explain.capture import capture_attention
-from medattn_lite.explain.edit import edited_maps
-from medattn_lite.explain.layer_cells import cells
-from medattn_lite.explain.slice_affinities import path_strengths
+from medattn_lite.explain.attention.capture import capture_attention
+from medattn_lite.explain.attention.edits import edited_maps
+from medattn_lite.explain.attention.slice_affinities import path_strengths
+from medattn_lite.explain.grids.layer_cells import cells
 from medattn_lite.networks.rsanet import RSANet
 from tests.attention.support import stirred
 
@@ -387,7 +387,7 @@ def test_rows_are_averaged_in_parts_and_the_parts_do_not_show(monkeypatch):
     torch.manual_seed(0)
     model, x = stirred(NonLocal(4)).eval(), image_of(3)
     whole = received_attention(model, x)
-    monkeypatch.setattr("medattn_lite.explain.voxel_affinities.MOST_WEIGHTS", 70)
+    monkeypatch.setattr("medattn_lite.explain.attention.voxel_affinities.MOST_WEIGHTS", 70)
     torch.testing.assert_close(received_attention(model, x), whole)
 
 

@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.layers import default_layer
-from medattn_lite.explain.methods import explain_image
-from medattn_lite.explain.targets import ClassLogit, LogRisk
-from medattn_lite.explain.wrapped import main_output, speaker
+from medattn_lite.explain.methods.layers import default_layer
+from medattn_lite.explain.methods.registry import explain_image
+from medattn_lite.explain.model.targets import ClassLogit, LogRisk
+from medattn_lite.explain.model.wrapped import main_output, speaker
 from medattn_lite.networks.registry import build
 from medattn_lite.training.inference import predict_logits
 from tests.explain.nets import Small

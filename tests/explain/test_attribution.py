@@ -7,10 +7,10 @@ import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain import attribution
-from medattn_lite.explain.attribution import darkest, integrated_gradients, occlusion
-from medattn_lite.explain.methods import explain_image
-from medattn_lite.explain.targets import ClassLogit, RegionSum
+from medattn_lite.explain.methods import attribution
+from medattn_lite.explain.methods.attribution import darkest, integrated_gradients, occlusion
+from medattn_lite.explain.methods.registry import explain_image
+from medattn_lite.explain.model.targets import ClassLogit, RegionSum
 from tests.explain.nets import Small, Voxelwise
 
 SIZE = {2: (9, 7), 3: (5, 9, 7)}

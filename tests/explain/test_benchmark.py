@@ -9,11 +9,11 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from medattn_lite.explain.benchmark import main, run, score_network, summarise
-from medattn_lite.explain.benchmark_page import write_page
-from medattn_lite.explain.held_out import cohort_of, held_out
-from medattn_lite.explain.methods import METHODS
-from medattn_lite.explain.stage_scores import gains
+from medattn_lite.explain.faithfulness.benchmark import main, run, score_network, summarise
+from medattn_lite.explain.faithfulness.benchmark_page import write_page
+from medattn_lite.explain.faithfulness.phantom_cases import cohort_of, held_out
+from medattn_lite.explain.faithfulness.stage_scores import gains
+from medattn_lite.explain.methods.registry import METHODS
 from medattn_lite.networks import trained as trained_module
 from medattn_lite.networks.trained import load_trained
 from medattn_lite.training.experiment import Plan, run_experiment
@@ -171,8 +171,8 @@ def test_figures_of_networks_that_are_not_named_stay_and_without_names_it_begins
                "scores": {"AUC": {"value": 0.9, "low": 0.8, "high": 1.0, "units": 9}}, "methods": scores}
         return {"data": "phantom (synthetic)", "networks": {names[0]: own}}
 
-    monkeypatch.setattr("medattn_lite.explain.benchmark.run", made)
-    monkeypatch.setattr("medattn_lite.explain.benchmark.known_networks", lambda: ["c", "d"])
+    monkeypatch.setattr("medattn_lite.explain.faithfulness.benchmark.run", made)
+    monkeypatch.setattr("medattn_lite.explain.faithfulness.benchmark.known_networks", lambda: ["c", "d"])
     where = ["--out", str(tmp_path)]
     assert main(["--networks", "b", *where]) == 0 and main(["--networks", "a", "--subjects", "2", *where]) == 0
     networks = json.loads((tmp_path / "faithfulness.json").read_text())["networks"]

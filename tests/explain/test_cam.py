@@ -8,10 +8,10 @@ import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.cam import grad_cam, grad_cam_plus_plus
-from medattn_lite.explain.layers import default_layer, layer_sizes
-from medattn_lite.explain.methods import explain_image
-from medattn_lite.explain.targets import ClassLogit, LogRisk, RegionSum
+from medattn_lite.explain.methods.cam import grad_cam, grad_cam_plus_plus
+from medattn_lite.explain.methods.layers import default_layer, layer_sizes
+from medattn_lite.explain.methods.registry import explain_image
+from medattn_lite.explain.model.targets import ClassLogit, LogRisk, RegionSum
 from medattn_lite.networks.dual_fusion_backbones import dynunet
 from medattn_lite.networks.registry import build
 from tests.explain.nets import Linear, Small, Voxelwise

@@ -9,8 +9,8 @@ import torch
 
 from medattn_lite.data.phantom.survival import draw_survival, true_survival
 from medattn_lite.errors import UserError
-from medattn_lite.explain.counterfactual import SITES, Laboratory, Tumour
-from medattn_lite.explain.side_by_side import Browser, compare
+from medattn_lite.explain.faithfulness.comparison import Browser, compare
+from medattn_lite.explain.faithfulness.counterfactual import SITES, Laboratory, Tumour
 from medattn_lite.networks.registry import build
 from medattn_lite.networks.trained import Trained
 from medattn_lite.training.recipes import find_recipe
@@ -98,7 +98,7 @@ def test_the_true_curve_is_the_one_that_times_are_drawn_from():
 
 
 def test_the_browser_shows_the_trained_network_and_its_twin_on_the_same_question(laboratory):
-    from medattn_lite.explain.held_out import held_out
+    from medattn_lite.explain.faithfulness.phantom_cases import held_out
 
     trained = laboratory.networks["ResNet-50-CBAM"]
     browser = Browser({"CBAM": trained}, list(held_out(trained, limit=2)))

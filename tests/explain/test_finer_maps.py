@@ -8,15 +8,15 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.cam import class_activation_maps, grad_cam, hires_cam, layer_cam, positive_gradient
-from medattn_lite.explain.fused_cam import fuse, layers_to_fuse
-from medattn_lite.explain.held_out import Case
-from medattn_lite.explain.image_space import to_image_grid
-from medattn_lite.explain.layer_places import layer_box
-from medattn_lite.explain.methods import explain_image
-from medattn_lite.explain.padding import head_mask, outside_head, padded_with
-from medattn_lite.explain.stage_scores import score_stages
-from medattn_lite.explain.targets import ClassLogit
+from medattn_lite.explain.faithfulness.phantom_cases import Case
+from medattn_lite.explain.faithfulness.stage_scores import score_stages
+from medattn_lite.explain.grids.layer_boxes import layer_box
+from medattn_lite.explain.grids.upsampling import to_image_grid
+from medattn_lite.explain.methods.cam import class_activation_maps, grad_cam, hires_cam, layer_cam, positive_gradient
+from medattn_lite.explain.methods.fused_cam import fuse, layers_to_fuse
+from medattn_lite.explain.methods.padding import head_mask, outside_head, padded_with
+from medattn_lite.explain.methods.registry import explain_image
+from medattn_lite.explain.model.targets import ClassLogit
 from medattn_lite.networks.registry import build
 from tests.explain.nets import Small, Voxelwise
 
@@ -80,7 +80,7 @@ def test_behind_a_mean_over_space_hires_cam_is_grad_cam() -> None:
 
 def test_weights_by_place_see_the_region_that_is_asked_about() -> None:
     """Grad-CAM spreads one weight over all places; LayerCAM stays on the voxels whose logits are summed."""
-    from medattn_lite.explain.targets import RegionSum
+    from medattn_lite.explain.model.targets import RegionSum
 
     x = torch.rand(1, 1, 4, 5, 6) + 0.1
     mask = torch.zeros(4, 5, 6)

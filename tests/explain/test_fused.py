@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medattn_lite.explain import capture_attention
-from medattn_lite.explain.fused import attention_weights
+from medattn_lite.explain.attention.fused_kernels import attention_weights
 
 Q, K, V = torch.randn(2, 4, 5, 6), torch.randn(2, 4, 7, 6), torch.randn(2, 4, 7, 3)
 SHARED = {"key": K[:, :2], "value": V[:, :2]}

@@ -7,8 +7,8 @@ import torch
 
 from medattn_lite.attention import SqueezeExcitation
 from medattn_lite.errors import UserError
-from medattn_lite.explain.capture import capture_attention
-from medattn_lite.explain.gates import channel_gates, predict, ranked_channels, spatial_gates, switched_off
+from medattn_lite.explain.attention.capture import capture_attention
+from medattn_lite.explain.attention.gates import channel_gates, predict, ranked_channels, spatial_gates, switched_off
 from medattn_lite.networks.resnet_cbam import ResNetCBAM
 from medattn_lite.networks.se_resnext import SEResNeXt
 

@@ -7,7 +7,7 @@ import torch
 
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError
-from medattn_lite.explain.held_out import cohort_of, graded_heads
+from medattn_lite.explain.faithfulness.phantom_cases import cohort_of, graded_heads
 from medattn_lite.networks.trained import load_trained
 
 

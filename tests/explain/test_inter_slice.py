@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.gates import predict
-from medattn_lite.explain.inter_slice import alike, read_inter_slice, slice_gates
+from medattn_lite.explain.attention.gates import predict
+from medattn_lite.explain.attention.inter_slice import alike, read_inter_slice, slice_gates
 from medattn_lite.networks.p3d import P3DResNet
 from tests.widgets.conftest import make_grader, make_volumes
 

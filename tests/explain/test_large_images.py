@@ -13,10 +13,10 @@ import torch
 from medattn_lite.data.channels_look import HeadSum
 from medattn_lite.data.transforms import foreground, normalise
 from medattn_lite.errors import UserError
-from medattn_lite.explain import large_images
-from medattn_lite.explain.run_maps import explain_sample, place_to_show
-from medattn_lite.explain.runs import open_shipped
-from medattn_lite.explain.user_images import read_image
+from medattn_lite.explain.user_images import large_images
+from medattn_lite.explain.user_images.reading import read_image
+from medattn_lite.explain.user_images.run_maps import explain_sample, place_to_show
+from medattn_lite.explain.user_images.runs import open_shipped
 
 FOUR = ("t1", "t1ce", "t2", "flair")
 

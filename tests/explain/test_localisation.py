@@ -11,7 +11,13 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.localisation import chance, concentration, ignorant_maps, localise, localise_by_plane
+from medattn_lite.explain.faithfulness.localisation import (
+    chance,
+    concentration,
+    ignorant_maps,
+    localise,
+    localise_by_plane,
+)
 
 QUANTUS = json.loads((Path(__file__).parents[1] / "parity" / "goldens" / "quantus.json").read_text())
 

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.capture import capture_attention
-from medattn_lite.explain.image_space import to_image_grid
-from medattn_lite.explain.layer_places import layer_box
-from medattn_lite.explain.methods import METHODS, explain_image
+from medattn_lite.explain.attention.capture import capture_attention
+from medattn_lite.explain.grids.layer_boxes import layer_box
+from medattn_lite.explain.grids.upsampling import to_image_grid
+from medattn_lite.explain.methods.registry import METHODS, explain_image
 from medattn_lite.networks.registry import build
 from tests.explain.nets import Pooled, Small
 
@@ -69,7 +69,7 @@ def test_flat_attention_is_said_to_be_flat() -> None:
 
 @pytest.mark.parametrize("name", ["rsanet_010", "ncl_010"])
 def test_attention_of_slices_and_voxels_is_what_each_voxel_receives(name: str) -> None:
-    pytest.importorskip("medattn_lite.explain.affinity")
+    pytest.importorskip("medattn_lite.explain.attention.affinities")
     torch.manual_seed(1)
     network = build(name, widths=(8, 16))
     with torch.no_grad():  # both blocks start as the identity

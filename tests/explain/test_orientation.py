@@ -12,9 +12,9 @@ import torch
 from torch import nn
 
 from medattn_lite.data.volumes import save_volume
-from medattn_lite.explain.run_maps import explain_sample
-from medattn_lite.explain.runs import TrainedRun
-from medattn_lite.explain.user_images import read_image
+from medattn_lite.explain.user_images.reading import read_image
+from medattn_lite.explain.user_images.run_maps import explain_sample
+from medattn_lite.explain.user_images.runs import TrainedRun
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import recall_task

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.perturbation import deletion_curve, empty_like, insertion_curve
-from medattn_lite.explain.targets import ClassLogit, RegionSum
+from medattn_lite.explain.faithfulness.perturbation import deletion_curve, empty_like, insertion_curve
+from medattn_lite.explain.model.targets import ClassLogit, RegionSum
 
 SIZES = {2: (17, 15), 3: (9, 10, 11)}
 

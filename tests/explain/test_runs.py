@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.run_maps import explain_sample, place_to_show
-from medattn_lite.explain.runs import open_run
+from medattn_lite.explain.user_images.run_maps import explain_sample, place_to_show
+from medattn_lite.explain.user_images.runs import open_run
 from medattn_lite.training.checkpoint import save_weights
 from medattn_lite.training.plan import Plan
 from medattn_lite.training.recipes import find_recipe

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.sanity import cascade, similarity, twin
+from medattn_lite.explain.faithfulness.sanity import cascade, similarity, twin
 from medattn_lite.networks import P3DResNet
 
 

@@ -10,7 +10,7 @@ import pytest
 from medattn_lite import cli
 from medattn_lite.data.json_files import SEAL
 from medattn_lite.errors import UserError
-from medattn_lite.explain.slice_order import EDITS, main, slice_order
+from medattn_lite.explain.faithfulness.slice_order import EDITS, main, slice_order
 
 
 @pytest.fixture(scope="module")

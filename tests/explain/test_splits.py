@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.gates import predict
-from medattn_lite.explain.splits import evened, read_splits, split_shares
+from medattn_lite.explain.attention.gates import predict
+from medattn_lite.explain.attention.split_attention import evened, read_splits, split_shares
 from medattn_lite.networks.resnest import ResNeSt
 from medattn_lite.networks.resnet_cbam import ResNetCBAM
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.affinity import looks_at, read_affinities, received_attention, whereabouts
+from medattn_lite.explain.attention.affinities import looks_at, read_affinities, received_attention, whereabouts
 from medattn_lite.networks.rsanet import RSANet
 from medattn_lite.widgets import affinity_explorer
 from tests.widgets.conftest import make_affinity_explorer, make_model, make_segmenter

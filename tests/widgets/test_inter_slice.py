@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.inter_slice import read_inter_slice
+from medattn_lite.explain.attention.inter_slice import read_inter_slice
 from medattn_lite.widgets import inter_slice_explorer
 from tests.widgets.conftest import make_explorer, make_grader, make_images, make_model, make_volumes
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.splits import read_splits
+from medattn_lite.explain.attention.split_attention import read_splits
 from medattn_lite.widgets import split_explorer
 from tests.widgets.conftest import make_explorer, make_images, make_model
 

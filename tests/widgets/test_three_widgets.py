@@ -8,7 +8,7 @@ import torch
 
 from medattn_lite.attention import attend
 from medattn_lite.errors import UserError
-from medattn_lite.explain.gates import channel_gates, predict, ranked_channels, spatial_gates, switched_off
+from medattn_lite.explain.attention.gates import channel_gates, predict, ranked_channels, spatial_gates, switched_off
 from medattn_lite.widgets import attention_playground, gate_explorer, slice_explorer
 from tests.widgets.conftest import make_explorer, make_images, make_model, make_sample
 

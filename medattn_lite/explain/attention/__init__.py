@@ -1,0 +1,1 @@
+"""Attention maps of one pass: captured, edited, and read as gates, shares, and affinities."""

@@ -1,0 +1,118 @@
+"""Which channel inter-slice attention opens in which slice, and what is left when slices are treated alike.
+
+    a^c: (C, D), a gate for each channel of each slice, made from a window of three slices, twice
+    same in every slice: a^c + t (mean over D of a^c − a^c); t = 0 as the network has it, t = 1 one gate a channel
+    a closed slice: a^c = 0 there, in one block
+
+A gate that differs from slice to slice says that slices are treated unlike, not that this matters. Taking the
+difference away asks what of the prediction it was for.
+
+Paper: Du et al., "Pseudo-3D CNN with inter-slice attention for glioma grading". Deviations: the paper shows no gates
+and takes none away.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from medattn_lite.attention.maps import CHANNEL_SLICE, SPATIAL
+from medattn_lite.errors import UserError
+from medattn_lite.explain.attention.capture import CapturedMap, capture_attention
+from medattn_lite.explain.attention.edits import edited_maps
+from medattn_lite.explain.attention.gates import maps_of_kind
+from medattn_lite.explain.grids.layer_boxes import layer_box
+from medattn_lite.explain.grids.upsampling import to_image_grid
+from medattn_lite.training.inference import predict_logits
+
+BATCH = 8
+
+
+@dataclass(frozen=True)
+class InterSliceReading:
+    """One volume's way through a network with inter-slice attention.
+
+    Attributes:
+        gates: layer → (C, D'), a^c of every block, as they were used.
+        spatial: (D, H, W), a^s of the chosen block on the image's grid.
+        reach: layer → from where to where its slices reach, in the image's slices from its first edge.
+        probabilities: (K,), what the network says.
+    """
+
+    gates: dict[str, Tensor]
+    spatial: Tensor
+    reach: dict[str, tuple[float, float]]
+    probabilities: Tensor
+
+
+def slice_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
+    """The gates a^c of every block for every volume.
+
+    Args:
+        model: a network with inter-slice attention in it; left in the mode it was in.
+        images: (B, C, D, H, W).
+
+    Returns:
+        Layer name → gates (B, channels, slices of the layer) on the CPU, in the order of the pass; empty for a model
+        without inter-slice attention.
+    """
+    return {name: values.flatten(2) for name, values in maps_of_kind(model, images, CHANNEL_SLICE, batch=BATCH).items()}
+
+
+def alike(gates: Tensor, amount: float) -> Tensor:
+    """Gates moved towards one value a channel, their mean over slices.
+
+    Args:
+        gates: (B, C, D, …).
+        amount: 0 leaves them, 1 makes all slices alike.
+    """
+    return gates + amount * (gates.mean(dim=2, keepdim=True) - gates)
+
+
+def read_inter_slice(
+    model: nn.Module, image: Tensor, layer: str, *, towards_alike: float = 0.0, closed: int | None = None
+) -> InterSliceReading:
+    """One pass of one volume, with the gates of all blocks moved towards alike and a slice of one block closed.
+
+    Args:
+        model: a network with inter-slice attention in it; it is not changed.
+        image: (1, C, D, H, W).
+        layer: a key of `slice_gates`.
+        towards_alike: from 0 to 1; see `alike`.
+        closed: number of a slice of that layer whose gates are set to 0; None for none.
+
+    Raises:
+        UserError: the layer has no such gates or no such slice, or the image is not one volume.
+    """
+    if image.dim() != 5 or len(image) != 1:
+        raise UserError(f"one volume (1, C, D, H, W) can be read at a time, not {tuple(image.shape)}")
+
+    def close(gates: Tensor) -> Tensor:
+        if not 0 <= closed < gates.shape[2]:
+            raise UserError(f"{layer} has slices 0 to {gates.shape[2] - 1}; cannot close {closed}")
+        shut = gates.clone()
+        shut[:, :, closed] = 0.0
+        return shut
+
+    with ExitStack() as stack:
+        stack.enter_context(edited_maps(model, lambda gates: alike(gates, towards_alike), kind=CHANNEL_SLICE))
+        if closed is not None:
+            stack.enter_context(edited_maps(model, close, kind=CHANNEL_SLICE, layer=layer))
+        maps = stack.enter_context(capture_attention(model, device="cpu"))
+        logits = predict_logits(model, image)
+    gates = {name: one.values[0].flatten(1) for name, one in maps.items() if one.kind == CHANNEL_SLICE}
+    if layer not in gates:
+        raise UserError(f"{layer!r} has no gates by slice: choose one of {', '.join(gates)}")
+    beside = {name: _beside(maps, name) for name in gates}  # each (d, h, w)
+    boxes = {name: layer_box(model, image, own.shape) for name, own in beside.items()}
+    spatial = to_image_grid(beside[layer], image.shape[2:], box=boxes[layer])  # (D, H, W)
+    return InterSliceReading(gates, spatial, {name: box[0] for name, box in boxes.items()}, logits.softmax(1)[0])
+
+
+def _beside(maps: dict[str, CapturedMap], layer: str) -> Tensor:
+    """The spatial map of the block that the gates of a layer belong to."""
+    block = layer.rpartition(".")[0]
+    return next(one.values[0, 0] for name, one in maps.items()
+                if one.kind == SPATIAL and name.rpartition(".")[0] == block)  # fmt: skip

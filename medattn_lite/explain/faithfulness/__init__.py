@@ -1,0 +1,1 @@
+"""Are the maps true? Scores against known signal, perturbation, re-initialised networks, what-if phantoms."""

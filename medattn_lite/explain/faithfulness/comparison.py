@@ -1,0 +1,217 @@
+"""One case, one question, several answers: a network beside its twin that forgot, or networks beside each other.
+
+What the explanation browser and the mechanism comparison show is computed here, so that it can be had without them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from types import MappingProxyType
+
+import torch
+from torch import Tensor, nn
+
+from medattn_lite.attention import MECHANISMS as PLUGS
+from medattn_lite.data.phantom import Subject
+from medattn_lite.errors import UserError
+from medattn_lite.explain.faithfulness.localisation import Localised, chance, localise
+from medattn_lite.explain.faithfulness.phantom_cases import Case, case_of, cohort_of
+from medattn_lite.explain.faithfulness.sanity import similarity, twin
+from medattn_lite.explain.methods.registry import METHODS, Explanation, explain_image
+from medattn_lite.explain.model.passes import output_of
+from medattn_lite.explain.model.targets import ClassLogit, Target
+from medattn_lite.networks.costs import multiplications
+from medattn_lite.networks.trained import Trained
+
+# What the registry of mechanisms has no name for, by what the network was built as.
+OTHERS: Mapping[str, str] = MappingProxyType({
+    "resnesat50": "split and spatial attention", "early_fusion": "early fusion", "late_fusion": "late fusion",
+    "dual_fusion": "dual-fusion attention",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What one network's map shows of a case.
+
+    Attributes:
+        name: of the network.
+        values: map on the case's grid; None where the method does not fit the network.
+        note: of the explanation, or why there is none.
+        layer: where it was taken.
+        located: the map against the signal; None without a map or a signal.
+        score: the target's value.
+    """
+
+    name: str
+    values: Tensor | None
+    note: str
+    layer: str | None
+    located: Localised | None
+    score: float
+
+
+class Browser:
+    """Explanations of held-out cases by several networks, each beside its forgetful twin; results are remembered.
+
+    Args:
+        networks: name → trained network, all of one kind of input.
+        cases: what they are asked about.
+
+    Raises:
+        UserError: no network or no case.
+    """
+
+    def __init__(self, networks: Mapping[str, Trained], cases: Sequence[Case]) -> None:
+        if not networks or not cases:
+            raise UserError("there is nothing to browse: give at least one trained network and one case")
+        self.networks, self.cases = dict(networks), list(cases)
+        self._twin = lru_cache(maxsize=None)(self._forget)
+        self.answer = lru_cache(maxsize=256)(self._answer)
+
+    def chance(self, case: int) -> Localised:
+        """What a map that is the same everywhere gets."""
+        own = self.cases[case]
+        return chance(own.signal, within=own.counted)
+
+    def classes(self, network: str) -> tuple[str, ...]:
+        """What a network can be asked about."""
+        return self.networks[network].classes
+
+    def alike(self, case: int, first: Answer, second: Answer) -> float:
+        """Rank correlation of two maps of a case; NaN where one is missing or flat."""
+        if first.values is None or second.values is None:
+            return float("nan")
+        return similarity(first.values, second.values, within=self.cases[case].counted)
+
+    def _answer(
+        self, case: int, network: str, method: str, *, layer: str | None = None, index: int | None = None,
+        forgetful: bool = False,
+    ) -> Answer:  # fmt: skip
+        """One map.
+
+        Args:
+            case: number of the case.
+            network: its name.
+            method: one of `METHODS`.
+            layer: of a method that has one; None for its default.
+            index: class to ask about; None for the case's own question.
+            forgetful: ask the twin whose weights were drawn anew.
+        """
+        own = self.cases[case]
+        model = self._twin(network) if forgetful else self.networks[network].network
+        target: Target = own.target if index is None else ClassLogit(index, name=self.classes(network)[index])
+        if METHODS[method].asks:  # both are asked about the region that the trained one finds
+            target = target.fixed(output_of(self.networks[network].network, own.image))
+        return answer(model, own, method, name=network, layer=layer, target=target)
+
+    def _forget(self, network: str) -> nn.Module:
+        images = torch.cat([case.image for case in self.cases[:4]])
+        return twin(self.networks[network].network, images=images)
+
+
+def answer(
+    model: nn.Module, case: Case, method: str, *, name: str, layer: str | None = None, target: Target | None = None
+) -> Answer:
+    """A network's map of a case, scored against the case's signal.
+
+    Args:
+        model: the network.
+        case: image, signal and question.
+        method: one of `METHODS`.
+        name: of the network.
+        layer: None for the method's default.
+        target: instead of the case's own.
+    """
+    options = {"layer": layer} if METHODS[method].at_layer and layer else {}
+    asked = target or case.target
+    try:
+        found: Explanation = explain_image(model, case.image, method=method,
+                                           target=asked if METHODS[method].asks else None, **options)  # fmt: skip
+    except UserError as error:
+        return Answer(name, None, str(error).split(":")[0], None, None, float("nan"))
+    located = localise(found.values[0], case.signal, within=case.counted) if bool(case.signal.any()) else None
+    return Answer(name, found.values[0], found.note, found.layer, located, float(found.scores[0]))
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """One network on one person.
+
+    Attributes:
+        answer: its map.
+        case: the person as this network takes it.
+        mechanism: in words.
+        task: what it was trained for, in words.
+        parameters: of the network.
+        multiplications: of one pass, in millions.
+        seconds: of one pass, on this computer.
+    """
+
+    answer: Answer
+    case: Case
+    mechanism: str
+    task: str
+    parameters: int
+    multiplications: float
+    seconds: float
+
+
+def compare(networks: Mapping[str, Trained], subject: Subject, *, method: str = "Grad-CAM") -> list[Compared]:
+    """The same person seen by every network, each as it was trained, with what a pass costs.
+
+    Args:
+        networks: name → trained network.
+        subject: a phantom; each network's own cohort renders it.
+        method: one of `METHODS`.
+
+    Returns:
+        one for each network that finds something to look for in the subject.
+    """
+    found = []
+    for name, trained in networks.items():
+        with torch.no_grad():
+            case = case_of(trained, cohort_of(trained).render(subject))
+        if case is None:
+            continue
+        millions, seconds = cost(trained.network, case.image)
+        found.append(Compared(
+            answer(trained.network, case, method, name=name), case,
+            mechanism_of(trained.facts["network"], trained.network), trained.facts["recipe"],
+            int(trained.facts["parameters"]), millions, seconds,
+        ))  # fmt: skip
+    return found
+
+
+def mechanism_of(network: str, model: nn.Module) -> str:
+    """What attention a network has, in words: the mechanisms of the registry that are found in it.
+
+    Args:
+        network: what it was built as, such as "p3d_iam" or "p3d+eca".
+        model: the network.
+    """
+    if network in OTHERS:
+        return OTHERS[network]
+    titles = {own.load(): own.title for name, own in PLUGS.items() if name != "none"}
+    found = dict.fromkeys(titles[type(own)] for own in _outermost(model, tuple(titles)))
+    return " and ".join(found) or PLUGS["none"].title
+
+
+def _outermost(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> Iterator[nn.Module]:
+    """The modules of these kinds, without those inside of another one."""
+    if type(model) in kinds:
+        yield model
+        return
+    for child in model.children():
+        yield from _outermost(child, kinds)
+
+
+def cost(model: nn.Module, image: Tensor) -> tuple[float, float]:
+    """Millions of multiplications, and seconds, of one pass."""
+    millions = multiplications(partial(output_of, model), image) / 1e6
+    began = time.perf_counter()
+    output_of(model, image)
+    return millions, time.perf_counter() - began

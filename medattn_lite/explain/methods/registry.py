@@ -1,0 +1,238 @@
+"""Every way to explain, under one call: an image and a trained network in, a map on the image's grid out.
+
+    explanation = explain_image(model, image, method="Grad-CAM", target=ClassLogit(1))
+    explanation.values          # (B, D, H, W) float32, slice k on the image's slice k
+
+What is computed is in `cam`, `fused_cam`, `attribution` and `attention_map`; this file brings it to the image's grid,
+and says where the map was taken and when there is nothing to see in it. A class activation map is one row of `_CAMS`:
+its name, what it says, and its function from A and ∂y/∂A to weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from types import MappingProxyType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from medattn_lite.errors import UserError
+from medattn_lite.explain.grids.layer_boxes import layer_box
+from medattn_lite.explain.grids.upsampling import to_image_grid
+from medattn_lite.explain.methods import cam
+from medattn_lite.explain.methods.attention_maps import attention_map
+from medattn_lite.explain.methods.attribution import integrated_gradients, occlusion
+from medattn_lite.explain.methods.fused_cam import fused_layer_cam
+from medattn_lite.explain.methods.padding import head_mask, outside_head
+from medattn_lite.explain.methods.result import Found, said_of
+from medattn_lite.explain.model.fixed_target import Asked, FixedTarget
+from medattn_lite.explain.model.passes import output_of
+from medattn_lite.explain.model.targets import Target
+
+INCOMPLETE = 0.05  # share of y(x) − y(b) by which the sum of integrated gradients may miss it
+ROUNDING = 1e-6  # of the score: voxels that add up to less are what rounding leaves
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A map on the image's grid.
+
+    Attributes:
+        values: (B, D, H, W) or (B, H, W) float32 on the CPU.
+        method: its name.
+        signed: whether values below 0 speak against the target; False for attention and for a map cut at 0.
+        layer: where it was taken; None for methods of the image itself.
+        grid: the layer's own sides (d, h, w); the image's where there is no layer.
+        target: what was asked, in words; "" for attention, which is not asked anything.
+        scores: (B,) the target's value for each image; NaN for attention.
+        note: what a reader must know, such as "all values are negative: nothing speaks for class 1"; "" for nothing.
+    """
+
+    values: Tensor
+    method: str
+    signed: bool
+    layer: str | None
+    grid: tuple[int, ...]
+    target: str
+    scores: Tensor
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to explain.
+
+    Attributes:
+        name: what it is called everywhere.
+        summary: what its map says, in a line.
+        at_layer: whether it looks at a layer, which can then be chosen.
+        asks: whether it explains a target.
+        signed: whether its values have a sign.
+        options: of `explain_image`, beyond target and layer.
+    """
+
+    name: str
+    summary: str
+    at_layer: bool
+    asks: bool
+    signed: bool
+    options: tuple[str, ...]
+    find: Callable[..., Found] = field(repr=False)
+
+
+def explain_image(
+    model: nn.Module,
+    image: Tensor,
+    *,
+    method: str = "Grad-CAM",
+    target: Asked | None = None,
+    layer: str | None = None,
+    beside: Sequence[Tensor] = (),
+    **options: Any,
+) -> Explanation:
+    """One map for each image.
+
+    Args:
+        model: any network, wrapped or compiled too; left in its mode, with its gradients and hooks as they were.
+        image: (B, C, D, H, W) or (B, C, H, W), as the network takes it.
+        method: one of `METHODS`.
+        target: what is explained, see `targets`, or a function of the network's output to one number for each image;
+            None for the network's risk, first region, or predicted class. Of several outputs the first is explained,
+            or the one called logits; a function gets them all.
+        layer: of class activation maps and attention; None for a default that the explanation names.
+        beside: what the network takes besides the image, such as clinical values (B, K).
+        **options: `relu` of class activation maps, and `token_sides`, the sides of a transformer's grid of patches,
+            which attention takes too; `head_only` of these and of fused LayerCAM sets the map to 0 where every
+            channel has its darkest value, and says how much that was; `fusion` of fused LayerCAM; `steps` and
+            `baseline` of integrated gradients; `window`, `stride`, `baseline` and `progress` of occlusion.
+
+    Raises:
+        UserError: an unknown method, option or layer, a target that does not fit the network, or nothing to explain.
+    """
+    chosen = find_method(method)
+    unknown = [name for name in options if name not in chosen.options]
+    if unknown:
+        known = ", ".join(chosen.options) or "none"
+        raise UserError(f"{method} has no option {unknown[0]!r}: it has {known}")
+    if layer is not None and not chosen.at_layer:
+        raise UserError(f"{method} explains the image itself and takes no layer: leave the layer out")
+    if image.dim() not in (4, 5):
+        raise UserError(f"an image to explain has shape (B, C, D, H, W) or (B, C, H, W), not {tuple(image.shape)}")
+    check_axes(model, image)
+    cut, inside = bool(options.pop("relu", False)), bool(options.pop("head_only", False))
+    found = chosen.find(model, image, target=target if chosen.asks else None, layer=layer, beside=beside, **options)
+    if not bool(torch.isfinite(found.values).all()):
+        raise UserError("the network gives no number for this image: check the image and the weights for NaN")
+    words = "" if found.target is None else found.target.words
+    notes = [*found.notes, *(silent_images(found.values, words) if chosen.signed else [])]
+    values = found.values.clamp(min=0) if cut else found.values
+    grid, size = tuple(values.shape[1:]), tuple(image.shape[2:])
+    box = layer_box(model, image, grid, beside=beside)
+    fine = to_image_grid(values.float(), size, box=box).cpu()
+    if inside:
+        head = head_mask(image).cpu()
+        share = float(outside_head(fine, head).nan_to_num().mean()) if len(fine) else 0.0
+        notes.append(f"{share:.0%} of what speaks for {words} lay outside the head and is left out")
+        fine = fine * head
+    return Explanation(
+        values=fine,
+        method=chosen.name, signed=chosen.signed and not cut, layer=found.layer, grid=grid,
+        target=words, scores=found.scores.float().cpu(), note="; ".join(notes),
+    )  # fmt: skip
+
+
+def find_method(name: str) -> Method:
+    """The method of a name.
+
+    Raises:
+        UserError: there is none.
+    """
+    if name not in METHODS:
+        raise UserError(f"unknown method {name!r}: use {', '.join(METHODS)}")
+    return METHODS[name]
+
+
+def silent_images(values: Tensor, words: str) -> list[str]:
+    """Which maps of (B, …) show nothing that speaks for the target, in words."""
+    flat = values.flatten(1)
+    nothing, against = (flat == 0).all(dim=1), (flat <= 0).all(dim=1) & (flat < 0).any(dim=1)
+    return [
+        *said_of(nothing, f"all values are zero: {words} does not depend on any place of the image here"),
+        *said_of(against, f"all values are negative: nothing speaks for {words}"),
+    ]
+
+
+def check_axes(model: nn.Module, image: Tensor) -> None:
+    """Raises a UserError where an image lacks the batch axis that the network's convolutions tell of."""
+    first = next((module for module in model.modules() if isinstance(module, _ConvNd)), None)
+    axes = image.dim() if first is None else len(first.kernel_size) + 2
+    if image.dim() == axes - 1:
+        raise UserError(f"this network takes {axes - 2}-D images (B, C, …) and this one has shape {tuple(image.shape)}"
+                        ": give a batch, as in image[None]")  # fmt: skip
+
+
+def _class_activation_map(
+    weigh: cam.Weigh, model: nn.Module, image: Tensor, *, layer: str | None, **asked: Any
+) -> Found:
+    found = cam.one_layer(model, image, weigh, layer=layer, **asked)
+    return Found(found.values, found.scores, found.layer, (found.note,) if found.note else (), found.target)
+
+
+def _integrated_gradients(
+    model: nn.Module, image: Tensor, *, target: Asked | None, layer: None, beside: Sequence[Tensor], **options: Any
+) -> Found:
+    asked, scores = _asked(model, image, target, beside)
+    values, missed = integrated_gradients(model, image, target=asked, beside=beside, **options)
+    total = values.flatten(1).sum(dim=1) - missed  # y(x) − y(b)
+    off = missed.abs() > INCOMPLETE * total.abs() + ROUNDING * scores.abs()
+    said = said_of(off, "the values do not add up to the difference from the baseline: raise steps")
+    return Found(_without_rounding(values, scores), scores, None, tuple(said), asked)
+
+
+def _occlusion(
+    model: nn.Module, image: Tensor, *, target: Asked | None, layer: None, beside: Sequence[Tensor], **options: Any
+) -> Found:
+    asked, scores = _asked(model, image, target, beside)
+    values = occlusion(model, image, target=asked, beside=beside, **options)
+    return Found(_without_rounding(values, scores), scores, None, (), asked)
+
+
+def _asked(
+    model: nn.Module, image: Tensor, target: Asked | None, beside: Sequence[Tensor]
+) -> tuple[Target, Tensor]:
+    """The target, fixed to the image, and its scores."""
+    asked = FixedTarget(model, target, image, beside)
+    scores = asked(output_of(model, image, beside=beside))
+    return asked.target, scores
+
+
+def _without_rounding(values: Tensor, scores: Tensor) -> Tensor:
+    """Maps whose values, all taken together, are below what rounding does to the score are zero."""
+    noise = values.flatten(1).abs().sum(dim=1) <= ROUNDING * scores.abs()
+    return torch.where(noise.reshape(-1, *[1] * (values.dim() - 1)), torch.zeros_like(values), values)
+
+
+_CAMS = (
+    ("Grad-CAM", "a layer's channels, weighted by how the target changes with each", cam.mean_gradient),
+    ("Grad-CAM++", "the same with weights from positive gradients alone", cam.weighted_positive_gradients),
+    ("LayerCAM", "a layer's values, each weighted by its own positive gradient: for layers with many places",
+     cam.positive_gradient),
+    ("HiResCAM", "a layer's values, each weighted by its own gradient", cam.own_gradient),
+)  # fmt: skip
+_ALL = (
+    *(Method(name, summary, True, True, True, ("relu", "head_only", "token_sides"),
+             partial(_class_activation_map, weigh)) for name, summary, weigh in _CAMS),
+    Method("fused LayerCAM", "LayerCAM of all stages, high where each of them speaks for the target", True, True, False,
+           ("head_only", "fusion"), fused_layer_cam),
+    Method("integrated gradients", "what each voxel adds on the way from a dark image to this one", False, True, True,
+           ("steps", "baseline"), _integrated_gradients),
+    Method("occlusion", "what the target loses when a window of the image is hidden", False, True, True,
+           ("window", "stride", "baseline", "progress"), _occlusion),
+    Method("attention", "the network's own last attention over places; it does not know the target", True, False, False,
+           ("token_sides",), attention_map),
+)  # fmt: skip
+METHODS: Mapping[str, Method] = MappingProxyType({method.name: method for method in _ALL})

@@ -1,0 +1,74 @@
+"""What a user asks for, as a target: one of `targets`, any function of the output, or the default of the network.
+
+    explain_image(model, image, target=lambda output: output["grade"][:, 1])
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+from medattn_lite.errors import UserError
+from medattn_lite.explain.model.targets import OfAnyImage, Target, default_target
+from medattn_lite.explain.model.wrapped import speaker
+
+Asked = Target | Callable[[Any], Tensor]  # what a user may give as a target
+
+
+@dataclass(frozen=True)
+class OutputNumber(OfAnyImage):
+    """Any function of the network's output, as the network gives it: a tuple or a dict stays one.
+
+    Attributes:
+        function: from the output to one number for each image, (B,).
+        name: for titles.
+    """
+
+    function: Callable[[Any], Tensor]
+    name: str = ""
+
+    def __call__(self, output: Any) -> Tensor:
+        """The function's numbers, checked."""
+        scores = self.function(output)
+        if not isinstance(scores, Tensor) or scores.dim() != 1:
+            given = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+            raise UserError(f"a target gives one number for each image, shape (B,), and this one gives {given}: as in "
+                            "target=lambda output: output[:, 1]")  # fmt: skip
+        return scores
+
+    @property
+    def words(self) -> str:
+        return self.name or getattr(self.function, "__name__", "target").replace("<lambda>", "the function given")
+
+
+class FixedTarget:
+    """A target for one batch of images, fixed to the first output that it sees.
+
+    What is asked may depend on the prediction, so it is decided in the same pass that is explained.
+
+    Args:
+        model: the network.
+        target: a target, a function of the network's output, or None for `default_target`.
+        image: (B, C, …), the image to explain.
+        beside: what the network takes besides the image.
+    """
+
+    def __init__(self, model: nn.Module, target: Target | Callable[[Any], Tensor] | None, image: Tensor,
+                 beside: Sequence[Tensor] = ()) -> None:  # fmt: skip
+        self._asked = target if target is None or hasattr(target, "fixed") else OutputNumber(target)
+        self._speaker = speaker(model, image, beside=beside) if target is None else model
+        self.target: Target | None = None
+
+    def __call__(self, output: Any) -> Tensor:
+        """The scores (B,) of an output."""
+        return self.fix(output)(output)
+
+    def fix(self, output: Any) -> Target:
+        """The target, fixed to the first output."""
+        if self.target is None:
+            target = default_target(self._speaker, output) if self._asked is None else self._asked
+            self.target = target.fixed(output)
+        return self.target

@@ -1,0 +1,109 @@
+"""The network inside a wrapper: DataParallel, torch.compile, or a user's module around one of the papers' networks.
+
+Names of layers keep the wrapper's prefix, so that they are those of the model as it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch import Tensor, nn
+
+from medattn_lite.errors import UserError
+from medattn_lite.explain.model.passes import output_of
+
+MAIN_OUTPUTS = ("logits", "out", "output", "outputs", "pred", "prediction", "predictions")
+
+_SPOKEN: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+
+
+def known_stages(model: nn.Module) -> list[str]:
+    """Names of the stages of one of the papers' networks, the deepest first; empty for any other network."""
+    from medattn_lite.networks.dual_fusion_backbones import SegmentationBackbone
+    from medattn_lite.networks.dual_fusion_net import DualFusionNet
+    from medattn_lite.networks.residual import ResidualNetwork
+    from medattn_lite.networks.rsanet import RSANet
+    from medattn_lite.networks.survival import DenseNetFeatures, SurvivalNetwork
+
+    if isinstance(model, ResidualNetwork):
+        return ["layer4", "layer3", "layer2", "layer1"]
+    if isinstance(model, DenseNetFeatures):
+        return ["features", "features.denseblock3", "features.denseblock2", "features.denseblock1"]
+    if isinstance(model, SurvivalNetwork):
+        return [f"backbone.{name}" for name in known_stages(model.backbone)]
+    if isinstance(model, RSANet):
+        center = "attention.center" if "center" in model.attention else "center"
+        return [center, *(f"encoder.{level}" for level in reversed(model.levels))]
+    if isinstance(model, SegmentationBackbone):
+        if hasattr(model.network, "bottleneck"):
+            levels = range(len(model.network.downsamples) - 1, -1, -1)
+            return ["network.bottleneck", *(f"network.downsamples.{n}" for n in levels), "network.input_block"]
+        return [f"network.down_layers.{n}" for n in range(len(model.network.down_layers) - 1, -1, -1)]
+    if isinstance(model, DualFusionNet):
+        joined = ["head.early_fusion"] if model.fusion == "attention" else []
+        return [*joined, *(f"first.{name}" for name in known_stages(model.first))]
+    return []
+
+
+def papers_network(model: nn.Module) -> tuple[str, nn.Module]:
+    """The one network with known stages in a model, and the prefix of its layers' names.
+
+    Returns:
+        ("", model) where the model itself is one, holds none, or holds several side by side.
+    """
+    found: list[tuple[str, nn.Module]] = []
+    for name, module in model.named_modules():
+        if any(not prefix or name.startswith(prefix) for prefix, _ in found):  # a part of one
+            continue
+        if known_stages(module):
+            found.append((f"{name}." if name else "", module))
+    return found[0] if len(found) == 1 else ("", model)
+
+
+def speaker(model: nn.Module, image: Tensor, *, beside: Sequence[Tensor] = ()) -> nn.Module:
+    """The papers' network inside a model, if the model gives that network's output on unchanged; else the model.
+
+    Args:
+        model: the network, wrapped or not; a wrapper is asked once, with one pass.
+        image: (B, C, D, H, W) or (B, C, H, W).
+        beside: what the network takes besides the image.
+    """
+    _, network = papers_network(model)
+    if network is model:
+        return model
+    if model not in _SPOKEN:
+        inner: list[Any] = []
+        handle = network.register_forward_hook(lambda module, inputs, output: inner.append(output))
+        try:
+            output = output_of(model, image[:1], beside=[extra[:1] for extra in beside])
+        finally:
+            handle.remove()
+        pair = [inner[-1], output] if inner else [None, None]
+        _SPOKEN[model] = all(isinstance(one, Tensor) for one in pair) and torch.equal(*pair)
+    return network if _SPOKEN[model] else model
+
+
+def main_output(output: Any) -> Tensor:
+    """The one tensor to explain of what a network gives: its first, or the one called logits.
+
+    Raises:
+        UserError: there is none, or nobody can tell which.
+    """
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        named = [name for name in MAIN_OUTPUTS if isinstance(output.get(name), Tensor)]
+        tensors = [name for name, value in output.items() if isinstance(value, Tensor)]
+        if named or len(tensors) == 1:
+            return output[(named or tensors)[0]]
+        listed = ", ".join(map(str, output))
+        raise UserError(f"the network gives {listed}: say which to explain, as in target=lambda output: "
+                        f"output[{next(iter(output), 'logits')!r}][:, 0]")  # fmt: skip
+    first = next(iter(output), None) if isinstance(output, list | tuple) else None
+    if isinstance(first, Tensor):
+        return first
+    raise UserError(f"the network gives a {type(output).__name__}, not a tensor: say what to explain of it, as in "
+                    "target=lambda output: …, one number for each image")  # fmt: skip

@@ -1,0 +1,1 @@
+"""A trained run explained on the user's own image files."""

@@ -1,0 +1,236 @@
+"""A run's network explained on an image of the user's: prepared as the run's own rows, the map on the file's own grid.
+
+    sample = read_image(["t1.nii.gz", …], run.task.channels, mask=…)
+    found = explain_sample(run, sample, method="Grad-CAM")
+    save_volume(found.values, "map.nii.gz", grid=sample["grid"])
+
+A crop of a tumour is cut around the mask, or around a point; a segmentation is explained window by window, as it is
+predicted, each window asked about the voxels it calls so, and the maps put together as the predictions are; slices are
+explained one by one and stacked. Where the network saw nothing, the map is 0.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm.auto import tqdm
+
+from medattn_lite.data.slicing import fitted
+from medattn_lite.errors import UserError
+from medattn_lite.explain.grids.upsampling import to_file_grid, to_image_grid
+from medattn_lite.explain.methods.registry import Explanation, explain_image, find_method, silent_images
+from medattn_lite.explain.model.passes import output_of
+from medattn_lite.explain.model.targets import LogRisk, RegionSum, Target
+from medattn_lite.explain.user_images.large_images import head_of, on_file_grid, standardised, whole
+from medattn_lite.explain.user_images.reading import index_of, point_words, with_place
+from medattn_lite.explain.user_images.runs import TrainedRun
+from medattn_lite.explain.user_images.target_words import find_class, find_region, no_other_target
+from medattn_lite.training.augmentation import pad_to
+from medattn_lite.training.tasks.segmentation import slide
+from medattn_lite.training.tasks.volumes import Sample
+
+
+@dataclass(frozen=True)
+class SampleMap:
+    """A map on the grid of the user's file.
+
+    Attributes:
+        values: (D, H, W) float32 in the package's orientation; 0 where the network saw nothing.
+        method: its name.
+        signed: whether values below 0 speak against the target.
+        target: what was asked, in words; "" for attention.
+        layer: where it was taken; None for methods of the image itself.
+        grid: sides of the layer's map.
+        prediction: what the network says of the image, in words.
+        notes: what a reader must know, in the order of importance.
+    """
+
+    values: np.ndarray
+    method: str
+    signed: bool
+    target: str
+    layer: str | None
+    grid: tuple[int, ...]
+    prediction: str
+    notes: tuple[str, ...]
+
+
+def explain_sample(
+    run: TrainedRun,
+    sample: Sample,
+    *,
+    method: str = "Grad-CAM",
+    target: str | None = None,
+    at: Sequence[float] | None = None,
+    layer: str | None = None,
+    progress: bool = False,
+    **options: Any,
+) -> SampleMap:
+    """Explains what a run's network says of one image.
+
+    Args:
+        run: from `open_run`.
+        sample: raw, from `read_image`.
+        method: one of `METHODS`.
+        target: name or number of a class or a region; None for the class predicted (tumour, where a run asks for
+            its presence), the first region, or the risk.
+        at: a point in RAS millimetres, as viewers show it: the middle of a crop around the tumour where there is no
+            mask, or the only voxel of a region to explain.
+        layer: see `explain_image`.
+        progress: show a bar where it takes long.
+        **options: of the method, see `explain_image`.
+
+    Raises:
+        UserError: what a run needs is missing, or there is nothing to explain.
+    """
+    chosen = find_method(method)
+    asked = {"method": method, "layer": layer, **options}
+    task = run.task
+    if task.unit == "slices":
+        if at is not None:
+            raise UserError("a run of slices explains whole slices: leave --at out")
+        found = _slices(run, whole(sample), target, asked, progress)
+    elif task.unit == "windows":
+        found = _windows(run, whole(sample), target, at, asked, progress)
+    else:
+        shown = {"progress": True} if progress and "progress" in chosen.options else {}
+        found = _volume(run, sample, target, at, {**asked, **shown})
+    head = head_of(sample)
+    if found.values.max() > 0 and not head.flat[found.values.argmax()]:
+        note = "the highest value lies outside the head, where there is nothing to see: do not trust this map blindly"
+        return replace(found, notes=(*found.notes, note))
+    return found
+
+
+def place_to_show(found: SampleMap, sample: Sample) -> tuple[int, ...]:
+    """The voxel (d, h, w) of the head where the map is highest, or lowest where nothing speaks for the target."""
+    values = np.where(head_of(sample), found.values, 0)
+    place = values.argmax() if values.max() > 0 else values.argmin()
+    return tuple(int(index) for index in np.unravel_index(place, values.shape))
+
+
+def _volume(
+    run: TrainedRun, sample: Sample, word: str | None, at: Sequence[float] | None, asked: dict[str, Any]
+) -> SampleMap:
+    """One class or risk of one volume, or of a crop of it."""
+    task = run.task
+    beside, notes = task.beside(run.network)
+    standard = standardised(task, sample)
+    if task.needs_place:
+        standard = with_place(standard, sample, at)
+        notes.append(_extent("the crop around the tumour", task.settings.size, standard["affine"]))
+    elif at is not None:
+        raise UserError("this run looks at the whole head: leave --at out")
+    prepared = task.cut(standard)
+    image = _as_trained(prepared["image"])[None]
+    output = output_of(run.network, image, beside=beside)
+    goal: Target
+    if task.asks == "risk":
+        no_other_target(word, "risk")
+        goal = LogRisk(run.network.head)
+    else:
+        goal = find_class(word, task.class_names, task.usual_class(output))
+    found = explain_image(run.network, image, target=goal, beside=beside, **asked)
+    values = on_file_grid(found.values[0].numpy(), prepared["affine"], sample)
+    return _mapped(values, found, [found.note, *notes], task.in_words(output, run.network))
+
+
+def _windows(
+    run: TrainedRun, sample: Sample, word: str | None, at: Sequence[float] | None, asked: dict[str, Any],
+    progress: bool,
+) -> SampleMap:  # fmt: skip
+    """A region of one volume, window by window; or one voxel, in the window around it."""
+    task, size = run.task, run.task.settings.size
+    prepared, region = task.prepare(sample), find_region(word, run.task)
+    image = _as_trained(prepared["image"])
+    padded, place = pad_to(image, size, fill=image.flatten(1).amin(1))
+    overlap = task.settings.options.get("overlap", 0.5)
+    own = {name: value for name, value in asked.items() if name != "layer"}
+    explained: list[Explanation] = []
+
+    def explain(window: Tensor, goal: RegionSum) -> Tensor:
+        layer = explained[0].layer if explained else asked["layer"]  # the same in every window
+        explained.append(explain_image(run.network, window[None], target=goal, layer=layer, **own))
+        return explained[-1].values
+
+    def explain_found(windows: Tensor) -> Tensor:
+        """(1, C, …) to its map (1, 1, …), 0 where a method that asks for the region finds none."""
+        found = region.voxels(output_of(run.network, windows))
+        needed = find_method(asked["method"]).asks and not bool(found.any())
+        return torch.zeros_like(windows[:, :1]) if needed else explain(windows[0], region)[None].to(windows)
+
+    if at is None:
+        values = slide(explain_found, padded[None], size, overlap=overlap, batch=1, progress=progress)[0, 0][place]
+    else:
+        voxel = [i + side.start for i, side in zip(index_of(at, prepared), place, strict=True)]
+        first = [min(max(i - want // 2, 0), have - want)
+                 for i, want, have in zip(voxel, size, padded.shape[1:], strict=True)]  # fmt: skip
+        box = tuple(slice(start, start + want) for start, want in zip(first, size, strict=True))
+        goal = RegionSum(region.region, link=region.link, name=f"{region.name} at {point_words(at)}",
+                         voxel=tuple(i - start for i, start in zip(voxel, first, strict=True)))  # fmt: skip
+        whole = torch.zeros(padded.shape[1:])
+        whole[box] = explain(padded[(slice(None), *box)], goal)[0]
+        values = whole[place]
+    if not explained:
+        raise UserError(f"the network finds no {region.name} in this image, so there is nothing to explain: give a "
+                        "point to explain with --at X,Y,Z (mm)")  # fmt: skip
+    found = slide(lambda windows: task.probabilities(output_of(run.network, windows)).cpu(), padded[None], size,
+                  overlap=overlap)[0, task.regions.index(region.name)][place] > 0.5  # fmt: skip
+    voxel_ml = abs(float(np.linalg.det(prepared["affine"][:3, :3]))) / 1000
+    silent = silent_images(values[None], explained[0].target) if explained[0].signed else []
+    notes = [*_counted([one.note for one in explained], silent, "windows"),
+             f"windows of {'×'.join(map(str, size))} voxels, as the run predicts"]  # fmt: skip
+    on_file = to_file_grid(values.numpy(), prepared["affine"], sample["image"].shape[1:], sample["affine"])
+    return _mapped(on_file, explained[0], notes, f"{region.name}: {float(found.sum()) * voxel_ml:.1f} mL")
+
+
+def _slices(
+    run: TrainedRun, sample: Sample, word: str | None, asked: dict[str, Any], progress: bool
+) -> SampleMap:
+    """One class of every slice with enough head, stacked."""
+    task, prepared = run.task, run.task.prepare(sample)
+    images, depths, size = _as_trained(prepared["image"]), prepared["depths"], sample["image"].shape[1:]
+    output = torch.cat([output_of(run.network, image[None]) for image in images]).cpu()
+    goal = find_class(word, task.class_names, task.usual_class(output))
+    inner, pads = fitted(size[1:], sample["affine"], task.settings.size)
+    picture = (slice(pads[2], pads[2] + inner[0]), slice(pads[0], pads[0] + inner[1]))
+    values, said = torch.zeros(tuple(size)), []
+    rows = tqdm(list(zip(images, depths, strict=True)), desc="explaining slices", disable=not progress, leave=False)
+    for image, depth in rows:
+        found = explain_image(run.network, image[None], target=goal, **asked)
+        asked["layer"] = found.layer  # the same in every slice
+        said.append(found.note)
+        values[depth] = to_image_grid(found.values[0][picture], size[1:])
+    silent = silent_images(values[depths][None], goal.words) if found.signed else []
+    notes = _counted(said, silent, "slices")
+    if len(depths) < size[0]:
+        notes.append(f"{size[0] - len(depths)} of {size[0]} slices show too little head for this run: the map is 0 "
+                     "there")  # fmt: skip
+    return _mapped(values.numpy(), found, notes, task.in_words(output, run.network))
+
+
+def _mapped(values: np.ndarray, found: Explanation, notes: Sequence[str], words: str) -> SampleMap:
+    return SampleMap(values, found.method, found.signed, found.target, found.layer, found.grid, words,
+                     tuple(note for note in notes if note))  # fmt: skip
+
+
+def _as_trained(image: Tensor) -> Tensor:
+    """With the precision in which a task keeps its images."""
+    return image.half().float()
+
+
+def _extent(what: str, size: Sequence[int], affine: np.ndarray) -> str:
+    sides = "×".join(f"{n * edge:.0f}" for n, edge in zip(size, np.linalg.norm(affine[:3, :3], axis=0), strict=True))
+    return f"the map covers {what}, {sides} mm, and is 0 outside it"
+
+
+def _counted(said: Sequence[str], own: Sequence[str], what: str) -> list[str]:
+    """Notes of the whole, then those of its parts that say something else, with how many say it."""
+    others = Counter(note for note in said if note and not note.startswith("all values are"))
+    return [*own, *(f"{note} ({count} of {len(said)} {what})" for note, count in others.items())]
