@@ -14,7 +14,7 @@ __version__ = "0.1.0"
 # Looked up on first use, so that `import medattn_lite` stays fast.
 _LAZY = {
     "UserError": "medattn_lite.errors",
-    "capture_attention": "medattn_lite.explain.attention.capture",
+    "capture_attention": "medattn_lite.explain",
     "open_dataset": "medattn_lite.data.datasets",
     "Subject": "medattn_lite.data.phantom",
     "PhantomCohort": "medattn_lite.data.phantom",

@@ -15,10 +15,10 @@ from medattn_lite.errors import UserError
 from medattn_lite.escaping import printable
 
 if TYPE_CHECKING:
-    from medattn_lite.explain.user_images.run_maps import SampleMap
+    from medattn_lite.explain import SampleMap
 
 SUFFIX = re.compile(r"\.nii(\.gz)?$")
-_TAKEN = ("run", "sample", "method", "target", "at", "layer", "progress", "model", "image", "beside")
+_TAKEN = ("run", "sample", "method", "target", "at", "layer", "progress", "model", "image", "extra_inputs")
 METHODS = "Grad-CAM, Grad-CAM++, LayerCAM, HiResCAM, fused LayerCAM, integrated gradients, occlusion or attention"
 
 
@@ -55,10 +55,7 @@ def _explain(options: argparse.Namespace) -> int:
     method_options = _method_options(options.set)
 
     from medattn_lite.data.volumes import save_volume
-    from medattn_lite.explain.methods.registry import find_method
-    from medattn_lite.explain.user_images.reading import read_image
-    from medattn_lite.explain.user_images.run_maps import explain_sample
-    from medattn_lite.explain.user_images.runs import open_run, open_shipped
+    from medattn_lite.explain import explain_sample, find_method, open_run, open_shipped, read_image
     from medattn_lite.networks.trained import trained_names
     from medattn_lite.training.device import pick_device
 
@@ -100,7 +97,7 @@ def _draw(found: SampleMap, sample: dict[str, Any], title: str, path: Path, *, f
     from torch import Tensor
 
     from medattn_lite.data.files import new_file
-    from medattn_lite.explain.user_images.run_maps import place_to_show
+    from medattn_lite.explain import place_to_show
     from medattn_lite.plots import render_png, three_planes
 
     channels = [name.lower() for name in sample["channels"]]
@@ -153,7 +150,7 @@ def _point(word: str) -> tuple[float, ...]:
 
 def _method_name(word: str) -> str:
     """Spelling does not matter: `gradcam++`, `grad-cam++` and `Grad-CAM++` are one; `ig` is integrated gradients."""
-    from medattn_lite.explain.methods.registry import METHODS as KNOWN
+    from medattn_lite.explain import METHODS as KNOWN
 
     plain = {re.sub(r"[^a-z+]", "", name.lower()): name for name in KNOWN}
     plain["ig"] = "integrated gradients"

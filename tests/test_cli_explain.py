@@ -257,7 +257,7 @@ def four_d(patient: Path, path: Path, order: tuple[str, ...]) -> Path:
 def test_a_4d_file_is_read_in_the_order_that_is_said_and_not_in_an_assumed_one(
     order: tuple[str, ...], patient: Path, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    from medattn_lite.explain.user_images.reading import read_image
+    from medattn_lite.explain import read_image
 
     stored = four_d(patient, tmp_path / "four.nii.gz", order)
     apart = read_image([f"{name}={patient / f'patient_{name}.nii.gz'}" for name in FOUR], FOUR)
@@ -275,7 +275,7 @@ def test_a_4d_file_is_read_in_the_order_that_is_said_and_not_in_an_assumed_one(
 def test_a_4d_file_of_the_decathlon_is_read_in_the_order_of_its_dataset_json(patient: Path, tmp_path: Path) -> None:
     import json
 
-    from medattn_lite.explain.user_images.reading import read_image
+    from medattn_lite.explain import read_image
 
     (tmp_path / "imagesTr").mkdir()
     stored = four_d(patient, tmp_path / "imagesTr" / "BRATS_001.nii.gz", ("flair", "t1", "t1ce", "t2"))
@@ -301,7 +301,7 @@ def test_an_order_that_does_not_fit_is_one_line(order: str, says: str, patient: 
 def test_names_that_say_no_contrast_are_told_how_they_were_taken(patient: Path, tmp_path: Path) -> None:
     import shutil
 
-    from medattn_lite.explain.user_images.reading import read_image
+    from medattn_lite.explain import read_image
 
     for number, name in enumerate(FOUR):
         shutil.copy(patient / f"patient_{name}.nii.gz", tmp_path / f"scan_000{number}.nii.gz")

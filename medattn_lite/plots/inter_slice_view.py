@@ -36,12 +36,12 @@ def inter_slice_view(
     gates: Mapping[str, ArrayLike],
     layer: str,
     spatial: ArrayLike,
-    reach: Mapping[str, tuple[float, float]],
+    extents: Mapping[str, tuple[float, float]],
     before: ArrayLike,
     after: ArrayLike,
     mask: ArrayLike | None = None,
     closed: int | None = None,
-    towards_alike: float = 0.0,
+    towards_mean: float = 0.0,
     opacity: float = 0.6,
     class_names: Sequence[str] | None = None,
     caption: str = "",
@@ -55,12 +55,12 @@ def inter_slice_view(
         gates: layer → (C, D'), as they were used.
         layer: the block shown.
         spatial: (D, H, W), its spatial map on the image's grid.
-        reach: layer → from where to where its slices reach, in the image's slices from its first edge.
+        extents: layer → from where to where its slices reach, in the image's slices from its first edge.
         before: (K,) probabilities of the network as it is.
         after: (K,) probabilities with the gates used here.
         mask: (D, H, W); its outline is drawn, and how much of it lies in each slice.
         closed: slice of the layer whose gates were set to 0, or None.
-        towards_alike: how far the gates were moved towards one value a channel, 0 to 1.
+        towards_mean: how far the gates were moved towards one value a channel, 0 to 1.
         opacity: of the spatial map.
         class_names: by class number.
         caption: above the image.
@@ -87,13 +87,13 @@ def inter_slice_view(
     panels[1].set_title(f"its map of places\n{low:.2f} to {high:.2f}{flat}", fontsize=10)
     before_after(panels[2], before, after, class_names, ("as it is", "with these gates"))
     short = short_names(layers)[layer]
-    changed = f"{towards_alike:.0%} towards alike" + ("" if closed is None else f", slice {closed} closed")
+    changed = f"{towards_mean:.0%} towards alike" + ("" if closed is None else f", slice {closed} closed")
     table, curve = lower.subplots(2, 1, sharex=True, height_ratios=(1.15, 1.0))
-    _table(table, own, reach[layer], closed)
+    _table(table, own, extents[layer], closed)
     table.set_title(f"{short}: a gate for each channel in each slice, {own.min():.2f} to {own.max():.2f}; {changed}",
                     fontsize=11, pad=9)  # fmt: skip
     lower.colorbar(table.images[0], ax=[table, curve], fraction=0.03, pad=0.02, label="gate").outline.set_visible(False)
-    _by_slice(curve, layers, reach, layer, inside, depth)
+    _by_slice(curve, layers, extents, layer, inside, depth)
     for axes, colour in ((table, "white"), (curve, PAPER)):
         axes.axvline(position, color=colour, linewidth=1.8)
         axes.axvline(position, color=SWITCHED_OFF, linestyle="--", linewidth=1.8, label="slice shown")
@@ -106,9 +106,9 @@ def inter_slice_view(
     return set_alt(figure, alt or words)
 
 
-def _table(axes: Axes, own: np.ndarray, reach: tuple[float, float], closed: int | None) -> None:
+def _table(axes: Axes, own: np.ndarray, extents: tuple[float, float], closed: int | None) -> None:
     """Channels down, slices of the volume along: each of the layer's slices covers several of them."""
-    low, high = (end - 0.5 for end in reach)
+    low, high = (end - 0.5 for end in extents)
     axes.imshow(own, cmap=MAP, vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest",
                 extent=(low, high, own.shape[0] - 0.5, -0.5))  # fmt: skip
     if closed is not None:
@@ -118,7 +118,7 @@ def _table(axes: Axes, own: np.ndarray, reach: tuple[float, float], closed: int 
 
 
 def _by_slice(
-    axes: Axes, layers: Mapping[str, np.ndarray], reach: Mapping[str, tuple[float, float]], chosen: str,
+    axes: Axes, layers: Mapping[str, np.ndarray], extents: Mapping[str, tuple[float, float]], chosen: str,
     inside: np.ndarray | None, depth: int,
 ) -> None:
     """The mean gate of each slice, a line a block, over how much of the mask lies there."""
@@ -128,7 +128,7 @@ def _by_slice(
         axes.fill_between(np.arange(depth), area / area.max() * 0.3, step="mid", color=CLASS_COLOURS[1], alpha=0.35,
                           label="area of the tumour", linewidth=0)  # fmt: skip
     for name, values in layers.items():
-        edges = np.linspace(reach[name][0] - 0.5, reach[name][1] - 0.5, values.shape[1] + 1)
+        edges = np.linspace(extents[name][0] - 0.5, extents[name][1] - 0.5, values.shape[1] + 1)
         mine = name == chosen
         axes.stairs(values.mean(0), edges, color=CLASS_COLOURS[0] if mine else MUTED, linewidth=2.4 if mine else 1.0,
                     baseline=None, label=short[name] if mine else None, alpha=1.0 if mine else 0.7)  # fmt: skip

@@ -38,7 +38,7 @@ def split_view(
     channel: int,
     before: ArrayLike,
     after: ArrayLike,
-    towards_even: float = 0.0,
+    towards_uniform: float = 0.0,
     spatial: ArrayLike | None = None,
     opacity: float = 0.6,
     class_names: Sequence[str] | None = None,
@@ -56,7 +56,7 @@ def split_view(
         channel: the channel shown.
         before: (K,) probabilities with the network's own shares.
         after: (K,) probabilities with the shares used here.
-        towards_even: how far the shares were moved towards 1/R, 0 to 1.
+        towards_uniform: how far the shares were moved towards 1/R, 0 to 1.
         spatial: (H, W) spatial map of the same block, on the image's grid, or None.
         opacity: of the spatial map.
         class_names: by class number.
@@ -71,15 +71,15 @@ def split_view(
     figure = new_figure(9.6, 8.2)
     upper, middle, lower = figure.subfigures(3, 1, height_ratios=(1.25, 1.15, 1.0))  # type: ignore[misc]  # an array
     spread = _image_row(upper, slice_, spatial, opacity, caption, short_names(layers)[layer])
-    before_after(upper.axes[-1], before, after, class_names, ("its own shares", f"{towards_even:.0%} towards even"))
+    before_after(upper.axes[-1], before, after, class_names, ("its own shares", f"{towards_uniform:.0%} towards even"))
     _channel_row(middle, versions, mixed, own[:, channel], channel)
     one, every = lower.subplots(1, 2, width_ratios=(1.9, 1.0))
-    _stacked(one, own, channel, f"{short_names(layers)[layer]}, moved {towards_even:.0%} towards even")
+    _stacked(one, own, channel, f"{short_names(layers)[layer]}, moved {towards_uniform:.0%} towards even")
     every_layer(every, {name: values[0] for name, values in layers.items()}, layer, "share of split 1")
     every.axvline(1 / len(own), color=MUTED, linestyle="--", linewidth=1.0)
     said = [f"split {r + 1} has {share:.2f}" for r, share in enumerate(own[:, channel])]
     words = f"Split attention{f', {caption}' if caption else ''}. Channel {channel} of {short_names(layers)[layer]}: "
-    words += f"{listed(said)}. Shares moved {towards_even:.0%} towards even. "
+    words += f"{listed(said)}. Shares moved {towards_uniform:.0%} towards even. "
     best = int(before.argmax())
     words += f"Probability of {class_names[best]}: {before[best]:.2f} with its own shares, "
     words += f"{after[best]:.2f} with these."

@@ -12,8 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.affinities import Affinities, read_affinities, whereabouts
-from medattn_lite.explain.attention.slice_affinities import SliceAffinities
+from medattn_lite.explain import Affinities, SliceAffinities, read_affinities, whereabouts
 from medattn_lite.plots.affinity import ENDS, AffinityRow, affinity_view
 from medattn_lite.plots.layers import short_names
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
@@ -161,8 +160,8 @@ class AffinityExplorer(Explorer[AffinityState]):
             return "nothing: every β is 0, so the block passes its input on." if idle else "nothing."
         found = whereabouts(weights, mask)
         places = ", ".join(f"{plane} {index}" for plane, index in zip(self._planes, found.peak, strict=True))
-        text = f"most at {places}, {found.times_even:.3g} times an even share; "
-        text += f"half of it lies in {found.half_in:.1%} of the image"
+        text = f"most at {places}, {found.peak_over_uniform:.3g} times an even share; "
+        text += f"half of it lies in {found.half_mass_share:.1%} of the image"
         if mask is not None:
             text += f", {found.in_mask:.1%} in the mask, which is {found.mask_share:.1%} of the image"
         if isinstance(own, SliceAffinities) and len(own.planes) > 1:

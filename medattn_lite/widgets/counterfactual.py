@@ -12,8 +12,7 @@ import torch
 from matplotlib.figure import Figure
 
 from medattn_lite.data.phantom.survival import RESECTIONS
-from medattn_lite.explain.faithfulness.counterfactual import SITES, Laboratory, Outcome, Tumour
-from medattn_lite.explain.methods.registry import METHODS
+from medattn_lite.explain import METHODS, SITES, Laboratory, Outcome, Tumour
 from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.counterfactual import counterfactual_view
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer

@@ -11,10 +11,7 @@ import torch
 from matplotlib.figure import Figure
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.faithfulness.comparison import Answer, Browser
-from medattn_lite.explain.faithfulness.phantom_cases import Case, held_out
-from medattn_lite.explain.methods.layers import layer_sizes
-from medattn_lite.explain.methods.registry import METHODS
+from medattn_lite.explain import METHODS, Answer, Browser, PhantomCase, held_out, layer_sizes
 from medattn_lite.networks.trained import Trained, load_trained
 from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.explanations import MapRow, explanation_rows
@@ -103,9 +100,9 @@ class ExplanationBrowser(Explorer[BrowserState]):
         layer = None if state.layer == DEFAULT_LAYER or not METHODS[method].at_layer else state.layer
         classes = self._browser.classes(network)
         index = None if state.asked == OWN_QUESTION else classes.index(state.asked)
-        known, blank = (self._browser.answer(number, network, method, layer=layer, index=index, forgetful=forgetful)
-                        for forgetful in (False, True))  # fmt: skip
-        like = self._browser.alike(number, known, blank)
+        known, blank = (self._browser.answer(number, network, method, layer=layer, index=index, reinitialised=one)
+                        for one in (False, True))  # fmt: skip
+        like = self._browser.rank_correlation(number, known, blank)
         position = state.position
         rows = [MapRow(network, known.values, self._caption(known, number)),
                 MapRow("its forgetful twin", blank.values, self._caption(blank, number))]  # fmt: skip
@@ -146,7 +143,7 @@ class ExplanationBrowser(Explorer[BrowserState]):
                 lines += [f"mass inside {answer.located.relevance_mass:.1%}", f"(even map {share:.1%})"]
         return "\n".join([*lines, *([_lines(answer.note)] if answer.note else [])])
 
-    def _told(self, case: Case, known: Answer, blank: Answer, like: float, method: str, number: int) -> str:
+    def _told(self, case: PhantomCase, known: Answer, blank: Answer, like: float, method: str, number: int) -> str:
         text = f"{case.subject}, asked about {case.target.words if hasattr(case.target, 'words') else ''}; the line is "
         text += "the signal, the voxels that decide. "
         for own, who in ((known, "The network"), (blank, "The twin")):
@@ -164,7 +161,7 @@ class ExplanationBrowser(Explorer[BrowserState]):
 
 
 def explanation_browser(
-    networks: Mapping[str, Trained] | Sequence[str], cases: Sequence[Case] | None = None, *, subjects: int = 6
+    networks: Mapping[str, Trained] | Sequence[str], cases: Sequence[PhantomCase] | None = None, *, subjects: int = 6
 ) -> ExplanationBrowser:
     """Widget 5: look at any layer of any network by any method, beside the twin that knows nothing.
 

@@ -12,12 +12,11 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.gates import channel_gates, predict, ranked_channels, spatial_gates, switched_off
-from medattn_lite.explain.grids.layer_boxes import layer_box
-from medattn_lite.explain.grids.upsampling import to_image_grid
+from medattn_lite.explain import channel_gates, layer_box, ranked_channels, spatial_gates, switched_off, to_image_grid
 from medattn_lite.plots.alt import listed
 from medattn_lite.plots.gate_view import gate_view
 from medattn_lite.plots.layers import short_names
+from medattn_lite.training import predict_probabilities
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 
 NONE = "none"
@@ -116,7 +115,7 @@ class GateExplorer(Explorer[GateState]):
         after = before
         if off:
             with switched_off(self._model, layer, off):
-                after = predict(self._model, self._images[number : number + 1])[0]
+                after = predict_probabilities(self._model, self._images[number : number + 1])[0]
         shown = state.spatial
         picture = self._images[number, state.background or 0]
         map_ = None if shown is None else spatial[shown]
@@ -157,7 +156,7 @@ class GateExplorer(Explorer[GateState]):
             layer: to_image_grid(values[0], image.shape[2:], box=layer_box(self._model, image, values.shape[1:]))
             for layer, values in spatial_gates(self._model, image).items()
         }
-        return gates, maps, predict(self._model, image)[0]
+        return gates, maps, predict_probabilities(self._model, image)[0]
 
     @staticmethod
     def _off(gates: Tensor, state: GateState) -> list[int]:

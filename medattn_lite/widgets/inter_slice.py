@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.inter_slice import InterSliceReading, read_inter_slice, slice_gates
+from medattn_lite.explain import InterSliceReading, read_inter_slice, slice_gates
 from medattn_lite.plots.inter_slice_view import inter_slice_view
 from medattn_lite.plots.layers import short_names
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
@@ -103,7 +103,7 @@ class InterSliceExplorer(Explorer[InterSliceState]):
         drawn = f" ({self._contrasts[background]})" if state.background is not None else ""
         figure = inter_slice_view(
             self._images[number, background], position, gates=now.gates, layer=layer, spatial=now.spatial,
-            reach=now.reach, before=before, after=now.probabilities, closed=closed, towards_alike=alike,
+            extents=now.extents, before=before, after=now.probabilities, closed=closed, towards_mean=alike,
             mask=None if self._masks is None else self._masks[number], opacity=opacity, class_names=names,
             caption=f"volume {number}{drawn}{truth}",
         )
@@ -117,7 +117,7 @@ class InterSliceExplorer(Explorer[InterSliceState]):
     def _read(self, number: int, layer: str, alike: float, closed: int | None) -> InterSliceReading:
         """One volume, one block, one setting; the last ones are remembered."""
         image = self._images[number : number + 1]
-        return read_inter_slice(self._model, image, layer, towards_alike=alike, closed=closed)
+        return read_inter_slice(self._model, image, layer, towards_mean=alike, closed=closed)
 
     def _first_slice(self) -> int:
         """Where to begin: at the slice with most of the first mask, or in the middle."""

@@ -12,9 +12,7 @@ from matplotlib.figure import Figure
 
 from medattn_lite.data.phantom import Subject, glioma
 from medattn_lite.errors import UserError
-from medattn_lite.explain.faithfulness.comparison import Compared, compare
-from medattn_lite.explain.faithfulness.counterfactual import SITES
-from medattn_lite.explain.methods.registry import METHODS
+from medattn_lite.explain import METHODS, SITES, Compared, compare
 from medattn_lite.networks.trained import Trained
 from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.explanation_grid import explanation_grid

@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.split_attention import SplitReading, read_splits, split_shares
+from medattn_lite.explain import SplitReading, read_splits, split_shares
 from medattn_lite.plots.alt import listed
 from medattn_lite.plots.layers import short_names
 from medattn_lite.plots.split_view import split_view
@@ -98,7 +98,7 @@ class SplitExplorer(Explorer[SplitState]):
         drawn = f" ({self._contrasts[background]})" if state.background is not None else ""
         figure = split_view(
             self._images[number, background], splits=now.splits, mixture=now.mixture, shares=now.shares, layer=layer,
-            channel=channel, before=before, after=now.probabilities, towards_even=even, spatial=now.spatial,
+            channel=channel, before=before, after=now.probabilities, towards_uniform=even, spatial=now.spatial,
             opacity=opacity, class_names=names, caption=f"image {number}{drawn}{truth}",
         )
         own = now.shares[layer][:, channel]
@@ -112,7 +112,7 @@ class SplitExplorer(Explorer[SplitState]):
 
     def _read(self, number: int, layer: str, even: float) -> SplitReading:
         """One image, one block, one setting; the last ones are remembered."""
-        return read_splits(self._model, self._images[number : number + 1], layer, towards_even=even)
+        return read_splits(self._model, self._images[number : number + 1], layer, towards_uniform=even)
 
     @staticmethod
     def _prediction(names: Sequence[str], before: Tensor, after: Tensor, even: float) -> str:

@@ -406,7 +406,7 @@ plots.show(plots.forest(on_control, label="share of rings judged right", referen
 # The package's ResNet-50-CBAM was trained to tell low from high grade on synthetic heads, whole volumes. The same edits of its maps, on heads it has never seen; then the edits of notebook 02 for its *channel* gates. **Guess** which cost it more. Does notebook 02's answer hold?
 
 # %%
-from medattn_lite.explain.faithfulness.phantom_cases import graded_heads
+from medattn_lite.explain import graded_heads
 from medattn_lite.networks.trained import load_trained
 from medattn_lite.training import fit, predict_probabilities
 
@@ -499,7 +499,7 @@ display(explorer)
 # Now several patients side by side. A map has the size of its layer. Merely enlarged, a coarse one would lie up to fifteen pixels too far to the front and right, because a stride starts counting at the first pixel. `layer_box` says which part of the slice the layer looks at.
 
 # %%
-from medattn_lite.explain.grids.layer_boxes import layer_box
+from medattn_lite.explain import layer_box
 
 
 def on_slices(values):  # maps (N, h, w) laid where their layer looks: (N, H, W)

@@ -390,8 +390,7 @@ display(explorer)
 
 # %%
 from medattn_lite.data.transforms import foreground
-from medattn_lite.explain import concentration
-from medattn_lite.explain.grids.layer_boxes import layer_box
+from medattn_lite.explain import concentration, layer_box
 from medattn_lite.networks.registry import build
 
 heads = torch.cat([foreground(image - image.amin((1, 2), keepdim=True)) for image in fresh.images])  # (N, H, W)

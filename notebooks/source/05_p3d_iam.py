@@ -399,7 +399,7 @@ plots.show(plots.forest(on_control, label="share of spots judged right", referen
 # The package's P3D with IAM was trained on whole synthetic heads, without a box. The explorer shows a slice, its map of places, **a gate for each channel in each slice**, and the mean gate along the slices over the tumour's area. *Close* a slice, or move **towards alike**. Does the answer move?
 
 # %%
-from medattn_lite.explain.faithfulness.phantom_cases import graded_heads, held_out
+from medattn_lite.explain import graded_heads, held_out
 from medattn_lite.networks.trained import load_trained
 from medattn_lite.widgets import inter_slice_explorer
 
@@ -419,8 +419,7 @@ display(explorer)
 # The paper wants the model "to judge like the experts", who look at the slices that matter. So count. **Preference** is the mean gate over the slices of the signal (each weighted by its area) divided by the mean gate over all slices. 1 is chance. Beside it the same network, **untrained**.
 
 # %%
-from medattn_lite.explain import spatial_gates, to_image_grid
-from medattn_lite.explain.grids.layer_boxes import layer_box
+from medattn_lite.explain import layer_box, spatial_gates, to_image_grid
 from medattn_lite.networks.registry import build
 
 seen, share = torch.cat([case.image for case in cases]), torch.stack([case.signal for case in cases]).flatten(2).sum(2)

@@ -35,7 +35,7 @@ from tqdm.auto import tqdm
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
 from medattn_lite.evaluation import mean_interval, paired_mean_interval
-from medattn_lite.explain.faithfulness.phantom_cases import held_out
+from medattn_lite.explain import held_out
 from medattn_lite.networks.rsanet import RSANet
 from medattn_lite.networks.trained import load_trained
 from medattn_lite.training import History, pick_device

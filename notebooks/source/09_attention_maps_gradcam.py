@@ -36,9 +36,18 @@ from torch.nn import functional
 
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
-from medattn_lite.explain import METHODS, ClassLogit, LogRisk, RegionSum, explain_image, to_image_grid
-from medattn_lite.explain.faithfulness.phantom_cases import held_out
-from medattn_lite.explain.faithfulness.localisation import PLANES, localise, localise_by_plane
+from medattn_lite.explain import (
+    METHODS,
+    PLANES,
+    ClassLogit,
+    LogRisk,
+    RegionSum,
+    explain_image,
+    held_out,
+    localise,
+    localise_by_plane,
+    to_image_grid,
+)
 from medattn_lite.networks.trained import load_trained
 
 NUMBERS = scale_numbers(SCALE, smoke={"subjects": 6}, laptop={"subjects": 24}, paper={"subjects": 80})
@@ -177,7 +186,7 @@ print("loop and vectorised agree; of the trained network:", tuple(mine.shape))
 # %%
 from captum.attr import LayerGradCam
 
-from medattn_lite.explain.methods.cam import grad_cam
+from medattn_lite.explain import grad_cam
 
 for layer in ("layer1", "layer2", "layer3", "layer4"):
     own = MyGradCAM(model, layer)(case.image, case.target)
@@ -211,7 +220,7 @@ print("kernel 3, stride 2, padding 1:", places([(3, 2, 1)] * 3), " kernel 2, str
 # Now see it in 3-D. A cube of light at a known place; three strided convolutions; Grad-CAM of the mean. The map must lie on the cube. **Guess:** in which of these ways will it?
 
 # %%
-from medattn_lite.explain.grids.layer_boxes import layer_box
+from medattn_lite.explain import layer_box
 
 beam = nn.Sequential(*(nn.Conv3d(1, 1, 3, stride=2, padding=1, bias=False) for _ in range(3)))
 for layer in beam:

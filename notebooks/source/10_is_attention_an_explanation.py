@@ -36,9 +36,7 @@ import medattn_lite
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
 from medattn_lite.evaluation import Interval, bootstrap, mean_interval, paired_mean_interval, share_interval
-from medattn_lite.explain import METHODS, ClassLogit, explain_image
-from medattn_lite.explain.faithfulness.phantom_cases import held_out
-from medattn_lite.explain.faithfulness.localisation import ignorant_maps, localise
+from medattn_lite.explain import METHODS, ClassLogit, explain_image, held_out, ignorant_maps, localise
 from medattn_lite.networks.trained import load_trained
 
 NUMBERS = scale_numbers(
@@ -59,7 +57,7 @@ from dataclasses import replace
 
 from medattn_lite.data.transforms import normalise
 from medattn_lite.evaluation import auc
-from medattn_lite.explain.faithfulness.phantom_cases import cohort_of
+from medattn_lite.explain import cohort_of
 
 first, second = load_trained("grade_p3d_iam"), load_trained("grade_p3d_iam_mark")
 cases = list(held_out(first, limit=NUMBERS["subjects"]))  # high grades
@@ -267,7 +265,7 @@ for score in ("pointing game", "relevance mass"):
 # A map may lie on the tumour because tumours are bright. So ask the network: take away what the map calls relevant and watch the score fall. "Away" must be defined. Here blocks of 4×4×4 voxels are **blurred**; a black hole would itself be something to react to.
 
 # %%
-from medattn_lite.explain.faithfulness.perturbation import deletion_curve, insertion_curve
+from medattn_lite.explain import deletion_curve, insertion_curve
 
 asked = {"target": ClassLogit(1), "steps": NUMBERS["points"]}
 orders = {name: maps[name] for name in ("Grad-CAM", "Grad-CAM++", "occlusion", "attention")}
@@ -328,7 +326,7 @@ check("10-alike", alike)
 # The cascade with your function (until it is right, with the package's). **Guess:** which of the maps will survive a network that knows nothing any more?
 
 # %%
-from medattn_lite.explain.faithfulness.sanity import cascade, similarity, twin
+from medattn_lite.explain import cascade, reinitialised_copy, similarity
 
 own, compare = cases[0], (alike if check("10-alike", alike).passed else lambda a, b, head: similarity(a, b, within=head))
 watched = ("Grad-CAM", "Grad-CAM++", "integrated gradients", "attention")
@@ -349,7 +347,7 @@ print("reached:", ", ".join(stages))
 
 # %%
 shuffled = load_trained("grade_p3d_iam_shuffled")
-forgot = twin(first.network, seed=SEED, images=torch.cat([own.image for own in cases]))
+forgot = reinitialised_copy(first.network, seed=SEED, images=torch.cat([own.image for own in cases]))
 record("AUC of the network with shuffled labels", next(iter(shuffled.facts["scores"].values()))["value"])
 checked = {}
 for name in ("Grad-CAM", "Grad-CAM++", "attention"):

@@ -35,7 +35,7 @@ from IPython.display import display
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
 from medattn_lite.evaluation import Interval
-from medattn_lite.explain.faithfulness.counterfactual import SITES, Laboratory, Tumour
+from medattn_lite.explain import SITES, Laboratory, Tumour
 from medattn_lite.networks.trained import load_trained, trained_facts, trained_names
 
 NUMBERS = scale_numbers(SCALE, smoke={"points": 5, "people": 1, "patients": 40}, laptop={"points": 11, "people": 8, "patients": 120},
@@ -86,7 +86,7 @@ record("seconds from slider to picture, another opacity", round(time.perf_counte
 
 # %%
 from medattn_lite.evaluation import auc_interval
-from medattn_lite.explain.faithfulness.phantom_cases import cohort_of
+from medattn_lite.explain import cohort_of
 
 cohort = cohort_of(load_trained("grade_p3d_iam"))
 ordered = [cohort.subject(row).pathology.diameter_mm for row in range(len(cohort))]
@@ -231,7 +231,7 @@ for change in ({"mark": True}, {"enhancement": 0.7}, {"site": "right occipital"}
 # **Guess.** For which method will the twin's map look most like the original? Go through the methods, then through the layers, then through the subjects. Then switch the network to *shuffled labels*.
 
 # %%
-from medattn_lite.explain.faithfulness.phantom_cases import held_out
+from medattn_lite.explain import held_out
 from medattn_lite.widgets import explanation_browser
 
 cases = list(held_out(next(iter(laboratory.networks.values())), limit=4))
@@ -245,14 +245,14 @@ display(browser)
 # Collect what you saw: the same question for every network, with the rank correlation of map and twin's map.
 
 # %%
-from medattn_lite.explain.faithfulness.comparison import Browser
+from medattn_lite.explain import Browser
 
 shelf = Browser(laboratory.networks, cases[:2])
 for name in shelf.networks:
     told = []
     for method in ("Grad-CAM", "Grad-CAM++", "attention"):
-        pairs = [[shelf.answer(n, name, method, forgetful=forgetful) for forgetful in (False, True)] for n in range(2)]
-        alike = [shelf.alike(n, *pair) for n, pair in enumerate(pairs)]
+        pairs = [[shelf.answer(n, name, method, reinitialised=own) for own in (False, True)] for n in range(2)]
+        alike = [shelf.rank_correlation(n, *pair) for n, pair in enumerate(pairs)]
         aucs = [pair[0].located.auc for pair in pairs if pair[0].located is not None]
         told.append(f"{method}: AUC {np.mean(aucs):.2f}, like the twin's {np.mean(alike):+.2f}" if aucs else f"{method}: none")
     print(f"{name}\n    " + "\n    ".join(told))

@@ -12,7 +12,7 @@ from torch import nn
 from medattn_lite.attention import GlobalFusion, NonLocal, RecurrentSliceAttention, SliceAttention, slice_kernel
 from medattn_lite.attention.maps import AttentionMap
 from medattn_lite.course.memory import measure_cost
-from medattn_lite.explain.faithfulness.comparison import cost
+from medattn_lite.explain import cost
 from tests.attention.support import features, stirred
 from tests.benchmarks import attention as benchmark
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from medattn_lite.attention import create
-from medattn_lite.explain.attention.capture import capture_attention
+from medattn_lite.explain import capture_attention
 from tests.attention.support import features, stirred
 
 

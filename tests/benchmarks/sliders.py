@@ -19,7 +19,7 @@ import ipywidgets
 import torch
 
 from medattn_lite import widgets
-from medattn_lite.explain.faithfulness.phantom_cases import held_out
+from medattn_lite.explain import held_out
 from medattn_lite.networks.trained import load_trained
 
 PAGE = Path(__file__).resolve().parents[2] / "figures" / "slider_times.md"

@@ -305,7 +305,7 @@ def test_a_bright_voxel_finds_the_other_bright_voxel_where_it_is():
     even = looks_at(block, x, (0, 0, 0))
     torch.testing.assert_close(even, torch.full_like(even, 1 / 210))
     seen = whereabouts(found, (x[0, 0] > 0))
-    assert seen.peak in ((1, 2, 3), (4, 0, 5)) and seen.half_in == pytest.approx(2 / 210)
+    assert seen.peak in ((1, 2, 3), (4, 0, 5)) and seen.half_mass_share == pytest.approx(2 / 210)
     assert seen.in_mask == pytest.approx(2 * there) and seen.mask_share == pytest.approx(2 / 210)
 
 

@@ -12,7 +12,7 @@ from medattn_lite.errors import UserError
 from medattn_lite.explain.methods.layers import default_layer
 from medattn_lite.explain.methods.registry import explain_image
 from medattn_lite.explain.model.targets import ClassLogit, LogRisk
-from medattn_lite.explain.model.wrapped import main_output, speaker
+from medattn_lite.explain.model.wrapped import main_output, unwrapped_network
 from medattn_lite.networks.registry import build
 from medattn_lite.training.inference import predict_logits
 from tests.explain.nets import Small
@@ -56,9 +56,9 @@ def test_a_wrapper_is_asked_the_same_question_at_the_same_layer(survival, wrap, 
 
 def test_a_wrapper_that_changes_the_output_speaks_for_itself(survival) -> None:
     network, x = survival
-    assert speaker(Around(network), x) is network
+    assert unwrapped_network(Around(network), x) is network
     changed = Around(network, change=lambda y: y.softmax(1))
-    assert speaker(changed, x) is changed
+    assert unwrapped_network(changed, x) is changed
     assert explain_image(changed, x).target.startswith("class ")
 
 
@@ -74,7 +74,7 @@ def test_two_known_networks_side_by_side_are_no_wrapper(survival) -> None:
             return self.first(x) + self.second(x)
 
     both = Both().eval()
-    assert speaker(both, x) is both and explain_image(both, x).values.shape == (1, 32, 32, 32)
+    assert unwrapped_network(both, x) is both and explain_image(both, x).values.shape == (1, 32, 32, 32)
 
 
 @pytest.mark.parametrize("method", ASKING)
@@ -189,7 +189,7 @@ def test_nothing_named_takes_one_pass_from_the_second_image_on() -> None:
     explain_image(network, image[..., :24])  # of another size the layer is looked for again
     assert len(x) > 1
     handle.remove()
-    assert isinstance(speaker(network, image).head, str) and LogRisk(network.head).words == again.target
+    assert isinstance(unwrapped_network(network, image).head, str) and LogRisk(network.head).words == again.target
 
 
 def test_parts_frozen_in_eval_mode_stay_frozen() -> None:

@@ -120,8 +120,8 @@ def test_what_stands_beside_the_image_goes_into_every_pass() -> None:
 
     network, x = Beside(torch.randn(1, 6, 6)), torch.randn(2, 1, 6, 6)
     for method in ("integrated gradients", "occlusion"):
-        one = explain_image(network, x, method=method, beside=[torch.tensor([[1.0], [1.0]])]).values
-        two = explain_image(network, x, method=method, beside=[torch.tensor([[1.0], [3.0]])]).values
+        one = explain_image(network, x, method=method, extra_inputs=[torch.tensor([[1.0], [1.0]])]).values
+        two = explain_image(network, x, method=method, extra_inputs=[torch.tensor([[1.0], [3.0]])]).values
         assert torch.allclose(two, one * torch.tensor([1.0, 3.0]).reshape(2, 1, 1), atol=1e-4)
 
 

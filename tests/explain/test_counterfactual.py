@@ -102,10 +102,10 @@ def test_the_browser_shows_the_trained_network_and_its_twin_on_the_same_question
 
     trained = laboratory.networks["ResNet-50-CBAM"]
     browser = Browser({"CBAM": trained}, list(held_out(trained, limit=2)))
-    known, blank = (browser.answer(0, "CBAM", "Grad-CAM", forgetful=own) for own in (False, True))
+    known, blank = (browser.answer(0, "CBAM", "Grad-CAM", reinitialised=own) for own in (False, True))
     assert known.values.shape == blank.values.shape == browser.cases[0].signal.shape
-    assert known.score != blank.score and -1 <= browser.alike(0, known, blank) <= 1
-    assert browser.answer(0, "CBAM", "Grad-CAM", forgetful=False) is known, "results are remembered"
+    assert known.score != blank.score and -1 <= browser.rank_correlation(0, known, blank) <= 1
+    assert browser.answer(0, "CBAM", "Grad-CAM", reinitialised=False) is known, "results are remembered"
     low = browser.answer(0, "CBAM", "Grad-CAM", index=0)
     assert low.score != known.score
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.faithfulness.phantom_cases import Case
+from medattn_lite.explain.faithfulness.phantom_cases import PhantomCase
 from medattn_lite.explain.faithfulness.stage_scores import score_stages
 from medattn_lite.explain.grids.layer_boxes import layer_box
 from medattn_lite.explain.grids.upsampling import to_image_grid
@@ -205,7 +205,8 @@ def test_scores_by_stage_know_a_map_in_the_air_from_one_on_the_signal() -> None:
     signal = torch.zeros_like(head)
     signal[8:12, 8:12, 8:12] = True
     image[0, 0][signal] = 4.0
-    rows = {row["method"]: row for row in score_stages(Bright(), Case("one", image, signal, head, ClassLogit(1)))}
+    case = PhantomCase("one", image, signal, head, ClassLogit(1))
+    rows = {row["method"]: row for row in score_stages(Bright(), case)}
     stages = ("late", "late, replicate")
     assert set(rows) == {f"{method} at {stage}" for method in ("Grad-CAM", "LayerCAM", "HiResCAM") for stage in stages}
     good = rows["LayerCAM at late"]
@@ -213,7 +214,7 @@ def test_scores_by_stage_know_a_map_in_the_air_from_one_on_the_signal() -> None:
     assert good["mass in the air"] == 0 and good["peak in the air"] == 0
     layer = torch.zeros_like(signal)
     layer[3] = True
-    away = Case("two", image, layer & head, head, ClassLogit(1))
+    away = PhantomCase("two", image, layer & head, head, ClassLogit(1))
     assert {row["method"]: row for row in score_stages(Bright(), away)}["LayerCAM at late"]["pointing game"] == 0
-    beside = Case("three", image, torch.ones_like(head) & ~signal & head, head & ~signal, ClassLogit(1))
-    assert {row["method"]: row for row in score_stages(Bright(), beside)}["LayerCAM at late"]["peak in the air"] == 1
+    outside = PhantomCase("three", image, torch.ones_like(head) & ~signal & head, head & ~signal, ClassLogit(1))
+    assert {row["method"]: row for row in score_stages(Bright(), outside)}["LayerCAM at late"]["peak in the air"] == 1

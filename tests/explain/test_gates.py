@@ -8,9 +8,10 @@ import torch
 from medattn_lite.attention import SqueezeExcitation
 from medattn_lite.errors import UserError
 from medattn_lite.explain.attention.capture import capture_attention
-from medattn_lite.explain.attention.gates import channel_gates, predict, ranked_channels, spatial_gates, switched_off
+from medattn_lite.explain.attention.gates import channel_gates, ranked_channels, spatial_gates, switched_off
 from medattn_lite.networks.resnet_cbam import ResNetCBAM
 from medattn_lite.networks.se_resnext import SEResNeXt
+from medattn_lite.training import predict_probabilities
 
 
 def small_model(kind: str, spatial_dims: int = 2) -> torch.nn.Module:
@@ -75,30 +76,30 @@ def test_switching_a_channel_off_equals_multiplying_it_by_zero():
 
 def test_switching_off_moves_the_prediction_and_is_undone_afterwards():
     model, images = small_model("se").eval(), some_images()
-    before = predict(model, images)
+    before = predict_probabilities(model, images)
     layer = list(channel_gates(model, images))[-1]
     with switched_off(model, layer, range(32)):
-        during = predict(model, images)
+        during = predict_probabilities(model, images)
         assert torch.all(channel_gates(model, images)[layer][:, :32] == 0)
     assert (during - before).abs().max() > 1e-3
-    assert torch.equal(predict(model, images), before)
+    assert torch.equal(predict_probabilities(model, images), before)
 
 
 def test_switching_off_is_undone_also_when_the_block_fails():
     model, images = small_model("cbam"), some_images()
-    before = predict(model, images)
+    before = predict_probabilities(model, images)
     layer = list(channel_gates(model, images))[0]
     with pytest.raises(RuntimeError, match="stop"), switched_off(model, layer, [0]):
         raise RuntimeError("stop")
-    assert torch.equal(predict(model, images), before)
+    assert torch.equal(predict_probabilities(model, images), before)
     assert not any(module._forward_hooks for module in model.modules())
 
 
 def test_switching_nothing_off_changes_nothing():
     model, images = small_model("cbam"), some_images()
-    before = predict(model, images)
+    before = predict_probabilities(model, images)
     with switched_off(model, list(channel_gates(model, images))[0], []):
-        assert torch.equal(predict(model, images), before)
+        assert torch.equal(predict_probabilities(model, images), before)
 
 
 def test_nested_blocks_switch_off_both_sets():
@@ -122,7 +123,7 @@ def test_a_channel_that_does_not_exist_is_refused(channels):
     model, images = small_model("se"), some_images()
     layer = list(channel_gates(model, images))[0]
     with pytest.raises(UserError, match="channels 0 to 63"), switched_off(model, layer, channels):
-        predict(model, images)
+        predict_probabilities(model, images)
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -130,14 +131,14 @@ def test_reading_gates_leaves_the_model_in_its_mode_and_without_hooks(training):
     model = small_model("cbam").train(training)
     statistics = {name: values.clone() for name, values in model.state_dict().items()}
     channel_gates(model, some_images())
-    predict(model, some_images())
+    predict_probabilities(model, some_images())
     assert model.training is training
     assert not any(module._forward_hooks or module._forward_pre_hooks for module in model.modules())
     assert all(torch.equal(values, statistics[name]) for name, values in model.state_dict().items())
 
 
 def test_probabilities_sum_to_one():
-    probabilities = predict(small_model("se"), some_images())
+    probabilities = predict_probabilities(small_model("se"), some_images())
     assert probabilities.shape == (3, 3)
     torch.testing.assert_close(probabilities.sum(dim=1), torch.ones(3))
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.gates import predict
-from medattn_lite.explain.attention.inter_slice import alike, read_inter_slice, slice_gates
+from medattn_lite.explain.attention.inter_slice import move_towards_mean, read_inter_slice, slice_gates
 from medattn_lite.networks.p3d import P3DResNet
+from medattn_lite.training import predict_probabilities
 from tests.widgets.conftest import make_grader, make_volumes
 
 LAYER = "layer1.0.iam.channel"
@@ -40,19 +40,19 @@ def test_without_inter_slice_attention_there_are_no_gates_and_nothing_to_read():
 def test_a_reading_without_a_change_is_the_network_as_it_is():
     model, (volumes, _) = make_grader(), make_volumes()
     reading = read_inter_slice(model, volumes[1:2], LAYER)
-    assert torch.allclose(reading.probabilities, predict(model, volumes[1:2])[0], atol=1e-6)
+    assert torch.allclose(reading.probabilities, predict_probabilities(model, volumes[1:2])[0], atol=1e-6)
     assert torch.allclose(reading.gates[LAYER], slice_gates(model, volumes)[LAYER][1], atol=1e-6)
     assert reading.spatial.shape == volumes.shape[2:]
-    assert reading.reach[LAYER] == (-1.5, 14.5)  # four slices, a stride of four: voxels 0, 4, 8, 12 in the middle
+    assert reading.extents[LAYER] == (-1.5, 14.5)  # four slices, a stride of four: voxels 0, 4, 8, 12 in the middle
 
 
 def test_alike_keeps_a_channels_mean_and_takes_its_differences():
     gates = torch.rand(2, 3, 4, 1, 1, generator=torch.Generator().manual_seed(0))
-    same = alike(gates, 1.0)
+    same = move_towards_mean(gates, 1.0)
     assert torch.allclose(same.mean(2), gates.mean(2))
     assert torch.allclose(same.std(2), torch.zeros(2, 3, 1, 1), atol=1e-6)
-    assert torch.equal(alike(gates, 0.0), gates)
-    assert torch.allclose(alike(gates, 0.5).std(2), 0.5 * gates.std(2))
+    assert torch.equal(move_towards_mean(gates, 0.0), gates)
+    assert torch.allclose(move_towards_mean(gates, 0.5).std(2), 0.5 * gates.std(2))
 
 
 def test_closing_a_slice_closes_it_in_one_block_and_moves_the_prediction():
@@ -66,7 +66,7 @@ def test_closing_a_slice_closes_it_in_one_block_and_moves_the_prediction():
 def test_a_reading_leaves_the_model_as_it_was():
     model, image = make_grader().train(), make_volumes()[0][:1]
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    read_inter_slice(model, image, LAYER, towards_alike=1.0, closed=0)
+    read_inter_slice(model, image, LAYER, towards_mean=1.0, closed=0)
     assert model.training and all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
 

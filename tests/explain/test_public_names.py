@@ -1,20 +1,38 @@
-"""The public names of `medattn_lite.explain`: the same for Python and for type checkers, and nothing more."""
+"""The public names of `medattn_lite.explain` and of its rooms: the same for Python and for type checkers."""
 
 from __future__ import annotations
 
 import ast
+import importlib
 from pathlib import Path
 
-import medattn_lite.explain as room
+import pytest
+
+import medattn_lite.explain as explain
+from tests.explain.test_rooms import EARLIER
+
+
+def imported(nodes: list[ast.stmt]) -> dict[str, str | None]:
+    """Name → the module that it is imported from."""
+    return {alias.name: node.module for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names}
 
 
 def test_type_checkers_see_the_names_that_python_finds() -> None:
-    tree = ast.parse(Path(room.__file__).read_text(encoding="utf-8"))
+    tree = ast.parse(Path(explain.__file__).read_text(encoding="utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
-    seen = {alias.name: node.module for node in block.body for alias in node.names}
-    assert seen == room._LAZY and sorted(room.__all__) == sorted(seen) == dir(room)
+    seen = imported(block.body)
+    assert seen == explain._LAZY and sorted(explain.__all__) == sorted(seen) == dir(explain)
 
 
-def test_every_name_is_there() -> None:
-    for name in room.__all__:
-        assert getattr(room, name) is not None
+def test_every_name_is_that_of_its_room() -> None:
+    for name, room in explain._LAZY.items():
+        assert getattr(explain, name) is getattr(importlib.import_module(room), name)
+
+
+@pytest.mark.parametrize("room", EARLIER)
+def test_a_room_gives_what_its_own_files_define(room: str) -> None:
+    module = importlib.import_module(f"medattn_lite.explain.{room}")
+    seen = imported(ast.parse(Path(module.__file__).read_text(encoding="utf-8")).body)
+    seen.pop("annotations")
+    assert sorted(module.__all__) == sorted(seen)
+    assert all(place.startswith(f"medattn_lite.explain.{room}.") for place in seen.values())

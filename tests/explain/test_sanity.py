@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.faithfulness.sanity import cascade, similarity, twin
+from medattn_lite.explain.faithfulness.sanity import cascade, reinitialised_copy, similarity
 from medattn_lite.networks import P3DResNet
 
 
@@ -49,14 +49,14 @@ def test_the_same_seed_gives_the_same_twin_and_the_callers_random_numbers_are_le
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    first, second, other = twin(model, seed=1), twin(model, seed=1), twin(model, seed=2)
+    first, second, other = (reinitialised_copy(model, seed=seed) for seed in (1, 1, 2))
     assert torch.equal(torch.rand(3), expected)
     assert torch.equal(first[0].weight, second[0].weight) and not torch.equal(first[0].weight, other[0].weight)
 
 
 def test_a_twin_fits_its_batch_norms_to_the_images():
     images = torch.randn(6, 1, 8, 8) * 4 + 2
-    model = twin(small(), images=images)
+    model = reinitialised_copy(small(), images=images)
     with torch.no_grad():
         normed = model[1](model[0](images))
     assert normed.mean().abs() < 0.05 and abs(float(normed.std()) - 1) < 0.2 and not model.training
@@ -65,7 +65,7 @@ def test_a_twin_fits_its_batch_norms_to_the_images():
 def test_a_published_class_can_be_forgotten():
     model = P3DResNet(in_channels=2, num_classes=2, layers=(1, 1, 1, 1), width=4)
     images = torch.randn(2, 2, 16, 16, 16)
-    forgotten = twin(model, images=images)
+    forgotten = reinitialised_copy(model, images=images)
     with torch.no_grad():
         assert torch.isfinite(forgotten(images)).all()
         assert not torch.allclose(forgotten(images), model.eval()(images))
@@ -84,4 +84,4 @@ def test_similarity_is_of_absolute_values_and_of_counted_voxels():
 
 def test_a_network_without_weights_is_refused():
     with pytest.raises(UserError, match="has no weights"):
-        twin(nn.ReLU())
+        reinitialised_copy(nn.ReLU())

@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.gates import predict
-from medattn_lite.explain.attention.split_attention import evened, read_splits, split_shares
+from medattn_lite.explain.attention.split_attention import move_towards_uniform, read_splits, split_shares
 from medattn_lite.networks.resnest import ResNeSt
 from medattn_lite.networks.resnet_cbam import ResNetCBAM
+from medattn_lite.training import predict_probabilities
 
 LAYER = "layer2.0.conv2.rsoftmax"
 
@@ -58,13 +58,13 @@ def test_a_reading_is_what_the_next_layer_gets():
     handle.remove()
     reading = read_splits(model, image, LAYER)
     assert torch.allclose(reading.mixture, seen["out"][0], atol=1e-6)
-    assert torch.allclose(reading.probabilities, predict(model, image)[0], atol=1e-6)
+    assert torch.allclose(reading.probabilities, predict_probabilities(model, image)[0], atol=1e-6)
     assert reading.splits.shape == (2, *reading.mixture.shape) and reading.splits.min() >= 0
     assert reading.spatial.shape == image.shape[2:] and 0 < reading.spatial.min() and reading.spatial.max() < 1
 
 
 def test_even_shares_give_the_plain_mean_of_the_splits():
-    reading = read_splits(small_model(), some_images(1), LAYER, towards_even=1.0)
+    reading = read_splits(small_model(), some_images(1), LAYER, towards_uniform=1.0)
     assert torch.allclose(reading.mixture, reading.splits.mean(0), atol=1e-6)
     assert all(torch.allclose(values, torch.full_like(values, 0.5)) for values in reading.shares.values())
 
@@ -72,7 +72,7 @@ def test_even_shares_give_the_plain_mean_of_the_splits():
 def test_evening_out_moves_a_prediction_and_leaves_the_model_as_it_was():
     model, image = small_model().train(), some_images(1)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    own, even = (read_splits(model, image, LAYER, towards_even=amount).probabilities for amount in (0.0, 1.0))
+    own, even = (read_splits(model, image, LAYER, towards_uniform=amount).probabilities for amount in (0.0, 1.0))
     assert (own - even).abs().max() > 1e-4
     assert model.training and all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
@@ -80,8 +80,8 @@ def test_evening_out_moves_a_prediction_and_leaves_the_model_as_it_was():
 
 def test_half_way_to_even_is_half_way():
     shares = torch.tensor([[[0.8, 0.1], [0.2, 0.9]]])
-    assert torch.allclose(evened(shares, 0.5), torch.tensor([[[0.65, 0.3], [0.35, 0.7]]]))
-    assert torch.equal(evened(shares, 0.0), shares)
+    assert torch.allclose(move_towards_uniform(shares, 0.5), torch.tensor([[[0.65, 0.3], [0.35, 0.7]]]))
+    assert torch.equal(move_towards_uniform(shares, 0.0), shares)
 
 
 def test_without_spatial_attention_a_reading_has_no_map():

@@ -27,7 +27,7 @@ WORK = (
     "medattn_lite.training.controls.table.measured", "medattn_lite.training.comparison.run.open_cohort",
     "medattn_lite.training.gpu_check.check.works", "medattn_lite.cli_study.run_module",
     "medattn_lite.course.start.open_lab",
-    "medattn_lite.explain.user_images.run_maps.explain_sample", "medattn_lite.data.phantom.export.export_cohort",
+    "medattn_lite.explain.user_images.explain_sample", "medattn_lite.data.phantom.export.export_cohort",
 )  # fmt: skip
 
 

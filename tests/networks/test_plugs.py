@@ -12,7 +12,7 @@ from torch import nn
 from medattn_lite.attention import MECHANISMS, AttentionMap
 from medattn_lite.attention.registry import names
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.capture import capture_attention
+from medattn_lite.explain import capture_attention
 from medattn_lite.networks import Bottleneck, P3DResNet, ResNeSt, ResNetCBAM, RSANet, SEResNeXt, build
 from medattn_lite.networks.p3d import P3DBlock
 from medattn_lite.networks.registry import NETWORKS, describe, find, mechanism_table

@@ -97,8 +97,8 @@ EXAMPLES = {
     "inter_slice_view": lambda: plots.inter_slice_view(
         VOLUME, 6, gates={"layer1.0.iam.channel": SLICE_GATES, "layer2.0.iam.channel": SLICE_GATES[:, ::2]},
         layer="layer1.0.iam.channel", spatial=np.abs(VOLUME), before=[0.2, 0.8], after=[0.6, 0.4], mask=MASK,
-        reach={"layer1.0.iam.channel": (-1.5, 10.5), "layer2.0.iam.channel": (-3.5, 8.5)}, closed=2,
-        towards_alike=0.25, class_names=["low grade", "high grade"], caption="volume 3 (t1ce): high grade",
+        extents={"layer1.0.iam.channel": (-1.5, 10.5), "layer2.0.iam.channel": (-3.5, 8.5)}, closed=2,
+        towards_mean=0.25, class_names=["low grade", "high grade"], caption="volume 3 (t1ce): high grade",
     ),
     "kernel_voxels": lambda: plots.kernel_voxels({"3×3×3": (3, 3, 3), "then 3×1×1": (3, 1, 1)}),
     "lines": lambda: plots.lines(range(3), {"with": [0.1, 0.5, 0.9], "without": [0.1, 0.2, 0.3]},
@@ -133,7 +133,7 @@ EXAMPLES = {
     "split_view": lambda: plots.split_view(
         VOLUME[5], splits=SPLITS, mixture=SPLITS.mean(0),
         shares={"layer1.0.conv2.rsoftmax": SHARES, "layer2.0.conv2.rsoftmax": SHARES[:, ::-1]},
-        layer="layer1.0.conv2.rsoftmax", channel=3, before=[0.2, 0.8], after=[0.6, 0.4], towards_even=0.5,
+        layer="layer1.0.conv2.rsoftmax", channel=3, before=[0.2, 0.8], after=[0.6, 0.4], towards_uniform=0.5,
         spatial=FINE, class_names=["healthy", "tumour"], caption="image 3: tumour",
     ),
     "survival_calibration": lambda: plots.survival_calibration(

@@ -12,7 +12,7 @@ import torch
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.metrics import auc, concordance
-from medattn_lite.explain.user_images.runs import open_run
+from medattn_lite.explain import open_run
 from medattn_lite.networks import trained
 from medattn_lite.training.checkpoint import read_facts
 from medattn_lite.training.recipes import find_recipe

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.affinities import looks_at, read_affinities, received_attention, whereabouts
+from medattn_lite.explain import looks_at, read_affinities, received_attention, whereabouts
 from medattn_lite.networks.rsanet import RSANet
 from medattn_lite.widgets import affinity_explorer
 from tests.widgets.conftest import make_affinity_explorer, make_model, make_segmenter
@@ -16,7 +16,8 @@ from tests.widgets.conftest import make_affinity_explorer, make_model, make_segm
 
 def said(found) -> str:
     places = ", ".join(f"{plane} {i}" for plane, i in zip(("axial", "coronal", "sagittal"), found.peak, strict=True))
-    return f"most at {places}, {found.times_even:.3g} times an even share; half of it lies in {found.half_in:.1%}"
+    return f"most at {places}, {found.peak_over_uniform:.3g} times an even share; " \
+        f"half of it lies in {found.half_mass_share:.1%}"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.inter_slice import read_inter_slice
+from medattn_lite.explain import read_inter_slice
 from medattn_lite.widgets import inter_slice_explorer
 from tests.widgets.conftest import make_explorer, make_grader, make_images, make_model, make_volumes
 
@@ -20,7 +20,7 @@ def test_it_starts_in_the_slice_with_most_of_the_tumour():
 def test_the_readout_says_the_gates_that_are_used():
     explorer = make_explorer("inter-slice")
     explorer.set(image=2, layer=LAYER, alike=0.5, closed=1)
-    reading = read_inter_slice(make_grader(), make_volumes()[0][2:3], LAYER, towards_alike=0.5, closed=1)
+    reading = read_inter_slice(make_grader(), make_volumes()[0][2:3], LAYER, towards_mean=0.5, closed=1)
     first, second = reading.gates[LAYER].mean(0).tolist()
     assert second == 0.0 and f"layer2: mean gates of its 2 slices {first:.2f}, 0.00." in explorer.summary
     assert "50% towards alike" in explorer.summary and "slice 1 of this block closed" in explorer.summary

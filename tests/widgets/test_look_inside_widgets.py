@@ -13,9 +13,7 @@ import pytest
 from medattn_lite import widgets
 from medattn_lite.data.phantom import Subject, glioma
 from medattn_lite.errors import UserError
-from medattn_lite.explain.faithfulness.comparison import compare
-from medattn_lite.explain.faithfulness.counterfactual import SITES, Laboratory
-from medattn_lite.explain.faithfulness.phantom_cases import held_out
+from medattn_lite.explain import SITES, Laboratory, compare, held_out
 from medattn_lite.plots.alt import alt_text
 from medattn_lite.widgets.counterfactual import counterfactual_phantom
 from medattn_lite.widgets.explanations import explanation_browser

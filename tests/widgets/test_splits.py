@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.split_attention import read_splits
+from medattn_lite.explain import read_splits
 from medattn_lite.widgets import split_explorer
 from tests.widgets.conftest import make_explorer, make_images, make_model
 
@@ -15,7 +15,7 @@ LAYER = "layer3.0.conv2.rsoftmax"
 def test_the_readout_says_the_shares_that_are_used():
     explorer = make_explorer("splits")
     explorer.set(image=1, layer=LAYER, channel=5, even=0.5)
-    shares = read_splits(make_model("splits"), make_images()[1:2], LAYER, towards_even=0.5).shares[LAYER][:, 5]
+    shares = read_splits(make_model("splits"), make_images()[1:2], LAYER, towards_uniform=0.5).shares[LAYER][:, 5]
     assert f"layer3, channel 5: split 1 {shares[0]:.2f} and split 2 {shares[1]:.2f}" in explorer.summary
     assert "moved 50% towards even" in explorer.summary and "moved 50% towards even" in explorer.picture.alt
 

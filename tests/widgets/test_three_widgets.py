@@ -8,7 +8,8 @@ import torch
 
 from medattn_lite.attention import attend
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.gates import channel_gates, predict, ranked_channels, spatial_gates, switched_off
+from medattn_lite.explain import channel_gates, ranked_channels, spatial_gates, switched_off
+from medattn_lite.training import predict_probabilities
 from medattn_lite.widgets import attention_playground, gate_explorer, slice_explorer
 from tests.widgets.conftest import make_explorer, make_images, make_model, make_sample
 
@@ -132,8 +133,8 @@ def test_the_gate_explorer_shows_the_prediction_of_switched_off(kind):
     order = ranked_channels(gates[layer][2])
     off = sorted({*order[:3], order[-1], 5})
     with switched_off(model, layer, off):
-        after = predict(model, images[2:])[0]
-    before = predict(model, images)[2]
+        after = predict_probabilities(model, images[2:])[0]
+    before = predict_probabilities(model, images)[2]
     best = int(before.argmax())
     assert f"With {len(off)} switched off in layer2" in explorer.summary
     assert f"went from {before[best]:.3f} to {after[best]:.3f}" in explorer.summary

@@ -11,7 +11,7 @@ import numpy as np
 
 from medattn_lite.course.checks import Result, exercise
 from medattn_lite.course.diagnose import Mistake, compare_function
-from medattn_lite.explain.faithfulness.counterfactual import Tumour
+from medattn_lite.explain import Tumour
 
 LINE_HINT = "Between two neighbours a and b on different sides: x₀ + (0.5 − a) / (b − a) · (x₁ − x₀)."
 EFFECT_HINT = "`(after[network] - before[network]) - (after[control] - before[control])`"

@@ -79,7 +79,7 @@ class Adapter:
 class AskedWeights:
     """`nn.MultiheadAttention`: asked for the weights of each head, its answer given on as its caller wanted it.
 
-    Asked for weights it leaves PyTorch's fused kernel, so that outputs differ from it by rounding.
+    TargetLike for weights it leaves PyTorch's fused kernel, so that outputs differ from it by rounding.
     """
 
     kind: str = QUERY_KEY

@@ -26,8 +26,8 @@ from medattn_lite.errors import UserError
 from medattn_lite.explain.attention.capture import capture_attention
 from medattn_lite.explain.attention.slice_affinities import Path, SliceAffinities, path_strengths
 from medattn_lite.explain.attention.voxel_affinities import VoxelAffinities
-from medattn_lite.explain.grids.layer_boxes import layer_box
-from medattn_lite.explain.model.passes import output_of
+from medattn_lite.explain.grids import layer_box
+from medattn_lite.explain.model import forward_eval
 
 Affinities = SliceAffinities | VoxelAffinities
 SLICE_BLOCKS = (SliceAttention, RecurrentSliceAttention)
@@ -71,7 +71,7 @@ def read_affinities(model: nn.Module, image: Tensor) -> dict[str, Affinities]:
             heard = block.affinity if isinstance(block, NonLocal) else block
             handle = heard.register_forward_pre_hook(lambda module, inputs, name=name: seen.update({name: inputs}))
             stack.callback(handle.remove)
-        output_of(model, image)
+        forward_eval(model, image)
     return {name: _read(name, blocks[name], inputs, maps.get(name), model, image) for name, inputs in seen.items()}
 
 
@@ -160,15 +160,15 @@ class Whereabouts:
 
     Attributes:
         peak: the voxel with the most, (d, h, w).
-        times_even: what it gets, in multiples of what every voxel would get if all got alike.
-        half_in: the smallest share of the image's voxels that together receive half of it, 0 to 0.5.
+        peak_over_uniform: what it gets, in multiples of what every voxel would get if all got alike.
+        half_mass_share: the smallest share of the image's voxels that together receive half of it, 0 to 0.5.
         in_mask: share of it that falls into the mask; NaN without one.
         mask_share: share of the image's voxels that lie in the mask; NaN without one.
     """
 
     peak: tuple[int, ...]
-    times_even: float
-    half_in: float
+    peak_over_uniform: float
+    half_mass_share: float
     in_mask: float = float("nan")
     mask_share: float = float("nan")
 
@@ -195,8 +195,8 @@ def whereabouts(weights: Tensor, mask: Tensor | None = None) -> Whereabouts:
         facts = {"in_mask": float(share[inside].sum()), "mask_share": float(inside.float().mean())}
     return Whereabouts(
         peak=tuple(int(index) for index in peak),
-        times_even=float(share.max() * share.numel()),
-        half_in=half / share.numel(),
+        peak_over_uniform=float(share.max() * share.numel()),
+        half_mass_share=half / share.numel(),
         **facts,
     )
 

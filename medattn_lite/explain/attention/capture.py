@@ -24,7 +24,7 @@ from medattn_lite.attention.maps import QUERY_KEY, AttentionMap
 from medattn_lite.errors import UserError
 from medattn_lite.explain.attention.adapters import WINDOWS, adapter_of, axis_names
 from medattn_lite.explain.attention.fused_kernels import fused_weights
-from medattn_lite.explain.model.passes import check_open, uncompiled
+from medattn_lite.explain.model import check_open, uncompiled
 
 FUSED_AXES = {3: ("batch", "query", "key"), 4: ("batch", "head", "query", "key")}
 

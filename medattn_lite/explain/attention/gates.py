@@ -10,7 +10,7 @@ of the later layers, so a moved prediction says that a channel is used, not what
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -18,8 +18,8 @@ from torch import Tensor, nn
 
 from medattn_lite.attention.maps import CHANNEL, SPATIAL, AttentionMap
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.capture import capture_attention
-from medattn_lite.training.inference import predict_logits, predict_probabilities
+from medattn_lite.explain.attention.capture import CapturedMap, capture_attention
+from medattn_lite.explain.model import forward_eval
 
 BATCH = 32
 
@@ -51,22 +51,12 @@ def spatial_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     return {name: values.squeeze(1) for name, values in maps_of_kind(model, images, SPATIAL).items()}
 
 
-def predict(model: nn.Module, images: Tensor) -> Tensor:
-    """Probabilities (B, K): softmax of the logits, in eval mode, without gradients.
-
-    Args:
-        model: maps images to logits (B, K); left in the mode it was in.
-        images: (B, C, …).
-    """
-    return predict_probabilities(model, images, batch_size=BATCH)
-
-
 @contextmanager
 def switched_off(model: nn.Module, layer: str, channels: Iterable[int]) -> Iterator[None]:
     """Inside the block, the named gate is zero at the given channels; after it, the model is as before.
 
         with switched_off(model, "layer2.0.se.gate", [3, 7]):
-            predict(model, images)
+            predict_probabilities(model, images)
 
     Nothing in the model is written to: a forward hook changes the gate's output on its way. A capture that
     is opened inside the block sees the zeros.
@@ -128,8 +118,19 @@ def maps_of_kind(model: nn.Module, images: Tensor, kind: str, *, batch: int = BA
     collected: dict[str, list[Tensor]] = {}
     for part in images.split(batch):
         with capture_attention(model, device="cpu", empty_ok=True) as maps:
-            predict_logits(model, part, batch_size=batch)
+            forward_eval(model, part)
         for name, captured in maps.items():
             if captured.kind == kind:
                 collected.setdefault(name, []).append(captured.values)
     return {name: torch.cat(parts) for name, parts in collected.items()}
+
+
+def spatial_map_in(maps: Mapping[str, CapturedMap], block: str) -> Tensor | None:
+    """The first image's map of the first spatial gate inside a block, (d, h, w) or (h, w); None where it has none.
+
+    Args:
+        maps: of `capture_attention`.
+        block: name of the module around the gate, such as "layer1.0".
+    """
+    found = [one.values[0, 0] for name, one in maps.items() if one.kind == SPATIAL and name.startswith(f"{block}.")]
+    return found[0] if found else None

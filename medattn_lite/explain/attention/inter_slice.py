@@ -15,17 +15,17 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from torch import Tensor, nn
 
-from medattn_lite.attention.maps import CHANNEL_SLICE, SPATIAL
+from medattn_lite.attention.maps import CHANNEL_SLICE
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.capture import CapturedMap, capture_attention
+from medattn_lite.explain.attention.capture import capture_attention
 from medattn_lite.explain.attention.edits import edited_maps
-from medattn_lite.explain.attention.gates import maps_of_kind
-from medattn_lite.explain.grids.layer_boxes import layer_box
-from medattn_lite.explain.grids.upsampling import to_image_grid
-from medattn_lite.training.inference import predict_logits
+from medattn_lite.explain.attention.gates import maps_of_kind, spatial_map_in
+from medattn_lite.explain.grids import layer_box, to_image_grid
+from medattn_lite.explain.model import forward_eval
 
 BATCH = 8
 
@@ -37,13 +37,13 @@ class InterSliceReading:
     Attributes:
         gates: layer → (C, D'), a^c of every block, as they were used.
         spatial: (D, H, W), a^s of the chosen block on the image's grid.
-        reach: layer → from where to where its slices reach, in the image's slices from its first edge.
+        extents: layer → from where to where its slices reach, in the image's slices from its first edge.
         probabilities: (K,), what the network says.
     """
 
     gates: dict[str, Tensor]
     spatial: Tensor
-    reach: dict[str, tuple[float, float]]
+    extents: dict[str, tuple[float, float]]
     probabilities: Tensor
 
 
@@ -61,7 +61,7 @@ def slice_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     return {name: values.flatten(2) for name, values in maps_of_kind(model, images, CHANNEL_SLICE, batch=BATCH).items()}
 
 
-def alike(gates: Tensor, amount: float) -> Tensor:
+def move_towards_mean(gates: Tensor, amount: float) -> Tensor:
     """Gates moved towards one value a channel, their mean over slices.
 
     Args:
@@ -72,15 +72,15 @@ def alike(gates: Tensor, amount: float) -> Tensor:
 
 
 def read_inter_slice(
-    model: nn.Module, image: Tensor, layer: str, *, towards_alike: float = 0.0, closed: int | None = None
+    model: nn.Module, image: Tensor, layer: str, *, towards_mean: float = 0.0, closed: int | None = None
 ) -> InterSliceReading:
-    """One pass of one volume, with the gates of all blocks moved towards alike and a slice of one block closed.
+    """One pass of one volume, with the gates of all blocks moved towards their mean and a slice of one block closed.
 
     Args:
         model: a network with inter-slice attention in it; it is not changed.
         image: (1, C, D, H, W).
         layer: a key of `slice_gates`.
-        towards_alike: from 0 to 1; see `alike`.
+        towards_mean: from 0 to 1; see `move_towards_mean`.
         closed: number of a slice of that layer whose gates are set to 0; None for none.
 
     Raises:
@@ -97,22 +97,16 @@ def read_inter_slice(
         return shut
 
     with ExitStack() as stack:
-        stack.enter_context(edited_maps(model, lambda gates: alike(gates, towards_alike), kind=CHANNEL_SLICE))
+        edit = partial(move_towards_mean, amount=towards_mean)
+        stack.enter_context(edited_maps(model, edit, kind=CHANNEL_SLICE))
         if closed is not None:
             stack.enter_context(edited_maps(model, close, kind=CHANNEL_SLICE, layer=layer))
         maps = stack.enter_context(capture_attention(model, device="cpu"))
-        logits = predict_logits(model, image)
+        logits = forward_eval(model, image).cpu()
     gates = {name: one.values[0].flatten(1) for name, one in maps.items() if one.kind == CHANNEL_SLICE}
     if layer not in gates:
         raise UserError(f"{layer!r} has no gates by slice: choose one of {', '.join(gates)}")
-    beside = {name: _beside(maps, name) for name in gates}  # each (d, h, w)
-    boxes = {name: layer_box(model, image, own.shape) for name, own in beside.items()}
-    spatial = to_image_grid(beside[layer], image.shape[2:], box=boxes[layer])  # (D, H, W)
-    return InterSliceReading(gates, spatial, {name: box[0] for name, box in boxes.items()}, logits.softmax(1)[0])
-
-
-def _beside(maps: dict[str, CapturedMap], layer: str) -> Tensor:
-    """The spatial map of the block that the gates of a layer belong to."""
-    block = layer.rpartition(".")[0]
-    return next(one.values[0, 0] for name, one in maps.items()
-                if one.kind == SPATIAL and name.rpartition(".")[0] == block)  # fmt: skip
+    spatial = {name: spatial_map_in(maps, name.rpartition(".")[0]) for name in gates}  # each (d, h, w)
+    boxes = {name: layer_box(model, image, values.shape) for name, values in spatial.items()}
+    chosen = to_image_grid(spatial[layer], image.shape[2:], box=boxes[layer])  # (D, H, W)
+    return InterSliceReading(gates, chosen, {name: box[0] for name, box in boxes.items()}, logits.softmax(1)[0])

@@ -35,9 +35,7 @@ from medattn_lite.attention.maps import SLICE_SLICE
 from medattn_lite.attention.rsa import RecurrentSliceAttention
 from medattn_lite.attention.slice_attention import PLANES, SliceAttention, SliceProjections
 from medattn_lite.errors import UserError
-from medattn_lite.explain.grids.layer_boxes import Box
-from medattn_lite.explain.grids.layer_cells import cell_of, count_in_cells, rows_on_image, summing_to_one
-from medattn_lite.explain.grids.upsampling import to_image_grid
+from medattn_lite.explain.grids import Box, cell_of, count_in_cells, rows_on_image, summing_to_one, to_image_grid
 
 Path = tuple[str, ...]
 

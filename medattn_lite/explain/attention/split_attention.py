@@ -1,12 +1,12 @@
-"""How split attention divides a channel among its versions, and what is left when it divides evenly.
+"""How split attention divides a channel among its versions, and what is left when it divides equally.
 
     x'_c = Σ_r a_{r,c} u_{r,c}            a: (R, C), a softmax over r, from the image itself
-    evened: a + t (1/R − a)               t = 0 as the network has it, t = 1 the plain mean of the versions
+    towards uniform: a + t (1/R − a)      t = 0 as the network has it, t = 1 the plain mean of the versions
 
-An image's shares say that a version was preferred, not that the preference mattered. Evening them out asks: what of
+An image's shares say that a version was preferred, not that the preference mattered. Making them uniform asks: what of
 the prediction is left without any preference?
 
-Paper: Zhang et al. 2020, "ResNeSt: Split-attention networks". Deviations: the paper does not even anything out.
+Paper: Zhang et al. 2020, "ResNeSt: Split-attention networks". Deviations: the paper makes nothing uniform.
 """
 
 from __future__ import annotations
@@ -17,14 +17,13 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.attention import SplitAttention
-from medattn_lite.attention.maps import SPATIAL, SPLIT
+from medattn_lite.attention.maps import SPLIT
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.capture import CapturedMap, capture_attention
+from medattn_lite.explain.attention.capture import capture_attention
 from medattn_lite.explain.attention.edits import edited_maps
-from medattn_lite.explain.attention.gates import maps_of_kind
-from medattn_lite.explain.grids.layer_boxes import layer_box
-from medattn_lite.explain.grids.upsampling import to_image_grid
-from medattn_lite.training.inference import predict_logits
+from medattn_lite.explain.attention.gates import maps_of_kind, spatial_map_in
+from medattn_lite.explain.grids import layer_box, to_image_grid
+from medattn_lite.explain.model import forward_eval
 
 
 @dataclass(frozen=True)
@@ -60,7 +59,7 @@ def split_shares(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     return maps_of_kind(model, images, SPLIT)
 
 
-def evened(shares: Tensor, amount: float) -> Tensor:
+def move_towards_uniform(shares: Tensor, amount: float) -> Tensor:
     """Shares moved towards 1/R each; they still sum to 1.
 
     Args:
@@ -70,14 +69,14 @@ def evened(shares: Tensor, amount: float) -> Tensor:
     return shares + amount * (1 / shares.shape[1] - shares)
 
 
-def read_splits(model: nn.Module, image: Tensor, layer: str, *, towards_even: float = 0.0) -> SplitReading:
-    """One pass of one image, with the shares of all blocks moved towards even.
+def read_splits(model: nn.Module, image: Tensor, layer: str, *, towards_uniform: float = 0.0) -> SplitReading:
+    """One pass of one image, with the shares of all blocks moved towards 1/R.
 
     Args:
         model: a network with split attention in it; it is not changed.
         image: (1, C, H, W).
         layer: a key of `split_shares`.
-        towards_even: from 0 to 1; see `evened`.
+        towards_uniform: from 0 to 1; see `move_towards_uniform`.
 
     Raises:
         UserError: the layer is none of the model's split attentions, or the image is not one slice.
@@ -89,16 +88,16 @@ def read_splits(model: nn.Module, image: Tensor, layer: str, *, towards_even: fl
     note = block.bn0.register_forward_hook(lambda module, inputs, output: seen.append(torch.relu(output.detach())))
     try:
         with (
-            edited_maps(model, lambda shares: evened(shares, towards_even), kind=SPLIT),
+            edited_maps(model, lambda shares: move_towards_uniform(shares, towards_uniform), kind=SPLIT),
             capture_attention(model, device="cpu") as maps,
         ):
-            logits = predict_logits(model, image)
+            logits = forward_eval(model, image).cpu()
     finally:
         note.remove()
     shares = {name: captured.values[0] for name, captured in maps.items() if captured.kind == SPLIT}
     splits = seen[0][0].cpu().unflatten(0, (block.radix, -1))  # (R, C, h, w)
     mixture = (shares[layer][:, :, None, None] * splits).sum(0)  # (C, h, w)
-    spatial = _beside(maps, layer)
+    spatial = spatial_map_in(maps, layer.rsplit(".", 2)[0])  # of the residual block around it
     if spatial is not None:
         spatial = to_image_grid(spatial, image.shape[2:], box=layer_box(model, image, spatial.shape))  # (H, W)
     return SplitReading(shares, splits, mixture, spatial, logits.softmax(1)[0])
@@ -113,10 +112,3 @@ def _split_attention(model: nn.Module, layer: str) -> SplitAttention:
         raise UserError(f"{layer!r} gives no shares: choose one of {', '.join(known)}" if known else
                         f"{type(model).__name__} has no split attention")  # fmt: skip
     return block
-
-
-def _beside(maps: dict[str, CapturedMap], layer: str) -> Tensor | None:
-    """The spatial map of the residual block that a split attention sits in."""
-    block = layer.rsplit(".", 2)[0]
-    own = [one.values for name, one in maps.items() if one.kind == SPATIAL and name.startswith(f"{block}.")]
-    return own[0][0, 0] if own else None

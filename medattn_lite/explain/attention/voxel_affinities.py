@@ -28,9 +28,7 @@ from medattn_lite.attention.maps import VOXEL_VOXEL
 from medattn_lite.attention.slice_attention import PLANES
 from medattn_lite.attention.voxel_affinity import VoxelAffinity
 from medattn_lite.errors import UserError
-from medattn_lite.explain.grids.layer_boxes import Box
-from medattn_lite.explain.grids.layer_cells import cell_of, count_in_cells, rows_on_image, summing_to_one
-from medattn_lite.explain.grids.upsampling import to_image_grid
+from medattn_lite.explain.grids import Box, cell_of, count_in_cells, rows_on_image, summing_to_one, to_image_grid
 
 MOST_WEIGHTS = 2**24  # weights in memory at once while rows are averaged: 64 MiB
 
@@ -92,13 +90,13 @@ class VoxelAffinities:
         """Plane → (B, S, S): how the voxels of slice i look, in the mean, at slice j; see `slice_matrices`."""
         found = {}
         for plane, axis in PLANES[len(self.size)].items():
-            length, reach, slices = self.size[axis - 2], self.box[axis - 2], self.query.shape[axis]
+            length, extent, slices = self.size[axis - 2], self.box[axis - 2], self.query.shape[axis]
             rows = []
             for index in range(slices):
                 asking = torch.zeros(len(self.query), *self.query.shape[2:])
                 asking.select(axis - 1, index).fill_(1.0)
                 rows.append(self._mean_row(asking).movedim(axis - 1, 1).flatten(2).sum(2))  # (B, s)
-            found[plane] = rows_on_image(torch.stack(rows, dim=1), length, reach, softmax=self.sums_to_one)
+            found[plane] = rows_on_image(torch.stack(rows, dim=1), length, extent, softmax=self.sums_to_one)
         return found
 
     def _mean_row(self, asking: Tensor) -> Tensor:

@@ -33,10 +33,10 @@ from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.mean_intervals import UNIT, mean_interval, share_interval
 from medattn_lite.explain.faithfulness.phantom_cases import held_out
-from medattn_lite.explain.faithfulness.sanity import twin
+from medattn_lite.explain.faithfulness.sanity import reinitialised_copy
 from medattn_lite.explain.faithfulness.stage_scores import gains
 from medattn_lite.explain.faithfulness.subject_scores import Row, score_subject
-from medattn_lite.explain.methods.registry import METHODS
+from medattn_lite.explain.methods import METHODS
 from medattn_lite.networks.trained import Trained, load_trained, trained_facts, trained_names
 
 PARTS = ("quick", "costly")
@@ -105,7 +105,7 @@ def _whole_lines(path: Path) -> list[str]:
 
 def _forgotten(trained: Trained, marked: bool) -> nn.Module:
     first = [case.image for case in held_out(trained, limit=4, marked=marked, more=True)]
-    return twin(trained.network, images=torch.cat(first))
+    return reinitialised_copy(trained.network, images=torch.cat(first))
 
 
 def summarise(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:

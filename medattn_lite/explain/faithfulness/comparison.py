@@ -1,4 +1,4 @@
-"""One case, one question, several answers: a network beside its twin that forgot, or networks beside each other.
+"""One case, one question, several answers: a network and its re-initialised copy, or several networks.
 
 What the explanation browser and the mechanism comparison show is computed here, so that it can be had without them.
 """
@@ -18,11 +18,10 @@ from medattn_lite.attention import MECHANISMS as PLUGS
 from medattn_lite.data.phantom import Subject
 from medattn_lite.errors import UserError
 from medattn_lite.explain.faithfulness.localisation import Localised, chance, localise
-from medattn_lite.explain.faithfulness.phantom_cases import Case, case_of, cohort_of
-from medattn_lite.explain.faithfulness.sanity import similarity, twin
-from medattn_lite.explain.methods.registry import METHODS, Explanation, explain_image
-from medattn_lite.explain.model.passes import output_of
-from medattn_lite.explain.model.targets import ClassLogit, Target
+from medattn_lite.explain.faithfulness.phantom_cases import PhantomCase, case_of, cohort_of
+from medattn_lite.explain.faithfulness.sanity import reinitialised_copy, similarity
+from medattn_lite.explain.methods import METHODS, Explanation, explain_image
+from medattn_lite.explain.model import ClassLogit, Target, forward_eval
 from medattn_lite.networks.costs import multiplications
 from medattn_lite.networks.trained import Trained
 
@@ -55,7 +54,7 @@ class Answer:
 
 
 class Browser:
-    """Explanations of held-out cases by several networks, each beside its forgetful twin; results are remembered.
+    """Explanations of held-out cases by several networks, each beside its re-initialised copy; results are remembered.
 
     Args:
         networks: name → trained network, all of one kind of input.
@@ -65,11 +64,11 @@ class Browser:
         UserError: no network or no case.
     """
 
-    def __init__(self, networks: Mapping[str, Trained], cases: Sequence[Case]) -> None:
+    def __init__(self, networks: Mapping[str, Trained], cases: Sequence[PhantomCase]) -> None:
         if not networks or not cases:
             raise UserError("there is nothing to browse: give at least one trained network and one case")
         self.networks, self.cases = dict(networks), list(cases)
-        self._twin = lru_cache(maxsize=None)(self._forget)
+        self._copy = lru_cache(maxsize=None)(self._reinitialise)
         self.answer = lru_cache(maxsize=256)(self._answer)
 
     def chance(self, case: int) -> Localised:
@@ -81,7 +80,7 @@ class Browser:
         """What a network can be asked about."""
         return self.networks[network].classes
 
-    def alike(self, case: int, first: Answer, second: Answer) -> float:
+    def rank_correlation(self, case: int, first: Answer, second: Answer) -> float:
         """Rank correlation of two maps of a case; NaN where one is missing or flat."""
         if first.values is None or second.values is None:
             return float("nan")
@@ -89,7 +88,7 @@ class Browser:
 
     def _answer(
         self, case: int, network: str, method: str, *, layer: str | None = None, index: int | None = None,
-        forgetful: bool = False,
+        reinitialised: bool = False,
     ) -> Answer:  # fmt: skip
         """One map.
 
@@ -99,23 +98,24 @@ class Browser:
             method: one of `METHODS`.
             layer: of a method that has one; None for its default.
             index: class to ask about; None for the case's own question.
-            forgetful: ask the twin whose weights were drawn anew.
+            reinitialised: ask the copy whose weights were drawn again.
         """
         own = self.cases[case]
-        model = self._twin(network) if forgetful else self.networks[network].network
+        model = self._copy(network) if reinitialised else self.networks[network].network
         target: Target = own.target if index is None else ClassLogit(index, name=self.classes(network)[index])
         if METHODS[method].asks:  # both are asked about the region that the trained one finds
-            target = target.fixed(output_of(self.networks[network].network, own.image))
+            target = target.fixed(forward_eval(self.networks[network].network, own.image))
         return answer(model, own, method, name=network, layer=layer, target=target)
 
-    def _forget(self, network: str) -> nn.Module:
+    def _reinitialise(self, network: str) -> nn.Module:
         images = torch.cat([case.image for case in self.cases[:4]])
-        return twin(self.networks[network].network, images=images)
+        return reinitialised_copy(self.networks[network].network, images=images)
 
 
 def answer(
-    model: nn.Module, case: Case, method: str, *, name: str, layer: str | None = None, target: Target | None = None
-) -> Answer:
+    model: nn.Module, case: PhantomCase, method: str, *, name: str, layer: str | None = None,
+    target: Target | None = None,
+) -> Answer:  # fmt: skip
     """A network's map of a case, scored against the case's signal.
 
     Args:
@@ -152,7 +152,7 @@ class Compared:
     """
 
     answer: Answer
-    case: Case
+    case: PhantomCase
     mechanism: str
     task: str
     parameters: int
@@ -211,7 +211,7 @@ def _outermost(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> Iterator
 
 def cost(model: nn.Module, image: Tensor) -> tuple[float, float]:
     """Millions of multiplications, and seconds, of one pass."""
-    millions = multiplications(partial(output_of, model), image) / 1e6
+    millions = multiplications(partial(forward_eval, model), image) / 1e6
     began = time.perf_counter()
-    output_of(model, image)
+    forward_eval(model, image)
     return millions, time.perf_counter() - began

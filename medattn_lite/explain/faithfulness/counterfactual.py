@@ -22,8 +22,8 @@ from medattn_lite.data.phantom.survival import RESECTIONS, log_risk, true_surviv
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError
 from medattn_lite.explain.faithfulness.phantom_cases import cohort_of
-from medattn_lite.explain.methods.registry import Explanation, explain_image
-from medattn_lite.explain.model.targets import ClassLogit
+from medattn_lite.explain.methods import Explanation, explain_image
+from medattn_lite.explain.model import ClassLogit
 from medattn_lite.networks.trained import Trained, load_trained, trained_facts, trained_names
 from medattn_lite.training.inference import predict_probabilities
 

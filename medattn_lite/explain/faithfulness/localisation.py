@@ -22,6 +22,7 @@ import torch
 from torch import Tensor
 
 from medattn_lite.errors import UserError
+from medattn_lite.evaluation import auc
 
 PLANES = ("axial", "coronal", "sagittal")
 LOCALISATION = ("pointing game", "relevance mass", "AUC")
@@ -79,7 +80,7 @@ def localise(values: Tensor | np.ndarray, signal: Tensor | np.ndarray, *, within
     return Localised(
         pointing_game=float(near[scores == scores.max()].mean()),
         relevance_mass=float(positive[wanted].sum() / total) if total > 0 else math.nan,
-        auc=_auc(scores, wanted),
+        auc=auc(wanted, scores),
     )
 
 
@@ -158,18 +159,6 @@ def ignorant_maps(image: Tensor, *, seed: int = 0) -> dict[str, Tensor]:
         "edges": steps.mean(0),
         "brightness": image.float().mean(0),
     }
-
-
-def _auc(scores: np.ndarray, wanted: np.ndarray) -> float:
-    """Mann–Whitney's, ties counted half."""
-    from scipy.stats import rankdata
-
-    inside = int(wanted.sum())
-    outside = len(wanted) - inside
-    if not inside or not outside:
-        return math.nan
-    ranks = rankdata(scores)[wanted].sum()
-    return float((ranks - inside * (inside + 1) / 2) / (inside * outside))
 
 
 def _dilated(signal: np.ndarray, steps: int) -> np.ndarray:

@@ -23,8 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.model.passes import output_of
-from medattn_lite.explain.model.targets import Target
+from medattn_lite.explain.methods import darkest
+from medattn_lite.explain.model import Target, forward_eval
 
 FILLS = ("blur", "dark")
 PASS = 8  # images at once
@@ -48,7 +48,7 @@ class Curve:
 
 
 def deletion_curve(model: nn.Module, image: Tensor, values: Tensor, *, target: Target, **options: object) -> Curve:
-    """Takes the most relevant voxels away first; see `_curve` for the options.
+    """Takes the most relevant voxels away first; `insertion_curve` puts them back.
 
     Args:
         model: the network, left as it was.
@@ -56,7 +56,7 @@ def deletion_curve(model: nn.Module, image: Tensor, values: Tensor, *, target: T
         values: map on the image's grid, (D, H, W) or (H, W).
         target: what is asked; fixed to the whole image.
         **options: `steps` (20), `fill` ("blur"), `block` (4 voxels a side), `within` (bool, the voxels that count),
-            `beside` (what the network takes besides the image).
+            `extra_inputs` (what the network takes besides the image).
 
     Raises:
         UserError: other shapes, or a batch of several images.
@@ -74,23 +74,23 @@ def empty_like(image: Tensor, *, fill: str = "blur") -> Tensor:
     if fill not in FILLS:
         raise UserError(f"unknown fill {fill!r}: use {' or '.join(FILLS)}")
     if fill == "dark":
-        return image.flatten(2).amin(2).reshape(*image.shape[:2], *[1] * (image.dim() - 2)).expand_as(image).clone()
+        return darkest(image).clone()
     pool = F.avg_pool2d if image.dim() == 4 else F.avg_pool3d
     dims = image.dim() - 2
     for _ in range(3):  # three boxes are nearly a Gaussian
         for axis, side in enumerate(image.shape[2:]):  # axis by axis is the same, at a hundredth of the work
-            reach = [side // 8 if other == axis else 0 for other in range(dims)]
-            image = pool(image, [2 * one + 1 for one in reach], stride=1, padding=reach, count_include_pad=False)
+            radii = [side // 8 if other == axis else 0 for other in range(dims)]
+            image = pool(image, [2 * one + 1 for one in radii], stride=1, padding=radii, count_include_pad=False)
     return image
 
 
 def _curve(
     model: nn.Module, image: Tensor, values: Tensor, *, target: Target, insert: bool, steps: int = 20,
-    fill: str = "blur", block: int = 4, within: Tensor | None = None, beside: Sequence[Tensor] = (),
+    fill: str = "blur", block: int = 4, within: Tensor | None = None, extra_inputs: Sequence[Tensor] = (),
 ) -> Curve:  # fmt: skip
     if len(image) != 1 or tuple(values.shape) != tuple(image.shape[2:]):
         raise UserError(f"a curve is of one image and its map: got {tuple(image.shape)} and {tuple(values.shape)}")
-    asked = target.fixed(output_of(model, image, beside=beside))
+    asked = target.fixed(forward_eval(model, image, extra_inputs=extra_inputs))
     empty = empty_like(image, fill=fill)
     rank = _ranks(values.float(), block=block, within=within)  # (D, H, W): 0 goes first, 1 last; 2 never
     shares = torch.linspace(0, 1, steps + 1)
@@ -100,9 +100,9 @@ def _curve(
         keep = taken if insert else ~taken
         outside = (rank > 1)[None, None]
         changed = torch.where(keep | outside, image, empty)  # (P, C, D, H, W)
-        copies = [extra.expand(len(part), *extra.shape[1:]) for extra in beside]
+        copies = [extra.expand(len(part), *extra.shape[1:]) for extra in extra_inputs]
         with torch.no_grad():
-            scores.append(asked(output_of(model, changed, beside=copies)).float().cpu())
+            scores.append(asked(forward_eval(model, changed, extra_inputs=copies)).float().cpu())
     found = torch.cat(scores)
     whole, none = (found[-1], found[0]) if insert else (found[0], found[-1])
     span = float(whole - none)

@@ -22,7 +22,7 @@ from medattn_lite.data.phantom import PhantomCohort, Subject
 from medattn_lite.data.slicing import cut, sized
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError
-from medattn_lite.explain.model.targets import ClassLogit, RegionSum, Target
+from medattn_lite.explain.model import ClassLogit, RegionSum, Target
 from medattn_lite.networks.trained import Trained
 from medattn_lite.training.recipes import find_recipe
 
@@ -31,7 +31,7 @@ LARGEST_SLICE = 0.01  # of the head: from here a tumour counts as seen, as in th
 
 
 @dataclass(frozen=True, eq=False)
-class Case:
+class PhantomCase:
     """One subject, as a network takes it.
 
     Attributes:
@@ -75,7 +75,7 @@ def cohort_of(trained: Trained, *, more: int = 0) -> PhantomCohort:
 def held_out(
     trained: Trained, *, limit: int | None = None, marked: bool = False, more: bool = False,
     known: Collection[str] = (),
-) -> Iterator[Case]:  # fmt: skip
+) -> Iterator[PhantomCase]:  # fmt: skip
     """The tested subjects that have something to find: high grades, slices with tumour, lesions.
 
     Args:
@@ -132,7 +132,7 @@ def graded_heads(trained: Trained, *, limit: int | None = None) -> tuple[Tensor,
     return images, torch.tensor([labels[row] for row in rows])
 
 
-def case_of(trained: Trained, sample: dict[str, Any]) -> Case | None:
+def case_of(trained: Trained, sample: dict[str, Any]) -> PhantomCase | None:
     """A phantom's sample as a network takes it; None where it has nothing to find.
 
     Args:
@@ -155,17 +155,17 @@ def case_of(trained: Trained, sample: dict[str, Any]) -> Case | None:
     targets = {"mechanisms": ClassLogit(1, name="high grade"), "lesions": RegionSum(1, name="lesion"),
                "fusion": RegionSum(0, link="sigmoid", name="whole tumour")}  # fmt: skip
     mark = sample["mark"][0] if "mark" in sample else None
-    return Case(sample["subject"], normalise(sample["image"])[None], signal, head, targets[recipe], mark,
+    return PhantomCase(sample["subject"], normalise(sample["image"])[None], signal, head, targets[recipe], mark,
                 sample["affine"])  # fmt: skip
 
 
-def _slice_case(trained: Trained, sample: dict[str, Any]) -> Case | None:
+def _slice_case(trained: Trained, sample: dict[str, Any]) -> PhantomCase | None:
     slices = [own for own in cut(sample, "presence", LARGEST_SLICE) if own.label == 1]
     if not slices:
         return None
     own = sized(max(slices, key=lambda item: item.tumour), sample, trained.size)
     head = (own.image != own.image.flatten(1).amin(1)[:, None, None]).any(dim=0)
-    return Case(sample["subject"], own.image[None], own.mask[0] > 0, head, ClassLogit(1, name="tumour"))
+    return PhantomCase(sample["subject"], own.image[None], own.mask[0] > 0, head, ClassLogit(1, name="tumour"))
 
 
 def _marked(cohort: PhantomCohort, index: int) -> dict[str, Any]:

@@ -1,15 +1,15 @@
-"""Sanity checks: a map that does not change when the network forgets everything explains the image, not the network.
+"""Sanity checks: a map that stays the same when the network is re-initialised explains the image, not the network.
 
-    cascade       weights are drawn anew layer by layer, from the output to the input; the map must change
-    twin          all weights drawn anew at once: the same architecture without knowledge
-    similarity    Spearman's rank correlation of two maps' absolute values, over the voxels that count
+    cascade               weights are re-initialised layer by layer, from the output to the input; the map must change
+    reinitialised_copy    all weights at once: the same architecture, untrained
+    similarity            Spearman's rank correlation of two maps' absolute values, over the voxels that count
 
 Paper: Adebayo et al. 2018, "Sanity checks for saliency maps" (model and data randomisation). The other check of that
 paper, shuffled labels, needs a training: the recipe `mechanisms` has such a variant.
 
-Reading: weights are drawn as each layer's own `reset_parameters` draws them, and batch norms forget their statistics.
-A batch norm that forgot would let activations grow from layer to layer, so `twin` fits the statistics to the images it
-is given, which tell it nothing of the task.
+Reading: weights are drawn as each layer's own `reset_parameters` draws them, and batch norms lose their statistics.
+A batch norm without statistics would let activations grow from layer to layer, so `reinitialised_copy` fits them to the
+images it is given, which tell it nothing of the task.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from medattn_lite.errors import UserError
 
 
-def twin(model: nn.Module, *, seed: int = 0, images: Tensor | None = None) -> nn.Module:
-    """A copy of a network with all weights drawn anew; the model itself is left alone.
+def reinitialised_copy(model: nn.Module, *, seed: int = 0, images: Tensor | None = None) -> nn.Module:
+    """Copies a network and re-initialises all weights of the copy; the model itself is left alone.
 
     Args:
         model: any network.
@@ -40,7 +40,7 @@ def twin(model: nn.Module, *, seed: int = 0, images: Tensor | None = None) -> nn
 
 
 def cascade(model: nn.Module, *, seed: int = 0, parts: int | None = None) -> Iterator[tuple[str, nn.Module]]:
-    """Copies of a network that forget more and more, from the output towards the input.
+    """Copies of a network with more and more layers re-initialised, from the output towards the input.
 
     Args:
         model: any network.
@@ -53,18 +53,18 @@ def cascade(model: nn.Module, *, seed: int = 0, parts: int | None = None) -> Ite
     Raises:
         UserError: a network without weights.
     """
-    forgetting = copy.deepcopy(model).eval()
-    names = [name for name, module in forgetting.named_modules() if _has_own_weights(module)][::-1]
+    copied = copy.deepcopy(model).eval()
+    names = [name for name, module in copied.named_modules() if _has_own_weights(module)][::-1]
     if not names:
-        raise UserError(f"{type(model).__name__} has no weights that could be drawn anew")
+        raise UserError(f"{type(model).__name__} has no weights to re-initialise")
     stops = set(range(len(names))) if parts is None else {math.ceil((k + 1) * len(names) / parts) - 1
                                                           for k in range(parts)}  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for number, name in enumerate(names):
-            _forget(forgetting.get_submodule(name))
+            _reinitialise(copied.get_submodule(name))
             if number in stops:
-                yield name, copy.deepcopy(forgetting)
+                yield name, copy.deepcopy(copied)
 
 
 def similarity(first: Tensor, second: Tensor, *, within: Tensor | None = None) -> float:
@@ -94,8 +94,8 @@ def _has_own_weights(module: nn.Module) -> bool:
     return any(True for _ in module.parameters(recurse=False))
 
 
-def _forget(module: nn.Module) -> None:
-    """Draws a layer's own parameters anew: as the layer does it, else with the spread that they have."""
+def _reinitialise(module: nn.Module) -> None:
+    """Draws a layer's own parameters again: as the layer does it, else with the spread that they have."""
     if hasattr(module, "reset_parameters"):
         module.reset_parameters()
         return

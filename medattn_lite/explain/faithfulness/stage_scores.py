@@ -16,28 +16,31 @@ from torch import Tensor, nn
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.mean_intervals import paired_mean_interval
 from medattn_lite.explain.faithfulness.localisation import chance, localise
-from medattn_lite.explain.faithfulness.phantom_cases import Case
-from medattn_lite.explain.methods.cam import (
+from medattn_lite.explain.faithfulness.phantom_cases import PhantomCase
+from medattn_lite.explain.methods import (
+    FUSIONS,
     LayerMap,
     Weigh,
     class_activation_maps,
+    default_layer,
+    fuse,
+    layers_to_fuse,
     mean_gradient,
-    own_gradient,
+    on_image,
+    outside_head,
+    padded_with,
+    plain_gradient,
     positive_gradient,
 )
-from medattn_lite.explain.methods.fused_cam import FUSIONS, fuse, layers_to_fuse, on_image
-from medattn_lite.explain.methods.layers import default_layer
-from medattn_lite.explain.methods.padding import outside_head, padded_with
-from medattn_lite.explain.model.passes import output_of
-from medattn_lite.explain.model.targets import RegionSum
+from medattn_lite.explain.model import RegionSum, forward_eval
 
-CAMS: dict[str, Weigh] = {"Grad-CAM": mean_gradient, "LayerCAM": positive_gradient, "HiResCAM": own_gradient}
+CAMS: dict[str, Weigh] = {"Grad-CAM": mean_gradient, "LayerCAM": positive_gradient, "HiResCAM": plain_gradient}
 GAINS = ("pointing game", "mass ÷ chance", "AUC")
 STAGE_PADDINGS = ("zeros", "replicate")
 Row = dict[str, Any]
 
 
-def score_stages(network: nn.Module, case: Case) -> list[Row]:
+def score_stages(network: nn.Module, case: PhantomCase) -> list[Row]:
     """All rows of one subject.
 
     Args:
@@ -49,7 +52,7 @@ def score_stages(network: nn.Module, case: Case) -> list[Row]:
         for the other padding) and the scores by name; none where the network finds nothing to explain.
     """
     rows: list[Row] = []
-    if isinstance(case.target, RegionSum) and not bool(case.target.voxels(output_of(network, case.image)).any()):
+    if isinstance(case.target, RegionSum) and not bool(case.target.voxels(forward_eval(network, case.image)).any()):
         return rows  # the network finds nothing here that could be explained
     layers = layers_to_fuse(network, case.image)
     default = default_layer(network, case.image)
@@ -107,7 +110,7 @@ def _variants(
             yield f"LayerCAM fused, {fusion}", fuse(fine, fusion=fusion)[0]
 
 
-def _scores(values: Tensor, case: Case) -> Row:
+def _scores(values: Tensor, case: PhantomCase) -> Row:
     found = localise(values, case.signal, within=case.counted)
     by_chance = chance(case.signal, within=case.counted).relevance_mass
     inside = case.counted

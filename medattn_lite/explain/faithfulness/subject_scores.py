@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from medattn_lite.errors import UserError
 from medattn_lite.explain.faithfulness.localisation import ignorant_maps, localise, localise_by_plane
 from medattn_lite.explain.faithfulness.perturbation import deletion_curve, insertion_curve
-from medattn_lite.explain.faithfulness.phantom_cases import Case
+from medattn_lite.explain.faithfulness.phantom_cases import PhantomCase
 from medattn_lite.explain.faithfulness.sanity import similarity
 from medattn_lite.explain.faithfulness.stage_scores import score_stages
-from medattn_lite.explain.methods.registry import METHODS, explain_image
+from medattn_lite.explain.methods import METHODS, explain_image
+from medattn_lite.explain.model import forward_eval
 
 OPTIONS = {"integrated gradients": {"steps": 16}}  # enough where the sum of values is checked
 COSTLY = ("integrated gradients", "occlusion")  # many passes: scored on few subjects
@@ -23,7 +24,7 @@ Row = dict[str, Any]
 
 
 def score_subject(
-    network: nn.Module, forgotten: nn.Module, case: Case, methods: Sequence[str], *, part: str, curves: bool
+    network: nn.Module, forgotten: nn.Module, case: PhantomCase, methods: Sequence[str], *, part: str, curves: bool
 ) -> list[Row]:
     """All rows of one subject and part.
 
@@ -64,7 +65,7 @@ def windows(size: Sequence[int]) -> dict[str, tuple[int, ...]]:
 
 
 def _explained(
-    network: nn.Module, forgotten: nn.Module, case: Case, method: str, *, curves: bool, again: bool
+    network: nn.Module, forgotten: nn.Module, case: PhantomCase, method: str, *, curves: bool, again: bool
 ) -> Row | None:
     """Scores of one method on one subject, of a map made again only the curves; None where it does not fit."""
     options = dict(OPTIONS.get(method, {}))
@@ -81,7 +82,7 @@ def _explained(
     located = {} if again else _located(values, case, planes=method == "Grad-CAM")
     row: Row = {**located, "note": found.note}
     if not again:
-        asked = {"target": target.fixed(network(case.image).detach())} if METHODS[method].asks else {}
+        asked = {"target": target.fixed(forward_eval(network, case.image))} if METHODS[method].asks else {}
         other = explain_image(forgotten, case.image, method=method, **asked, **options)
         row["like the forgetful twin's"] = similarity(values, other.values[0], within=case.counted)
     if curves:
@@ -91,7 +92,7 @@ def _explained(
     return row
 
 
-def _located(values: Tensor, case: Case, *, planes: bool = False) -> Row:
+def _located(values: Tensor, case: PhantomCase, *, planes: bool = False) -> Row:
     within = case.counted
     row: Row = dict(localise(values, case.signal, within=within).as_dict())
     if case.mark is not None and bool(case.mark.any()):

@@ -26,22 +26,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from medattn_lite.explain.model.passes import output_of
+from medattn_lite.explain.model import forward_eval
 
 Box = tuple[tuple[float, float], ...]  # from and to along each axis, in voxels from the image's first edge
 Size = tuple[int, ...]
+Places = tuple[list[float], list[float]]  # step, and place of the first voxel, along each axis
 
-_KNOWN: WeakKeyDictionary[nn.Module, dict[Size, dict[Size, tuple[list[float], list[float]]]]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[nn.Module, dict[Size, dict[Size, Places]]] = WeakKeyDictionary()
 
 
-def layer_box(model: nn.Module, image: Tensor, grid: Sequence[int], *, beside: Sequence[Tensor] = ()) -> Box:
+def layer_box(model: nn.Module, image: Tensor, grid: Sequence[int], *, extra_inputs: Sequence[Tensor] = ()) -> Box:
     """The box that a map of the network covers.
 
     Args:
         model: the network; asked once for each size of image, with one pass.
         image: (B, C, D, H, W) or (B, C, H, W).
         grid: sides of the map, (d, h, w) or (h, w).
-        beside: what the network takes besides the image.
+        extra_inputs: what the network takes besides the image.
 
     Returns:
         (from, to) along each axis, in voxels from the image's first edge; (0, D), (0, H), (0, W) edge on edge.
@@ -51,7 +52,7 @@ def layer_box(model: nn.Module, image: Tensor, grid: Sequence[int], *, beside: S
         return tuple((0.0, float(length)) for length in size)
     known = _KNOWN.setdefault(model, {})
     if size not in known:
-        known[size] = _follow(model, image, beside)
+        known[size] = _follow(model, image, extra_inputs)
     if grid not in known[size]:
         return tuple((0.0, float(length)) for length in size)
     steps, firsts = known[size][grid]
@@ -59,7 +60,7 @@ def layer_box(model: nn.Module, image: Tensor, grid: Sequence[int], *, beside: S
                  for step, first, n in zip(steps, firsts, grid, strict=True))  # fmt: skip
 
 
-def _follow(model: nn.Module, image: Tensor, beside: Sequence[Tensor]) -> dict[Size, tuple[list[float], list[float]]]:
+def _follow(model: nn.Module, image: Tensor, extra_inputs: Sequence[Tensor]) -> dict[Size, Places]:
     """Size of a map → step and first place along each axis."""
     size = tuple(image.shape[2:])
     found: dict[Size, list[tuple[Size, list[float], list[float]]]] = {}
@@ -76,7 +77,7 @@ def _follow(model: nn.Module, image: Tensor, beside: Sequence[Tensor]) -> dict[S
 
     handles = [module.register_forward_hook(hook) for module in model.modules() if _has_kernel(module)]
     try:
-        output_of(model, image[:1], beside=[extra[:1] for extra in beside])
+        forward_eval(model, image[:1], extra_inputs=[extra[:1] for extra in extra_inputs])
     finally:
         for handle in handles:
             handle.remove()

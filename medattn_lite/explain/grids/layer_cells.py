@@ -19,16 +19,16 @@ from medattn_lite.explain.grids.upsampling import to_image_grid
 Box = Sequence[tuple[float, float]]
 
 
-def cells(image_length: int, layer_length: int, reach: tuple[float, float] | None = None) -> Tensor:
+def cells(image_length: int, layer_length: int, extent: tuple[float, float] | None = None) -> Tensor:
     """For each of the image's voxels along an axis, the layer's voxel that holds its centre; (N,) int64.
 
     Args:
         image_length: N.
         layer_length: n.
-        reach: from where to where the layer reaches, in the image's voxels from its first edge; None for 0 to N. A
+        extent: from where to where the layer reaches, in the image's voxels from its first edge; None for 0 to N. A
             centre on the border of two cells belongs to the later one; beyond the outermost cells, to these.
     """
-    start, stop = (0.0, float(image_length)) if reach is None else reach
+    start, stop = (0.0, float(image_length)) if extent is None else extent
     # Multiplied before it is divided, so that a centre on a border is not decided by rounding.
     centres = torch.arange(image_length, dtype=torch.float64) + 0.5
     return ((centres - start) * layer_length / (stop - start)).floor().long().clamp(0, layer_length - 1)
@@ -50,7 +50,7 @@ def cell_of(voxel: Sequence[int], size: Sequence[int], grid: Sequence[int], box:
     if len(voxel) != len(size) or not all(0 <= index < length for index, length in zip(voxel, size, strict=True)):
         raise UserError(f"voxel {voxel} is not in an image of {tuple(size)}: give {len(size)} indices from 0")
     along = zip(voxel, size, grid, box, strict=True)
-    return tuple(int(cells(length, n, reach)[index]) for index, length, n, reach in along)
+    return tuple(int(cells(length, n, extent)[index]) for index, length, n, extent in along)
 
 
 def count_in_cells(
@@ -80,9 +80,9 @@ def count_in_cells(
         if tuple(chosen.shape) != wanted:
             raise UserError(f"voxels have shape {tuple(torch.as_tensor(voxels).shape)}; give a mask of shape {wanted}")
         chosen = (chosen > 0).float().cpu()
-    for axis, (length, n, reach) in enumerate(zip(size, grid, box, strict=True), start=1):
+    for axis, (length, n, extent) in enumerate(zip(size, grid, box, strict=True), start=1):
         shape = (*chosen.shape[:axis], n, *chosen.shape[axis + 1 :])
-        chosen = torch.zeros(shape).index_add_(axis, cells(length, n, reach), chosen)
+        chosen = torch.zeros(shape).index_add_(axis, cells(length, n, extent), chosen)
     return chosen
 
 
@@ -92,17 +92,17 @@ def summing_to_one(values: Tensor) -> Tensor:
     return torch.where(total > 0, values / total.clamp(min=1e-30), torch.zeros_like(values))
 
 
-def rows_on_image(matrix: Tensor, length: int, reach: tuple[float, float], *, softmax: bool = True) -> Tensor:
+def rows_on_image(matrix: Tensor, length: int, extent: tuple[float, float], *, softmax: bool = True) -> Tensor:
     """A layer's slice×slice matrix on the image's slices.
 
     Args:
         matrix: (B, s, s), row i for what slice i looks at.
         length: N, the image's slices along this direction.
-        reach: where the layer reaches along it, see `cells`.
+        extent: where the layer reaches along it, see `cells`.
         softmax: whether rows sum to 1, and shall again.
 
     Returns:
         (B, N, N): row k is that of the layer's slice that holds image slice k; along it, `to_image_grid`.
     """
-    fine = to_image_grid(matrix[:, cells(length, matrix.shape[1], reach)], (length,), box=[reach])
+    fine = to_image_grid(matrix[:, cells(length, matrix.shape[1], extent)], (length,), box=[extent])
     return fine / fine.sum(-1, keepdim=True) if softmax else fine

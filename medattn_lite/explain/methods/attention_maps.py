@@ -18,20 +18,19 @@ from torch import Tensor, nn
 
 from medattn_lite.attention.maps import QUERY_KEY, SLICE_SLICE, SPATIAL, VOXEL_VOXEL, AttentionMap
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.affinities import affinity_layers, received_attention
-from medattn_lite.explain.attention.capture import CapturedMap, capture_attention
-from medattn_lite.explain.grids.tokens import token_grid
-from medattn_lite.explain.methods.layers import MINIMUM_SIDE
-from medattn_lite.explain.methods.result import Found, said_of
-from medattn_lite.explain.model.passes import on_device_of, output_of
+from medattn_lite.explain.attention import CapturedMap, affinity_layers, capture_attention, received_attention
+from medattn_lite.explain.grids import token_grid
+from medattn_lite.explain.methods.layers import first_with_places
+from medattn_lite.explain.methods.result import MethodResult, notes_for
+from medattn_lite.explain.model import forward_eval, to_model
 
 FLAT = 0.02  # an attention map whose values differ by less looks at nothing in particular
 
 
 def attention_map(
-    model: nn.Module, image: Tensor, *, target: None = None, layer: str | None = None, beside: Sequence[Tensor] = (),
-    token_sides: Sequence[int] | None = None,
-) -> Found:  # fmt: skip
+    model: nn.Module, image: Tensor, *, target: None = None, layer: str | None = None,
+    extra_inputs: Sequence[Tensor] = (), token_sides: Sequence[int] | None = None,
+) -> MethodResult:  # fmt: skip
     """The map, on its layer's grid.
 
     Args:
@@ -39,7 +38,7 @@ def attention_map(
         image: (B, C, D, H, W) or (B, C, H, W).
         target: attention takes none.
         layer: name of the attention; None for the last that fits.
-        beside: what the network takes besides the image.
+        extra_inputs: what the network takes besides the image.
         token_sides: sides (d, h, w) of the grid of a transformer's patches; None to find it.
 
     Raises:
@@ -49,7 +48,7 @@ def attention_map(
     if SPATIAL not in kinds and kinds & {SLICE_SLICE, VOXEL_VOXEL}:
         return _received(model, image, layer)  # not captured: to watch voxel×voxel attention makes its whole matrix
     with capture_attention(model, empty_ok=True) as maps:
-        output_of(model, image, beside=beside)
+        forward_eval(model, image, extra_inputs=extra_inputs)
     places = [captured for captured in maps.values() if captured.kind == SPATIAL]
     if places:
         return _at_places(_named(places, layer), image)
@@ -74,26 +73,24 @@ def _unasked(image: Tensor) -> Tensor:
     return torch.full((len(image),), torch.nan)
 
 
-def _at_places(maps: Sequence[CapturedMap], image: Tensor) -> Found:
+def _at_places(maps: Sequence[CapturedMap], image: Tensor) -> MethodResult:
     """The last map with at least four places along every axis, else the one with the most along its shortest."""
-    wanted = [min(MINIMUM_SIDE, side) for side in image.shape[2:]]
-    enough = [one for one in maps if all(n >= w for n, w in zip(one.values.shape[2:], wanted, strict=True))]
-    chosen = enough[-1] if enough else max(reversed(maps), key=lambda one: min(one.values.shape[2:]))
+    chosen = first_with_places(maps[::-1], lambda one: one.values.shape[2:], image.shape[2:])
     values = chosen.values.mean(dim=1)
     spread = values.flatten(1).amax(dim=1) - values.flatten(1).amin(dim=1)
-    said = said_of(spread < FLAT, f"the map is nearly flat, {float(values.min()):.3f} to {float(values.max()):.3f}")
-    return Found(values, _unasked(image), chosen.layer, tuple(said))
+    said = notes_for(spread < FLAT, f"the map is nearly flat, {float(values.min()):.3f} to {float(values.max()):.3f}")
+    return MethodResult(values, _unasked(image), chosen.layer, tuple(said))
 
 
-def _received(model: nn.Module, image: Tensor, layer: str | None) -> Found:
+def _received(model: nn.Module, image: Tensor, layer: str | None) -> MethodResult:
     """Affinities: how much each voxel is looked at by all others."""
     layer = layer or next(iter(affinity_layers(model)))
-    values = received_attention(model, on_device_of(model, image), layer=layer)
-    said = said_of((values == 0).flatten(1).all(dim=1), f"{layer} passes its input on: nothing is attended to")
-    return Found(values, _unasked(image), layer, tuple(said))
+    values = received_attention(model, to_model(model, image), layer=layer)
+    said = notes_for((values == 0).flatten(1).all(dim=1), f"{layer} passes its input on: nothing is attended to")
+    return MethodResult(values, _unasked(image), layer, tuple(said))
 
 
-def _of_tokens(model: nn.Module, image: Tensor, captured: CapturedMap, sides: Sequence[int] | None) -> Found:
+def _of_tokens(model: nn.Module, image: Tensor, captured: CapturedMap, sides: Sequence[int] | None) -> MethodResult:
     """What the class token looks at, or how much each patch is looked at; the mean over heads."""
     weights = captured.values.float().flatten(1, -3).mean(dim=1) if captured.values.dim() > 3 else captured.values
     grid = token_grid(model, image.shape[2:], weights.shape[-1], sides=sides)
@@ -103,4 +100,4 @@ def _of_tokens(model: nn.Module, image: Tensor, captured: CapturedMap, sides: Se
     row = weights[:, 0] if grid.extra else weights.mean(dim=1)  # (B, N)
     by = "looked at by the class token" if grid.extra else "looked at by all patches, on average"
     values = row[:, grid.extra :].unflatten(1, grid.sides)
-    return Found(values, _unasked(image), captured.layer, (grid.words, by))
+    return MethodResult(values, _unasked(image), captured.layer, (grid.words, by))

@@ -19,8 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.model.passes import forward, on_device_of, uncompiled
-from medattn_lite.explain.model.targets import Target
+from medattn_lite.explain.model import Target, forward, to_model, uncompiled
 from medattn_lite.training.inference import evaluating
 
 AT_ONCE = 2**22  # numbers in the images of one batch: two volumes of 4 × 80³, or 250 slices of 4 × 64²
@@ -39,7 +38,7 @@ def integrated_gradients(
     target: Target,
     steps: int = 32,
     baseline: Tensor | None = None,
-    beside: Sequence[Tensor] = (),
+    extra_inputs: Sequence[Tensor] = (),
 ) -> tuple[Tensor, Tensor]:
     """What each voxel adds on the straight way from the baseline to the image.
 
@@ -49,7 +48,7 @@ def integrated_gradients(
         target: fixed to the images, see `targets`.
         steps: points on the way (Gauss–Legendre).
         baseline: an image, or one for all; None for `darkest`.
-        beside: what the network takes besides the image.
+        extra_inputs: what the network takes besides the image.
 
     Returns:
         (B, D, H, W) or (B, H, W), summed over channels, and (B,): by how much their sum misses y(x) − y(b).
@@ -63,10 +62,10 @@ def integrated_gradients(
         raise UserError(f"integrated gradients need at least one step, not {steps}")
     values, missed = [], []
     with torch.inference_mode(False), evaluating(model), uncompiled():
-        image = on_device_of(model, image)
-        start = darkest(image) if baseline is None else on_device_of(model, baseline).expand_as(image)
+        image = to_model(model, image)
+        start = darkest(image) if baseline is None else to_model(model, baseline).expand_as(image)
         for number in range(len(image)):
-            method = IntegratedGradients(_scored(model, target.in_image(number), beside, number))
+            method = IntegratedGradients(_scored(model, target.in_image(number), extra_inputs, number))
             found, delta = method.attribute(
                 image[number : number + 1].clone().requires_grad_(), start[number : number + 1], n_steps=steps,
                 internal_batch_size=_images_at_once(image), return_convergence_delta=True,
@@ -84,7 +83,7 @@ def occlusion(
     window: int | Sequence[int] | None = None,
     stride: int | Sequence[int] | None = None,
     baseline: Tensor | None = None,
-    beside: Sequence[Tensor] = (),
+    extra_inputs: Sequence[Tensor] = (),
     progress: bool = False,
 ) -> Tensor:
     """What the output loses when a window of the image is hidden, all channels at once.
@@ -96,7 +95,7 @@ def occlusion(
         window: voxels along D, H and W, or one number for all; None for an eighth of each side.
         stride: voxels from one window to the next, at most the window's; None for the window's own, without overlap.
         baseline: what is put into the window, an image or one for all; None for `darkest`.
-        beside: what the network takes besides the image.
+        extra_inputs: what the network takes besides the image.
         progress: show a bar.
 
     Returns:
@@ -107,16 +106,16 @@ def occlusion(
     """
     from captum.attr import Occlusion
 
-    image = on_device_of(model, image)
+    image = to_model(model, image)
     channels, size = image.shape[1], tuple(image.shape[2:])
     default = tuple(math.ceil(side / PARTS) for side in size)
     window = _sides("window", window, size, default, most=size)
     stride = _sides("stride", stride, size, window, most=window)
-    start = darkest(image) if baseline is None else on_device_of(model, baseline).expand_as(image)
+    start = darkest(image) if baseline is None else to_model(model, baseline).expand_as(image)
     values = []
     with torch.inference_mode(False), torch.no_grad(), evaluating(model), uncompiled():
         for number in range(len(image)):
-            method = Occlusion(_scored(model, target.in_image(number), beside, number))
+            method = Occlusion(_scored(model, target.in_image(number), extra_inputs, number))
             found = method.attribute(
                 image[number : number + 1], sliding_window_shapes=(channels, *window), strides=(channels, *stride),
                 baselines=start[number : number + 1], perturbations_per_eval=_images_at_once(image),
@@ -126,9 +125,11 @@ def occlusion(
     return torch.cat(values)
 
 
-def _scored(model: nn.Module, target: Target, beside: Sequence[Tensor], number: int) -> Callable[[Tensor], Tensor]:
+def _scored(
+    model: nn.Module, target: Target, extra_inputs: Sequence[Tensor], number: int
+) -> Callable[[Tensor], Tensor]:
     """From copies of one image, changed, to their scores."""
-    own = [on_device_of(model, extra)[number : number + 1] for extra in beside]
+    own = [to_model(model, extra)[number : number + 1] for extra in extra_inputs]
 
     def scores(images: Tensor) -> Tensor:
         return target(forward(model, images, [extra.expand(len(images), *extra.shape[1:]) for extra in own]))

@@ -36,11 +36,9 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.grids.tokens import token_grid, tokens_as_map, tokens_first
+from medattn_lite.explain.grids import token_grid, tokens_as_map, tokens_first
 from medattn_lite.explain.methods.layers import default_layer
-from medattn_lite.explain.model.fixed_target import Asked, FixedTarget
-from medattn_lite.explain.model.passes import layer_gradients
-from medattn_lite.explain.model.targets import Target
+from medattn_lite.explain.model import FixedTarget, Target, TargetLike, layer_gradients
 
 ROUNDING = 1e-6  # of the summands' size: what is left of a sum below it is rounding
 
@@ -83,7 +81,7 @@ def positive_gradient(activation: Tensor, gradient: Tensor) -> Tensor:
     return gradient.clamp(min=0)
 
 
-def own_gradient(activation: Tensor, gradient: Tensor) -> Tensor:
+def plain_gradient(activation: Tensor, gradient: Tensor) -> Tensor:
     """HiResCAM's weights (B, K, d, h, w)."""
     return gradient
 
@@ -94,8 +92,8 @@ def class_activation_maps(
     weighs: Sequence[Weigh],
     *,
     layers: Sequence[str] | None = None,
-    target: Asked | None = None,
-    beside: Sequence[Tensor] = (),
+    target: TargetLike | None = None,
+    extra_inputs: Sequence[Tensor] = (),
     token_sides: Sequence[int] | None = None,
 ) -> list[list[LayerMap]]:
     """Maps of one pass on the layers' grids, for each method one of each layer.
@@ -106,15 +104,15 @@ def class_activation_maps(
         weighs: from A and ∂y/∂A to the weights, one for each method.
         layers: their names; None for `default_layer`.
         target: what is explained, a target or a function of the output to (B,); None for `default_target`.
-        beside: what the network takes besides the image, such as clinical values (B, K).
+        extra_inputs: what the network takes besides the image, such as clinical values (B, K).
         token_sides: sides (d, h, w) of the grid of a transformer's patches; None to find it.
 
     Raises:
         UserError: a layer or a target that the network does not have, or an output that is no number.
     """
-    chosen = [default_layer(model, image, beside=beside)] if layers is None else list(layers)
-    asked = FixedTarget(model, target, image, beside)
-    pairs, scores = layer_gradients(model, image, chosen, asked, beside=beside)
+    chosen = [default_layer(model, image, extra_inputs=extra_inputs)] if layers is None else list(layers)
+    asked = FixedTarget(model, target, image, extra_inputs)
+    pairs, scores = layer_gradients(model, image, chosen, asked, extra_inputs=extra_inputs)
     found: list[list[LayerMap]] = [[] for _ in weighs]
     for layer, (activation, gradient) in zip(chosen, pairs, strict=True):
         note = ""
@@ -133,18 +131,18 @@ def one_layer(
     image: Tensor,
     weigh: Weigh,
     *,
-    target: Asked | None = None,
+    target: TargetLike | None = None,
     layer: str | None = None,
-    beside: Sequence[Tensor] = (),
+    extra_inputs: Sequence[Tensor] = (),
     token_sides: Sequence[int] | None = None,
 ) -> LayerMap:
     """`class_activation_maps` of one method at one layer."""
     return class_activation_maps(model, image, [weigh], layers=None if layer is None else [layer], target=target,
-                                 beside=beside, token_sides=token_sides)[0][0]  # fmt: skip
+                                 extra_inputs=extra_inputs, token_sides=token_sides)[0][0]  # fmt: skip
 
 
 def grad_cam(model: nn.Module, image: Tensor, **options: object) -> LayerMap:
-    """Grad-CAM on the layer's grid; options `target`, `layer`, `beside` and `token_sides` as of `one_layer`."""
+    """Grad-CAM on the layer's grid; options `target`, `layer`, `extra_inputs` and `token_sides` as of `one_layer`."""
     return one_layer(model, image, mean_gradient, **options)
 
 
@@ -160,7 +158,7 @@ def layer_cam(model: nn.Module, image: Tensor, **options: object) -> LayerMap:
 
 def hires_cam(model: nn.Module, image: Tensor, **options: object) -> LayerMap:
     """HiResCAM on the layer's grid; options as of `grad_cam`."""
-    return one_layer(model, image, own_gradient, **options)
+    return one_layer(model, image, plain_gradient, **options)
 
 
 def _weighted_sum(activation: Tensor, weights: Tensor) -> Tensor:

@@ -17,12 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.grids.layer_boxes import layer_box
-from medattn_lite.explain.grids.upsampling import to_image_grid
+from medattn_lite.explain.grids import layer_box, to_image_grid
 from medattn_lite.explain.methods.cam import LayerMap, class_activation_maps, positive_gradient
-from medattn_lite.explain.methods.layers import MINIMUM_SIDE, layer_sizes, stages
-from medattn_lite.explain.methods.result import Found, said_of
-from medattn_lite.explain.model.fixed_target import Asked
+from medattn_lite.explain.methods.layers import MINIMUM_SIDE, has_places, layer_sizes, stages
+from medattn_lite.explain.methods.result import MethodResult, notes_for
+from medattn_lite.explain.model import TargetLike
 
 FUSIONS = ("geometric", "maximum")
 GAMMA = 2.0  # of the paper's tanh
@@ -33,11 +32,11 @@ def fused_layer_cam(
     model: nn.Module,
     image: Tensor,
     *,
-    target: Asked | None = None,
+    target: TargetLike | None = None,
     layer: str | None = None,
-    beside: Sequence[Tensor] = (),
+    extra_inputs: Sequence[Tensor] = (),
     fusion: str = "geometric",
-) -> Found:
+) -> MethodResult:
     """The fused map on the image's grid, from 0 to 1 for each image; of one pass.
 
     Args:
@@ -45,7 +44,7 @@ def fused_layer_cam(
         image: (B, C, D, H, W) or (B, C, H, W).
         target: what is explained; None for `default_target`.
         layer: names of layers with " + " between them; None for `layers_to_fuse`.
-        beside: what the network takes besides the image.
+        extra_inputs: what the network takes besides the image.
         fusion: "geometric" or "maximum".
 
     Raises:
@@ -53,15 +52,16 @@ def fused_layer_cam(
     """
     if fusion not in FUSIONS:
         raise UserError(f"unknown fusion {fusion!r}: use {' or '.join(FUSIONS)}")
-    layers = layers_to_fuse(model, image, beside=beside) if layer is None else layer.split(JOINED)
-    (maps,) = class_activation_maps(model, image, [positive_gradient], layers=layers, target=target, beside=beside)
-    values = fuse([on_image(one, model, image, beside=beside) for one in maps], fusion=fusion)
+    layers = layers_to_fuse(model, image, extra_inputs=extra_inputs) if layer is None else layer.split(JOINED)
+    (maps,) = class_activation_maps(model, image, [positive_gradient], layers=layers, target=target,
+                                    extra_inputs=extra_inputs)  # fmt: skip
+    values = fuse([on_image(one, model, image, extra_inputs=extra_inputs) for one in maps], fusion=fusion)
     words = f"nothing speaks for {maps[0].target.words} in all of these layers at one place"
-    said = said_of((values == 0).flatten(1).all(dim=1), words)
-    return Found(values, maps[0].scores, JOINED.join(layers), tuple(said), maps[0].target)
+    said = notes_for((values == 0).flatten(1).all(dim=1), words)
+    return MethodResult(values, maps[0].scores, JOINED.join(layers), tuple(said), maps[0].target)
 
 
-def layers_to_fuse(model: nn.Module, image: Tensor, *, beside: Sequence[Tensor] = ()) -> list[str]:
+def layers_to_fuse(model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> list[str]:
     """Stages with at least four places along every axis, the earliest first.
 
     Of a network that is none of the papers', the last layer of each such size, but the output's.
@@ -70,9 +70,8 @@ def layers_to_fuse(model: nn.Module, image: Tensor, *, beside: Sequence[Tensor] 
         UserError: there is none.
     """
     known = stages(model)
-    sizes = layer_sizes(model, image, known or None, beside=beside)
-    wanted = [min(MINIMUM_SIDE, side) for side in image.shape[2:]]
-    fine = {name: sides for name, sides in sizes.items() if all(n >= w for n, w in zip(sides, wanted, strict=True))}
+    sizes = layer_sizes(model, image, known or None, extra_inputs=extra_inputs)
+    fine = {name: sides for name, sides in sizes.items() if has_places(sides, image.shape[2:])}
     if not known:
         last = {sides: name for name, sides in fine.items()}  # of each size
         fine = {name: sides for sides, name in last.items() if sides != tuple(image.shape[2:])}
@@ -82,9 +81,9 @@ def layers_to_fuse(model: nn.Module, image: Tensor, *, beside: Sequence[Tensor] 
     return list(fine)
 
 
-def on_image(found: LayerMap, model: nn.Module, image: Tensor, *, beside: Sequence[Tensor] = ()) -> Tensor:
+def on_image(found: LayerMap, model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> Tensor:
     """A layer's map on the image's grid, to where the layer looks; (B, *size) float32."""
-    box = layer_box(model, image, found.values.shape[1:], beside=beside)
+    box = layer_box(model, image, found.values.shape[1:], extra_inputs=extra_inputs)
     return to_image_grid(found.values.float(), image.shape[2:], box=box)
 
 

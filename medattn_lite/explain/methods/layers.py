@@ -12,8 +12,9 @@ last layer before the 1×1×1 convolution Grad-CAM gives the logits back.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 import torch
@@ -22,14 +23,14 @@ from torch.nn.modules.conv import _ConvNd
 
 from medattn_lite.attention.maps import QUERY_KEY, AttentionMap
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.adapters import adapter_of
-from medattn_lite.explain.grids.tokens import token_grid, tokens_first
-from medattn_lite.explain.model.passes import check_open, find_layer, output_of
-from medattn_lite.explain.model.wrapped import known_stages, papers_network
+from medattn_lite.explain.attention import adapter_of
+from medattn_lite.explain.grids import token_grid, tokens_first
+from medattn_lite.explain.model import check_open, find_layer, forward_eval, known_stages, papers_network
 
 MINIMUM_SIDE = 4
 CHANNELS_LAST = ("TransformerBlock", "TransformerEncoderLayer", "TransformerDecoderLayer", "PatchMerging")
 Size = tuple[int, ...]
+Named = TypeVar("Named")
 
 _KNOWN: WeakKeyDictionary[nn.Module, dict[Size, str]] = WeakKeyDictionary()
 
@@ -50,7 +51,7 @@ class _Pass:
 
 
 def layer_sizes(
-    model: nn.Module, image: Tensor, names: Sequence[str] | None = None, *, beside: Sequence[Tensor] = ()
+    model: nn.Module, image: Tensor, names: Sequence[str] | None = None, *, extra_inputs: Sequence[Tensor] = ()
 ) -> dict[str, tuple[int, ...]]:
     """Sides of the maps that layers give for an image.
 
@@ -58,15 +59,15 @@ def layer_sizes(
         model: any network.
         image: (B, C, D, H, W) or (B, C, H, W).
         names: of layers; None for every module that gives a map.
-        beside: what the network takes besides the image.
+        extra_inputs: what the network takes besides the image.
 
     Returns:
         layer → (d, h, w), in the order in which the layers end their work.
     """
-    return {name: sides for name, sides in _watch(model, image, names, beside).maps.items() if name}
+    return {name: sides for name, sides in _watch(model, image, names, extra_inputs).maps.items() if name}
 
 
-def default_layer(model: nn.Module, image: Tensor, *, beside: Sequence[Tensor] = ()) -> str:
+def default_layer(model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> str:
     """The deepest stage with at least four places along every axis, or with as many as the image has.
 
     Of a network that is none of the papers', the last layer with so many places that does not give the output itself;
@@ -75,20 +76,42 @@ def default_layer(model: nn.Module, image: Tensor, *, beside: Sequence[Tensor] =
     Args:
         model: the network; asked once for each size of image, with one pass.
         image: (B, C, D, H, W) or (B, C, H, W).
-        beside: what the network takes besides the image.
+        extra_inputs: what the network takes besides the image.
 
     Raises:
         UserError: no layer gives a map.
     """
     known, size = _KNOWN.setdefault(model, {}), tuple(image.shape[1:])
     if size not in known or known[size] not in dict(model.named_modules()):
-        known[size] = _choose(model, image, beside)
+        known[size] = _choose(model, image, extra_inputs)
     return known[size]
 
 
-def _choose(model: nn.Module, image: Tensor, beside: Sequence[Tensor]) -> str:
+def has_places(sides: Sequence[int], size: Sequence[int]) -> bool:
+    """Whether a map has at least `MINIMUM_SIDE` places along every axis of an image, or as many as the image.
+
+    Args:
+        sides: of the map, (d, h, w) or (h, w).
+        size: of the image.
+    """
+    return all(n >= min(MINIMUM_SIDE, side) for n, side in zip(sides, size, strict=True))
+
+
+def first_with_places(maps: Sequence[Named], sides: Callable[[Named], Sequence[int]], size: Sequence[int]) -> Named:
+    """The first map with enough places (`has_places`), else the one with the most along its shortest axis.
+
+    Args:
+        maps: names of layers, or maps; at least one.
+        sides: from one of them to its sides.
+        size: of the image.
+    """
+    enough = (one for one in maps if has_places(sides(one), size))
+    return next(enough, None) or max(maps, key=lambda one: min(sides(one)))
+
+
+def _choose(model: nn.Module, image: Tensor, extra_inputs: Sequence[Tensor]) -> str:
     known = stages(model)
-    seen = _watch(model, image, known or None, beside)
+    seen = _watch(model, image, known or None, extra_inputs)
     order = [name for name in known if name in seen.maps]
     if not known:
         later = [name for name in seen.maps if name and name not in seen.before_attention]
@@ -100,13 +123,11 @@ def _choose(model: nn.Module, image: Tensor, beside: Sequence[Tensor]) -> str:
         order = [name for name in reversed(sizes) if not own or min(sizes[name]) < min(own)] or list(sizes)[:1]
     if not order:
         raise UserError(f"no layer of {type(model).__name__} gives a map of this image: name one with layer=")
-    wanted = [min(MINIMUM_SIDE, side) for side in image.shape[2:]]
-    enough = [name for name in order if all(n >= w for n, w in zip(seen.maps[name], wanted, strict=True))]
-    return enough[0] if enough else max(order, key=lambda name: min(seen.maps[name]))
+    return first_with_places(order, seen.maps.__getitem__, tuple(image.shape[2:]))
 
 
 @torch.no_grad()
-def _watch(model: nn.Module, image: Tensor, names: Sequence[str] | None, beside: Sequence[Tensor]) -> _Pass:
+def _watch(model: nn.Module, image: Tensor, names: Sequence[str] | None, extra_inputs: Sequence[Tensor]) -> _Pass:
     """One pass of the first image, with every module listened to, or the named ones."""
     check_open(model)
     seen, one = _Pass(), image[:1]
@@ -134,7 +155,7 @@ def _watch(model: nn.Module, image: Tensor, names: Sequence[str] | None, beside:
     for module in _token_attention(model) if names is None else []:
         handles.append(module.register_forward_pre_hook(begin))
     try:
-        output_of(model, one, beside=[extra[:1] for extra in beside])
+        forward_eval(model, one, extra_inputs=[extra[:1] for extra in extra_inputs])
     finally:
         for handle in handles:
             handle.remove()

@@ -21,17 +21,14 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.grids.layer_boxes import layer_box
-from medattn_lite.explain.grids.upsampling import to_image_grid
+from medattn_lite.explain.grids import layer_box, to_image_grid
 from medattn_lite.explain.methods import cam
 from medattn_lite.explain.methods.attention_maps import attention_map
 from medattn_lite.explain.methods.attribution import integrated_gradients, occlusion
 from medattn_lite.explain.methods.fused_cam import fused_layer_cam
 from medattn_lite.explain.methods.padding import head_mask, outside_head
-from medattn_lite.explain.methods.result import Found, said_of
-from medattn_lite.explain.model.fixed_target import Asked, FixedTarget
-from medattn_lite.explain.model.passes import output_of
-from medattn_lite.explain.model.targets import Target
+from medattn_lite.explain.methods.result import MethodResult, notes_for
+from medattn_lite.explain.model import FixedTarget, Target, TargetLike, forward_eval
 
 INCOMPLETE = 0.05  # share of y(x) − y(b) by which the sum of integrated gradients may miss it
 ROUNDING = 1e-6  # of the score: voxels that add up to less are what rounding leaves
@@ -81,7 +78,7 @@ class Method:
     asks: bool
     signed: bool
     options: tuple[str, ...]
-    find: Callable[..., Found] = field(repr=False)
+    find: Callable[..., MethodResult] = field(repr=False)
 
 
 def explain_image(
@@ -89,9 +86,9 @@ def explain_image(
     image: Tensor,
     *,
     method: str = "Grad-CAM",
-    target: Asked | None = None,
+    target: TargetLike | None = None,
     layer: str | None = None,
-    beside: Sequence[Tensor] = (),
+    extra_inputs: Sequence[Tensor] = (),
     **options: Any,
 ) -> Explanation:
     """One map for each image.
@@ -104,7 +101,7 @@ def explain_image(
             None for the network's risk, first region, or predicted class. Of several outputs the first is explained,
             or the one called logits; a function gets them all.
         layer: of class activation maps and attention; None for a default that the explanation names.
-        beside: what the network takes besides the image, such as clinical values (B, K).
+        extra_inputs: what the network takes besides the image, such as clinical values (B, K).
         **options: `relu` of class activation maps, and `token_sides`, the sides of a transformer's grid of patches,
             which attention takes too; `head_only` of these and of fused LayerCAM sets the map to 0 where every
             channel has its darkest value, and says how much that was; `fusion` of fused LayerCAM; `steps` and
@@ -124,14 +121,15 @@ def explain_image(
         raise UserError(f"an image to explain has shape (B, C, D, H, W) or (B, C, H, W), not {tuple(image.shape)}")
     check_axes(model, image)
     cut, inside = bool(options.pop("relu", False)), bool(options.pop("head_only", False))
-    found = chosen.find(model, image, target=target if chosen.asks else None, layer=layer, beside=beside, **options)
+    found = chosen.find(model, image, target=target if chosen.asks else None, layer=layer, extra_inputs=extra_inputs,
+                        **options)  # fmt: skip
     if not bool(torch.isfinite(found.values).all()):
         raise UserError("the network gives no number for this image: check the image and the weights for NaN")
     words = "" if found.target is None else found.target.words
-    notes = [*found.notes, *(silent_images(found.values, words) if chosen.signed else [])]
+    notes = [*found.notes, *(empty_map_warnings(found.values, words) if chosen.signed else [])]
     values = found.values.clamp(min=0) if cut else found.values
     grid, size = tuple(values.shape[1:]), tuple(image.shape[2:])
-    box = layer_box(model, image, grid, beside=beside)
+    box = layer_box(model, image, grid, extra_inputs=extra_inputs)
     fine = to_image_grid(values.float(), size, box=box).cpu()
     if inside:
         head = head_mask(image).cpu()
@@ -156,13 +154,13 @@ def find_method(name: str) -> Method:
     return METHODS[name]
 
 
-def silent_images(values: Tensor, words: str) -> list[str]:
+def empty_map_warnings(values: Tensor, words: str) -> list[str]:
     """Which maps of (B, …) show nothing that speaks for the target, in words."""
     flat = values.flatten(1)
     nothing, against = (flat == 0).all(dim=1), (flat <= 0).all(dim=1) & (flat < 0).any(dim=1)
     return [
-        *said_of(nothing, f"all values are zero: {words} does not depend on any place of the image here"),
-        *said_of(against, f"all values are negative: nothing speaks for {words}"),
+        *notes_for(nothing, f"all values are zero: {words} does not depend on any place of the image here"),
+        *notes_for(against, f"all values are negative: nothing speaks for {words}"),
     ]
 
 
@@ -177,36 +175,38 @@ def check_axes(model: nn.Module, image: Tensor) -> None:
 
 def _class_activation_map(
     weigh: cam.Weigh, model: nn.Module, image: Tensor, *, layer: str | None, **asked: Any
-) -> Found:
+) -> MethodResult:
     found = cam.one_layer(model, image, weigh, layer=layer, **asked)
-    return Found(found.values, found.scores, found.layer, (found.note,) if found.note else (), found.target)
+    return MethodResult(found.values, found.scores, found.layer, (found.note,) if found.note else (), found.target)
 
 
 def _integrated_gradients(
-    model: nn.Module, image: Tensor, *, target: Asked | None, layer: None, beside: Sequence[Tensor], **options: Any
-) -> Found:
-    asked, scores = _asked(model, image, target, beside)
-    values, missed = integrated_gradients(model, image, target=asked, beside=beside, **options)
+    model: nn.Module, image: Tensor, *, target: TargetLike | None, layer: None, extra_inputs: Sequence[Tensor],
+    **options: Any,
+) -> MethodResult:  # fmt: skip
+    asked, scores = _asked(model, image, target, extra_inputs)
+    values, missed = integrated_gradients(model, image, target=asked, extra_inputs=extra_inputs, **options)
     total = values.flatten(1).sum(dim=1) - missed  # y(x) − y(b)
     off = missed.abs() > INCOMPLETE * total.abs() + ROUNDING * scores.abs()
-    said = said_of(off, "the values do not add up to the difference from the baseline: raise steps")
-    return Found(_without_rounding(values, scores), scores, None, tuple(said), asked)
+    said = notes_for(off, "the values do not add up to the difference from the baseline: raise steps")
+    return MethodResult(_without_rounding(values, scores), scores, None, tuple(said), asked)
 
 
 def _occlusion(
-    model: nn.Module, image: Tensor, *, target: Asked | None, layer: None, beside: Sequence[Tensor], **options: Any
-) -> Found:
-    asked, scores = _asked(model, image, target, beside)
-    values = occlusion(model, image, target=asked, beside=beside, **options)
-    return Found(_without_rounding(values, scores), scores, None, (), asked)
+    model: nn.Module, image: Tensor, *, target: TargetLike | None, layer: None, extra_inputs: Sequence[Tensor],
+    **options: Any,
+) -> MethodResult:  # fmt: skip
+    asked, scores = _asked(model, image, target, extra_inputs)
+    values = occlusion(model, image, target=asked, extra_inputs=extra_inputs, **options)
+    return MethodResult(_without_rounding(values, scores), scores, None, (), asked)
 
 
 def _asked(
-    model: nn.Module, image: Tensor, target: Asked | None, beside: Sequence[Tensor]
+    model: nn.Module, image: Tensor, target: TargetLike | None, extra_inputs: Sequence[Tensor]
 ) -> tuple[Target, Tensor]:
     """The target, fixed to the image, and its scores."""
-    asked = FixedTarget(model, target, image, beside)
-    scores = asked(output_of(model, image, beside=beside))
+    asked = FixedTarget(model, target, image, extra_inputs)
+    scores = asked(forward_eval(model, image, extra_inputs=extra_inputs))
     return asked.target, scores
 
 
@@ -221,7 +221,7 @@ _CAMS = (
     ("Grad-CAM++", "the same with weights from positive gradients alone", cam.weighted_positive_gradients),
     ("LayerCAM", "a layer's values, each weighted by its own positive gradient: for layers with many places",
      cam.positive_gradient),
-    ("HiResCAM", "a layer's values, each weighted by its own gradient", cam.own_gradient),
+    ("HiResCAM", "a layer's values, each weighted by its own gradient", cam.plain_gradient),
 )  # fmt: skip
 _ALL = (
     *(Method(name, summary, True, True, True, ("relu", "head_only", "token_sides"),

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from medattn_lite.explain.model.targets import Target
+from medattn_lite.explain.model import Target
 
 
 @dataclass(frozen=True)
-class Found:
+class MethodResult:
     """A map on the grid where it was found.
 
     Attributes:
@@ -29,7 +29,7 @@ class Found:
     target: Target | None = None
 
 
-def said_of(rows: Tensor, words: str) -> list[str]:
+def notes_for(rows: Tensor, words: str) -> list[str]:
     """A note about the images that it is true of, by number; none where there is none.
 
     Args:

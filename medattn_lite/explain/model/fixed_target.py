@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
 from medattn_lite.explain.model.targets import OfAnyImage, Target, default_target
-from medattn_lite.explain.model.wrapped import speaker
+from medattn_lite.explain.model.wrapped import unwrapped_network
 
-Asked = Target | Callable[[Any], Tensor]  # what a user may give as a target
+TargetLike = Target | Callable[[Any], Tensor]  # what a user may give as a target
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ class FixedTarget:
         model: the network.
         target: a target, a function of the network's output, or None for `default_target`.
         image: (B, C, …), the image to explain.
-        beside: what the network takes besides the image.
+        extra_inputs: what the network takes besides the image.
     """
 
     def __init__(self, model: nn.Module, target: Target | Callable[[Any], Tensor] | None, image: Tensor,
-                 beside: Sequence[Tensor] = ()) -> None:  # fmt: skip
+                 extra_inputs: Sequence[Tensor] = ()) -> None:  # fmt: skip
         self._asked = target if target is None or hasattr(target, "fixed") else OutputNumber(target)
-        self._speaker = speaker(model, image, beside=beside) if target is None else model
+        self._network = unwrapped_network(model, image, extra_inputs=extra_inputs) if target is None else model
         self.target: Target | None = None
 
     def __call__(self, output: Any) -> Tensor:
@@ -69,6 +69,6 @@ class FixedTarget:
     def fix(self, output: Any) -> Target:
         """The target, fixed to the first output."""
         if self.target is None:
-            target = default_target(self._speaker, output) if self._asked is None else self._asked
+            target = default_target(self._network, output) if self._asked is None else self._asked
             self.target = target.fixed(output)
         return self.target

@@ -28,7 +28,7 @@ def uncompiled() -> Iterator[None]:
         yield
 
 
-def on_device_of(model: nn.Module, image: Tensor) -> Tensor:
+def to_model(model: nn.Module, image: Tensor) -> Tensor:
     """The image with the precision of the network's weights, on their device."""
     weight = next(model.parameters(), None)
     image = image.detach()
@@ -36,7 +36,7 @@ def on_device_of(model: nn.Module, image: Tensor) -> Tensor:
     return image.float() if weight is None else image.to(weight.device, weight.dtype)
 
 
-def forward(model: nn.Module, image: Tensor, beside: Sequence[Tensor] = ()) -> Any:
+def forward(model: nn.Module, image: Tensor, extra_inputs: Sequence[Tensor] = ()) -> Any:
     """The network's output for images on its device; weights made in inference mode are copied for the pass.
 
     Raises:
@@ -47,8 +47,8 @@ def forward(model: nn.Module, image: Tensor, beside: Sequence[Tensor] = ()) -> A
         made = any(value.is_inference() for value in state.values() if not is_lazy(value))
         if made and not torch.is_inference_mode_enabled():
             return torch.func.functional_call(model, {name: value.clone() for name, value in state.items()},
-                                              (image, *beside))  # fmt: skip
-        return model(image, *beside)
+                                              (image, *extra_inputs))  # fmt: skip
+        return model(image, *extra_inputs)
     except (UserError, torch.OutOfMemoryError):
         raise
     except FAILURES as error:
@@ -56,10 +56,10 @@ def forward(model: nn.Module, image: Tensor, beside: Sequence[Tensor] = ()) -> A
         raise UserError(f"{type(model).__name__} fails on an image of {tuple(image.shape)}: {first}") from error
 
 
-def output_of(model: nn.Module, image: Tensor, *, beside: Sequence[Tensor] = ()) -> Any:
-    """What the network says of (B, C, D, H, W) images, in eval mode; `beside` is what it takes besides them."""
+def forward_eval(model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> Any:
+    """What the network says of (B, C, D, H, W) images, in eval mode; `extra_inputs` is what it takes besides them."""
     with torch.inference_mode(False), torch.no_grad(), evaluating(model), uncompiled():
-        return forward(model, on_device_of(model, image), [on_device_of(model, extra) for extra in beside])
+        return forward(model, to_model(model, image), [to_model(model, extra) for extra in extra_inputs])
 
 
 def check_open(model: nn.Module) -> None:
@@ -83,7 +83,7 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
 
 
 def layer_gradients(
-    model: nn.Module, image: Tensor, layers: Sequence[str], score: Score, *, beside: Sequence[Tensor] = ()
+    model: nn.Module, image: Tensor, layers: Sequence[str], score: Score, *, extra_inputs: Sequence[Tensor] = ()
 ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
     """The outputs A of layers in one pass, and ∂score/∂A.
 
@@ -95,7 +95,7 @@ def layer_gradients(
         image: (B, C, D, H, W) or (B, C, H, W).
         layers: their names.
         score: from the network's output to (B,); each image's number must depend on that image alone.
-        beside: what the network takes besides the image.
+        extra_inputs: what the network takes besides the image.
 
     Returns:
         A and the gradient of each layer, (B, K, …) each, and the scores (B,).
@@ -118,8 +118,8 @@ def layer_gradients(
             for layer in layers:
                 hook = lambda module, inputs, output, layer=layer: keep(layer, output)  # noqa: E731
                 handles.append(find_layer(model, layer).register_forward_hook(hook))
-            extras = [on_device_of(model, extra) for extra in beside]
-            scores = score(forward(model, on_device_of(model, image), extras))
+            extras = [to_model(model, extra) for extra in extra_inputs]
+            scores = score(forward(model, to_model(model, image), extras))
             found = [outputs.get(layer) for layer in layers]
             gradients = [None] * len(layers)
             if all(output is not None for output in found) and scores.requires_grad:

@@ -207,7 +207,7 @@ def default_target(model: nn.Module, output: Tensor) -> Target:
     """What one asks a network first: its risk, its first region of interest, or the class it predicts.
 
     Args:
-        model: the network; of a wrapper, what `wrapped.speaker` finds in it.
+        model: the network; of a wrapper, what `wrapped.unwrapped_network` finds in it.
         output: what it says of the image or images; of several outputs, `wrapped.main_output` is asked.
 
     Returns:

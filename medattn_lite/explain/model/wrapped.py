@@ -13,11 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.model.passes import output_of
+from medattn_lite.explain.model.passes import forward_eval
 
 MAIN_OUTPUTS = ("logits", "out", "output", "outputs", "pred", "prediction", "predictions")
 
-_SPOKEN: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
+_PASSES_ON: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
 def known_stages(model: nn.Module) -> list[str]:
@@ -63,27 +63,27 @@ def papers_network(model: nn.Module) -> tuple[str, nn.Module]:
     return found[0] if len(found) == 1 else ("", model)
 
 
-def speaker(model: nn.Module, image: Tensor, *, beside: Sequence[Tensor] = ()) -> nn.Module:
+def unwrapped_network(model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> nn.Module:
     """The papers' network inside a model, if the model gives that network's output on unchanged; else the model.
 
     Args:
         model: the network, wrapped or not; a wrapper is asked once, with one pass.
         image: (B, C, D, H, W) or (B, C, H, W).
-        beside: what the network takes besides the image.
+        extra_inputs: what the network takes besides the image.
     """
     _, network = papers_network(model)
     if network is model:
         return model
-    if model not in _SPOKEN:
+    if model not in _PASSES_ON:
         inner: list[Any] = []
         handle = network.register_forward_hook(lambda module, inputs, output: inner.append(output))
         try:
-            output = output_of(model, image[:1], beside=[extra[:1] for extra in beside])
+            output = forward_eval(model, image[:1], extra_inputs=[extra[:1] for extra in extra_inputs])
         finally:
             handle.remove()
         pair = [inner[-1], output] if inner else [None, None]
-        _SPOKEN[model] = all(isinstance(one, Tensor) for one in pair) and torch.equal(*pair)
-    return network if _SPOKEN[model] else model
+        _PASSES_ON[model] = all(isinstance(one, Tensor) for one in pair) and torch.equal(*pair)
+    return network if _PASSES_ON[model] else model
 
 
 def main_output(output: Any) -> Tensor:

@@ -19,7 +19,7 @@ from medattn_lite.data.reading import check_voxels, require_same_grid
 from medattn_lite.data.transforms import foreground
 from medattn_lite.data.volumes import Volume
 from medattn_lite.errors import UserError
-from medattn_lite.explain.grids.upsampling import to_file_grid
+from medattn_lite.explain.grids import to_file_grid
 from medattn_lite.training.tasks.task import Task
 from medattn_lite.training.tasks.volumes import Sample, standardise
 
@@ -117,10 +117,10 @@ def standardised(task: Task, sample: Sample) -> Sample:
     parts: list[Tensor] = []
     result = sample
     for number in range(len(image)):
-        beside = sample if number == 0 else {name: value for name, value in sample.items() if name != "mask"}
+        base = sample if number == 0 else {name: value for name, value in sample.items() if name != "mask"}
         own = tuple(values[number : number + 1] for values in image.levels)
         # nobody else holds the channel, so that it is gone as soon as it is normalised
-        done = standardise(task, {**beside, "image": image[number][None]}, inside=image.head, levels=own)
+        done = standardise(task, {**base, "image": image[number][None]}, inside=image.head, levels=own)
         parts.append(done.pop("image"))
         result = done if number == 0 else result
     return {**result, "image": torch.cat(parts)}

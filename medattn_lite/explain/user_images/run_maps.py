@@ -22,15 +22,15 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from medattn_lite.data.slicing import fitted
+from medattn_lite.data.volumes import voxel_sizes
 from medattn_lite.errors import UserError
-from medattn_lite.explain.grids.upsampling import to_file_grid, to_image_grid
-from medattn_lite.explain.methods.registry import Explanation, explain_image, find_method, silent_images
-from medattn_lite.explain.model.passes import output_of
-from medattn_lite.explain.model.targets import LogRisk, RegionSum, Target
+from medattn_lite.explain.grids import to_file_grid, to_image_grid
+from medattn_lite.explain.methods import Explanation, empty_map_warnings, explain_image, find_method
+from medattn_lite.explain.model import LogRisk, RegionSum, Target, forward_eval
 from medattn_lite.explain.user_images.large_images import head_of, on_file_grid, standardised, whole
 from medattn_lite.explain.user_images.reading import index_of, point_words, with_place
 from medattn_lite.explain.user_images.runs import TrainedRun
-from medattn_lite.explain.user_images.target_words import find_class, find_region, no_other_target
+from medattn_lite.explain.user_images.target_words import check_only_target, find_class, find_region
 from medattn_lite.training.augmentation import pad_to
 from medattn_lite.training.tasks.segmentation import slide
 from medattn_lite.training.tasks.volumes import Sample
@@ -120,7 +120,7 @@ def _volume(
 ) -> SampleMap:
     """One class or risk of one volume, or of a crop of it."""
     task = run.task
-    beside, notes = task.beside(run.network)
+    extra_inputs, notes = task.extra_inputs(run.network)
     standard = standardised(task, sample)
     if task.needs_place:
         standard = with_place(standard, sample, at)
@@ -129,14 +129,14 @@ def _volume(
         raise UserError("this run looks at the whole head: leave --at out")
     prepared = task.cut(standard)
     image = _as_trained(prepared["image"])[None]
-    output = output_of(run.network, image, beside=beside)
+    output = forward_eval(run.network, image, extra_inputs=extra_inputs)
     goal: Target
     if task.asks == "risk":
-        no_other_target(word, "risk")
+        check_only_target(word, "risk")
         goal = LogRisk(run.network.head)
     else:
         goal = find_class(word, task.class_names, task.usual_class(output))
-    found = explain_image(run.network, image, target=goal, beside=beside, **asked)
+    found = explain_image(run.network, image, target=goal, extra_inputs=extra_inputs, **asked)
     values = on_file_grid(found.values[0].numpy(), prepared["affine"], sample)
     return _mapped(values, found, [found.note, *notes], task.in_words(output, run.network))
 
@@ -161,7 +161,7 @@ def _windows(
 
     def explain_found(windows: Tensor) -> Tensor:
         """(1, C, …) to its map (1, 1, …), 0 where a method that asks for the region finds none."""
-        found = region.voxels(output_of(run.network, windows))
+        found = region.voxels(forward_eval(run.network, windows))
         needed = find_method(asked["method"]).asks and not bool(found.any())
         return torch.zeros_like(windows[:, :1]) if needed else explain(windows[0], region)[None].to(windows)
 
@@ -180,10 +180,10 @@ def _windows(
     if not explained:
         raise UserError(f"the network finds no {region.name} in this image, so there is nothing to explain: give a "
                         "point to explain with --at X,Y,Z (mm)")  # fmt: skip
-    found = slide(lambda windows: task.probabilities(output_of(run.network, windows)).cpu(), padded[None], size,
+    found = slide(lambda windows: task.probabilities(forward_eval(run.network, windows)).cpu(), padded[None], size,
                   overlap=overlap)[0, task.regions.index(region.name)][place] > 0.5  # fmt: skip
     voxel_ml = abs(float(np.linalg.det(prepared["affine"][:3, :3]))) / 1000
-    silent = silent_images(values[None], explained[0].target) if explained[0].signed else []
+    silent = empty_map_warnings(values[None], explained[0].target) if explained[0].signed else []
     notes = [*_counted([one.note for one in explained], silent, "windows"),
              f"windows of {'×'.join(map(str, size))} voxels, as the run predicts"]  # fmt: skip
     on_file = to_file_grid(values.numpy(), prepared["affine"], sample["image"].shape[1:], sample["affine"])
@@ -196,7 +196,7 @@ def _slices(
     """One class of every slice with enough head, stacked."""
     task, prepared = run.task, run.task.prepare(sample)
     images, depths, size = _as_trained(prepared["image"]), prepared["depths"], sample["image"].shape[1:]
-    output = torch.cat([output_of(run.network, image[None]) for image in images]).cpu()
+    output = torch.cat([forward_eval(run.network, image[None]) for image in images]).cpu()
     goal = find_class(word, task.class_names, task.usual_class(output))
     inner, pads = fitted(size[1:], sample["affine"], task.settings.size)
     picture = (slice(pads[2], pads[2] + inner[0]), slice(pads[0], pads[0] + inner[1]))
@@ -207,7 +207,7 @@ def _slices(
         asked["layer"] = found.layer  # the same in every slice
         said.append(found.note)
         values[depth] = to_image_grid(found.values[0][picture], size[1:])
-    silent = silent_images(values[depths][None], goal.words) if found.signed else []
+    silent = empty_map_warnings(values[depths][None], goal.words) if found.signed else []
     notes = _counted(said, silent, "slices")
     if len(depths) < size[0]:
         notes.append(f"{size[0] - len(depths)} of {size[0]} slices show too little head for this run: the map is 0 "
@@ -226,7 +226,7 @@ def _as_trained(image: Tensor) -> Tensor:
 
 
 def _extent(what: str, size: Sequence[int], affine: np.ndarray) -> str:
-    sides = "×".join(f"{n * edge:.0f}" for n, edge in zip(size, np.linalg.norm(affine[:3, :3], axis=0), strict=True))
+    sides = "×".join(f"{n * edge:.0f}" for n, edge in zip(size, voxel_sizes(affine), strict=True))
     return f"the map covers {what}, {sides} mm, and is 0 outside it"
 
 

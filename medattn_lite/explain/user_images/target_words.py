@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.model.targets import ClassLogit, RegionSum
+from medattn_lite.explain.model import ClassLogit, RegionSum
 from medattn_lite.training.tasks.segmentation import Segmentation
 
 
@@ -29,7 +29,7 @@ def find_region(word: str | None, task: Segmentation) -> RegionSum:
     return RegionSum(task.channel_of(name), link=task.link, name=name)
 
 
-def no_other_target(word: str | None, only: str) -> None:
+def check_only_target(word: str | None, only: str) -> None:
     """Raises a UserError if something else is asked for than the one thing that there is."""
     if word is not None and word.strip().lower() != only:
         raise UserError(f"there is no {word!r} to explain in this run: it knows a {only} (leave --target out)")

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 from medattn_lite.data.controls import LESION, Control, Drawn, find_control
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.capture import CapturedMap, capture_attention
+from medattn_lite.explain import CapturedMap, capture_attention
 from medattn_lite.training.controls.networks import ControlNet, TwoScanNet
 from medattn_lite.training.controls.reading import READERS, ReadingNet
 from medattn_lite.training.controls.settings import SETTINGS, Settings, steps_at

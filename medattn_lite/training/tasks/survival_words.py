@@ -32,7 +32,7 @@ class SurvivalAnswers(Task):
         hazard = cumulative_hazard(output.cpu(), str(model.head), [ONE_YEAR], interval_breaks(), None)
         return f"survival of {float(np.exp(-hazard[0])):.2f} at {ONE_YEAR:.0f} days"
 
-    def beside(self, model: nn.Module) -> tuple[list[Tensor], list[str]]:
+    def extra_inputs(self, model: nn.Module) -> tuple[list[Tensor], list[str]]:
         """Clinical values of which nothing is known: the training patients' mean."""
         if self.settings.options["intensity"] != "z-score":
             raise UserError("this run standardised histograms on its training patients, which an image alone cannot "

@@ -246,7 +246,7 @@ class Task(ABC):
         best = int(chances.argmax())
         return f"{self.class_names[best]}, probability {float(chances[best]):.2f}"
 
-    def beside(self, model: nn.Module) -> tuple[list[Tensor], list[str]]:
+    def extra_inputs(self, model: nn.Module) -> tuple[list[Tensor], list[str]]:
         """What a network takes beside a new image, and what a reader must know of it; nothing, by default.
 
         Raises:
