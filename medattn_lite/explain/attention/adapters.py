@@ -35,8 +35,13 @@ WINDOWS = ("batch", "window", "head", "query", "key")  # a Swin's windows come a
 class Source(Protocol):
     """What hands over a module's map each time the module runs."""
 
-    kind: str
-    axes: tuple[Any, ...]
+    @property
+    def kind(self) -> str:
+        """What the weights are over."""
+
+    @property
+    def axes(self) -> tuple[Any, ...]:
+        """A name for each dimension."""
 
     def attach(self, module: nn.Module, see: See) -> list[RemovableHandle]:
         """Hooks that call `see` with the map; removed by their handles."""

@@ -14,7 +14,7 @@ norm of a non-local block at 0, a block looks around and changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -22,8 +22,9 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.attention import GlobalFusion, NonLocal, RecurrentSliceAttention, SliceAttention
+from medattn_lite.attention.voxel_affinity import VoxelAffinity
 from medattn_lite.errors import UserError
-from medattn_lite.explain.attention.capture import capture_attention
+from medattn_lite.explain.attention.capture import CapturedMap, capture_attention
 from medattn_lite.explain.attention.slice_affinities import Path, SliceAffinities, path_strengths
 from medattn_lite.explain.attention.voxel_affinities import VoxelAffinities
 from medattn_lite.explain.grids import layer_box
@@ -72,7 +73,7 @@ def read_affinities(model: nn.Module, image: Tensor) -> dict[str, Affinities]:
             handle = heard.register_forward_pre_hook(lambda module, inputs, name=name: seen.update({name: inputs}))
             stack.callback(handle.remove)
         forward_eval(model, image)
-    return {name: _read(name, blocks[name], inputs, maps.get(name), model, image) for name, inputs in seen.items()}
+    return {name: _read(name, blocks[name], inputs, maps.get(name, {}), model, image) for name, inputs in seen.items()}
 
 
 def slice_matrices(model: nn.Module, image: Tensor) -> dict[str, dict[str, Tensor]]:
@@ -202,18 +203,21 @@ def whereabouts(weights: Tensor, mask: Tensor | None = None) -> Whereabouts:
 
 
 def _read(
-    name: str, block: nn.Module, inputs: tuple[Tensor, ...], maps: dict | None, model: nn.Module, image: Tensor
-) -> Affinities:
+    name: str, block: nn.Module, inputs: tuple[Tensor, ...], maps: Mapping[str, CapturedMap], model: nn.Module,
+    image: Tensor,
+) -> Affinities:  # fmt: skip
     size, grid = tuple(image.shape[2:]), tuple(inputs[0].shape[2:])
     box = layer_box(model, image, grid)
     if isinstance(block, SLICE_BLOCKS):
-        matrices = {block.get_submodule(own.layer).plane: own.values.float().cpu() for own in maps.values()}
+        matrices = {str(block.get_submodule(own.layer).plane): own.values.float().cpu() for own in maps.values()}
         return SliceAffinities(name, matrices, path_strengths(block), grid, size, box)
     if isinstance(block, GlobalFusion):  # its tokens are means over parts of the same box
         inputs = tuple(block.to_tokens(features) for features in inputs[:2])
     query, key = (features.detach() for features in inputs[:2])
     # The keys of a non-local block may be pooled: their weights go back to the grid of its queries.
-    return VoxelAffinities(name, block.affinity, query, key, tuple(query.shape[2:]), size, box)
+    affinity = block.get_submodule("affinity")
+    assert isinstance(affinity, VoxelAffinity)
+    return VoxelAffinities(name, affinity, query, key, tuple(query.shape[2:]), size, box)
 
 
 def _one(found: dict[str, Affinities], layer: str | None) -> Affinities:

@@ -105,7 +105,7 @@ def capture_attention(
     with ExitStack() as stack:
         stack.enter_context(uncompiled())
         handles = [model.register_forward_pre_hook(capture.start_afresh)]
-        stack.callback(lambda: [handle.remove() for handle in handles])
+        stack.callback(_remove, handles)
         for module, layer in names.items():
             handles += _listen(module, layer, capture)
         stack.enter_context(fused_weights(names, lambda module, weights: _write_fused(capture, names, module, weights)))
@@ -114,6 +114,11 @@ def capture_attention(
         raise UserError(f"no attention map was seen in this pass of {type(model).__name__}: if it has attention of a "
                         "type that is not known here, say where its map is with register_adapter(type, part=…, kind=…, "
                         "axes=…)")  # fmt: skip
+
+
+def _remove(handles: list[Any]) -> None:
+    for handle in handles:
+        handle.remove()
 
 
 def has_attention(model: nn.Module, *kinds: str) -> bool:

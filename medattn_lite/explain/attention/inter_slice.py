@@ -90,7 +90,7 @@ def read_inter_slice(
         raise UserError(f"one volume (1, C, D, H, W) can be read at a time, not {tuple(image.shape)}")
 
     def close(gates: Tensor) -> Tensor:
-        if not 0 <= closed < gates.shape[2]:
+        if closed is None or not 0 <= closed < gates.shape[2]:
             raise UserError(f"{layer} has slices 0 to {gates.shape[2] - 1}; cannot close {closed}")
         shut = gates.clone()
         shut[:, :, closed] = 0.0
@@ -106,7 +106,8 @@ def read_inter_slice(
     gates = {name: one.values[0].flatten(1) for name, one in maps.items() if one.kind == CHANNEL_SLICE}
     if layer not in gates:
         raise UserError(f"{layer!r} has no gates by slice: choose one of {', '.join(gates)}")
-    spatial = {name: spatial_map_in(maps, name.rpartition(".")[0]) for name in gates}  # each (d, h, w)
+    found = {name: spatial_map_in(maps, name.rpartition(".")[0]) for name in gates}
+    spatial = {name: values for name, values in found.items() if values is not None}  # each (d, h, w)
     boxes = {name: layer_box(model, image, values.shape) for name, values in spatial.items()}
     chosen = to_image_grid(spatial[layer], image.shape[2:], box=boxes[layer])  # (D, H, W)
     return InterSliceReading(gates, chosen, {name: box[0] for name, box in boxes.items()}, logits.softmax(1)[0])

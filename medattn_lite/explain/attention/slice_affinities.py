@@ -91,7 +91,8 @@ class SliceAffinities:
         """See `medattn_lite.explain.attention.affinities.looks_at`; (B, D, H, W)."""
         place = cell_of(voxel, self.size, self.grid, self.box)
         start = torch.zeros(self._batch, *self.grid)
-        start[(slice(None), *place)] = 1.0
+        cell: tuple[int | slice, ...] = (slice(None), *place)
+        start[cell] = 1.0
         return self._spread(start, path)
 
     def received(self, voxels: Tensor | None = None, *, path: str | Path | None = None) -> Tensor:

@@ -70,7 +70,8 @@ class VoxelAffinities:
     def row(self, voxel: Sequence[int]) -> Tensor:
         """The weights of one of the image's voxels, (B, d, h, w) on the layer's grid."""
         place = cell_of(voxel, self.size, tuple(self.query.shape[2:]), self.box)
-        query = self.query[(..., *(slice(index, index + 1) for index in place))]  # (B, C, 1, 1, 1)
+        cell = (slice(None), slice(None), *(slice(index, index + 1) for index in place))
+        query = self.query[cell]  # (B, C, 1, 1, 1)
         with torch.no_grad():
             weights = self.affinity(query, self.key)  # (B, 1, 1, 1, d', h', w')
         return self._given_back(weights.reshape(len(query), *self.key.shape[2:]))

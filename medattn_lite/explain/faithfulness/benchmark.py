@@ -74,7 +74,7 @@ def score_network(
     for line in map(json.loads, lines):
         known[line["part"]].append(line["rows"])
     wanted = {"quick": subjects, "costly": min(costly, subjects)}
-    forgotten = None
+    reinitialised = None
     for part, count in wanted.items():
         if len(known[part]) >= count:
             continue
@@ -83,8 +83,8 @@ def score_network(
         for case in tqdm(cases, desc=trained.name, total=count - len(done), disable=not progress, leave=False):
             if time.monotonic() > until:
                 break
-            forgotten = forgotten or _forgotten(trained, marked)
-            known[part].append(score_subject(trained.network, forgotten, case, methods, part=part, curves=curves))
+            reinitialised = reinitialised or _reinitialised(trained, marked)
+            known[part].append(score_subject(trained.network, reinitialised, case, methods, part=part, curves=curves))
             if keep is not None:
                 with keep.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"part": part, "rows": known[part][-1]}) + "\n")
@@ -103,7 +103,7 @@ def _whole_lines(path: Path) -> list[str]:
     return whole.splitlines()
 
 
-def _forgotten(trained: Trained, marked: bool) -> nn.Module:
+def _reinitialised(trained: Trained, marked: bool) -> nn.Module:
     first = [case.image for case in held_out(trained, limit=4, marked=marked, more=True)]
     return reinitialised_copy(trained.network, images=torch.cat(first))
 

@@ -11,6 +11,7 @@ from typing import Any
 from medattn_lite.evaluation.intervals import NO_SPREAD, Interval, without_interval
 from medattn_lite.explain.faithfulness.localisation import LOCALISATION, PLANES
 from medattn_lite.explain.faithfulness.stage_scores import GAINS
+from medattn_lite.explain.faithfulness.subject_scores import LIKENESS
 from medattn_lite.networks.trained import trained_facts, trained_names
 
 INTRODUCTION = """# Are the maps true?
@@ -26,14 +27,14 @@ of the others. One training a network: another start could move a figure by more
   nothing.
 - **deletion**, **insertion**: area under the network's score while the most relevant blocks are blurred first, or put
   back first. Lower, and higher, is better.
-- **like the twin's**: rank correlation with the map of the same network after it forgot everything. Near 1, the map
+- **like the untrained network's**: rank correlation with the map of the same network, re-initialised. Near 1, the map
   shows the picture and not what was learned.
 - What takes many passes (integrated gradients, occlusion, deletion, insertion) is scored on the first subjects alone:
   see each n.
 - *In italics*: maps that know no network at all. A method has shown something where it beats them.
 """
 COLUMNS = {**{name: name for name in LOCALISATION}, "deletion area": "deletion", "insertion area": "insertion",
-           "like the forgetful twin's": "like the twin's"}  # fmt: skip
+           LIKENESS: "like the untrained network's"}  # fmt: skip
 IGNORANT = ("chance", "noise", "middle", "edges", "brightness")
 TITLES = {"mechanisms": "grade of a whole head; deciding: what only a high grade has", "presence": "tumour in a slice",
           "lesions": "MS lesions", "fusion": "whole tumour"}  # fmt: skip
@@ -49,7 +50,7 @@ def write_page(folder: Path) -> Path:
 
 def page_of(record: Mapping[str, Any]) -> str:
     """The page as Markdown."""
-    parts = [INTRODUCTION]
+    parts: list[str | None] = [INTRODUCTION]
     for name, own in record["networks"].items():
         parts += [_section(name, own), ""]
     parts += [*_stages(record["networks"]), _planes(record["networks"]), "", _marks(record["networks"])]

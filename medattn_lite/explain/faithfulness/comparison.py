@@ -126,11 +126,11 @@ def answer(
         layer: None for the method's default.
         target: instead of the case's own.
     """
-    options = {"layer": layer} if METHODS[method].at_layer and layer else {}
+    chosen = layer if METHODS[method].at_layer and layer else None
     asked = target or case.target
     try:
         found: Explanation = explain_image(model, case.image, method=method,
-                                           target=asked if METHODS[method].asks else None, **options)  # fmt: skip
+                                           target=asked if METHODS[method].asks else None, layer=chosen)  # fmt: skip
     except UserError as error:
         return Answer(name, None, str(error).split(":")[0], None, None, float("nan"))
     located = localise(found.values[0], case.signal, within=case.counted) if bool(case.signal.any()) else None

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -47,7 +48,7 @@ class Curve:
     area: float
 
 
-def deletion_curve(model: nn.Module, image: Tensor, values: Tensor, *, target: Target, **options: object) -> Curve:
+def deletion_curve(model: nn.Module, image: Tensor, values: Tensor, *, target: Target, **options: Any) -> Curve:
     """Takes the most relevant voxels away first; `insertion_curve` puts them back.
 
     Args:
@@ -64,7 +65,7 @@ def deletion_curve(model: nn.Module, image: Tensor, values: Tensor, *, target: T
     return _curve(model, image, values, target=target, insert=False, **options)
 
 
-def insertion_curve(model: nn.Module, image: Tensor, values: Tensor, *, target: Target, **options: object) -> Curve:
+def insertion_curve(model: nn.Module, image: Tensor, values: Tensor, *, target: Target, **options: Any) -> Curve:
     """Puts the most relevant voxels back first; as `deletion_curve`."""
     return _curve(model, image, values, target=target, insert=True, **options)
 
@@ -117,7 +118,7 @@ def _ranks(values: Tensor, *, block: int, within: Tensor | None) -> Tensor:
     counted = torch.ones_like(values, dtype=torch.bool) if within is None else within.bool()
     pool = F.avg_pool2d if dims == 2 else F.avg_pool3d
     sides = [min(block, side) for side in values.shape]
-    options = {"kernel_size": sides, "stride": sides, "ceil_mode": True, "count_include_pad": False}
+    options: dict[str, Any] = {"kernel_size": sides, "stride": sides, "ceil_mode": True, "count_include_pad": False}
     weight = pool(counted.float()[None, None], **options)
     mean = pool((values * counted)[None, None], **options) / weight.clamp(min=1e-6)
     alive = weight[0, 0] > 0

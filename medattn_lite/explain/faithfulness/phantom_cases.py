@@ -17,7 +17,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from medattn_lite.data import open_dataset
 from medattn_lite.data.phantom import PhantomCohort, Subject
 from medattn_lite.data.slicing import cut, sized
 from medattn_lite.data.transforms import normalise
@@ -68,8 +67,8 @@ def cohort_of(trained: Trained, *, more: int = 0) -> PhantomCohort:
     settings, recipe = trained.facts["settings"], find_recipe(trained.facts["recipe"])
     phantom = {"shape": settings["size"], **settings["phantom"]}
     phantom["shape"] = tuple(phantom["shape"])
-    return open_dataset("phantom", n=settings["subjects"] + more, task=recipe.phantom_task, seed=trained.facts["seed"],
-                        **phantom)  # fmt: skip
+    return PhantomCohort(n=settings["subjects"] + more, task=recipe.phantom_task, seed=trained.facts["seed"],
+                         **phantom)  # fmt: skip
 
 
 def held_out(
@@ -105,7 +104,7 @@ def held_out(
         case = case_of(trained, sample)
         if case is not None:
             given += 1
-            yield dataclasses.replace(case, subject=subject.subject_id)
+            yield dataclasses.replace(case, subject=subject.subject_id or name)
 
 
 def graded_heads(trained: Trained, *, limit: int | None = None) -> tuple[Tensor, Tensor]:
@@ -152,18 +151,22 @@ def case_of(trained: Trained, sample: dict[str, Any]) -> PhantomCase | None:
     signal = sample["signal"][0] if recipe == "mechanisms" else sample["mask"][0] > 0
     if not bool((signal & head).any()):
         return None
-    targets = {"mechanisms": ClassLogit(1, name="high grade"), "lesions": RegionSum(1, name="lesion"),
-               "fusion": RegionSum(0, link="sigmoid", name="whole tumour")}  # fmt: skip
+    targets: dict[str, Target] = {
+        "mechanisms": ClassLogit(1, name="high grade"),
+        "lesions": RegionSum(1, name="lesion"),
+        "fusion": RegionSum(0, link="sigmoid", name="whole tumour"),
+    }
     mark = sample["mark"][0] if "mark" in sample else None
     return PhantomCase(sample["subject"], normalise(sample["image"])[None], signal, head, targets[recipe], mark,
-                sample["affine"])  # fmt: skip
+                       sample["affine"])  # fmt: skip
 
 
 def _slice_case(trained: Trained, sample: dict[str, Any]) -> PhantomCase | None:
     slices = [own for own in cut(sample, "presence", LARGEST_SLICE) if own.label == 1]
     if not slices:
         return None
-    own = sized(max(slices, key=lambda item: item.tumour), sample, trained.size)
+    high, wide = trained.size
+    own = sized(max(slices, key=lambda item: item.tumour), sample, (high, wide))
     head = (own.image != own.image.flatten(1).amin(1)[:, None, None]).any(dim=0)
     return PhantomCase(sample["subject"], own.image[None], own.mask[0] > 0, head, ClassLogit(1, name="tumour"))
 

@@ -96,8 +96,9 @@ def _has_own_weights(module: nn.Module) -> bool:
 
 def _reinitialise(module: nn.Module) -> None:
     """Draws a layer's own parameters again: as the layer does it, else with the spread that they have."""
-    if hasattr(module, "reset_parameters"):
-        module.reset_parameters()
+    reset = getattr(module, "reset_parameters", None)
+    if callable(reset):
+        reset()
         return
     with torch.no_grad():
         for parameter in module.parameters(recurse=False):

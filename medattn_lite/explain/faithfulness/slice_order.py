@@ -68,9 +68,11 @@ def slice_order(run: Path, *, variant: str = "P3D + IAM", batch: int = 10) -> di
     opened = Run(run)
     plan, recipe, settings = opened.finished_plan, opened.recipe, opened.settings
     task = open_task(recipe, settings, data=plan.data, root=plan.root, seed=plan.seed, progress=False)
-    one, found, truth = recipe.variant(variant), {name: [] for name in EDITS}, []
+    one, truth = recipe.variant(variant), []
+    found: dict[str, list[float]] = {name: [] for name in EDITS}
     splits = task.splits()
     for fold, split in enumerate(splits):
+        own: Any
         own, network = opened.trained_on(task, one, fold, split)
         rows = [int(row) for row in own.rows(split, "test")]
         images = torch.stack([own.images[row].float() for row in rows])

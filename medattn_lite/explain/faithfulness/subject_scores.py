@@ -20,17 +20,18 @@ from medattn_lite.explain.model import forward_eval
 
 OPTIONS = {"integrated gradients": {"steps": 16}}  # enough where the sum of values is checked
 COSTLY = ("integrated gradients", "occlusion")  # many passes: scored on few subjects
+LIKENESS = "like the forgetful twin's"  # key of the saved records: similarity to the map of the re-initialised network
 Row = dict[str, Any]
 
 
 def score_subject(
-    network: nn.Module, forgotten: nn.Module, case: PhantomCase, methods: Sequence[str], *, part: str, curves: bool
+    network: nn.Module, reinitialised: nn.Module, case: PhantomCase, methods: Sequence[str], *, part: str, curves: bool
 ) -> list[Row]:
     """All rows of one subject and part.
 
     Args:
         network: the trained network.
-        forgotten: its re-initialised copy.
+        reinitialised: its re-initialised copy.
         case: of `held_out`.
         methods: names in `METHODS`; one that this network cannot be asked by is left out.
         part: "quick", or "costly" for the methods in `COSTLY` and the curves.
@@ -45,7 +46,7 @@ def score_subject(
     for method in methods:
         if part == "quick" and method in COSTLY:
             continue
-        row = _explained(network, forgotten, case, method, curves=curves and part == "costly",
+        row = _explained(network, reinitialised, case, method, curves=curves and part == "costly",
                          again=part == "costly" and method not in COSTLY)  # fmt: skip
         if row is not None:
             rows.append({"subject": case.subject, "method": method, **row})
@@ -65,12 +66,10 @@ def windows(size: Sequence[int]) -> dict[str, tuple[int, ...]]:
 
 
 def _explained(
-    network: nn.Module, forgotten: nn.Module, case: PhantomCase, method: str, *, curves: bool, again: bool
+    network: nn.Module, reinitialised: nn.Module, case: PhantomCase, method: str, *, curves: bool, again: bool
 ) -> Row | None:
     """Scores of one method on one subject, of a map made again only the curves; None where it does not fit."""
-    options = dict(OPTIONS.get(method, {}))
-    if method == "occlusion":
-        options = windows(case.signal.shape)
+    options: Row = windows(case.signal.shape) if method == "occlusion" else dict(OPTIONS.get(method, {}))
     target = case.target if METHODS[method].asks else None
     try:
         found = explain_image(network, case.image, method=method, target=target, **options)
@@ -82,13 +81,12 @@ def _explained(
     located = {} if again else _located(values, case, planes=method == "Grad-CAM")
     row: Row = {**located, "note": found.note}
     if not again:
-        asked = {"target": target.fixed(forward_eval(network, case.image))} if METHODS[method].asks else {}
-        other = explain_image(forgotten, case.image, method=method, **asked, **options)
-        row["like the forgetful twin's"] = similarity(values, other.values[0], within=case.counted)
+        fixed = None if target is None else target.fixed(forward_eval(network, case.image))
+        other = explain_image(reinitialised, case.image, method=method, target=fixed, **options)
+        row[LIKENESS] = similarity(values, other.values[0], within=case.counted)
     if curves:
-        asked = {"target": case.target, "within": case.counted}
-        row["deletion area"] = deletion_curve(network, case.image, values, **asked).area
-        row["insertion area"] = insertion_curve(network, case.image, values, **asked).area
+        for name, curve in (("deletion area", deletion_curve), ("insertion area", insertion_curve)):
+            row[name] = curve(network, case.image, values, target=case.target, within=case.counted).area
     return row
 
 

@@ -86,7 +86,8 @@ def _follow(model: nn.Module, image: Tensor, extra_inputs: Sequence[Tensor]) -> 
 
 def _padded(model: nn.Module, size: Size) -> list[Size]:
     """Sizes to which parts of the network pad the image at its far ends."""
-    return [tuple(module.padded_size(size)) for module in model.modules() if hasattr(module, "padded_size")]
+    own: list[Any] = [module for module in model.modules() if hasattr(module, "padded_size")]
+    return [tuple(module.padded_size(size)) for module in own]
 
 
 def _has_kernel(module: nn.Module) -> bool:

@@ -31,6 +31,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -141,22 +142,22 @@ def one_layer(
                                  extra_inputs=extra_inputs, token_sides=token_sides)[0][0]  # fmt: skip
 
 
-def grad_cam(model: nn.Module, image: Tensor, **options: object) -> LayerMap:
+def grad_cam(model: nn.Module, image: Tensor, **options: Any) -> LayerMap:
     """Grad-CAM on the layer's grid; options `target`, `layer`, `extra_inputs` and `token_sides` as of `one_layer`."""
     return one_layer(model, image, mean_gradient, **options)
 
 
-def grad_cam_plus_plus(model: nn.Module, image: Tensor, **options: object) -> LayerMap:
+def grad_cam_plus_plus(model: nn.Module, image: Tensor, **options: Any) -> LayerMap:
     """Grad-CAM++ on the layer's grid; options as of `grad_cam`."""
     return one_layer(model, image, weighted_positive_gradients, **options)
 
 
-def layer_cam(model: nn.Module, image: Tensor, **options: object) -> LayerMap:
+def layer_cam(model: nn.Module, image: Tensor, **options: Any) -> LayerMap:
     """LayerCAM on the layer's grid; options as of `grad_cam`."""
     return one_layer(model, image, positive_gradient, **options)
 
 
-def hires_cam(model: nn.Module, image: Tensor, **options: object) -> LayerMap:
+def hires_cam(model: nn.Module, image: Tensor, **options: Any) -> LayerMap:
     """HiResCAM on the layer's grid; options as of `grad_cam`."""
     return one_layer(model, image, plain_gradient, **options)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Literal, cast, get_args
 
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
@@ -15,7 +16,8 @@ from torch.nn.modules.conv import _ConvNd
 from medattn_lite.errors import UserError
 from medattn_lite.explain.methods.attribution import darkest
 
-PADDINGS = ("zeros", "replicate", "reflect", "circular")
+Padding = Literal["zeros", "replicate", "reflect", "circular"]
+PADDINGS = get_args(Padding)
 
 
 @contextmanager
@@ -39,7 +41,7 @@ def padded_with(model: nn.Module, padding: str) -> Iterator[int]:
     before = [(module, module.padding_mode) for module in padding_ones]
     try:
         for module in padding_ones:
-            module.padding_mode = padding
+            module.padding_mode = cast(Padding, padding)
         yield len(padding_ones)
     finally:
         for module, mode in before:

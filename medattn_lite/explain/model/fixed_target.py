@@ -60,15 +60,22 @@ class FixedTarget:
                  extra_inputs: Sequence[Tensor] = ()) -> None:  # fmt: skip
         self._asked = target if target is None or hasattr(target, "fixed") else OutputNumber(target)
         self._network = unwrapped_network(model, image, extra_inputs=extra_inputs) if target is None else model
-        self.target: Target | None = None
+        self._fixed: Target | None = None
 
     def __call__(self, output: Any) -> Tensor:
         """The scores (B,) of an output."""
         return self.fix(output)(output)
 
+    @property
+    def target(self) -> Target:
+        """The target, once an output has been seen."""
+        if self._fixed is None:
+            raise RuntimeError("the target is fixed by the first output: call this with one")
+        return self._fixed
+
     def fix(self, output: Any) -> Target:
         """The target, fixed to the first output."""
-        if self.target is None:
+        if self._fixed is None:
             target = default_target(self._network, output) if self._asked is None else self._asked
-            self.target = target.fixed(output)
-        return self.target
+            self._fixed = target.fixed(output)
+        return self._fixed

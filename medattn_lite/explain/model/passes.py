@@ -120,15 +120,16 @@ def layer_gradients(
                 handles.append(find_layer(model, layer).register_forward_hook(hook))
             extras = [to_model(model, extra) for extra in extra_inputs]
             scores = score(forward(model, to_model(model, image), extras))
-            found = [outputs.get(layer) for layer in layers]
-            gradients = [None] * len(layers)
-            if all(output is not None for output in found) and scores.requires_grad:
-                gradients = torch.autograd.grad(scores.sum(), found, allow_unused=True)
+            seen = [outputs[layer] for layer in layers if layer in outputs]
+            gradients: Sequence[Tensor | None] = [None] * len(layers)
+            if len(seen) == len(layers) and scores.requires_grad:
+                gradients = torch.autograd.grad(scores.sum(), seen, allow_unused=True)
         finally:
             for handle in handles:
                 handle.remove()
+    pairs = []
     for layer, gradient in zip(layers, gradients, strict=True):
         if gradient is None:
             raise UserError(f"what is explained does not depend on layer {layer!r}: choose a layer on its way")
-    pairs = [(output.detach(), gradient) for output, gradient in zip(found, gradients, strict=True)]
+        pairs.append((outputs[layer].detach(), gradient))
     return pairs, scores.detach()

@@ -46,7 +46,7 @@ class Target(Protocol):
         """What is asked, for titles and notes."""
 
 
-class OfAnyImage:
+class OfAnyImage(Target, Protocol):
     """A target that asks every image of a batch the same and does not look at the prediction."""
 
     def fixed(self, output: Tensor) -> Target:
@@ -123,7 +123,8 @@ class RegionSum:
             chosen = torch.zeros(batch, *size, dtype=torch.bool, device=output.device)
             if len(self.voxel) != len(size) or not all(0 <= i < n for i, n in zip(self.voxel, size, strict=True)):
                 raise UserError(f"voxel {tuple(self.voxel)} is not in an image of {size}")
-            chosen[(slice(None), *self.voxel)] = True
+            places: tuple[int | slice, ...] = (slice(None), *self.voxel)
+            chosen[places] = True
             return chosen
         if self.mask is None:
             return self._assigned(output)
@@ -147,7 +148,7 @@ class RegionSum:
         return replace(self, mask=chosen, voxel=None)
 
     def in_image(self, number: int) -> RegionSum:
-        return replace(self, mask=self.mask[number : number + 1])
+        return self if self.mask is None else replace(self, mask=self.mask[number : number + 1])
 
     @property
     def words(self) -> str:

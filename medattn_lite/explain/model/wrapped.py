@@ -39,13 +39,17 @@ def known_stages(model: nn.Module) -> list[str]:
         return [center, *(f"encoder.{level}" for level in reversed(model.levels))]
     if isinstance(model, SegmentationBackbone):
         if hasattr(model.network, "bottleneck"):
-            levels = range(len(model.network.downsamples) - 1, -1, -1)
+            levels = range(_length(model.network.downsamples) - 1, -1, -1)
             return ["network.bottleneck", *(f"network.downsamples.{n}" for n in levels), "network.input_block"]
-        return [f"network.down_layers.{n}" for n in range(len(model.network.down_layers) - 1, -1, -1)]
+        return [f"network.down_layers.{n}" for n in range(_length(model.network.down_layers) - 1, -1, -1)]
     if isinstance(model, DualFusionNet):
         joined = ["head.early_fusion"] if model.fusion == "attention" else []
         return [*joined, *(f"first.{name}" for name in known_stages(model.first))]
     return []
+
+
+def _length(modules: Any) -> int:
+    return len(modules)
 
 
 def papers_network(model: nn.Module) -> tuple[str, nn.Module]:
@@ -81,8 +85,8 @@ def unwrapped_network(model: nn.Module, image: Tensor, *, extra_inputs: Sequence
             output = forward_eval(model, image[:1], extra_inputs=[extra[:1] for extra in extra_inputs])
         finally:
             handle.remove()
-        pair = [inner[-1], output] if inner else [None, None]
-        _PASSES_ON[model] = all(isinstance(one, Tensor) for one in pair) and torch.equal(*pair)
+        last = inner[-1] if inner else None
+        _PASSES_ON[model] = isinstance(last, Tensor) and isinstance(output, Tensor) and torch.equal(last, output)
     return network if _PASSES_ON[model] else model
 
 

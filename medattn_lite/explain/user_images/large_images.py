@@ -57,10 +57,10 @@ class ChannelFiles:
             check_voxels(volume.array[None], [path], [name])
             heads.add(volume.array)
             small.append(coarse(torch.from_numpy(np.ascontiguousarray(volume.array, dtype=np.float32))[None])[0])
-        self.head = torch.from_numpy(heads.head(tuple(self.shape[1:]))[None])
-        head = coarse(self.head)[0]
-        if not head.any():
+        found = heads.head(tuple(self.shape[1:]))
+        if found is None or not (head := coarse(torch.from_numpy(found[None]))[0]).any():
             raise UserError(f"{paths[0]}: no head was found in the image; is it the right file?")
+        self.head = torch.from_numpy(found[None])
         self.levels = centre_and_scale(torch.stack(small), head)
 
     def __len__(self) -> int:
@@ -118,9 +118,10 @@ def standardised(task: Task, sample: Sample) -> Sample:
     result = sample
     for number in range(len(image)):
         base = sample if number == 0 else {name: value for name, value in sample.items() if name != "mask"}
-        own = tuple(values[number : number + 1] for values in image.levels)
+        centre, scale, background = (values[number : number + 1] for values in image.levels)
         # nobody else holds the channel, so that it is gone as soon as it is normalised
-        done = standardise(task, {**base, "image": image[number][None]}, inside=image.head, levels=own)
+        done = standardise(task, {**base, "image": image[number][None]}, inside=image.head,
+                           levels=(centre, scale, background))  # fmt: skip
         parts.append(done.pop("image"))
         result = done if number == 0 else result
     return {**result, "image": torch.cat(parts)}

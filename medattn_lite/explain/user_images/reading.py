@@ -153,7 +153,7 @@ def with_place(standard: Sample, sample: Sample, at: Sequence[float] | None) -> 
     if at is None and mask is None:
         raise UserError("this run looks at a crop around the tumour: give its mask (--mask FILE), or a point in it in "
                         "mm (--at X,Y,Z)")  # fmt: skip
-    if at is None and bool((mask > 0).any()):
+    if at is None and mask is not None and bool((mask > 0).any()):
         return standard
     if at is None:  # so small that resampling has lost it
         middle = np.argwhere(sample["mask"][0].numpy() > 0).mean(axis=0)

@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from medattn_lite.explain.user_images.reading import index_of, point_words, with
 from medattn_lite.explain.user_images.runs import TrainedRun
 from medattn_lite.explain.user_images.target_words import check_only_target, find_class, find_region
 from medattn_lite.training.augmentation import pad_to
-from medattn_lite.training.tasks.segmentation import slide
+from medattn_lite.training.tasks.segmentation import Segmentation, slide
 from medattn_lite.training.tasks.volumes import Sample
 
 
@@ -133,7 +133,7 @@ def _volume(
     goal: Target
     if task.asks == "risk":
         check_only_target(word, "risk")
-        goal = LogRisk(run.network.head)
+        goal = LogRisk(str(run.network.head))
     else:
         goal = find_class(word, task.class_names, task.usual_class(output))
     found = explain_image(run.network, image, target=goal, extra_inputs=extra_inputs, **asked)
@@ -146,8 +146,8 @@ def _windows(
     progress: bool,
 ) -> SampleMap:  # fmt: skip
     """A region of one volume, window by window; or one voxel, in the window around it."""
-    task, size = run.task, run.task.settings.size
-    prepared, region = task.prepare(sample), find_region(word, run.task)
+    task, size = cast(Segmentation, run.task), run.task.settings.size  # its unit is windows
+    prepared, region = task.prepare(sample), find_region(word, task)
     image = _as_trained(prepared["image"])
     padded, place = pad_to(image, size, fill=image.flatten(1).amin(1))
     overlap = task.settings.options.get("overlap", 0.5)
@@ -198,7 +198,8 @@ def _slices(
     images, depths, size = _as_trained(prepared["image"]), prepared["depths"], sample["image"].shape[1:]
     output = torch.cat([forward_eval(run.network, image[None]) for image in images]).cpu()
     goal = find_class(word, task.class_names, task.usual_class(output))
-    inner, pads = fitted(size[1:], sample["affine"], task.settings.size)
+    high, wide = task.settings.size
+    inner, pads = fitted(size[1:], sample["affine"], (high, wide))
     picture = (slice(pads[2], pads[2] + inner[0]), slice(pads[0], pads[0] + inner[1]))
     values, said = torch.zeros(tuple(size)), []
     rows = tqdm(list(zip(images, depths, strict=True)), desc="explaining slices", disable=not progress, leave=False)
