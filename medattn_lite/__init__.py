@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "UserError": "medattn_lite.errors",
     "capture_attention": "medattn_lite.explain.capture",
-    "open_dataset": "medattn_lite.data.datasets",
+    "open_dataset": "medattn_lite.data.readers.registry",
     "Subject": "medattn_lite.data.phantom",
     "PhantomCohort": "medattn_lite.data.phantom",
 }

@@ -54,7 +54,7 @@ def _explain(options: argparse.Namespace) -> int:
     at = None if options.at is None else _point(options.at)
     method_options = _method_options(options.set)
 
-    from medattn_lite.data.volumes import save_volume
+    from medattn_lite.data import save_volume
     from medattn_lite.explain.methods import find_method
     from medattn_lite.explain.run_maps import explain_sample
     from medattn_lite.explain.runs import open_run, open_shipped
@@ -99,7 +99,7 @@ def _draw(found: SampleMap, sample: dict[str, Any], title: str, path: Path, *, f
     import numpy as np
     from torch import Tensor
 
-    from medattn_lite.data.files import new_file
+    from medattn_lite.data import new_file
     from medattn_lite.explain.run_maps import place_to_show
     from medattn_lite.plots import render_png, three_planes
 

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from medattn_lite.data import open_dataset
 from medattn_lite.data.phantom import PhantomCohort, Subject
-from medattn_lite.data.slicing import cut, sized
+from medattn_lite.data.slice_cutting import cut, sized
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError
 from medattn_lite.explain.targets import ClassLogit, RegionSum, Target

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from medattn_lite.data.slicing import fitted
+from medattn_lite.data.slice_cutting import fitted
 from medattn_lite.errors import UserError
 from medattn_lite.explain.image_space import to_file_grid, to_image_grid
 from medattn_lite.explain.large_images import head_of, on_file_grid, standardised, whole

@@ -13,7 +13,7 @@ import warnings
 
 import numpy as np
 
-from medattn_lite.data.splits import stratified_kfold
+from medattn_lite.data.patient_splits import stratified_kfold
 from medattn_lite.evaluation.concordance import pair_counts
 
 INNER_FOLDS = 3

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from medattn_lite.data.splits import stratified_kfold
+from medattn_lite.data.patient_splits import stratified_kfold
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.concordance import pair_counts
 from medattn_lite.evaluation.estimates import difference_of, interval_of

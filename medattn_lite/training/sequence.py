@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from medattn_lite.data.slices import SliceSet
+from medattn_lite.data.slice_set import SliceSet
 from medattn_lite.errors import UserError
 from medattn_lite.networks.registry import build
 from medattn_lite.training.checkpoint import load_weights

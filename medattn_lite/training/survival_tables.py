@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medattn_lite.data.tables import column, number, read_csv, text
+from medattn_lite.data.readers.csv_tables import column, number, read_csv, text
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:

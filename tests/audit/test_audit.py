@@ -18,8 +18,8 @@ from medattn_lite.audit.regions import regions_of
 from medattn_lite.audit.target import Target, log_rank_scores, weighted_concordance
 from medattn_lite.audit.verdicts import Finding, corrected
 from medattn_lite.audit.zones import Zone
-from medattn_lite.data.cases import Case
 from medattn_lite.data.phantom import PhantomCohort
+from medattn_lite.data.readers.cases import Case
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.metrics import concordance
 from medattn_lite.evaluation.rank_intervals import auc_interval

@@ -8,7 +8,7 @@ import json
 import numpy as np
 import pytest
 
-from medattn_lite.data.splits import stratified_kfold
+from medattn_lite.data.patient_splits import stratified_kfold
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.metrics import concordance
 from medattn_lite.training.cox_model import CoxModel, out_of_fold_risk

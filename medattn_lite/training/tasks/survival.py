@@ -18,8 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from medattn_lite.data.histogram import landmarks, percentiles, standardise
-from medattn_lite.data.splits import Split
+from medattn_lite.data.histogram_standardisation import landmarks, percentiles, standardise
+from medattn_lite.data.patient_splits import Split
 from medattn_lite.data.transforms import crop_or_pad
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval

@@ -101,7 +101,7 @@ def test_a_wrong_cohort_says_what_to_do(wrong: dict) -> None:
 
 
 def test_files_are_laid_out_as_brats_and_read_back(tmp_path) -> None:
-    from medattn_lite.data.datasets import open_dataset
+    from medattn_lite.data.readers.registry import open_dataset
 
     cohort = PhantomCohort(2, shape=SMALL, seed=4)
     folder = export_cohort(cohort, tmp_path / "out", progress=False)

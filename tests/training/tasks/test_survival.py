@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from medattn_lite.data.datasets import open_dataset
-from medattn_lite.data.splits import Split
+from medattn_lite.data.patient_splits import Split
+from medattn_lite.data.readers.registry import open_dataset
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.metrics import concordance
 from medattn_lite.training.recipes import find_recipe

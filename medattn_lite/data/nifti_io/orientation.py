@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from medattn_lite.data.headers import unit_of
+from medattn_lite.data.nifti_io.headers import unit_of
 from medattn_lite.errors import UserError
 
 ORIENTATION = ("S", "A", "R")  # where the indices of D, H and W grow to

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from medattn_lite.data.cases import Case, PatientDataset
 from medattn_lite.data.files import existing_folder
-from medattn_lite.data.headers import what_it_is
-from medattn_lite.data.listing import PICTURES, has_suffix, holds, walk
-from medattn_lite.data.tables import column, natural, read_csv, text
+from medattn_lite.data.nifti_io.headers import what_it_is
+from medattn_lite.data.readers.cases import Case, PatientDataset
+from medattn_lite.data.readers.csv_tables import column, natural, read_csv, text
+from medattn_lite.data.readers.find_files import PICTURES, has_suffix, holds, walk
 from medattn_lite.errors import UserError
 
 PARTS = ("train", "training", "valid", "validation", "val", "test", "testing")

@@ -28,14 +28,14 @@ from typing import Any
 
 import numpy as np
 
-from medattn_lite.data.brats_labels import OlderLabels, is_older, label_values
-from medattn_lite.data.cases import Case, PatientDataset, mask_of
 from medattn_lite.data.files import existing_folder
-from medattn_lite.data.listing import nifti_files
-from medattn_lite.data.patients import named
-from medattn_lite.data.reading import map_labels, require_same_grid
-from medattn_lite.data.tables import column, natural, number, read_csv, text
-from medattn_lite.data.volumes import Grid, load_volume
+from medattn_lite.data.nifti_io.volumes import Grid, load_volume
+from medattn_lite.data.readers.brats_labels import OlderLabels, is_older, label_values
+from medattn_lite.data.readers.cases import Case, PatientDataset, mask_of
+from medattn_lite.data.readers.csv_tables import column, natural, number, read_csv, text
+from medattn_lite.data.readers.find_files import nifti_files
+from medattn_lite.data.readers.patient_names import named
+from medattn_lite.data.readers.read_voxels import map_labels, require_same_grid
 
 CHANNELS = ("t1", "t1ce", "t2", "flair")
 LABELS = {1: "necrotic and non-enhancing core", 2: "oedema", 4: "enhancing tumour", 5: "resection cavity"}

@@ -22,12 +22,12 @@ from typing import Any
 
 import numpy as np
 
-from medattn_lite.data.cases import Case, PatientDataset, mask_of
 from medattn_lite.data.files import existing_folder
-from medattn_lite.data.listing import nifti_files
-from medattn_lite.data.reading import map_labels, read_channels, read_labels
-from medattn_lite.data.tables import column, natural, number, read_csv, text
-from medattn_lite.data.volumes import Grid, Volume, load_volume
+from medattn_lite.data.nifti_io.volumes import Grid, Volume, load_volume
+from medattn_lite.data.readers.cases import Case, PatientDataset, mask_of
+from medattn_lite.data.readers.csv_tables import column, natural, number, read_csv, text
+from medattn_lite.data.readers.find_files import nifti_files
+from medattn_lite.data.readers.read_voxels import map_labels, read_channels, read_labels
 from medattn_lite.errors import UserError
 
 LAYOUTS = ("MNI", "coregistered", "coregistered_resampled", "raw")

@@ -7,7 +7,7 @@
 One case per subject and session, one subject per `sub-…`: sessions of a person never fall into two parts of a split.
 Channels come from the suffix: T1w is t1 (t1ce with `ce-`), T2w t2, FLAIR flair, others by their own name in lower
 case. Of several runs of a contrast the first is read, and the check of the folder names the others. In participants.tsv
-the columns of `medattn_lite.data.clinical` become time and event, and every other column goes to `meta`.
+the columns of `clinical_columns.py` become time and event, and every other column goes to `meta`.
 
 Format: The Brain Imaging Data Structure 1.9, bids-specification.readthedocs.io (`anat`, `derivatives`).
 """
@@ -19,12 +19,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from medattn_lite.data import clinical
-from medattn_lite.data.cases import Case, PatientDataset
 from medattn_lite.data.files import existing_folder
-from medattn_lite.data.listing import holds, nifti_files, stem
-from medattn_lite.data.nifti import Listing, choose_channels
-from medattn_lite.data.tables import column, natural, number, read_csv, text
+from medattn_lite.data.readers import clinical_columns
+from medattn_lite.data.readers.cases import Case, PatientDataset
+from medattn_lite.data.readers.csv_tables import column, natural, number, read_csv, text
+from medattn_lite.data.readers.find_files import holds, nifti_files, stem
+from medattn_lite.data.readers.nifti_folders import Listing, choose_channels
 from medattn_lite.errors import UserError
 
 _ENTITY = re.compile(r"([a-zA-Z]+)-([a-zA-Z0-9]+)")
@@ -148,7 +148,7 @@ def _with_people(
     wanted = None if label is None else column(frame, [label])
     if label is not None and wanted is None:
         raise UserError(f"{path} has no column {label!r}; it has {', '.join(frame.columns)}")
-    who = clinical.find_columns(frame, used=[wanted])
+    who = clinical_columns.find_columns(frame, used=[wanted])
     rows = {_plain(row[key]): (line, row) for line, (_, row) in enumerate(frame.iterrows(), start=2)}
     values = sorted({value for _, row in rows.values() if wanted and (value := text(row[wanted]))}, key=natural)
     if label is not None and len(values) < 2:
@@ -165,7 +165,7 @@ def _with_people(
 
 
 def _told(
-    case: Case, row: Any, frame: Any, who: clinical.Found, path: Path, line: int, wanted: str | None,
+    case: Case, row: Any, frame: Any, who: clinical_columns.Found, path: Path, line: int, wanted: str | None,
     values: Sequence[str], key: str,
 ) -> Case:  # fmt: skip
     value = text(row[wanted]) if wanted else None
@@ -173,8 +173,8 @@ def _told(
             if name not in {key, *who.columns}}  # fmt: skip
     return case.with_facts(
         label=values.index(value) if value is not None else None,
-        time=clinical.follow_up(text(row[who.time]) if who.time else None, who, path, line),
-        event=clinical.event(text(row[who.event]) if who.event else None, who, path, line),
+        time=clinical_columns.follow_up(text(row[who.time]) if who.time else None, who, path, line),
+        event=clinical_columns.event(text(row[who.event]) if who.event else None, who, path, line),
         meta=rest,
     )
 

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from medattn_lite.data.cases import Case, PatientDataset, Sample
 from medattn_lite.data.files import existing_folder
-from medattn_lite.data.patients import named
-from medattn_lite.data.tables import column, natural, number, read_csv, text
+from medattn_lite.data.readers.cases import Case, PatientDataset, Sample
+from medattn_lite.data.readers.csv_tables import column, natural, number, read_csv, text
+from medattn_lite.data.readers.patient_names import named
 from medattn_lite.data.transforms import positive_sizes
 from medattn_lite.errors import UserError
 

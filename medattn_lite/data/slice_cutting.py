@@ -11,8 +11,8 @@ import torch
 import torch.nn.functional as F
 
 from medattn_lite.data.dataset import Dataset
+from medattn_lite.data.nifti_io.volumes import voxel_sizes
 from medattn_lite.data.transforms import foreground, normalise
-from medattn_lite.data.volumes import voxel_sizes
 
 ENOUGH_HEAD = 0.4  # of the largest slice's foreground
 
@@ -52,7 +52,7 @@ def samples_of(dataset: Dataset, progress: bool) -> Iterable[dict[str, Any]]:
     return (dataset[number] for number in numbers)
 
 
-def cut(sample: dict[str, Any], task: str, min_tumour: float, *, images: bool = True) -> list[Slice]:
+def cut(sample: dict[str, Any], task: str, min_tumour: float) -> list[Slice]:
     """The slices of one sample that show enough head."""
     image: torch.Tensor = sample["image"]
     mask: torch.Tensor | None = sample.get("mask")
@@ -67,7 +67,7 @@ def cut(sample: dict[str, Any], task: str, min_tumour: float, *, images: bool = 
     largest = head.max().clamp(min=1)
     tumour = torch.zeros_like(head) if mask is None else (mask > 0).any(dim=0).flatten(1).sum(dim=1).float()
     used = torch.nonzero(head >= ENOUGH_HEAD * largest).flatten().tolist()
-    scored = normalise(image, inside) if images else image
+    scored = normalise(image, inside)
     slices = []
     for depth in used:
         area = float(tumour[depth] / largest)

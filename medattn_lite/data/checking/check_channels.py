@@ -12,7 +12,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from medattn_lite.data.likeness import correlation, digest
+from medattn_lite.data.checking.duplicates import correlation, digest
 from medattn_lite.data.transforms import NOISE_FLOOR, _border, _quantile
 
 COPY = 0.9995  # correlation from which a channel counts as a rescaled copy of another

@@ -3,7 +3,7 @@
 With a CSV (`cases.csv`, or the only one in the folder): one row a scan. `image` names the file; for
 several channels use one column each, `image_t1`, `image_flair`, …, or separate the files by `;`.
 Optional columns: `mask`, `label`, `time` (days), `event` (1 = died, 0 = alive), `subject` (patient), also by
-the names of `medattn_lite.data.clinical` (`OS.time` and `OS`, `survival_months`, `vital_status`, …); every other
+the names of `clinical_columns.py` (`OS.time` and `OS`, `survival_months`, `vital_status`, …); every other
 column goes to `meta`, and the check of the folder says which was taken for what. Paths are relative to the CSV.
 
 Without one: every sub-folder with NIfTI files is a case, and a file whose name says mask, seg, label,
@@ -19,11 +19,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medattn_lite.data.cases import Case, PatientDataset
 from medattn_lite.data.files import existing_folder
-from medattn_lite.data.listing import holds, nifti_files, stem
-from medattn_lite.data.nifti_tables import find_csv, read_table
-from medattn_lite.data.patients import named
+from medattn_lite.data.readers.cases import Case, PatientDataset
+from medattn_lite.data.readers.find_files import holds, nifti_files, stem
+from medattn_lite.data.readers.nifti_tables import find_csv, read_table
+from medattn_lite.data.readers.patient_names import named
 from medattn_lite.errors import UserError
 
 _MASK = re.compile(r"(^|[^a-z])(mask|seg\w*|labels?|lesions?|roi|gt|truth|consensus|ot\w*class|ot)([^a-z]|$)")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from medattn_lite.data.sources import RemoteFile
+from medattn_lite.data.fetching.catalogue import RemoteFile
 from medattn_lite.errors import UserError
 
 CHUNK = 1 << 18

@@ -1,6 +1,6 @@
 """What is wrong or odd with one case: read leniently, file by file, never ending in an exception.
 
-`medattn_lite.data.check` runs these inspections over a data set and compares the cases.
+`medattn_lite.data.checking.check_folder` runs these inspections over a data set and compares the cases.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from medattn_lite.data import images, lgg
-from medattn_lite.data.cases import Case, PatientDataset
-from medattn_lite.data.channels_look import MEND, ChannelsLook
-from medattn_lite.data.likeness import digest
-from medattn_lite.data.reading import label_counts, load_labels, map_labels, require_same_grid
-from medattn_lite.data.volumes import Grid, header_remarks, load_volume
+from medattn_lite.data.checking.check_channels import MEND, ChannelsLook
+from medattn_lite.data.checking.duplicates import digest
+from medattn_lite.data.nifti_io.volumes import Grid, header_remarks, load_volume
+from medattn_lite.data.readers import lgg, picture_folders
+from medattn_lite.data.readers.cases import Case, PatientDataset
+from medattn_lite.data.readers.read_voxels import label_counts, load_labels, map_labels, require_same_grid
 from medattn_lite.errors import UserError
 from medattn_lite.escaping import printable
 
@@ -218,7 +218,7 @@ def _lgg(dataset: PatientDataset, case: Case, report: Inspection) -> None:
 def _picture(dataset: PatientDataset, case: Case, report: Inspection) -> None:
     """One picture of a class folder."""
     path = next(iter(case.images.values()))
-    pixels = report.attempt(images.read_picture, path, colour=True)
+    pixels = report.attempt(picture_folders.read_picture, path, colour=True)
     if pixels is None:
         return
     report.shape = pixels.shape[1:]
@@ -228,7 +228,7 @@ def _picture(dataset: PatientDataset, case: Case, report: Inspection) -> None:
         report.problems.append(f"it is constant ({pixels.flat[0]:g} everywhere)")
     else:
         report.digests["picture"] = digest(pixels)
-    pages = images.pages_of(path)
+    pages = picture_folders.pages_of(path)
     if pages > 1:
         report.remarks.append(f"page 1 of {pages} is read")
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from medattn_lite.data.listing import left_out
-from medattn_lite.data.reading import check_voxels, read_channels, read_labels
-from medattn_lite.data.volumes import Grid, voxel_sizes
+from medattn_lite.data.nifti_io.volumes import Grid, voxel_sizes
+from medattn_lite.data.readers.find_files import left_out
+from medattn_lite.data.readers.read_voxels import check_voxels, read_channels, read_labels
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:

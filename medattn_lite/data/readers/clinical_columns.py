@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from medattn_lite.data.tables import number, text
+from medattn_lite.data.readers.csv_tables import number, text
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:

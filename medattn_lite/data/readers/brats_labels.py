@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
-from medattn_lite.data.volumes import load_volume
+from medattn_lite.data.nifti_io.volumes import load_volume
 from medattn_lite.errors import UserError
 
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from medattn_lite.data.tables import natural
+from medattn_lite.data.readers.csv_tables import natural
 
 NIFTI = (".nii", ".nii.gz")
 VOLUMES = (".mha", ".mhd", ".nrrd", ".nhdr", ".hdr", ".img", ".img.gz", ".mgz", ".mgh", ".mnc", ".par", ".rec", ".ima",

@@ -13,10 +13,10 @@ from typing import Any
 
 from tqdm.auto import tqdm
 
-from medattn_lite.data.cases import Case, PatientDataset
-from medattn_lite.data.datasets import DATASETS, open_dataset
-from medattn_lite.data.inspection import Inspection, inspect_case
-from medattn_lite.data.listing import left_out
+from medattn_lite.data.checking.check_case import Inspection, inspect_case
+from medattn_lite.data.readers.cases import Case, PatientDataset
+from medattn_lite.data.readers.find_files import left_out
+from medattn_lite.data.readers.registry import DATASETS, open_dataset
 from medattn_lite.errors import UserError
 from medattn_lite.escaping import printable
 

@@ -17,12 +17,12 @@ from typing import Any
 
 import numpy as np
 
-from medattn_lite.data.brats import CHANNELS, LABELS
-from medattn_lite.data.cases import Case, PatientDataset
 from medattn_lite.data.files import existing_folder
-from medattn_lite.data.listing import stem
-from medattn_lite.data.tables import natural
-from medattn_lite.data.volumes import Grid, Volume, dimensions, load_volume
+from medattn_lite.data.nifti_io.volumes import Grid, Volume, dimensions, load_volume
+from medattn_lite.data.readers.brats import CHANNELS, LABELS
+from medattn_lite.data.readers.cases import Case, PatientDataset
+from medattn_lite.data.readers.csv_tables import natural
+from medattn_lite.data.readers.find_files import stem
 from medattn_lite.errors import UserError
 
 MASK_VALUES = {1: 2, 2: 1, 3: 4}

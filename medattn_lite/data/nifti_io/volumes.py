@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from medattn_lite.data.files import new_file
-from medattn_lite.data.grids import (
+from medattn_lite.data.nifti_io.headers import open_image, read_voxels, remarks, what_it_is
+from medattn_lite.data.nifti_io.orientation import (
     SUFFIXES,
     Grid,
     Volume,
@@ -27,7 +28,6 @@ from medattn_lite.data.grids import (
     voxel_sizes,
     wanted_dimensions,
 )
-from medattn_lite.data.headers import open_image, read_voxels, remarks, what_it_is
 from medattn_lite.errors import UserError
 
 __all__ = ["Grid", "Volume", "load_volume", "save_volume", "voxel_sizes"]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medattn_lite.data.volumes import Grid, Volume, load_volume, voxel_sizes
+from medattn_lite.data.nifti_io.volumes import Grid, Volume, load_volume, voxel_sizes
 from medattn_lite.errors import UserError
 
 

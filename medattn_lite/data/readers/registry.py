@@ -10,16 +10,16 @@ from typing import Any
 from medattn_lite.data.dataset import Dataset
 from medattn_lite.errors import UserError
 
-# name → module and class; looked up on first use
+# name → module below medattn_lite.data and class; looked up on first use
 DATASETS: dict[str, tuple[str, str]] = {
     "phantom": ("phantom", "PhantomCohort"),
-    "brats": ("brats", "BraTSDataset"),
-    "msd": ("msd", "MSDDataset"),
-    "lgg": ("lgg", "LGGDataset"),
-    "open-ms": ("open_ms", "OpenMSDataset"),
-    "images": ("images", "ImageFolderDataset"),
-    "nifti": ("nifti", "NiftiDataset"),
-    "bids": ("bids", "BIDSDataset"),
+    "brats": ("readers.brats", "BraTSDataset"),
+    "msd": ("readers.msd", "MSDDataset"),
+    "lgg": ("readers.lgg", "LGGDataset"),
+    "open-ms": ("readers.open_ms", "OpenMSDataset"),
+    "images": ("readers.picture_folders", "ImageFolderDataset"),
+    "nifti": ("readers.nifti_folders", "NiftiDataset"),
+    "bids": ("readers.bids", "BIDSDataset"),
 }
 NAMES = tuple(DATASETS)
 

@@ -11,9 +11,9 @@ from urllib.parse import quote
 
 from tqdm.auto import tqdm
 
-from medattn_lite.data.archives import unpack
-from medattn_lite.data.download import download, matches, read_json
-from medattn_lite.data.sources import GitFolder, Mirror, RemoteFile, Source, source
+from medattn_lite.data.fetching.archives import unpack
+from medattn_lite.data.fetching.catalogue import GitFolder, Mirror, RemoteFile, Source, source
+from medattn_lite.data.fetching.download import download, matches, read_json
 from medattn_lite.errors import UserError
 
 LONGEST_LISTING = 200_000  # files of a repository

@@ -6,7 +6,7 @@ covers enough of it and 0 where there is none; slices with a sliver in between a
 a network cannot tell the classes apart by the eyes and the skull base alone.
 
 All sizes are relative (to the subject's largest slice), so that they hold for images whose voxel
-size is unknown. Slices stay with their patient: split with `medattn_lite.data.splits`.
+size is unknown. Slices stay with their patient: split with `medattn_lite.data.patient_splits`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from medattn_lite.data.dataset import Dataset
-from medattn_lite.data.slicing import Slice, cut, samples_of, sized
+from medattn_lite.data.slice_cutting import Slice, cut, samples_of, sized
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -142,24 +142,6 @@ class SliceSet:
         counts = torch.bincount(self.labels).tolist()
         return (f"SliceSet({len(self)} slices of {len(set(self.subjects))} patients, "
                 f"{tuple(self.images.shape[1:])}, {self.task}: {counts} by class)")
-
-
-def slice_table(
-    dataset: Dataset, *, task: str = "presence", min_tumour: float = ENOUGH_TUMOUR, progress: bool = True
-) -> pd.DataFrame:
-    """Every slice with enough head: subject, depth, height, head and tumour area, label.
-
-    Areas are shares of the subject's largest slice. The label is missing where the tumour is a
-    sliver.
-    """
-    import pandas as pd
-
-    rows = [
-        {name: getattr(item, name) for name in ("subject", "depth", "height", "head", "tumour", "label")}
-        for sample in samples_of(dataset, progress)
-        for item in cut(sample, task, min_tumour, images=False)
-    ]
-    return pd.DataFrame(rows)
 
 
 def _draw(slices: list[Slice], count: int | None, generator: np.random.Generator) -> list[Slice]:

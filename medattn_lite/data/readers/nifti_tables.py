@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
-from medattn_lite.data import clinical
-from medattn_lite.data.cases import Case
-from medattn_lite.data.listing import stem
-from medattn_lite.data.patients import named
-from medattn_lite.data.tables import column, number, read_csv, text
+from medattn_lite.data.readers import clinical_columns
+from medattn_lite.data.readers.cases import Case
+from medattn_lite.data.readers.csv_tables import column, number, read_csv, text
+from medattn_lite.data.readers.find_files import stem
+from medattn_lite.data.readers.patient_names import named
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def read_table(path: Path, channel: Callable[[str], str]) -> tuple[list[Case], l
                         f"it has {', '.join(frame.columns) or 'none'}")
     mask, label = column(frame, MASK), column(frame, ["label"])
     files = [*images.values(), *([single] if not images else []), mask, label]
-    who = clinical.find_columns(frame, used=files)
+    who = clinical_columns.find_columns(frame, used=files)
     named_files = [_cells(row, images, single) for _, row in frame.iterrows()]
     shared = Counter(Path(_posix(next(iter(cells.values())))).name for cells in named_files if cells)
     subjects = _subjects(frame, who)
@@ -85,8 +85,8 @@ def read_table(path: Path, channel: Callable[[str], str]) -> tuple[list[Case], l
             images={own: file for own, file in paths.items() if own not in absent},
             mask=found_file(path.parent, own_mask) if own_mask else None,
             label=_whole(text(row[label]) if label else None, path, line, "label"),
-            time=clinical.follow_up(text(row[who.time]) if who.time else None, who, path, line),
-            event=clinical.event(text(row[who.event]) if who.event else None, who, path, line),
+            time=clinical_columns.follow_up(text(row[who.time]) if who.time else None, who, path, line),
+            event=clinical_columns.event(text(row[who.event]) if who.event else None, who, path, line),
             meta={"patient_known": subject is not None, **({"not_found": absent} if absent else {}),
                   **_rest(frame, row, [*files, *who.columns])},
         ))
@@ -105,7 +105,7 @@ def _posix(cell: str) -> str:
     return cell.replace("\\", "/")
 
 
-def _subjects(frame: pd.DataFrame, who: clinical.Found) -> list[str | None]:
+def _subjects(frame: pd.DataFrame, who: clinical_columns.Found) -> list[str | None]:
     """The patient of each row; `P01` and `p01` are one, in the spelling that comes first."""
     if who.subject is None:
         return [None] * len(frame)
@@ -119,13 +119,13 @@ def _subjects(frame: pd.DataFrame, who: clinical.Found) -> list[str | None]:
     return found
 
 
-def _said(path: Path, frame: pd.DataFrame, cases: Sequence[Case], who: clinical.Found,
+def _said(path: Path, frame: pd.DataFrame, cases: Sequence[Case], who: clinical_columns.Found,
           files: Sequence[str | None]) -> list[str]:
     lines = [f"{path.name}: {line}" for line in dict.fromkeys(who.said)]
     rest = [name for name in frame.columns if name not in {*files, *who.columns}]
     if rest:
         lines.append(f"{path.name}: no part of a sample but of its meta: {', '.join(rest)}")
-    lines += [f"{path.name}: {line}" for line in clinical.alike(sorted({case.subject for case in cases}))]
+    lines += [f"{path.name}: {line}" for line in clinical_columns.alike(sorted({case.subject for case in cases}))]
     told: dict[str, set[tuple]] = {}
     for case in cases:
         if case.time is not None:
