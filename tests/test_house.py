@@ -18,6 +18,8 @@ FLOORS = {
     "escaping": 1,
     "data": 1,
     "evaluation": 1,
+    "survival": 1,
+    "coverage": 2,
     "plots": 1,
     "audit": 2,
     "networks": 2,

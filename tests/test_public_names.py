@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 
-@pytest.mark.parametrize("room", ["data"])
+@pytest.mark.parametrize("room", ["data", "survival"])
 def test_type_checkers_see_the_names_that_python_finds(room: str) -> None:
     module = importlib.import_module(f"medattn_lite.{room}")
     tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))

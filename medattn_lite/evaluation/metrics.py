@@ -1,4 +1,4 @@
-"""Scores of a classifier and of a risk, each with its interval; scikit-learn and scikit-survival compute them."""
+"""Scores of a classifier, each with its interval."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.concordance import pair_counts
+from medattn_lite.evaluation.auc_intervals import auc_interval, paired_auc_interval
 from medattn_lite.evaluation.intervals import Interval, units_of
 from medattn_lite.evaluation.jackknife import jackknife_interval, paired_jackknife_interval
 from medattn_lite.evaluation.mean_intervals import paired_share_interval, share_interval
-from medattn_lite.evaluation.rank_intervals import auc_interval, paired_auc_interval
 
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -181,20 +180,3 @@ def _hits(name: str, labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray
         "specificity": (~positive, ~called),
         "precision": (called, positive),
     }[name]
-
-
-def concordance(event: np.ndarray, time: np.ndarray, risk: np.ndarray) -> float:
-    """Harrell's C-index (Harrell 1982): share of comparable pairs in which the higher risk dies first.
-
-    Args:
-        event: (N,) bool, True where death was seen, False where follow-up ended first.
-        time: (N,) days to death or end of follow-up.
-        risk: (N,) higher means earlier death.
-
-    Raises:
-        ValueError: no two patients can be compared.
-    """
-    value = pair_counts(event, time, risk).c_index
-    if np.isnan(value):
-        raise ValueError("no death was seen while another was followed longer")
-    return value

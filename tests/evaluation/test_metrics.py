@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation import classification_report, concordance
+from medattn_lite.evaluation import classification_report
 from medattn_lite.evaluation.metrics import accuracy, auc, f1, precision, recall, specificity
 
 LABELS = np.array([1, 1, 1, 0, 0, 0, 0, 0])
@@ -41,16 +41,6 @@ def test_report_takes_two_column_probabilities_and_draws_by_patient() -> None:
 def test_report_refuses_one_class() -> None:
     with pytest.raises(UserError, match="labels 0 and 1"):
         classification_report(np.zeros(4), np.zeros(4))
-
-
-def test_concordance_by_hand_with_censoring() -> None:
-    time = np.array([1.0, 2.0, 3.0, 4.0])
-    event = np.array([True, False, True, True])
-    # comparable pairs: (1,2) (1,3) (1,4) (3,4); the censored one at 2 starts no pair.
-    assert concordance(event, time, np.array([4.0, 3.0, 2.0, 1.0])) == 1.0
-    assert concordance(event, time, np.array([4.0, 5.0, 1.0, 2.0])) == pytest.approx(2 / 4)
-    with pytest.raises(ValueError):
-        concordance(np.zeros(4, dtype=bool), time, time)
 
 
 def test_auc_equals_scikit_learns_ties_included():
