@@ -12,14 +12,14 @@ from medattn_lite.evaluation.mean_intervals import (
     proportion_interval,
     share_interval,
 )
-from medattn_lite.evaluation.metrics import auc, classification_report
+from medattn_lite.evaluation.metrics import auc, classification_scores
 
 __all__ = [
     "Interval",
     "auc",
     "auc_interval",
     "bootstrap",
-    "classification_report",
+    "classification_scores",
     "jackknife_interval",
     "mean_interval",
     "paired_auc_interval",

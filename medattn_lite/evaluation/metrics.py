@@ -70,39 +70,24 @@ CLASSIFICATION = {
 }
 
 
-def classification_report(
-    labels: Sequence | np.ndarray,
-    probabilities: Sequence | np.ndarray,
-    subjects: Sequence | None = None,
-    *,
-    n: int = 1000,
-    seed: int = 0,
+def classification_scores(
+    labels: np.ndarray, scores: np.ndarray, *, groups: Sequence | None = None, n: int = 1000, seed: int = 0
 ) -> dict[str, Interval]:
     """AUC, accuracy, recall, specificity, precision and F1, each with a 95 % interval by patient.
 
     Args:
         labels: (N,) 0 or 1.
-        probabilities: (N,) of class 1, or (N, 2).
-        subjects: (N,) patient ids, needed as soon as a patient has more than one row.
+        scores: (N,) probability of class 1.
+        groups: (N,) patient ids, needed as soon as a patient has more than one row.
         n: 0 leaves the intervals out; otherwise of no effect, because nothing is drawn.
         seed: of the blocks that F1's jackknife leaves out, above 200 patients.
 
+    Returns:
+        score → interval; NaN where the labels do not define it.
+
     Raises:
-        UserError: only one class, not two classes, or probabilities that are no numbers.
+        UserError: probabilities that are no numbers.
     """
-    labels = np.asarray(labels)
-    scores = np.asarray(probabilities, dtype=float)
-    scores = scores[:, 1] if scores.ndim == 2 else scores
-    present = set(np.unique(labels).tolist())
-    if present != {0, 1}:
-        raise UserError(f"a two-class report needs labels 0 and 1, got {sorted(present)}: choose another split or task")
-    return classification_scores(labels, scores, groups=subjects, n=n, seed=seed)
-
-
-def classification_scores(
-    labels: np.ndarray, scores: np.ndarray, *, groups: Sequence | None = None, n: int = 1000, seed: int = 0
-) -> dict[str, Interval]:
-    """The report of any labels, where a score that they do not define is NaN; arguments as of the report."""
     scores = checked_probabilities(scores)
     if n:
         return {name: classification_interval(name, labels, scores, groups=groups, seed=seed)

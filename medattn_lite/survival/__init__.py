@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from medattn_lite.survival.c_index_intervals import c_index, c_index_interval, paired_c_index_interval
+    from medattn_lite.survival.calibration import calibration_slope
     from medattn_lite.survival.concordance import PairCounts, harrell_c, pair_counts
     from medattn_lite.survival.controls import outline_values
     from medattn_lite.survival.cox_model import CoxModel, out_of_fold_risk
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from medattn_lite.survival.uno_concordance import c_index_ipcw
 
 _MODULES = {
+    "calibration": ("calibration_slope",),
     "c_index_intervals": ("c_index", "c_index_interval", "paired_c_index_interval"),
     "concordance": ("PairCounts", "harrell_c", "pair_counts"),
     "controls": ("outline_values",),
@@ -62,6 +64,7 @@ __all__ = [
     "c_index",
     "c_index_interval",
     "c_index_ipcw",
+    "calibration_slope",
     "cox_loss",
     "cumulative_hazard",
     "discrete_time_nll",

@@ -15,7 +15,7 @@ from medattn_lite.evaluation import (
     auc,
     auc_interval,
     bootstrap,
-    classification_report,
+    classification_scores,
     jackknife_interval,
     mean_interval,
     paired_auc_interval,
@@ -212,7 +212,7 @@ def test_probabilities_that_are_no_numbers_are_refused_and_not_called_class_0() 
     labels, scores = np.repeat([0, 1], 30), np.full(60, 0.2)
     scores[3] = np.nan
     rows = [{"subject": str(k), "label": int(labels[k]), "probability": float(scores[k])} for k in range(60)]
-    for ask in (lambda: classification_report(labels, scores), lambda: binary_scores(rows), lambda: auc(labels, scores),
+    for ask in (lambda: classification_scores(labels, scores), lambda: binary_scores(rows), lambda: auc(labels, scores),
                 lambda: binary_quick_score(rows)):  # fmt: skip
         with pytest.raises(UserError, match="1 of 60 probabilities are no numbers"):
             ask()
