@@ -2,7 +2,8 @@
 
 The package is thin: it backs the notebooks. Rooms, in the order in which data flows:
 `data → networks → training → evaluation → explain → plots → widgets`; `attention` holds the
-mechanisms, `course` runs the notebooks, `cli` is the command `medattn`.
+mechanisms, `survival` losses, curves and scores of survival, `course` runs the notebooks,
+`cli` is the command `medattn`.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Survival(SurvivalAnswers):
     `mirror`, whether half of the training crops are mirrored left-right; `keep_best`, whether the state is kept whose
     C-index is best on patients of its own, instead of the last; `outline_weight`, of a second loss, the distance of
     two numbers that the network tells of the tumour from those of its mask, in training alone; `outline` and
-    `shuffled`, of variants alone, see `survival_controls`.
+    `shuffled`, of variants alone, see `survival.controls`.
     """
 
     @property
