@@ -2,7 +2,8 @@
 
 The package is thin: it backs the notebooks. Rooms, in the order in which data flows:
 `data → networks → training → evaluation → explain → plots → widgets`; `attention` holds the
-mechanisms, `course` runs the notebooks, `cli` is the command `medattn`.
+mechanisms, `survival` losses, curves and scores of survival, `course` runs the notebooks,
+`cli` is the command `medattn`.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "UserError": "medattn_lite.errors",
     "capture_attention": "medattn_lite.explain",
-    "open_dataset": "medattn_lite.data.datasets",
+    "open_dataset": "medattn_lite.data.readers.registry",
     "Subject": "medattn_lite.data.phantom",
     "PhantomCohort": "medattn_lite.data.phantom",
 }

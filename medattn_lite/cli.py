@@ -193,7 +193,7 @@ def _check_data_options(parser: argparse.ArgumentParser) -> None:
 
 def _check_data(options: argparse.Namespace) -> int:
     from medattn_lite.cli_values import TAKEN, options_of
-    from medattn_lite.data.check import check_dataset
+    from medattn_lite.data import check_dataset
 
     given = options_of(options.option, "--option", "csv=table.csv", taken=TAKEN)
     report = check_dataset(options.dataset, options.root, **given)
@@ -216,8 +216,7 @@ def _fetch_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    from medattn_lite.data.fetching import fetch
-    from medattn_lite.data.sources import SOURCES
+    from medattn_lite.data import SOURCES, fetch
 
     if options.dataset is None:
         for source in SOURCES.values():

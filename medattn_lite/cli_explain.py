@@ -54,7 +54,7 @@ def _explain(options: argparse.Namespace) -> int:
     at = None if options.at is None else _point(options.at)
     method_options = _method_options(options.set)
 
-    from medattn_lite.data.volumes import save_volume
+    from medattn_lite.data import save_volume
     from medattn_lite.explain import explain_sample, find_method, open_run, open_shipped, read_image
     from medattn_lite.networks.trained import trained_names
     from medattn_lite.training.device import pick_device
@@ -96,7 +96,7 @@ def _draw(found: SampleMap, sample: dict[str, Any], title: str, path: Path, *, f
     import numpy as np
     from torch import Tensor
 
-    from medattn_lite.data.files import new_file
+    from medattn_lite.data import new_file
     from medattn_lite.explain import place_to_show
     from medattn_lite.plots import render_png, three_planes
 

@@ -85,7 +85,7 @@ def results_options(parser: argparse.ArgumentParser) -> None:
 
 def _results(options: argparse.Namespace) -> int:
     from medattn_lite.cli_results import gather, require_replaceable
-    from medattn_lite.data.files import new_file
+    from medattn_lite.data import new_file
     from medattn_lite.escaping import without_tags
     from medattn_lite.evaluation.results import keep, page
 

@@ -11,6 +11,8 @@ from types import ModuleType
 
 import pytest
 
+from tests.house import arrows, circles, imports
+
 PACKAGE = Path(__file__).resolve().parents[1] / "medattn_lite"
 FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
@@ -18,6 +20,8 @@ FLOORS = {
     "escaping": 1,
     "data": 1,
     "evaluation": 1,
+    "survival": 1,
+    "coverage": 2,
     "plots": 1,
     "audit": 2,
     "networks": 2,
@@ -50,16 +54,7 @@ def room(path: Path) -> str:
 
 def imported_rooms(path: Path) -> set[str]:
     """The rooms that a file imports from, at its top or inside a function; types alone do not count."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
-            node.body = []
-    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            own = node.module == "medattn_lite"
-            names += [f"medattn_lite.{alias.name}" for alias in node.names] if own else [node.module]
-    return {name.split(".")[1] for name in names if name.startswith("medattn_lite.")}
+    return {place[0] for place in imports(path)}
 
 
 def test_imports_go_to_the_same_floor_or_a_lower_one() -> None:
@@ -138,3 +133,20 @@ def test_no_module_takes_the_name_of_what_its_package_gives():
         rooms = {path.name for path in package.iterdir() if path.is_dir()}
         taken = [own for own in getattr(room, "__all__", ()) if isinstance(getattr(room, own), ModuleType)]
         assert not set(taken) - rooms, f"{name}: {taken}"
+
+
+def test_no_circle_of_imports_goes_through_data_survival_or_evaluation() -> None:
+    among_rooms = circles(arrows())
+    assert [group for group in among_rooms if group & {"attention", "data", "evaluation", "networks", "survival"}] == []
+    inside = {folder: circles(arrows(folder)) for folder in ("data", "data/readers", "evaluation", "survival")}
+    assert inside == {folder: [] for folder in inside}
+
+
+def test_a_circle_of_imports_is_found(tmp_path: Path) -> None:
+    package = tmp_path / "house"
+    for room, text in {"a": "from house.b import x", "b": "def f():\n    import house.c", "c": "import house.a",
+                       "d": "from house import a"}.items():
+        (package / room).mkdir(parents=True)
+        (package / room / "__init__.py").write_text(text, encoding="utf-8")
+    found = arrows(package=package)
+    assert found == {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}} and circles(found) == [{"a", "b", "c"}]

@@ -16,7 +16,7 @@ import numpy as np
 from medattn_lite.audit.regions import Regions, as_volume, voxel_mm
 
 if TYPE_CHECKING:
-    from medattn_lite.data.cases import Case
+    from medattn_lite.data.readers.cases import Case
 
 Facts = dict[str, float | str]
 

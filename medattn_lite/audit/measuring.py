@@ -17,7 +17,7 @@ from medattn_lite.audit.zones import Zone, choose_zones, mirrored
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
-    from medattn_lite.data.cases import Case
+    from medattn_lite.data.readers.cases import Case
 
 SURVIVAL = "survival"
 MOST_CLASSES = 10

@@ -9,9 +9,9 @@ from typing import Any
 
 from medattn_lite.audit.factors import meta_facts
 from medattn_lite.audit.measuring import MOST_CLASSES, SURVIVAL
-from medattn_lite.data.cases import Case, PatientDataset
-from medattn_lite.data.datasets import open_dataset
-from medattn_lite.data.tables import column, read_csv, text
+from medattn_lite.data.readers.cases import Case, PatientDataset
+from medattn_lite.data.readers.csv_tables import column, read_csv, text
+from medattn_lite.data.readers.registry import open_dataset
 from medattn_lite.errors import UserError
 
 OWN = "label"  # the samples' own label, whatever the source calls it

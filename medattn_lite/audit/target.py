@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from medattn_lite.errors import UserError
+from medattn_lite.evaluation.auc_intervals import auc_interval
 from medattn_lite.evaluation.intervals import Interval, without_interval
 from medattn_lite.evaluation.metrics import auc
 from medattn_lite.evaluation.minimum_units import MINIMUM_UNITS
-from medattn_lite.evaluation.rank_intervals import auc_interval, c_index_interval
+from medattn_lite.survival.c_index_intervals import c_index_interval
 
 FEWEST = 5  # patients of a class, or deaths
 DRAWS = 1000

@@ -44,7 +44,7 @@ def make_own_folder(
         UserError: the folder holds something already, or n is too small.
     """
     from medattn_lite.data import open_dataset
-    from medattn_lite.data.volumes import save_volume
+    from medattn_lite.data.nifti_io.volumes import save_volume
 
     root = Path(root)
     if root.exists() and any(root.iterdir()):

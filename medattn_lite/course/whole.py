@@ -130,7 +130,7 @@ def _at_the_same_time(
 
 
 def _parameters(scale: str, device: str, seed: int, data: str, root: Path | None) -> dict[str, Any]:
-    from medattn_lite.data.datasets import NAMES, open_dataset
+    from medattn_lite.data.readers.registry import NAMES, open_dataset
     from medattn_lite.training.device import choose
 
     check_scale(scale)

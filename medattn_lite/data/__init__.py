@@ -1,46 +1,84 @@
 """Data: samples of phantoms and of real patients, their splits, transforms and checks.
 
-Names are looked up on first use, so that `import medattn_lite.data` costs nothing.
+`readers/` read files of each layout, `nifti_io/` NIfTI itself, `fetching/` fetches public data, `checking/` checks a
+folder, `phantom/` and `controls/` make data. Names are looked up on first use; type checkers and editors see them all.
 """
 
 from __future__ import annotations
 
 import importlib
+from typing import TYPE_CHECKING
 
-_LAZY = {
-    "Case": "cases",
-    "PatientDataset": "cases",
-    "as_monai": "batches",
-    "collate": "batches",
-    "DATASETS": "datasets",
-    "open_dataset": "datasets",
-    "Grid": "volumes",
-    "Volume": "volumes",
-    "load_volume": "volumes",
-    "save_volume": "volumes",
-    "SliceSet": "slices",
-    "slice_table": "slices",
-    "crop_around": "transforms",
-    "crop_or_pad": "transforms",
-    "foreground": "transforms",
-    "normalise": "transforms",
-    "resample": "transforms",
-    "Split": "splits",
-    "stratified_kfold": "splits",
-    "train_valid_test": "splits",
-    "CheckReport": "check",
-    "check_dataset": "check",
-    "fetch": "fetching",
-    "SOURCES": "sources",
-    "PhantomCohort": "phantom",
-    "Subject": "phantom",
+if TYPE_CHECKING:
+    from medattn_lite.data.batches import as_monai, collate
+    from medattn_lite.data.checking.check_folder import CheckReport, check_dataset
+    from medattn_lite.data.fetching.catalogue import SOURCES
+    from medattn_lite.data.fetching.fetch_data_set import fetch
+    from medattn_lite.data.files import new_file
+    from medattn_lite.data.nifti_io.orientation import Grid, Volume, voxel_sizes
+    from medattn_lite.data.nifti_io.volumes import load_volume, save_volume
+    from medattn_lite.data.patient_splits import Split, stratified_kfold, train_valid_test
+    from medattn_lite.data.phantom.cohort import PhantomCohort
+    from medattn_lite.data.phantom.subject import Subject
+    from medattn_lite.data.readers.cases import Case, PatientDataset
+    from medattn_lite.data.readers.registry import DATASETS, open_dataset
+    from medattn_lite.data.region_masks import tumour_regions
+    from medattn_lite.data.slice_set import SliceSet
+    from medattn_lite.data.transforms import crop_around, crop_or_pad, foreground, normalise, resample
+
+_MODULES = {
+    "batches": ("as_monai", "collate"),
+    "checking.check_folder": ("CheckReport", "check_dataset"),
+    "fetching.catalogue": ("SOURCES",),
+    "fetching.fetch_data_set": ("fetch",),
+    "files": ("new_file",),
+    "nifti_io.orientation": ("Grid", "Volume", "voxel_sizes"),
+    "nifti_io.volumes": ("load_volume", "save_volume"),
+    "patient_splits": ("Split", "stratified_kfold", "train_valid_test"),
+    "phantom.cohort": ("PhantomCohort",),
+    "phantom.subject": ("Subject",),
+    "readers.cases": ("Case", "PatientDataset"),
+    "readers.registry": ("DATASETS", "open_dataset"),
+    "region_masks": ("tumour_regions",),
+    "slice_set": ("SliceSet",),
+    "transforms": ("crop_around", "crop_or_pad", "foreground", "normalise", "resample"),
 }
-__all__ = list(_LAZY)
+_LAZY = {name: f"medattn_lite.data.{module}" for module, names in _MODULES.items() for name in names}
+__all__ = [
+    "DATASETS",
+    "SOURCES",
+    "Case",
+    "CheckReport",
+    "Grid",
+    "PatientDataset",
+    "PhantomCohort",
+    "SliceSet",
+    "Split",
+    "Subject",
+    "Volume",
+    "as_monai",
+    "check_dataset",
+    "collate",
+    "crop_around",
+    "crop_or_pad",
+    "fetch",
+    "foreground",
+    "load_volume",
+    "new_file",
+    "normalise",
+    "open_dataset",
+    "resample",
+    "save_volume",
+    "stratified_kfold",
+    "train_valid_test",
+    "tumour_regions",
+    "voxel_sizes",
+]
 
 
 def __getattr__(name: str) -> object:
     if name in _LAZY:
-        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
+        return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from medattn_lite.data.intensity import Levels, centre_and_scale
-from medattn_lite.data.volumes import voxel_sizes
+from medattn_lite.data.nifti_io.volumes import voxel_sizes
 from medattn_lite.errors import UserError
 
 Sample = dict[str, Any]

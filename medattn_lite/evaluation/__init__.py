@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from medattn_lite.evaluation.auc_intervals import auc_interval, paired_auc_interval
 from medattn_lite.evaluation.intervals import Interval, bootstrap, paired_difference
 from medattn_lite.evaluation.jackknife import jackknife_interval, paired_jackknife_interval
 from medattn_lite.evaluation.mean_intervals import (
@@ -11,26 +12,17 @@ from medattn_lite.evaluation.mean_intervals import (
     proportion_interval,
     share_interval,
 )
-from medattn_lite.evaluation.metrics import auc, classification_report, concordance
-from medattn_lite.evaluation.rank_intervals import (
-    auc_interval,
-    c_index_interval,
-    paired_auc_interval,
-    paired_c_index_interval,
-)
+from medattn_lite.evaluation.metrics import auc, classification_scores
 
 __all__ = [
     "Interval",
     "auc",
     "auc_interval",
     "bootstrap",
-    "c_index_interval",
-    "classification_report",
-    "concordance",
+    "classification_scores",
     "jackknife_interval",
     "mean_interval",
     "paired_auc_interval",
-    "paired_c_index_interval",
     "paired_difference",
     "paired_jackknife_interval",
     "paired_mean_interval",

@@ -30,9 +30,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from medattn_lite.errors import UserError
+from medattn_lite.evaluation.auc_intervals import auc_estimate
 from medattn_lite.evaluation.estimates import TINY, Estimate, too_few
 from medattn_lite.evaluation.intervals import NO_SPREAD, Interval, units_of
-from medattn_lite.evaluation.rank_intervals import auc_estimate
 
 FEWEST_SEEDS = 3
 Table = Sequence[Sequence[float]] | np.ndarray

@@ -1,4 +1,4 @@
-"""Scores of a classifier and of a risk, each with its interval; scikit-learn and scikit-survival compute them."""
+"""Scores of a classifier, each with its interval."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.concordance import pair_counts
+from medattn_lite.evaluation.auc_intervals import auc_interval, paired_auc_interval
 from medattn_lite.evaluation.intervals import Interval, units_of
 from medattn_lite.evaluation.jackknife import jackknife_interval, paired_jackknife_interval
 from medattn_lite.evaluation.mean_intervals import paired_share_interval, share_interval
-from medattn_lite.evaluation.rank_intervals import auc_interval, paired_auc_interval
 
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -71,39 +70,24 @@ CLASSIFICATION = {
 }
 
 
-def classification_report(
-    labels: Sequence | np.ndarray,
-    probabilities: Sequence | np.ndarray,
-    subjects: Sequence | None = None,
-    *,
-    n: int = 1000,
-    seed: int = 0,
+def classification_scores(
+    labels: np.ndarray, scores: np.ndarray, *, groups: Sequence | None = None, n: int = 1000, seed: int = 0
 ) -> dict[str, Interval]:
     """AUC, accuracy, recall, specificity, precision and F1, each with a 95 % interval by patient.
 
     Args:
         labels: (N,) 0 or 1.
-        probabilities: (N,) of class 1, or (N, 2).
-        subjects: (N,) patient ids, needed as soon as a patient has more than one row.
+        scores: (N,) probability of class 1.
+        groups: (N,) patient ids, needed as soon as a patient has more than one row.
         n: 0 leaves the intervals out; otherwise of no effect, because nothing is drawn.
         seed: of the blocks that F1's jackknife leaves out, above 200 patients.
 
+    Returns:
+        score → interval; NaN where the labels do not define it.
+
     Raises:
-        UserError: only one class, not two classes, or probabilities that are no numbers.
+        UserError: probabilities that are no numbers.
     """
-    labels = np.asarray(labels)
-    scores = np.asarray(probabilities, dtype=float)
-    scores = scores[:, 1] if scores.ndim == 2 else scores
-    present = set(np.unique(labels).tolist())
-    if present != {0, 1}:
-        raise UserError(f"a two-class report needs labels 0 and 1, got {sorted(present)}: choose another split or task")
-    return classification_scores(labels, scores, groups=subjects, n=n, seed=seed)
-
-
-def classification_scores(
-    labels: np.ndarray, scores: np.ndarray, *, groups: Sequence | None = None, n: int = 1000, seed: int = 0
-) -> dict[str, Interval]:
-    """The report of any labels, where a score that they do not define is NaN; arguments as of the report."""
     scores = checked_probabilities(scores)
     if n:
         return {name: classification_interval(name, labels, scores, groups=groups, seed=seed)
@@ -181,20 +165,3 @@ def _hits(name: str, labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray
         "specificity": (~positive, ~called),
         "precision": (called, positive),
     }[name]
-
-
-def concordance(event: np.ndarray, time: np.ndarray, risk: np.ndarray) -> float:
-    """Harrell's C-index (Harrell 1982): share of comparable pairs in which the higher risk dies first.
-
-    Args:
-        event: (N,) bool, True where death was seen, False where follow-up ended first.
-        time: (N,) days to death or end of follow-up.
-        risk: (N,) higher means earlier death.
-
-    Raises:
-        ValueError: no two patients can be compared.
-    """
-    value = pair_counts(event, time, risk).c_index
-    if np.isnan(value):
-        raise ValueError("no death was seen while another was followed longer")
-    return value

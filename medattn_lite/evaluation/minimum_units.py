@@ -1,6 +1,6 @@
 """The fewest units with which each kind of interval covers, as measured: below, the figure stands alone.
 
-Read from `figures/interval_coverage.json`, which `python -m medattn_lite.evaluation.coverage` makes; a test holds this
+Read from `figures/interval_coverage.json`, which `medattn study interval-coverage` makes; a test holds this
 table to it. What counts as a unit is in `COUNTED`.
 """
 

@@ -9,7 +9,7 @@ from medattn_lite.evaluation.results_text import interval_text, table
 
 
 def tables_section(record: Mapping[str, Any]) -> str:
-    """One record of `medattn_lite.training.cox_tables` as Markdown.
+    """One record of `medattn_lite.survival.cox_tables` as Markdown.
 
     Args:
         record: with `tables`: name → C-indices, differences, hazard ratios and medians.

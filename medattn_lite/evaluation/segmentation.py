@@ -20,9 +20,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.intervals import Interval, units_of, without_interval
-from medattn_lite.evaluation.jackknife import jackknife_interval
-from medattn_lite.evaluation.mean_intervals import UNIT, mean_interval
 
 
 @dataclass(frozen=True)
@@ -97,58 +94,6 @@ def hausdorff95(predicted: np.ndarray, truth: np.ndarray, *, spacing_mm: Sequenc
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # MONAI warns of an argument that only MONAI passes
         return float(compute_hausdorff_distance(predicted[None, None], truth[None, None], **options))
-
-
-def segmentation_report(
-    predicted: Sequence[np.ndarray],
-    truth: Sequence[np.ndarray],
-    *,
-    regions: Sequence[str],
-    spacing_mm: Sequence[Sequence[float]] | None = None,
-    subjects: Sequence | None = None,
-    n: int = 1000,
-    seed: int = 0,
-) -> dict[str, dict[str, Interval]]:
-    """Both averages of Dice and IoU, and the mean 95 % Hausdorff distance, each with a 95 % interval by patient.
-
-    Args:
-        predicted: a mask an image, (R, D, H, W).
-        truth: the same.
-        regions: names of the R regions, such as ("WT", "TC", "ET").
-        spacing_mm: of each image; None leaves the Hausdorff distance out.
-        subjects: patient ids, needed as soon as a patient has more than one image.
-        n: 0 leaves the intervals out; otherwise of no effect, because nothing is drawn.
-        seed: of the blocks that the voxel averages' jackknife leaves out, above 200 patients.
-
-    Returns:
-        region → name of the score → interval.
-
-    Raises:
-        UserError: see `voxel_counts`.
-    """
-    counts = voxel_counts(predicted, truth)
-    columns = (counts.true_positive, counts.false_positive, counts.false_negative)
-    if len(regions) != columns[0].shape[1]:
-        raise UserError(f"{len(regions)} names for {columns[0].shape[1]} regions: {', '.join(regions)}")
-    report: dict[str, dict[str, Interval]] = {}
-    for place, region in enumerate(regions):
-        own = [column[:, place] for column in columns]
-        scores = {}
-        for name, overlap in OVERLAPS.items():
-            scores[f"{name}, sample average"] = mean_interval(overlap(*own), groups=subjects, bounds=UNIT)
-            scores[f"{name}, voxel average"] = jackknife_interval(
-                voxel_average(overlap), *own, groups=subjects, seed=seed
-            )
-        if spacing_mm is not None:
-            pairs = zip(predicted, truth, spacing_mm, strict=True)
-            distances = [hausdorff95(found[place], wanted[place], spacing_mm=mm) for found, wanted, mm in pairs]
-            scores["95 % Hausdorff distance (mm)"] = mean_interval(distances, groups=subjects, bounds=(0, np.inf))
-        report[region] = scores
-    if n:
-        return report
-    units = units_of(len(columns[0]), subjects)[1]
-    return {region: {name: without_interval(own.value, units, "") for name, own in scores.items()}
-            for region, scores in report.items()}  # fmt: skip
 
 
 def sample_average(overlap: Callable[..., np.ndarray]) -> Callable[..., float]:

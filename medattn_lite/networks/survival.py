@@ -1,19 +1,11 @@
 """Survival networks: a 3-D backbone, the mean over space, and a head of hazards or of one risk.
 
-    logistic   h_j = σ(x_j)                    hazard of interval j; x_j one output an interval
-    official   1 − h_j = σ(x_j)^exp(x_j)       the survival code's
-    cox        log risk = wᵀ features          one output; only its order and differences matter
+The heads "logistic", "official" and "cox" are those of `medattn_lite.survival.heads`.
 
 Papers: the survival deck (SE-ResNeXt-50, ResNet-50-CBAM, DenseNet-121 for adult-type diffuse gliomas; code
 kyuchoi/3D_MRI_survival_glioma), Gensheimer & Narasimhan 2019 (nnet-survival), Kvamme & Borgan 2021
 (logistic hazard), Katzman et al. 2018 (Cox). With 4 channels in and 19 intervals: 28,457,539, 48,785,779
 and 11,327,955 parameters.
-
-Why the official head is not the default: σ(x)^exp(x) falls from 1 to 1/e = 0.368 as x grows, never below.
-A patient whom the network gives up still has 37 % to survive each interval, so no hazard can exceed
-1 − 1/e = 0.632. (nnet-survival takes the power of a baseline that has a parameter of its own, and has no such
-bound.) Written literally it also breaks in float32 from x ≈ 14 on; here it is computed as
-log p = −exp(x) · log(1 + exp(−x)), with a series where that cancels.
 
 Deviations: DenseNet's features are averaged over space; the official code flattens them into a layer of
 2,048 inputs, which does not fit any of its image sizes. Clinical values may stand beside the image features.
@@ -31,57 +23,8 @@ from medattn_lite.attention.dimensions import check_positive, check_spatial_dims
 from medattn_lite.errors import UserError
 from medattn_lite.networks.resnet_cbam import resnet50_cbam
 from medattn_lite.networks.se_resnext import se_resnext50
-
-INTERVALS = 19
-SERIES_BELOW = 1e-3  # where two terms of a series are closer than the formula in float32
-
-
-def logistic_log_probabilities(outputs: Tensor) -> tuple[Tensor, Tensor]:
-    """log(1 − h) and log h of the logistic hazard h = σ(x).
-
-    Args:
-        outputs: x, (B, intervals).
-
-    Returns:
-        log of surviving each interval and log of dying in it, given that it was reached; (B, intervals) each.
-    """
-    return F.logsigmoid(-outputs), F.logsigmoid(outputs)
-
-
-def official_log_probabilities(outputs: Tensor) -> tuple[Tensor, Tensor]:
-    """log p and log(1 − p) of the survival code's p = σ(x)^exp(x), which lies between 1/e and 1.
-
-    Args:
-        outputs: x, (B, intervals).
-
-    Returns:
-        as `logistic_log_probabilities`, finite with finite gradients for every finite x.
-    """
-    log_cumulative = _official_log_cumulative_hazard(outputs)  # log(−log p), at most 0
-    cumulative = log_cumulative.exp()  # −log p
-    small = cumulative < SERIES_BELOW
-    series = log_cumulative - cumulative / 2  # log(1 − e^−c) for small c
-    formula = torch.log(-torch.expm1(-cumulative.clamp(min=SERIES_BELOW)))
-    return -cumulative, torch.where(small, series, formula)
-
-
-def _official_log_cumulative_hazard(x: Tensor) -> Tensor:
-    """log(exp(x) · log(1 + exp(−x)))."""
-    inverse = torch.exp(-x.clamp(min=0))  # u = exp(−x), at most 1
-    small = inverse < SERIES_BELOW
-    series = torch.log1p(-inverse / 2 + inverse.square() / 3)  # log(log(1 + u) / u)
-    safe = inverse.clamp(min=SERIES_BELOW)
-    positive = torch.where(small, series, torch.log(torch.log1p(safe) / safe))
-    below = x.clamp(max=0)
-    negative = below + torch.log(F.softplus(-below))
-    return torch.where(x > 0, positive, negative)
-
-
-LINKS: dict[str, Callable[[Tensor], tuple[Tensor, Tensor]]] = {
-    "logistic": logistic_log_probabilities,
-    "official": official_log_probabilities,
-}
-HEADS = (*LINKS, "cox")
+from medattn_lite.survival.heads import HEADS, LINKS
+from medattn_lite.survival.time_intervals import INTERVALS
 
 
 class SurvivalNetwork(nn.Module):

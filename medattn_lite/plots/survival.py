@@ -33,7 +33,7 @@ GROUP_COLOURS = {"low risk": ALIVE, "high risk": DEAD}  # the same in every figu
 
 
 class StepCurve(Protocol):
-    """A Kaplan–Meier curve, such as `medattn_lite.evaluation.kaplan_meier.KaplanMeier`."""
+    """A Kaplan–Meier curve, such as `medattn_lite.survival.kaplan_meier_curves.KaplanMeier`."""
 
     @property
     def times(self) -> np.ndarray: ...

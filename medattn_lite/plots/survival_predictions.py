@@ -22,7 +22,7 @@ MOST_CHOSEN = 4
 
 
 class HasCalibration(Protocol):
-    """Predicted and observed survival, such as `medattn_lite.evaluation.calibration.Calibration`."""
+    """Predicted and observed survival, such as `medattn_lite.survival.calibration.Calibration`."""
 
     @property
     def day(self) -> float: ...

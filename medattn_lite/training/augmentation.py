@@ -115,3 +115,8 @@ def random_intensity(image: Tensor, generator: Generator, *, amount: float = 0.1
 
 def _below(end: int, generator: Generator) -> int:
     return int(torch.randint(max(1, end), (), generator=generator))
+
+
+def mirrored(crop: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    """A crop (C, D, H, W), left and right exchanged half of the time."""
+    return crop.flip(-1) if torch.rand((), generator=generator) < 0.5 else crop

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
-    from medattn_lite.data.cases import Case
+    from medattn_lite.data.readers.cases import Case
 
 ENDS = 16 * 1024  # bytes at each end of a file
 _SHOWN = 3  # cases named in a message

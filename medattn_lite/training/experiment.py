@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from medattn_lite.data.splits import Split
+from medattn_lite.data.patient_splits import Split
 from medattn_lite.errors import UserError
 from medattn_lite.training.claim import Claim
 from medattn_lite.training.collect import collect

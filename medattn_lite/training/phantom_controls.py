@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from medattn_lite.data.phantom import PhantomCohort
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.rank_intervals import auc_interval, c_index_interval
+from medattn_lite.evaluation.auc_intervals import auc_interval
+from medattn_lite.survival.c_index_intervals import c_index_interval
 from medattn_lite.training.device import pick_device
 from medattn_lite.training.loop import fit
 

@@ -28,7 +28,7 @@ _NAMED = {
     "device": "the device", "precision": "the precision", "processes": "the number of processes",
     "threads": "the number of threads", "versions": "the versions of the data",
 }  # fmt: skip
-_CODE = ("attention", "data", "networks", "training")  # the rooms that a trained network depends on
+_CODE = ("attention", "data", "networks", "survival", "training")  # the rooms that a trained network depends on
 
 
 def environment(accelerator: Accelerator) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from typing import Any
 from torch import nn
 
 from medattn_lite.data.json_files import read_object, write_json
-from medattn_lite.data.splits import Split
+from medattn_lite.data.patient_splits import Split
 from medattn_lite.errors import UserError
 from medattn_lite.training.checkpoint import load_weights
 from medattn_lite.training.plan import Plan

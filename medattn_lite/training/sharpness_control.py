@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from medattn_lite.data.phantom import PhantomCohort
-from medattn_lite.data.slicing import cut, sized
+from medattn_lite.data.slice_cutting import cut, sized
 from medattn_lite.evaluation.mean_intervals import paired_share_interval
 from medattn_lite.evaluation.metrics import auc
 from medattn_lite.networks.trained import load_trained

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from medattn_lite.data.splits import Split
+from medattn_lite.data.patient_splits import Split
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.segmentation import dice
 from medattn_lite.training.recipes import Variant

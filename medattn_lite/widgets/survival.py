@@ -11,10 +11,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.kaplan_meier import KaplanMeier, kaplan_meier
-from medattn_lite.evaluation.predicted import HIGH, LOW, Predicted, RiskSplit
-from medattn_lite.evaluation.survival import ONE_YEAR, FollowUp
 from medattn_lite.plots.survival_view import survival_view
+from medattn_lite.survival.follow_up import ONE_YEAR, FollowUp
+from medattn_lite.survival.kaplan_meier_curves import KaplanMeier, kaplan_meier
+from medattn_lite.survival.predictions import HIGH, LOW, Predicted, RiskSplit
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 
 STEPS = 100  # of the cut, from one end of the risks to the other

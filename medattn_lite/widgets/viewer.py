@@ -92,7 +92,7 @@ def _volume(source: Any, channel: str | int, affine: Any) -> tuple[np.ndarray, n
     """(D, H, W) and its affine."""
     names: list[str] = []
     if isinstance(source, (str, Path)):
-        from medattn_lite.data.volumes import load_volume
+        from medattn_lite.data.nifti_io.volumes import load_volume
 
         loaded = load_volume(source)
         array, affine = loaded.array, loaded.affine

@@ -520,7 +520,7 @@ plots.show(plots.picture_table(
 # Two controls: the same network **before training**, and the plain **brightness** of the slice, which needs no network.
 
 # %%
-from medattn_lite.data.transforms import foreground
+from medattn_lite.data import foreground
 
 
 def concentration(values, tumour, head):

@@ -389,7 +389,7 @@ display(explorer)
 # The paper's own claim is about the maps: that ResNeSAt "pays more attention to the tumor area". Measure it as in notebook 03, by the [concentration](glossary.md#concentration): a map's mass inside the tumour over chance. Beside it, the same network **untrained**, and plain brightness.
 
 # %%
-from medattn_lite.data.transforms import foreground
+from medattn_lite.data import foreground
 from medattn_lite.explain import concentration, layer_box
 from medattn_lite.networks.registry import build
 

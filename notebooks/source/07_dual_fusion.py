@@ -84,8 +84,7 @@ train_rows = sorted({*range(len(task.subjects))} - {*test_rows})  # rows are pat
 print(f"{len(train_rows)} patients to train on, {len(test_rows)} to test; regions {', '.join(task.regions)}")
 
 # %%
-from medattn_lite.data import normalise, open_dataset
-from medattn_lite.data.regions import tumour_regions
+from medattn_lite.data import normalise, open_dataset, tumour_regions
 
 fine = {"n": NUMBERS["n"], "shape": (78, 96, 78), "spacing_mm": 2.0, "task": "segmentation", "seed": SEED}
 dataset = open_dataset(DATA, DATA_ROOT, **(fine if DATA == "phantom" else {}))

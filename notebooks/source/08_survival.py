@@ -34,11 +34,7 @@ from torch.nn import functional
 
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
-from medattn_lite.evaluation.pairs import count_pairs
-from medattn_lite.evaluation.rank_intervals import c_index_interval
-from medattn_lite.evaluation.survival import FollowUp
-from medattn_lite.training.cox_model import CoxModel, out_of_fold_risk
-from medattn_lite.training.tasks.survival_controls import outline_values
+from medattn_lite.survival import CoxModel, FollowUp, c_index_interval, harrell_c, out_of_fold_risk, outline_values
 
 NUMBERS = scale_numbers(
     SCALE,
@@ -181,7 +177,7 @@ def hazard_loss_loop(outputs, survived, died):
 # As a module it is one linear layer with an output for each interval. The deck's code has 19, short at first and long later, so that each would hold as many deaths if half of the patients died within 730 days.
 
 # %% tags=["slide", "define:HazardHead"]
-from medattn_lite.training.time_intervals import interval_breaks
+from medattn_lite.survival import interval_breaks
 
 
 def kaplan_meier_fast(time, event):
@@ -218,7 +214,7 @@ print("S of two patients:", tuple(HazardHead(32)(torch.randn(2, 32)).shape))
 from sksurv.datasets import load_veterans_lung_cancer
 from sksurv.nonparametric import kaplan_meier_estimator
 
-from medattn_lite.training.survival_losses import cox_loss, logistic_hazard_nll
+from medattn_lite.survival import cox_loss, logistic_hazard_nll
 
 x = torch.randn(3, 4, requires_grad=True)
 survived = torch.tensor([[1.0, 1, 0, 0], [1, 1, 1, 1], [0, 0, 0, 0]])
@@ -337,7 +333,7 @@ check("08-c-index", my_c_index)
 
 # %%
 from medattn_lite.data import crop_around, normalise, open_dataset, train_valid_test
-from medattn_lite.evaluation.kaplan_meier import kaplan_meier
+from medattn_lite.survival import kaplan_meier
 from medattn_lite.training.tasks.volumes import resample_unknown
 
 spacing, side = NUMBERS["spacing_mm"], NUMBERS["side"]
@@ -384,7 +380,7 @@ risk = out_of_fold_risk(outline, days_lived, died_seen)  # of each patient, by t
 record("C-index: volume and dead share, all patients", c_index_interval(died_seen, days_lived, risk))
 orders = [random.permutation(len(samples)) for _ in range(60)]
 dealt = [(days_lived[order], died_seen[order]) for order in orders]
-found = [count_pairs(FollowUp(*own), out_of_fold_risk(outline, *own)).c_index for own in dealt]
+found = [harrell_c(died, days, out_of_fold_risk(outline, days, died)) for days, died in dealt]
 print("the same, outcomes dealt at random: 95 % of", len(found), "within", np.percentile(found, (2.5, 97.5)).round(2))
 
 # %% [markdown]
@@ -395,9 +391,9 @@ print("the same, outcomes dealt at random: 95 % of", len(found), "within", np.pe
 # One loop for three networks; the loss follows from the head. Hazards begin at the level of the training patients, so that a network only has to learn *differences*.
 
 # %%
+from medattn_lite.survival import interval_labels as package_labels
+from medattn_lite.survival import outputs_of
 from medattn_lite.training import pick_device
-from medattn_lite.training.tasks.survival_curves import outputs_of
-from medattn_lite.training.time_intervals import interval_labels as package_labels
 
 breaks = interval_breaks()  # (20,) days
 survived, died = package_labels(lived, dead, breaks)  # (N, 19) each
@@ -455,9 +451,7 @@ runs = {
 # You counted Harrell's C-index. It rests on the pairs that follow-up happened to leave. **Uno's** weights each death by the inverse of how likely it was to be seen, so that the deaths that are seen stand for those that are not. Both are printed; section 9 shows where they part.
 
 # %%
-from medattn_lite.evaluation.predicted import Predicted
-from medattn_lite.training.tasks.survival_curves import Baseline
-from medattn_lite.training.time_intervals import survival_at
+from medattn_lite.survival import Baseline, Predicted, survival_at
 
 grid = np.linspace(30, min(float(lived.max()), 3150.0), 70)  # days
 test_names = [subjects[row].split("-")[-1] for row in test]
@@ -480,8 +474,7 @@ def from_network(network, inputs):
     return Predicted(seen["test"], grid, curves.numpy(), risk.numpy(), test_names, train=seen["train"])
 
 # %%
-from medattn_lite.evaluation.pairs import c_index_ipcw
-from medattn_lite.evaluation.survival import c_index, integrated_brier
+from medattn_lite.survival import c_index, c_index_ipcw, integrated_brier
 from medattn_lite.training.tasks.clinical import clinical_table, clinical_values, standardised
 
 value_names, table = clinical_table([clinical_values(sample["meta"]) for sample in samples])
@@ -635,7 +628,7 @@ for longest in (1e6, 40, 20, 12, 8):  # patients leave evenly until that year; t
     end = np.minimum(random.uniform(0, longest, size=3000), 7)
     cohort = FollowUp(np.minimum(years, end), years <= end)
     left.append(100 * np.mean((end < years) & (end < 7)))
-    indices["Harrell"].append(count_pairs(cohort, known).c_index)
+    indices["Harrell"].append(harrell_c(cohort.event, cohort.time, known))
     indices["Uno"].append(c_index_ipcw(cohort, known, until=7, n=0).value)
 plots.show(plots.lines(left, indices, xlabel="patients who leave before they die, %", ylabel="C-index"))
 for name, values in indices.items():
@@ -651,7 +644,7 @@ for name, values in indices.items():
 # You moved the cut of figure 08.7 and watched p. Now risks are **pure noise**, in cohorts of 60: cut at the median, or at the best of 15 places, as "optimal cut-point" tools do. A fair test at 0.05 finds something in 5 % of them (of 40, by luck, 0 to 10 %).
 
 # %%
-from medattn_lite.networks.survival import official_log_probabilities
+from medattn_lite.survival import official_log_probabilities
 
 x = torch.linspace(-5, 8, 80)
 heads = {"h = σ(x)": x.sigmoid(), "the code's": official_log_probabilities(x)[1].exp()}

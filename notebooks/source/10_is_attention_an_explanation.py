@@ -55,7 +55,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %%
 from dataclasses import replace
 
-from medattn_lite.data.transforms import normalise
+from medattn_lite.data import normalise
 from medattn_lite.evaluation import auc
 from medattn_lite.explain import cohort_of
 

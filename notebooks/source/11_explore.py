@@ -332,8 +332,7 @@ print("\nhealthy tissue:", affinities.summary)
 # %%
 from medattn_lite.data import open_dataset
 from medattn_lite.data.phantom.survival import AGE, RESECTIONS, true_survival
-from medattn_lite.evaluation.predicted import Predicted
-from medattn_lite.evaluation.survival import FollowUp, c_index
+from medattn_lite.survival import FollowUp, Predicted, c_index
 from medattn_lite.widgets import survival_explorer
 
 cohort = open_dataset("phantom", n=NUMBERS["patients"], task="survival", shape=(24, 28, 24), spacing_mm=7.0, seed=SEED)

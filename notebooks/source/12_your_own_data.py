@@ -115,7 +115,7 @@ check("12-sizes", sizes_of)
 # `medattn check-data` reads every file and says a line for each patient. The same as a function, so that you can go on with what it found:
 
 # %%
-from medattn_lite.data.check import check_dataset
+from medattn_lite.data import check_dataset
 
 report = check_dataset(KIND, ROOT, progress=False)
 print(f"$ medattn check-data {KIND} --root {ROOT}\n".replace(str(WORK), "…"))
@@ -319,7 +319,7 @@ record("intensity of the scan at the peak", np.asarray(scan.dataobj)[tuple(there
 
 from IPython.display import display
 
-from medattn_lite.data.volumes import load_volume
+from medattn_lite.data import load_volume
 from medattn_lite.widgets import slice_explorer
 
 chosen = case.images[CHANNEL if CHANNEL in case.images else next(iter(case.images))]
@@ -453,7 +453,7 @@ for name, alarm in (("each p below 0.05", lambda p: p.min() < 0.05), ("Holm", la
 # **Silently.** Two of the oldest mistakes, made on purpose. First: resample the raw image, then take its z-score (subtract the mean, divide by the standard deviation). The border of the head is smeared into the background, those dark voxels count as head, and everything else seems brighter. ([`normalise`](glossary.md#normalisation) measures deep in the head, and hardly notices.) Second: write the map with an identity for its affine, as `np.save` thinking does.
 
 # %%
-from medattn_lite.data.transforms import resample
+from medattn_lite.data import resample
 
 sample = open_dataset(KIND, ROOT).read(case)
 wide = 2 * max(sample["meta"]["voxel_size_mm"])  # twice as coarse

@@ -18,11 +18,11 @@ from medattn_lite.audit.regions import regions_of
 from medattn_lite.audit.target import Target, log_rank_scores, weighted_concordance
 from medattn_lite.audit.verdicts import Finding, corrected
 from medattn_lite.audit.zones import Zone
-from medattn_lite.data.cases import Case
 from medattn_lite.data.phantom import PhantomCohort
+from medattn_lite.data.readers.cases import Case
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.metrics import concordance
-from medattn_lite.evaluation.rank_intervals import auc_interval
+from medattn_lite.evaluation.auc_intervals import auc_interval
+from medattn_lite.survival.concordance import harrell_c
 from tests.audit.toys import toy, toys
 
 QUICK = {"groups": (), "progress": False}
@@ -60,8 +60,8 @@ def test_the_weighted_c_index_is_scikit_survivals_and_that_of_drawn_rows() -> No
     rows = random.integers(0, 40, 40)
     weights = np.stack([np.ones(40), np.bincount(rows, minlength=40)])
     found = weighted_concordance(event, time, risk, weights)
-    assert found[0] == pytest.approx(concordance(event, time, risk), abs=1e-12)
-    assert found[1] == pytest.approx(concordance(event[rows], time[rows], risk[rows]), abs=1e-12)
+    assert found[0] == pytest.approx(harrell_c(event, time, risk), abs=1e-12)
+    assert found[1] == pytest.approx(harrell_c(event[rows], time[rows], risk[rows]), abs=1e-12)
 
 
 def test_intervals_are_the_packages_own_and_none_is_given_of_too_few() -> None:
@@ -96,7 +96,7 @@ def test_survival_is_audited_by_concordance_and_a_planted_factor_is_caught() -> 
     found = audit_dataset(samples, label="survival", groups=("outside",), repeats=4, progress=False)
     ward = next(own for own in found.findings if own.name == "ward")
     assert ward.verdict == "tells" and ward.measure == "C-index" and ward.direction == "lower in those who die early"
-    assert ward.value == pytest.approx(concordance([s["event"] for s in samples], np.array(
+    assert ward.value == pytest.approx(harrell_c([s["event"] for s in samples], np.array(
         [s["time"] for s in samples]), -np.array([s["meta"]["ward"] for s in samples])))
     assert [own.name for own in found.leaks] == ["ward"], found
     assert any("ridge regression" in own.name for own in found.findings)

@@ -26,10 +26,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from medattn_lite.evaluation.concordance import pair_counts
-from medattn_lite.evaluation.kaplan_meier import kaplan_meier
-from medattn_lite.evaluation.survival import FollowUp
-from medattn_lite.training.survival_losses import cox_loss
+from medattn_lite.survival.concordance import pair_counts
+from medattn_lite.survival.follow_up import FollowUp
+from medattn_lite.survival.kaplan_meier_curves import kaplan_meier
+from medattn_lite.survival.losses import cox_loss
 from tests.benchmarks.survival_peers import cox_loss_of_pairs, kaplan_meier_day_by_day
 
 FIGURES = Path(__file__).resolve().parents[2] / "figures"

@@ -6,7 +6,7 @@ import pytest
 
 from medattn_lite.course.own_folder import make_own_folder
 from medattn_lite.data import normalise, open_dataset
-from medattn_lite.data.check import check_dataset
+from medattn_lite.data.checking.check_folder import check_dataset
 from medattn_lite.errors import UserError
 
 SMALL = {"n": 11, "shape": (22, 26, 22), "spacing_mm": 7.0}

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from medattn_lite.data.archives import unpack
+from medattn_lite.data.fetching.archives import unpack
 from medattn_lite.errors import UserError
 
 

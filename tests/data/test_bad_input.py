@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from medattn_lite.data import open_dataset
-from medattn_lite.data.datasets import NAMES
+from medattn_lite.data.readers.registry import NAMES
 from medattn_lite.errors import UserError
 from tests.data.makers import LPS, brain, brats_case, lgg_case, save, tumour
 

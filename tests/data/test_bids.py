@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from medattn_lite.data import open_dataset
-from medattn_lite.data.bids import entities
-from medattn_lite.data.check import check_dataset
-from medattn_lite.data.splits import stratified_kfold
+from medattn_lite.data.checking.check_folder import check_dataset
+from medattn_lite.data.patient_splits import stratified_kfold
+from medattn_lite.data.readers.bids import entities
 from medattn_lite.errors import UserError
 from tests.data.makers import brain, save, tumour
 

@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from medattn_lite.data.check import CHECKED, check_dataset
+from medattn_lite.data.checking.check_folder import CHECKED, check_dataset
 from tests.data.makers import LPS, brain, brats_case, lgg_case, save, tumour
 from tests.data.test_own_files import picture
 from tests.data.test_readers import make_mni, make_msd
@@ -78,16 +78,16 @@ def test_every_planted_fault_is_found_in_its_case_and_only_there(tmp_path, findi
 def test_a_reader_that_breaks_on_one_case_does_not_end_the_check(tmp_path, monkeypatch):
     for number in (1, 2):
         brats_case(tmp_path / f"BraTS2021_0000{number}", seed=10 * number)
-    from medattn_lite.data import inspection
+    from medattn_lite.data.checking import check_case
 
-    load = inspection.load_volume
+    load = check_case.load_volume
 
     def broken(path, **options):
         if "00002_t1." in path.name:
             raise ZeroDivisionError("a surprise")
         return load(path, **options)
 
-    monkeypatch.setattr(inspection, "load_volume", broken)
+    monkeypatch.setattr(check_case, "load_volume", broken)
     report = check_dataset("brats", tmp_path, progress=False)
     assert report.exit_code == 1 and "ZeroDivisionError: a surprise" in line(report, "BraTS2021_00002")
 

@@ -16,10 +16,10 @@ from urllib.parse import quote
 import numpy as np
 import pytest
 
-from medattn_lite.data import download as downloading
-from medattn_lite.data.download import download, matches
-from medattn_lite.data.fetching import fetch, fetch_source, list_git
-from medattn_lite.data.sources import SOURCES, GitFolder, Mirror, RemoteFile, Source
+from medattn_lite.data.fetching import download as downloading
+from medattn_lite.data.fetching.catalogue import SOURCES, GitFolder, Mirror, RemoteFile, Source
+from medattn_lite.data.fetching.download import download, matches
+from medattn_lite.data.fetching.fetch_data_set import fetch, fetch_source, list_git
 from medattn_lite.errors import UserError
 from tests.data.server import Site, serve
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from medattn_lite.data.histogram import PERCENTILES, landmarks, percentiles, standardise
+from medattn_lite.data.histogram_standardisation import PERCENTILES, landmarks, percentiles, standardise
 
 
 def image(seed: int, scale: float = 1.0, shift: float = 0.0) -> torch.Tensor:

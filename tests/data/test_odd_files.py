@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from medattn_lite.data import check_dataset, load_volume, open_dataset, save_volume
-from medattn_lite.data.images import read_picture
+from medattn_lite.data.readers.picture_folders import read_picture
 from medattn_lite.errors import UserError
 from tests.data.makers import LPS, brain, brats_case, save, tumour
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from medattn_lite.data import check_dataset, open_dataset
-from medattn_lite.data.slices import SliceSet
+from medattn_lite.data.slice_set import SliceSet
 from medattn_lite.errors import UserError
 from tests.data.makers import brain, save, tumour
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from medattn_lite.data import open_dataset
-from medattn_lite.data.brats import parse_survival, patient
+from medattn_lite.data.readers.brats import parse_survival, patient
 from medattn_lite.errors import UserError
 from tests.data.makers import LPS, brain, brats_case, lgg_case, save, tumour
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from medattn_lite.data.regions import known_regions, region_labels, tumour_regions
+from medattn_lite.data.region_masks import known_regions, region_labels, tumour_regions
 from medattn_lite.errors import UserError
 
 

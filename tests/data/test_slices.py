@@ -9,8 +9,9 @@ import pytest
 import torch
 
 from medattn_lite.data import open_dataset
-from medattn_lite.data.slices import SliceSet, slice_table
-from medattn_lite.data.splits import train_valid_test
+from medattn_lite.data.patient_splits import train_valid_test
+from medattn_lite.data.slice_cutting import cut
+from medattn_lite.data.slice_set import ENOUGH_TUMOUR, SliceSet
 from medattn_lite.errors import UserError
 from tests.data.makers import brain, lgg_case
 
@@ -68,9 +69,10 @@ def test_the_label_says_whether_the_tumour_is_on_the_slice_and_slivers_are_left_
     slices = SliceSet(Cohort(4), progress=False, match_height=False)
     seen = (slices.masks > 0).flatten(1).any(dim=1)
     assert torch.equal(seen, slices.labels == 1)
-    table = slice_table(Cohort(1), progress=False)
-    sliver = table[(table.tumour > 0) & table.label.isna()]
-    assert len(sliver) == 1 and not (slices.depths[[s == "p0" for s in slices.subjects]] == sliver.depth.item()).any()
+    found = cut(Cohort(1)[0], "presence", ENOUGH_TUMOUR)
+    slivers = [item.depth for item in found if item.tumour > 0 and item.label is None]
+    kept = {depth for depth, subject in zip(slices.depths.tolist(), slices.subjects, strict=True) if subject == "p0"}
+    assert len(slivers) == 1 and not kept & set(slivers)
 
 
 def test_classes_cannot_be_told_apart_by_height():

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medattn_lite.data.splits import Split, stratified_kfold, train_valid_test
+from medattn_lite.data.patient_splits import Split, stratified_kfold, train_valid_test
 from medattn_lite.errors import UserError
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from medattn_lite.data import check_dataset, open_dataset
-from medattn_lite.data.patients import named
+from medattn_lite.data.readers.patient_names import named
 from medattn_lite.errors import UserError
 from tests.data.makers import brain, brats_case, save, tumour
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medattn_lite.data.volumes import load_volume, save_volume
+from medattn_lite.data.nifti_io.volumes import load_volume, save_volume
 from medattn_lite.errors import UserError
 
 CODES = ["".join(axes) for order in itertools.permutations(("RL", "AP", "SI")) for axes in itertools.product(*order)]

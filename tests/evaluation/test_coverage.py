@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from medattn_lite.evaluation.coverage import LOWEST, MOST, cases, coverage, fewest_units, main, page_of
+from medattn_lite.coverage.simulate import LOWEST, MOST, cases, coverage, fewest_units, main, page_of
 from medattn_lite.evaluation.intervals import bootstrap
 from medattn_lite.evaluation.minimum_units import COUNTED, MINIMUM_UNITS, any_number_of_units
 
@@ -74,7 +74,7 @@ def test_the_limit_is_lifted_for_the_simulation_alone():
 
 def test_the_command_writes_the_record_and_the_page(tmp_path, monkeypatch, capsys):
     few = [replace(own, units=own.units[-1:]) for own in cases() if own.kind in ("mean", "AUC")][:3]
-    monkeypatch.setattr("medattn_lite.evaluation.coverage.cases", lambda: few)
+    monkeypatch.setattr("medattn_lite.coverage.simulate.cases", lambda: few)
     main(["--simulations", "20", "--out", str(tmp_path)])
     record = json.loads((tmp_path / "interval_coverage.json").read_text())
     assert len(record["rows"]) == 3 and (tmp_path / "interval_coverage.md").read_text() == page_of(record)

@@ -15,22 +15,27 @@ from medattn_lite.evaluation import (
     auc,
     auc_interval,
     bootstrap,
-    c_index_interval,
-    classification_report,
-    concordance,
+    classification_scores,
     jackknife_interval,
     mean_interval,
     paired_auc_interval,
-    paired_c_index_interval,
     paired_mean_interval,
     paired_share_interval,
     proportion_interval,
     share_interval,
 )
+from medattn_lite.evaluation.auc_intervals import auc_estimate
 from medattn_lite.evaluation.minimum_units import MINIMUM_UNITS
-from medattn_lite.evaluation.pair_draws import ROWS, pair_blocks
-from medattn_lite.evaluation.rank_intervals import auc_estimate, c_index_estimate, pair_estimate
-from medattn_lite.evaluation.survival import FollowUp, c_index
+from medattn_lite.survival.c_index_intervals import (
+    c_index,
+    c_index_estimate,
+    c_index_interval,
+    pair_estimate,
+    paired_c_index_interval,
+)
+from medattn_lite.survival.concordance import harrell_c
+from medattn_lite.survival.follow_up import FollowUp
+from medattn_lite.survival.pair_draws import ROWS, pair_blocks
 from medattn_lite.training.tasks.binary import binary_quick_score, binary_scores
 
 
@@ -148,13 +153,13 @@ def test_the_c_index_of_sorted_patients_is_that_of_the_matrix_of_all_pairs() -> 
     own = c_index_estimate(event, time, risk)
     _, *matrices = next(pair_blocks(event, time, risk, rows=len(time)))
     whole = pair_estimate(*(matrix.sum(0) + matrix.sum(1) for matrix in matrices), event)
-    assert own.value == pytest.approx(concordance(event, time, risk)) == pytest.approx(whole.value)
+    assert own.value == pytest.approx(harrell_c(event, time, risk)) == pytest.approx(whole.value)
     assert own.influence == pytest.approx(whole.influence) and own.counted == event.sum()
 
 
 def test_the_c_indexs_error_is_about_the_jackknifes() -> None:
     event, time, risk = cohort(80)
-    by_hand = jackknife_interval(concordance, event, time, risk, freedom=int(event.sum()) - 1)
+    by_hand = jackknife_interval(harrell_c, event, time, risk, freedom=int(event.sum()) - 1)
     own = c_index_interval(event, time, risk)
     assert ends(own) == pytest.approx(ends(by_hand), abs=0.01)
 
@@ -163,7 +168,7 @@ def test_the_c_indexs_error_is_about_the_jackknifes() -> None:
 def test_the_weighted_c_index_has_the_draws_of_the_bootstrap(groups: np.ndarray | None) -> None:
     event, time, risk = cohort()
     with np.errstate(invalid="ignore"):
-        rows = bootstrap(concordance, event, time, risk, groups=groups, n=200, seed=3)
+        rows = bootstrap(harrell_c, event, time, risk, groups=groups, n=200, seed=3)
     weights = c_index(FollowUp(time, event), risk, subjects=groups, n=200, seed=3)
     assert weights.draws == rows.draws and weights.units == rows.units
     assert (weights.value, *ends(weights)) == pytest.approx((rows.value, *ends(rows)), abs=1e-12)
@@ -207,7 +212,7 @@ def test_probabilities_that_are_no_numbers_are_refused_and_not_called_class_0() 
     labels, scores = np.repeat([0, 1], 30), np.full(60, 0.2)
     scores[3] = np.nan
     rows = [{"subject": str(k), "label": int(labels[k]), "probability": float(scores[k])} for k in range(60)]
-    for ask in (lambda: classification_report(labels, scores), lambda: binary_scores(rows), lambda: auc(labels, scores),
+    for ask in (lambda: classification_scores(labels, scores), lambda: binary_scores(rows), lambda: auc(labels, scores),
                 lambda: binary_quick_score(rows)):  # fmt: skip
         with pytest.raises(UserError, match="1 of 60 probabilities are no numbers"):
             ask()

@@ -7,8 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from medattn_lite.errors import UserError
-from medattn_lite.evaluation import classification_report, concordance
+from medattn_lite.evaluation import classification_scores
 from medattn_lite.evaluation.metrics import accuracy, auc, f1, precision, recall, specificity
 
 LABELS = np.array([1, 1, 1, 0, 0, 0, 0, 0])
@@ -29,28 +28,17 @@ def test_auc_counts_ordered_pairs() -> None:
     assert math.isnan(auc(np.ones(3), np.arange(3)))
 
 
-def test_report_takes_two_column_probabilities_and_draws_by_patient() -> None:
-    both = np.stack([1 - SCORES, SCORES], axis=1)
-    report = classification_report(LABELS, both, subjects=["a", "b", "c", "d", "e", "f", "g", "g"], n=200)
+def test_every_score_has_its_interval_by_patient() -> None:
+    report = classification_scores(LABELS, SCORES, groups=["a", "b", "c", "d", "e", "f", "g", "g"])
     assert report["AUC"].units == 7 and report["AUC"].missing.startswith("3 patients of the smaller class, too few")
-    many = classification_report(np.tile(LABELS, 5), np.tile(both, (5, 1)))
+    many = classification_scores(np.tile(LABELS, 5), np.tile(SCORES, 5))
     for name, interval in many.items():
         assert interval.low < interval.value < interval.high, name
 
 
-def test_report_refuses_one_class() -> None:
-    with pytest.raises(UserError, match="labels 0 and 1"):
-        classification_report(np.zeros(4), np.zeros(4))
-
-
-def test_concordance_by_hand_with_censoring() -> None:
-    time = np.array([1.0, 2.0, 3.0, 4.0])
-    event = np.array([True, False, True, True])
-    # comparable pairs: (1,2) (1,3) (1,4) (3,4); the censored one at 2 starts no pair.
-    assert concordance(event, time, np.array([4.0, 3.0, 2.0, 1.0])) == 1.0
-    assert concordance(event, time, np.array([4.0, 5.0, 1.0, 2.0])) == pytest.approx(2 / 4)
-    with pytest.raises(ValueError):
-        concordance(np.zeros(4, dtype=bool), time, time)
+def test_scores_of_one_class_alone_are_unknown() -> None:
+    scores = classification_scores(np.zeros(4), np.zeros(4))
+    assert [name for name, own in scores.items() if math.isnan(own.value)] == ["AUC", "recall", "precision", "F1"]
 
 
 def test_auc_equals_scikit_learns_ties_included():

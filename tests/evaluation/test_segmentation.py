@@ -11,7 +11,6 @@ from medattn_lite.evaluation.segmentation import (
     hausdorff95,
     iou,
     sample_average,
-    segmentation_report,
     voxel_average,
     voxel_counts,
 )
@@ -115,37 +114,6 @@ def test_slices_have_a_hausdorff_distance_too():
     assert hausdorff95(first, second, spacing_mm=(1, 2)) == 6
 
 
-def test_the_report_has_both_averages_and_the_distance_of_each_region_with_intervals_by_patient():
-    rng = np.random.default_rng(1)
-    truth = [np.stack([cube((6, 6, 6), side), cube((7, 7, 7), side - 2)]) for side in (6, 8, 10, 12)]
-    predicted = [np.roll(mask, int(rng.integers(1, 3)), axis=1) for mask in truth]
-    report = segmentation_report(
-        predicted, truth, regions=("WT", "ET"), spacing_mm=[(1, 1, 1)] * 4, subjects=["a", "a", "b", "c"], n=50
-    )
-    assert list(report) == ["WT", "ET"]
-    names = {"Dice, sample average", "Dice, voxel average", "IoU, sample average", "IoU, voxel average"}
-    assert set(report["WT"]) == names | {"95 % Hausdorff distance (mm)"}
-    counts = voxel_counts(predicted, truth)
-    columns = [column[:, 1] for column in (counts.true_positive, counts.false_positive, counts.false_negative)]
-    assert report["ET"]["Dice, sample average"].value == pytest.approx(dice(*columns).mean())
-    assert report["ET"]["IoU, voxel average"].value == pytest.approx(voxel_average(iou)(*columns))
-    distances = [hausdorff95(p[0], t[0], spacing_mm=(1, 1, 1)) for p, t in zip(predicted, truth, strict=True)]
-    assert report["WT"]["95 % Hausdorff distance (mm)"].value == pytest.approx(np.mean(distances))
-    for scores in report.values():
-        for interval in scores.values():
-            assert interval.units == 3 and not interval.is_given and interval.missing
-    many = segmentation_report(predicted * 20, truth * 20, regions=("WT", "ET"), spacing_mm=[(1, 1, 1)] * 80)
-    for scores in many.values():
-        for interval in scores.values():
-            assert interval.units == 80 and interval.low <= interval.value <= interval.high
-
-
-def test_the_report_without_a_spacing_has_no_distance():
-    report = segmentation_report([stripe(3)], [stripe(3)], regions=["lesion"], n=10)
-    assert len(report["lesion"]) == 4
-    assert all(interval.value == 1 for interval in report["lesion"].values())
-
-
 @pytest.mark.parametrize(
     "call, what",
     [
@@ -155,7 +123,6 @@ def test_the_report_without_a_spacing_has_no_distance():
         (lambda: voxel_counts([stripe(1) * 2], [stripe(1)]), "prediction 0 holds \\[0, 2\\]"),
         (lambda: voxel_counts([stripe(1)], [stripe(1) * 0.5]), "mask 0 holds"),
         (lambda: voxel_counts([stripe(1), stripe(1).repeat(2, 0)], [stripe(1), stripe(1).repeat(2, 0)]), "same ones"),
-        (lambda: segmentation_report([stripe(1)], [stripe(1)], regions=["WT", "TC"]), "2 names for 1 regions"),
         (lambda: hausdorff95(EMPTY, EMPTY[1:], spacing_mm=(1, 1, 1)), "make them equal"),
         (lambda: hausdorff95(EMPTY, EMPTY, spacing_mm=(1, 1)), "give 3 numbers above 0"),
         (lambda: hausdorff95(EMPTY, EMPTY, spacing_mm=(1, 0, 1)), "give 3 numbers above 0"),

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from medattn_lite.data.channels_look import HeadSum
+from medattn_lite.data.checking.check_channels import HeadSum
 from medattn_lite.data.transforms import foreground, normalise
 from medattn_lite.errors import UserError
 from medattn_lite.explain.user_images import large_images

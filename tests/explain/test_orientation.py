@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import nn
 
-from medattn_lite.data.volumes import save_volume
+from medattn_lite.data.nifti_io.volumes import save_volume
 from medattn_lite.explain.user_images.reading import read_image
 from medattn_lite.explain.user_images.run_maps import explain_sample
 from medattn_lite.explain.user_images.runs import TrainedRun

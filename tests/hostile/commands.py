@@ -120,7 +120,7 @@ def _placed(words: Sequence[str], action: argparse.Action, option: str, text: st
 
 def _settings() -> Iterator[Case]:
     """`--set` and `--option`, with every name that a recipe, a data set or a method knows."""
-    from medattn_lite.data.datasets import NAMES, dataset_class
+    from medattn_lite.data.readers.registry import NAMES, dataset_class
     from medattn_lite.explain import METHODS, find_method
     from medattn_lite.training.recipes import NAMES as RECIPES
     from medattn_lite.training.recipes import Settings, find_recipe

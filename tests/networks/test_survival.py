@@ -9,14 +9,8 @@ import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.networks.survival import (
-    LINKS,
-    DenseNetFeatures,
-    SurvivalNetwork,
-    logistic_log_probabilities,
-    official_log_probabilities,
-    survival_network,
-)
+from medattn_lite.networks.survival import DenseNetFeatures, SurvivalNetwork, survival_network
+from medattn_lite.survival.heads import LINKS, logistic_log_probabilities, official_log_probabilities
 
 SMALL = {
     "se_resnext50": {"layers": (1, 1, 1, 1), "groups": 4, "base_width": 4, "stem_width": 16, "reduction": 4},

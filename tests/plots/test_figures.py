@@ -13,11 +13,11 @@ from matplotlib.text import Text
 from medattn_lite import plots
 from medattn_lite.audit.verdicts import Finding, corrected
 from medattn_lite.evaluation.intervals import Interval
-from medattn_lite.evaluation.kaplan_meier import kaplan_meier
-from medattn_lite.evaluation.predicted import Predicted
-from medattn_lite.evaluation.survival import FollowUp
 from medattn_lite.plots.show import render_png
 from medattn_lite.plots.style import CLASS_COLOURS, FIGURES, MAP, MASK_COLOURS, figure_function, new_figure, styled
+from medattn_lite.survival.follow_up import FollowUp
+from medattn_lite.survival.kaplan_meier_curves import kaplan_meier
+from medattn_lite.survival.predictions import Predicted
 from medattn_lite.training import History
 
 RANDOM = np.random.default_rng(0)

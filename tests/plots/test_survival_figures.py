@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from medattn_lite import plots
-from medattn_lite.evaluation.calibration import calibration
-from medattn_lite.evaluation.kaplan_meier import kaplan_meier
-from medattn_lite.evaluation.survival import FollowUp
 from medattn_lite.plots.style import OKABE_ITO
+from medattn_lite.survival.calibration import calibration
+from medattn_lite.survival.follow_up import FollowUp
+from medattn_lite.survival.kaplan_meier_curves import kaplan_meier
 
 FIVE = FollowUp([6, 9, 2, 4, 7], np.array([True, False, True, False, True]))
 

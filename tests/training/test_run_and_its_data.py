@@ -13,7 +13,7 @@ import pytest
 
 from medattn_lite.cli import main
 from medattn_lite.data import open_dataset
-from medattn_lite.data.cases import Case
+from medattn_lite.data.readers.cases import Case
 from medattn_lite.errors import UserError
 from medattn_lite.training.data_identity import identify, require_same_data
 from medattn_lite.training.lock import NAME, locked

@@ -11,9 +11,10 @@ import torch
 
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.metrics import auc, concordance
+from medattn_lite.evaluation.metrics import auc
 from medattn_lite.explain import open_run
 from medattn_lite.networks import trained
+from medattn_lite.survival.concordance import harrell_c
 from medattn_lite.training.checkpoint import read_facts
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.grading import GRADING
@@ -65,7 +66,7 @@ def test_what_else_the_run_holds_of_the_fold_stands_beside_the_weights(tmp_path)
     predictions = json.loads((out / "outline" / "fold-0" / "predictions.json").read_text())["predictions"]
     event, time, risk = (np.array([row[name] for row in predictions]) for name in ("event", "time", "risk"))
     assert list(facts["beside"]) == ["clinical", "outline"]
-    assert facts["beside"]["outline"]["C-index"]["value"] == pytest.approx(concordance(event, time, risk))
+    assert facts["beside"]["outline"]["C-index"]["value"] == pytest.approx(harrell_c(event, time, risk))
 
 
 def test_a_recipe_that_was_edited_since_changes_nothing_about_a_run(run, tmp_path, monkeypatch):

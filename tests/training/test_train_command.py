@@ -52,8 +52,15 @@ def test_the_shuffled_variant_is_trained_alone_from_several_seeds(tmp_path, caps
     assert list(own) == [SHUFFLED] and own[SHUFFLED]["over_seeds"]["AUC"]["seeds"] == 3
 
 
-def test_clinical_values_for_all_variants_are_refused_before_training(tmp_path, capsys):
-    command = ["train", "survival", "--variants", "SE-ResNeXt-50", "--set", "clinical=True", "--first-folds", "1"]
-    assert main([*command, "--out", str(tmp_path / "run"), "--device", "cpu"]) == 2
-    said = capsys.readouterr().err
-    assert "chosen by the variant" in said and "SE-ResNeXt-50 + clinical" in said
+def test_clinical_values_are_read_by_every_variant_where_the_run_says_so(tmp_path):
+    """The outline's control too, and the model that takes the risk of a network which read them itself."""
+    command = ["train", "survival", "--variants", "SE-ResNeXt-50 risk + clinical,outline", "--set", "clinical=True",
+               "--first-folds", "1", "--device", "cpu", "--quiet"]  # fmt: skip
+    assert main([*command, "--out", str(tmp_path / "run")]) == 0
+    assert main([*[word for word in command if word not in ("--set", "clinical=True")],
+                 "--out", str(tmp_path / "without")]) == 0  # fmt: skip
+    records = [json.loads((tmp_path / name / "metrics.json").read_text())["variants"] for name in ("run", "without")]
+    values = len(json.loads((tmp_path / "run" / "metrics.json").read_text())["data"]["clinical_missing"])
+    more = {name: records[0][name]["parameters"] - records[1][name]["parameters"] for name in records[0]}
+    assert values > 0 and more["outline"] == values and more["SE-ResNeXt-50"] == values * 19
+    assert more["SE-ResNeXt-50 risk + clinical"] == values * 19  # the network within it; its own values are the same

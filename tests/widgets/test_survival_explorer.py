@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.kaplan_meier import log_rank
-from medattn_lite.evaluation.predicted import Predicted
-from medattn_lite.evaluation.survival import FollowUp, brier
 from medattn_lite.plots import alt_text, render_png
+from medattn_lite.survival.follow_up import FollowUp
+from medattn_lite.survival.kaplan_meier_curves import log_rank
+from medattn_lite.survival.predictions import Predicted
+from medattn_lite.survival.scores import brier
 from medattn_lite.widgets import survival_explorer
 from tests.widgets.test_explorer import look, other_values
 

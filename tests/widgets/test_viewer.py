@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from medattn_lite.data.volumes import save_volume
+from medattn_lite.data.nifti_io.volumes import save_volume
 from medattn_lite.errors import UserError
 from medattn_lite.widgets import view_volume
 

@@ -9,8 +9,7 @@ from torch import Tensor
 
 from medattn_lite.course.checks import Result, exercise
 from medattn_lite.course.diagnose import Mistake, compare_function
-from medattn_lite.training.survival_losses import cox_loss
-from medattn_lite.training.time_intervals import interval_labels
+from medattn_lite.survival import cox_loss, interval_labels
 
 BREAKS = torch.tensor([0.0, 10.0, 30.0, 70.0, 150.0])
 Labels = tuple[Tensor, Tensor]

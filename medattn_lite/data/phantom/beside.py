@@ -49,7 +49,7 @@ def beside(root: str | Path, out: str | Path, *, n: int = 4, seed: int = 0) -> P
     Returns:
         The picture's path.
     """
-    from medattn_lite.data.datasets import open_dataset
+    from medattn_lite.data.readers.registry import open_dataset
 
     path = Path(out)
     if path.exists():

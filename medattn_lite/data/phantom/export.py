@@ -46,7 +46,7 @@ def export_cohort(cohort: PhantomCohort, out: str | Path, *, progress: bool = Tr
     """
     from tqdm.auto import tqdm
 
-    from medattn_lite.data.volumes import save_volume
+    from medattn_lite.data.nifti_io.volumes import save_volume
 
     folder = Path(out)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

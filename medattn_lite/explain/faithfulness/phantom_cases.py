@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from medattn_lite.data.phantom import PhantomCohort, Subject
-from medattn_lite.data.slicing import cut, sized
+from medattn_lite.data.slice_cutting import cut, sized
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError
 from medattn_lite.explain.model import ClassLogit, RegionSum, Target

@@ -24,7 +24,7 @@ from torch import Tensor
 from medattn_lite.attention.maps import CHANNEL_SLICE, SPATIAL
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation import Interval
-from medattn_lite.evaluation.rank_intervals import auc_interval, paired_auc_interval
+from medattn_lite.evaluation.auc_intervals import auc_interval, paired_auc_interval
 from medattn_lite.explain.attention import edited_maps
 from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import open_task

@@ -21,10 +21,10 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.survival import ONE_YEAR
 from medattn_lite.explain.model.wrapped import main_output
-from medattn_lite.networks.survival import HEADS, LINKS
-from medattn_lite.training.time_intervals import interval_breaks
+from medattn_lite.survival.follow_up import ONE_YEAR
+from medattn_lite.survival.heads import HEADS, LINKS
+from medattn_lite.survival.time_intervals import interval_breaks
 
 LINKS_OF_REGIONS = ("softmax", "sigmoid")
 SMALLEST = 1e-30  # a cumulative hazard below this is as good as none

@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from medattn_lite.data.channels_look import HeadSum
+from medattn_lite.data.checking.check_channels import HeadSum
 from medattn_lite.data.intensity import centre_and_scale, coarse
-from medattn_lite.data.reading import check_voxels, require_same_grid
+from medattn_lite.data.nifti_io.volumes import Volume
+from medattn_lite.data.readers.read_voxels import check_voxels, require_same_grid
 from medattn_lite.data.transforms import foreground
-from medattn_lite.data.volumes import Volume
 from medattn_lite.errors import UserError
 from medattn_lite.explain.grids import to_file_grid
 from medattn_lite.training.tasks.task import Task

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from medattn_lite.data.nifti import contrast_of
-from medattn_lite.data.reading import check_voxels, read_labels, require_same_grid
-from medattn_lite.data.volumes import Grid, Volume, dimensions, header_remarks, load_volume, voxel_sizes
+from medattn_lite.data.nifti_io.volumes import Grid, Volume, dimensions, header_remarks, load_volume, voxel_sizes
+from medattn_lite.data.readers.nifti_folders import contrast_of
+from medattn_lite.data.readers.read_voxels import check_voxels, read_labels, require_same_grid
 from medattn_lite.errors import UserError
 from medattn_lite.explain.user_images import large_images
 from medattn_lite.explain.user_images.large_images import ChannelFiles

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 from tqdm.auto import tqdm
 
-from medattn_lite.data.slicing import fitted
-from medattn_lite.data.volumes import voxel_sizes
+from medattn_lite.data.nifti_io.volumes import voxel_sizes
+from medattn_lite.data.slice_cutting import fitted
 from medattn_lite.errors import UserError
 from medattn_lite.explain.grids import to_file_grid, to_image_grid
 from medattn_lite.explain.methods import Explanation, empty_map_warnings, explain_image, find_method

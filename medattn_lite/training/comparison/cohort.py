@@ -18,8 +18,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from medattn_lite.data import open_dataset
-from medattn_lite.data.slices import SliceSet
-from medattn_lite.data.splits import Split, train_valid_test
+from medattn_lite.data.patient_splits import Split, train_valid_test
+from medattn_lite.data.slice_set import SliceSet
 from medattn_lite.data.transforms import crop_around, normalise
 from medattn_lite.errors import UserError
 from medattn_lite.training.comparison.plans import TaskPlan

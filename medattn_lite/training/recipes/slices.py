@@ -1,7 +1,6 @@
 """Presence and source of a brain tumour by slice: ResNeSt-50 with and without spatial attention; and the leak.
 
-The source of a tumour is asked of slices with tumour only, so the two networks answer one after the other: see
-`medattn_lite.training.sequence`.
+The network for the source is trained on slices with tumour only: ask it of slices in which the other sees one.
 """
 
 from __future__ import annotations

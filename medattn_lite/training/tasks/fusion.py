@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Generator, Tensor, nn
 
-from medattn_lite.data.regions import known_regions, tumour_regions
+from medattn_lite.data.region_masks import known_regions, tumour_regions
 from medattn_lite.networks.registry import build
 from medattn_lite.training.augmentation import random_flip, random_intensity, random_rotation
 from medattn_lite.training.losses import RegionDiceLoss

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from medattn_lite.data.splits import Split
+from medattn_lite.data.patient_splits import Split
 from medattn_lite.training.recipes.recipe import Variant
 from medattn_lite.training.tasks.slices import Slices
 

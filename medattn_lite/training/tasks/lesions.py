@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from medattn_lite.data.splits import Split
+from medattn_lite.data.patient_splits import Split
 from medattn_lite.training.losses import RSANET_LESION_SHARE, LesionCrossEntropy
 from medattn_lite.training.recipes.recipe import Settings, Variant
 from medattn_lite.training.tasks.overlap import STATISTICS, Measures

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from medattn_lite.data.patient_splits import Split
 from medattn_lite.data.phantom.geometry import make_grid
 from medattn_lite.data.phantom.scanner import stamp_mark
-from medattn_lite.data.splits import Split
 from medattn_lite.data.transforms import crop_or_pad, normalise
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.metrics import auc

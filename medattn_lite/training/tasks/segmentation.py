@@ -14,7 +14,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F
 
-from medattn_lite.data.splits import Split
+from medattn_lite.data.patient_splits import Split
 from medattn_lite.data.transforms import cut_box
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval

@@ -17,9 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medattn_lite.data.slices import SliceSet
-from medattn_lite.data.slicing import cut, sized
-from medattn_lite.data.splits import Split, stratified_kfold
+from medattn_lite.data.patient_splits import Split, stratified_kfold
+from medattn_lite.data.slice_cutting import cut, sized
+from medattn_lite.data.slice_set import SliceSet
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.networks.convert import LoadReport, from_resnest

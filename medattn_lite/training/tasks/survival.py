@@ -18,17 +18,29 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from medattn_lite.data.histogram import landmarks, percentiles, standardise
-from medattn_lite.data.splits import Split
+from medattn_lite.data.histogram_standardisation import landmarks, percentiles, standardise
+from medattn_lite.data.patient_splits import Split
 from medattn_lite.data.transforms import crop_or_pad
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
-from medattn_lite.evaluation.kaplan_meier import kaplan_meier
-from medattn_lite.evaluation.survival import ONE_YEAR, FollowUp
 from medattn_lite.networks.registry import build
-from medattn_lite.networks.survival import LINKS, SurvivalNetwork
+from medattn_lite.networks.survival import SurvivalNetwork
+from medattn_lite.survival.controls import OUTLINE, deal_outcomes, oracle_scores, outline_values
+from medattn_lite.survival.curves import Baseline, cumulative_hazard, outputs_of, risk_at_one_year
+from medattn_lite.survival.follow_up import ONE_YEAR, FollowUp
+from medattn_lite.survival.heads import LINKS
+from medattn_lite.survival.kaplan_meier_curves import kaplan_meier
+from medattn_lite.survival.losses import cox_loss, discrete_time_nll
+from medattn_lite.survival.prediction_scores import (
+    harrell,
+    reference_scores,
+    risk_group_report,
+    survival_differences,
+    survival_scores,
+)
+from medattn_lite.survival.time_intervals import interval_breaks, interval_labels
+from medattn_lite.training.augmentation import mirrored
 from medattn_lite.training.recipes.recipe import Settings, Variant, with_changes
-from medattn_lite.training.survival_losses import cox_loss, discrete_time_nll
 from medattn_lite.training.tasks.clinical import (
     ClinicalCox,
     clinical_table,
@@ -37,27 +49,9 @@ from medattn_lite.training.tasks.clinical import (
     standardised,
 )
 from medattn_lite.training.tasks.pooling import pooled
-from medattn_lite.training.tasks.survival_controls import (
-    OUTLINE,
-    deal_outcomes,
-    mirrored,
-    oracle_scores,
-    outline_values,
-    reads,
-)
-from medattn_lite.training.tasks.survival_curves import Baseline, cumulative_hazard, outputs_of, risk_at_one_year
-from medattn_lite.training.tasks.survival_scores import (
-    deck_figures,
-    harrell,
-    reference_scores,
-    risk_group_report,
-    survival_differences,
-    survival_scores,
-)
-from medattn_lite.training.tasks.survival_words import SurvivalAnswers
+from medattn_lite.training.tasks.survival_words import SurvivalAnswers, deck_figures
 from medattn_lite.training.tasks.task import Batch, Prediction
 from medattn_lite.training.tasks.volumes import Sample, open_images, read_all, resample_unknown
-from medattn_lite.training.time_intervals import interval_breaks, interval_labels
 
 END_POINTS = ("overall", "one-year")
 GRADES = ("all", "highest")
@@ -69,12 +63,12 @@ class Survival(SurvivalAnswers):
 
     Options: `whole`, shape (D, H, W) of the heads; `pool`, by how much they are made smaller then; `field_mm`, the
     size of an image whose files know no voxel size; `intensity`; `end_point`; `grades`; `noise_probability` and
-    `noise_sd`; `clinical`, of variants alone;
-    `draws` of the bootstrap; `start_at_prior`, whether the last layer starts at the training patients' hazards;
+    `noise_sd`; `clinical`, whether clinical values are read too, by every variant where set for the run; `draws` of
+    the bootstrap; `start_at_prior`, whether the last layer starts at the training patients' hazards;
     `mirror`, whether half of the training crops are mirrored left-right; `keep_best`, whether the state is kept whose
     C-index is best on patients of its own, instead of the last; `outline_weight`, of a second loss, the distance of
     two numbers that the network tells of the tumour from those of its mask, in training alone; `outline` and
-    `shuffled`, of variants alone, see `survival_controls`.
+    `shuffled`, of variants alone, see `survival.controls`.
     """
 
     @property
@@ -87,9 +81,6 @@ class Survival(SurvivalAnswers):
         for name, known in (("intensity", INTENSITIES), ("end_point", END_POINTS), ("grades", GRADES)):
             if options[name] not in known:
                 raise UserError(f"unknown {name} {options[name]!r} of survival: use {' or '.join(known)}")
-        if options.get("clinical"):
-            raise UserError("clinical values beside the image are chosen by the variant: leave clinical out, and use "
-                            '--variants "SE-ResNeXt-50 + clinical"')
         dataset = open_images(self)
         self.channels = tuple(dataset.channels)
         self.subjects, self.images, self.percentiles, facts = [], [], [], []
@@ -155,10 +146,10 @@ class Survival(SurvivalAnswers):
             own.time, own.event = self.time[whose], self.event[whose]
             own.survived, own.died = self.survived[whose], self.died[whose]
         own.outlines = standardised(np.array([facts["outline"] for facts in self.facts]), train)
-        if reads(variant, "outline"):
-            own.clinical = own.outlines
-        elif reads(variant, "clinical"):
-            own.clinical = standardised(self.clinical_values, train)
+        read = [own.outlines] if own.reads(variant, "outline") else []
+        if own.reads(variant, "clinical"):
+            read.append(standardised(self.clinical_values, train))
+        own.clinical = torch.cat(read, dim=1) if read else None
         if settings.options["intensity"] == "histogram" and variant.network:
             learned = landmarks([self.percentiles[row] for row in train])
             own.images = [standardise(image, found, learned).half()
@@ -167,9 +158,10 @@ class Survival(SurvivalAnswers):
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """The variant's network, of the size that the settings give for its name; Cox's model where it has none."""
-        features = len(self.clinical_names) if reads(variant, "clinical") else 0
+        features = len(self.clinical_names) if self.reads(variant, "clinical") else 0
         if not variant.network:
-            return ClinicalCox(len(OUTLINE) if reads(variant, "outline") else features, trained.get("image"))
+            outline = len(OUTLINE) if self.reads(variant, "outline") else 0
+            return ClinicalCox(outline + features, trained.get("image"))
         size = self.settings.network.get(variant.network, {})
         taught = {"auxiliary": len(OUTLINE)} if self._outline_weight else {}
         model = build(variant.network, **{**size, **self.network_options(), "clinical_features": features, **taught,
@@ -245,7 +237,7 @@ class Survival(SurvivalAnswers):
             output = model(image, clinical).float().cpu()
         else:
             if model.image is not None:
-                found["image_log_risk"] = self._image_log_risk(model.image, image)
+                found["image_log_risk"] = self._image_log_risk(model.image, image, clinical)
                 scaled = (found["image_log_risk"] - self.image_scale[0]) / self.image_scale[1]
                 clinical = torch.cat([clinical, clinical.new_tensor([[scaled]])], dim=1)
             output = model(clinical).float().cpu()
@@ -259,8 +251,9 @@ class Survival(SurvivalAnswers):
     def _hazard(self, output: Tensor, head: str) -> np.ndarray:
         return cumulative_hazard(output, head, self.days, self.breaks, self.baseline)
 
-    def _image_log_risk(self, model: nn.Module, image: Tensor) -> float:
-        output = model(image).float().cpu()
+    def _image_log_risk(self, model: nn.Module, image: Tensor, clinical: Tensor | None) -> float:
+        """Of a network that read the same clinical values, where it was trained with them."""
+        output = (model(image, clinical) if getattr(model, "clinical_features", 0) else model(image)).float().cpu()
         if model.head == "cox":
             return float(output)
         return float(np.log(risk_at_one_year(self._hazard(output, model.head), self.days)))

@@ -1,16 +1,19 @@
-"""What a survival task answers about itself: its outputs, its prediction in words, what it takes beside an image."""
+"""What a survival task answers about itself: outputs, predictions in words, extra values, the deck's figures."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.survival import ONE_YEAR
-from medattn_lite.training.tasks.survival_curves import cumulative_hazard
+from medattn_lite.survival.curves import cumulative_hazard
+from medattn_lite.survival.follow_up import ONE_YEAR
+from medattn_lite.survival.time_intervals import interval_breaks
+from medattn_lite.training.recipes.recipe import Variant
 from medattn_lite.training.tasks.task import Task
-from medattn_lite.training.time_intervals import interval_breaks
 
 
 class SurvivalAnswers(Task):
@@ -18,6 +21,10 @@ class SurvivalAnswers(Task):
 
     asks = "risk"
     clinical_names: tuple[str, ...]
+
+    def reads(self, variant: Variant, option: str) -> bool:
+        """Whether a variant reads "clinical" values or the "outline": by its own settings, else by those of the run."""
+        return bool({**self.settings.options, **variant.settings.get("options", {})}.get(option))
 
     def output_names(self, model: nn.Module) -> list[str]:
         """The intervals of time; Cox's head has one risk."""
@@ -42,3 +49,24 @@ class SurvivalAnswers(Task):
             return [], []
         names = ", ".join(self.clinical_names) or "clinical values"
         return [torch.zeros(1, count)], [f"{names}: taken as the training patients' mean"]
+
+
+def deck_figures(
+    published: Mapping[str, Mapping[str, str]], *, end_point: str, grades: str
+) -> dict[str, dict[str, str]]:
+    """The deck's figures of one end point and kind of grades under the scores' own names; its others in full.
+
+    Args:
+        published: variant → column, such as "C-index, one-year, highest grade" → figure.
+        end_point: "overall" or "one-year".
+        grades: "all" or "highest".
+    """
+    own = (", one-year" if end_point == "one-year" else "") + (", highest grade" if grades == "highest" else "")
+
+    def column(name: str) -> str:
+        score, separator, rest = name.partition(",")
+        if separator + rest == own:
+            return score
+        return name if separator else f"{score}, overall, all grades"
+
+    return {variant: {column(name): value for name, value in printed.items()} for variant, printed in published.items()}

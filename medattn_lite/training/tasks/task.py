@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from medattn_lite.data.splits import Split, stratified_kfold
+from medattn_lite.data.patient_splits import Split, stratified_kfold
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.networks.registry import build
 from medattn_lite.training.recipes.recipe import Recipe, Settings, Variant

@@ -11,7 +11,8 @@ from medattn_lite.data.phantom.export import export_cohort, timings
 from medattn_lite.data.phantom.ms import LOAD_DECILES_ML, draw_load
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import bootstrap
-from medattn_lite.evaluation.metrics import auc, concordance
+from medattn_lite.evaluation.metrics import auc
+from medattn_lite.survival.concordance import harrell_c
 
 SMALL = (20, 24, 20)
 
@@ -58,10 +59,10 @@ def test_rendered_volumes_are_those_of_the_table() -> None:
 
 def test_the_oracle_ranks_survival_and_censoring_is_independent_of_risk() -> None:
     table = PhantomCohort(600, task="survival", seed=2).table()
-    assert 0.70 < concordance(table["event"], table["time"], table["oracle_risk"]) < 0.88
+    assert 0.70 < harrell_c(table["event"], table["time"], table["oracle_risk"]) < 0.88
     assert 0.5 < table["event"].mean() < 0.9
     # Reversing the roles: among all, the censoring time is not predicted by the risk.
-    late = concordance(~table["event"], table["time"], table["oracle_risk"])
+    late = harrell_c(~table["event"], table["time"], table["oracle_risk"])
     assert 0.38 < late < 0.62
 
 
@@ -101,7 +102,7 @@ def test_a_wrong_cohort_says_what_to_do(wrong: dict) -> None:
 
 
 def test_files_are_laid_out_as_brats_and_read_back(tmp_path) -> None:
-    from medattn_lite.data.datasets import open_dataset
+    from medattn_lite.data.readers.registry import open_dataset
 
     cohort = PhantomCohort(2, shape=SMALL, seed=4)
     folder = export_cohort(cohort, tmp_path / "out", progress=False)

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from medattn_lite.cli import main
-from medattn_lite.data.datasets import open_dataset
+from medattn_lite.data.readers.registry import open_dataset
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task, recall_task

@@ -8,20 +8,20 @@ import numpy as np
 import pytest
 import torch
 
-from medattn_lite.data.datasets import open_dataset
-from medattn_lite.data.splits import Split
+from medattn_lite.data.patient_splits import Split
+from medattn_lite.data.readers.registry import open_dataset
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.metrics import concordance
+from medattn_lite.survival.concordance import harrell_c
+from medattn_lite.survival.controls import deal_outcomes, outline_values
+from medattn_lite.survival.curves import Baseline
+from medattn_lite.survival.prediction_scores import risk_group_report, survival_differences, survival_scores
+from medattn_lite.survival.time_intervals import interval_labels
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task
 from medattn_lite.training.tasks.clinical import ClinicalCox, clinical_table, clinical_values, standardised
 from medattn_lite.training.tasks.pooling import pooled
-from medattn_lite.training.tasks.survival_controls import deal_outcomes, outline_values
-from medattn_lite.training.tasks.survival_curves import Baseline
-from medattn_lite.training.tasks.survival_scores import risk_group_report, survival_differences, survival_scores
 from medattn_lite.training.tasks.volumes import resample_unknown
-from medattn_lite.training.time_intervals import interval_labels
 
 RECIPE = find_recipe("survival")
 CPU = torch.device("cpu")
@@ -223,7 +223,7 @@ def test_within_folds_a_network_s_own_scale_does_not_count():
     assert after["C-index"].value < before["C-index"].value - 0.05
     assert after["C-index within folds"].value == pytest.approx(before["C-index within folds"].value)
     event, time, risk = (np.array([row[key] for row in rows]) for key in ("event", "time", "risk"))
-    assert before["C-index"].value == pytest.approx(concordance(event, time, risk))
+    assert before["C-index"].value == pytest.approx(harrell_c(event, time, risk))
 
 
 def test_what_a_small_fold_does_not_define_is_nan_and_no_exception():
@@ -294,7 +294,7 @@ def test_the_outline_ranks_phantoms_and_a_network_s_variant_does_not_read_it(tas
     model.fit(standardised(values, np.arange(60)), time, event)
     with torch.no_grad():
         risk = model(standardised(values, np.arange(60)))[:, 0].numpy()
-    assert concordance(event, time, risk) > 0.58
+    assert harrell_c(event, time, risk) > 0.58
     assert (model.weight > 0).all()  # a larger tumour and a deader one kill sooner
     assert for_variant(task, "SE-ResNeXt-50")[1].clinical is None
     assert for_variant(task, "outline")[1].clinical.shape == (12, 2)

@@ -1,0 +1,83 @@
+"""The house as a picture in numbers: rooms, the arrows of imports between them, and circles.
+
+    python -m tests.house [FOLDER …]        the package, and inside it each folder that is named, such as data
+
+A room is a folder, or a file that lies beside folders; imports inside functions count, those for types alone do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1] / "medattn_lite"
+
+
+def imports(path: Path, package: Path = PACKAGE) -> Iterator[tuple[str, ...]]:
+    """Places below the package that a file imports from, at its top or inside a function; types alone do not count."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        else:
+            continue
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == package.name and len(parts) > 1:
+                yield tuple(parts[1:])
+
+
+def arrows(folder: str = "", package: Path = PACKAGE) -> dict[str, set[str]]:
+    """Room → rooms that it imports from, directly inside a folder of the package."""
+    inside = tuple(folder.split("/")) if folder else ()
+    home = package.joinpath(*inside)
+    rooms = {path.stem for path in home.iterdir()
+             if path.suffix == ".py" and path.stem != "__init__" or (path / "__init__.py").is_file()}  # fmt: skip
+    found: dict[str, set[str]] = {room: set() for room in rooms}
+    for path in sorted(home.rglob("*.py")):
+        own = path.relative_to(home).with_suffix("").parts[0]
+        if own not in rooms:
+            continue
+        for place in imports(path, package):
+            other = place[len(inside)] if len(place) > len(inside) and place[: len(inside)] == inside else own
+            if other in rooms and other != own:
+                found[own].add(other)
+    return found
+
+
+def circles(rooms: Mapping[str, set[str]]) -> list[set[str]]:
+    """Groups of rooms that import from one another, by a way of any length."""
+    reached: dict[str, set[str]] = {}
+    for room in rooms:
+        seen, waiting = set[str](), [room]
+        while waiting:
+            for other in rooms[waiting.pop()] - seen:
+                seen.add(other)
+                waiting.append(other)
+        reached[room] = seen
+    groups = [{other for other in reached[room] if room in reached[other]} for room in rooms if room in reached[room]]
+    return [group for number, group in enumerate(groups) if group not in groups[:number]]
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="python -m tests.house", description=__doc__.splitlines()[0])
+    parser.add_argument("folders", nargs="*", metavar="FOLDER")
+    parser.add_argument("--package", type=Path, default=PACKAGE, help="another copy of the package")
+    given = parser.parse_args()
+    for folder in ["", *given.folders]:
+        found = arrows(folder, given.package)
+        round_trips = [" ↔ ".join(sorted(group)) for group in circles(found)]
+        print(f"{folder or 'the package'}: {len(found)} rooms, {sum(map(len, found.values()))} arrows, "
+              f"{len(round_trips)} circles{': ' if round_trips else ''}{'; '.join(round_trips)}")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
