@@ -99,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
     explain_options(commands.add_parser("explain", help="what a trained network looks at in an image of yours"))
     results_options(commands.add_parser("results", help="one page of results from finished runs"))
     gpu_options(commands.add_parser("gpu-check", help="ten minutes of one GPU: correct? how fast? a first training"))
+    _cache_options(commands.add_parser("cache", help="what is kept on disk, so that phantoms are rendered once"))
     study_options(commands.add_parser("study", help="what makes the figures of the project: faithfulness, parity, …"))
     return parser
 
@@ -235,13 +236,36 @@ def _networks_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _networks(options: argparse.Namespace) -> int:
-    from medattn_lite.networks.registry import NETWORKS, describe, mechanism_table, table
+    from medattn_lite.networks.description import published, published_mechanisms, table
 
-    descriptions = [describe(name) for name in options.names or NETWORKS]
+    descriptions = published(options.names)
+    if descriptions is None:  # such as p3d+eca: measured now
+        from medattn_lite.networks.registry import describe
+
+        descriptions = [describe(name) for name in options.names]
     if options.json:
         print(json.dumps([item.as_dict() for item in descriptions], indent=2, ensure_ascii=False))
     else:
-        print("\n".join([*table(descriptions), *([] if options.names else ["", *mechanism_table()])]))
+        print("\n".join([*table(descriptions), *([] if options.names else ["", *published_mechanisms()])]))
+    return 0
+
+
+def _cache_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--clear", action="store_true", help="delete the rendered phantoms; the atlas stays")
+    parser.set_defaults(run=_cache)
+
+
+def _cache(options: argparse.Namespace) -> int:
+    from medattn_lite.data.cache import cache_content, clear_rendered, limit_mb
+
+    if options.clear:
+        print(f"deleted {clear_rendered()} rendered phantoms")
+    content = cache_content()
+    if content.folder is None:
+        print("nothing is kept on disk (MEDATTN_CACHE is empty, or there is no home folder)")
+        return 0
+    print(f"{content.folder}\nrendered phantoms: {content.heads:,}, {content.rendered:,.0f} MB of at most "
+          f"{limit_mb():,.0f} MB (MEDATTN_CACHE_MB)\natlas {content.atlases:,.0f} MB")
     return 0
 
 

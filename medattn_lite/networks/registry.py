@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
@@ -21,6 +21,7 @@ from torch import nn
 
 from medattn_lite import attention
 from medattn_lite.errors import UserError
+from medattn_lite.networks.description import Description
 
 GRADING = "Du et al., Pseudo-3D CNN with inter-slice attention for glioma grading"
 CLASSIFICATION = "Zhang Y. et al., Brain tumors classification for MR images based on attention guided deep learning"
@@ -93,24 +94,6 @@ class Entry:
         network = factory(**given)
         network.built_from = {"network": self.name, "options": given}  # what a trained copy needs to be built again
         return network
-
-
-@dataclass(frozen=True)
-class Description:
-    """One network measured, as `medattn networks` lists it; shapes are of a batch of one image."""
-
-    name: str
-    paper: str
-    summary: str
-    parameters: int
-    trainable: int
-    input_shape: tuple[int, ...]
-    output_shape: tuple[int, ...]
-    output: str
-
-    def as_dict(self) -> dict[str, Any]:
-        """The fields as plain JSON values."""
-        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
 
 def _grading(name: str, summary: str, **options: Any) -> Entry:
@@ -219,19 +202,6 @@ def describe(name: str) -> Description:
     )
 
 
-def table(descriptions: list[Description]) -> list[str]:
-    """Lines of text: one a network, under its paper."""
-    lines: list[str] = []
-    paper = None
-    for item in descriptions:
-        if item.paper != paper:
-            paper = item.paper
-            lines += ["", paper] if lines else [paper]
-        shapes = f"{_times(item.input_shape)} → {_times(item.output_shape)}"
-        lines.append(f"  {item.name:<24}{item.parameters:>12,}  {shapes:<40}{item.summary}")
-    return lines
-
-
 def mechanism_table() -> list[str]:
     """Lines of text: one per attention mechanism, with its parameters at 64 channels, and where it fits."""
     lines = [f"Attention mechanisms, each in any frame by NETWORK+MECHANISM, such as p3d+eca ({SIZE} channels)"]
@@ -241,7 +211,3 @@ def mechanism_table() -> list[str]:
         where = "2-D and 3-D" if len(own.spatial_dims) == 2 else f"{own.spatial_dims[0]}-D only"
         lines.append(f"  {name:<24}{size:>12,}  {where:<40}{own.title}")
     return [*lines, f"Frames: {', '.join(name for name, entry in NETWORKS.items() if entry.is_frame)}"]
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "×".join(map(str, shape))

@@ -25,6 +25,8 @@ from urllib.parse import quote
 
 import matplotlib
 
+from medattn_lite.data.cache import cache_folder
+
 CHECKOUT = Path(__file__).resolve().parents[2]
 HOW_TO_GET = (
     "no Chromium: install it with the system's packages (Debian: apt-get install chromium) or set MEDATTN_CHROMIUM"
@@ -96,6 +98,7 @@ def jupyter_lab(root: Path, home: Path, *, dark: bool = False) -> Iterator[Serve
     environment = os.environ | {name: str(home / folder) for name, folder in folders.items()}
     environment |= {
         "HOME": str(home),
+        "MEDATTN_CACHE": str(cache_folder() or ""),  # a new home would derive the atlas and render all heads again
         "JUPYTERLAB_SETTINGS_DIR": str(settings),
         "MPLCONFIGDIR": matplotlib.get_configdir(),  # the font list takes long to make anew
         "PYTHONPATH": os.pathsep.join(filter(None, [str(CHECKOUT), os.environ.get("PYTHONPATH")])),

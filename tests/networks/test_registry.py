@@ -12,7 +12,8 @@ import torch
 
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
-from medattn_lite.networks.registry import NETWORKS, build, table
+from medattn_lite.networks.description import FILE, measured, table
+from medattn_lite.networks.registry import NETWORKS, build
 from medattn_lite.networks.registry import describe as describe_anew
 
 # Counted in the official code, or as MONAI's network of that size; NCL, 101 and 111 and the fusions follow from them.
@@ -129,3 +130,16 @@ def test_the_list_of_names_imports_no_network():
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.split() == ["False", "False"]
+
+
+def test_the_list_is_kept_in_a_file_that_says_what_is_measured(tmp_path) -> None:
+    assert json.loads(FILE.read_text(encoding="utf-8")) == json.loads(json.dumps(measured())), (
+        "run python -m medattn_lite.networks.description"
+    )
+
+
+def test_the_list_needs_no_torch() -> None:
+    code = "import sys; from medattn_lite.cli import main; main(['networks']); print('torch' in sys.modules)"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "False"
+    assert "p3d_iam" in found.stdout and "split attention" in found.stdout

@@ -13,6 +13,7 @@ import torch
 from medattn_lite.data.phantom.draws import CORRELATED, DECLARED, LABELS, REALISMS, TASKS, draw_disease
 from medattn_lite.data.phantom.fields import stream, uniform
 from medattn_lite.data.phantom.lesions import ball_ml
+from medattn_lite.data.phantom.rendered import rendered
 from medattn_lite.data.phantom.subject import Subject
 from medattn_lite.data.phantom.survival import draw_resection, draw_survival, log_risk
 from medattn_lite.errors import UserError
@@ -93,7 +94,8 @@ class PhantomCohort:
             subject: Whom to scan.
             soften: Extra blur of the tissue, σ in voxels; see `Subject.render`.
         """
-        sample = subject.render(
+        sample = rendered(
+            subject,
             shape=self.shape,
             spacing_mm=self.spacing_mm,
             contrasts=self.channels,

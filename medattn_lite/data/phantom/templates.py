@@ -11,15 +11,14 @@ All arrays are `(D, H, W)` = (inferior→superior, posterior→anterior, left→
 from __future__ import annotations
 
 import contextlib
-import os
-import sys
-import tempfile
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import torch
+
+from medattn_lite.data.cache import cache_folder, store
 
 SPACING_MM = 1.5
 ORIGIN_MM = (-84.0, -121.5, -85.5)  # world z, y, x of voxel (0, 0, 0)
@@ -62,7 +61,7 @@ def atlas_coordinates(points_mm: torch.Tensor) -> torch.Tensor:
 def load_atlas() -> Atlas:
     """Read the atlas from the cache, or derive it (about 10 s) and keep it.
 
-    Set `MEDATTN_CACHE` to another folder, or to an empty string to keep nothing on disk.
+    Where it is kept, and how to keep nothing: `medattn_lite.data.cache`.
     """
     path = _cache_file()
     if path is not None and path.exists():
@@ -84,40 +83,16 @@ def _interleaved(maps: np.ndarray) -> torch.Tensor:
 
 
 def _cache_file() -> Path | None:
-    folder = os.environ.get("MEDATTN_CACHE")
-    if folder == "":
-        return None
-    if folder is None:
-        if sys.platform == "win32":
-            base = os.environ.get("LOCALAPPDATA") or _home("AppData", "Local")
-        elif sys.platform == "darwin":
-            base = _home("Library", "Caches")
-        else:
-            base = os.environ.get("XDG_CACHE_HOME") or _home(".cache")
-        if base is None:  # a container without HOME: the atlas is derived anew in each process
-            return None
-        folder = str(Path(base) / "medattn-lite")
-    return Path(folder) / f"phantom_atlas_v{VERSION}.npy"
-
-
-def _home(*parts: str) -> str | None:
-    """A folder of the user's home; None where there is no home."""
-    try:
-        return str(Path.home().joinpath(*parts))
-    except RuntimeError:
-        return None
+    folder = cache_folder()
+    return None if folder is None else folder / f"phantom_atlas_v{VERSION}.npy"
 
 
 def _store(path: Path, maps: np.ndarray) -> None:
-    """Write beside the target and rename, so that a reader never sees half a file."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".part")
-        with os.fdopen(handle, "wb") as file:
+    def write(part: Path) -> None:
+        with part.open("wb") as file:
             np.save(file, maps.astype(np.float16))
-        os.replace(temporary, path)
-    except OSError:
-        return  # A read-only home is no reason to fail; the next process derives the atlas again.
+
+    store(path, write)
 
 
 def _on_atlas_grid(image: object) -> np.ndarray:

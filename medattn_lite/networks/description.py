@@ -1,0 +1,91 @@
+"""How `medattn networks` describes networks: measured once, kept in a file, so that the list is there at once.
+
+`published.json` holds what `registry.describe` measures of every network at published size; a test holds the two
+together. Nothing here imports torch.
+
+    python -m medattn_lite.networks.description      measures all networks anew and writes the file
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+FILE = Path(__file__).with_name("published.json")
+
+
+@dataclass(frozen=True)
+class Description:
+    """One network measured, as `medattn networks` lists it; shapes are of a batch of one image."""
+
+    name: str
+    paper: str
+    summary: str
+    parameters: int
+    trainable: int
+    input_shape: tuple[int, ...]
+    output_shape: tuple[int, ...]
+    output: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, facts: dict[str, Any]) -> Description:
+        """The inverse of `as_dict`."""
+        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()})
+
+
+def table(descriptions: list[Description]) -> list[str]:
+    """Lines of text: one a network, under its paper."""
+    lines: list[str] = []
+    paper = None
+    for item in descriptions:
+        if item.paper != paper:
+            paper = item.paper
+            lines += ["", paper] if lines else [paper]
+        shapes = f"{_times(item.input_shape)} → {_times(item.output_shape)}"
+        lines.append(f"  {item.name:<24}{item.parameters:>12,}  {shapes:<40}{item.summary}")
+    return lines
+
+
+def published(names: Sequence[str] = ()) -> list[Description] | None:
+    """The kept descriptions of networks.
+
+    Args:
+        names: of networks, as in `registry.NETWORKS`; all of them, in its order, if left out.
+
+    Returns:
+        None where one is not among them, such as a network with another mechanism.
+    """
+    kept = {facts["name"]: Description.from_dict(facts) for facts in _content()["networks"]}
+    return [kept[name] for name in names or kept] if set(names) <= set(kept) else None
+
+
+def published_mechanisms() -> list[str]:
+    """The kept lines of `registry.mechanism_table`."""
+    return _content()["mechanisms"]
+
+
+def measured() -> dict[str, Any]:
+    """What the file should hold, measured now (about ten seconds)."""
+    from medattn_lite.networks.registry import NETWORKS, describe, mechanism_table
+
+    return {"networks": [describe(name).as_dict() for name in NETWORKS], "mechanisms": mechanism_table()}
+
+
+def _content() -> dict[str, Any]:
+    return json.loads(FILE.read_text(encoding="utf-8"))
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "×".join(map(str, shape))
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(measured(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(FILE)
