@@ -37,7 +37,8 @@ class Description:
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Description:
         """The inverse of `as_dict`."""
-        return cls(**{key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()})
+        values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()}
+        return cls(**values)
 
 
 def table(descriptions: list[Description]) -> list[str]:
