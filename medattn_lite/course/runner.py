@@ -72,6 +72,7 @@ def run_notebook(
     parameters: Mapping[str, Any],
     cell_timeout: int | None = 600,
     on_cell: Callable[[], None] | None = None,
+    managers: Callable[[Path], type[Any]] | None = None,
 ) -> NotebookRun:
     """Run one notebook to its end or its first error.
 
@@ -81,6 +82,7 @@ def run_notebook(
         parameters: values for its parameters cell; each must be assigned there.
         cell_timeout: seconds a cell may take; None for no limit.
         on_cell: called whenever a cell begins.
+        managers: from a scratch folder to the class of kernel managers; a new kernel of this Python by default.
 
     Returns:
         What came of it. A notebook's errors are in it and are not raised.
@@ -103,7 +105,7 @@ def run_notebook(
         return run
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="medattn-", ignore_cleanup_errors=True) as scratch:
-        failure = _execute(run, path, Path(scratch), parameters, cell_timeout, on_cell)
+        failure = _execute(run, path, Path(scratch), parameters, cell_timeout, on_cell, managers)
     run.seconds = time.perf_counter() - start
     if run.executed.exists():
         executed = tidied(run.executed)
@@ -116,22 +118,23 @@ def run_notebook(
 
 
 def _execute(run: NotebookRun, path: Path, scratch: Path, parameters: Mapping[str, Any],
-             cell_timeout: int | None, on_cell: Callable[[], None] | None) -> str:
+             cell_timeout: int | None, on_cell: Callable[[], None] | None,
+             managers: Callable[[Path], type[Any]] | None) -> str:
     """Let papermill do it; returns the failure in one line, or nothing."""
     import papermill
     from nbclient.exceptions import CellTimeoutError, DeadKernelError
 
     from medattn_lite.course.kernel import MemoryWatch, kernel_manager_class
 
-    managers = kernel_manager_class(scratch)
+    kernels = (managers or kernel_manager_class)(scratch)
     (scratch / "work").mkdir()
     run.executed.unlink(missing_ok=True)
-    with MemoryWatch(managers) as memory:
+    with MemoryWatch(kernels) as memory:
         try:
             papermill.execute_notebook(
                 str(path.resolve()), str(run.executed.resolve()), parameters=dict(parameters), kernel_name="python3",
                 language="python", progress_bar=False, cwd=str(scratch / "work"), start_timeout=120,
-                execution_timeout=cell_timeout, kernel_manager_class=managers,
+                execution_timeout=cell_timeout, kernel_manager_class=kernels,
                 on_cell_start=(lambda cell, cell_index: on_cell()) if on_cell else None,
             )
             failure = ""

@@ -24,6 +24,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import matplotlib
+import nbformat
 
 from medattn_lite.data.cache import cache_folder
 
@@ -55,18 +56,32 @@ class Server:
     url: str
     token: str
     root: Path
+    runtime: Path
 
     def page(self, notebook: str) -> str:
         """Address of a notebook, in a workspace without history."""
         return f"{self.url}/lab/tree/{quote(notebook)}?reset&token={self.token}"
 
-    def api(self, path: str, method: str = "GET") -> object:
+    def api(self, path: str, method: str = "GET", content: object = None) -> object:
         """The answer of the server's REST interface, or None where it has none."""
-        request = urllib.request.Request(f"{self.url}/api/{path}", method=method)
+        body = None if content is None else json.dumps(content).encode()
+        request = urllib.request.Request(f"{self.url}/api/{path}", method=method, data=body)
         request.add_header("Authorization", f"token {self.token}")
         with urllib.request.urlopen(request, timeout=10) as answer:
             body = answer.read()
         return json.loads(body) if body else None
+
+    def start_kernel(self, notebook: str) -> Path:
+        """Starts the kernel of a notebook, as opening it would; returns its connection file."""
+        asked = {"path": notebook, "name": Path(notebook).name, "type": "notebook", "kernel": {"name": "python3"}}
+        session = self.api("sessions", "POST", asked)
+        return self.runtime / f"kernel-{session['kernel']['id']}.json"  # type: ignore[index]
+
+    def trust(self, notebook: Path) -> None:
+        """Signs a notebook, as JupyterLab does with what it ran itself; else it does not show the widgets."""
+        from nbformat.sign import NotebookNotary
+
+        NotebookNotary(data_dir=str(self.runtime.with_name("data"))).sign(nbformat.read(notebook, as_version=4))
 
     def end_kernels(self) -> None:
         """Shut every notebook's kernel down."""
@@ -113,7 +128,7 @@ def jupyter_lab(root: Path, home: Path, *, dark: bool = False) -> Iterator[Serve
         process = subprocess.Popen(
             command, env=environment, cwd=root, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
         )
-        server = Server(url=f"http://127.0.0.1:{port}", token=token, root=root)
+        server = Server(url=f"http://127.0.0.1:{port}", token=token, root=root, runtime=home / "runtime")
         try:
             _wait_until_up(server, process, home / "server.log")
             yield server

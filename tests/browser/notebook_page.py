@@ -84,6 +84,10 @@ class NotebookPage:
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
         self.page.wait_for_function(ALL_RUN, timeout=RUN)
         self.page.wait_for_function(IDLE, timeout=RUN)
+        self.wait_for_widgets()
+
+    def wait_for_widgets(self) -> None:
+        """Wait until every output is drawn and every explorer has its picture."""
         self.page.wait_for_function(ALL_DRAWN, timeout=MOVE)
 
     def errors(self) -> list[str]:

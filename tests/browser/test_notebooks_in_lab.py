@@ -1,23 +1,88 @@
-"""Every notebook as a learner meets it: open, Run All, no error, every slider moves its picture and its readout."""
+"""Every notebook as a learner meets it: run to its end by papermill in JupyterLab's kernel, then looked at and used.
+
+A notebook is run once. papermill executes it, with its parameters, in the kernel that JupyterLab holds for it; then the
+notebook is opened in Chromium, where every slider has to move its picture and its readout. Without Chromium the first
+half is run alone, in a kernel of its own.
+"""
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import nbformat
 import pytest
 
+from medattn_lite.course.report import picture_alt
+from medattn_lite.course.runner import NotebookRun, run_notebook
+from tests.browser.attached import attached_to
 from tests.browser.conftest import LEARNER_COPIES
+from tests.browser.lab import find_chromium
 from tests.browser.one_screen import faults
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+SMOKE = {"SCALE": "smoke", "DEVICE": "cpu", "SEED": 0, "DATA": "phantom", "DATA_ROOT": None}
+SMOKE_SECONDS = 60
+every_notebook = pytest.mark.parametrize("notebook", LEARNER_COPIES, ids=lambda path: path.stem)
+
+
+def check(run: NotebookRun, record_property) -> None:
+    """No error, no exercise solved yet, pictures with descriptions."""
+    record_property("seconds", round(run.seconds, 1))
+    print(f"{run.name}: {run.seconds:.1f} s, limit for a quiet machine {SMOKE_SECONDS} s")
+    assert run.ok, "\n".join(run.errors)
+    assert set(run.exercises.values()) <= {"not attempted yet"}
+    cells = nbformat.read(run.executed, as_version=4).cells
+    pictures = [output for cell in cells for output in cell.get("outputs", []) if "image/png" in output.get("data", {})]
+    assert pictures, "a notebook shows something"
+    assert all(len(picture_alt(picture)) > 20 for picture in pictures), "every picture has its description"
+
+
+def explorers_in(run: NotebookRun) -> int:
+    """How many explorers the executed copy holds: a widget with a picture for where there is no kernel."""
+    cells = nbformat.read(run.executed, as_version=4).cells
+    kinds = [set(output.get("data", {})) for cell in cells for output in cell.get("outputs", [])]
+    return sum({"application/vnd.jupyter.widget-view+json", "image/png"} <= kind for kind in kinds)
 
 
 def test_there_are_notebooks_to_test():
     assert LEARNER_COPIES, "notebooks/ holds no learner's copies: run python -m medattn_lite.course.generate"
 
 
-@pytest.mark.parametrize("notebook", LEARNER_COPIES, ids=lambda path: path.stem)
-def test_the_notebook_runs_and_every_slider_works_by_keyboard(notebook, open_notebook, record_property):
+@pytest.mark.slow
+@pytest.mark.skipif(find_chromium() is not None, reason="run in JupyterLab's kernel, by the next test")
+@every_notebook
+def test_a_notebook_runs_to_its_end_at_smoke_scale(notebook: Path, tmp_path: Path, record_property) -> None:
+    check(run_notebook(notebook, out=tmp_path, parameters=SMOKE), record_property)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+@every_notebook
+def test_a_notebook_runs_to_its_end_and_every_slider_works_by_keyboard(
+    notebook: Path, server, open_notebook, record_property
+) -> None:
+    kernel = server.start_kernel(f"notebooks/{notebook.name}")
+    run = run_notebook(notebook, out=server.root / "notebooks", parameters=SMOKE, managers=attached_to(kernel))
+    check(run, record_property)
+    server.trust(run.executed)
+    page = open_notebook(f"notebooks/{notebook.name}")
+    page.wait_for_widgets()
+    assert len(page.explorers()) == explorers_in(run)
+    use(page, record_property)
+
+
+@pytest.mark.browser
+@pytest.mark.slow
+def test_run_all_cells_in_jupyterlab(open_notebook, record_property) -> None:
+    """The one way that is not papermill's: the menu, for the notebook with all explorers."""
+    notebook = next(path for path in LEARNER_COPIES if path.stem.startswith("11"))
     page = open_notebook(f"notebooks/{notebook.name}")
     page.run_all()
+    assert page.errors() == []
+    assert len(page.explorers()) > 3
+
+
+def use(page, record_property) -> None:
+    """No error, all on one screen, every slider moves picture and readout, nobody outside is asked."""
     assert page.errors() == []
     assert page.loose_sliders() == 0, "a slider outside an Explorer: nothing shows whether it works"
     page.page.set_viewport_size({"width": 1366, "height": 768})

@@ -1,4 +1,7 @@
-"""Every notebook of the course: within its limits, clean, linked, and running to its end at smoke scale."""
+"""Every notebook of the course: within its limits, clean, linked, and running on real patients.
+
+On phantoms, at smoke scale, each is run by `tests/browser/test_notebooks_in_lab.py`.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,6 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from medattn_lite.course.generate import NOTEBOOKS, source_paths
 from medattn_lite.course.links import images, relative_targets
-from medattn_lite.course.report import picture_alt
 from medattn_lite.course.runner import parameter_names, run_notebook
 from medattn_lite.course.whole import notebook_paths
 from tests.course.exercise_source import check_call
@@ -23,29 +25,12 @@ NAMES = [path.stem for path in source_paths(NOTEBOOKS)]
 LEARNER = {name: NOTEBOOKS / f"{name}.ipynb" for name in NAMES}
 COPIES = [pytest.param(NOTEBOOKS / part / f"{name}.ipynb", id=f"{part or 'learner'}-{name}")
           for part in ("", "solutions") for name in NAMES]
-SMOKE_SECONDS = 60
 every_notebook = pytest.mark.parametrize("name", NAMES)
 every_copy = pytest.mark.parametrize("path", COPIES)
 
 
 def read(path: Path) -> nbformat.NotebookNode:
     return nbformat.read(path, as_version=4)
-
-
-@pytest.mark.slow
-@every_notebook
-def test_a_notebook_runs_to_its_end_at_smoke_scale(name: str, tmp_path: Path, record_property) -> None:
-    values = {"SCALE": "smoke", "DEVICE": "cpu", "SEED": 0, "DATA": "phantom", "DATA_ROOT": None}
-    run = run_notebook(LEARNER[name], out=tmp_path, parameters=values, cell_timeout=600)
-    record_property("seconds", round(run.seconds, 1))
-    record_property("peak_memory_mb", round(run.peak_memory_mb))
-    print(f"{name}: {run.seconds:.1f} s, {run.peak_memory_mb:.0f} MB, limit for a quiet machine {SMOKE_SECONDS} s")
-    assert run.ok, "\n".join(run.errors)
-    assert set(run.exercises.values()) <= {"not attempted yet"}
-    outputs = [output for cell in read(run.executed).cells for output in cell.get("outputs", [])]
-    pictures = [output for output in outputs if "image/png" in output.get("data", {})]
-    assert pictures, "a notebook shows something"
-    assert all(len(picture_alt(picture)) > 20 for picture in pictures), "every picture has its description"
 
 
 @pytest.mark.slow
