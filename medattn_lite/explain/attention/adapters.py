@@ -5,7 +5,7 @@
 This package's blocks hold an `AttentionMap`. Most other blocks have a part (a submodule) that gives or takes the map,
 and an `Adapter` says which: the sigmoid of a gate gives it, the dropout after a softmax takes it. PyTorch's multi-head
 attention has no such part and is asked for its weights instead. What calls PyTorch's fused attention directly needs no
-adapter, see `fused`.
+adapter, see `fused_kernels`.
 
 Known from the start: `torch.nn.MultiheadAttention` (so all of `torch.nn.Transformer`), and MONAI's SABlock and
 CrossAttentionBlock (ViT, UNETR), WindowAttention (Swin-UNETR), AttentionBlock (AttentionUnet) and ChannelSELayer

@@ -3,7 +3,7 @@
     cell(i) = floor((i + ½ − a) · n / (b − a)),  kept within 0 … n − 1        the layer's n voxels cover the box a to b
 
 the same placing as `to_image_grid`'s. By default the box is the image, edge on edge; where a layer looks at another
-one, `layer_places.layer_box` says so.
+one, `layer_boxes.layer_box` says so.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@
 By default the box is the image, edge on edge: the middle of the map lies on the middle of the image, and slice k of the
 result on slice k of the image. Between its voxels the map is linear; beyond the outermost ones it keeps their value.
 (With the corners aligned, or voxels copied, a map of few slices is stretched to the volume's ends or shifted by up to
-half of its own voxel.) Where a layer looks at another box, `layer_places` says so.
+half of its own voxel.) Where a layer looks at another box, `layer_boxes` says so.
 """
 
 from __future__ import annotations
