@@ -136,6 +136,17 @@ def register_adapter(
 
     Raises:
         UserError: an unknown kind, or neither output nor input.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.explain import capture_attention
+        >>> take_back = register_adapter(nn.Sigmoid, kind="channel", axes=("batch", "channel"))
+        >>> network = nn.Sequential(nn.Linear(3, 4), nn.Sigmoid())
+        >>> with capture_attention(network) as maps:
+        ...     output = network(torch.rand(2, 3))
+        >>> maps["1"].axes
+        ('batch', 'channel')
+        >>> take_back()
     """
     if kind not in KINDS:
         raise UserError(f"there is no kind of attention map called {kind!r}: choose one of {', '.join(KINDS)}")

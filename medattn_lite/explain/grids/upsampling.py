@@ -37,6 +37,10 @@ def to_image_grid(
 
     Raises:
         UserError: numbers of axes that do not fit, or a box without length.
+
+    Example:
+        >>> to_image_grid(torch.tensor([0.0, 1.0]), (4,))
+        tensor([0.0000, 0.2500, 0.7500, 1.0000])
     """
     size = tuple(int(length) for length in size)
     box = tuple((0.0, float(length)) for length in size) if box is None else tuple(box)
