@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
+from medattn_lite.data.grids import voxel_sizes
 from medattn_lite.plots.overlays import Overlay
 from medattn_lite.plots.style import CROSSHAIR, GREY, as_array
 
@@ -41,8 +42,7 @@ def voxel_spacing(affine: ArrayLike | None, spacing: Sequence[float] | None = No
         return tuple(float(edge) for edge in spacing)  # type: ignore[return-value]
     if affine is None:
         return (1.0, 1.0, 1.0)
-    edges = np.linalg.norm(as_array(affine)[:3, :3], axis=0)
-    return (float(edges[0]), float(edges[1]), float(edges[2]))
+    return voxel_sizes(as_array(affine))
 
 
 def default_window(image: ArrayLike) -> tuple[float, float]:

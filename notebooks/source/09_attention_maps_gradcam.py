@@ -38,14 +38,12 @@ from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
 from medattn_lite.explain import (
     METHODS,
-    PLANES,
     ClassLogit,
     LogRisk,
     RegionSum,
     explain_image,
     held_out,
     localise,
-    localise_by_plane,
     to_image_grid,
 )
 from medattn_lite.networks.trained import load_trained
@@ -478,6 +476,8 @@ for index, name in enumerate(trained.classes):
 # A first score is the [relevance mass](glossary.md#relevance-mass): the share of the map's positive values on the signal. Is it fair? **Guess** what a map gets that is the same everywhere, in each plane.
 
 # %%
+from medattn_lite.explain import PLANES, localise_by_plane
+
 even = {plane: np.mean([localise_by_plane(torch.ones(size), own.signal, within=own.head)[plane].relevance_mass
                         for own in cases]) for plane in PLANES}  # fmt: skip
 for plane, value in even.items():

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from medattn_lite.data.dataset import Dataset
+from medattn_lite.data.grids import voxel_sizes
 from medattn_lite.data.phantom.pathology import MSLesions, Pathology, glioma, ms_lesions
 from medattn_lite.data.phantom.subject import Subject
 from medattn_lite.errors import UserError
@@ -112,7 +113,7 @@ def _panels(sample: dict) -> list[tuple[str, np.ndarray, tuple[float, float], tu
     """Axial slices of every sequence, then coronal and sagittal of the first: title, picture, window, voxel edges."""
     image = sample["image"].cpu().numpy()
     mask = sample["mask"][0].cpu().numpy() > 0
-    edges = np.linalg.norm(np.asarray(sample["affine"])[:3, :3], axis=0)
+    edges = voxel_sizes(np.asarray(sample["affine"]))
     at = [int(mask.sum(axis=tuple(a for a in range(3) if a != axis)).argmax()) for axis in range(3)]
     names = list(sample["channels"])
     first = names.index("flair") if "flair" in names else 0

@@ -5,7 +5,7 @@
 This package's blocks hold an `AttentionMap`. Most other blocks have a part (a submodule) that gives or takes the map,
 and an `Adapter` says which: the sigmoid of a gate gives it, the dropout after a softmax takes it. PyTorch's multi-head
 attention has no such part and is asked for its weights instead. What calls PyTorch's fused attention directly needs no
-adapter, see `fused`.
+adapter, see `fused_kernels`.
 
 Known from the start: `torch.nn.MultiheadAttention` (so all of `torch.nn.Transformer`), and MONAI's SABlock and
 CrossAttentionBlock (ViT, UNETR), WindowAttention (Swin-UNETR), AttentionBlock (AttentionUnet) and ChannelSELayer
@@ -136,6 +136,17 @@ def register_adapter(
 
     Raises:
         UserError: an unknown kind, or neither output nor input.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.explain import capture_attention
+        >>> take_back = register_adapter(nn.Sigmoid, kind="channel", axes=("batch", "channel"))
+        >>> network = nn.Sequential(nn.Linear(3, 4), nn.Sigmoid())
+        >>> with capture_attention(network) as maps:
+        ...     output = network(torch.rand(2, 3))
+        >>> maps["1"].axes
+        ('batch', 'channel')
+        >>> take_back()
     """
     if kind not in KINDS:
         raise UserError(f"there is no kind of attention map called {kind!r}: choose one of {', '.join(KINDS)}")

@@ -36,7 +36,13 @@ BLOCKS = (*SLICE_BLOCKS, NonLocal, GlobalFusion)
 
 
 def affinity_layers(model: nn.Module) -> dict[str, str]:
-    """Name of every block with an affinity → what the block is, such as "RecurrentSliceAttention"."""
+    """Name of every block with an affinity → what the block is, such as "RecurrentSliceAttention".
+
+    Example:
+        >>> from medattn_lite.attention import NonLocal
+        >>> affinity_layers(nn.Sequential(nn.ReLU(), NonLocal(4)))
+        {'1': 'NonLocal'}
+    """
     return {name or type(m).__name__: type(m).__name__ for name, m in model.named_modules() if isinstance(m, BLOCKS)}
 
 
@@ -183,6 +189,10 @@ def whereabouts(weights: Tensor, mask: Tensor | None = None) -> Whereabouts:
 
     Raises:
         UserError: weights that are 0 everywhere, or below it.
+
+    Example:
+        >>> whereabouts(torch.tensor([[3.0, 1.0], [0.0, 0.0]]), torch.tensor([[True, False], [False, False]]))
+        Whereabouts(peak=(0, 0), peak_over_uniform=3.0, half_mass_share=0.25, in_mask=0.75, mask_share=0.25)
     """
     if not weights.sum() > 0 or weights.min() < 0:
         raise UserError("these weights are 0 everywhere, or below 0: nothing can be said of where they lie")

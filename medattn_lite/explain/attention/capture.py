@@ -98,6 +98,14 @@ def capture_attention(
 
     Raises:
         UserError: the model ran and no map was seen, or it is a traced or scripted one, which shows no module.
+
+    Example:
+        >>> from medattn_lite.attention import SqueezeExcitation
+        >>> block, images = SqueezeExcitation(16, spatial_dims=2), torch.rand(2, 16, 5, 5)
+        >>> with capture_attention(block) as maps:
+        ...     features = block(images)
+        >>> {name: (one.kind, tuple(one.values.shape)) for name, one in maps.items()}
+        {'gate': ('channel', (2, 16, 1, 1))}
     """
     capture = _Capture(detach=detach, device=device)
     names = {module: name or type(module).__name__ for name, module in model.named_modules()}
@@ -125,6 +133,10 @@ def has_attention(model: nn.Module, *kinds: str) -> bool:
     """Whether a network has modules that hold maps of one of these kinds (of any, if none is named).
 
     Fused attention outside the known module types is seen only in a pass.
+
+    Example:
+        >>> has_attention(nn.MultiheadAttention(8, 2)), has_attention(nn.Linear(8, 8))
+        (True, False)
     """
     found = {source.kind for module in model.modules() if (source := _source(module)) is not None}
     return bool(found & set(kinds) if kinds else found)

@@ -84,6 +84,13 @@ def under_edits(
 
     Raises:
         UserError: as `edited_maps`.
+
+    Example:
+        >>> from medattn_lite.attention import SqueezeExcitation
+        >>> block, images = SqueezeExcitation(16, spatial_dims=2), torch.rand(2, 16, 5, 5)
+        >>> changes = under_edits(block, CHANNEL_EDITS, lambda: (block(images) - images).abs().max().item())
+        >>> changes["open"]
+        0.0
     """
     found = {}
     for name, edit in edits.items():
@@ -109,6 +116,14 @@ def edited_maps(
 
     Raises:
         UserError: no map fits, or `edit` gives another shape.
+
+    Example:
+        >>> from medattn_lite.attention import SqueezeExcitation
+        >>> block, images = SqueezeExcitation(16, spatial_dims=2), torch.rand(2, 16, 5, 5)
+        >>> with edited_maps(block, torch.ones_like, kind="channel") as count:
+        ...     passed = block(images)
+        >>> count, torch.equal(passed, images)
+        (1, True)
     """
     if kind is not None and kind not in KINDS:
         raise UserError(f"there is no kind of attention map called {kind!r}: choose one of {', '.join(KINDS)}")

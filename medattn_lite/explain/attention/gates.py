@@ -34,6 +34,12 @@ def channel_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
     Returns:
         Layer name → gates (B, channels of the layer) on the CPU, in the order of the pass; empty for a
         model without channel gates.
+
+    Example:
+        >>> from medattn_lite.attention import SqueezeExcitation
+        >>> block, images = SqueezeExcitation(16, spatial_dims=2), torch.rand(2, 16, 5, 5)
+        >>> {name: tuple(gates.shape) for name, gates in channel_gates(block, images).items()}
+        {'gate': (2, 16)}
     """
     return {name: values.flatten(1) for name, values in maps_of_kind(model, images, CHANNEL).items()}
 
@@ -68,6 +74,13 @@ def switched_off(model: nn.Module, layer: str, channels: Iterable[int]) -> Itera
 
     Raises:
         UserError: the layer is no channel gate of the model, or a channel number it does not have.
+
+    Example:
+        >>> from medattn_lite.attention import SqueezeExcitation
+        >>> block, images = SqueezeExcitation(16, spatial_dims=2), torch.rand(2, 16, 5, 5)
+        >>> with switched_off(block, "gate", [3]):
+        ...     block(images)[:, 3].abs().max().item()
+        0.0
     """
     gate = dict(model.named_modules()).get(layer)
     if not isinstance(gate, AttentionMap) or gate.kind != CHANNEL:
@@ -98,6 +111,10 @@ def ranked_channels(gates: Tensor) -> list[int]:
 
     Args:
         gates: (C,) of one image, or (B, C), of which the mean counts.
+
+    Example:
+        >>> ranked_channels(torch.tensor([0.2, 0.9, 0.5]))
+        [1, 2, 0]
     """
     values = gates if gates.dim() == 1 else gates.mean(dim=0)
     return torch.argsort(values, descending=True, stable=True).tolist()

@@ -67,6 +67,11 @@ def move_towards_mean(gates: Tensor, amount: float) -> Tensor:
     Args:
         gates: (B, C, D, …).
         amount: 0 leaves them, 1 makes all slices alike.
+
+    Example:
+        >>> import torch
+        >>> move_towards_mean(torch.tensor([[[0.2, 0.8]]]), 0.5)
+        tensor([[[0.3500, 0.6500]]])
     """
     return gates + amount * (gates.mean(dim=2, keepdim=True) - gates)
 

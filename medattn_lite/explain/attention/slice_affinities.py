@@ -50,7 +50,7 @@ class SliceAffinities:
         strengths: path (planes in order) → its strength against the skip connection; see the module.
         grid: the layer's grid, (d, h, w).
         size: the image's grid, (D, H, W).
-        box: where the layer's grid reaches in the image along each axis, see `layer_places.layer_box`.
+        box: where the layer's grid reaches in the image along each axis, see `layer_boxes.layer_box`.
     """
 
     layer: str

@@ -65,6 +65,10 @@ def move_towards_uniform(shares: Tensor, amount: float) -> Tensor:
     Args:
         shares: (B, R, C).
         amount: 0 leaves them, 1 makes all of them 1/R.
+
+    Example:
+        >>> move_towards_uniform(torch.tensor([[[0.9], [0.1]]]), 1.0).flatten()
+        tensor([0.5000, 0.5000])
     """
     return shares + amount * (1 / shares.shape[1] - shares)
 

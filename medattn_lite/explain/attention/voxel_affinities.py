@@ -44,7 +44,7 @@ class VoxelAffinities:
         key: (B, C, d', h', w').
         grid: the grid that the keys' weights are given back to, (d, h, w).
         size: the image's grid, (D, H, W).
-        box: where the layer's grid reaches in the image along each axis, see `layer_places.layer_box`.
+        box: where the layer's grid reaches in the image along each axis, see `layer_boxes.layer_box`.
     """
 
     layer: str

@@ -34,6 +34,11 @@ def reinitialised_copy(model: nn.Module, *, seed: int = 0, images: Tensor | None
         seed: of the new weights.
         images: (B, C, …) to which batch norms fit their statistics, one alone with its mirror image; None leaves
             means at 0 and variances at 1.
+
+    Example:
+        >>> model = nn.Linear(4, 2)
+        >>> torch.equal(reinitialised_copy(model).weight, model.weight)
+        False
     """
     *_, (_, last) = cascade(model, seed=seed)
     return _with_statistics(last, images)
@@ -52,6 +57,10 @@ def cascade(model: nn.Module, *, seed: int = 0, parts: int | None = None) -> Ite
 
     Raises:
         UserError: a network without weights.
+
+    Example:
+        >>> [name for name, _ in cascade(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)))]
+        ['2', '0']
     """
     copied = copy.deepcopy(model).eval()
     names = [name for name, module in copied.named_modules() if _has_own_weights(module)][::-1]
@@ -77,6 +86,10 @@ def similarity(first: Tensor, second: Tensor, *, within: Tensor | None = None) -
 
     Raises:
         UserError: other shapes.
+
+    Example:
+        >>> round(similarity(torch.tensor([1.0, 2.0, 3.0]), torch.tensor([-1.0, -2.0, -9.0])), 6)
+        1.0
     """
     if first.shape != second.shape or (within is not None and within.shape != first.shape):
         raise UserError(f"maps of {tuple(first.shape)} and {tuple(second.shape)} cannot be compared: one grid for both")

@@ -46,6 +46,10 @@ def layer_box(model: nn.Module, image: Tensor, grid: Sequence[int], *, extra_inp
 
     Returns:
         (from, to) along each axis, in voxels from the image's first edge; (0, D), (0, H), (0, W) edge on edge.
+
+    Example:
+        >>> layer_box(nn.Conv2d(1, 1, 3, stride=2, padding=1), torch.zeros(1, 1, 8, 8), (4, 4))  # pixels 0, 2, 4, 6
+        ((-0.5, 7.5), (-0.5, 7.5))
     """
     size, grid = tuple(image.shape[2:]), tuple(grid)
     if grid == size:

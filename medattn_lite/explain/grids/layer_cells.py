@@ -3,7 +3,7 @@
     cell(i) = floor((i + ½ − a) · n / (b − a)),  kept within 0 … n − 1        the layer's n voxels cover the box a to b
 
 the same placing as `to_image_grid`'s. By default the box is the image, edge on edge; where a layer looks at another
-one, `layer_places.layer_box` says so.
+one, `layer_boxes.layer_box` says so.
 """
 
 from __future__ import annotations
@@ -27,6 +27,10 @@ def cells(image_length: int, layer_length: int, extent: tuple[float, float] | No
         layer_length: n.
         extent: from where to where the layer reaches, in the image's voxels from its first edge; None for 0 to N. A
             centre on the border of two cells belongs to the later one; beyond the outermost cells, to these.
+
+    Example:
+        >>> cells(6, 3)
+        tensor([0, 0, 1, 1, 2, 2])
     """
     start, stop = (0.0, float(image_length)) if extent is None else extent
     # Multiplied before it is divided, so that a centre on a border is not decided by rounding.

@@ -53,6 +53,10 @@ def token_grid(
 
     Raises:
         UserError: known sides that do not fit the number of tokens.
+
+    Example:
+        >>> token_grid(nn.Conv2d(1, 8, kernel_size=16, stride=16), (64, 64), 17)
+        TokenGrid(sides=(4, 4), extra=1)
     """
     if sides is not None:
         grid = tuple(int(side) for side in sides)

@@ -5,7 +5,7 @@
 By default the box is the image, edge on edge: the middle of the map lies on the middle of the image, and slice k of the
 result on slice k of the image. Between its voxels the map is linear; beyond the outermost ones it keeps their value.
 (With the corners aligned, or voxels copied, a map of few slices is stretched to the volume's ends or shifted by up to
-half of its own voxel.) Where a layer looks at another box, `layer_places` says so.
+half of its own voxel.) Where a layer looks at another box, `layer_boxes` says so.
 """
 
 from __future__ import annotations
@@ -37,6 +37,10 @@ def to_image_grid(
 
     Raises:
         UserError: numbers of axes that do not fit, or a box without length.
+
+    Example:
+        >>> to_image_grid(torch.tensor([0.0, 1.0]), (4,))
+        tensor([0.0000, 0.2500, 0.7500, 1.0000])
     """
     size = tuple(int(length) for length in size)
     box = tuple((0.0, float(length)) for length in size) if box is None else tuple(box)

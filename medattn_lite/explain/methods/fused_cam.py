@@ -88,7 +88,12 @@ def on_image(found: LayerMap, model: nn.Module, image: Tensor, *, extra_inputs: 
 
 
 def fuse(maps: Sequence[Tensor], *, fusion: str = "geometric") -> Tensor:
-    """Maps (B, *size) in one, from 0 to 1; 0 for an image in which one of them (geometric) or all are not above 0."""
+    """Maps (B, *size) in one, from 0 to 1; 0 for an image in which one of them (geometric) or all are not above 0.
+
+    Example:
+        >>> fuse([torch.tensor([[1.0, 0.0, 4.0]]), torch.tensor([[2.0, 2.0, 2.0]])])
+        tensor([[0.5000, 0.0000, 1.0000]])
+    """
     positive = [one.clamp(min=0) for one in maps]
     shares = [one / one.flatten(1).amax(1).clamp(min=1e-30).reshape(-1, *[1] * (one.dim() - 1)) for one in positive]
     stack = torch.stack(shares)

@@ -63,6 +63,10 @@ def layer_sizes(
 
     Returns:
         layer → (d, h, w), in the order in which the layers end their work.
+
+    Example:
+        >>> layer_sizes(nn.Sequential(nn.Conv2d(1, 2, 3), nn.MaxPool2d(2)), torch.zeros(1, 1, 8, 8))
+        {'0': (6, 6), '1': (3, 3)}
     """
     return {name: sides for name, sides in _watch(model, image, names, extra_inputs).maps.items() if name}
 

@@ -49,7 +49,13 @@ def padded_with(model: nn.Module, padding: str) -> Iterator[int]:
 
 
 def head_mask(image: Tensor) -> Tensor:
-    """Where anything is: (B, *size) bool, voxels in which some channel is above its darkest value."""
+    """Where anything is: (B, *size) bool, voxels in which some channel is above its darkest value.
+
+    Example:
+        >>> import torch
+        >>> head_mask(torch.tensor([[[[0.0, 1.0, 2.0]]]]))
+        tensor([[[False,  True,  True]]])
+    """
     return (image > darkest(image)).any(dim=1)
 
 

@@ -109,6 +109,13 @@ def explain_image(
 
     Raises:
         UserError: an unknown method, option or layer, a target that does not fit the network, or nothing to explain.
+
+    Example:
+        >>> from medattn_lite.explain import ClassLogit
+        >>> network = nn.Sequential(nn.Conv2d(1, 2, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        >>> found = explain_image(network, torch.rand(1, 1, 8, 8), method="Grad-CAM", target=ClassLogit(1), layer="1")
+        >>> tuple(found.values.shape), found.target, found.layer
+        ((1, 8, 8), 'class 1', '1')
     """
     chosen = find_method(method)
     unknown = [name for name in options if name not in chosen.options]

@@ -57,7 +57,13 @@ def forward(model: nn.Module, image: Tensor, extra_inputs: Sequence[Tensor] = ()
 
 
 def forward_eval(model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> Any:
-    """What the network says of (B, C, D, H, W) images, in eval mode; `extra_inputs` is what it takes besides them."""
+    """What the network says of (B, C, D, H, W) images, in eval mode; `extra_inputs` is what it takes besides them.
+
+    Example:
+        >>> network = nn.Dropout()
+        >>> float(forward_eval(network, torch.ones(1, 1, 2, 2)).sum()), network.training
+        (4.0, True)
+    """
     with torch.inference_mode(False), torch.no_grad(), evaluating(model), uncompiled():
         return forward(model, to_model(model, image), [to_model(model, extra) for extra in extra_inputs])
 

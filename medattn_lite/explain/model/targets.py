@@ -64,6 +64,10 @@ class ClassLogit(OfAnyImage):
     Attributes:
         index: of the class, from 0.
         name: of the class, for titles.
+
+    Example:
+        >>> ClassLogit(1)(torch.tensor([[0.0, 2.0]]))
+        tensor([2.])
     """
 
     index: int
@@ -97,6 +101,10 @@ class RegionSum:
         link: how the network assigns: "softmax", the highest logit of a voxel; "sigmoid", each region's above 0.
             One region alone is always assigned by "sigmoid".
         name: of the region, for titles.
+
+    Example:
+        >>> RegionSum(0, link="sigmoid")(torch.tensor([[[[1.0, -2.0], [3.0, -4.0]]]]))  # of the two voxels above 0
+        tensor([4.])
     """
 
     region: int
@@ -175,6 +183,10 @@ class LogRisk(OfAnyImage):
     Attributes:
         head: "logistic", "official" or "cox", as `SurvivalNetwork.head` says.
         days: of the cumulative hazard, for the heads with hazards.
+
+    Example:
+        >>> LogRisk("cox")(torch.tensor([[0.3]]))
+        tensor([0.3000])
     """
 
     head: str = "logistic"

@@ -95,6 +95,10 @@ def main_output(output: Any) -> Tensor:
 
     Raises:
         UserError: there is none, or nobody can tell which.
+
+    Example:
+        >>> tuple(main_output({"logits": torch.zeros(2, 3), "features": torch.zeros(2, 8)}).shape)
+        (2, 3)
     """
     if isinstance(output, Tensor):
         return output
