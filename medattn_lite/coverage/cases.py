@@ -26,7 +26,7 @@ from medattn_lite.evaluation.metrics import auc, f1
 from medattn_lite.evaluation.segmentation import dice, voxel_average
 
 Generator = np.random.Generator
-Draw = Callable[[Generator, int], tuple[Interval, float]]
+Draw = Callable[..., tuple[Interval, float]]  # of a generator and the number of units
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Case:
     draw: Draw
     is_extreme: bool = False
     simulations: float = 1.0
-    counted: Callable[[int], int] | None = None
+    counted: Callable[..., int] | None = None
 
 
 FEW = (4, 6, 8, 12, 20, 24, 40, 80)
@@ -129,7 +129,7 @@ def other_cases() -> Iterator[Case]:
 def _rows_by_patient(rng: Generator, n: int) -> tuple[Interval, float]:
     patient = np.repeat(np.arange(n), rng.integers(1, 10, n))
     mean = rng.beta(8, 2, n)[patient]
-    return mean_interval(rng.beta(10 * mean, 10 * (1 - mean)), groups=patient, bounds=UNIT), 0.8
+    return mean_interval(rng.beta(10 * mean, 10 * (1 - mean)), groups=patient.tolist(), bounds=UNIT), 0.8
 
 
 def _some_fail(rng: Generator, n: int) -> tuple[Interval, float]:
@@ -148,7 +148,7 @@ def _pair(rng: Generator, n: int, one: tuple, other: tuple, alike: float) -> tup
 def _share_of_slices(rng: Generator, n: int, rate: float) -> tuple[Interval, float]:
     patient = np.repeat(np.arange(n), 6)
     own = rng.beta(3 * rate, 3 * (1 - rate), n)[patient]  # correlation 1/4 within a patient
-    return share_interval(rng.random(len(own)) < own, groups=patient), rate
+    return share_interval(rng.random(len(own)) < own, groups=patient.tolist()), rate
 
 
 def _paired_hits(rng: Generator, n: int, one: float, other: float) -> tuple[np.ndarray, np.ndarray]:
@@ -170,7 +170,7 @@ def _auc_of_slices(rng: Generator, n: int, truth: float) -> tuple[Interval, floa
     labels, patient = np.repeat([1, 0], 4 * n), np.repeat(np.arange(2 * n), 4)
     person, slices = rng.standard_normal(2 * n)[patient], rng.standard_normal(8 * n)
     scores = np.sqrt(0.5) * (person + slices) + _binormal_shift(truth) * labels
-    return auc_interval(labels, scores, groups=patient), truth
+    return auc_interval(labels, scores, groups=patient.tolist()), truth
 
 
 def _binormal_shift(truth: float) -> float:

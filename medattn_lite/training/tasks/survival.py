@@ -77,7 +77,7 @@ class Survival(SurvivalAnswers):
         return bool(self.settings.options.get("keep_best"))
 
     def load(self) -> None:
-        options = self.settings.options
+        options = self.run_options = self.settings.options
         for name, known in (("intensity", INTENSITIES), ("end_point", END_POINTS), ("grades", GRADES)):
             if options[name] not in known:
                 raise UserError(f"unknown {name} {options[name]!r} of survival: use {' or '.join(known)}")
@@ -98,6 +98,7 @@ class Survival(SurvivalAnswers):
 
     def recall(self, facts: Mapping[str, Any] | None) -> None:
         super().recall(facts)
+        self.run_options = self.settings.options
         if facts is None:  # phantoms know their clinical values without an image
             patients = open_images(self).table().to_dict("records")
             self.clinical_names, _ = clinical_table([clinical_values(own) for own in patients])

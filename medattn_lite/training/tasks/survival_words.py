@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,10 +22,14 @@ class SurvivalAnswers(Task):
 
     asks = "risk"
     clinical_names: tuple[str, ...]
+    run_options: Mapping[str, Any]
 
     def reads(self, variant: Variant, option: str) -> bool:
-        """Whether a variant reads "clinical" values or the "outline": by its own settings, else by those of the run."""
-        return bool({**self.settings.options, **variant.settings.get("options", {})}.get(option))
+        """Whether a variant reads "clinical" values or the "outline": by its own settings, else by those of the run.
+
+        Not by `settings`, which are of the variant that asks: it may ask of a network that it needs.
+        """
+        return bool({**self.run_options, **variant.settings.get("options", {})}.get(option))
 
     def output_names(self, model: nn.Module) -> list[str]:
         """The intervals of time; Cox's head has one risk."""
