@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import ArrayLike
 
-from medattn_lite.data.grids import voxel_sizes
+from medattn_lite.data.nifti_io.orientation import voxel_sizes
 from medattn_lite.plots.overlays import Overlay
 from medattn_lite.plots.style import CROSSHAIR, GREY, as_array
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from medattn_lite.data.dataset import Dataset
-from medattn_lite.data.grids import voxel_sizes
+from medattn_lite.data.nifti_io.orientation import voxel_sizes
 from medattn_lite.data.phantom.pathology import MSLesions, Pathology, glioma, ms_lesions
 from medattn_lite.data.phantom.subject import Subject
 from medattn_lite.errors import UserError
