@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import numpy as np
@@ -233,6 +234,23 @@ def test_what_a_small_fold_does_not_define_is_nan_and_no_exception():
     assert math.isnan(risk_group_report(rows)["log_rank_p"])
     one = survival_scores(predictions(1), draws=0)
     assert math.isnan(one["C-index"].value)
+
+
+def test_a_network_reads_clinical_values_by_its_own_variant_or_by_the_run_whoever_needs_it(task):
+    """A variant with clinical values that builds on a network without them leaves it as it is."""
+    needed = RECIPE.variant("SE-ResNeXt-50")
+    _, asks = for_variant(task, "SE-ResNeXt-50 risk + clinical")
+    assert asks.build(needed, {}).clinical_features == 0
+    everyone = copy.copy(task)
+    everyone.run_options = {**task.run_options, "clinical": True}
+    count = len(task.clinical_names)
+    for name in ("SE-ResNeXt-50", "SE-ResNeXt-50 official head", "SE-ResNeXt-50 Cox"):
+        variant, own = for_variant(everyone, name)
+        model = own.build(variant, {}).eval()
+        assert model.clinical_features == count and own.clinical.shape == (12, count)
+        with torch.no_grad():
+            assert len(own.predict(model, 0, CPU)["survival"]) == len(own.days)
+    assert for_variant(everyone, "outline")[1].clinical.shape == (12, 2 + count)
 
 
 def test_other_patients_are_not_compared():
