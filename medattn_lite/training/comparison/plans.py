@@ -87,7 +87,7 @@ _ALL = (
     ),
     TaskPlan(
         "lesions", "phantom, MS lesions voxel by voxel", "mask", "phantom", "unet", (12, 40, 40), subjects=80,
-        steps=100, batch_size=2, around_mask=True,
+        steps=300, batch_size=2, around_mask=True,
         phantom={"task": "ms", "shape": (24, 64, 52), "spacing_mm": (6.0, 3.0, 3.0)},
     ),
     TaskPlan(

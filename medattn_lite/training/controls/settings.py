@@ -43,9 +43,9 @@ SETTINGS: Mapping[str, Settings] = MappingProxyType({
     "central-vein": Settings(steps=400),
     "zoom": Settings(steps=150),
     "slice-above": Settings(steps=200, batch=8, images=1024),
-    "reference": Settings(steps=250),
+    "reference": Settings(steps=450),
     "mirror": Settings(steps=200),
-    "two-scans": Settings(steps=250, options={"residual": "add", "token_grid": 8}),
+    "two-scans": Settings(steps=450, options={"residual": "add", "token_grid": 8}),
     "reading-order": Settings(steps=600, batch=32, background=0.0, features=32),
 })  # fmt: skip
 
