@@ -24,6 +24,7 @@ def controls_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=path, default=RECORD, metavar="FILE",
                         help=f"the record, gone on with if it is there (default: {RECORD}); page and picture beside it")
     parser.add_argument("--page", action="store_true", help="train nothing, write page and picture from the record")
+    parser.add_argument("--readme", type=path, metavar="FILE", help="also write the short table between its marks there")
     parser.add_argument("--quiet", action="store_true", help="no line per network")
     parser.set_defaults(run=_controls)
 
@@ -47,7 +48,13 @@ def _controls(options: argparse.Namespace) -> int:
             seeds=range(options.seeds), scale=options.scale, everything=options.everything, minutes=options.minutes,
             progress=not options.quiet,
         )  # fmt: skip
-    for file in (options.out, *write_report(options.out, record)):
+    files = [options.out, *write_report(options.out, record)]
+    if options.readme is not None:
+        from medattn_lite.training.controls.readme import write_readme
+
+        write_readme(options.readme, record)
+        files.append(options.readme)
+    for file in files:
         print(file)
     return 0
 

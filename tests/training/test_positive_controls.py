@@ -13,7 +13,7 @@ from medattn_lite.attention import names
 from medattn_lite.data.controls import CONTROLS, Control
 from medattn_lite.errors import UserError
 from medattn_lite.training import controls
-from medattn_lite.training.controls import page, proof, table
+from medattn_lite.training.controls import page, proof, readme, table
 from medattn_lite.training.controls import train as training
 from medattn_lite.training.controls.stand_ins import STAND_INS, make_plug
 from medattn_lite.training.controls.train import build_network, count, object_labels, object_logits
@@ -166,3 +166,18 @@ def test_maps_are_edited_only_where_there_are_maps() -> None:
     own = controls.train_control("zoom", seed=0)
     with pytest.raises(UserError, match="edit='flat': choose from mean, other"):
         controls.edited_accuracy(own, "flat")
+
+
+def test_the_readmes_table_is_that_of_the_record(tmp_path: Path) -> None:
+    record = json.loads(Path("figures/positive_controls.json").read_text(encoding="utf-8"))
+    assert readme.readme_table(record) in Path("README.md").read_text(encoding="utf-8"), (
+        "run medattn controls --page --readme README.md"
+    )
+    page = tmp_path / "page.md"
+    page.write_text(f"before\n{readme.BEGIN}\nold\n{readme.END}\nafter\n", encoding="utf-8")
+    readme.write_readme(page, record)
+    assert page.read_text(encoding="utf-8").startswith("before\n") and "old" not in page.read_text(encoding="utf-8")
+    assert page.read_text(encoding="utf-8").endswith("after\n") and "| SE | " in page.read_text(encoding="utf-8")
+    page.write_text("no marks", encoding="utf-8")
+    with pytest.raises(UserError, match="no place for the table"):
+        readme.write_readme(page, record)
