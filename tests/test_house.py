@@ -18,6 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     "attention": 1,
     "escaping": 1,
+    "lazy": 1,
     "data": 1,
     "evaluation": 1,
     "survival": 1,

@@ -7,6 +7,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from medattn_lite.course.book_api import add_to
 from medattn_lite.course.mathml import mathml
 
 
@@ -14,6 +15,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Sphinx calls this."""
     app.add_html_math_renderer("mathml", inline_renderers=(_inline, None), block_renderers=(_block, None))
     app.connect("doctree-resolved", _words_only)
+    add_to(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 

@@ -21,8 +21,8 @@ from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.training.recipes.recipe import Settings, Variant
 from medattn_lite.training.tasks.binary import binary_differences, binary_quick_score, binary_scores, confusion
 from medattn_lite.training.tasks.clinical import standardised
+from medattn_lite.training.tasks.features import FeatureLogistic, tumour_features
 from medattn_lite.training.tasks.task import Batch, Prediction, Task
-from medattn_lite.training.tasks.tumour_features import FeatureLogistic, tumour_features
 from medattn_lite.training.tasks.volumes import Sample, open_images, read_all
 
 
