@@ -3,8 +3,8 @@
 The package is thin: it backs the notebooks. Rooms, in the order in which data flows:
 `data → networks → training → evaluation → explain → plots → widgets`; `attention` holds the
 mechanisms, `survival` losses, curves and scores of survival, `course` runs the notebooks, `cli` is the
-command `medattn`. Each room lists its public
-names; they are looked up on first use, so that `import medattn_lite` stays fast.
+command `medattn`. Each room lists its public names; they are looked up on first use, so that
+`import medattn_lite` stays fast.
 """
 
 from __future__ import annotations

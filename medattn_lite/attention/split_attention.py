@@ -69,6 +69,12 @@ class SplitAttention(nn.Module):
 
     Raises:
         ValueError: the groups do not divide the channels.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import SplitAttention
+        >>> SplitAttention(16, 32)(torch.randn(2, 16, 8, 8)).shape
+        torch.Size([2, 32, 8, 8])
     """
 
     def __init__(

@@ -114,6 +114,12 @@ def dynunet(
 
     Raises:
         UserError: fewer than three levels.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import dynunet
+        >>> dynunet(in_channels=1, filters=(8, 8, 16))(torch.randn(1, 1, 16, 16, 16)).shape
+        torch.Size([1, 3, 16, 16, 16])
     """
     from monai.networks.nets import DynUNet
 
@@ -163,6 +169,12 @@ def segresnet(
 
     Raises:
         UserError: filters that 8 does not divide.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import segresnet
+        >>> segresnet(in_channels=1, init_filters=8)(torch.randn(1, 1, 16, 16, 16)).shape
+        torch.Size([1, 3, 16, 16, 16])
     """
     from monai.networks.nets import SegResNet
 

@@ -177,6 +177,13 @@ def dual_fusion(
         init_filters: of SegResNet.
         normalised: which map of SegResNet is joined, see `segresnet`.
         **options: see `DualFusionNet`.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import dual_fusion
+        >>> network = dual_fusion(in_channels=1, filters=(8, 8, 16), init_filters=8)
+        >>> network(torch.randn(1, 1, 16, 16, 16)).shape
+        torch.Size([1, 3, 16, 16, 16])
     """
     common = {"spatial_dims": spatial_dims, "in_channels": in_channels, "num_classes": num_classes}
     first = dynunet(filters=filters, **common)

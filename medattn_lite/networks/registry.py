@@ -175,6 +175,13 @@ def build(name: str, **options: Any) -> nn.Module:
 
     Raises:
         UserError: there is no such network.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import build
+        >>> network = build("p3d+eca", in_channels=1, layers=(1, 1, 1, 1), width=8)
+        >>> network.eval()(torch.randn(1, 1, 16, 32, 32)).shape
+        torch.Size([1, 2])
     """
     return find(name).build(**options)
 
@@ -184,6 +191,11 @@ def describe(name: str) -> Description:
 
     Raises:
         UserError: there is no such network.
+
+    Example:
+        >>> from medattn_lite.networks import describe
+        >>> describe("p3d_iam").parameters
+        34931826
     """
     entry = find(name)
     with torch.device("meta"), torch.no_grad():

@@ -191,12 +191,28 @@ class ResNeSt(ResidualNetwork):
 
 
 def resnest50(*, in_channels: int = 3, num_classes: int | None = 2, **options: Any) -> ResNeSt:
-    """ResNeSt-50 as published (radix 2, cardinality 1, deep stem)."""
+    """ResNeSt-50 as published (radix 2, cardinality 1, deep stem).
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import resnest50
+        >>> network = resnest50(in_channels=1, layers=(1, 1, 1, 1), stem_width=8, width=16)
+        >>> network.eval()(torch.randn(1, 1, 64, 64)).shape
+        torch.Size([1, 2])
+    """
     return ResNeSt(in_channels=in_channels, num_classes=num_classes, **options)
 
 
 def resnesat50(*, in_channels: int = 3, num_classes: int | None = 2, **options: Any) -> ResNeSt:
-    """ResNeSAt: ResNeSt-50 with spatial attention in every block."""
+    """ResNeSAt: ResNeSt-50 with spatial attention in every block.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import resnesat50
+        >>> network = resnesat50(in_channels=1, layers=(1, 1, 1, 1), stem_width=8, width=16)
+        >>> network.eval()(torch.randn(1, 1, 64, 64)).shape
+        torch.Size([1, 2])
+    """
     return ResNeSt(in_channels=in_channels, num_classes=num_classes, spatial_attention=True, **options)
 
 

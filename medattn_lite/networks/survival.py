@@ -173,6 +173,13 @@ def survival_network(
 
     Raises:
         UserError: an unknown backbone or head.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import survival_network
+        >>> network = survival_network(in_channels=1, intervals=5, layers=(1, 1, 1, 1))
+        >>> network(torch.randn(2, 1, 32, 32, 32)).shape  # a value per interval of time
+        torch.Size([2, 5])
     """
     if backbone not in BACKBONES:
         raise UserError(f"unknown survival backbone {backbone!r}; use {', '.join(BACKBONES)}")

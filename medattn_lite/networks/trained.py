@@ -65,7 +65,13 @@ class Trained:
 
 
 def trained_names() -> tuple[str, ...]:
-    """What `load_trained` knows, in alphabetical order."""
+    """What `load_trained` knows, in alphabetical order.
+
+    Example:
+        >>> from medattn_lite.networks import trained_names
+        >>> "grade_p3d_iam" in trained_names()
+        True
+    """
     return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 
 
@@ -74,6 +80,13 @@ def load_trained(name: str) -> Trained:
 
     Raises:
         UserError: there is no such network.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import load_trained, trained_names
+        >>> trained = load_trained(trained_names()[0])
+        >>> trained.network.training
+        False
     """
     from safetensors.torch import load_file
 
@@ -89,6 +102,11 @@ def trained_facts(name: str) -> Mapping[str, Any]:
 
     Raises:
         UserError: there is no such network.
+
+    Example:
+        >>> from medattn_lite.networks import trained_facts
+        >>> trained_facts("grade_p3d_iam")["recipe"]
+        'mechanisms'
     """
     if name not in trained_names():
         raise UserError(f"no trained network is called {name!r}: use one of {', '.join(trained_names())}")

@@ -67,6 +67,13 @@ def slice_affinity(
 
     Raises:
         ValueError: matrices that are not square, or not as many planes.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> figure = plots.slice_affinity(np.eye(8), "axial", chosen=3)
+        >>> print(plots.alt_text(figure)[:60])
+        Slice×slice attention, bright is much. axial, 8 axial slices
     """
     planes = [planes] if isinstance(planes, str) else list(planes)
     single = len(planes) == 1 and as_array(matrices[0]).ndim == 1

@@ -37,6 +37,11 @@ def training_curve(
         valid_label: what the score is.
         title: above the curves.
         alt: alt text, instead of the one written from the values.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> print(plots.alt_text(plots.training_curve([1, 2, 3], [0.9, 0.5, 0.4])))
+        Training curve. The loss goes from 0.90 to 0.40 in 3 steps.
     """
     if isinstance(steps, Mapping):
         runs = {
@@ -100,6 +105,12 @@ def roc(
 
     Raises:
         ValueError: if the labels hold one class only.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> figure = plots.roc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        >>> print(plots.alt_text(figure)[:60])
+        ROC curve over 2 positive and 2 negative cases. AUC 0.75.
     """
     from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -150,6 +161,12 @@ def reliability(
         bins: equal steps of probability; dots are as large as the number of cases in them.
         title: above the curve.
         alt: alt text, instead of the one written from the values.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> figure = plots.reliability([0, 1, 1, 0], [0.2, 0.9, 0.7, 0.1], bins=2)
+        >>> print(plots.alt_text(figure)[:60])
+        Calibration curve over 4 cases in 2 bins: the model is off b
     """
     truth = as_array(labels).ravel().astype(float)
     curves = probabilities if isinstance(probabilities, Mapping) else {"": probabilities}

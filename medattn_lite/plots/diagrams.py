@@ -52,6 +52,11 @@ def residual_block(kind: str = "squeeze-excitation", *, middle: str = "grouped\n
 
     Raises:
         ValueError: for another kind.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> print(plots.alt_text(plots.residual_block("cbam"))[:60])
+        Drawing of a residual block. x goes through three convolutio
     """
     if kind not in _BLOCKS:
         raise ValueError(f"kind must be one of {', '.join(_BLOCKS)}, not {kind!r}")
@@ -88,6 +93,11 @@ def grouped_convolution(groups: Sequence[int] = (1, 2, 4), *, channels: int = 8)
 
     Returns:
         The figure.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> print(plots.alt_text(plots.grouped_convolution((1, 4)))[:59])
+        8 input channels above, 8 output channels below, a line for
     """
     figure = new_figure(3.0 * len(groups), 2.4)
     said = []
@@ -124,6 +134,11 @@ def split_attention(radix: int = 2) -> Figure:
 
     Raises:
         ValueError: an odd number, for which the drawing has no room on its main line.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> print(plots.alt_text(plots.split_attention(2))[:60])
+        Drawing of split attention. The channels of x are dealt into
     """
     if radix < 2 or radix % 2:
         raise ValueError(f"radix is {radix}: the drawing is made for 2, 4, … splits")

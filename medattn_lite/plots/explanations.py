@@ -73,6 +73,14 @@ def explanation_rows(
 
     Raises:
         ValueError: no rows, or a map of another shape than its image.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> volume = np.random.default_rng(0).random((8, 16, 16))
+        >>> rows = [plots.MapRow("Grad-CAM", volume**4, "at layer4")]
+        >>> print(plots.alt_text(plots.explanation_rows(volume, rows))[:60])
+        Maps. Grad-CAM: highest at (2, 1, 2), at layer4. Bright is h
     """
     if not rows:
         raise ValueError("there is no map to draw: give at least one row")

@@ -10,6 +10,11 @@ def short_names(names: Iterable[str]) -> dict[str, str]:
 
     Args:
         names: module names with dots.
+
+    Example:
+        >>> from medattn_lite.plots import short_names
+        >>> short_names(["layer1.0.se.gate", "layer2.0.se.gate"])
+        {'layer1.0.se.gate': 'layer1', 'layer2.0.se.gate': 'layer2'}
     """
     names = list(names)
     parts = [name.split(".") for name in names]

@@ -30,6 +30,13 @@ def mechanism_panels(panels: Mapping[str, Panel], *, columns: int = 2) -> Figure
 
     Raises:
         ValueError: nothing to draw.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> from medattn_lite.evaluation import Interval
+        >>> panels = {"grade: AUC": {"se": Interval(0.91, 0.85, 0.96), "none": Interval(0.84, 0.76, 0.9)}}
+        >>> print(plots.alt_text(plots.mechanism_panels(panels))[:60])
+        Difference to the plain network, a dot and its 95 % interval
     """
     if not panels or not any(panels.values()):
         raise ValueError("mechanism_panels needs at least one task with one row")

@@ -48,6 +48,13 @@ def slice_montage(
 
     Raises:
         ValueError: for another plane, or an overlay of another shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> volume = np.random.default_rng(0).random((12, 16, 16))
+        >>> len(plots.slice_montage(volume, slices=[2, 6, 10]).axes)
+        3
     """
     volume = as_array(image)
     chosen = {candidate.name: candidate for candidate in PLANES}.get(plane)
@@ -99,6 +106,13 @@ def contrasts_row(
 
     Raises:
         ValueError: if the names and the channels differ in number.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> scans = np.random.default_rng(0).random((2, 8, 16, 16))
+        >>> len(plots.contrasts_row(scans, names=["t1", "t2"]).axes)
+        2
     """
     volumes = as_array(image)
     if len(names) != volumes.shape[0]:
@@ -155,6 +169,13 @@ def image_grid(
 
     Raises:
         ValueError: if the captions and the images differ in number.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> figure = plots.image_grid(np.random.default_rng(0).random((2, 8, 8)), titles=["healthy", "tumour"])
+        >>> [axes.get_title(loc="left") for axes in figure.axes]
+        ['healthy', 'tumour']
     """
     stack = as_array(images)
     stack = stack[:, 0] if stack.ndim == 4 else stack

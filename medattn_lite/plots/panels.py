@@ -53,6 +53,13 @@ def default_window(image: ArrayLike) -> tuple[float, float]:
 
     Args:
         image: one contrast, any shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite.plots import default_window
+        >>> low, high = default_window(np.arange(1001.0))
+        >>> round(low), round(high)
+        (6, 995)
     """
     values = as_array(image)
     values = values[np.isfinite(values)]

@@ -41,6 +41,14 @@ def patch_weights(
 
     Raises:
         ValueError: as many maps as queries were expected.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> image = np.random.default_rng(0).random((16, 16))
+        >>> figure = plots.patch_weights(image, [(1, 1)], side=4, weights=[np.full((4, 4), 1 / 16)])
+        >>> print(plots.alt_text(figure)[:60])
+        A slice of a head, cut into patches: the patch in row 1, col
     """
     picture = as_array(image)
     maps = None if weights is None else [as_array(each) for each in weights]

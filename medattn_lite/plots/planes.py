@@ -58,6 +58,14 @@ def three_planes(
 
     Raises:
         ValueError: if the image is not 3-D, the position outside it, or the overlay of another shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> volume = np.random.default_rng(0).random((12, 16, 16))
+        >>> figure = plots.three_planes(volume, position=(6, 8, 4), spacing=(5, 1, 1), overlay=volume > 0.9)
+        >>> print(plots.alt_text(figure)[:70])
+        MRI volume in three planes: axial slice 6 of 12 (counted from inferior
     """
     volume = _volume(image)
     position = _position(position, volume.shape)

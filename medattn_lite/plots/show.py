@@ -18,6 +18,11 @@ def render_png(figure: Figure, *, dpi: int = DPI) -> bytes:
     """The figure as PNG bytes; the alt text travels inside the file as its description.
 
     The same figure gives the same bytes (no date, no version in the file).
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> plots.render_png(plots.split_attention(2))[1:4]
+        b'PNG'
     """
     stream = BytesIO()
     with styled():  # ticks are made while drawing, so the style must hold here too

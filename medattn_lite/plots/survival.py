@@ -88,6 +88,12 @@ def follow_up_lines(
 
     Raises:
         ValueError: no patients, or another number of events or names.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> figure = plots.follow_up_lines([6, 9], [True, False], names=["ada", "bob"], unit="months")
+        >>> print(plots.alt_text(figure))
+        Lines of follow-up of 2 patients, in months: ada dies at 6; bob alive at 9.
     """
     ends, died = as_array(time).astype(float).ravel(), as_array(event).astype(bool).ravel()
     names = [str(number + 1) for number in range(len(ends))] if names is None else [str(name) for name in names]

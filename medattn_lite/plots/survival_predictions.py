@@ -69,6 +69,12 @@ def patient_curves(
 
     Raises:
         ValueError: shapes that do not fit, or nobody (or more than four) chosen.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> figure = plots.patient_curves([100, 200], [[0.9, 0.5], [0.6, 0.2]], chosen={"ada": 0})
+        >>> print(plots.alt_text(figure)[:60])
+        Predicted survival. At 200 days all 2 lie from 0.20 to 0.50;
     """
     days, survival = as_array(days).astype(float), as_array(survival).astype(float)
     if survival.ndim != 2 or survival.shape[1] != len(days):

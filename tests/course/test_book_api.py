@@ -54,7 +54,8 @@ def test_signatures_arguments_and_formulas_are_shown(built: tuple[Path, str]) ->
 
 def test_a_docstring_becomes_text_code_and_blocks_and_no_markup() -> None:
     docstring = ["|S| of `x_` times y*, see f_.", "", "    z = |a| * b_        (B, C)", "      + c", "",
-                 "Behind it.", "", "Args:", "    x: of `shape`.", "    **options: a|b.", "", ">>> f_(2) * 3", "6", ""]  # fmt: skip
+                 "Behind it.", "", "Args:", "    x: of `shape`.", "    **options: a|b.", "",
+                 ">>> f_(2) * 3", "6", ""]  # fmt: skip
     assert to_rst(docstring) == [
         r"\|S\| of ``x_`` times y\*, see f\_.", "", "::", "", "    z = |a| * b_        (B, C)", "      + c", "",
         "Behind it.", "", "Args:", "    x: of ``shape``.", r"    \*\*options: a\|b.", "", ">>> f_(2) * 3", "6",
