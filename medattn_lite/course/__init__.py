@@ -14,6 +14,7 @@ from medattn_lite.lazy import attach
 if TYPE_CHECKING:
     from medattn_lite.course.checks import check
     from medattn_lite.course.environment import environment_line
+    from medattn_lite.course.letters import letters_right, practice_words, train_backwards
     from medattn_lite.course.memory import measure_cost, without_numbers
     from medattn_lite.course.metrics import record
     from medattn_lite.course.own_folder import make_own_folder
@@ -24,6 +25,9 @@ else:
     __getattr__, __dir__ = attach(__name__, __file__)
 
 __all__ = [
+    "letters_right",
+    "practice_words",
+    "train_backwards",
     "Question",
     "check",
     "environment_line",

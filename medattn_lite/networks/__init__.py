@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from medattn_lite.networks.resnet_cbam import OFFICIAL_CBAM, ResNetCBAM, resnet50_cbam
     from medattn_lite.networks.rsanet import RSANet
     from medattn_lite.networks.se_resnext import SEResNeXt, se_resnext50
-    from medattn_lite.networks.survival import SurvivalNetwork, official_log_probabilities, survival_network
+    from medattn_lite.networks.survival import SurvivalNetwork, survival_network
     from medattn_lite.networks.trained import load_trained, trained_facts, trained_names
 else:
     __getattr__, __dir__ = attach(__name__, __file__)
@@ -45,7 +45,6 @@ __all__ = [
     "from_torch_multihead",
     "load_matching",
     "load_trained",
-    "official_log_probabilities",
     "p3d_resnet50",
     "resnesat50",
     "resnest50",

@@ -12,7 +12,6 @@ from medattn_lite.lazy import attach
 if TYPE_CHECKING:
     from medattn_lite.training.device import choose, pick_device
     from medattn_lite.training.inference import predict_logits, predict_probabilities
-    from medattn_lite.training.letters import letters_right, practice_words, train_backwards
     from medattn_lite.training.loop import History, fit
     from medattn_lite.training.losses import LesionCrossEntropy, RegionDiceLoss
     from medattn_lite.training.side_by_side import train_side_by_side
@@ -25,11 +24,8 @@ __all__ = [
     "RegionDiceLoss",
     "choose",
     "fit",
-    "letters_right",
     "pick_device",
-    "practice_words",
     "predict_logits",
     "predict_probabilities",
-    "train_backwards",
     "train_side_by_side",
 ]

@@ -144,7 +144,7 @@ for name, answer in (("shifted", {3, 4, 5, 6}), ("speck", {2, 3, 4, 5, 11})):
 # And **empty masks**? Many tumours have no enhancing part. BraTS' rule: both empty, Dice 1 and 0 mm; one of them empty, Dice 0 and the diagonal of the whole image.
 
 # %%
-from medattn_lite.evaluation.segmentation import dice, hausdorff95
+from medattn_lite.evaluation import dice, hausdorff95
 
 
 def scores_of(answer, truth, spacing):

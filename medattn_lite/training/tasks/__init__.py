@@ -10,21 +10,27 @@ from medattn_lite.training.recipes.recipe import Recipe, Settings
 from medattn_lite.training.tasks.task import Task
 
 if TYPE_CHECKING:
+    from medattn_lite.training.tasks.clinical import clinical_table, clinical_values, standardised
     from medattn_lite.training.tasks.features import tumour_features
     from medattn_lite.training.tasks.lesions import Lesions
     from medattn_lite.training.tasks.overlap import dice_by_patient, overlap_differences
     from medattn_lite.training.tasks.segmentation import slide
+    from medattn_lite.training.tasks.volumes import resample_unknown
 else:
     __getattr__, _ = attach(__name__, __file__)
 
 __all__ = [
     "Lesions",
     "Task",
+    "clinical_table",
+    "clinical_values",
     "dice_by_patient",
     "open_task",
     "overlap_differences",
     "recall_task",
+    "resample_unknown",
     "slide",
+    "standardised",
     "tumour_features",
 ]
 
