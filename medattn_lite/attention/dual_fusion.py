@@ -170,6 +170,13 @@ class DualFusionAttention(nn.Module):
 
     Raises:
         ValueError: not two numbers of channels, or an unknown option.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import DualFusionAttention
+        >>> head = DualFusionAttention((32, 16), channels=8)
+        >>> head(torch.randn(1, 32, 8, 8, 8), torch.randn(1, 16, 8, 8, 8)).shape
+        torch.Size([1, 3, 8, 8, 8])
     """
 
     def __init__(

@@ -41,6 +41,12 @@ class Interval:
         draws: bootstrap draws that gave a finite statistic; 0 where nothing was drawn.
         method: how the interval was made, in words.
         missing: why there is no interval, in words; empty where there is one.
+
+    Example:
+        >>> from medattn_lite.evaluation import Interval
+        >>> interval = Interval(0.912, 0.851, 0.957, units=80)
+        >>> interval.text(2), 0.5 in interval
+        ('0.91 [0.85, 0.96], n = 80', False)
     """
 
     value: float
@@ -127,6 +133,13 @@ def bootstrap(
 
     Raises:
         UserError: arrays of different lengths, no rows, or no draw that could be scored.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite.evaluation import bootstrap
+        >>> values = np.random.default_rng(0).normal(size=200)
+        >>> bootstrap(np.median, values, n=200).text(2)
+        '0.05 [-0.14, 0.22], n = 200'
     """
     columns = [np.asarray(array) for array in arrays]
     lengths = {len(column) for column in columns}
@@ -155,6 +168,14 @@ def paired_difference(
 
     The same patients are drawn for both models, so what makes a patient hard cancels out. If 0 lies
     inside the interval, the data do not tell the two models apart.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite.evaluation import auc, paired_difference
+        >>> rng, labels = np.random.default_rng(0), np.arange(100) % 2
+        >>> good, poor = labels + rng.normal(size=100), labels + 5 * rng.normal(size=100)
+        >>> 0.0 in paired_difference(auc, labels, good, poor, n=200)
+        False
     """
 
     def difference(truth: np.ndarray, first: np.ndarray, second: np.ndarray) -> float:

@@ -34,6 +34,12 @@ def mean_interval(
 
     Raises:
         UserError: no values, values that are no numbers or lie outside the bounds.
+
+    Example:
+        >>> from medattn_lite.evaluation import mean_interval
+        >>> dice = [0.81, 0.75, 0.88, 0.69, 0.79, 0.83, 0.72, 0.77, 0.85, 0.74]
+        >>> mean_interval(dice, bounds=(0, 1)).text(2)
+        '0.78 [0.74, 0.82], n = 10'
     """
     values = _numbers(values)
     if bounds == UNIT and np.isin(values, UNIT).all():
@@ -66,6 +72,13 @@ def paired_mean_interval(
 
     Raises:
         UserError: lengths that differ, or values that are no numbers.
+
+    Example:
+        >>> from medattn_lite.evaluation import paired_mean_interval
+        >>> first = [0.81, 0.75, 0.88, 0.69, 0.79, 0.83, 0.72, 0.77, 0.85, 0.74]
+        >>> second = [0.78, 0.74, 0.85, 0.70, 0.75, 0.80, 0.70, 0.74, 0.83, 0.73]
+        >>> paired_mean_interval(first, second).text(3)
+        '0.021 (n = 10, too few for an interval)'
     """
     first, second = _numbers(first), _numbers(second)
     if first.shape != second.shape:
@@ -79,6 +92,11 @@ def proportion_interval(successes: float, n: int, *, level: float = 0.95) -> Int
 
     Raises:
         UserError: no trials, or more successes than trials.
+
+    Example:
+        >>> from medattn_lite.evaluation import proportion_interval
+        >>> proportion_interval(18, 20).text(2)
+        '0.90 [0.70, 0.97], n = 20'
     """
     if n < 1 or not 0 <= successes <= n:
         raise UserError(f"{successes} of {n} is no proportion: give 0 to n successes of 1 or more trials")
@@ -97,6 +115,11 @@ def share_interval(hits: Values, *, groups: Sequence | None = None, level: float
 
     Raises:
         UserError: no rows, or values outside 0 … 1.
+
+    Example:
+        >>> from medattn_lite.evaluation import share_interval
+        >>> share_interval([1] * 18 + [0] * 2).text(2)
+        '0.90 [0.70, 0.97], n = 20'
     """
     return interval_of(share_estimate(hits, groups), "proportion", method=f"Wilson{_by(groups)}", level=level)
 
@@ -108,6 +131,11 @@ def paired_share_interval(
 
     Raises:
         UserError: lengths that differ, or values outside 0 … 1.
+
+    Example:
+        >>> from medattn_lite.evaluation import paired_share_interval
+        >>> paired_share_interval([1] * 18 + [0] * 2, [1] * 10 + [0] * 10).text(2)
+        '0.40 [0.16, 0.58], n = 20'
     """
     if len(first) != len(second):
         raise UserError(f"{len(first)} and {len(second)} hits: a paired difference needs the same rows of both")

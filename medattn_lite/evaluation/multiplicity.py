@@ -56,6 +56,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
     Args:
         p_values: without NaN.
+
+    Example:
+        >>> from medattn_lite.evaluation import holm
+        >>> holm([0.01, 0.04, 0.5])
+        [0.03, 0.08, 0.5]
     """
     order = sorted(range(len(p_values)), key=lambda place: p_values[place])
     adjusted, largest = [0.0] * len(p_values), 0.0

@@ -56,12 +56,26 @@ def voxel_counts(predicted: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -
 
 
 def dice(true_positive: np.ndarray, false_positive: np.ndarray, false_negative: np.ndarray) -> np.ndarray:
-    """Dice of counts of any shape; 1 where there is nothing to find and nothing was found."""
+    """Dice of counts of any shape; 1 where there is nothing to find and nothing was found.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite.evaluation import dice
+        >>> dice(np.array([8, 0]), np.array([2, 0]), np.array([2, 0]))  # an empty mask that was left empty is right
+        array([0.8, 1. ])
+    """
     return _share(2 * true_positive, 2 * true_positive + false_positive + false_negative)
 
 
 def iou(true_positive: np.ndarray, false_positive: np.ndarray, false_negative: np.ndarray) -> np.ndarray:
-    """Intersection over union of counts of any shape; 1 where there is nothing to find and nothing was found."""
+    """Intersection over union of counts of any shape; 1 where there is nothing to find and nothing was found.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite.evaluation import iou
+        >>> iou(np.array([8]), np.array([2]), np.array([0]))
+        array([0.8])
+    """
     return _share(true_positive, true_positive + false_positive + false_negative)
 
 
@@ -78,6 +92,14 @@ def hausdorff95(predicted: np.ndarray, truth: np.ndarray, *, spacing_mm: Sequenc
 
     Raises:
         UserError: other shapes, or a spacing that does not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite.evaluation import hausdorff95
+        >>> first, second = np.zeros((2, 8, 8), bool)
+        >>> first[2:4, 2:4], second[2:4, 4:6] = True, True  # two columns apart, 3 mm each
+        >>> hausdorff95(first, second, spacing_mm=(1.0, 3.0))
+        6.0
     """
     from monai.metrics import compute_hausdorff_distance
 

@@ -146,6 +146,14 @@ def survival_curves(
 
     Raises:
         ValueError: no curve.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> from medattn_lite.survival import FollowUp, kaplan_meier
+        >>> curve = kaplan_meier(FollowUp(np.array([3.0, 5.0, 8.0]), np.array([True, False, True])))
+        >>> print(plots.alt_text(plots.survival_curves({"all": curve})))
+        Kaplan–Meier curves: all, 3 patients, 2 deaths, median 8 days.
     """
     if not curves:
         raise ValueError("survival_curves needs at least one curve")

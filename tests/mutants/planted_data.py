@@ -200,7 +200,7 @@ DATA: tuple[Mutant, ...] = (
         "Efron's correction for ties is left out",
         "return torch.log1p(-place / count[group] * tied[group])",
         "return torch.zeros_like(log_sum)",
-        "test_survival_losses.py",
+        "survival/test_losses.py",
         "ties",
     ),
     planted(

@@ -75,7 +75,7 @@ MODELS: tuple[Mutant, ...] = (
         "the additive score leaves the tanh out",
         "hidden = torch.tanh(projected_query + projected_keys)",
         "hidden = projected_query + projected_keys",
-        "test_scores.py",
+        "attention/test_scores.py",
         "additive",
     ),
     # Networks
@@ -167,7 +167,7 @@ MODELS: tuple[Mutant, ...] = (
         "the printed weights of RSANet are the other way round",
         "return (lesion, 1 - lesion) if swapped else (1 - lesion, lesion)",
         "return (1 - lesion, lesion) if swapped else (lesion, 1 - lesion)",
-        "test_losses.py",
+        "training/test_losses.py",
         "weights",
     ),
     planted(
@@ -241,7 +241,7 @@ MODELS: tuple[Mutant, ...] = (
         "a map is brought to the image by its corners",
         "+ 0.5\n    place = ((centres - start)",
         "+ 0.0\n    place = ((centres - start)",
-        "test_image_space.py",
+        "test_upsampling.py",
     ),
     planted(
         "explain",
