@@ -59,7 +59,7 @@ _NO_OPTIONS = frozenset({"in_channels", "channels", "spatial_dims", "stride"})
 
 
 def names(spatial_dims: int | None = None) -> tuple[str, ...]:
-    """Names of all mechanisms, or of those that are defined in so many dimensions.
+    """Lists the names of all mechanisms, or of those that are defined in so many dimensions.
 
     Example:
         >>> from medattn_lite.attention import names
@@ -83,7 +83,7 @@ def find(name: str) -> Mechanism:
 
 
 def options(name: str) -> dict[str, Any]:
-    """The options of a mechanism with their defaults, besides `channels` and `spatial_dims`.
+    """Lists the options of a mechanism with their defaults, besides `channels` and `spatial_dims`.
 
     Raises:
         ValueError: there is no such mechanism.
@@ -98,7 +98,7 @@ def options(name: str) -> dict[str, Any]:
 
 
 def create(name: str, channels: int, *, spatial_dims: int, **given: Any) -> nn.Module:
-    """A mechanism by name.
+    """Creates a mechanism by its name.
 
     Args:
         name: one of `names()`.

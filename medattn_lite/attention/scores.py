@@ -34,7 +34,7 @@ class Attended(NamedTuple):
 
 
 def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
-    """How well each key fits the query, sᵀh_i.
+    """Scores how well each key fits the query, sᵀh_i.
 
     Args:
         query: (d,) for one query, or (…, T, d) for T of them.
@@ -54,7 +54,7 @@ def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
 
 
 def scaled_dot_scores(query: Tensor, keys: Tensor) -> Tensor:
-    """`dot_scores` divided by √d, which keeps their spread the same for every d (Vaswani et al. 2017).
+    """Divides `dot_scores` by √d, which keeps their spread the same for every d (Vaswani et al. 2017).
 
     Example:
         >>> import torch
@@ -91,7 +91,7 @@ class AdditiveScores(nn.Module):
 
 
 def softmax_weights(scores: Tensor, *, temperature: float = 1.0, mask: Tensor | None = None) -> Tensor:
-    """Softmax over the last axis: weights that are positive and sum to 1.
+    """Takes the softmax over the last axis: weights that are positive and sum to 1.
 
     Args:
         scores: (…, N).
@@ -129,7 +129,7 @@ def attend(
     temperature: float = 1.0,
     mask: Tensor | None = None,
 ) -> Attended:
-    """Scores, weights and context in one call, all three returned to be looked at.
+    """Computes scores, weights and context in one call, and returns all three to be looked at.
 
     Args:
         query: (d,) or (…, T, d).

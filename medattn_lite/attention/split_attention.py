@@ -132,7 +132,7 @@ class SplitAttention(nn.Module):
     def _check_batch(self, x: Tensor) -> None:
         if self.training and x.shape[0] == 1 and not isinstance(self.bn1, nn.Identity):
             raise ValueError(
-                "split attention cannot train on a batch of 1, because its batch norm sees one value a channel; "
+                "split attention cannot train on a batch of 1, because its batch norm sees one value per channel; "
                 "use a larger batch, .eval(), or norm=False"
             )
 

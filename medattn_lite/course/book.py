@@ -58,7 +58,7 @@ def build_book(executed: Path, out: Path, *, root: Path = ROOT) -> Path:
     if not names:
         raise UserError(f"{executed} has no executed notebooks: run medattn course --out {executed} first")
     if out.exists() and any(out.iterdir()) and not (out / "searchindex.js").exists():
-        raise UserError(f"{out} holds something that is no book: name a new folder, nothing is overwritten")
+        raise UserError(f"{out} holds something that is not a book: name a new folder, nothing is overwritten")
     with tempfile.TemporaryDirectory() as place:
         staged, built = Path(place) / "source", Path(place) / "html"
         _stage(names, staged, root)

@@ -30,7 +30,7 @@ def _block(writer: Any, node: nodes.math_block) -> None:
 
 
 def _words_only(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """A link to a file of the checkout that is no page of the book, such as a source, becomes its words."""
+    """A link to a file of the checkout that is not a page of the book, such as a source, becomes its words."""
     for link in list(doctree.findall(nodes.reference)):
         uri = link.get("refuri", "")
         target = link.get("refid") or (uri[1:] if uri.startswith("#") else None)

@@ -22,7 +22,7 @@ DELONG = "DeLong on the logit scale"
 def auc_interval(
     labels: Column, scores: Column, *, groups: Sequence | None = None, level: float = 0.95
 ) -> Interval:
-    """AUC with its interval by patient; NaN when only one class is there.
+    """Computes the AUC with its interval by patient; NaN when only one class is there.
 
     Args:
         labels: (N,) 0 or 1.
@@ -47,7 +47,7 @@ def auc_interval(
 def paired_auc_interval(
     labels: Column, first: Column, second: Column, *, groups: Sequence | None = None, level: float = 0.95
 ) -> Interval:
-    """AUC of `first` minus AUC of `second`, two models on the same rows, with its interval by patient.
+    """Computes the AUC of `first` minus AUC of `second`, two models on the same rows, with its interval by patient.
 
     Example:
         >>> import numpy as np

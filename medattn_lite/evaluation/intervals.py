@@ -1,4 +1,4 @@
-"""A figure with its interval, and the percentile bootstrap that draws patients.
+"""A value with its interval, and the percentile bootstrap that draws patients.
 
 The percentile bootstrap (Efron 1979): draw as many patients as there are, with replacement, compute
 the statistic again, repeat, and read off the 2.5 % and 97.5 % quantiles. When several rows belong to
@@ -29,7 +29,7 @@ BLOCK = 4_000_000  # patients drawn at once, in all draws of a block
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure with its interval.
+    """A value with its interval.
 
     Attributes:
         value: the statistic on the data as they are.
@@ -116,14 +116,14 @@ def bootstrap(
     seed: int = 0,
     level: float = 0.95,
 ) -> Interval:
-    """Interval of `statistic(*arrays)` by resampling patients.
+    """Computes the interval of `statistic(*arrays)` by resampling patients.
 
     Args:
         statistic: takes the arrays, returns one number; may raise ValueError or return NaN on a draw
             that cannot be scored (one class only): such draws are left out and counted.
         *arrays: arrays of one length N, rows belonging together.
         groups: N patient ids; rows of one id are drawn together. None: each row is a unit of its own.
-        n: number of draws; 0 gives the figure alone, with NaN for its ends.
+        n: number of draws; 0 gives the value alone, with NaN for its ends.
         seed: of the draws.
         level: coverage.
 
@@ -164,7 +164,7 @@ def paired_difference(
     n: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """Interval of `statistic(truth, first) - statistic(truth, second)`: two models on the same patients.
+    """Computes the interval of `statistic(truth, first) - statistic(truth, second)`: two models on the same patients.
 
     The same patients are drawn for both models, so what makes a patient hard cancels out. If 0 lies
     inside the interval, the data do not tell the two models apart.

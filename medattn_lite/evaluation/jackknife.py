@@ -28,7 +28,7 @@ def jackknife_interval(
     seed: int = 0,
     level: float = 0.95,
 ) -> Interval:
-    """Interval of `statistic(*arrays)`; NaN ends where it is not defined without one of the patients.
+    """Computes the interval of `statistic(*arrays)`; NaN ends where it is not defined without one of the patients.
 
     Args:
         statistic: takes the arrays, returns one number; may raise ValueError or return NaN.
@@ -60,7 +60,7 @@ def paired_jackknife_interval(
     seed: int = 0,
     level: float = 0.95,
 ) -> Interval:
-    """Interval of `statistic(*first) - statistic(*second)`, two models on the same rows.
+    """Computes the interval of `statistic(*first) - statistic(*second)`, two models on the same rows.
 
     Example:
         >>> import numpy as np

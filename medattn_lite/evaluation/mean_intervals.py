@@ -23,7 +23,7 @@ Values = Sequence | np.ndarray
 def mean_interval(
     values: Values, *, groups: Sequence | None = None, bounds: tuple[float, float] | None = None, level: float = 0.95
 ) -> Interval:
-    """The mean of N values with its interval by patient.
+    """Computes the mean of N values with its interval by patient.
 
     Args:
         values: (N,), one per patient unless `groups` says otherwise.
@@ -62,7 +62,7 @@ def mean_interval(
 def paired_mean_interval(
     first: Values, second: Values, *, groups: Sequence | None = None, level: float = 0.95
 ) -> Interval:
-    """The mean difference `first - second` of two models on the same rows, with its interval by patient.
+    """Computes the mean difference `first - second` of two models on the same rows, with its interval by patient.
 
     Args:
         first: (N,) of one model.
@@ -88,7 +88,7 @@ def paired_mean_interval(
 
 
 def proportion_interval(successes: float, n: int, *, level: float = 0.95) -> Interval:
-    """`successes` of `n` independent trials, with Wilson's interval.
+    """Computes Wilson's interval of `successes` out of `n` independent trials.
 
     Raises:
         UserError: no trials, or more successes than trials.
@@ -99,14 +99,14 @@ def proportion_interval(successes: float, n: int, *, level: float = 0.95) -> Int
         '0.90 [0.70, 0.97], n = 20'
     """
     if n < 1 or not 0 <= successes <= n:
-        raise UserError(f"{successes} of {n} is no proportion: give 0 to n successes of 1 or more trials")
+        raise UserError(f"{successes} of {n} is not a proportion: give 0 to n successes of 1 or more trials")
     share = successes / n
     estimate = Estimate(share, np.full(n, np.sqrt(share * (1 - share)) / n), n, n, "proportion", float(n))
     return interval_of(estimate, "proportion", method="Wilson", level=level)
 
 
 def share_interval(hits: Values, *, groups: Sequence | None = None, level: float = 0.95) -> Interval:
-    """The share of rows that are hits, with Wilson's interval by patient.
+    """Computes the share of rows that are hits, with Wilson's interval by patient.
 
     Args:
         hits: (N,) of 0 and 1, or between where a row is a hit in part (a pointing game of several highest voxels).
@@ -127,7 +127,7 @@ def share_interval(hits: Values, *, groups: Sequence | None = None, level: float
 def paired_share_interval(
     first: Values, second: Values, *, groups: Sequence | None = None, level: float = 0.95
 ) -> Interval:
-    """Difference of the shares of hits of two models on the same rows, by patient (square-and-add of Wilson's).
+    """Computes the difference of two models' shares of hits on the same rows, by patient (square-and-add of Wilson's).
 
     Raises:
         UserError: lengths that differ, or values outside 0 … 1.

@@ -14,7 +14,7 @@ from medattn_lite.evaluation.mean_intervals import paired_share_interval, share_
 
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the ROC curve of a two-class score; NaN when only one class is there.
+    """Computes the area under the ROC curve of a two-class score; NaN when only one class is there.
 
     Args:
         labels: (N,) 0 or 1.
@@ -78,7 +78,7 @@ CLASSIFICATION = {
 def classification_scores(
     labels: np.ndarray, scores: np.ndarray, *, groups: Sequence | None = None, n: int = 1000, seed: int = 0
 ) -> dict[str, Interval]:
-    """AUC, accuracy, recall, specificity, precision and F1, each with a 95 % interval by patient.
+    """Computes AUC, accuracy, recall, specificity, precision and F1, each with a 95 % interval by patient.
 
     Args:
         labels: (N,) 0 or 1.

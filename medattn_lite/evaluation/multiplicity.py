@@ -47,12 +47,12 @@ def p_value(interval: Mapping[str, Any]) -> float:
     half = value - low if value > 0 else high - value
     if value == 0 or high == low:
         return 1.0 if value == 0 else 0.0
-    half = half if half > 0 else (high - low) / 2  # a figure outside its own interval
+    half = half if half > 0 else (high - low) / 2  # a value outside its own interval
     return math.erfc(Z * abs(value) / half / math.sqrt(2))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p of each, in the order given.
+    """Adjusts p values for a family of tests, in the order given.
 
     Args:
         p_values: without NaN.

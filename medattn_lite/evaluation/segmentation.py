@@ -35,14 +35,14 @@ def voxel_counts(predicted: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -
     """Counts the voxels of each patient's masks.
 
     Args:
-        predicted: a mask a patient, (R, D, H, W) of 0 and 1; sizes may differ between patients.
+        predicted: a mask per patient, (R, D, H, W) of 0 and 1; sizes may differ between patients.
         truth: the same for the truth.
 
     Raises:
         UserError: no patients, other numbers of them, other shapes, or labels beside 0 and 1.
     """
     if len(predicted) != len(truth) or not len(truth):
-        raise UserError(f"{len(predicted)} predictions for {len(truth)} masks: give one a patient, above 0")
+        raise UserError(f"{len(predicted)} predictions for {len(truth)} masks: give one per patient, above 0")
     rows = []
     for number, (found, wanted) in enumerate(zip(predicted, truth, strict=True)):
         found, wanted = _as_mask(found, f"prediction {number}"), _as_mask(wanted, f"mask {number}")
@@ -56,7 +56,7 @@ def voxel_counts(predicted: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -
 
 
 def dice(true_positive: np.ndarray, false_positive: np.ndarray, false_negative: np.ndarray) -> np.ndarray:
-    """Dice of counts of any shape; 1 where there is nothing to find and nothing was found.
+    """Computes Dice of counts of any shape; 1 where there is nothing to find and nothing was found.
 
     Example:
         >>> import numpy as np
@@ -68,7 +68,7 @@ def dice(true_positive: np.ndarray, false_positive: np.ndarray, false_negative: 
 
 
 def iou(true_positive: np.ndarray, false_positive: np.ndarray, false_negative: np.ndarray) -> np.ndarray:
-    """Intersection over union of counts of any shape; 1 where there is nothing to find and nothing was found.
+    """Computes intersection over union of counts of any shape; 1 where there is nothing to find and nothing was found.
 
     Example:
         >>> import numpy as np
@@ -83,7 +83,7 @@ OVERLAPS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] 
 
 
 def hausdorff95(predicted: np.ndarray, truth: np.ndarray, *, spacing_mm: Sequence[float]) -> float:
-    """95 % Hausdorff distance of two masks in mm.
+    """Computes the 95 % Hausdorff distance of two masks in mm.
 
     Args:
         predicted: (D, H, W) of 0 and 1, or (H, W).
@@ -107,7 +107,7 @@ def hausdorff95(predicted: np.ndarray, truth: np.ndarray, *, spacing_mm: Sequenc
     if predicted.shape != truth.shape:
         raise UserError(f"the prediction has shape {predicted.shape} and the mask {truth.shape}: make them equal")
     if len(spacing_mm) != truth.ndim or not all(step > 0 for step in spacing_mm):
-        raise UserError(f"spacing is {tuple(spacing_mm)} mm: give {truth.ndim} numbers above 0, one an axis")
+        raise UserError(f"spacing is {tuple(spacing_mm)} mm: give {truth.ndim} numbers above 0, one per axis")
     if not predicted.any() and not truth.any():
         return 0.0
     if not predicted.any() or not truth.any():

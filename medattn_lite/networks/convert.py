@@ -80,7 +80,7 @@ def from_monai_se_layer(state_dict: Mapping[str, Tensor]) -> StateDict:
 
 
 def from_torch_multihead(state_dict: Mapping[str, Tensor]) -> StateDict:
-    """`torch.nn.MultiheadAttention` (same width for query, key and value) to `MultiHeadAttention`.
+    """Converts `torch.nn.MultiheadAttention` (same width for query, key and value) to `MultiHeadAttention`.
 
     Example:
         >>> import torch

@@ -32,7 +32,7 @@ class Cost:
 
 
 def cost_of(model: nn.Module, image: Tensor) -> Cost:
-    """The cost of one pass.
+    """Measures the cost of one pass.
 
     Args:
         model: left in the mode that it is in.

@@ -190,7 +190,7 @@ class P3DResNet(ResidualNetwork):
 
 
 def p3d_resnet50(*, in_channels: int = 4, num_classes: int | None = 2, **options: Any) -> P3DResNet:
-    """P3D-ResNet-50 with IAM as published: 4 MRI contrasts, low or high grade.
+    """Builds P3D-ResNet-50 with IAM as published: 4 MRI contrasts, low or high grade.
 
     Example:
         >>> import torch

@@ -171,7 +171,7 @@ def find(name: str) -> Entry:
 
 
 def build(name: str, **options: Any) -> nn.Module:
-    """A network by name, at published size unless the options of its factory say otherwise.
+    """Builds a network by its name, at published size unless the options of its factory say otherwise.
 
     Raises:
         UserError: there is no such network.
@@ -187,7 +187,7 @@ def build(name: str, **options: Any) -> nn.Module:
 
 
 def describe(name: str) -> Description:
-    """A network's parameters and shapes, measured without memory for its weights.
+    """Describes a network's parameters and shapes, measured without memory for its weights.
 
     Raises:
         UserError: there is no such network.

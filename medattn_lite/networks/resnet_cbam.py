@@ -119,7 +119,7 @@ class ResNetCBAM(ResidualNetwork):
 def resnet50_cbam(
     *, spatial_dims: int = 3, in_channels: int = 4, num_classes: int | None = 19, **options: Any
 ) -> ResNetCBAM:
-    """ResNet-50-CBAM as published; by default the survival deck's, 3-D, 4 MRI contrasts, 19 intervals.
+    """Builds ResNet-50-CBAM as published; by default the survival deck's, 3-D, 4 MRI contrasts, 19 intervals.
 
     Example:
         >>> import torch

@@ -34,7 +34,7 @@ class SEResNeXt(ResidualNetwork):
         layers: blocks of the four stages.
         strides: of their first blocks; smaller ones keep a finer last map of a small image.
         groups: groups of the 3×3 convolutions.
-        base_width: channels a group at width 64.
+        base_width: channels per group at width 64.
         stem_width: channels after the stem, and the width of the first stage.
         reduction: r of squeeze-and-excitation.
         squeeze_excitation: False for the plain ResNeXt, as `attention="none"`.
@@ -96,7 +96,7 @@ class SEResNeXt(ResidualNetwork):
 def se_resnext50(
     *, spatial_dims: int = 3, in_channels: int = 4, num_classes: int | None = 19, **options: Any
 ) -> SEResNeXt:
-    """SE-ResNeXt-50 (32×4d) as published; by default the survival deck's, 3-D, 4 MRI contrasts, 19 intervals.
+    """Builds SE-ResNeXt-50 (32×4d) as published; by default the survival deck's, 3-D, 4 MRI contrasts, 19 intervals.
 
     Example:
         >>> import torch

@@ -65,7 +65,7 @@ class Trained:
 
 
 def trained_names() -> tuple[str, ...]:
-    """What `load_trained` knows, in alphabetical order.
+    """Lists what `load_trained` knows, in alphabetical order.
 
     Example:
         >>> from medattn_lite.networks import trained_names
@@ -76,7 +76,7 @@ def trained_names() -> tuple[str, ...]:
 
 
 def load_trained(name: str) -> Trained:
-    """A trained network by name.
+    """Loads a trained network by its name.
 
     Raises:
         UserError: there is no such network.
@@ -98,7 +98,7 @@ def load_trained(name: str) -> Trained:
 
 @cache
 def trained_facts(name: str) -> Mapping[str, Any]:
-    """How a trained network was made, without loading it; shared, so do not write to it.
+    """Tells how a trained network was made, without loading it; shared, so do not write to it.
 
     Raises:
         UserError: there is no such network.

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 
 def set_alt(figure: Figure, text: str) -> Figure:
-    """Attach a description to a figure and give the figure back.
+    """Attaches a description to a figure and returns the figure.
 
     Args:
         figure: any matplotlib figure.
@@ -28,7 +28,7 @@ def set_alt(figure: Figure, text: str) -> Figure:
 
 
 def alt_text(figure: Figure) -> str:
-    """The description attached by `set_alt`, or an empty string.
+    """Returns the description attached by `set_alt`, or an empty string.
 
     Example:
         >>> from medattn_lite import plots

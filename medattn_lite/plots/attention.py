@@ -33,7 +33,7 @@ def weights_bars(
     limits: tuple[float, float] | None = (0.0, 1.0),
     alt: str | None = None,
 ) -> Figure:
-    """Weights as bars, or several sets of weights side by side.
+    """Draws weights as bars, or several sets of weights side by side.
 
     Args:
         weights: (N,), or a name → (N,) mapping to compare, say, temperatures.
@@ -88,7 +88,7 @@ def attention_matrix(
     limits: tuple[float, float] | None = None,
     alt: str | None = None,
 ) -> Figure:
-    """An alignment matrix: which key each query looks at.
+    """Draws an alignment matrix: which key each query looks at.
 
     Args:
         weights: (queries, keys).
@@ -149,7 +149,7 @@ def playground(
     names: Sequence[str] | None = None,
     alt: str | None = None,
 ) -> Figure:
-    """Attention with vectors in the plane: query and keys as arrows, scores and weights as bars, context as a star.
+    """Draws attention in the plane: query and keys as arrows, scores and weights as bars, the context as a star.
 
     Args:
         query: (2,).

@@ -26,12 +26,12 @@ def training_curve(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """Loss of every step, faint, with its running mean; beside it the score on the validation set.
+    """Draws the loss of every step, faint, with its running mean; beside it the score on the validation set.
 
     Args:
         steps: iteration numbers, or a name → History mapping to compare runs (anything with the
             attributes steps, loss, valid_steps and valid_auc).
-        loss: one a step.
+        loss: one per step.
         valid_steps: iterations at which the validation set was looked at.
         valid: the score there.
         valid_label: what the score is.
@@ -93,7 +93,7 @@ def roc(
     title: str = "ROC",
     alt: str | None = None,
 ) -> Figure:
-    """ROC curves with the AUC and its interval in the legend, and the line of guessing.
+    """Draws ROC curves with the AUC and its interval in the legend, and the line of guessing.
 
     Args:
         labels: (N,), 0 or 1.
@@ -153,7 +153,7 @@ def reliability(
     title: str = "calibration",
     alt: str | None = None,
 ) -> Figure:
-    """How often the class occurs among cases that were given a probability, against that probability.
+    """Draws how often the class occurs among cases that were given a probability, against that probability.
 
     Args:
         labels: (N,), 0 or 1.

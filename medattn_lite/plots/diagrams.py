@@ -41,7 +41,7 @@ _BLOCKS = {
 
 @figure_function
 def residual_block(kind: str = "squeeze-excitation", *, middle: str = "grouped\nconv 3×3") -> Figure:
-    """Draw a residual block with its gates where the papers put them: on the branch, before the addition.
+    """Draws a residual block with its gates where the papers put them: on the branch, before the addition.
 
     Args:
         kind: "plain", "squeeze-excitation", "spatial attention", "cbam" or "inter-slice".
@@ -85,7 +85,7 @@ def residual_block(kind: str = "squeeze-excitation", *, middle: str = "grouped\n
 
 @figure_function
 def grouped_convolution(groups: Sequence[int] = (1, 2, 4), *, channels: int = 8) -> Figure:
-    """Draw which input channels each output channel of a convolution reads, for several numbers of groups.
+    """Draws which input channels each output channel of a convolution reads, for several numbers of groups.
 
     Args:
         groups: numbers of groups, one panel each; every number divides `channels`.
@@ -124,7 +124,7 @@ def grouped_convolution(groups: Sequence[int] = (1, 2, 4), *, channels: int = 8)
 
 @figure_function
 def split_attention(radix: int = 2) -> Figure:
-    """Draw split attention: the channels dealt to R convolutions, whose versions are mixed by shares of one whole.
+    """Draws split attention: channels go to R convolutions, whose versions are mixed by shares of one whole.
 
     Args:
         radix: R, number of splits, even.

@@ -22,7 +22,7 @@ def explanation_grid(
     rows: Sequence[MapRow], *, plane: str = "axial", columns: int = 3, opacity: float = 0.65, title: str = "",
     alt: str | None = None,
 ) -> Figure:  # fmt: skip
-    """Maps side by side, each on its own image and with a colour scale of its own.
+    """Draws maps side by side, each on its own image and with a colour scale of its own.
 
     Args:
         rows: what to draw, each with its image.

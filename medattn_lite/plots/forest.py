@@ -36,7 +36,7 @@ def forest(
     reference_label: str = "no difference",
     title: str = "",
 ) -> Figure:
-    """A forest plot: for each name a dot at the value and a bar over its interval, and how many units they rest on.
+    """Draws a forest plot: for each name a dot at the value, a bar over its interval, and how many units they rest on.
 
     Args:
         results: name → interval, drawn from top to bottom. One without ends has its dot alone.

@@ -35,13 +35,13 @@ def gates_by_layer(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """Channel gates of every layer, as in figure 5 of the SE paper: a class a line, channels along the axis.
+    """Draws channel gates of every layer, as in figure 5 of the SE paper: a line per class, channels along the axis.
 
     Args:
         gates: layer → (B, C) or (C,), as `channel_gates` gives them.
         labels: (B,) classes; with them a mean line is drawn for each class.
         class_names: by class number.
-        columns: panels a row.
+        columns: panels per row.
         title: above the panels.
         alt: alt text, instead of the one written from the values.
 
@@ -92,7 +92,7 @@ def spatial_map_overlay(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """A slice, and beside it the slice under each spatial attention map.
+    """Draws a slice, and beside it the slice under each spatial attention map.
 
     The maps lie on the image's grid: `medattn_lite.explain.to_image_grid` brings them there, to where a layer looks.
 

@@ -16,7 +16,7 @@ LEAN, FLAT, RISE = 0.5, 0.42, 1.75  # of the oblique view: sideways and up a row
 
 @figure_function
 def kernel_voxels(kernels: Mapping[str, tuple[int, int, int]], *, within: int = 3) -> Figure:
-    """Draw kernels as stacks of slices, the voxels they read filled.
+    """Draws kernels as stacks of slices, the voxels they read filled.
 
     Args:
         kernels: name → size (D, H, W), odd numbers up to `within`.

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
-    """Layer name → what tells it from the others: "layer2.0.attention.gate" → "layer2.0".
+    """Shortens layer names to what tells them apart: "layer2.0.attention.gate" → "layer2.0".
 
     Args:
         names: module names with dots.

@@ -29,7 +29,7 @@ def lines(
     ylim: tuple[float, float] | None = None,
     mark: tuple[float, str] | None = None,
 ) -> Figure:
-    """Draw one line a name, with a legend that says which is which.
+    """Draws one line per name, with a legend that says which is which.
 
     Args:
         x: (N,) positions, shared by all lines.

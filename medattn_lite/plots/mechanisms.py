@@ -19,7 +19,7 @@ Panel = Mapping[str, "HasInterval | str | None"]
 
 @figure_function
 def mechanism_panels(panels: Mapping[str, Panel], *, columns: int = 2) -> Figure:
-    """For each task a panel, for each mechanism a dot at its difference and a bar over the interval.
+    """Draws a panel per task, with a dot at each mechanism's difference and a bar over the interval.
 
     Args:
         panels: title with the score → name of the row → interval, or in words why there is none.

@@ -46,7 +46,7 @@ def voxel_spacing(affine: ArrayLike | None, spacing: Sequence[float] | None = No
 
 
 def default_window(image: ArrayLike) -> tuple[float, float]:
-    """Darkest and brightest intensity shown: the middle 99 % of what is not background.
+    """Chooses the darkest and brightest intensity shown: the middle 99 % of what is not background.
 
     The commonest value at the border of an MRI is air; it is left out, so that a large empty field
     of view does not darken the picture.
@@ -91,7 +91,7 @@ def draw_plane(
     Args:
         axes: an empty axes; its ticks are removed.
         image: (rows, columns), first row at the bottom.
-        spacing: mm a row and mm a column.
+        spacing: mm per row and mm per column.
         window: intensities drawn black and white.
         overlay: the overlay and its slice of the same shape.
         letters: what lies left, right, bottom and top.

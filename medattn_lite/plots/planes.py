@@ -38,7 +38,7 @@ def three_planes(
     title: str | None = None,
     alt: str | None = None,
 ) -> Figure:
-    """Axial, coronal and sagittal plane through one voxel, at the voxels' true proportions.
+    """Draws the axial, coronal and sagittal plane through one voxel, at the voxels' true proportions.
 
     Args:
         image: (D, H, W) or (1, D, H, W); D inferior→superior, H posterior→anterior, W left→right.
@@ -76,7 +76,7 @@ def three_planes(
     )
     size = [length * edge for length, edge in zip(volume.shape, edges, strict=True)]
     tall = max(size[plane.rows] for plane in PLANES)
-    scale = (WIDTH - 2 * GAP) / sum(size[plane.columns] for plane in PLANES)  # inches a millimetre
+    scale = (WIDTH - 2 * GAP) / sum(size[plane.columns] for plane in PLANES)  # inches per millimetre
     figure = new_figure(WIDTH, tall * scale + TOP + BOTTOM, layout=None)
     height = figure.get_figheight()
     left = 0.0

@@ -83,7 +83,7 @@ FIGURES: dict[str, Callable[..., Figure]] = {}
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw inside this block in the package's style; the reader's own settings come back after it.
+    """Sets the package's style inside this block; the reader's own settings come back after it.
 
     Example:
         >>> import matplotlib
@@ -120,7 +120,7 @@ Layout = Literal["constrained", "compressed", "tight"]
 
 
 def new_figure(width: float, height: float, *, layout: Layout | None = "constrained") -> Figure:
-    """An empty figure in inches that pyplot does not know of, so nothing has to be closed.
+    """Makes an empty figure in inches that pyplot does not know of, so nothing has to be closed.
 
     Example:
         >>> from medattn_lite.plots import new_figure
@@ -133,7 +133,7 @@ def new_figure(width: float, height: float, *, layout: Layout | None = "constrai
 
 
 def mask_names(values: Iterable[int]) -> dict[int, str]:
-    """Names for a mask's labels: BraTS' when it has several, plain "lesion" when it has one.
+    """Names a mask's labels: BraTS' names when it has several, plain "lesion" when it has one.
 
     Args:
         values: the labels that occur, 0 (background) left out or not.

@@ -75,7 +75,7 @@ def follow_up_lines(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """One line a patient, from the start to what was seen last: × a death, an arrow for who was alive then.
+    """Draws one line per patient, from the start to what was seen last: × a death, an arrow for who was alive then.
 
     Args:
         time: (N,) length of follow-up, drawn in the order given, from top to bottom.
@@ -134,7 +134,7 @@ def survival_curves(
     risk_table: bool = True,
     alt: str | None = None,
 ) -> Figure:
-    """Kaplan–Meier curves with bands and censoring ticks; under them, how many are still followed up.
+    """Draws Kaplan–Meier curves with bands and censoring ticks; under them, how many are still followed up.
 
     Args:
         curves: name → curve.
@@ -200,7 +200,7 @@ def draw_curves(axes: Axes, curves: Mapping[str, StepCurve], *, mark: tuple[floa
 
 
 def draw_risk_table(axes: Axes, curves: Mapping[str, StepCurve], *, unit: str) -> None:
-    """Numbers still followed up, one row a curve, under the ticks of the axes above (which share x)."""
+    """Numbers still followed up, one row per curve, under the ticks of the axes above (which share x)."""
     chosen = colours_of(list(curves))
     axes.xaxis.set_major_locator(MaxNLocator(COLUMNS - 1, steps=[1, 2, 2.5, 5, 10]))
     low, high = axes.get_xlim()

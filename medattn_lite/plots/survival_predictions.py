@@ -55,7 +55,7 @@ def patient_curves(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """Predicted survival of some patients, bold, over everybody's, faint; and the cohort's Kaplan–Meier curve.
+    """Draws predicted survival of some patients, bold, over everybody's, faint; and the cohort's Kaplan–Meier curve.
 
     Args:
         days: (T,) times.
@@ -102,7 +102,7 @@ def survival_calibration(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """Predicted against observed survival at one time: a dot a group of patients, with its interval.
+    """Draws predicted against observed survival at one time: a dot per group of patients, with its interval.
 
     Args:
         calibrations: of one model, or name → of several.
@@ -120,7 +120,7 @@ def survival_calibration(
         >>> patients = FollowUp(np.arange(1.0, 41.0), np.arange(40) % 2 == 0)
         >>> predicted = Predicted(patients, np.array([10.0, 20.0]), np.full((40, 2), 0.7), np.arange(40.0))
         >>> print(plots.alt_text(plots.survival_calibration(predicted.calibration(20)))[:60])
-        Predicted against observed survival on day 20, a dot a group
+        Predicted against observed survival on day 20, a dot per group
     """
     named = calibrations if isinstance(calibrations, Mapping) else {"": calibrations}
     if not named:
@@ -134,7 +134,7 @@ def survival_calibration(
     if "" not in named:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     said = "; ".join(f"{name + ', ' if name else ''}{calibration_words(own)}" for name, own in named.items())
-    return set_alt(figure, alt or f"Predicted against observed survival on {unit} {day:g}, a dot a group: {said}.")
+    return set_alt(figure, alt or f"Predicted against observed survival on {unit} {day:g}, a dot per group: {said}.")
 
 
 def draw_patients(

@@ -32,7 +32,7 @@ def picture_table(
     limits: tuple[float, float] | None = None,
     map_label: str = "",
 ) -> Figure:
-    """Draw rows of 2-D pictures, (H, W) each, with anterior up and the image's left on the left.
+    """Draws rows of 2-D pictures, (H, W) each, with anterior up and the image's left on the left.
 
     Args:
         rows: pictures; every row has as many.

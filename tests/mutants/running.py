@@ -31,7 +31,7 @@ def place_of(mutant: Mutant, package: Path) -> Path:
     """The one file of the package in which the mutant's text stands, once.
 
     Raises:
-        Misplanted: it stands nowhere or more than once, or the mutant is no Python.
+        Misplanted: it stands nowhere or more than once, or the mutant is not Python.
     """
     counts = {path: path.read_text(encoding="utf-8").count(mutant.text) for path in sorted(package.rglob("*.py"))}
     found = {path: count for path, count in counts.items() if count}
@@ -42,7 +42,7 @@ def place_of(mutant: Mutant, package: Path) -> Path:
     path = next(iter(found))
     changed = path.read_text(encoding="utf-8").replace(mutant.text, mutant.replacement)
     if mutant.text == mutant.replacement or not _parses(changed):
-        raise Misplanted(f"{mutant.name}: its replacement changes nothing, or is no Python")
+        raise Misplanted(f"{mutant.name}: its replacement changes nothing, or is not Python")
     return path
 
 

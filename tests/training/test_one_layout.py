@@ -15,7 +15,7 @@ from medattn_lite.training.tasks import recall_task
 PACKAGE = Path(__file__).resolve().parents[2] / "medattn_lite"
 FILES = ("recipe.json", "metrics.json", "environment.json", "predictions.json", "log.csv", "state.safetensors",
          "last.safetensors", "best.safetensors")  # fmt: skip
-# cox_tables writes a record of tables, which is no run.
+# cox_tables writes a record of tables, which is not a run.
 KNOW_A_NAME = {"training/run.py", "survival/cox_tables.py"}
 TASKS = {"Task", "Grading", "Mechanisms", "Segmentation", "Lesions", "Fusion", "Slices", "LeakySlices",
          "SlicesOneSplit", "Survival", "SurvivalAnswers"}  # fmt: skip

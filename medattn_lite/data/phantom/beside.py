@@ -28,7 +28,7 @@ def recognise(root: str | Path) -> str:
     """
     folder = Path(root)
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder: name one with BraTS, kaggle_3m or open_ms_data cases")
+        raise UserError(f"{folder} is not a folder: name one with BraTS, kaggle_3m or open_ms_data cases")
     if next(folder.glob("*/*_mask.tif"), None):
         return "lgg"
     if next(folder.rglob("*_seg.nii*"), None):
