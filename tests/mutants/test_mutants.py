@@ -64,7 +64,7 @@ def test_what_cannot_be_judged_is_said(toy: Path) -> None:
         require_green([TOY], toy)
     with pytest.raises(Misplanted, match="nowhere"):
         judge(Mutant("gone", "toy", "", "return a * b", "return a", ("test_toy.py",)), toy)
-    with pytest.raises(Misplanted, match="no Python"):
+    with pytest.raises(Misplanted, match="is not Python"):
         judge(Mutant("broken", "toy", "", "return a - b", "return a -", ("test_toy.py",)), toy)
     with pytest.raises(Misplanted, match="names 0 test files"):
         judge(Mutant("untested", "toy", "", "return a - b", "return a", ("test_other.py",)), toy)
