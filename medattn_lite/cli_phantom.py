@@ -71,10 +71,10 @@ def _phantom(options: argparse.Namespace) -> int:
 
 
 def _phantom_beside(options: argparse.Namespace) -> int:
-    from medattn_lite.data.phantom.beside import beside
+    from medattn_lite.data.phantom.beside_patients import draw_beside_patients
 
     picture = options.out or Path("runs/phantom/beside.png")
-    beside(options.beside, picture, n=options.n or 4, seed=options.seed)
+    draw_beside_patients(options.beside, picture, n=options.n or 4, seed=options.seed)
     print(f"{picture} (it shows real patients: keep it to yourself)")
     return 0
 

@@ -62,7 +62,7 @@ def test_every_task_names_the_outputs_of_its_networks_and_says_a_prediction(name
             if name in ("lesions", "fusion") else task  # fmt: skip
         network = own.build(variant, {}).eval()
         size = own.settings.options.get("whole", own.settings.size)
-        extra, _ = own.beside(network)
+        extra, _ = own.extra_inputs(network)
         with torch.no_grad():
             output = network(torch.zeros(1, len(own.channels), *size), *extra)
         assert len(own.output_names(network)) == output.shape[1]
