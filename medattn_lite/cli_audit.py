@@ -39,7 +39,7 @@ def audit_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--groups", metavar="A,B", help="statistics that models are asked about: outside, normalised, "
                                                         "sharpness, border, background, everything (all of them if "
                                                         "left out); none: single factors alone")
-    parser.add_argument("--repeats", type=whole(0, 100_000), default=20, help="runs of the models on dealt labels")
+    parser.add_argument("--repeats", type=whole(0, 100_000), default=20, help="runs of the models on shuffled labels")
     parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
     parser.add_argument("--overwrite", action="store_true", help="replace the files of an earlier audit")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")

@@ -123,7 +123,7 @@ def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, P
     """The map and the picture; what stands in their way is said before anything is computed."""
     out = out.expanduser()
     if not SUFFIX.search(out.name):
-        raise UserError(f"--out {out} is no NIfTI file: the name must end in .nii or .nii.gz")
+        raise UserError(f"--out {out} is not a NIfTI file: the name must end in .nii or .nii.gz")
     if not out.parent.is_dir():
         raise UserError(f"no folder {out.parent}: make it first, or choose another --out")
     picture = out.with_name(SUFFIX.sub("", out.name) + ".png")
@@ -144,7 +144,7 @@ def _point(word: str) -> tuple[float, ...]:
     except ValueError:
         point = ()
     if len(point) != 3:
-        raise UserError(f"--at {word} is no point: give three numbers of millimetres, as in --at=-32,10.5,18")
+        raise UserError(f"--at {word} is not a point: give three numbers of millimetres, as in --at=-32,10.5,18")
     return point
 
 

@@ -78,14 +78,14 @@ def path(word: str) -> Path:
     if not word.strip():
         raise argparse.ArgumentTypeError("names no file or folder: is a variable of your shell not set?")
     if "\0" in word:
-        raise argparse.ArgumentTypeError(f"{word!r} is no name of a file or folder")
+        raise argparse.ArgumentTypeError(f"{word!r} is not a name of a file or folder")
     return Path(word)
 
 
 def minutes(word: str) -> float:
     """A time above 0, at most a year, as the type of an option."""
     if not re.fullmatch(r"\s*\+?([0-9]+\.?[0-9]*|\.[0-9]+)\s*", word, re.ASCII) or not 0 < float(word) <= 525_600:
-        raise argparse.ArgumentTypeError(f"{word[:40]!r} is no number of minutes above 0")
+        raise argparse.ArgumentTypeError(f"{word[:40]!r} is not a number of minutes above 0")
     return float(word)
 
 
@@ -94,7 +94,7 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
     def number(word: str) -> int:
         if not re.fullmatch(r"\s*[+-]?[0-9]{1,30}\s*", word) or not low <= int(word) <= high:
-            raise argparse.ArgumentTypeError(f"{word[:40]!r} is no whole number from {low} to {high}")
+            raise argparse.ArgumentTypeError(f"{word[:40]!r} is not a whole number from {low} to {high}")
         return int(word)
 
     number.bounds = low, high  # type: ignore[attr-defined]

@@ -18,7 +18,7 @@ def phantom_options(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--beside", type=folder, metavar="ROOT", help="a picture: phantoms beside real patients")
     what.add_argument("--controls", action="store_true", help="what tumour size, the signal and a network can tell")
     what.add_argument("--sharpness", action="store_true", help="does the presence network call blurred heads tumours?")
-    what.add_argument("--timings", action="store_true", help="seconds a subject at three sizes")
+    what.add_argument("--timings", action="store_true", help="seconds per subject at three sizes")
     parser.add_argument("--n", type=_count, help="how many subjects")
     parser.add_argument("--out", type=path, help="a new folder for the files; with --beside or --controls, a new file")
     parser.add_argument("--task", default="grade", help="grade, presence, source, type, segmentation, ms or survival")
@@ -71,10 +71,10 @@ def _phantom(options: argparse.Namespace) -> int:
 
 
 def _phantom_beside(options: argparse.Namespace) -> int:
-    from medattn_lite.data.phantom.beside import beside
+    from medattn_lite.data.phantom.beside_patients import draw_beside_patients
 
     picture = options.out or Path("runs/phantom/beside.png")
-    beside(options.beside, picture, n=options.n or 4, seed=options.seed)
+    draw_beside_patients(options.beside, picture, n=options.n or 4, seed=options.seed)
     print(f"{picture} (it shows real patients: keep it to yourself)")
     return 0
 
@@ -119,5 +119,5 @@ def _phantom_timings(options: argparse.Namespace) -> int:
     from medattn_lite.data.phantom.export import timings
 
     for what, seconds in timings(device=options.device, n=options.n or 3).items():
-        print(f"{what:<28} {seconds:.3f} s a subject")
+        print(f"{what:<28} {seconds:.3f} s per subject")
     return 0

@@ -36,7 +36,7 @@ def require_replaceable(runs: Sequence[Path], keep: Path, out: Path) -> list[str
     for option, place in (("--out", out.parent), ("--keep", keep)):
         above = next((own for own in (place, *place.parents) if own.exists()), place)
         if not above.is_dir():
-            raise UserError(f"{option}: {above} is no folder: choose another place")
+            raise UserError(f"{option}: {above} is not a folder: choose another place")
     if out.exists() and not out.is_file():
         raise UserError(f"--out {out} is a pipe or a device: name a file")
     if out.exists() and not _is_page(out):
@@ -45,17 +45,17 @@ def require_replaceable(runs: Sequence[Path], keep: Path, out: Path) -> list[str
     said = []
     for run in runs:
         name = f"{run.resolve().name}.json"
-        twin = places.setdefault(name.casefold(), run)
-        if twin is not run:
-            raise UserError(f"{twin} and {run} would have the record {keep / name}: rename one of the folders, or keep "
-                            "them apart with --keep")
+        other = places.setdefault(name.casefold(), run)
+        if other is not run:
+            raise UserError(f"{other} and {run} would have the record {keep / name}: rename one of the folders, or "
+                            "keep them apart with --keep")
         record = keep / name
         if not record.exists() and not record.is_symlink():
             continue
         old, new = _read(record), _read(Run(run).metrics_file)
         if old is None or any(old.get(key) != (new or old).get(key) for key in SAME):
-            raise UserError(f"{record} is no record of {run}: rename the folder, or choose another --keep; nothing was "
-                            "replaced")
+            raise UserError(f"{record} is not a record of {run}: rename the folder, or choose another --keep; nothing "
+                            "was replaced")
         if new is not None and {**old, **new} != old:
             said.append(f"{record}: replaces the older record of a run of this name")
     return said

@@ -158,7 +158,7 @@ def _written(interval: dict[str, Any]) -> str:
 
 
 def _variants(words: list[str], recipe: Recipe) -> tuple[str, ...]:
-    """Every name; a word that is no name itself is several with commas between them."""
+    """Every name; a word that is not a name itself is several with commas between them."""
     known, names = {variant.name for variant in recipe.variants}, []
     if not all(word.strip(" ,") for word in words):
         raise UserError("--variants names no variant: is a variable of your shell not set? Leave it out to run all")

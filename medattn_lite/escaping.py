@@ -36,7 +36,7 @@ def _shown(character: str) -> str:
         return character
     if character in _TURNING or unicodedata.category(character) in ("Cc", "Cs"):
         code = ord(character)
-        if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is no UTF-8, as Python keeps it
+        if 0xDC80 <= code <= 0xDCFF:  # a byte of a name that is not UTF-8, as Python keeps it
             return f"\\x{code - 0xDC00:02x}"
         return f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}"
     return character

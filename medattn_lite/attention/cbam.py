@@ -141,6 +141,14 @@ class CBAM(nn.Module):
 
     Raises:
         ValueError: fewer channels than `reduction`, an even kernel, or an unknown order.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import CBAM
+        >>> block = CBAM(32, spatial_dims=3)
+        >>> x = torch.randn(2, 32, 4, 8, 8)
+        >>> block(x).shape, block.spatial(x).shape
+        (torch.Size([2, 32, 4, 8, 8]), torch.Size([2, 1, 4, 8, 8]))
     """
 
     def __init__(

@@ -5,14 +5,14 @@
     V = (E + N₁ + N₂) / 3
     G = (softmax(N₁ N₂ᵀ / √f) V) ⊗ V                                       global fusion, Q = N₁, K = N₂
     L = f_1(f_3(f_1(G))) + G                                              local attention, GELU in between
-    logits = f_1(L)                                                       one channel a region
+    logits = f_1(L)                                                       one channel per region
 
 Paper: the dual fusion paper, "3D dual-fusion attention network for brain tumor segmentation". No code is
 public; with 32 and 16 channels in, f = 32 and 3 regions this reading has 117,635 parameters.
 
 Readings, each with its option:
 - The paper attends "at every voxel": at 128³ the map would take 16 TiB. Default: queries, keys and values
-  are mean pooled to at most `token_grid` tokens an axis and the result comes back by linear interpolation;
+  are mean pooled to at most `token_grid` tokens per axis and the result comes back by linear interpolation;
   `token_grid=None` is exact at any size. Feature maps no larger than the grid are attended voxel by voxel
   either way.
 - `residual`: "multiply" by V, as eq. G says (default), or "add".
@@ -79,7 +79,7 @@ class GlobalFusion(nn.Module):
 
     Args:
         spatial_dims: 2 or 3.
-        token_grid: most tokens an axis, one number or one an axis; None for every voxel.
+        token_grid: most tokens per axis, one number or one per axis; None for every voxel.
         residual: "multiply" or "add".
 
     Raises:
@@ -170,6 +170,13 @@ class DualFusionAttention(nn.Module):
 
     Raises:
         ValueError: not two numbers of channels, or an unknown option.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import DualFusionAttention
+        >>> head = DualFusionAttention((32, 16), channels=8)
+        >>> head(torch.randn(1, 32, 8, 8, 8), torch.randn(1, 16, 8, 8, 8)).shape
+        torch.Size([1, 3, 8, 8, 8])
     """
 
     def __init__(

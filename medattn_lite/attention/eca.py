@@ -13,7 +13,7 @@ Reading: "nearest odd number" leaves an even value between two; as in the author
 one, and an even one goes up: C = 64 → 3, 256 → 5, 2048 → 7 (cut from 3.5, 4.5 and 6). `kernel_size` sets k by hand.
 
 Deviations: 3-D from the same class. Channels have no order of their own: the network learns one in which neighbours
-belong together, so in a pretrained network this gate is no drop-in replacement.
+belong together, so in a pretrained network this gate is not a drop-in replacement.
 """
 
 from __future__ import annotations

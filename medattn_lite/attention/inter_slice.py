@@ -82,6 +82,14 @@ class InterSliceAttention(nn.Module):
 
     Raises:
         ValueError: fewer channels than `reduction`, an even kernel, or 2-D.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import InterSliceAttention
+        >>> block = InterSliceAttention(32)
+        >>> x = torch.randn(2, 32, 6, 8, 8)
+        >>> block(x).shape, block.channel(x).shape  # a gate for each channel of each slice
+        (torch.Size([2, 32, 6, 8, 8]), torch.Size([2, 32, 6, 1, 1]))
     """
 
     def __init__(

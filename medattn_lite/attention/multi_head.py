@@ -26,6 +26,12 @@ class MultiHeadAttention(nn.Module):
 
     Raises:
         ValueError: the heads do not divide the width.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import MultiHeadAttention
+        >>> MultiHeadAttention(16, num_heads=4)(torch.randn(2, 5, 16)).shape
+        torch.Size([2, 5, 16])
     """
 
     def __init__(self, embed_dim: int, *, num_heads: int, bias: bool = True) -> None:

@@ -44,6 +44,13 @@ class NonLocal(nn.Module):
 
     Raises:
         ValueError: no channel would be left, or an unknown mode.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import NonLocal
+        >>> block, x = NonLocal(16, spatial_dims=2), torch.randn(2, 16, 8, 8)
+        >>> torch.equal(block(x), x)  # starts as the identity
+        True
     """
 
     def __init__(

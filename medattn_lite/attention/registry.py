@@ -59,7 +59,15 @@ _NO_OPTIONS = frozenset({"in_channels", "channels", "spatial_dims", "stride"})
 
 
 def names(spatial_dims: int | None = None) -> tuple[str, ...]:
-    """Names of all mechanisms, or of those that are defined in so many dimensions."""
+    """Lists the names of all mechanisms, or of those that are defined in so many dimensions.
+
+    Example:
+        >>> from medattn_lite.attention import names
+        >>> names()
+        ('none', 'se', 'eca', 'cbam', 'coordinate', 'split', 'iam', 'non_local', 'rsa')
+        >>> "iam" in names(spatial_dims=2)
+        False
+    """
     return tuple(name for name, own in MECHANISMS.items() if spatial_dims is None or spatial_dims in own.spatial_dims)
 
 
@@ -75,17 +83,22 @@ def find(name: str) -> Mechanism:
 
 
 def options(name: str) -> dict[str, Any]:
-    """The options of a mechanism with their defaults, besides `channels` and `spatial_dims`.
+    """Lists the options of a mechanism with their defaults, besides `channels` and `spatial_dims`.
 
     Raises:
         ValueError: there is no such mechanism.
+
+    Example:
+        >>> from medattn_lite.attention import options
+        >>> options("se")
+        {'reduction': 16, 'bias': True}
     """
     parameters = inspect.signature(find(name).load()).parameters.values()
     return {one.name: one.default for one in parameters if one.name not in _NO_OPTIONS}
 
 
 def create(name: str, channels: int, *, spatial_dims: int, **given: Any) -> nn.Module:
-    """A mechanism by name.
+    """Creates a mechanism by its name.
 
     Args:
         name: one of `names()`.
@@ -95,6 +108,13 @@ def create(name: str, channels: int, *, spatial_dims: int, **given: Any) -> nn.M
 
     Raises:
         ValueError: no such mechanism, none in so many dimensions, an unknown option, or sizes that do not fit.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import create
+        >>> block = create("cbam", 32, spatial_dims=3)
+        >>> block(torch.randn(2, 32, 4, 8, 8)).shape
+        torch.Size([2, 32, 4, 8, 8])
     """
     mechanism = find(name)
     known = options(name)

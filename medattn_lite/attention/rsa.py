@@ -39,6 +39,12 @@ class RecurrentSliceAttention(nn.Module):
 
     Raises:
         ValueError: an unknown or repeated direction.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import RecurrentSliceAttention
+        >>> RecurrentSliceAttention(8)(torch.randn(1, 8, 4, 6, 6)).shape
+        torch.Size([1, 8, 4, 6, 6])
     """
 
     def __init__(

@@ -34,7 +34,7 @@ class Attended(NamedTuple):
 
 
 def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
-    """How well each key fits the query, sᵀh_i.
+    """Scores how well each key fits the query, sᵀh_i.
 
     Args:
         query: (d,) for one query, or (…, T, d) for T of them.
@@ -42,13 +42,26 @@ def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
 
     Returns:
         (N,) or (…, T, N).
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import dot_scores
+        >>> dot_scores(torch.tensor([1.0, 2.0]), torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]))
+        tensor([1., 2., 3.])
     """
     _check_features("query", query, "keys", keys)
     return query @ keys.transpose(-2, -1)
 
 
 def scaled_dot_scores(query: Tensor, keys: Tensor) -> Tensor:
-    """`dot_scores` divided by √d, which keeps their spread the same for every d (Vaswani et al. 2017)."""
+    """Divides `dot_scores` by √d, which keeps their spread the same for every d (Vaswani et al. 2017).
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import scaled_dot_scores
+        >>> scaled_dot_scores(torch.ones(4), torch.ones(2, 4))  # 4 / √4
+        tensor([2., 2.])
+    """
     return dot_scores(query, keys) / math.sqrt(query.shape[-1])
 
 
@@ -78,7 +91,7 @@ class AdditiveScores(nn.Module):
 
 
 def softmax_weights(scores: Tensor, *, temperature: float = 1.0, mask: Tensor | None = None) -> Tensor:
-    """Softmax over the last axis: weights that are positive and sum to 1.
+    """Takes the softmax over the last axis: weights that are positive and sum to 1.
 
     Args:
         scores: (…, N).
@@ -87,6 +100,12 @@ def softmax_weights(scores: Tensor, *, temperature: float = 1.0, mask: Tensor | 
 
     Raises:
         ValueError: the temperature is not above 0.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import softmax_weights
+        >>> softmax_weights(torch.tensor([2.0, 0.0, 0.0]), mask=torch.tensor([True, True, False]))
+        tensor([0.8808, 0.1192, 0.0000])
     """
     if not temperature > 0:
         raise ValueError(f"temperature is {temperature}; use a number above 0 (1 leaves the scores as they are)")
@@ -110,7 +129,7 @@ def attend(
     temperature: float = 1.0,
     mask: Tensor | None = None,
 ) -> Attended:
-    """Scores, weights and context in one call, all three returned to be looked at.
+    """Computes scores, weights and context in one call, and returns all three to be looked at.
 
     Args:
         query: (d,) or (…, T, d).
@@ -122,6 +141,16 @@ def attend(
 
     Raises:
         ValueError: the score has another name, or keys and values differ in number.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import attend
+        >>> query, keys = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+        >>> attended = attend(query, keys, values=torch.tensor([[10.0], [20.0]]))
+        >>> attended.weights
+        tensor([[0.7311, 0.2689]])
+        >>> attended.context
+        tensor([[12.6894]])
     """
     if isinstance(score, str) and score not in SCORES:
         raise ValueError(f"unknown score {score!r}; use {', '.join(map(repr, SCORES))} or a function")

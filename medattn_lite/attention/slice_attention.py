@@ -149,6 +149,12 @@ class SliceAttention(nn.Module):
 
     Raises:
         ValueError: an unknown plane.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import SliceAttention
+        >>> SliceAttention(8, plane="coronal")(torch.randn(1, 8, 4, 6, 6)).shape
+        torch.Size([1, 8, 4, 6, 6])
     """
 
     def __init__(

@@ -69,6 +69,12 @@ class SplitAttention(nn.Module):
 
     Raises:
         ValueError: the groups do not divide the channels.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import SplitAttention
+        >>> SplitAttention(16, 32)(torch.randn(2, 16, 8, 8)).shape
+        torch.Size([2, 32, 8, 8])
     """
 
     def __init__(
@@ -126,7 +132,7 @@ class SplitAttention(nn.Module):
     def _check_batch(self, x: Tensor) -> None:
         if self.training and x.shape[0] == 1 and not isinstance(self.bn1, nn.Identity):
             raise ValueError(
-                "split attention cannot train on a batch of 1, because its batch norm sees one value a channel; "
+                "split attention cannot train on a batch of 1, because its batch norm sees one value per channel; "
                 "use a larger batch, .eval(), or norm=False"
             )
 

@@ -56,6 +56,14 @@ class SqueezeExcitation(nn.Module):
 
     Raises:
         ValueError: fewer channels than `reduction`.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import SqueezeExcitation
+        >>> block = SqueezeExcitation(32, reduction=8)
+        >>> x = torch.randn(2, 32, 16, 16)
+        >>> block(x).shape, block.gate(x).shape
+        (torch.Size([2, 32, 16, 16]), torch.Size([2, 32, 1, 1]))
     """
 
     def __init__(self, channels: int, *, reduction: int = 16, spatial_dims: int = 2, bias: bool = True) -> None:

@@ -1,36 +1,34 @@
-"""What gives the label away? Single factors and models of everything but the lesion, for phantoms and real data.
-
-Names are looked up on first use, so that `import medattn_lite.audit` costs nothing.
-"""
+"""What gives the label away? Single factors and models of everything but the lesion, for phantoms and real data."""
 
 from __future__ import annotations
 
-import importlib
+from typing import TYPE_CHECKING
 
-_LAZY = {
-    "Audit": "run",
-    "audit_dataset": "run",
-    "audit_measured": "run",
-    "Measured": "measuring",
-    "measure": "measuring",
-    "Finding": "verdicts",
-    "holm": "verdicts",
-    "audit_all": "phantoms",
-    "audit_phantom": "phantoms",
-    "declared_of": "phantoms",
-    "given_of": "phantoms",
-    "LEAKS": "planted",
-    "PlantedLeak": "planted",
-    "write_audit": "page",
-}
-__all__ = list(_LAZY)
+from medattn_lite.lazy import attach
 
+if TYPE_CHECKING:
+    from medattn_lite.audit.measuring import Measured, measure
+    from medattn_lite.audit.page import write_audit
+    from medattn_lite.audit.phantoms import audit_all, audit_phantom, declared_of, given_of
+    from medattn_lite.audit.planted import LEAKS, PlantedLeak
+    from medattn_lite.audit.run import Audit, audit_dataset, audit_measured
+    from medattn_lite.audit.verdicts import Finding, holm
+else:
+    __getattr__, __dir__ = attach(__name__, __file__)
 
-def __getattr__(name: str) -> object:
-    if name in _LAZY:
-        return getattr(importlib.import_module(f"{__name__}.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__ = [
+    "Audit",
+    "Finding",
+    "LEAKS",
+    "Measured",
+    "PlantedLeak",
+    "audit_all",
+    "audit_dataset",
+    "audit_measured",
+    "audit_phantom",
+    "declared_of",
+    "given_of",
+    "holm",
+    "measure",
+    "write_audit",
+]

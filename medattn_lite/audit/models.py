@@ -1,10 +1,10 @@
-"""Can a model tell the label from a group of numbers? Nested cross-validation by patient, beside dealt labels.
+"""Can a model tell the label from a group of numbers? Nested cross-validation by patient, beside shuffled labels.
 
 Two models: a linear one with an L2 penalty (logistic regression; for survival ridge regression of the log-rank
 scores), whose penalty is chosen in an inner cross-validation, and gradient boosting with small trees. Everything is
 learned on training folds: medians for missing values, scales, penalty, weights. Scores are relative to the training
 fold's own base rate: a fold with fewer of a class leaves more of it for training, so that base rates alone would point
-the wrong way. The null distribution repeats all of it with the labels dealt anew among the patients.
+the wrong way. The null distribution repeats all of it with the labels shuffled again among the patients.
 """
 
 from __future__ import annotations
@@ -107,13 +107,13 @@ def tested(
         numbers: (N, P).
         target: of the N rows.
         patients: (N,).
-        repeats: how often labels are dealt anew.
+        repeats: how often labels are shuffled again.
         seed: of folds and dealing.
         raw: the numbers are category codes: do not scale them.
         given: (N, Q) columns to adjust the scores for, where the numbers themselves cannot be.
 
     Returns:
-        Scores (N, K), and the AUC or C-index reached on dealt labels (repeats,).
+        Scores (N, K), and the AUC or C-index reached on shuffled labels (repeats,).
     """
     from sklearn import config_context
 
@@ -129,7 +129,7 @@ def tested(
 
 
 def p_value(value: float, null: np.ndarray) -> float:
-    """One-sided: how probable is a value as high among dealt labels, taken as normal (Student's t, few repeats)?"""
+    """One-sided: how probable is a value as high among shuffled labels, taken as normal (Student's t, few repeats)?"""
     from scipy.stats import t
 
     spread = float(null.std(ddof=1)) * np.sqrt(1 + 1 / len(null))

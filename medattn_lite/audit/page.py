@@ -21,7 +21,7 @@ How to read it. A factor's AUC (or C-index) is turned so that 0.5 is chance and 
 where there are several classes, are scored by the rates of their category among patients of other folds. A model's
 score comes from nested cross-validation by patient; beside it stand mean and standard deviation of the same on
 {repeats} deals of the labels among the patients. Intervals are 95 %, by the bootstrap over patients (for a model:
-over its out-of-fold scores). What tells nothing has a cross-validated score near that of the dealt labels, which
+over its out-of-fold scores). What tells nothing has a cross-validated score near that of the shuffled labels, which
 with few patients lies at or below 0.5. p is corrected by Holm for the {tests} factors and models tested together;
 "tells" means that it is below {level}. "Not better than chance" is no proof that nothing leaks: the upper end of
 the interval says how much still could. "Far from the lesion" is at least {margin:g} mm away from the mask, and from
@@ -104,7 +104,7 @@ def read_all(path: Path, *, command: str) -> tuple[dict[str, Audit], dict[str, f
         made, seconds = content["command"], content["seconds"]
         audits = {task: _audit(own) for task, own in content["tasks"].items()}
     except (ValueError, KeyError, TypeError) as problem:
-        raise UserError(f"{file} is no page of tasks that can be completed: leave --only out") from problem
+        raise UserError(f"{file} is not a page of tasks that can be completed: leave --only out") from problem
     if made != command:
         raise UserError(f"{path} was made by {made!r}, not by {command!r}: leave --only out, or name another --out")
     return audits, seconds
@@ -161,7 +161,7 @@ def _body(audit: Audit, *, level: int) -> list[str]:
             lines += [f"{'#' * level} {heading}", "", *(f"- {found.name}: {found.why}" for found in own), ""]
         elif own:
             lines += [f"{'#' * level} {heading}", "",
-                      "| factor or model | verdict | on dealt labels | p | p, Holm |", "|---" * 5 + "|"]
+                      "| factor or model | verdict | on shuffled labels | p | p, Holm |", "|---" * 5 + "|"]
             lines += [f"| {found.name} | {found.sentence} | {_null(found)} | {_p(found.p)} | {_p(found.p_holm)} |"
                       for found in own] + [""]
     if audit.constant:

@@ -32,12 +32,12 @@ SHOWN_OUTSIDE = ("age_years", "shift_mm")
 
 
 def given_of(cohort: PhantomCohort) -> tuple[str, ...]:
-    """The declared facts that tissue outside the signal shows too: others are asked what they tell beyond them."""
+    """Lists the declared facts that tissue outside the signal shows too; others are adjusted for them."""
     return tuple(name for name in SHOWN_OUTSIDE if name in cohort.declared)
 
 
 def declared_of(cohort: PhantomCohort) -> tuple[str, ...]:
-    """The facts that are the signal of a cohort's task, in `meta` and among those that the audit computes."""
+    """Lists the facts that are the signal of a cohort's task, in `meta` and among those that the audit computes."""
     own = set(cohort.declared)
     return tuple(sorted(own | {name for name, parents in FOLLOWS.items() if parents & own}))
 
@@ -46,13 +46,13 @@ def audit_phantom(
     cohort: PhantomCohort, *, repeats: int = REPEATS, groups: Sequence[str] = EVERY_GROUP, seed: int = 0,
     progress: bool = True,
 ) -> Audit:  # fmt: skip
-    """The audit of a phantom cohort, with its declared signal listed apart.
+    """Audits a phantom cohort, with its declared signal listed apart.
 
     Declared facts that show outside the signal too (`given_of`) are taken as given.
 
     Args:
         cohort: 3-D or 2-D.
-        repeats: on dealt labels.
+        repeats: on shuffled labels.
         groups: of statistics that models are asked about.
         seed: of folds, dealing and intervals; the subjects have the cohort's own.
         progress: show bars.
@@ -71,13 +71,13 @@ def audit_all(
     *, n: int = 300, tasks: Sequence[str] | None = None, shape: tuple[int, ...] = SHAPE, repeats: int = REPEATS,
     groups: Sequence[str] = EVERY_GROUP, seed: int = 0, progress: bool = True,
 ) -> tuple[dict[str, Audit], dict[str, float]]:  # fmt: skip
-    """The audit of every phantom task.
+    """Audits every phantom task.
 
     Args:
         n: subjects of each task.
         tasks: some of them; all if None.
         shape: `(D, H, W)`.
-        repeats: on dealt labels.
+        repeats: on shuffled labels.
         groups: of statistics that models are asked about.
         seed: of the cohorts and of the analysis.
         progress: show bars.

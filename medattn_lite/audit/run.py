@@ -92,7 +92,7 @@ def audit_dataset(
         classes: names of the classes 0, 1, …, where the data set does not give them.
         declared: facts that are the signal of the task; they are shown and are no leak.
         given: facts that are known and show everywhere, such as age: the others are asked what they tell beyond them.
-        repeats: how often the models are run again on dealt labels; at least 3.
+        repeats: how often the models are run again on shuffled labels; at least 3.
         groups: of statistics that models are asked about, of `EVERY_GROUP`; empty for single factors alone.
         margin_mm: distance from the lesion at which tissue counts as outside.
         seed: of folds, dealing and intervals.
@@ -111,7 +111,7 @@ def audit_measured(
     measured: Measured, *, declared: Collection[str] = (), given: Collection[str] = (), repeats: int = REPEATS,
     groups: Sequence[str] = EVERY_GROUP, seed: int = 0, margin_mm: float = MARGIN_MM, progress: bool = True,
 ) -> Audit:  # fmt: skip
-    """The audit of what `measure` read; arguments as in `audit_dataset`."""
+    """Audits what `measure` read; arguments as in `audit_dataset`."""
     check_settings(repeats, groups)
     columns = given_columns([row.facts for row in measured.rows], given)
     findings, constant = [], []
@@ -142,7 +142,7 @@ def check_settings(repeats: int, groups: Sequence[str]) -> None:
     if unknown:
         raise UserError(f"no group of statistics {unknown[0]!r}: choose of {', '.join(EVERY_GROUP)}")
     if repeats < 3:
-        raise UserError(f"{repeats} repeats on dealt labels give no null distribution: take at least 3")
+        raise UserError(f"{repeats} repeats on shuffled labels give no null distribution: take at least 3")
 
 
 def _factor(measured: Measured, name: str, kind: str, columns: np.ndarray | None, seed: int) -> Finding:

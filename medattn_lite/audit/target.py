@@ -69,7 +69,7 @@ class Target:
         return log_rank_scores(self.time, self.labels)[:, None]
 
     def take(self, rows: np.ndarray) -> Target:
-        """The same question to some patients, or to patients whose labels were dealt anew by an order of rows."""
+        """The same question to some patients, or to patients whose labels were shuffled by an order of rows."""
         return Target(self.name, self.classes, self.labels[rows], None if self.time is None else self.time[rows])
 
     def score(self, scores: np.ndarray) -> float:

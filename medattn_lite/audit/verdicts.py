@@ -27,7 +27,7 @@ class Finding:
         n: patients.
         p: two-sided for a numeric factor, one-sided for what is cross-validated.
         direction: which way a numeric factor goes.
-        null: mean and standard deviation of the score on dealt labels, where it was cross-validated.
+        null: mean and standard deviation of the score on shuffled labels, where it was cross-validated.
         why: why it could not be scored.
         p_holm: `p`, corrected by Holm for all that was tested.
         tests: how many were tested.
@@ -90,7 +90,7 @@ class Finding:
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
-    """Holm's step-down correction (Holm 1979): the chance of one false alarm among all stays below the level.
+    """Applies Holm's step-down correction (1979): the chance of one false alarm among all stays below the level.
 
     Args:
         p_values: (M,).

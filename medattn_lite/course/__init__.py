@@ -7,25 +7,36 @@ A notebook imports everything from here:
 
 from __future__ import annotations
 
-import importlib
+from typing import TYPE_CHECKING
 
-# Looked up on first use: the command `medattn` imports this room and should start fast.
-_LAZY = {
-    "check": "medattn_lite.course.checks",
-    "environment_line": "medattn_lite.course.environment",
-    "Question": "medattn_lite.course.quizzes",
-    "quiz": "medattn_lite.course.quizzes",
-    "record": "medattn_lite.course.metrics",
-    "scale_numbers": "medattn_lite.course.scales",
-}
-__all__ = list(_LAZY)
+from medattn_lite.lazy import attach
 
+if TYPE_CHECKING:
+    from medattn_lite.course.checks import check
+    from medattn_lite.course.environment import environment_line
+    from medattn_lite.course.letters import letters_right, practice_words, train_backwards
+    from medattn_lite.course.memory import measure_cost, without_numbers
+    from medattn_lite.course.metrics import record
+    from medattn_lite.course.own_folder import make_own_folder
+    from medattn_lite.course.quizzes import Question, quiz
+    from medattn_lite.course.scales import scale_numbers
+    from medattn_lite.course.survival_records import recorded_c_indices, trained_c_indices
+else:
+    __getattr__, __dir__ = attach(__name__, __file__)
 
-def __getattr__(name: str) -> object:
-    if name not in _LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(_LAZY[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__ = [
+    "letters_right",
+    "practice_words",
+    "train_backwards",
+    "Question",
+    "check",
+    "environment_line",
+    "make_own_folder",
+    "measure_cost",
+    "quiz",
+    "record",
+    "recorded_c_indices",
+    "scale_numbers",
+    "trained_c_indices",
+    "without_numbers",
+]

@@ -45,7 +45,7 @@ def read_address(project: Path) -> Address:
     """The setting of a `pyproject.toml`; an empty address where there is no such file or setting.
 
     Raises:
-        UserError: the setting is no address of a repository on GitHub.
+        UserError: the setting is not an address of a repository on GitHub.
     """
     if not project.is_file():
         return Address()

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from medattn_lite.course.book_api import EXTENSIONS, SETTINGS, write_api
 from medattn_lite.course.book_check import problems
 from medattn_lite.course.book_notebook import book_notebook
 from medattn_lite.errors import UserError
@@ -57,7 +58,7 @@ def build_book(executed: Path, out: Path, *, root: Path = ROOT) -> Path:
     if not names:
         raise UserError(f"{executed} has no executed notebooks: run medattn course --out {executed} first")
     if out.exists() and any(out.iterdir()) and not (out / "searchindex.js").exists():
-        raise UserError(f"{out} holds something that is no book: name a new folder, nothing is overwritten")
+        raise UserError(f"{out} holds something that is not a book: name a new folder, nothing is overwritten")
     with tempfile.TemporaryDirectory() as place:
         staged, built = Path(place) / "source", Path(place) / "html"
         _stage(names, staged, root)
@@ -86,6 +87,7 @@ def _stage(executed: Sequence[Path], staged: Path, root: Path) -> None:
     contents = [
         _tree("The course", [f"notebooks/{path.stem}" for path in executed]),
         _tree("Beside it", ["notebooks/README", "notebooks/glossary", *(f"figures/{page}" for page in pages)]),
+        _tree("API reference", [f"api/{page}" for page in write_api(staged / "api")]),
         _tree("The project", ["CONTRIBUTING", "CHANGELOG"]),
     ]
     readme = _COMMENT.sub("", (root / "README.md").read_text(encoding="utf-8"))
@@ -108,12 +110,12 @@ def _sphinx(staged: Path, built: Path) -> None:
         raise UserError(f"the book needs {error.name}: pip install 'medattn-lite[book]'") from error
     settings: dict[str, Any] = {
         "project": "medattn_lite", "author": "the authors of medattn_lite", "html_title": "medattn_lite",
-        "extensions": ["myst_nb", "medattn_lite.course.book_sphinx"], "html_theme": "furo",
+        "extensions": ["myst_nb", *EXTENSIONS, "medattn_lite.course.book_sphinx"], "html_theme": "furo",
         "nb_execution_mode": "off", "myst_heading_anchors": 4, "myst_enable_extensions": ["dollarmath", "amsmath"],
         "html_math_renderer": "mathml", "html_static_path": ["static"], "html_css_files": ["book.css"],
         "html_copy_source": False, "html_show_sourcelink": False, "html_show_copyright": False,
         "html_show_search_summary": False, "language": "en", "html_last_updated_fmt": None,
-        "suppress_warnings": ["myst.header", "misc.highlighting_failure", "myst.xref_missing"],
+        "suppress_warnings": ["myst.header", "misc.highlighting_failure", "myst.xref_missing"], **SETTINGS,
     }  # fmt: skip
     try:
         app = Sphinx(str(staged), None, str(built), str(built / ".doctrees"), "html", confoverrides=settings,

@@ -7,6 +7,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.application import Sphinx
 
+from medattn_lite.course.book_api import add_to
 from medattn_lite.course.mathml import mathml
 
 
@@ -14,6 +15,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     """Sphinx calls this."""
     app.add_html_math_renderer("mathml", inline_renderers=(_inline, None), block_renderers=(_block, None))
     app.connect("doctree-resolved", _words_only)
+    add_to(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
 
@@ -28,7 +30,7 @@ def _block(writer: Any, node: nodes.math_block) -> None:
 
 
 def _words_only(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """A link to a file of the checkout that is no page of the book, such as a source, becomes its words."""
+    """A link to a file of the checkout that is not a page of the book, such as a source, becomes its words."""
     for link in list(doctree.findall(nodes.reference)):
         uri = link.get("refuri", "")
         target = link.get("refid") or (uri[1:] if uri.startswith("#") else None)

@@ -10,7 +10,7 @@ A check never stops a notebook. It is written beside the exercise's notebook, in
             reference=lambda x: x.mean(dim=(2, 3)),
             cases=[(torch.randn(2, 3, 4, 5),)],
             mistakes=[
-                Mistake(lambda x: x.mean(dim=1), "you averaged over the channels", hint="One number a channel …"),
+                Mistake(lambda x: x.mean(dim=1), "you averaged over the channels", hint="One number per channel …"),
                 Mistake(lambda x: x.amax(dim=(2, 3)), "that is the largest value, not the mean"),
             ],
         )
@@ -162,7 +162,7 @@ def not_attempted(message: str = "Write your answer in the cell above, run it, a
 
 
 def check(name: str, *answers: Any) -> Result:
-    """Look at an answer and say how it stands. Never raises.
+    """Checks an answer and says how it stands. Never raises.
 
     Args:
         name: the exercise's name, such as "02-squeeze".

@@ -17,7 +17,7 @@ def environment_line(
     data: str | None = None,
     data_root: str | Path | None = None,
 ) -> str:
-    """What this notebook runs with, in one line.
+    """Says in one line what this notebook runs with.
 
     Args:
         device: the notebook's `DEVICE`: "auto" or a device's name.

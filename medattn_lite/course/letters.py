@@ -17,7 +17,7 @@ START = 0  # what the decoder has "written" before the first letter
 
 
 def practice_words(count: int, length: int, *, seed: int | torch.Generator = 0) -> tuple[Tensor, Tensor, Tensor]:
-    """Random words with their answers.
+    """Draws random words with their answers.
 
     Args:
         count: number of words.
@@ -46,7 +46,7 @@ def train_backwards(
     learning_rate: float = 4e-3,
     progress: bool = True,
 ) -> nn.Module:
-    """Train a network to predict each letter of the reverse from the word and the letters before.
+    """Trains a network to predict each letter of the reverse from the word and the letters before.
 
     Args:
         network: called with word (B, N) and written (B, N), gives logits (B, N, LETTERS + 1).
@@ -78,7 +78,7 @@ def train_backwards(
 
 @torch.no_grad()
 def letters_right(network: nn.Module, length: int, *, count: int = 500, seed: int = 1) -> float:
-    """Share of letters that the network gets right on new words, given the right letters before each.
+    """Computes the share of letters that the network gets right on new words, given the right letters before each.
 
     Args:
         network: as in `train_backwards`.

@@ -44,7 +44,8 @@ def mathml(tex: str, *, display: bool = False) -> str:
         element = convert(numbered, display="block" if display else "inline")
         ElementTree.fromstring(element)
     except Exception as error:
-        raise UnknownTeX(f"{formula!r} is no formula latex2mathml can read: {type(error).__name__} {error}") from error
+        reason = f"{type(error).__name__} {error}"
+        raise UnknownTeX(f"{formula!r} is not a formula latex2mathml can read: {reason}") from error
     if _LEFT_OVER.search(element):
         raise UnknownTeX(f"a command in {formula!r} is not known to latex2mathml")
     return element.replace("<math ", f'<math alttext="{escape(formula)}" ', 1)

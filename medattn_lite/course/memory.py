@@ -39,7 +39,7 @@ class Cost:
 
 @contextmanager
 def without_numbers() -> Iterator[None]:
-    """Tensors made inside have shapes and no numbers, so that a calculation of any size can be counted.
+    """Makes tensors inside with shapes and no numbers, so that a calculation of any size can be counted.
 
     Unlike the device `meta`, torch chooses the operations that it would choose on a CPU.
     """
@@ -79,7 +79,7 @@ def _storage(value: object) -> Any:
 
 
 def measure_cost(function: Callable[..., Any], *arguments: Any, calls: int = 1) -> Cost:
-    """Time and peak memory of `function(*arguments)`.
+    """Measures time and peak memory of `function(*arguments)`.
 
     Args:
         function: what to measure.

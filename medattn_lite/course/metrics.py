@@ -14,7 +14,7 @@ METRIC_MIME = "application/vnd.medattn.metric+json"
 
 
 def record(name: str, value: Any, unit: str = "") -> None:
-    """Show a figure and keep it for the report.
+    """Shows a number and keeps it for the report.
 
     Args:
         name: what was measured, such as "AUC on the test patients".

@@ -144,7 +144,7 @@ class Quiz(ipywidgets.VBox):
 
 
 def quiz(questions: Sequence[Question], *, title: str = "Quiz") -> Quiz:
-    """A quiz, shown when it is the last line of a cell.
+    """Makes a quiz, shown when it is the last line of a cell.
 
     Args:
         questions: what to ask, in order.

@@ -22,7 +22,7 @@ _ADVICE = {
     "Can't call numpy() on Tensor": "`tensor.detach().cpu().numpy()`",
     "division by zero": "For some inputs the number below the line is 0: which answer does the exercise want then?",
     "object is not subscriptable": "Brackets `[…]` after a function or a number? A call has round ones.",
-    "object is not callable": "Round brackets after something that is no function: is a name used twice?",
+    "object is not callable": "Round brackets after something that is not a function: is a name used twice?",
     "only integer tensors of a single element": "A tensor stands where a whole number is wanted: `int(…)`.",
     "out of range": "Count from 0: the last of n places is n − 1.",
     "out of bounds": "Count from 0: the last of n places is n − 1.",

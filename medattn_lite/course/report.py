@@ -63,7 +63,7 @@ def write_report(
         "notebooks": [_entry(run, notebooks) for run in runs],
     }
     as_json, as_page = out / "report.json", out / "report.html"
-    # a name that is no UTF-8 must not end a course of an hour
+    # a name that is not UTF-8 must not end a course of an hour
     as_json.write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8", errors="replace")
     as_page.write_text(report_page(record, out), encoding="utf-8", errors="replace")
     return as_json, as_page

@@ -27,7 +27,7 @@ def check_scale(scale: str) -> str:
 
 
 def scale_numbers(scale: str, *, smoke: T, laptop: T, paper: T) -> T:
-    """The numbers for this scale; a network's class is the same at each.
+    """Chooses the numbers for this scale; a network's class is the same at each.
 
     Args:
         scale: the notebook's parameter `SCALE`.

@@ -56,7 +56,7 @@ def figures(notebook: Any) -> dict[int, list[Figure]]:
     found: dict[int, list[Figure]] = {}
     last = ""
 
-    def settle(captions: list[str]) -> None:
+    def attach_captions(captions: list[str]) -> None:
         for number, (place, png, alt) in enumerate(waiting):
             told = captions[0] if len(captions) == 1 else captions[number] if number < len(captions) else ""
             found.setdefault(place, []).append(Figure(png, alt, told))
@@ -65,14 +65,14 @@ def figures(notebook: Any) -> dict[int, list[Figure]]:
     for place, cell in enumerate(notebook.cells):
         if cell.cell_type == "markdown":
             captions = [match.group(0).strip() for match in CAPTION.finditer(cell.source)]
-            settle(captions)
+            attach_captions(captions)
             continue
         for output in cell.get("outputs", []):
             png = "".join(str(output.get("data", {}).get("image/png", "")).split())
             if png and png != last and _BASE64.fullmatch(png):  # the figure under a widget is the one it shows
                 waiting.append((place, png, picture_alt(output)))
                 last = png
-    settle([])
+    attach_captions([])
     return found
 
 

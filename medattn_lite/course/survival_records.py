@@ -17,7 +17,7 @@ RECORDS = Path(medattn_lite.__file__).parents[1] / "figures" / "results"
 
 
 def trained_c_indices() -> dict[str, Interval]:
-    """The C-index of each survival network that comes trained, seed by seed, then of what was run beside them.
+    """Reads the C-index of each survival network that comes trained, per seed, then of what was run beside them.
 
     All are of the same phantoms, which none was trained or chosen on.
     """
@@ -33,7 +33,7 @@ def trained_c_indices() -> dict[str, Interval]:
 
 
 def recorded_c_indices(folder: Path = RECORDS) -> dict[str, dict[str, Interval]]:
-    """Name of a recorded run at `laptop` → variant → its C-index, folds pooled.
+    """Reads recorded C-indices: name of a run at `laptop` → variant → its C-index, folds pooled.
 
     Args:
         folder: of the records; without one there are none, as in a package without its repository.

@@ -112,7 +112,7 @@ def _digits(number: float, digits: int) -> str:
 
 
 def as_array(value: Any) -> np.ndarray | None:
-    """The value as float64 numbers, or None if it is no number: a text is none, nor is a complex number."""
+    """The value as float64 numbers, or None if it is not a number: a text is none, nor is a complex number."""
     if isinstance(value, torch.Tensor):
         value = value.detach()
         value = value.to_dense() if value.is_sparse else value

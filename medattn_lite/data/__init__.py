@@ -6,8 +6,9 @@ folder, `phantom/` and `controls/` make data. Names are looked up on first use; 
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from medattn_lite.lazy import attach
 
 if TYPE_CHECKING:
     from medattn_lite.data.batches import as_monai, collate
@@ -25,25 +26,9 @@ if TYPE_CHECKING:
     from medattn_lite.data.region_masks import tumour_regions
     from medattn_lite.data.slice_set import SliceSet
     from medattn_lite.data.transforms import crop_around, crop_or_pad, foreground, normalise, resample
+else:
+    __getattr__, __dir__ = attach(__name__, __file__)
 
-_MODULES = {
-    "batches": ("as_monai", "collate"),
-    "checking.check_folder": ("CheckReport", "check_dataset"),
-    "fetching.catalogue": ("SOURCES",),
-    "fetching.fetch_data_set": ("fetch",),
-    "files": ("new_file",),
-    "nifti_io.orientation": ("Grid", "Volume", "voxel_sizes"),
-    "nifti_io.volumes": ("load_volume", "save_volume"),
-    "patient_splits": ("Split", "stratified_kfold", "train_valid_test"),
-    "phantom.cohort": ("PhantomCohort",),
-    "phantom.subject": ("Subject",),
-    "readers.cases": ("Case", "PatientDataset"),
-    "readers.registry": ("DATASETS", "open_dataset"),
-    "region_masks": ("tumour_regions",),
-    "slice_set": ("SliceSet",),
-    "transforms": ("crop_around", "crop_or_pad", "foreground", "normalise", "resample"),
-}
-_LAZY = {name: f"medattn_lite.data.{module}" for module, names in _MODULES.items() for name in names}
 __all__ = [
     "DATASETS",
     "SOURCES",
@@ -74,13 +59,3 @@ __all__ = [
     "tumour_regions",
     "voxel_sizes",
 ]
-
-
-def __getattr__(name: str) -> object:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -23,7 +23,7 @@ UNKNOWN = {"label": -1, "time": float("nan"), "event": -1}
 
 
 def collate(samples: Sequence[Sample]) -> Sample:
-    """One batch of samples.
+    """Collates samples into one batch.
 
     Args:
         samples: of one data set, with images of one shape.
@@ -43,7 +43,7 @@ def collate(samples: Sequence[Sample]) -> Sample:
 
 
 def as_monai(dataset: Sequence) -> MonaiSamples:
-    """A data set of this package, or a cohort of phantoms, as MONAI and the default `DataLoader` want it.
+    """Wraps a data set of this package, or a cohort of phantoms, for MONAI and the default `DataLoader`.
 
     Args:
         dataset: from `open_dataset`.

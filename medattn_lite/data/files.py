@@ -36,7 +36,7 @@ def existing_folder(root: str | Path | None, what: str) -> Path:
 
 @contextmanager
 def new_file(path: str | Path, *, overwrite: bool = False) -> Iterator[Path]:
-    """A temporary path beside `path`; renamed to `path` when the block ends without an error.
+    """Gives a temporary path beside `path`, which is renamed to `path` when the block ends without an error.
 
     A reader never sees half a file. Without `overwrite` an existing file is left as it is, even
     if it appeared while the block ran.

@@ -28,14 +28,14 @@ def read_object(path: Path, *, remedy: str, missing: str | None = None) -> dict[
         missing: the whole message where there is no such file.
 
     Raises:
-        UserError: there is no such file, it is no JSON object, or it is not as it was sealed.
+        UserError: there is no such file, it is not JSON object, or it is not as it was sealed.
     """
     if not path.is_file():
         raise UserError(missing or f"there is no file {path}: {remedy}")
     try:
         content = json.loads(path.read_bytes().decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        reason = "it is empty" if path.stat().st_size == 0 else f"it is no JSON ({type(error).__name__})"
+        reason = "it is empty" if path.stat().st_size == 0 else f"it is not JSON ({type(error).__name__})"
         raise UserError(f"{path} is damaged, {reason}: {remedy}") from None
     if not isinstance(content, dict):
         raise UserError(f"{path} is damaged, it holds no JSON object: {remedy}")

@@ -56,7 +56,7 @@ class Split:
 def stratified_kfold(
     subjects: Sequence[str], labels: Sequence[Hashable], folds: int = 5, seed: int = 0, *, repeats: str = "group"
 ) -> list[Split]:
-    """Cross-validation folds: every patient is tested once, classes spread evenly.
+    """Makes cross-validation folds: every patient is tested once, classes spread evenly.
 
     Args:
         subjects: patient of every row.
@@ -66,7 +66,7 @@ def stratified_kfold(
         repeats: "group" keeps the rows of a patient together; "error" refuses a patient with two rows.
 
     Returns:
-        One split a fold.
+        One split per fold.
 
     Raises:
         UserError: one class only, more folds than patients in a class, or lengths that differ.
@@ -98,7 +98,7 @@ def train_valid_test(
     *,
     repeats: str = "group",
 ) -> Split:
-    """One split into training, validation and test patients.
+    """Splits patients into training, validation and test.
 
     Every class has a patient in every part whose fraction is above zero; but for that, the parts have the
     wanted sizes within each class to within one patient.

@@ -42,7 +42,7 @@ def known_regions(labels: Iterable[int]) -> tuple[str, ...]:
 
 
 def tumour_regions(mask: Tensor, names: Sequence[str] = tuple(REGIONS)) -> Tensor:
-    """A mask of labels as one mask a region.
+    """Turns a mask of labels into one mask per region.
 
     Args:
         mask: (1, D, H, W) or (1, H, W) labels.

@@ -127,7 +127,7 @@ class SliceSet:
         return part
 
     def table(self) -> pd.DataFrame:
-        """One row a slice: subject, depth, height, label and tumour pixels."""
+        """One row per slice: subject, depth, height, label and tumour pixels."""
         import pandas as pd
 
         return pd.DataFrame({

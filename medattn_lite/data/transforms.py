@@ -27,7 +27,7 @@ NOISE_FLOOR = 0.12  # of the 99th percentile: above the noise in the air, below 
 
 
 def foreground(image: torch.Tensor) -> torch.Tensor:
-    """Head or brain: the voxels that are not background.
+    """Finds head or brain: the voxels that are not background.
 
     A skull-stripped image has one background value all around, and everything else is foreground.
     Otherwise the air is noisy, and foreground is where the mean over the channels, each divided by
@@ -50,7 +50,7 @@ def foreground(image: torch.Tensor) -> torch.Tensor:
 def normalise(
     image: torch.Tensor, mask: torch.Tensor | None = None, *, levels: Levels | None = None
 ) -> torch.Tensor:
-    """Each channel on one scale: 0 in white matter, −4 in the background.
+    """Brings each channel to one scale: 0 in white matter, −4 in the background.
 
     x ← 4 (x − centre) / (centre − background), with the centre from `intensity.centre_and_scale`: the most
     frequent tissue, which a lesion hardly moves. An image that is standardised already, with tissue darker than

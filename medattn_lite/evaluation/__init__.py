@@ -1,4 +1,4 @@
-"""Metrics, confidence intervals, tables: every figure comes with its interval."""
+"""Metrics, confidence intervals, tables: every number comes with its interval."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from medattn_lite.evaluation.mean_intervals import (
     share_interval,
 )
 from medattn_lite.evaluation.metrics import auc, classification_scores
+from medattn_lite.evaluation.multiplicity import holm
+from medattn_lite.evaluation.segmentation import dice, hausdorff95, iou
 
 __all__ = [
     "Interval",
@@ -20,6 +22,10 @@ __all__ = [
     "auc_interval",
     "bootstrap",
     "classification_scores",
+    "dice",
+    "hausdorff95",
+    "holm",
+    "iou",
     "jackknife_interval",
     "mean_interval",
     "paired_auc_interval",

@@ -127,7 +127,7 @@ def _over_seeds(differences: np.ndarray, level: float) -> SeedInterval:
 def _student(
     value: float, error: float, freedom: float, *, level: float, units: int, seeds: int, method: str, missing: str
 ) -> SeedInterval:
-    """The interval of a figure with a standard error, or the figure alone and why."""
+    """The interval of a figure with a standard error, or the value alone and why."""
     from scipy.special import stdtr, stdtrit
 
     missing = missing or (NO_SPREAD if error < TINY else "")

@@ -84,7 +84,7 @@ class Estimate:
 def interval_of(
     estimate: Estimate, kind: str, *, method: str, level: float = 0.95, units: int | None = None
 ) -> Interval:
-    """The interval of an estimate, or the figure alone where it would not cover.
+    """The interval of an estimate, or the value alone where it would not cover.
 
     Args:
         estimate: the figure.

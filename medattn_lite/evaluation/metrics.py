@@ -14,11 +14,16 @@ from medattn_lite.evaluation.mean_intervals import paired_share_interval, share_
 
 
 def auc(labels: np.ndarray, scores: np.ndarray) -> float:
-    """Area under the ROC curve of a two-class score; NaN when only one class is there.
+    """Computes the area under the ROC curve of a two-class score; NaN when only one class is there.
 
     Args:
         labels: (N,) 0 or 1.
         scores: (N,) higher means class 1.
+
+    Example:
+        >>> from medattn_lite.evaluation import auc
+        >>> auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        0.75
     """
     from scipy.stats import rankdata
 
@@ -73,7 +78,7 @@ CLASSIFICATION = {
 def classification_scores(
     labels: np.ndarray, scores: np.ndarray, *, groups: Sequence | None = None, n: int = 1000, seed: int = 0
 ) -> dict[str, Interval]:
-    """AUC, accuracy, recall, specificity, precision and F1, each with a 95 % interval by patient.
+    """Computes AUC, accuracy, recall, specificity, precision and F1, each with a 95 % interval by patient.
 
     Args:
         labels: (N,) 0 or 1.
@@ -87,6 +92,14 @@ def classification_scores(
 
     Raises:
         UserError: probabilities that are no numbers.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite.evaluation import classification_scores
+        >>> labels = np.arange(60) % 2
+        >>> scores = classification_scores(labels, np.where(np.arange(60) % 10, 0.9 * labels, 0.5))
+        >>> scores["accuracy"].text(2)
+        '0.90 [0.80, 0.95], n = 60'
     """
     scores = checked_probabilities(scores)
     if n:

@@ -47,15 +47,20 @@ def p_value(interval: Mapping[str, Any]) -> float:
     half = value - low if value > 0 else high - value
     if value == 0 or high == low:
         return 1.0 if value == 0 else 0.0
-    half = half if half > 0 else (high - low) / 2  # a figure outside its own interval
+    half = half if half > 0 else (high - low) / 2  # a value outside its own interval
     return math.erfc(Z * abs(value) / half / math.sqrt(2))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjusted p of each, in the order given.
+    """Adjusts p values for a family of tests, in the order given.
 
     Args:
         p_values: without NaN.
+
+    Example:
+        >>> from medattn_lite.evaluation import holm
+        >>> holm([0.01, 0.04, 0.5])
+        [0.03, 0.08, 0.5]
     """
     order = sorted(range(len(p_values)), key=lambda place: p_values[place])
     adjusted, largest = [0.0] * len(p_values), 0.0

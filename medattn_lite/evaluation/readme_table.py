@@ -101,7 +101,7 @@ def with_table(readme: Path, text: str) -> str:
     try:
         before = readme.read_text(encoding="utf-8") if readme.is_file() else ""
     except UnicodeDecodeError:
-        raise UserError(f"{readme} is no text in UTF-8: name another file with --readme") from None
+        raise UserError(f"{readme} is not text in UTF-8: name another file with --readme") from None
     if before.count(BEGIN) != 1 or END not in before.split(BEGIN)[1]:
         raise UserError(f"{readme} has no place for the table: write the lines {BEGIN} and {END} where it belongs")
     head, rest = before.split(BEGIN)

@@ -109,11 +109,11 @@ def require_record(path: Path, record: dict[str, Any], *, remedy: str) -> None:
             return
         for name in ("recipe", "data", "scale"):
             if not isinstance(record[name], str):
-                raise TypeError(f"{name} is no word")
+                raise TypeError(f"{name} is not a word")
         section(copy.deepcopy(record))
         mark([copy.deepcopy(record)])
     except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
-        raise UserError(f"{path} is no record of a run ({type(error).__name__} {error}): {remedy}") from None
+        raise UserError(f"{path} is not a record of a run ({type(error).__name__} {error}): {remedy}") from None
 
 
 def _read(path: Path) -> dict[str, Any]:

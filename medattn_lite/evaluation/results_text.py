@@ -13,7 +13,7 @@ DAGGER = "‡"  # survives the correction for the number of comparisons
 
 
 def interval_text(interval: Mapping[str, Any] | None, *, mark: bool = False, digits: int = 3) -> str:
-    """A figure with its interval and n; the figure alone where no interval was made; a dash where there is none.
+    """A value with its interval and n; the value alone where no interval was made; a dash where there is none.
 
     Args:
         interval: `value`, `low`, `high`, and `units` (patients drawn).

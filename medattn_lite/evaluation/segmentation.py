@@ -35,14 +35,14 @@ def voxel_counts(predicted: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -
     """Counts the voxels of each patient's masks.
 
     Args:
-        predicted: a mask a patient, (R, D, H, W) of 0 and 1; sizes may differ between patients.
+        predicted: a mask per patient, (R, D, H, W) of 0 and 1; sizes may differ between patients.
         truth: the same for the truth.
 
     Raises:
         UserError: no patients, other numbers of them, other shapes, or labels beside 0 and 1.
     """
     if len(predicted) != len(truth) or not len(truth):
-        raise UserError(f"{len(predicted)} predictions for {len(truth)} masks: give one a patient, above 0")
+        raise UserError(f"{len(predicted)} predictions for {len(truth)} masks: give one per patient, above 0")
     rows = []
     for number, (found, wanted) in enumerate(zip(predicted, truth, strict=True)):
         found, wanted = _as_mask(found, f"prediction {number}"), _as_mask(wanted, f"mask {number}")
@@ -56,12 +56,26 @@ def voxel_counts(predicted: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -
 
 
 def dice(true_positive: np.ndarray, false_positive: np.ndarray, false_negative: np.ndarray) -> np.ndarray:
-    """Dice of counts of any shape; 1 where there is nothing to find and nothing was found."""
+    """Computes Dice of counts of any shape; 1 where there is nothing to find and nothing was found.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite.evaluation import dice
+        >>> dice(np.array([8, 0]), np.array([2, 0]), np.array([2, 0]))  # an empty mask that was left empty is right
+        array([0.8, 1. ])
+    """
     return _share(2 * true_positive, 2 * true_positive + false_positive + false_negative)
 
 
 def iou(true_positive: np.ndarray, false_positive: np.ndarray, false_negative: np.ndarray) -> np.ndarray:
-    """Intersection over union of counts of any shape; 1 where there is nothing to find and nothing was found."""
+    """Computes intersection over union of counts of any shape; 1 where there is nothing to find and nothing was found.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite.evaluation import iou
+        >>> iou(np.array([8]), np.array([2]), np.array([0]))
+        array([0.8])
+    """
     return _share(true_positive, true_positive + false_positive + false_negative)
 
 
@@ -69,7 +83,7 @@ OVERLAPS: dict[str, Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]] 
 
 
 def hausdorff95(predicted: np.ndarray, truth: np.ndarray, *, spacing_mm: Sequence[float]) -> float:
-    """95 % Hausdorff distance of two masks in mm.
+    """Computes the 95 % Hausdorff distance of two masks in mm.
 
     Args:
         predicted: (D, H, W) of 0 and 1, or (H, W).
@@ -78,6 +92,14 @@ def hausdorff95(predicted: np.ndarray, truth: np.ndarray, *, spacing_mm: Sequenc
 
     Raises:
         UserError: other shapes, or a spacing that does not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite.evaluation import hausdorff95
+        >>> first, second = np.zeros((2, 8, 8), bool)
+        >>> first[2:4, 2:4], second[2:4, 4:6] = True, True  # two columns apart, 3 mm each
+        >>> hausdorff95(first, second, spacing_mm=(1.0, 3.0))
+        6.0
     """
     from monai.metrics import compute_hausdorff_distance
 
@@ -85,7 +107,7 @@ def hausdorff95(predicted: np.ndarray, truth: np.ndarray, *, spacing_mm: Sequenc
     if predicted.shape != truth.shape:
         raise UserError(f"the prediction has shape {predicted.shape} and the mask {truth.shape}: make them equal")
     if len(spacing_mm) != truth.ndim or not all(step > 0 for step in spacing_mm):
-        raise UserError(f"spacing is {tuple(spacing_mm)} mm: give {truth.ndim} numbers above 0, one an axis")
+        raise UserError(f"spacing is {tuple(spacing_mm)} mm: give {truth.ndim} numbers above 0, one per axis")
     if not predicted.any() and not truth.any():
         return 0.0
     if not predicted.any() or not truth.any():

@@ -12,8 +12,9 @@ Names are looked up on first use; type checkers and editors see them all.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from medattn_lite.lazy import attach
 
 if TYPE_CHECKING:
     from medattn_lite.explain.attention import (
@@ -110,34 +111,9 @@ if TYPE_CHECKING:
         place_to_show,
         read_image,
     )
+else:
+    __getattr__, __dir__ = attach(__name__, __file__)
 
-_NAMES = {
-    "model": ("ClassLogit", "LogRisk", "RegionSum", "Target", "TargetLike", "forward_eval"),
-    "grids": ("Box", "layer_box", "to_file_grid", "to_image_grid"),
-    "attention": (
-        "CHANNEL_EDITS", "PLACE_EDITS", "SHARE_EDITS", "SLICE_EDITS", "WEIGHT_EDITS", "Affinities", "CapturedMap",
-        "InterSliceReading", "SliceAffinities", "SplitReading", "VoxelAffinities", "Whereabouts", "affinity_layers",
-        "capture_attention", "channel_gates", "edited_maps", "has_attention", "looks_at", "maps_of_kind",
-        "move_towards_mean", "move_towards_uniform", "ranked_channels", "read_affinities", "read_inter_slice",
-        "read_splits", "received_attention", "register_adapter", "slice_gates", "slice_matrices", "spatial_gates",
-        "split_shares", "switched_off", "under_edits", "whereabouts",
-    ),
-    "methods": (
-        "METHODS", "Explanation", "LayerMap", "default_layer", "explain_image", "find_method", "grad_cam",
-        "grad_cam_plus_plus", "head_mask", "hires_cam", "integrated_gradients", "layer_cam", "layer_sizes",
-        "occlusion", "padded_with", "stages",
-    ),
-    "faithfulness": (
-        "PLANES", "SITES", "Answer", "Browser", "Compared", "Curve", "Laboratory", "Localised", "Outcome",
-        "PhantomCase", "Tumour", "cascade", "chance", "cohort_of", "compare", "concentration", "cost",
-        "deletion_curve", "graded_heads", "grading_networks", "held_out", "ignorant_maps", "insertion_curve",
-        "localise", "localise_by_plane", "reinitialised_copy", "similarity",
-    ),
-    "user_images": (
-        "SampleMap", "TrainedRun", "explain_sample", "open_run", "open_shipped", "place_to_show", "read_image",
-    ),
-}
-_LAZY = {name: f"medattn_lite.explain.{room}" for room, names in _NAMES.items() for name in names}
 __all__ = [
     "CHANNEL_EDITS",
     "METHODS",
@@ -234,13 +210,3 @@ __all__ = [
     "under_edits",
     "whereabouts",
 ]
-
-
-def __getattr__(name: str) -> object:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -1,40 +1,57 @@
-"""The papers' networks, built from `medattn_lite.attention`: published size by default, the same class smaller."""
+"""The papers' networks, built from `medattn_lite.attention`: published size by default, the same class smaller.
+
+By name: `build`, `describe`; those that ship trained: `load_trained`, `trained_facts`, `trained_names`.
+"""
 
 from __future__ import annotations
 
-import importlib
+from typing import TYPE_CHECKING
 
-_LAZY = {
-    "Bottleneck": "bottleneck",
-    "SEResNeXt": "se_resnext",
-    "se_resnext50": "se_resnext",
-    "ResNetCBAM": "resnet_cbam",
-    "resnet50_cbam": "resnet_cbam",
-    "OFFICIAL_CBAM": "resnet_cbam",
-    "P3DResNet": "p3d",
-    "p3d_resnet50": "p3d",
-    "ResNeSt": "resnest",
-    "resnest50": "resnest",
-    "resnesat50": "resnest",
-    "RSANet": "rsanet",
-    "DualFusionNet": "dual_fusion_net",
-    "dual_fusion": "dual_fusion_net",
-    "dynunet": "dual_fusion_backbones",
-    "segresnet": "dual_fusion_backbones",
-    "SurvivalNetwork": "survival",
-    "survival_network": "survival",
-    "build": "registry",
-    "describe": "registry",
-    "load_matching": "convert",
-}
-__all__ = list(_LAZY)
+from medattn_lite.lazy import attach
 
+if TYPE_CHECKING:
+    from medattn_lite.networks.bottleneck import Bottleneck
+    from medattn_lite.networks.convert import from_torch_multihead, load_matching
+    from medattn_lite.networks.costs import cost_of
+    from medattn_lite.networks.dual_fusion_backbones import dynunet, segresnet
+    from medattn_lite.networks.dual_fusion_net import DualFusionNet, dual_fusion
+    from medattn_lite.networks.p3d import P3DResNet, p3d_resnet50
+    from medattn_lite.networks.registry import NETWORKS, build, describe
+    from medattn_lite.networks.resnest import ResNeSt, resnesat50, resnest50
+    from medattn_lite.networks.resnet_cbam import OFFICIAL_CBAM, ResNetCBAM, resnet50_cbam
+    from medattn_lite.networks.rsanet import RSANet
+    from medattn_lite.networks.se_resnext import SEResNeXt, se_resnext50
+    from medattn_lite.networks.survival import SurvivalNetwork, survival_network
+    from medattn_lite.networks.trained import load_trained, trained_facts, trained_names
+else:
+    __getattr__, __dir__ = attach(__name__, __file__)
 
-def __getattr__(name: str) -> object:
-    if name in _LAZY:
-        return getattr(importlib.import_module(f"medattn_lite.networks.{_LAZY[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__all__ = [
+    "Bottleneck",
+    "DualFusionNet",
+    "NETWORKS",
+    "OFFICIAL_CBAM",
+    "P3DResNet",
+    "RSANet",
+    "ResNeSt",
+    "ResNetCBAM",
+    "SEResNeXt",
+    "SurvivalNetwork",
+    "build",
+    "cost_of",
+    "describe",
+    "dual_fusion",
+    "dynunet",
+    "from_torch_multihead",
+    "load_matching",
+    "load_trained",
+    "p3d_resnet50",
+    "resnesat50",
+    "resnest50",
+    "resnet50_cbam",
+    "se_resnext50",
+    "segresnet",
+    "survival_network",
+    "trained_facts",
+    "trained_names",
+]

@@ -80,7 +80,19 @@ def from_monai_se_layer(state_dict: Mapping[str, Tensor]) -> StateDict:
 
 
 def from_torch_multihead(state_dict: Mapping[str, Tensor]) -> StateDict:
-    """`torch.nn.MultiheadAttention` (same width for query, key and value) to `MultiHeadAttention`."""
+    """Converts `torch.nn.MultiheadAttention` (same width for query, key and value) to `MultiHeadAttention`.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.attention import MultiHeadAttention
+        >>> from medattn_lite.networks import from_torch_multihead
+        >>> theirs, ours = torch.nn.MultiheadAttention(16, 4, batch_first=True), MultiHeadAttention(16, num_heads=4)
+        >>> ours.load_state_dict(from_torch_multihead(theirs.state_dict()))
+        <All keys matched successfully>
+        >>> x = torch.randn(2, 5, 16)
+        >>> torch.allclose(ours(x), theirs(x, x, x)[0], atol=1e-5)
+        True
+    """
     converted: StateDict = {}
     for key, value in without_wrapper(state_dict).items():
         if key.startswith("in_proj_"):
@@ -160,6 +172,13 @@ def load_matching(network: nn.Module, state_dict: Mapping[str, Tensor]) -> LoadR
 
     Raises:
         UserError: nothing fits.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import load_matching
+        >>> big, small = torch.nn.Linear(8, 1000), torch.nn.Linear(8, 2)
+        >>> print(load_matching(small, {"weight": small.weight, "bias": big.bias}))
+        loaded 1 tensors; other shape: bias
     """
     own = network.state_dict()
     given = without_wrapper(state_dict)

@@ -42,7 +42,7 @@ class Description:
 
 
 def table(descriptions: list[Description]) -> list[str]:
-    """Lines of text: one a network, under its paper."""
+    """Lines of text: one per network, under its paper."""
     lines: list[str] = []
     paper = None
     for item in descriptions:

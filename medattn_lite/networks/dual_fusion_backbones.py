@@ -1,7 +1,7 @@
 """The two networks that dual fusion joins: MONAI's DynUNet and SegResNet, at any image size, last feature map included.
 
     features = decoder(encoder(image))        (B, f, D, H, W), as large as the image
-    logits   = f_1(features)                  one channel a region
+    logits   = f_1(features)                  one channel per region
 
 Papers: Isensee et al. 2021 (nnU-Net, which DynUNet rebuilds), Myronenko 2019 (SegResNet); the dual fusion
 paper trains both alone first. With 4 channels in and 3 regions out: 31,192,035 parameters (DynUNet, six
@@ -104,7 +104,7 @@ def dynunet(
     num_classes: int = 3,
     filters: Sequence[int] = DYNUNET_FILTERS,
 ) -> SegmentationBackbone:
-    """MONAI's DynUNet, a U-Net that halves the image at each level but the first.
+    """Builds MONAI's DynUNet, a U-Net that halves the image at each level but the first.
 
     Args:
         spatial_dims: 2 or 3.
@@ -114,6 +114,12 @@ def dynunet(
 
     Raises:
         UserError: fewer than three levels.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import dynunet
+        >>> dynunet(in_channels=1, filters=(8, 8, 16))(torch.randn(1, 1, 16, 16, 16)).shape
+        torch.Size([1, 3, 16, 16, 16])
     """
     from monai.networks.nets import DynUNet
 
@@ -151,7 +157,7 @@ def segresnet(
     init_filters: int = 16,
     normalised: bool = True,
 ) -> SegmentationBackbone:
-    """MONAI's SegResNet, a residual U-Net of four levels without the autoencoder branch.
+    """Builds MONAI's SegResNet, a residual U-Net of four levels without the autoencoder branch.
 
     Args:
         spatial_dims: 2 or 3.
@@ -163,6 +169,12 @@ def segresnet(
 
     Raises:
         UserError: filters that 8 does not divide.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import segresnet
+        >>> segresnet(in_channels=1, init_filters=8)(torch.randn(1, 1, 16, 16, 16)).shape
+        torch.Size([1, 3, 16, 16, 16])
     """
     from monai.networks.nets import SegResNet
 

@@ -87,7 +87,7 @@ class DualFusionNet(nn.Module):
         second: a trained `segresnet(…)`; its map gives the keys.
         fusion: "attention", "early" or "late".
         channels: f, channels inside the head; late fusion has no head.
-        token_grid: most tokens an axis of the attention; None for every voxel whatever the size.
+        token_grid: most tokens per axis of the attention; None for every voxel whatever the size.
         frozen: keep both networks as they are; False trains them with the head.
 
     Raises:
@@ -134,7 +134,7 @@ class DualFusionNet(nn.Module):
         return self
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, D, H, W) images to logits (B, classes, D, H, W), one channel a region."""
+        """(B, C, D, H, W) images to logits (B, classes, D, H, W), one channel per region."""
         if self.fusion == "late":
             return average_probabilities(self.first(x), self.second(x))  # (B, classes, D, H, W)
         first_features = self.first.features(x)  # (B, f₁, D, H, W)
@@ -167,7 +167,7 @@ def dual_fusion(
     normalised: bool = True,
     **options,
 ) -> DualFusionNet:
-    """Both networks untrained and joined, at published size by default; load the trained weights, then train the head.
+    """Builds both networks untrained and joined, at published size by default; load weights, then train the head.
 
     Args:
         spatial_dims: 2 or 3.
@@ -177,6 +177,13 @@ def dual_fusion(
         init_filters: of SegResNet.
         normalised: which map of SegResNet is joined, see `segresnet`.
         **options: see `DualFusionNet`.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import dual_fusion
+        >>> network = dual_fusion(in_channels=1, filters=(8, 8, 16), init_filters=8)
+        >>> network(torch.randn(1, 1, 16, 16, 16)).shape
+        torch.Size([1, 3, 16, 16, 16])
     """
     common = {"spatial_dims": spatial_dims, "in_channels": in_channels, "num_classes": num_classes}
     first = dynunet(filters=filters, **common)

@@ -190,7 +190,15 @@ class P3DResNet(ResidualNetwork):
 
 
 def p3d_resnet50(*, in_channels: int = 4, num_classes: int | None = 2, **options: Any) -> P3DResNet:
-    """P3D-ResNet-50 with IAM as published: 4 MRI contrasts, low or high grade."""
+    """Builds P3D-ResNet-50 with IAM as published: 4 MRI contrasts, low or high grade.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import p3d_resnet50
+        >>> network = p3d_resnet50(in_channels=1, layers=(1, 1, 1, 1), width=16)
+        >>> network.eval()(torch.randn(1, 1, 8, 32, 32)).shape
+        torch.Size([1, 2])
+    """
     return P3DResNet(in_channels=in_channels, num_classes=num_classes, **options)
 
 

@@ -32,7 +32,7 @@ def make_attention(
 
 
 def choose_attention(
-    asked: str | bool | None,
+    requested: str | bool | None,
     options: Mapping[str, Any] | None,
     *,
     published: str,
@@ -42,7 +42,7 @@ def choose_attention(
     """Which mechanism a published network gets, and with which options.
 
     Args:
-        asked: name of a mechanism; True for the published one, False or None for none.
+        requested: name of a mechanism; True for the published one, False or None for none.
         options: options of the mechanism, over the published ones where it is the published one.
         published: name of the network's own mechanism.
         published_options: the network's own arguments for it.
@@ -51,7 +51,7 @@ def choose_attention(
     Raises:
         UserError: an argument for the published mechanism is given with another one, which would not hear of it.
     """
-    name = asked if isinstance(asked, str) else published if asked else "none"
+    name = requested if isinstance(requested, str) else published if requested else "none"
     if name == published:
         return name, {**published_options, **(options or {})}
     changed = [key for key, value in published_options.items() if value != defaults[key]]

@@ -171,19 +171,31 @@ def find(name: str) -> Entry:
 
 
 def build(name: str, **options: Any) -> nn.Module:
-    """A network by name, at published size unless the options of its factory say otherwise.
+    """Builds a network by its name, at published size unless the options of its factory say otherwise.
 
     Raises:
         UserError: there is no such network.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import build
+        >>> network = build("p3d+eca", in_channels=1, layers=(1, 1, 1, 1), width=8)
+        >>> network.eval()(torch.randn(1, 1, 16, 32, 32)).shape
+        torch.Size([1, 2])
     """
     return find(name).build(**options)
 
 
 def describe(name: str) -> Description:
-    """A network's parameters and shapes, measured without memory for its weights.
+    """Describes a network's parameters and shapes, measured without memory for its weights.
 
     Raises:
         UserError: there is no such network.
+
+    Example:
+        >>> from medattn_lite.networks import describe
+        >>> describe("p3d_iam").parameters
+        34931826
     """
     entry = find(name)
     with torch.device("meta"), torch.no_grad():

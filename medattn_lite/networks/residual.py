@@ -146,7 +146,7 @@ def make_stages(
         block: called as `block(in_channels, width, stride=…)`; gives 4 × width channels.
         in_channels: channels that come from the stem.
         width: w.
-        layers: blocks a stage; four numbers.
+        layers: blocks per stage; four numbers.
         strides: stride of the first block of each stage.
 
     Raises:

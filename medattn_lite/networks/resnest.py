@@ -46,7 +46,7 @@ class ResNeStBlock(AttentiveBlock):
         spatial_dims: 2 or 3.
         radix: number of splits.
         groups: cardinality.
-        bottleneck_width: channels a group at w = 64.
+        bottleneck_width: channels per group at w = 64.
         spatial_attention: options of `SpatialAttention`; None leaves it out.
         place: of spatial attention or the mechanism, "before" or "after" the addition.
         attention: name of a mechanism; see `medattn_lite.attention.names`.
@@ -122,7 +122,7 @@ class ResNeSt(ResidualNetwork):
         stem_width: channels of the stem's first two convolutions; the third has twice as many.
         radix: number of splits.
         groups: cardinality.
-        bottleneck_width: channels a group at width 64.
+        bottleneck_width: channels per group at width 64.
         spatial_attention: spatial attention in every block (ResNeSAt).
         place: "before" or "after" the addition.
         kernel_size: of spatial attention.
@@ -191,12 +191,28 @@ class ResNeSt(ResidualNetwork):
 
 
 def resnest50(*, in_channels: int = 3, num_classes: int | None = 2, **options: Any) -> ResNeSt:
-    """ResNeSt-50 as published (radix 2, cardinality 1, deep stem)."""
+    """Builds ResNeSt-50 as published (radix 2, cardinality 1, deep stem).
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import resnest50
+        >>> network = resnest50(in_channels=1, layers=(1, 1, 1, 1), stem_width=8, width=16)
+        >>> network.eval()(torch.randn(1, 1, 64, 64)).shape
+        torch.Size([1, 2])
+    """
     return ResNeSt(in_channels=in_channels, num_classes=num_classes, **options)
 
 
 def resnesat50(*, in_channels: int = 3, num_classes: int | None = 2, **options: Any) -> ResNeSt:
-    """ResNeSAt: ResNeSt-50 with spatial attention in every block."""
+    """Builds ResNeSAt: ResNeSt-50 with spatial attention in every block.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import resnesat50
+        >>> network = resnesat50(in_channels=1, layers=(1, 1, 1, 1), stem_width=8, width=16)
+        >>> network.eval()(torch.randn(1, 1, 64, 64)).shape
+        torch.Size([1, 2])
+    """
     return ResNeSt(in_channels=in_channels, num_classes=num_classes, spatial_attention=True, **options)
 
 

@@ -119,5 +119,13 @@ class ResNetCBAM(ResidualNetwork):
 def resnet50_cbam(
     *, spatial_dims: int = 3, in_channels: int = 4, num_classes: int | None = 19, **options: Any
 ) -> ResNetCBAM:
-    """ResNet-50-CBAM as published; by default the survival deck's, 3-D, 4 MRI contrasts, 19 intervals."""
+    """Builds ResNet-50-CBAM as published; by default the survival deck's, 3-D, 4 MRI contrasts, 19 intervals.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import resnet50_cbam
+        >>> network = resnet50_cbam(spatial_dims=2, in_channels=1, num_classes=2, layers=(1, 1, 1, 1), width=16)
+        >>> network(torch.randn(1, 1, 64, 64)).shape
+        torch.Size([1, 2])
+    """
     return ResNetCBAM(spatial_dims=spatial_dims, in_channels=in_channels, num_classes=num_classes, **options)

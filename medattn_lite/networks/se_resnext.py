@@ -34,7 +34,7 @@ class SEResNeXt(ResidualNetwork):
         layers: blocks of the four stages.
         strides: of their first blocks; smaller ones keep a finer last map of a small image.
         groups: groups of the 3×3 convolutions.
-        base_width: channels a group at width 64.
+        base_width: channels per group at width 64.
         stem_width: channels after the stem, and the width of the first stage.
         reduction: r of squeeze-and-excitation.
         squeeze_excitation: False for the plain ResNeXt, as `attention="none"`.
@@ -96,5 +96,13 @@ class SEResNeXt(ResidualNetwork):
 def se_resnext50(
     *, spatial_dims: int = 3, in_channels: int = 4, num_classes: int | None = 19, **options: Any
 ) -> SEResNeXt:
-    """SE-ResNeXt-50 (32×4d) as published; by default the survival deck's, 3-D, 4 MRI contrasts, 19 intervals."""
+    """Builds SE-ResNeXt-50 (32×4d) as published; by default the survival deck's, 3-D, 4 MRI contrasts, 19 intervals.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import se_resnext50
+        >>> network = se_resnext50(spatial_dims=2, in_channels=1, num_classes=2, layers=(1, 1, 1, 1))
+        >>> network(torch.randn(1, 1, 64, 64)).shape
+        torch.Size([1, 2])
+    """
     return SEResNeXt(spatial_dims=spatial_dims, in_channels=in_channels, num_classes=num_classes, **options)

@@ -34,7 +34,7 @@ class SurvivalNetwork(nn.Module):
         backbone: gives features (B, F); has `num_features`.
         head: "logistic", "official" or "cox".
         intervals: intervals of time of the discrete heads.
-        clinical_features: numbers a patient (age, resection, …, each standardised) put beside the image features.
+        clinical_features: numbers per patient (age, resection, …, each standardised) put beside the image features.
         auxiliary: numbers that a second linear layer tells of the image features, for training alone.
 
     Raises:
@@ -87,7 +87,7 @@ class SurvivalNetwork(nn.Module):
         given = (batch, 0) if clinical is None else tuple(clinical.shape)
         if given != (batch, self.clinical_features):
             raise UserError(
-                f"the survival network takes {self.clinical_features} clinical values a patient and got "
+                f"the survival network takes {self.clinical_features} clinical values per patient and got "
                 f"{'none' if clinical is None else f'shape {given} for {batch} patients'}"
             )
 
@@ -161,7 +161,7 @@ def survival_network(
     auxiliary: int = 0,
     **options,
 ) -> SurvivalNetwork:
-    """A survival network by the name of its backbone, at published size unless the options say otherwise.
+    """Builds a survival network by the name of its backbone, at published size unless the options say otherwise.
 
     Args:
         backbone: "se_resnext50", "resnet50_cbam" or "densenet121".
@@ -173,6 +173,13 @@ def survival_network(
 
     Raises:
         UserError: an unknown backbone or head.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import survival_network
+        >>> network = survival_network(in_channels=1, intervals=5, layers=(1, 1, 1, 1))
+        >>> network(torch.randn(2, 1, 32, 32, 32)).shape  # a value per interval of time
+        torch.Size([2, 5])
     """
     if backbone not in BACKBONES:
         raise UserError(f"unknown survival backbone {backbone!r}; use {', '.join(BACKBONES)}")

@@ -65,15 +65,28 @@ class Trained:
 
 
 def trained_names() -> tuple[str, ...]:
-    """What `load_trained` knows, in alphabetical order."""
+    """Lists what `load_trained` knows, in alphabetical order.
+
+    Example:
+        >>> from medattn_lite.networks import trained_names
+        >>> "grade_p3d_iam" in trained_names()
+        True
+    """
     return tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
 
 
 def load_trained(name: str) -> Trained:
-    """A trained network by name.
+    """Loads a trained network by its name.
 
     Raises:
         UserError: there is no such network.
+
+    Example:
+        >>> import torch
+        >>> from medattn_lite.networks import load_trained, trained_names
+        >>> trained = load_trained(trained_names()[0])
+        >>> trained.network.training
+        False
     """
     from safetensors.torch import load_file
 
@@ -85,10 +98,15 @@ def load_trained(name: str) -> Trained:
 
 @cache
 def trained_facts(name: str) -> Mapping[str, Any]:
-    """How a trained network was made, without loading it; shared, so do not write to it.
+    """Tells how a trained network was made, without loading it; shared, so do not write to it.
 
     Raises:
         UserError: there is no such network.
+
+    Example:
+        >>> from medattn_lite.networks import trained_facts
+        >>> trained_facts("grade_p3d_iam")["recipe"]
+        'mechanisms'
     """
     if name not in trained_names():
         raise UserError(f"no trained network is called {name!r}: use one of {', '.join(trained_names())}")

@@ -56,7 +56,7 @@ def slice_affinity(
     titles: Sequence[str] | None = None,
     alt: str | None = None,
 ) -> Figure:
-    """Slice×slice matrices beside each other: each row a slice that looks, each column a slice that is looked at.
+    """Draws slice×slice matrices beside each other: each row a slice that looks, each column a slice that is looked at.
 
     Args:
         matrices: (S, S), or several of them.
@@ -67,6 +67,13 @@ def slice_affinity(
 
     Raises:
         ValueError: matrices that are not square, or not as many planes.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> figure = plots.slice_affinity(np.eye(8), "axial", chosen=3)
+        >>> print(plots.alt_text(figure)[:60])
+        Slice×slice attention, bright is much. axial, 8 axial slices
     """
     planes = [planes] if isinstance(planes, str) else list(planes)
     single = len(planes) == 1 and as_array(matrices[0]).ndim == 1
@@ -104,14 +111,14 @@ def affinity_view(
     asked: str = "the voxel",
     alt: str | None = None,
 ) -> Figure:
-    """What one voxel looks at, by one or several blocks: a slice×slice matrix and three planes a block.
+    """Draws what one voxel looks at, by one or several blocks: a slice×slice matrix and three planes per block.
 
     Args:
         image: (D, H, W), or (H, W) for one axial slice.
         position: indices of the voxel that looks; the planes go through it, and its slice's row is marked.
         rows: one block each, drawn under another. Each has a colour scale of its own.
         affine: 4×4, gives the voxel size.
-        spacing: voxel edges in mm, one an axis; goes before the affine.
+        spacing: voxel edges in mm, one per axis; goes before the affine.
         outline: mask of the image's shape, drawn as a line.
         opacity: of the strongest weight.
         window: intensities drawn black and white; see `default_window`.
@@ -132,7 +139,7 @@ def affinity_view(
     size = [length * edge for length, edge in zip(volume.shape, edges, strict=True)]
     tall = max(size[plane.rows] for plane in panels)
     room = WIDTH - LEFT - MATRIX - BESIDE - (len(panels) - 1) * GAP
-    scale = min(room / sum(size[plane.columns] for plane in panels), 3.4 / tall)  # inches a millimetre
+    scale = min(room / sum(size[plane.columns] for plane in panels), 3.4 / tall)  # inches per millimetre
     step = TOP + max(MATRIX, tall * scale) + BOTTOM
     height = len(rows) * step
     figure = new_figure(WIDTH, height, layout=None)

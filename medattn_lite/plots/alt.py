@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 
 
 def set_alt(figure: Figure, text: str) -> Figure:
-    """Attach a description to a figure and give the figure back.
+    """Attaches a description to a figure and returns the figure.
 
     Args:
         figure: any matplotlib figure.
@@ -14,6 +14,11 @@ def set_alt(figure: Figure, text: str) -> Figure:
 
     Raises:
         ValueError: if the text is empty.
+
+    Example:
+        >>> from medattn_lite.plots import alt_text, new_figure, set_alt
+        >>> alt_text(set_alt(new_figure(4, 3), "An empty figure"))
+        'An empty figure'
     """
     text = " ".join(str(text).split())
     if not text:
@@ -23,7 +28,13 @@ def set_alt(figure: Figure, text: str) -> Figure:
 
 
 def alt_text(figure: Figure) -> str:
-    """The description attached by `set_alt`, or an empty string."""
+    """Returns the description attached by `set_alt`, or an empty string.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> plots.alt_text(plots.weights_bars([0.7, 0.2, 0.1]))
+        'Bars, attention weights. key 1 0.70, key 2 0.20, key 3 0.10.'
+    """
     return str(figure.get_label() or "")
 
 

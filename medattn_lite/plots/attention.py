@@ -33,7 +33,7 @@ def weights_bars(
     limits: tuple[float, float] | None = (0.0, 1.0),
     alt: str | None = None,
 ) -> Figure:
-    """Weights as bars, or several sets of weights side by side.
+    """Draws weights as bars, or several sets of weights side by side.
 
     Args:
         weights: (N,), or a name → (N,) mapping to compare, say, temperatures.
@@ -42,6 +42,12 @@ def weights_bars(
         label: of the vertical axis.
         limits: of the vertical axis; None for the data's own (scores, for example).
         alt: alt text, instead of the one written from the values.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> figure = plots.weights_bars({"τ = 0.5": [0.8, 0.2], "τ = 4": [0.6, 0.4]}, names=["the", "cat"])
+        >>> len(figure.axes[0].patches)
+        4
     """
     given = weights if isinstance(weights, Mapping) else {"": weights}
     sets = {name: as_array(values).ravel() for name, values in given.items()}
@@ -82,7 +88,7 @@ def attention_matrix(
     limits: tuple[float, float] | None = None,
     alt: str | None = None,
 ) -> Figure:
-    """An alignment matrix: which key each query looks at.
+    """Draws an alignment matrix: which key each query looks at.
 
     Args:
         weights: (queries, keys).
@@ -93,6 +99,12 @@ def attention_matrix(
         title: above the matrix.
         limits: of the colours; zero to the largest value by default.
         alt: alt text, instead of the one written from the values.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> figure = plots.attention_matrix([[0.9, 0.1], [0.2, 0.8]], rows=["le", "chat"], columns=["the", "cat"])
+        >>> print(plots.alt_text(figure)[:59])
+        Matrix of 2 queries and 2 keys: le looks most at the (0.90)
     """
     matrix = as_array(weights).astype(float)
     if matrix.ndim != 2:
@@ -137,7 +149,7 @@ def playground(
     names: Sequence[str] | None = None,
     alt: str | None = None,
 ) -> Figure:
-    """Attention with vectors in the plane: query and keys as arrows, scores and weights as bars, context as a star.
+    """Draws attention in the plane: query and keys as arrows, scores and weights as bars, the context as a star.
 
     Args:
         query: (2,).
@@ -150,6 +162,16 @@ def playground(
         temperature: of the softmax.
         names: of the keys.
         alt: alt text, instead of the one written from the values.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> from medattn_lite.attention import attend
+        >>> import torch
+        >>> query, keys = torch.tensor([1.0, 0.5]), torch.tensor([[1.0, 1.0], [-1.0, 1.5]])
+        >>> scores, weights, context = attend(query, keys, keys)
+        >>> figure = plots.playground(query, keys, keys, scores=scores, weights=weights, context=context)
+        >>> print(plots.alt_text(figure)[:59])
+        Attention playground, dot score, temperature 1. Query (1.0,
     """
     query, keys, values = (as_array(vectors).astype(float) for vectors in (query, keys, values))
     scores, weights, context = (as_array(numbers).astype(float) for numbers in (scores, weights, context))

@@ -38,9 +38,9 @@ class HasVerdict(Protocol):
 
 @figure_function
 def audit_view(findings: Sequence[HasVerdict], *, title: str = "") -> Figure:
-    """Factors and models from the strongest down, what tells the label first.
+    """Draws factors and models from the strongest down, what tells the label first.
 
-    A grey bar behind a dot is the mean of the score on dealt labels and twice its standard deviation to either side.
+    A grey bar behind a dot is the mean of the score on shuffled labels and twice its standard deviation to either side.
 
     Args:
         findings: what was not scored is left out; of more than 45 the strongest of each verdict are drawn.
@@ -76,7 +76,7 @@ def audit_view(findings: Sequence[HasVerdict], *, title: str = "") -> Figure:
         if any(found.verdict == verdict for found in shown):
             axes.plot([np.nan], [np.nan], marker, color=colour, label=words)
     if any(found.null is not None for found in shown):
-        axes.plot([np.nan], [np.nan], color="#dcdcdc", linewidth=9, label="on dealt labels, ± 2 sd")
+        axes.plot([np.nan], [np.nan], color="#dcdcdc", linewidth=9, label="on shuffled labels, ± 2 sd")
     axes.legend(loc="upper center", bbox_to_anchor=(0.3, -0.45 / (0.3 * len(shown) + 0.3)), ncols=5)
     return set_alt(figure, _said(rows, shown))
 

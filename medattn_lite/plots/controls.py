@@ -50,6 +50,14 @@ def control_tasks(panels: Sequence[TaskPanel], *, columns: int = 4) -> Figure:
 
     Raises:
         ValueError: no task.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> image, objects = np.random.default_rng(0).random((16, 16)), np.zeros((16, 16), int)
+        >>> panel = plots.TaskPanel("mirror (RSA)", image, objects, objects > 0, {"rsa": [0.98, 1.0], "plain": [0.5]})
+        >>> print(plots.alt_text(plots.control_tasks([panel]))[:60])
+        Synthetic images with lesions in orange, look-alikes in blue
     """
     if not panels:
         raise ValueError("control_tasks needs at least one task")

@@ -39,7 +39,7 @@ def counterfactual_view(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """A head with a tumour, and what is made of it.
+    """Draws a head with a tumour, and what is made of it.
 
     Args:
         image: (D, H, W).
@@ -58,7 +58,7 @@ def counterfactual_view(
         alt: alt text, instead of the one written from the values.
 
     Raises:
-        ValueError: an image that is no volume, or a position outside it.
+        ValueError: an image that is not a volume, or a position outside it.
     """
     volume = as_array(image)
     position = tuple(int(index) for index in position)

@@ -26,17 +26,22 @@ def training_curve(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """Loss of every step, faint, with its running mean; beside it the score on the validation set.
+    """Draws the loss of every step, faint, with its running mean; beside it the score on the validation set.
 
     Args:
         steps: iteration numbers, or a name → History mapping to compare runs (anything with the
             attributes steps, loss, valid_steps and valid_auc).
-        loss: one a step.
+        loss: one per step.
         valid_steps: iterations at which the validation set was looked at.
         valid: the score there.
         valid_label: what the score is.
         title: above the curves.
         alt: alt text, instead of the one written from the values.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> print(plots.alt_text(plots.training_curve([1, 2, 3], [0.9, 0.5, 0.4])))
+        Training curve. The loss goes from 0.90 to 0.40 in 3 steps.
     """
     if isinstance(steps, Mapping):
         runs = {
@@ -88,7 +93,7 @@ def roc(
     title: str = "ROC",
     alt: str | None = None,
 ) -> Figure:
-    """ROC curves with the AUC and its interval in the legend, and the line of guessing.
+    """Draws ROC curves with the AUC and its interval in the legend, and the line of guessing.
 
     Args:
         labels: (N,), 0 or 1.
@@ -100,6 +105,12 @@ def roc(
 
     Raises:
         ValueError: if the labels hold one class only.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> figure = plots.roc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+        >>> print(plots.alt_text(figure)[:60])
+        ROC curve over 2 positive and 2 negative cases. AUC 0.75.
     """
     from sklearn.metrics import roc_auc_score, roc_curve
 
@@ -142,7 +153,7 @@ def reliability(
     title: str = "calibration",
     alt: str | None = None,
 ) -> Figure:
-    """How often the class occurs among cases that were given a probability, against that probability.
+    """Draws how often the class occurs among cases that were given a probability, against that probability.
 
     Args:
         labels: (N,), 0 or 1.
@@ -150,6 +161,12 @@ def reliability(
         bins: equal steps of probability; dots are as large as the number of cases in them.
         title: above the curve.
         alt: alt text, instead of the one written from the values.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> figure = plots.reliability([0, 1, 1, 0], [0.2, 0.9, 0.7, 0.1], bins=2)
+        >>> print(plots.alt_text(figure)[:60])
+        Calibration curve over 4 cases in 2 bins: the model is off b
     """
     truth = as_array(labels).ravel().astype(float)
     curves = probabilities if isinstance(probabilities, Mapping) else {"": probabilities}

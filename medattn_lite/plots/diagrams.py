@@ -41,7 +41,7 @@ _BLOCKS = {
 
 @figure_function
 def residual_block(kind: str = "squeeze-excitation", *, middle: str = "grouped\nconv 3×3") -> Figure:
-    """Draw a residual block with its gates where the papers put them: on the branch, before the addition.
+    """Draws a residual block with its gates where the papers put them: on the branch, before the addition.
 
     Args:
         kind: "plain", "squeeze-excitation", "spatial attention", "cbam" or "inter-slice".
@@ -52,6 +52,11 @@ def residual_block(kind: str = "squeeze-excitation", *, middle: str = "grouped\n
 
     Raises:
         ValueError: for another kind.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> print(plots.alt_text(plots.residual_block("cbam"))[:60])
+        Drawing of a residual block. x goes through three convolutio
     """
     if kind not in _BLOCKS:
         raise ValueError(f"kind must be one of {', '.join(_BLOCKS)}, not {kind!r}")
@@ -80,7 +85,7 @@ def residual_block(kind: str = "squeeze-excitation", *, middle: str = "grouped\n
 
 @figure_function
 def grouped_convolution(groups: Sequence[int] = (1, 2, 4), *, channels: int = 8) -> Figure:
-    """Draw which input channels each output channel of a convolution reads, for several numbers of groups.
+    """Draws which input channels each output channel of a convolution reads, for several numbers of groups.
 
     Args:
         groups: numbers of groups, one panel each; every number divides `channels`.
@@ -88,6 +93,11 @@ def grouped_convolution(groups: Sequence[int] = (1, 2, 4), *, channels: int = 8)
 
     Returns:
         The figure.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> print(plots.alt_text(plots.grouped_convolution((1, 4)))[:59])
+        8 input channels above, 8 output channels below, a line for
     """
     figure = new_figure(3.0 * len(groups), 2.4)
     said = []
@@ -114,7 +124,7 @@ def grouped_convolution(groups: Sequence[int] = (1, 2, 4), *, channels: int = 8)
 
 @figure_function
 def split_attention(radix: int = 2) -> Figure:
-    """Draw split attention: the channels dealt to R convolutions, whose versions are mixed by shares of one whole.
+    """Draws split attention: channels go to R convolutions, whose versions are mixed by shares of one whole.
 
     Args:
         radix: R, number of splits, even.
@@ -124,6 +134,11 @@ def split_attention(radix: int = 2) -> Figure:
 
     Raises:
         ValueError: an odd number, for which the drawing has no room on its main line.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> print(plots.alt_text(plots.split_attention(2))[:60])
+        Drawing of split attention. The channels of x are dealt into
     """
     if radix < 2 or radix % 2:
         raise ValueError(f"radix is {radix}: the drawing is made for 2, 4, … splits")

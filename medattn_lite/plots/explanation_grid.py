@@ -22,7 +22,7 @@ def explanation_grid(
     rows: Sequence[MapRow], *, plane: str = "axial", columns: int = 3, opacity: float = 0.65, title: str = "",
     alt: str | None = None,
 ) -> Figure:  # fmt: skip
-    """Maps side by side, each on its own image and with a colour scale of its own.
+    """Draws maps side by side, each on its own image and with a colour scale of its own.
 
     Args:
         rows: what to draw, each with its image.
@@ -34,6 +34,14 @@ def explanation_grid(
 
     Raises:
         ValueError: no rows, an image of another shape than its map, or no such plane.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> volume = np.random.default_rng(0).random((8, 16, 16))
+        >>> rows = [plots.MapRow(name, volume**4, "at layer4", image=volume) for name in ("P3D", "P3D + IAM")]
+        >>> len(plots.explanation_grid(rows, columns=2).axes) >= 2
+        True
     """
     if not rows:
         raise ValueError("there is no map to draw: give at least one row")

@@ -1,4 +1,4 @@
-"""Maps under each other: one row of three planes for each network, method or twin, with a caption beside it."""
+"""Maps under each other: a row of three planes per network, method or re-initialised copy, with a caption beside it."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class MapRow:
     Attributes:
         title: of the row, such as "P3D + IAM".
         values: map of the image's shape, (D, H, W) or (H, W); what is below 0 is not drawn. None for no map.
-        caption: what to know of it, a few words a line.
+        caption: what to know of it, a few words per line.
         image: the image under it, where it is not the one of the figure.
         position: of the planes, where it is not the one of the figure.
         spacing: voxel edges in mm, where they are not those of the figure.
@@ -59,7 +59,7 @@ def explanation_rows(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """Rows of maps on an image, each with a colour scale of its own (its highest value is written beside it).
+    """Draws rows of maps on an image, each with its own colour scale (its highest value is written beside it).
 
     Args:
         image: (D, H, W), or (H, W) for a slice; None where each row has its own.
@@ -73,6 +73,14 @@ def explanation_rows(
 
     Raises:
         ValueError: no rows, or a map of another shape than its image.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> volume = np.random.default_rng(0).random((8, 16, 16))
+        >>> rows = [plots.MapRow("Grad-CAM", volume**4, "at layer4")]
+        >>> print(plots.alt_text(plots.explanation_rows(volume, rows))[:60])
+        Maps. Grad-CAM: highest at (2, 1, 2), at layer4. Bright is h
     """
     if not rows:
         raise ValueError("there is no map to draw: give at least one row")

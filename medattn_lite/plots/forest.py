@@ -36,7 +36,7 @@ def forest(
     reference_label: str = "no difference",
     title: str = "",
 ) -> Figure:
-    """A forest plot: for each name a dot at the value and a bar over its interval, and how many units they rest on.
+    """Draws a forest plot: for each name a dot at the value, a bar over its interval, and how many units they rest on.
 
     Args:
         results: name → interval, drawn from top to bottom. One without ends has its dot alone.
@@ -50,6 +50,13 @@ def forest(
 
     Raises:
         ValueError: nothing to draw.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> from medattn_lite.evaluation import Interval
+        >>> figure = plots.forest({"with SE": Interval(0.91, 0.85, 0.96)}, label="AUC", reference=0.5)
+        >>> print(plots.alt_text(figure)[:80])
+        AUC, a dot and its interval for each: with SE 0.91, from 0.85 to 0.96. The dashe
     """
     if not results:
         raise ValueError("forest needs at least one result")

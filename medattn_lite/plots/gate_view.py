@@ -40,7 +40,7 @@ def gate_view(
     caption: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """One image's way through the gates: the image, its spatial map, the gates, the prediction before and after.
+    """Draws one image's way through the gates: the image, its spatial map, the gates, the prediction before and after.
 
     Args:
         image: (H, W).
@@ -107,7 +107,7 @@ def many_bars(axes: Axes, places: np.ndarray, heights: np.ndarray, colour: str) 
 
 
 def every_layer(axes: Axes, layers: Mapping[str, np.ndarray], chosen: str, xlabel: str = "gate") -> None:
-    """The spread of the gates of each layer: a dot a channel, layers from input (top) to output."""
+    """The spread of the gates of each layer: a dot per channel, layers from input (top) to output."""
     for row, (name, values) in enumerate(layers.items()):
         colour = CLASS_COLOURS[0] if name == chosen else MUTED
         spread = ((np.arange(len(values)) * 0.618) % 1.0 - 0.5) * 0.55  # golden-ratio jitter: even, never random

@@ -35,15 +35,22 @@ def gates_by_layer(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """Channel gates of every layer, as in figure 5 of the SE paper: a class a line, channels along the axis.
+    """Draws channel gates of every layer, as in figure 5 of the SE paper: a line per class, channels along the axis.
 
     Args:
         gates: layer → (B, C) or (C,), as `channel_gates` gives them.
         labels: (B,) classes; with them a mean line is drawn for each class.
         class_names: by class number.
-        columns: panels a row.
+        columns: panels per row.
         title: above the panels.
         alt: alt text, instead of the one written from the values.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> gates = {"layer1.se": np.full((2, 8), 0.5), "layer2.se": np.full((2, 16), 0.9)}  # (images, channels)
+        >>> len(plots.gates_by_layer(gates).axes)
+        2
     """
     layers = {name: np.atleast_2d(as_array(values)) for name, values in gates.items()}
     if not layers:
@@ -85,7 +92,7 @@ def spatial_map_overlay(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """A slice, and beside it the slice under each spatial attention map.
+    """Draws a slice, and beside it the slice under each spatial attention map.
 
     The maps lie on the image's grid: `medattn_lite.explain.to_image_grid` brings them there, to where a layer looks.
 
@@ -98,6 +105,14 @@ def spatial_map_overlay(
         mask: (H, W); its outline is drawn on every picture.
         title: above the image.
         alt: alt text, instead of the one written from the values.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> image = np.random.default_rng(0).random((16, 16))
+        >>> figure = plots.spatial_map_overlay(image, {"layer1.cbam": image > 0.5})
+        >>> print(plots.alt_text(figure)[:60])
+        A slice and its spatial attention: layer1.cbam 0.00 to 1.00,
     """
     slice_ = as_array(image).squeeze()
     if slice_.ndim != 2:

@@ -47,7 +47,7 @@ def inter_slice_view(
     caption: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """One volume in one block of inter-slice attention.
+    """Draws one volume in one block of inter-slice attention.
 
     Args:
         image: (D, H, W).
@@ -60,7 +60,7 @@ def inter_slice_view(
         after: (K,) probabilities with the gates used here.
         mask: (D, H, W); its outline is drawn, and how much of it lies in each slice.
         closed: slice of the layer whose gates were set to 0, or None.
-        towards_mean: how far the gates were moved towards one value a channel, 0 to 1.
+        towards_mean: how far the gates were moved towards one value per channel, 0 to 1.
         opacity: of the spatial map.
         class_names: by class number.
         caption: above the image.
@@ -121,7 +121,7 @@ def _by_slice(
     axes: Axes, layers: Mapping[str, np.ndarray], extents: Mapping[str, tuple[float, float]], chosen: str,
     inside: np.ndarray | None, depth: int,
 ) -> None:
-    """The mean gate of each slice, a line a block, over how much of the mask lies there."""
+    """The mean gate of each slice, a line per block, over how much of the mask lies there."""
     short = short_names(layers)
     if inside is not None and inside.any():
         area = inside.reshape(depth, -1).sum(1)

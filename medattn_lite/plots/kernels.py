@@ -16,7 +16,7 @@ LEAN, FLAT, RISE = 0.5, 0.42, 1.75  # of the oblique view: sideways and up a row
 
 @figure_function
 def kernel_voxels(kernels: Mapping[str, tuple[int, int, int]], *, within: int = 3) -> Figure:
-    """Draw kernels as stacks of slices, the voxels they read filled.
+    """Draws kernels as stacks of slices, the voxels they read filled.
 
     Args:
         kernels: name → size (D, H, W), odd numbers up to `within`.
@@ -27,6 +27,12 @@ def kernel_voxels(kernels: Mapping[str, tuple[int, int, int]], *, within: int = 
 
     Raises:
         ValueError: no kernel, or one that is larger than the neighbourhood.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> figure = plots.kernel_voxels({"3×3×3": (3, 3, 3), "1×3×3": (1, 3, 3)})
+        >>> print(plots.alt_text(figure)[:60])
+        Drawing of 3 slices of 3 by 3 voxels, one above the other: 3
     """
     if not kernels or any(not 1 <= size <= within for kernel in kernels.values() for size in kernel):
         raise ValueError(f"kernel_voxels draws kernels of 1 to {within} voxels along each axis, not {dict(kernels)}")

@@ -6,10 +6,15 @@ from collections.abc import Iterable
 
 
 def short_names(names: Iterable[str]) -> dict[str, str]:
-    """Layer name → what tells it from the others: "layer2.0.attention.gate" → "layer2.0".
+    """Shortens layer names to what tells them apart: "layer2.0.attention.gate" → "layer2.0".
 
     Args:
         names: module names with dots.
+
+    Example:
+        >>> from medattn_lite.plots import short_names
+        >>> short_names(["layer1.0.se.gate", "layer2.0.se.gate"])
+        {'layer1.0.se.gate': 'layer1', 'layer2.0.se.gate': 'layer2'}
     """
     names = list(names)
     parts = [name.split(".") for name in names]

@@ -29,7 +29,7 @@ def lines(
     ylim: tuple[float, float] | None = None,
     mark: tuple[float, str] | None = None,
 ) -> Figure:
-    """Draw one line a name, with a legend that says which is which.
+    """Draws one line per name, with a legend that says which is which.
 
     Args:
         x: (N,) positions, shared by all lines.
@@ -46,6 +46,12 @@ def lines(
 
     Raises:
         ValueError: no lines, or a line of another length than `x`.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> figure = plots.lines([1, 2, 3], {"with SE": [0.6, 0.8, 0.9]}, xlabel="epoch", ylabel="AUC")
+        >>> print(plots.alt_text(figure)[:60])
+        Lines of AUC over epoch, which goes from 1 to 3: with SE, fr
     """
     positions = np.asarray(as_array(list(x) if isinstance(x, range) else x), dtype=float)
     values = {name: np.asarray(as_array(line), dtype=float) for name, line in series.items()}

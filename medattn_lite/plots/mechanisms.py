@@ -19,7 +19,7 @@ Panel = Mapping[str, "HasInterval | str | None"]
 
 @figure_function
 def mechanism_panels(panels: Mapping[str, Panel], *, columns: int = 2) -> Figure:
-    """For each task a panel, for each mechanism a dot at its difference and a bar over the interval.
+    """Draws a panel per task, with a dot at each mechanism's difference and a bar over the interval.
 
     Args:
         panels: title with the score → name of the row → interval, or in words why there is none.
@@ -30,6 +30,13 @@ def mechanism_panels(panels: Mapping[str, Panel], *, columns: int = 2) -> Figure
 
     Raises:
         ValueError: nothing to draw.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> from medattn_lite.evaluation import Interval
+        >>> panels = {"grade: AUC": {"se": Interval(0.91, 0.85, 0.96), "none": Interval(0.84, 0.76, 0.9)}}
+        >>> print(plots.alt_text(plots.mechanism_panels(panels))[:60])
+        Difference to the plain network, a dot and its 95 % interval
     """
     if not panels or not any(panels.values()):
         raise ValueError("mechanism_panels needs at least one task with one row")

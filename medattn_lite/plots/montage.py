@@ -36,18 +36,25 @@ def slice_montage(
     title: str | None = None,
     alt: str | None = None,
 ) -> Figure:
-    """Slices of one plane side by side.
+    """Draws slices of one plane side by side.
 
     Args:
         image: (D, H, W).
         plane: "axial", "coronal" or "sagittal".
         slices: which ones, or how many, evenly spread over the part of the volume that is not empty.
-        columns: pictures a row.
+        columns: pictures per row.
         affine, spacing, overlay, labels, overlay_title, opacity, window, alt: as in `three_planes`.
         title: what is shown, above the first picture and in the alt text.
 
     Raises:
         ValueError: for another plane, or an overlay of another shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> volume = np.random.default_rng(0).random((12, 16, 16))
+        >>> len(plots.slice_montage(volume, slices=[2, 6, 10]).axes)
+        3
     """
     volume = as_array(image)
     chosen = {candidate.name: candidate for candidate in PLANES}.get(plane)
@@ -88,21 +95,28 @@ def contrasts_row(
     title: str | None = None,
     alt: str | None = None,
 ) -> Figure:
-    """The same slice in every contrast, each with a window of its own.
+    """Draws the same slice in every contrast, each with a window of its own.
 
     Args:
         image: (C, D, H, W), or (C, H, W) for one slice.
-        names: one a channel.
+        names: one per channel.
         position: axial index d; by default the slice where a mask is largest, else the middle one.
         affine, spacing, overlay, labels, overlay_title, opacity, alt: as in `three_planes`.
         title: who or what is shown; goes into the alt text and above the row.
 
     Raises:
         ValueError: if the names and the channels differ in number.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> scans = np.random.default_rng(0).random((2, 8, 16, 16))
+        >>> len(plots.contrasts_row(scans, names=["t1", "t2"]).axes)
+        2
     """
     volumes = as_array(image)
     if len(names) != volumes.shape[0]:
-        raise ValueError(f"{len(names)} names for {volumes.shape[0]} channels: give one name a channel")
+        raise ValueError(f"{len(names)} names for {volumes.shape[0]} channels: give one name per channel")
     edges = voxel_spacing(affine, spacing)
     if volumes.ndim == 3:
         overlay = None if overlay is None else as_array(overlay).reshape(1, *volumes.shape[1:])
@@ -141,12 +155,12 @@ def image_grid(
     title: str | None = None,
     alt: str | None = None,
 ) -> Figure:
-    """2-D images side by side, each with a caption: examples of a data set, or what a model said of them.
+    """Draws 2-D images side by side, each with a caption: examples of a data set, or what a model said of them.
 
     Args:
         images: (N, H, W) or (N, 1, H, W).
         titles: a short caption an image.
-        columns: pictures a row.
+        columns: pictures per row.
         overlays: (N, H, W) or (N, 1, H, W), masks or maps.
         labels, overlay_title, opacity, alt: as in `three_planes`.
         letters: write L/R and A/P on axial slices.
@@ -155,12 +169,19 @@ def image_grid(
 
     Raises:
         ValueError: if the captions and the images differ in number.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> figure = plots.image_grid(np.random.default_rng(0).random((2, 8, 8)), titles=["healthy", "tumour"])
+        >>> [axes.get_title(loc="left") for axes in figure.axes]
+        ['healthy', 'tumour']
     """
     stack = as_array(images)
     stack = stack[:, 0] if stack.ndim == 4 else stack
     titles = [""] * len(stack) if titles is None else [str(caption) for caption in titles]
     if len(titles) != len(stack):
-        raise ValueError(f"{len(titles)} captions for {len(stack)} images: give one an image")
+        raise ValueError(f"{len(titles)} captions for {len(stack)} images: give one per image")
     masks = None if overlays is None else as_array(overlays).reshape(stack.shape)
     extra = make_overlay(masks, stack.shape, opacity=opacity, labels=labels, title=overlay_title)
     layers = [None] * len(stack) if extra is None else list(extra.values)

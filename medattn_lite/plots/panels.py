@@ -46,13 +46,20 @@ def voxel_spacing(affine: ArrayLike | None, spacing: Sequence[float] | None = No
 
 
 def default_window(image: ArrayLike) -> tuple[float, float]:
-    """Darkest and brightest intensity shown: the middle 99 % of what is not background.
+    """Chooses the darkest and brightest intensity shown: the middle 99 % of what is not background.
 
     The commonest value at the border of an MRI is air; it is left out, so that a large empty field
     of view does not darken the picture.
 
     Args:
         image: one contrast, any shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite.plots import default_window
+        >>> low, high = default_window(np.arange(1001.0))
+        >>> round(low), round(high)
+        (6, 995)
     """
     values = as_array(image)
     values = values[np.isfinite(values)]
@@ -84,7 +91,7 @@ def draw_plane(
     Args:
         axes: an empty axes; its ticks are removed.
         image: (rows, columns), first row at the bottom.
-        spacing: mm a row and mm a column.
+        spacing: mm per row and mm per column.
         window: intensities drawn black and white.
         overlay: the overlay and its slice of the same shape.
         letters: what lies left, right, bottom and top.

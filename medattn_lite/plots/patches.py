@@ -29,7 +29,7 @@ def patch_weights(
     outline: ArrayLike | None = None,
     alt: str | None = None,
 ) -> Figure:
-    """Draw a slice with a framed patch, and the weights which that patch gives to all others.
+    """Draws a slice with a framed patch, and the weights which that patch gives to all others.
 
     Args:
         image: (H, W), one contrast.
@@ -41,11 +41,19 @@ def patch_weights(
 
     Raises:
         ValueError: as many maps as queries were expected.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> image = np.random.default_rng(0).random((16, 16))
+        >>> figure = plots.patch_weights(image, [(1, 1)], side=4, weights=[np.full((4, 4), 1 / 16)])
+        >>> print(plots.alt_text(figure)[:60])
+        A slice of a head, cut into patches: the patch in row 1, col
     """
     picture = as_array(image)
     maps = None if weights is None else [as_array(each) for each in weights]
     if maps is not None and len(maps) != len(queries):
-        raise ValueError(f"{len(maps)} maps for {len(queries)} queries: give one a query")
+        raise ValueError(f"{len(maps)} maps for {len(queries)} queries: give one per query")
     columns = 1 if maps is None else 2  # slice, weights
     height, width = (PANEL * length / max(picture.shape) for length in picture.shape)
     figure = new_figure(columns * width + (1.1 if maps else 0.2), len(queries) * (height + 0.35), layout="compressed")

@@ -38,7 +38,7 @@ def three_planes(
     title: str | None = None,
     alt: str | None = None,
 ) -> Figure:
-    """Axial, coronal and sagittal plane through one voxel, at the voxels' true proportions.
+    """Draws the axial, coronal and sagittal plane through one voxel, at the voxels' true proportions.
 
     Args:
         image: (D, H, W) or (1, D, H, W); D inferior→superior, H posterior→anterior, W left→right.
@@ -58,6 +58,14 @@ def three_planes(
 
     Raises:
         ValueError: if the image is not 3-D, the position outside it, or the overlay of another shape.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> volume = np.random.default_rng(0).random((12, 16, 16))
+        >>> figure = plots.three_planes(volume, position=(6, 8, 4), spacing=(5, 1, 1), overlay=volume > 0.9)
+        >>> print(plots.alt_text(figure)[:70])
+        MRI volume in three planes: axial slice 6 of 12 (counted from inferior
     """
     volume = _volume(image)
     position = _position(position, volume.shape)
@@ -68,7 +76,7 @@ def three_planes(
     )
     size = [length * edge for length, edge in zip(volume.shape, edges, strict=True)]
     tall = max(size[plane.rows] for plane in PLANES)
-    scale = (WIDTH - 2 * GAP) / sum(size[plane.columns] for plane in PLANES)  # inches a millimetre
+    scale = (WIDTH - 2 * GAP) / sum(size[plane.columns] for plane in PLANES)  # inches per millimetre
     figure = new_figure(WIDTH, tall * scale + TOP + BOTTOM, layout=None)
     height = figure.get_figheight()
     left = 0.0

@@ -15,9 +15,14 @@ DPI = 100
 
 
 def render_png(figure: Figure, *, dpi: int = DPI) -> bytes:
-    """The figure as PNG bytes; the alt text travels inside the file as its description.
+    """Renders the figure as PNG bytes; the alt text travels inside the file as its description.
 
     The same figure gives the same bytes (no date, no version in the file).
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> plots.render_png(plots.split_attention(2))[1:4]
+        b'PNG'
     """
     stream = BytesIO()
     with styled():  # ticks are made while drawing, so the style must hold here too
@@ -44,7 +49,7 @@ def mime_bundle(figure: Figure, *, dpi: int = DPI) -> tuple[dict[str, Any], dict
 
 
 def show(figure: Figure, *, dpi: int = DPI) -> None:
-    """Display a figure under the cell with its alt text, then close it.
+    """Displays a figure under the cell with its alt text, then closes it.
 
     The output holds `image/png` with the alt text in its metadata, where nbconvert and our reports
     look for it, and `text/plain` with the same words for whoever reads without pictures.

@@ -45,7 +45,7 @@ def split_view(
     caption: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """One image in one block of split attention: a channel's versions, their shares, their mixture, the prediction.
+    """Draws one image in one block of split attention: a channel's versions, their shares and mixture, the prediction.
 
     Args:
         image: (H, W).

@@ -83,7 +83,16 @@ FIGURES: dict[str, Callable[..., Figure]] = {}
 
 @contextmanager
 def styled() -> Iterator[None]:
-    """Draw inside this block in the package's style; the reader's own settings come back after it."""
+    """Sets the package's style inside this block; the reader's own settings come back after it.
+
+    Example:
+        >>> import matplotlib
+        >>> from medattn_lite.plots import styled
+        >>> with styled():
+        ...     print(matplotlib.rcParams["image.cmap"])
+        ...
+        cividis
+    """
     with mpl.rc_context(STYLE):  # type: ignore[arg-type]  # the stubs want each key's name
         yield
 
@@ -111,17 +120,28 @@ Layout = Literal["constrained", "compressed", "tight"]
 
 
 def new_figure(width: float, height: float, *, layout: Layout | None = "constrained") -> Figure:
-    """An empty figure in inches that pyplot does not know of, so nothing has to be closed."""
+    """Makes an empty figure in inches that pyplot does not know of, so nothing has to be closed.
+
+    Example:
+        >>> from medattn_lite.plots import new_figure
+        >>> new_figure(4, 3).get_size_inches()
+        array([4., 3.])
+    """
     figure = Figure(figsize=(width, height), layout=layout)
     FigureCanvasAgg(figure)
     return figure
 
 
 def mask_names(values: Iterable[int]) -> dict[int, str]:
-    """Names for a mask's labels: BraTS' when it has several, plain "lesion" when it has one.
+    """Names a mask's labels: BraTS' names when it has several, plain "lesion" when it has one.
 
     Args:
         values: the labels that occur, 0 (background) left out or not.
+
+    Example:
+        >>> from medattn_lite.plots import mask_names
+        >>> mask_names([0, 1]), mask_names([0, 2, 4])
+        ({1: 'lesion'}, {2: 'oedema', 4: 'enhancing tumour'})
     """
     present = sorted({int(value) for value in values} - {0})
     if set(present) <= {1}:

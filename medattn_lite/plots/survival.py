@@ -75,7 +75,7 @@ def follow_up_lines(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """One line a patient, from the start to what was seen last: × a death, an arrow for who was alive then.
+    """Draws one line per patient, from the start to what was seen last: × a death, an arrow for who was alive then.
 
     Args:
         time: (N,) length of follow-up, drawn in the order given, from top to bottom.
@@ -88,6 +88,12 @@ def follow_up_lines(
 
     Raises:
         ValueError: no patients, or another number of events or names.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> figure = plots.follow_up_lines([6, 9], [True, False], names=["ada", "bob"], unit="months")
+        >>> print(plots.alt_text(figure))
+        Lines of follow-up of 2 patients, in months: ada dies at 6; bob alive at 9.
     """
     ends, died = as_array(time).astype(float).ravel(), as_array(event).astype(bool).ravel()
     names = [str(number + 1) for number in range(len(ends))] if names is None else [str(name) for name in names]
@@ -128,7 +134,7 @@ def survival_curves(
     risk_table: bool = True,
     alt: str | None = None,
 ) -> Figure:
-    """Kaplan–Meier curves with bands and censoring ticks; under them, how many are still followed up.
+    """Draws Kaplan–Meier curves with bands and censoring ticks; under them, how many are still followed up.
 
     Args:
         curves: name → curve.
@@ -140,6 +146,14 @@ def survival_curves(
 
     Raises:
         ValueError: no curve.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> from medattn_lite.survival import FollowUp, kaplan_meier
+        >>> curve = kaplan_meier(FollowUp(np.array([3.0, 5.0, 8.0]), np.array([True, False, True])))
+        >>> print(plots.alt_text(plots.survival_curves({"all": curve})))
+        Kaplan–Meier curves: all, 3 patients, 2 deaths, median 8 days.
     """
     if not curves:
         raise ValueError("survival_curves needs at least one curve")
@@ -186,7 +200,7 @@ def draw_curves(axes: Axes, curves: Mapping[str, StepCurve], *, mark: tuple[floa
 
 
 def draw_risk_table(axes: Axes, curves: Mapping[str, StepCurve], *, unit: str) -> None:
-    """Numbers still followed up, one row a curve, under the ticks of the axes above (which share x)."""
+    """Numbers still followed up, one row per curve, under the ticks of the axes above (which share x)."""
     chosen = colours_of(list(curves))
     axes.xaxis.set_major_locator(MaxNLocator(COLUMNS - 1, steps=[1, 2, 2.5, 5, 10]))
     low, high = axes.get_xlim()

@@ -55,7 +55,7 @@ def patient_curves(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """Predicted survival of some patients, bold, over everybody's, faint; and the cohort's Kaplan–Meier curve.
+    """Draws predicted survival of some patients, bold, over everybody's, faint; and the cohort's Kaplan–Meier curve.
 
     Args:
         days: (T,) times.
@@ -69,6 +69,12 @@ def patient_curves(
 
     Raises:
         ValueError: shapes that do not fit, or nobody (or more than four) chosen.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> figure = plots.patient_curves([100, 200], [[0.9, 0.5], [0.6, 0.2]], chosen={"ada": 0})
+        >>> print(plots.alt_text(figure)[:60])
+        Predicted survival. At 200 days all 2 lie from 0.20 to 0.50;
     """
     days, survival = as_array(days).astype(float), as_array(survival).astype(float)
     if survival.ndim != 2 or survival.shape[1] != len(days):
@@ -96,7 +102,7 @@ def survival_calibration(
     title: str = "",
     alt: str | None = None,
 ) -> Figure:
-    """Predicted against observed survival at one time: a dot a group of patients, with its interval.
+    """Draws predicted against observed survival at one time: a dot per group of patients, with its interval.
 
     Args:
         calibrations: of one model, or name → of several.
@@ -106,6 +112,15 @@ def survival_calibration(
 
     Raises:
         ValueError: nothing to draw.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> from medattn_lite.survival import FollowUp, Predicted
+        >>> patients = FollowUp(np.arange(1.0, 41.0), np.arange(40) % 2 == 0)
+        >>> predicted = Predicted(patients, np.array([10.0, 20.0]), np.full((40, 2), 0.7), np.arange(40.0))
+        >>> print(plots.alt_text(plots.survival_calibration(predicted.calibration(20)))[:60])
+        Predicted against observed survival on day 20, a dot per group
     """
     named = calibrations if isinstance(calibrations, Mapping) else {"": calibrations}
     if not named:
@@ -119,7 +134,7 @@ def survival_calibration(
     if "" not in named:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     said = "; ".join(f"{name + ', ' if name else ''}{calibration_words(own)}" for name, own in named.items())
-    return set_alt(figure, alt or f"Predicted against observed survival on {unit} {day:g}, a dot a group: {said}.")
+    return set_alt(figure, alt or f"Predicted against observed survival on {unit} {day:g}, a dot per group: {said}.")
 
 
 def draw_patients(

@@ -49,7 +49,7 @@ def survival_view(
     calibration: HasCalibration,
     alt: str | None = None,
 ) -> Figure:
-    """Four pictures: groups at a cut with their risks, one patient against the cohort, Brier score, calibration.
+    """Draws four pictures: groups at a cut with their risks, one patient against the cohort, Brier score, calibration.
 
     Args:
         curves: Kaplan–Meier by group, "low risk" and "high risk"; either may be missing.
@@ -100,7 +100,7 @@ def _draw_risks(axes: Axes, risk: np.ndarray, threshold: float, row: int) -> Non
         axes.scatter(risk[own], jitter[own], s=16, color=GROUP_COLOURS[group], alpha=0.7, linewidths=0)
     axes.plot(risk[row], jitter[row], "o", markersize=9, markerfacecolor="none", markeredgecolor="black")
     axes.axvline(threshold, color=SWITCHED_OFF, linewidth=1.6)
-    axes.set(yticks=[], ylim=(0, 1), xlabel="predicted risk: a dot a patient, the cut, ○ the chosen one")
+    axes.set(yticks=[], ylim=(0, 1), xlabel="predicted risk: a dot per patient, the cut, ○ the chosen one")
     axes.spines["left"].set_visible(False)
 
 

@@ -32,7 +32,7 @@ def picture_table(
     limits: tuple[float, float] | None = None,
     map_label: str = "",
 ) -> Figure:
-    """Draw rows of 2-D pictures, (H, W) each, with anterior up and the image's left on the left.
+    """Draws rows of 2-D pictures, (H, W) each, with anterior up and the image's left on the left.
 
     Args:
         rows: pictures; every row has as many.
@@ -50,6 +50,14 @@ def picture_table(
 
     Raises:
         ValueError: rows of different lengths, or a picture that is not 2-D.
+
+    Example:
+        >>> import numpy as np
+        >>> from medattn_lite import plots
+        >>> pictures = np.random.default_rng(0).random((1, 2, 8, 8))
+        >>> figure = plots.picture_table(pictures, alt="A slice and its map", columns=["slice", "map"], maps_from=1)
+        >>> plots.alt_text(figure)
+        'A slice and its map'
     """
     pictures = [[as_array(picture) for picture in row] for row in rows]
     if len({len(row) for row in pictures}) != 1 or any(picture.ndim != 2 for row in pictures for picture in row):

@@ -12,8 +12,9 @@ Names are looked up on first use; type checkers and editors see them all. `plots
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from medattn_lite.lazy import attach
 
 if TYPE_CHECKING:
     from medattn_lite.survival.c_index_intervals import c_index, c_index_interval, paired_c_index_interval
@@ -31,25 +32,9 @@ if TYPE_CHECKING:
     from medattn_lite.survival.scores import brier, integrated_brier, time_auc
     from medattn_lite.survival.time_intervals import interval_breaks, interval_labels
     from medattn_lite.survival.uno_concordance import c_index_ipcw
+else:
+    __getattr__, __dir__ = attach(__name__, __file__)
 
-_MODULES = {
-    "calibration": ("calibration_slope",),
-    "c_index_intervals": ("c_index", "c_index_interval", "paired_c_index_interval"),
-    "concordance": ("PairCounts", "harrell_c", "pair_counts"),
-    "controls": ("outline_values",),
-    "cox_model": ("CoxModel", "out_of_fold_risk"),
-    "curves": ("Baseline", "cumulative_hazard", "outputs_of", "survival_at", "survival_curve"),
-    "follow_up": ("ONE_YEAR", "FollowUp"),
-    "heads": ("HEADS", "LINKS", "logistic_log_probabilities", "official_log_probabilities"),
-    "kaplan_meier_curves": ("KaplanMeier", "kaplan_meier", "log_rank", "risk_groups"),
-    "losses": ("cox_loss", "discrete_time_nll", "logistic_hazard_nll"),
-    "prediction_scores": ("survival_differences", "survival_scores"),
-    "predictions": ("Predicted",),
-    "scores": ("brier", "integrated_brier", "time_auc"),
-    "time_intervals": ("interval_breaks", "interval_labels"),
-    "uno_concordance": ("c_index_ipcw",),
-}
-_LAZY = {name: f"medattn_lite.survival.{module}" for module, names in _MODULES.items() for name in names}
 __all__ = [
     "HEADS",
     "LINKS",
@@ -89,13 +74,3 @@ __all__ = [
     "survival_scores",
     "time_auc",
 ]
-
-
-def __getattr__(name: str) -> object:
-    if name in _LAZY:
-        return getattr(importlib.import_module(_LAZY[name]), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)

@@ -27,7 +27,7 @@ PAIRS = "pairs by patient on the logit scale"
 def c_index_interval(
     event: Column, time: Column, risk: Column, *, groups: Sequence | None = None, level: float = 0.95
 ) -> Interval:
-    """Harrell's C-index with its interval by patient; NaN where no two patients can be compared.
+    """Computes Harrell's C-index with its interval by patient; NaN where no two patients can be compared.
 
     Args:
         event: (N,) bool, True where death was seen.
@@ -45,7 +45,7 @@ def c_index_interval(
 def paired_c_index_interval(
     event: Column, time: Column, first: Column, second: Column, *, groups: Sequence | None = None, level: float = 0.95
 ) -> Interval:
-    """C-index of risks `first` minus that of `second`, two models of the same patients, with its interval."""
+    """Computes the C-index of `first` minus that of `second`, two models of the same patients, with its interval."""
     one, other = (c_index_estimate(event, time, risk, groups) for risk in (first, second))
     return difference_of(one, other, "difference of C-indices", method=f"square-and-add of {PAIRS}", level=level)
 
@@ -77,13 +77,13 @@ def pair_estimate(
 def c_index(
     test: FollowUp, risk: np.ndarray, *, subjects: Sequence | None = None, n: int = 1000, seed: int = 0
 ) -> Interval:
-    """Harrell's C-index with its 95 % interval by the bootstrap; `c_index_interval` covers with fewer deaths.
+    """Computes Harrell's C-index with its 95 % interval by the bootstrap; `c_index_interval` covers with fewer deaths.
 
     Args:
         test: N patients.
         risk: (N,) higher means earlier death.
         subjects: patient ids where a patient has more than one row.
-        n: bootstrap draws; 0 gives the figure alone.
+        n: bootstrap draws; 0 gives the value alone.
         seed: of the draws.
 
     Raises:

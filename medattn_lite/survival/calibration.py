@@ -99,7 +99,7 @@ def calibration_slope(
     n: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """The slope of log(−log S(day)) in Cox's model of the deaths until the day, with its interval.
+    """Computes the slope of log(−log S(day)) in Cox's model of the deaths until the day, with its interval.
 
     Args:
         patients: N patients.

@@ -51,7 +51,7 @@ def pair_counts(
     tolerance: float = SAME_RISK,
     within: np.ndarray | None = None,
 ) -> PairCounts:
-    """Each patient's pairs; memory grows with N, time with N log N.
+    """Counts each patient's pairs; memory grows with N, time with N log N.
 
     Args:
         event: (N,) bool, True where death was seen.
@@ -92,7 +92,7 @@ def pair_counts(
 
 
 def harrell_c(event: np.ndarray, time: np.ndarray, risk: np.ndarray) -> float:
-    """Harrell's C-index (Harrell 1982): share of comparable pairs in which the higher risk dies first.
+    """Computes Harrell's C-index (1982): the share of comparable pairs in which the higher risk dies first.
 
     Args:
         event: (N,) bool, True where death was seen, False where follow-up ended first.

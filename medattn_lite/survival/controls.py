@@ -3,7 +3,7 @@
     outline     Cox's model of two numbers measured in the tumour's mask, its volume and the dead share of its core.
                 Of phantoms it must be above chance, because deaths depend on both. A network that stays below it has
                 not read the tumour.
-    shuffled    the same network, outcomes dealt at random among the training patients and among those whom the state
+    shuffled    the same network, outcomes shuffled among the training patients and among those whom the state
                 is chosen on. The test has the true ones: it must be at chance.
     oracles     a phantom's true risk: the best that anything could reach.
 """
@@ -25,7 +25,7 @@ LIVING_CORE = 0.2  # a core of which less than this enhances is no dead one: it 
 
 
 def outline_values(sample: Mapping[str, Any]) -> tuple[float, float]:
-    """Natural logarithm of 1 + the tumour's mL (voxels, where their size is unknown), and the dead share of its core.
+    """Computes log(1 + the tumour's mL), of voxels where their size is unknown, and the dead share of its core.
 
     Args:
         sample: `mask` (1, D, H, W) with BraTS' labels; any other numbers above 0 are tumour without a dead part.
@@ -44,7 +44,7 @@ def outline_values(sample: Mapping[str, Any]) -> tuple[float, float]:
 
 
 def deal_outcomes(rows: Sequence[np.ndarray], *, count: int, seed: Sequence[int]) -> np.ndarray:
-    """Whose outcome each patient gets when outcomes are dealt at random within groups of rows, (count,).
+    """Whose outcome each patient gets when outcomes are shuffled within groups of rows, (count,).
 
     Args:
         rows: groups, such as training and validation rows; all others keep their own.

@@ -100,9 +100,9 @@ class CoxModel:
 def out_of_fold_risk(
     values: np.ndarray, time: np.ndarray, event: np.ndarray, *, folds: int = 5, seed: int = 0
 ) -> np.ndarray:
-    """(N,) log risks, each of a model of (N, K) clinical values that was fitted to the patients of other folds.
+    """Computes (N,) log risks, each of a model of (N, K) clinical values fitted to the patients of other folds.
 
-    With outcomes dealt at random they rank a little below one half: who is left out drags the others the other way.
+    With outcomes shuffled they rank a little below one half: who is left out drags the others the other way.
     """
     names, risk = [str(row) for row in range(len(time))], np.zeros(len(time))
     for split in stratified_kfold(names, np.asarray(event).tolist(), folds, seed):

@@ -31,7 +31,7 @@ LARGEST = 50.0  # exponent beyond which a hazard is as good as infinite
 
 
 def survival_curve(hazards: Tensor) -> Tensor:
-    """S at every end of an interval, 1 at time 0 first.
+    """Computes S at every end of an interval, 1 at time 0 first.
 
     Args:
         hazards: (B, K) probabilities of dying in each interval, given that it was reached.
@@ -44,7 +44,7 @@ def survival_curve(hazards: Tensor) -> Tensor:
 
 
 def survival_at(hazards: Tensor, days: Sequence[float] | Tensor, breaks: Tensor) -> Tensor:
-    """S at any days, with a constant hazard within each interval.
+    """Computes S at any days, with a constant hazard within each interval.
 
     Args:
         hazards: (B, K).
@@ -111,7 +111,7 @@ class Baseline:
 def cumulative_hazard(
     output: Tensor, head: str, days: Sequence[float], breaks: Tensor, baseline: Baseline | None
 ) -> np.ndarray:
-    """−log S of one patient on each of T days.
+    """Computes −log S of one patient on each of T days.
 
     Args:
         output: (1, 19), or (1, 1) of Cox.
@@ -133,7 +133,7 @@ def risk_at_one_year(cumulative: np.ndarray, days: Sequence[float]) -> float:
 
 
 def outputs_of(hazards: Tensor, head: str) -> Tensor:
-    """A network's outputs at which its head gives these hazards, (19,); the official head ends at 0.632."""
+    """Inverts a head: a network's outputs at which it gives these hazards, (19,); the official head ends at 0.632."""
     outputs = torch.linspace(-12, 6, 2001, dtype=torch.float64)
     known = LINKS[head](outputs)[1].exp()  # rises
     return torch.from_numpy(np.interp(hazards.double().numpy(), known.numpy(), outputs.numpy())).float()

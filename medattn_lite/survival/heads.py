@@ -26,7 +26,7 @@ SERIES_BELOW = 1e-3  # where two terms of a series are closer than the formula i
 
 
 def logistic_log_probabilities(outputs: Tensor) -> tuple[Tensor, Tensor]:
-    """log(1 − h) and log h of the logistic hazard h = σ(x).
+    """Computes log(1 − h) and log h of the logistic hazard h = σ(x).
 
     Args:
         outputs: x, (B, intervals).
@@ -38,7 +38,7 @@ def logistic_log_probabilities(outputs: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def official_log_probabilities(outputs: Tensor) -> tuple[Tensor, Tensor]:
-    """log p and log(1 − p) of the survival code's p = σ(x)^exp(x), which lies between 1/e and 1.
+    """Computes log p and log(1 − p) of the survival code's p = σ(x)^exp(x), which lies between 1/e and 1.
 
     Args:
         outputs: x, (B, intervals).

@@ -71,7 +71,7 @@ class KaplanMeier:
 
 
 def kaplan_meier(patients: FollowUp, *, level: float = 0.95) -> KaplanMeier:
-    """The Kaplan–Meier curve; a flat 1 without a death.
+    """Computes the Kaplan–Meier curve; a flat 1 without a death.
 
     Args:
         patients: N patients.
@@ -150,7 +150,7 @@ class LogRank:
 
 
 def log_rank(patients: FollowUp, groups: Sequence | np.ndarray) -> LogRank:
-    """Whether the survival of groups differs.
+    """Tests whether the survival of groups differs.
 
     Args:
         patients: N patients.

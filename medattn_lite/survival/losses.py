@@ -27,7 +27,7 @@ TIES = ("efron", "breslow")
 
 
 def discrete_time_nll(log_survive: Tensor, log_die: Tensor, survived: Tensor, died: Tensor) -> Tensor:
-    """Negative log-likelihood of hazards by interval (nnet-survival's loss), mean over patients.
+    """Computes the negative log-likelihood of hazards by interval (nnet-survival's loss), mean over patients.
 
     Args:
         log_survive: (B, K) log(1 − h).
@@ -43,12 +43,12 @@ def discrete_time_nll(log_survive: Tensor, log_die: Tensor, survived: Tensor, di
 
 
 def logistic_hazard_nll(outputs: Tensor, survived: Tensor, died: Tensor) -> Tensor:
-    """`discrete_time_nll` of h = σ(x), straight from a logistic head's outputs (B, K)."""
+    """Computes `discrete_time_nll` of h = σ(x), straight from a logistic head's outputs (B, K)."""
     return discrete_time_nll(*logistic_log_probabilities(outputs), survived, died)
 
 
 def cox_loss(log_risk: Tensor, time: Tensor, event: Tensor, *, ties: str = "efron") -> Tensor:
-    """Negative log partial likelihood of Cox's model, mean over deaths; 0 without a death.
+    """Computes the negative log partial likelihood of Cox's model, mean over deaths; 0 without a death.
 
     Patients are sorted by time, so that everyone at risk is summed up once: time grows with B log B, memory with B.
 
@@ -65,7 +65,7 @@ def cox_loss(log_risk: Tensor, time: Tensor, event: Tensor, *, ties: str = "efro
         raise UserError(f"unknown ties {ties!r}; use {' or '.join(TIES)}")
     check_survival(time, event)
     if log_risk.numel() != len(time):
-        raise UserError(f"{len(time)} patients but log risks of shape {tuple(log_risk.shape)}; give one a patient")
+        raise UserError(f"{len(time)} patients but log risks of shape {tuple(log_risk.shape)}; give one per patient")
     if not event.any():
         return (log_risk * 0).sum()  # still part of the graph, so backward() works
     order = time.argsort(descending=True, stable=True)  # (B,) the longest followed first

@@ -36,7 +36,7 @@ Statistic = Callable[[Predicted, np.ndarray], float]
 
 
 def survival_scores(predictions: Sequence[Prediction], *, draws: int = 1000) -> dict[str, Interval]:
-    """Each score with its interval; NaN where these patients do not define it, no intervals for `draws=0`."""
+    """Computes every score with its interval; NaN where these patients do not define it, no intervals for `draws=0`."""
     cohort, out = Predicted.from_rows(predictions), {}
     patients = len(set(cohort.subjects))
     for name, score in _statistics(cohort).items():
@@ -51,7 +51,7 @@ def survival_scores(predictions: Sequence[Prediction], *, draws: int = 1000) -> 
 def survival_differences(
     first: Sequence[Prediction], second: Sequence[Prediction], *, draws: int = 1000
 ) -> dict[str, Interval]:
-    """Differences of the scores, first minus second, the same patients drawn for both.
+    """Computes the scores' differences, first minus second, the same patients drawn for both.
 
     Raises:
         UserError: the two do not predict the same rows.

@@ -43,7 +43,7 @@ def usable_times(test: FollowUp, times: Sequence[float] | np.ndarray, *, train: 
 def brier(
     test: FollowUp, survival: np.ndarray, times: Sequence[float] | np.ndarray, *, train: FollowUp | None = None
 ) -> np.ndarray:
-    """Brier score at each time: 0 is perfect, 0.25 is what S = 0.5 for everybody gets.
+    """Computes the Brier score at each time: 0 is perfect, 0.25 is what S = 0.5 for everybody gets.
 
     Args:
         test: N patients.
@@ -77,7 +77,7 @@ def brier(
 def integrated_brier(
     test: FollowUp, survival: np.ndarray, times: Sequence[float] | np.ndarray, *, train: FollowUp | None = None
 ) -> float:
-    """Mean of the Brier score over the usable times, by trapezoids; NaN with fewer than two of them."""
+    """Computes the mean of the Brier score over the usable times, by trapezoids; NaN with fewer than two of them."""
     scores = brier(test, survival, times, train=train)
     scored = ~np.isnan(scores)
     if scored.sum() < 2:
@@ -89,7 +89,7 @@ def integrated_brier(
 def time_auc(
     test: FollowUp, risk: np.ndarray, times: Sequence[float] | np.ndarray, *, train: FollowUp | None = None
 ) -> np.ndarray:
-    """AUC(t) of a risk, each death weighted by 1 / G.
+    """Computes AUC(t) of a risk, each death weighted by 1 / G.
 
     Args:
         test: N patients.

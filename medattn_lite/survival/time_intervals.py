@@ -21,7 +21,7 @@ HALF_LIFE_DAYS = 730.0
 
 
 def interval_breaks(*, intervals: int = INTERVALS, half_life_days: float = HALF_LIFE_DAYS) -> Tensor:
-    """Ends of the intervals.
+    """Computes the ends of the intervals.
 
     Args:
         intervals: how many.
@@ -42,7 +42,7 @@ def interval_breaks(*, intervals: int = INTERVALS, half_life_days: float = HALF_
 
 
 def interval_labels(time: Tensor, event: Tensor, breaks: Tensor) -> tuple[Tensor, Tensor]:
-    """Which intervals each patient survived, and in which one death came.
+    """Tells which intervals each patient survived, and in which one death came.
 
     A death at t lies in the interval that t lies in (its lower end belongs to it). A patient whose follow-up
     ends at t has survived every interval of which at least half had passed: nnet-survival's rule. Beyond the

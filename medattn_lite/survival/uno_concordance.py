@@ -30,7 +30,7 @@ def c_index_ipcw(
     n: int = 1000,
     seed: int = 0,
 ) -> Interval:
-    """Uno's C-index with its 95 % interval.
+    """Computes Uno's C-index with its 95 % interval.
 
     Args:
         test: N patients.

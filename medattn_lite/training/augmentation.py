@@ -20,7 +20,7 @@ def pad_to(volume: Tensor, size: Sequence[int], *, fill: Tensor | float = 0.0) -
     Args:
         volume: (C, D, H, W).
         size: (D, H, W) at least.
-        fill: value of the padding, one number or one a channel, (C,).
+        fill: value of the padding, one number or one per channel, (C,).
 
     Returns:
         the padded volume, and where the old one lies in it.

@@ -19,7 +19,7 @@ class DeviceChoice:
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The torch device for a name.
+    """Picks the torch device for a name.
 
     Args:
         name: "auto" takes a GPU where there is one (cuda, then mps), else the CPU; or a device's own name.
@@ -31,7 +31,7 @@ def pick_device(name: str = "auto") -> torch.device:
 
 
 def choose(name: str = "auto") -> DeviceChoice:
-    """Like `pick_device`, with the precision and the reason.
+    """Chooses like `pick_device`, with the precision and the reason.
 
     bf16 is chosen only on a GPU that computes it itself: on most CPUs it is slower than fp32.
     """

@@ -160,7 +160,7 @@ class _Fold:
             done = self.trainer.fit(model, train, valid)
             seconds, iterations = done.seconds, done.iteration
             chosen = done.best_iteration if len(valid) and done.best_iteration else iterations
-        task.settle(model, train, lambda rows: predict_rows(task, model, rows, self.accelerator))
+        task.fit_without_gradients(model, train, lambda rows: predict_rows(task, model, rows, self.accelerator))
         predictions = predict_rows(task, model, task.rows(self.split, "test"), self.accelerator)
         watched = predict_rows(task, model, valid, self.accelerator, quick=True) if task.scores_validation else []
         if self.accelerator.is_main_process:

@@ -26,7 +26,7 @@ def evaluating(model: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def predict_logits(model: nn.Module, images: Tensor, *, batch_size: int = 32) -> Tensor:
-    """Logits (N, K) on the CPU for images (N, C, …), in eval mode, on the device where the model lives."""
+    """Predicts logits (N, K) on the CPU for images (N, C, …), in eval mode, on the device where the model lives."""
     device = next(model.parameters()).device
     with evaluating(model):
         parts = [model(part.to(device)).cpu() for part in images.split(batch_size)]
@@ -34,5 +34,5 @@ def predict_logits(model: nn.Module, images: Tensor, *, batch_size: int = 32) ->
 
 
 def predict_probabilities(model: nn.Module, images: Tensor, *, batch_size: int = 32) -> Tensor:
-    """Probabilities (N, K): softmax of the logits."""
+    """Predicts probabilities (N, K): softmax of the logits."""
     return predict_logits(model, images, batch_size=batch_size).softmax(dim=1)

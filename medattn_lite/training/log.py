@@ -1,4 +1,4 @@
-"""The log of a training run, `log.csv`: one row a step."""
+"""The log of a training run, `log.csv`: one row per step."""
 
 from __future__ import annotations
 

@@ -54,14 +54,14 @@ def fit(
     balanced: bool = True,
     progress: bool = True,
 ) -> History:
-    """Train a classifier in place.
+    """Trains a classifier in place.
 
     Args:
         model: maps (B, C, …) to logits (B, K).
         images: (N, C, H, W) or (N, C, D, H, W) float32, on the CPU.
         labels: (N,) int64, 0 … K-1.
         iterations: optimiser steps.
-        batch_size: images a step.
+        batch_size: images per step.
         learning_rate: at the start; it falls to 0 along a cosine.
         weight_decay: of AdamW.
         seed: of batch order and augmentation.

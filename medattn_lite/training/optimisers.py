@@ -32,7 +32,7 @@ def make_optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimize
     """
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
-        raise UserError("no parameter of this network learns: it is put together from trained ones, so evaluate it")
+        raise UserError("no parameter of this network learns: it is composed of trained ones, so evaluate it")
     common = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
     if settings.optimiser == "adam":
         return torch.optim.Adam(parameters, **common)
@@ -65,8 +65,8 @@ def learning_rate(settings: Settings, iteration: int, steps_per_epoch: int, iter
 
 
 @contextmanager
-def sharpest_nearby(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
-    """Weights moved by ρ along their gradient, to where the loss is about highest nearby; moved back afterwards.
+def sam_ascent(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]:
+    """Moves weights by ρ along their gradient (the ascent step of SAM, Foret et al. 2021), and back after the block.
 
     Compute the gradient inside, and step outside. Gradients are set to None on entry.
     """

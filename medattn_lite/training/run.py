@@ -213,7 +213,7 @@ class Run:
         return fold_files(self.folder, variant, number, start=start)
 
     def folds_with_weights(self, variant: Variant) -> list[int]:
-        """Folds in which a variant's network, and all that it is put together from, has weights."""
+        """Folds in which a variant's network, and all that it is composed of, has weights."""
         if not variant.network:
             return []
         parts = [*([variant.name] if variant.trained else []), *variant.needs.values()]

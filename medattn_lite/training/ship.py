@@ -30,7 +30,7 @@ from medattn_lite.training.records import write_json
 from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import Task, open_task
 
-LIMIT = 4 * 2**20  # bytes a file
+LIMIT = 4 * 2**20  # bytes per file
 CHECKED = 4  # test rows predicted anew
 
 

@@ -26,7 +26,7 @@ def train_side_by_side(
     device: torch.device | str = "cpu",
     seed: int = 0,
 ) -> dict[str, History]:
-    """Train each part with Adam and a cosine schedule on the batches of one task.
+    """Trains each part with Adam and a cosine schedule on the batches of one task.
 
     Args:
         task: what makes batches and the loss (`training.tasks.Task`).
@@ -36,7 +36,7 @@ def train_side_by_side(
         learning_rate: at the start; it falls to 0 along a cosine.
         inputs: from images (B, C, D, H, W) to what each part takes, by name, such as the maps of frozen networks;
             None gives the images to all.
-        batch_size: rows a batch, drawn with replacement.
+        batch_size: rows per batch, drawn with replacement.
         device: where the batches go.
         seed: of the order of rows, of windows and of what is changed about them.
 

@@ -32,7 +32,7 @@ from medattn_lite.training.checkpoint import (
 )
 from medattn_lite.training.inference import evaluating
 from medattn_lite.training.log import read_log, write_log
-from medattn_lite.training.optimisers import learning_rate, make_optimiser, sharpest_nearby
+from medattn_lite.training.optimisers import learning_rate, make_optimiser, sam_ascent
 from medattn_lite.training.recipes.recipe import Settings
 from medattn_lite.training.run import BEST, LAST, LOG, STATE
 from medattn_lite.training.tasks.task import Prediction, Task
@@ -51,15 +51,15 @@ class Progress:
         iteration: steps done.
         best: best validation score so far.
         best_iteration: where it was reached.
-        without_better: validations since then.
+        validations_without_improvement: validations since then that were not better.
         seconds: training time, over all starts.
-        log: one row a step: iteration, epoch, loss, learning rate, validation score or None.
+        log: one row per step: iteration, epoch, loss, learning rate, validation score or None.
     """
 
     iteration: int = 0
     best: float = -math.inf
     best_iteration: int = 0
-    without_better: int = 0
+    validations_without_improvement: int = 0
     seconds: float = 0.0
     log: list[list] = field(default_factory=list)
 
@@ -164,7 +164,7 @@ class Trainer:
         optimiser.zero_grad(set_to_none=True)
         loss = self._backward(model, batch)
         if self.settings.sharpness > 0:
-            with sharpest_nearby(model.parameters(), self.settings.sharpness):
+            with sam_ascent(model.parameters(), self.settings.sharpness):
                 self._backward(model, batch)
         optimiser.step()
         value = float(self.accelerator.reduce(loss.detach().float(), reduction="mean"))
@@ -186,17 +186,17 @@ class Trainer:
     def _validate(self, model: nn.Module, valid: Sequence[int], done: Progress) -> float:
         score = self.task.quick_score(predict_rows(self.task, model, valid, self.accelerator, quick=True))
         if score > done.best:
-            done.best, done.best_iteration, done.without_better = score, done.iteration, 0
+            done.best, done.best_iteration, done.validations_without_improvement = score, done.iteration, 0
             if self.accelerator.is_main_process:
                 weights = self.accelerator.unwrap_model(model)
                 save_weights(weights, self.folder / BEST, iteration=done.iteration, score=score)
         else:
-            done.without_better += 1
+            done.validations_without_improvement += 1
         return score
 
     def _has_stopped(self, done: Progress) -> bool:
         patience = self.settings.patience
-        return patience is not None and done.without_better >= patience
+        return patience is not None and done.validations_without_improvement >= patience
 
     def _save(self, model: nn.Module, optimiser: torch.optim.Optimizer, done: Progress) -> None:
         if self.accelerator.is_main_process:
@@ -219,6 +219,8 @@ class Trainer:
         if scaler and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(scaler)
         facts["best"] = -math.inf if facts["best"] is None else facts["best"]
+        if "without_better" in facts:  # of a run that was begun with an earlier version
+            facts["validations_without_improvement"] = facts.pop("without_better")
         steps, best = facts["iteration"], self.folder / BEST
         log = read_log(self.folder / LOG, steps)
         if math.isfinite(facts["best"]) and read_facts(best)["iteration"] < facts["best_iteration"]:

@@ -199,7 +199,7 @@ def affinity_explorer(
     spacing: Sequence[float] | None = None,
     title: str = "image",
 ) -> AffinityExplorer:
-    """What one voxel, or many, look at: slice attention step by step or composed, beside non-local attention.
+    """Explores what one voxel, or many, look at: slice attention step by step or composed, beside non-local attention.
 
     Args:
         models: a network with recurrent slice, non-local or dual fusion attention, or several by name, to see them
@@ -207,7 +207,7 @@ def affinity_explorer(
         images: (N, C, D, H, W) or (N, C, H, W), as the networks take them.
         masks: (N, D, H, W) or (N, 1, D, H, W), such as lesions: drawn as a line, and whom the mean row is taken over.
         channels: names of the images' channels.
-        spacing: voxel edges in mm, one an axis.
+        spacing: voxel edges in mm, one per axis.
         title: what an image is called, such as "phantom".
 
     Returns:

@@ -134,7 +134,7 @@ class CounterfactualPhantom(Explorer[CounterfactualState]):
 def counterfactual_phantom(
     laboratory: Laboratory | None = None, *, person: int = 3, start: Tumour | None = None
 ) -> CounterfactualPhantom:
-    """Widget 7: size, site, enhancement, necrosis, oedema and a scanner mark; what the networks say follows.
+    """Explores a phantom's tumour (widget 7): size, site, enhancement, necrosis, oedema, mark; predictions follow.
 
     Args:
         laboratory: a person and networks; by default those that come with the package.

@@ -1,4 +1,4 @@
-"""The explanation browser: network × layer × method × class, each map beside that of its forgetful twin."""
+"""The explanation browser: network × layer × method × class, each map beside that of a re-initialised copy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.explanations import MapRow, explanation_rows
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 
-DEFAULT_LAYER, OWN_QUESTION = "default", "its own question"
+DEFAULT = "default"  # layer, target
 AXES = ("axial", "coronal", "sagittal")
 
 
@@ -29,7 +29,7 @@ class BrowserState:
     network: str
     method: str
     layer: str
-    asked: str
+    target: str
     channel: str
     opacity: float
     axial: int | None = None
@@ -63,7 +63,7 @@ class ExplanationBrowser(Explorer[BrowserState]):
             "network": ipywidgets.Dropdown(options=list(browser.networks), description="network", **style),
             "method": ipywidgets.Dropdown(options=[*quick, "occlusion"], description="method", **style),
             "layer": ipywidgets.Dropdown(options=self._layers(network), description="layer", **style),
-            "asked": ipywidgets.Dropdown(options=self._questions(network), description="asked about", **style),
+            "target": ipywidgets.Dropdown(options=self._questions(network), description="target", **style),
             "channel": ipywidgets.Dropdown(
                 options=list(browser.networks[network].channels), description="background", **style
             ),
@@ -86,7 +86,7 @@ class ExplanationBrowser(Explorer[BrowserState]):
         """A network brings its layers and classes; a subject brings the place of its signal."""
         if name == "network":
             network = self.controls["network"].value
-            for control, options in (("layer", self._layers(network)), ("asked", self._questions(network))):
+            for control, options in (("layer", self._layers(network)), ("target", self._questions(network))):
                 before = self.controls[control].value
                 self.controls[control].options = options
                 self.controls[control].value = before if before in options else options[0]
@@ -97,15 +97,15 @@ class ExplanationBrowser(Explorer[BrowserState]):
     def view(self, state: BrowserState) -> tuple[Figure, str]:
         number, network, method = state.case, state.network, state.method
         case = self._browser.cases[number]
-        layer = None if state.layer == DEFAULT_LAYER or not METHODS[method].at_layer else state.layer
+        layer = None if state.layer == DEFAULT or not METHODS[method].at_layer else state.layer
         classes = self._browser.classes(network)
-        index = None if state.asked == OWN_QUESTION else classes.index(state.asked)
+        index = None if state.target == DEFAULT else classes.index(state.target)
         known, blank = (self._browser.answer(number, network, method, layer=layer, index=index, reinitialised=one)
                         for one in (False, True))  # fmt: skip
         like = self._browser.rank_correlation(number, known, blank)
         position = state.position
         rows = [MapRow(network, known.values, self._caption(known, number)),
-                MapRow("its forgetful twin", blank.values, self._caption(blank, number))]  # fmt: skip
+                MapRow("re-initialised network", blank.values, self._caption(blank, number))]  # fmt: skip
         channel = self._browser.networks[network].channels.index(state.channel)
         figure = explanation_rows(
             case.image[0, channel], rows, position=position, affine=case.affine, outline=case.signal,
@@ -121,11 +121,11 @@ class ExplanationBrowser(Explorer[BrowserState]):
         case = self._browser.cases[0]
         sizes = layer_sizes(self._browser.networks[network].network, case.image)
         wide = [name for name, size in sizes.items() if min(size) > 1 and name.count(".") <= 1]
-        return [DEFAULT_LAYER, *wide]
+        return [DEFAULT, *wide]
 
     def _questions(self, network: str) -> list[str]:
         regions = self._browser.networks[network].facts["recipe"] in ("lesions", "fusion")
-        return [OWN_QUESTION] if regions else [OWN_QUESTION, *self._browser.classes(network)]
+        return [DEFAULT] if regions else [DEFAULT, *self._browser.classes(network)]
 
     def _middle(self, case: int) -> tuple[int, ...]:
         """The centre of the signal."""
@@ -144,9 +144,9 @@ class ExplanationBrowser(Explorer[BrowserState]):
         return "\n".join([*lines, *([_lines(answer.note)] if answer.note else [])])
 
     def _told(self, case: PhantomCase, known: Answer, blank: Answer, like: float, method: str, number: int) -> str:
-        text = f"{case.subject}, asked about {case.target.words if hasattr(case.target, 'words') else ''}; the line is "
+        text = f"{case.subject}, target {case.target.words if hasattr(case.target, 'words') else ''}; the line is "
         text += "the signal, the voxels that decide. "
-        for own, who in ((known, "The network"), (blank, "The twin")):
+        for own, who in ((known, "The network"), (blank, "The re-initialised network")):
             if own.values is None:
                 text += f"{who} has no such map: {own.note}. "
                 continue
@@ -163,7 +163,7 @@ class ExplanationBrowser(Explorer[BrowserState]):
 def explanation_browser(
     networks: Mapping[str, Trained] | Sequence[str], cases: Sequence[PhantomCase] | None = None, *, subjects: int = 6
 ) -> ExplanationBrowser:
-    """Widget 5: look at any layer of any network by any method, beside the twin that knows nothing.
+    """Explores any layer of any network by any method (widget 5), beside a re-initialised copy of the network.
 
     Args:
         networks: name → trained network, or names of those that come with the package; all take the same images.

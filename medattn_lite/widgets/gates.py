@@ -186,7 +186,7 @@ def gate_explorer(
     *,
     channels: Sequence[str] | None = None,
 ) -> GateExplorer:
-    """The gates of a model by layer for a chosen image; switch some off and see the prediction move.
+    """Explores the gates of a model by layer for a chosen image; switch some off and see the prediction move.
 
     Args:
         model: a classifier with squeeze-and-excitation or CBAM in it; it is not changed.
@@ -207,5 +207,5 @@ def gate_explorer(
     if images.dim() not in (4, 5):
         raise UserError(f"the gate explorer takes a batch (N, C, H, W) or (N, C, D, H, W), not {tuple(images.shape)}")
     if labels is not None and len(labels) != len(images):
-        raise UserError(f"{len(labels)} labels for {len(images)} images: give one an image")
+        raise UserError(f"{len(labels)} labels for {len(images)} images: give one per image")
     return GateExplorer(model, images, labels=labels, names=names, channels=channels)

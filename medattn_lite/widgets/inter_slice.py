@@ -143,7 +143,7 @@ def inter_slice_explorer(
     masks: Tensor | None = None,
     channels: Sequence[str] | None = None,
 ) -> InterSliceExplorer:
-    """Inter-slice attention of a volume: a gate for each channel of each slice, and the map of places.
+    """Explores inter-slice attention of a volume: a gate for each channel of each slice, and the map of places.
 
     Args:
         model: a P3D classifier with inter-slice attention; it is not changed.
@@ -155,7 +155,7 @@ def inter_slice_explorer(
 
     Returns:
         An `Explorer`. Its controls: image, slice, layer (the block), closed (a slice of the block whose gates are set
-        to 0), alike (how far the gates of all blocks are moved towards one value a channel), opacity, and background
+        to 0), alike (how far the gates of all blocks are moved towards one value per channel), opacity, and background
         where there are several channels.
 
     Raises:
@@ -165,7 +165,7 @@ def inter_slice_explorer(
     if images.dim() != 5:
         raise UserError(f"the inter-slice explorer takes a batch of volumes (N, C, D, H, W), not {tuple(images.shape)}")
     if labels is not None and len(labels) != len(images):
-        raise UserError(f"{len(labels)} labels for {len(images)} images: give one an image")
+        raise UserError(f"{len(labels)} labels for {len(images)} images: give one per image")
     if masks is not None:
         masks = torch.as_tensor(masks)
         masks = masks[:, 0] if masks.dim() == 5 else masks

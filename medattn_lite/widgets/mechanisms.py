@@ -84,7 +84,7 @@ class MechanismComparison(Explorer[ComparisonState]):
 
 
 def mechanism_comparison(networks: Mapping[str, Trained], *, person: int = 3) -> MechanismComparison:
-    """Widget 8: one input, all mechanisms, their maps and costs.
+    """Compares all mechanisms on one input (widget 8): their maps and costs.
 
     Args:
         networks: name → trained network; each sees the person as it was trained to.
@@ -126,7 +126,7 @@ def _blank(own: Compared) -> bool:
 
 def _told(name: str, own: Compared) -> str:
     text = f"{name} ({own.mechanism}; {TASKS.get(own.task, own.task)}): {own.parameters / 1e3:,.0f} thousand "
-    text += f"parameters, {own.multiplications:,.0f} million multiplications, {own.seconds:.2f} s a pass"
+    text += f"parameters, {own.multiplications:,.0f} million multiplications, {own.seconds:.2f} s per pass"
     if own.answer.values is None:
         return f"{text}; no map: {own.answer.note}."
     if own.answer.located is not None:

@@ -149,7 +149,7 @@ def attention_playground(
     score: str = "dot",
     temperature: float = 1.0,
 ) -> AttentionPlayground:
-    """Attention in the plane, with sliders: query, two to five keys, score and temperature.
+    """Explores attention in the plane, with sliders: query, two to five keys, score and temperature.
 
     Args:
         query: two numbers from -2 to 2.

@@ -132,7 +132,7 @@ class SliceExplorer(Explorer[SliceState]):
 def slice_explorer(
     sample: Mapping[str, Any], overlays: Mapping[str, object] | None = None, *, title: str | None = None
 ) -> SliceExplorer:
-    """Three linked planes of a sample, with sliders for the planes, the overlay's opacity and the window.
+    """Shows three linked planes of a sample, with sliders for the planes, the overlay's opacity and the window.
 
     Args:
         sample: a 3-D sample: `image` (C, D, H, W), and if it has them `channels`, `affine`, `mask`, `signal`.

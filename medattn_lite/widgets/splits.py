@@ -132,7 +132,7 @@ def split_explorer(
     *,
     channels: Sequence[str] | None = None,
 ) -> SplitExplorer:
-    """A channel's versions in a block of split attention, their shares and their mixture; then divide evenly.
+    """Explores a block of split attention: a channel's versions, their shares and their mixture; then divide evenly.
 
     Args:
         model: a ResNeSt or ResNeSAt classifier in 2-D; it is not changed.
@@ -152,5 +152,5 @@ def split_explorer(
     if images.dim() != 4:
         raise UserError(f"the split explorer takes a batch of slices (N, C, H, W), not {tuple(images.shape)}")
     if labels is not None and len(labels) != len(images):
-        raise UserError(f"{len(labels)} labels for {len(images)} images: give one an image")
+        raise UserError(f"{len(labels)} labels for {len(images)} images: give one per image")
     return SplitExplorer(model, images, labels=labels, names=names, channels=channels)

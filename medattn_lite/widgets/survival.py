@@ -141,7 +141,7 @@ def _number(value: float, digits: int = 2) -> str:
 def survival_explorer(
     predictions: Predicted | Sequence[Mapping], *, threshold: float | None = None, train: FollowUp | None = None
 ) -> SurvivalExplorer:
-    """A cohort's predicted survival: groups at a cut of the risk, one patient's curve, scores and calibration by day.
+    """Explores a cohort's predicted survival: groups at a cut of the risk, one patient's curve, scores by day.
 
     Args:
         predictions: a `Predicted`, or the rows of a survival run's `predictions.json`.
@@ -152,7 +152,7 @@ def survival_explorer(
         An `Explorer`. Its controls: threshold, patient (1 for the lowest risk), day, groups (of the calibration).
 
     Raises:
-        UserError: predictions that do not fit together, or a threshold that is no number.
+        UserError: predictions that do not fit together, or a threshold that is not a number.
     """
     cohort = predictions if isinstance(predictions, Predicted) else Predicted.from_rows(predictions, train=train)
     cut = float(np.median(cohort.risk)) if threshold is None else float(threshold)

@@ -31,7 +31,7 @@ def view_volume(
     colour_map: str = MAP,
     title: str = "",
 ) -> StatMapView:
-    """Three linked planes of a volume, with a map over it.
+    """Shows three linked planes of a volume, with a map over it.
 
     Args:
         source: a sample with `image` (C, D, H, W); a NIfTI file; or an array (D, H, W) or (C, D, H, W).

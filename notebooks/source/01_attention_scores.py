@@ -323,7 +323,7 @@ class Heads(nn.Module):
 # explain.
 
 # %%
-from medattn_lite.networks.convert import from_torch_multihead
+from medattn_lite.networks import from_torch_multihead
 
 
 def parity(name, mine, theirs):
@@ -444,7 +444,7 @@ class Reverser(nn.Module):
 # `letters_right` measures the same on new words: the share of letters right, given the right ones before.
 
 # %%
-from medattn_lite.course.letters import letters_right, practice_words, train_backwards
+from medattn_lite.course import letters_right, practice_words, train_backwards
 
 NUMBERS = scale_numbers(SCALE, smoke={"iterations": 300, "size": 48},
                         laptop={"iterations": 2000, "size": 64}, paper={"iterations": 6000, "size": 128})

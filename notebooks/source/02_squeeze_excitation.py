@@ -418,7 +418,7 @@ plots.show(plots.forest(on_control, label="share of spots judged right", referen
 # %%
 from medattn_lite.evaluation import auc_interval
 from medattn_lite.explain import graded_heads
-from medattn_lite.networks.trained import load_trained
+from medattn_lite.networks import load_trained
 from medattn_lite.training import fit, predict_probabilities
 
 shipped = load_trained("grade_se_resnext")

@@ -288,8 +288,7 @@ check("03-channel", ChannelAttention3d)
 # %%
 from torch.utils.flop_counter import FlopCounterMode
 
-from medattn_lite.networks import resnet50_cbam
-from medattn_lite.networks.resnet_cbam import OFFICIAL_CBAM
+from medattn_lite.networks import OFFICIAL_CBAM, resnet50_cbam
 
 count = lambda network: sum(p.numel() for p in network.parameters())
 
@@ -407,7 +406,7 @@ plots.show(plots.forest(on_control, label="share of rings judged right", referen
 
 # %%
 from medattn_lite.explain import graded_heads
-from medattn_lite.networks.trained import load_trained
+from medattn_lite.networks import load_trained
 from medattn_lite.training import fit, predict_probabilities
 
 shipped = load_trained("grade_resnet_cbam")

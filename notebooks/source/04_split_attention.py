@@ -77,7 +77,7 @@ plots.show(plots.picture_table(
 # Now mix them, from all fine to all broad, and take the mean of the mixture over each blob. How well does this one number tell lesions from look-alikes? The measure is the [AUC](glossary.md#auc): 0.5 is chance, 1 is perfect.
 
 # %%
-from medattn_lite.training.controls.train import object_labels, object_logits
+from medattn_lite.training.controls import object_labels, object_logits
 
 part_broad, lesion = [0.1 * step for step in range(11)], object_labels(drawn)  # (N, 4) blobs
 curves = {"zoomed out": [], "zoomed in": [], "all images": []}
@@ -351,7 +351,7 @@ plots.show(plots.forest(on_control, label="share of blobs judged right", referen
 # %%
 from medattn_lite.data import SliceSet, open_dataset
 from medattn_lite.explain import PLACE_EDITS, spatial_gates, to_image_grid
-from medattn_lite.networks.trained import load_trained
+from medattn_lite.networks import load_trained
 from medattn_lite.training import fit, predict_probabilities
 
 shipped = load_trained("presence_resnesat")
@@ -391,7 +391,7 @@ display(explorer)
 # %%
 from medattn_lite.data import foreground
 from medattn_lite.explain import concentration, layer_box
-from medattn_lite.networks.registry import build
+from medattn_lite.networks import build
 
 heads = torch.cat([foreground(image - image.amin((1, 2), keepdim=True)) for image in fresh.images])  # (N, H, W)
 
@@ -507,7 +507,7 @@ check("04-deal", deal)
 # The experiment: **ten folds, without any network.** The "model" only looks things up: it answers with the label of the most similar slice of the other nine folds, its [nearest neighbour](glossary.md#nearest-neighbour). It is asked for presence, for source, and for a **coin** that was tossed for each patient: heads or tails, there is nothing to be learned. (Until your function is right, the package's deals.)
 
 # %%
-from medattn_lite.course.exercises.nb04 import dealt
+from medattn_lite.course.exercises import dealt
 
 my_deal = deal if check("04-deal", deal).passed else dealt
 looks = slices.images.flatten(1)

@@ -60,7 +60,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 from tqdm.auto import tqdm
 
 from medattn_lite.data import crop_around, normalise, open_dataset
-from medattn_lite.training.tasks.tumour_features import tumour_features
+from medattn_lite.training.tasks import tumour_features
 
 phantom = {key: NUMBERS[key] for key in ("n", "shape", "spacing_mm")} | {"task": "grade", "seed": SEED}
 dataset = open_dataset(DATA, DATA_ROOT, **(phantom if DATA == "phantom" else {}))
@@ -400,7 +400,7 @@ plots.show(plots.forest(on_control, label="share of spots judged right", referen
 
 # %%
 from medattn_lite.explain import graded_heads, held_out
-from medattn_lite.networks.trained import load_trained
+from medattn_lite.networks import load_trained
 from medattn_lite.widgets import inter_slice_explorer
 
 shipped = load_trained("grade_p3d_iam")
@@ -420,7 +420,7 @@ display(explorer)
 
 # %%
 from medattn_lite.explain import layer_box, spatial_gates, to_image_grid
-from medattn_lite.networks.registry import build
+from medattn_lite.networks import build
 
 seen, share = torch.cat([case.image for case in cases]), torch.stack([case.signal for case in cases]).flatten(2).sum(2)
 share = share / share.sum(1, keepdim=True)  # (N, D): of the signal in each slice

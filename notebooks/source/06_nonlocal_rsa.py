@@ -36,12 +36,9 @@ from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
 from medattn_lite.evaluation import mean_interval, paired_mean_interval
 from medattn_lite.explain import held_out
-from medattn_lite.networks.rsanet import RSANet
-from medattn_lite.networks.trained import load_trained
-from medattn_lite.training import History, pick_device
-from medattn_lite.training.losses import LesionCrossEntropy
-from medattn_lite.training.recipes.lesions import LESIONS
-from medattn_lite.training.recipes.recipe import with_changes
+from medattn_lite.networks import RSANet, load_trained
+from medattn_lite.training import History, LesionCrossEntropy, pick_device
+from medattn_lite.training.recipes import find_recipe, with_changes
 
 NUMBERS = scale_numbers(
     SCALE,
@@ -51,7 +48,8 @@ NUMBERS = scale_numbers(
     laptop={},  # as in the recipe `lesions`
     paper={},
 )
-settings, HEADS = with_changes(LESIONS.at(SCALE), NUMBERS), scale_numbers(SCALE, smoke=4, laptop=12, paper=23)
+RECIPE = find_recipe("lesions")
+settings, HEADS = with_changes(RECIPE.at(SCALE), NUMBERS), scale_numbers(SCALE, smoke=4, laptop=12, paper=23)
 torch.manual_seed(SEED)
 print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
 
@@ -63,9 +61,9 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # So let every voxel ask every other one. **Guess before you go on:** the paper speaks of a volume of 512×512×256 voxels. How much memory would the weights take, if each voxel had one for each other voxel?
 
 # %%
-from medattn_lite.training.tasks.lesions import Lesions
+from medattn_lite.training.tasks import Lesions
 
-task = Lesions(LESIONS, settings, data=DATA, root=DATA_ROOT, seed=SEED, progress=False)
+task = Lesions(RECIPE, settings, data=DATA, root=DATA_ROOT, seed=SEED, progress=False)
 FLAIR, split = task.channels.index("flair"), task.splits()[0]
 train_rows, test_rows = (task.rows(split, side).tolist() for side in ("train", "test"))  # by patient
 flair, mask, edges = task.images[0][FLAIR], task.masks[0], task.spacings[0]  # (D, H, W), (1, D, H, W), mm
@@ -238,7 +236,7 @@ check("06-cost", multiplications)
 # %%
 from torch.utils.flop_counter import FlopCounterMode
 
-from medattn_lite.course.memory import measure_cost, without_numbers
+from medattn_lite.course import measure_cost, without_numbers
 from medattn_lite.explain import capture_attention
 
 
@@ -408,7 +406,7 @@ display(explorer)
 
 # %%
 from medattn_lite.explain import received_attention, whereabouts
-from medattn_lite.networks.registry import build
+from medattn_lite.networks import build
 
 
 def on_lesions(network):
@@ -433,7 +431,7 @@ plots.show(plots.forest(measured, label="lesions look at lesions ÷ chance", ref
 # And does the U-Net use it? Two edits of figure 06.4, measured by [Dice](glossary.md#dice), the overlap of what was found with what is there, 0 to 1. **Guess** first; then look at $\beta$.
 
 # %%
-from medattn_lite.training.tasks.segmentation import slide
+from medattn_lite.training.tasks import slide
 
 
 @torch.no_grad()
@@ -513,7 +511,7 @@ for name, network in networks.items():
 # Now heads that no network has seen, predicted in windows of the training size. The measure is Dice again. The [control](glossary.md#control) needs no network: every voxel brighter than one threshold in FLAIR, the best threshold of the training heads.
 
 # %%
-from medattn_lite.training.tasks.overlap import dice_by_patient
+from medattn_lite.training.tasks import dice_by_patient
 
 
 def per_patient(found):

@@ -73,8 +73,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # **Guess before you go on.** Which one would you ask for which region? And what is the average of the two worth?
 
 # %%
-from medattn_lite.training.recipes import find_recipe
-from medattn_lite.training.recipes.recipe import with_changes
+from medattn_lite.training.recipes import find_recipe, with_changes
 from medattn_lite.training.tasks import open_task
 
 settings = with_changes(find_recipe("fusion").at(SCALE), CHANGES)
@@ -145,7 +144,7 @@ for name, answer in (("shifted", {3, 4, 5, 6}), ("speck", {2, 3, 4, 5, 11})):
 # And **empty masks**? Many tumours have no enhancing part. BraTS' rule: both empty, Dice 1 and 0 mm; one of them empty, Dice 0 and the diagonal of the whole image.
 
 # %%
-from medattn_lite.evaluation.segmentation import dice, hausdorff95
+from medattn_lite.evaluation import dice, hausdorff95
 
 
 def scores_of(answer, truth, spacing):
@@ -328,8 +327,8 @@ record("side of the largest cube whose map fits into 16 GB", int(math.sqrt(16e9 
 # **A grid of tokens.** Average the volume down to, say, 16×16×16 [tokens](glossary.md#token), let those look at each other, and interpolate the result back. Memory and work shrink, and it is **another function**.
 
 # %%
-from medattn_lite.attention.dual_fusion import GlobalFusion
-from medattn_lite.course.memory import measure_cost
+from medattn_lite.attention import GlobalFusion
+from medattn_lite.course import measure_cost
 
 
 def in_blocks(q, k, v, block=256):
@@ -447,7 +446,7 @@ print("the map:", map_score(run))
 # <details><summary>Hint 2</summary>The keys are axes 4, 5 and 6.</details>
 
 # %% tags=["exercise"]
-from medattn_lite.course.exercises.nb07 import steps_apart
+from medattn_lite.course.exercises import steps_apart
 
 
 def blinkers(affinity, reach):
@@ -462,7 +461,7 @@ def blinkers(affinity, reach):
 check("07-blinkers", blinkers)
 
 # %%
-from medattn_lite.course.exercises.nb07 import near_only
+from medattn_lite.course.exercises import near_only
 from medattn_lite.explain import under_edits
 
 mine = blinkers if check("07-blinkers", blinkers).passed else near_only
@@ -592,7 +591,7 @@ display(looking)
 
 # %%
 from medattn_lite.explain import edited_maps
-from medattn_lite.training.tasks.overlap import overlap_differences
+from medattn_lite.training.tasks import overlap_differences
 
 edits = {"its own token only": lambda a: mine(a, 0), "one step around": lambda a: mine(a, 1),
          "even, everywhere": lambda a: torch.full_like(a, 1 / a[0, 0, 0, 0].numel()),
@@ -657,7 +656,7 @@ for name, options in variants.items():
 # The last two **happen**: SegResNet ends in norm, ReLU and a convolution. Is its "last feature map" the one before the norm, or behind it? Before it, nothing holds the map's size. Guess what an untrained head makes of both, and what a Dice loss makes of a region that begins as "everywhere".
 
 # %%
-from medattn_lite.training.losses import RegionDiceLoss
+from medattn_lite.training import RegionDiceLoss
 
 raw = segresnet(init_filters=NUMBERS["init_filters"], normalised=False, **io).to(device)
 raw.load_state_dict(second.state_dict())  # the same network; its map is taken before the norm

@@ -334,7 +334,7 @@ check("08-c-index", my_c_index)
 # %%
 from medattn_lite.data import crop_around, normalise, open_dataset, train_valid_test
 from medattn_lite.survival import kaplan_meier
-from medattn_lite.training.tasks.volumes import resample_unknown
+from medattn_lite.training.tasks import resample_unknown
 
 spacing, side = NUMBERS["spacing_mm"], NUMBERS["side"]
 shape = tuple(round(mm / spacing) for mm in (176, 198, 176))  # (D, H, W)
@@ -419,7 +419,7 @@ def fit(network, inputs, seed=SEED):
     return network.cpu().eval()
 
 # %%
-from medattn_lite.networks.survival import survival_network
+from medattn_lite.networks import survival_network
 
 for name in ("se_resnext50", "resnet50_cbam", "densenet121"):
     with torch.device("meta"):  # shapes without numbers
@@ -475,7 +475,7 @@ def from_network(network, inputs):
 
 # %%
 from medattn_lite.survival import c_index, c_index_ipcw, integrated_brier
-from medattn_lite.training.tasks.clinical import clinical_table, clinical_values, standardised
+from medattn_lite.training.tasks import clinical_table, clinical_values, standardised
 
 value_names, table = clinical_table([clinical_values(sample["meta"]) for sample in samples])
 clinical = standardised(table, train).double().numpy()  # (N, K), z-scores of the training patients
@@ -485,7 +485,7 @@ by_outline = CoxModel(np.zeros(2, dtype=bool)).fit(outline[train], days_lived[tr
 predicted["volume and dead share, Cox"] = from_log_risk(by_outline.predict(outline))
 predicted["clinical values, Cox"] = from_log_risk(clinical @ cox.coef_)
 if DATA == "phantom":
-    from medattn_lite.data.phantom.survival import AGE, RESECTIONS
+    from medattn_lite.data.phantom import AGE, RESECTIONS
 
     meta = [sample["meta"] for sample in samples]
     truth = np.array([own["oracle_risk"] for own in meta])
@@ -676,7 +676,7 @@ record("noise “significant” when cut at the best place", 100 * np.mean(np.ar
 # Then our records of the deck's comparison, as in [figures/results.md](../figures/results.md): five folds on 100 phantoms of an earlier version and on 80 real patients.
 
 # %%
-from medattn_lite.course.survival_records import recorded_c_indices, trained_c_indices
+from medattn_lite.course import recorded_c_indices, trained_c_indices
 
 for label, found in {"networks that come trained": trained_c_indices(), **recorded_c_indices()}.items():
     plots.show(plots.forest(found, label=f"C-index, {label}", reference=0.5, reference_label="a coin"))

@@ -46,7 +46,7 @@ from medattn_lite.explain import (
     localise,
     to_image_grid,
 )
-from medattn_lite.networks.trained import load_trained
+from medattn_lite.networks import load_trained
 
 NUMBERS = scale_numbers(SCALE, smoke={"subjects": 6}, laptop={"subjects": 24}, paper={"subjects": 80})
 torch.manual_seed(SEED)
@@ -516,7 +516,7 @@ check("09-planes", mass_over_chance)
 # The experiment, with your score (until it is right, with the package's), and with the AUC of each slice, whose chance is 0.5 in any plane. Intervals are over heads, where there are enough of them for one.
 
 # %%
-from medattn_lite.course.exercises.nb09 import fair_mass
+from medattn_lite.course.exercises import fair_mass
 from medattn_lite.evaluation import Interval, mean_interval
 
 my_score = mass_over_chance if check("09-planes", mass_over_chance).passed else fair_mass

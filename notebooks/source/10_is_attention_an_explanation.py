@@ -37,7 +37,7 @@ from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
 from medattn_lite.evaluation import Interval, bootstrap, mean_interval, paired_mean_interval, share_interval
 from medattn_lite.explain import METHODS, ClassLogit, explain_image, held_out, ignorant_maps, localise
-from medattn_lite.networks.trained import load_trained
+from medattn_lite.networks import load_trained
 
 NUMBERS = scale_numbers(
     SCALE,

@@ -36,7 +36,7 @@ from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
 from medattn_lite.evaluation import Interval
 from medattn_lite.explain import SITES, Laboratory, Tumour
-from medattn_lite.networks.trained import load_trained, trained_facts, trained_names
+from medattn_lite.networks import load_trained, trained_facts, trained_names
 
 NUMBERS = scale_numbers(SCALE, smoke={"points": 5, "people": 1, "patients": 40}, laptop={"points": 11, "people": 8, "patients": 120},
                         paper={"points": 21, "people": 30, "patients": 400})  # fmt: skip
@@ -147,7 +147,7 @@ check("11-tips", tips_at)
 # For every network (by the package's function, so that this runs before yours is right):
 
 # %%
-from medattn_lite.course.exercises.nb11 import tipping_point
+from medattn_lite.course.exercises import tipping_point
 
 for name, values in by_size.items():
     found = tipping_point(list(diameters), list(values))
@@ -214,7 +214,7 @@ def effect(look, tumour, change, network, control):
 check("11-effect", effect)
 
 # %%
-from medattn_lite.course.exercises.nb11 import effect_of
+from medattn_lite.course.exercises import effect_of
 
 look = lambda tumour: laboratory.look(tumour, method=None).probabilities
 quiet = replace(start, enhancement=0.0, necrosis=0.0)
@@ -281,8 +281,8 @@ display(comparison)
 
 # %%
 from medattn_lite.attention import names
-from medattn_lite.networks.costs import cost_of
-from medattn_lite.training.comparison.frames import make_network
+from medattn_lite.networks import cost_of
+from medattn_lite.training.comparison import make_network
 
 image = torch.randn(2, 4, 16, 24, 24)  # two images, four sequences
 for name in names(spatial_dims=3):
@@ -331,7 +331,7 @@ print("\nhealthy tissue:", affinities.summary)
 
 # %%
 from medattn_lite.data import open_dataset
-from medattn_lite.data.phantom.survival import AGE, RESECTIONS, true_survival
+from medattn_lite.data.phantom import AGE, RESECTIONS, true_survival
 from medattn_lite.survival import FollowUp, Predicted, c_index
 from medattn_lite.widgets import survival_explorer
 

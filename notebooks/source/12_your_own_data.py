@@ -53,7 +53,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # Guess before you go on: which faults would you look for? Which of them would stop a training, and which would only spoil it?
 
 # %%
-from medattn_lite.course.own_folder import make_own_folder
+from medattn_lite.course import make_own_folder
 
 MINE = DATA in ("nifti", "brats")  # other layouts are no NIfTI files by channel: the synthetic folder stands in
 KIND = DATA if MINE else "nifti"

@@ -160,7 +160,7 @@ def keeps_the_signature(name: str) -> None:
     first, *others = inspect.signature(attention.MECHANISMS[name].load()).parameters.values()
     assert first.name in ("channels", "in_channels"), f"the first argument is {first.name}, not channels"
     by_keyword = {one.name for one in others if one.kind is inspect.Parameter.KEYWORD_ONLY}
-    assert "spatial_dims" in by_keyword, "spatial_dims is no keyword"
+    assert "spatial_dims" in by_keyword, "spatial_dims is not a keyword"
     assert {one.name for one in others} - by_keyword <= {"channels"}, "options are taken by position"
     needed = [key for key, value in attention.options(name).items() if value is inspect.Parameter.empty]
     assert needed == [], f"{', '.join(needed)} have no default"

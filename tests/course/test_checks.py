@@ -23,7 +23,7 @@ def squeeze_exercise() -> Iterator[str]:
     @exercise("98-squeeze", title="Squeeze <it>")
     def judge(squeeze):
         return compare_function(
-            squeeze, reference=lambda x: x.mean(dim=(2, 3)), cases=[(X,), (-2 * X,)], hint="One number a channel.",
+            squeeze, reference=lambda x: x.mean(dim=(2, 3)), cases=[(X,), (-2 * X,)], hint="One number per channel.",
             mistakes=[
                 Mistake(lambda x: x.mean(dim=1), "you averaged over the channels", "Which axes are H and W?"),
                 Mistake(lambda x: x.amax(dim=(2, 3)), "that is the maximum"),
@@ -63,7 +63,7 @@ def test_a_stub_is_not_attempted_yet(squeeze_exercise: str, code: str) -> None:
 
 @pytest.mark.parametrize(("code", "says"), [
     ("def answer(x):\n    return x.mean(dim=1)", "You averaged over the channels. Which axes are H and W?"),
-    ("def answer(x):\n    return x.amax(dim=(2, 3))", "That is the maximum. One number a channel."),
+    ("def answer(x):\n    return x.amax(dim=(2, 3))", "That is the maximum. One number per channel."),
     ("def answer(x):\n    return x.mean(dim=(2, 3), keepdim=True)", "right, but the shape is (1, 2, 1, 1); (1, 2) was"),
     ("def answer(x):\n    return x.mean(dim=(2, 3)) + 1", "at [0, 0] it is 6.5, and 5.5 was expected"),
     ("def answer(x):\n    return x.mean(dim=(2, 3)) / 0", "contains NaN or infinity"),

@@ -65,7 +65,7 @@ def test_unknown_names_and_options():
         (lambda case: case("flair").write_bytes(case("flair").read_bytes()[:400]), ("_flair.nii.gz", "cut short")),
         (lambda case: save(tumour(labels=(1, 9)), case("seg")), ("_seg.nii.gz", "unknown labels [9]", "label_map")),
         (lambda case: save(tumour((20, 24, 17)), case("seg")), ("_seg.nii.gz", "shape")),
-        (lambda case: save(brain() / 7, case("seg")), ("_seg.nii.gz", "is no mask", "whole numbers")),
+        (lambda case: save(brain() / 7, case("seg")), ("_seg.nii.gz", "is not a mask", "whole numbers")),
     ],
 )
 def test_bad_volumes_are_refused_when_they_are_read(tmp_path, spoil, words):

@@ -51,7 +51,7 @@ PLANTED = {
     "another affine": lambda folder: save(brain(seed=1), case_file(folder, "t1ce"), LPS @ np.diag([1, 1, 2.0, 1])),
     "unknown labels [7]": lambda folder: save(tumour(labels=(1, 7)), case_file(folder, "seg")),
     "empty mask": lambda folder: save(tumour(labels=()), case_file(folder, "seg")),
-    "is no mask": lambda folder: save(brain(), case_file(folder, "seg")),
+    "is not a mask": lambda folder: save(brain(), case_file(folder, "seg")),
     "channel t1 is a copy of flair": lambda folder: shutil.copy(case_file(folder, "flair"), case_file(folder, "t1")),
     "rescaled copy of flair": lambda folder: save(brain(seed=13) * 3, case_file(folder, "t1")),
     "several files for t1": lambda folder: shutil.copy(case_file(folder, "t1"), folder / "more_t1.nii.gz"),

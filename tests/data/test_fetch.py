@@ -337,7 +337,7 @@ def trickling(monkeypatch, *, pace: float = 1.0) -> None:
 
 def test_a_sender_of_a_byte_a_second_is_given_up(site, tmp_path, monkeypatch):
     trickling(monkeypatch)
-    with pytest.raises(UserError, match="bytes a second came, 5 times in a row"):
+    with pytest.raises(UserError, match="bytes per second came, 5 times in a row"):
         get(site, tmp_path, "/file")
     assert site.requests and len(site.requests) <= downloading.ATTEMPTS + 1
 
@@ -349,7 +349,7 @@ def test_the_second_mirror_is_used_when_the_first_is_too_slow(site, tmp_path, mo
     def paced(answer, *, most):
         if answer.url.endswith("/file"):
             slow.append(1)
-            raise downloading._Cut("only 1 bytes a second came")
+            raise downloading._Cut("only 1 bytes per second came")
         return real(answer, most=most)
 
     monkeypatch.setattr(downloading, "_paced", paced)

@@ -98,5 +98,5 @@ def test_images_need_a_batch_and_channels() -> None:
     with pytest.raises(UserError, match="only over channel"):
         explain_image(build("survival_se_resnext50", layers=(1, 1, 1, 1), stem_width=8, base_width=32, groups=8),
                       torch.randn(1, 4, 32, 32, 32), method="attention")
-    with pytest.raises(UserError, match="is no spatial attention"):
+    with pytest.raises(UserError, match="is not a spatial attention"):
         explain_image(build("p3d_iam", **SMALL), torch.randn(1, 4, 16, 16, 16), method="attention", layer="layer9")

@@ -94,7 +94,7 @@ class Tries:
 
 
 def shown(words: Sequence[str]) -> str:
-    """A command as a key: long words cut, what is no UTF-8 escaped."""
+    """A command as a key: long words cut, what is not UTF-8 escaped."""
     cut = (word if len(word) <= 60 else f"{word[:20]}… ({len(word)})" for word in words)
     return " ".join(repr(word) for word in cut).encode("utf-8", "backslashreplace").decode()
 

@@ -108,8 +108,8 @@ def test_clinical_values_stand_behind_the_image_features():
 @pytest.mark.parametrize(
     "features, clinical, what",
     [
-        (0, torch.zeros(4, 2), "takes 0 clinical values a patient and got shape"),
-        (2, None, "takes 2 clinical values a patient and got none"),
+        (0, torch.zeros(4, 2), "takes 0 clinical values per patient and got shape"),
+        (2, None, "takes 2 clinical values per patient and got none"),
         (2, torch.zeros(4, 3), "takes 2"),
         (2, torch.zeros(3, 2), "for 4 patients"),
     ],

@@ -67,7 +67,7 @@ EXAMPLES = {
     ),
     "explanation_rows": lambda: plots.explanation_rows(
         VOLUME, [plots.MapRow("P3D + IAM, shuffled labels", np.abs(VOLUME), "at layer4\nAUC 0.91 (chance 0.50)"),
-                 plots.MapRow("its forgetful twin", np.zeros_like(VOLUME), "all values are zero")],
+                 plots.MapRow("re-initialised network", np.zeros_like(VOLUME), "all values are zero")],
         position=(6, 8, 5), outline=MASK, title="Grad-CAM",
     ),
     "explanation_grid": lambda: plots.explanation_grid(
@@ -83,7 +83,7 @@ EXAMPLES = {
                          {"mechanism": [0.98, 1.0, 0.99], "plain": [0.5, 0.49, 0.52], "another": []})
          for name in ("sequence (SE)", "mirror (RSA)")]
     ),
-    "forest": lambda: plots.forest(INTERVALS, label="AUC on test patients", reference=0.5, reference_label="a coin"),
+    "forest": lambda: plots.forest(INTERVALS, label="AUC on test patients", reference=0.5, reference_label="chance"),
     "gate_view": lambda: plots.gate_view(
         VOLUME[5], gates={name: values[0] for name, values in GATES.items()}, layer="layer2.0.se.gate", off=[1, 5],
         before=[0.2, 0.8], after=[0.6, 0.4], spatial=FINE, spatial_name="spatial map, layer1",

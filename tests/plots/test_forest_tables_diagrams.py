@@ -15,7 +15,7 @@ RESULTS = {"with": Interval(0.9, 0.8, 0.95), "without": Interval(0.6, 0.5, 0.72)
 
 
 def test_a_forest_draws_each_interval_at_its_ends() -> None:
-    axes = plots.forest(RESULTS, label="AUC", reference=0.5, reference_label="a coin").axes[0]
+    axes = plots.forest(RESULTS, label="AUC", reference=0.5, reference_label="chance").axes[0]
     bars = [line for line in axes.lines if len(line.get_xdata()) == 2 and line.get_linewidth() == 3]
     assert [tuple(bar.get_xdata()) for bar in bars] == [(0.8, 0.95), (0.5, 0.72)]
     assert [tick.get_text() for tick in axes.get_yticklabels()] == ["with", "without"]
@@ -23,8 +23,8 @@ def test_a_forest_draws_each_interval_at_its_ends() -> None:
 
 
 def test_a_forest_says_its_figures_in_words() -> None:
-    text = plots.alt_text(plots.forest(RESULTS, label="AUC", reference=0.5, reference_label="a coin"))
-    assert "with 0.90, from 0.80 to 0.95" in text and "0.5 means a coin" in text
+    text = plots.alt_text(plots.forest(RESULTS, label="AUC", reference=0.5, reference_label="chance"))
+    assert "with 0.90, from 0.80 to 0.95" in text and "0.5 means chance" in text
 
 
 @pytest.mark.parametrize(("width", "said"), [(0.4, "0.00, from"), (0.04, "0.000, from"), (0.001, "0.0002, from")])

@@ -41,5 +41,5 @@ def test_the_description_names_where_the_patch_looks():
 
 
 def test_a_missing_map_is_refused():
-    with pytest.raises(ValueError, match="one a query"):
+    with pytest.raises(ValueError, match="one per query"):
         patch_weights(SLICE, [(0, 0), (1, 1)], side=4, weights=[np.ones((6, 5))])

@@ -15,7 +15,7 @@ from medattn_lite.training.tasks import recall_task
 PACKAGE = Path(__file__).resolve().parents[2] / "medattn_lite"
 FILES = ("recipe.json", "metrics.json", "environment.json", "predictions.json", "log.csv", "state.safetensors",
          "last.safetensors", "best.safetensors")  # fmt: skip
-# cox_tables writes a record of tables, which is no run.
+# cox_tables writes a record of tables, which is not a run.
 KNOW_A_NAME = {"training/run.py", "survival/cox_tables.py"}
 TASKS = {"Task", "Grading", "Mechanisms", "Segmentation", "Lesions", "Fusion", "Slices", "LeakySlices",
          "SlicesOneSplit", "Survival", "SurvivalAnswers"}  # fmt: skip
@@ -62,7 +62,7 @@ def test_every_task_names_the_outputs_of_its_networks_and_says_a_prediction(name
             if name in ("lesions", "fusion") else task  # fmt: skip
         network = own.build(variant, {}).eval()
         size = own.settings.options.get("whole", own.settings.size)
-        extra, _ = own.beside(network)
+        extra, _ = own.extra_inputs(network)
         with torch.no_grad():
             output = network(torch.zeros(1, len(own.channels), *size), *extra)
         assert len(own.output_names(network)) == output.shape[1]

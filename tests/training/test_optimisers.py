@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.training.optimisers import learning_rate, make_optimiser, sharpest_nearby
+from medattn_lite.training.optimisers import learning_rate, make_optimiser, sam_ascent
 from tests.training.toy import settings
 
 
@@ -43,7 +43,7 @@ def test_sharpness_uses_the_gradient_at_the_highest_point_nearby():
         return layer.weight.square().sum() / 2  # its gradient is the weight itself
 
     loss().backward()
-    with sharpest_nearby(layer.parameters(), rho=0.5):
+    with sam_ascent(layer.parameters(), rho=0.5):
         assert torch.allclose(layer.weight, torch.tensor([[3.3, 4.4]]))
         loss().backward()
     assert torch.equal(layer.weight, torch.tensor([[3.0, 4.0]]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import signal
@@ -17,7 +18,7 @@ from accelerate import Accelerator
 from medattn_lite.errors import UserError
 from medattn_lite.training.checkpoint import load_weights
 from medattn_lite.training.log import read_log
-from medattn_lite.training.trainer import Trainer
+from medattn_lite.training.trainer import Trainer, predict_rows
 from tests.training.toy import TOY, settings, toy_task
 
 CHECKOUT = Path(__file__).resolve().parents[2]
@@ -88,6 +89,41 @@ def test_the_best_state_by_validation_is_what_remains(tmp_path):
     assert facts == {"iteration": done.best_iteration, "score": done.best}
 
 
+class Trembling(torch.nn.Module):
+    """A classifier whose training mode gives other answers: half of it is dropped, the rest is scaled by the batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm, self.drop, self.head = torch.nn.BatchNorm2d(1), torch.nn.Dropout(0.5), torch.nn.Linear(144, 2)
+
+    def forward(self, x):
+        return self.head(self.drop(self.norm(x).flatten(1)))
+
+
+def test_validation_is_done_in_eval_mode_and_learns_nothing_of_its_patients(tmp_path):
+    task = toy_task()
+    torch.manual_seed(1)
+    model = Trembling()
+    model(task.images)  # batch-norm statistics that are not those of the start
+    before = {name: value.clone() for name, value in model.named_buffers()}
+    expected = copy.deepcopy(model).eval()(task.images[16:]).softmax(1)[:, 1].tolist()
+    assert model.training
+    predictions = predict_rows(task, model, range(16, 24), Accelerator(cpu=True))
+    assert [row["probability"] for row in predictions] == pytest.approx(expected, abs=1e-6)
+    assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())
+    assert all(module.training for module in model.modules())
+    # the score that chooses the best state is the one of these predictions
+    own = settings(iterations=4)
+    task = toy_task(own)
+    task.build = lambda variant, trained: Trembling()
+    trainer = Trainer(task, own, tmp_path, Accelerator(cpu=True), seed=3, progress=False)
+    done = trainer.fit(model, range(16), range(16, 24))
+    load_weights(model, tmp_path / "best.safetensors")
+    chosen = model.eval()(task.images[16:]).softmax(1)[:, 1].tolist()
+    rows = [{**predictions[row - 16], "probability": p} for row, p in zip(range(16, 24), chosen, strict=True)]
+    assert done.best == pytest.approx(task.quick_score(rows), abs=1e-6)
+
+
 def test_patience_ends_training(tmp_path):
     _, done = train(tmp_path, settings(iterations=400, patience=2), valid=range(16, 24))
     scores = [row[4] for row in done.log if row[4] is not None]
@@ -129,7 +165,7 @@ import torch
 torch.set_num_threads(1)
 from accelerate import Accelerator
 from tests.training.toy import TOY, settings, toy_task
-from medattn_lite.training.trainer import Trainer
+from medattn_lite.training.trainer import Trainer, predict_rows
 own = settings(iterations=int(sys.argv[2]), options={"dropout": 0.0})
 task = toy_task(own)
 torch.manual_seed(3)

@@ -73,7 +73,7 @@ def test_a_network_without_places_says_so(phantom):
 def test_the_browser_draws_every_network_by_every_method_beside_its_twin(browser, network, method):
     browser.reset()
     browser.set(network=network, method=method, case=1)
-    assert browser.error is None and "twin" in browser.summary
+    assert browser.error is None and "re-initialised" in browser.summary
     if (network, method) == ("SE-ResNeXt-50", "attention"):
         assert "has no such map" in browser.summary
     else:
@@ -85,9 +85,9 @@ def test_the_browser_draws_every_layer_and_class(browser):
     for layer in browser.controls["layer"].options:
         browser.set(layer=layer)
         assert browser.error is None
-    for asked in browser.controls["asked"].options:
-        browser.set(asked=asked)
-    assert set(browser.controls["asked"].options) == {"its own question", "low grade", "high grade"}
+    for target in browser.controls["target"].options:
+        browser.set(target=target)
+    assert set(browser.controls["target"].options) == {"default", "low grade", "high grade"}
 
 
 def test_another_network_brings_its_own_layers(browser):

@@ -1,1 +1,24 @@
-"""The checks of the exercises: one module a notebook, `nbNN.py`."""
+"""The checks of the exercises, a module per notebook, and what the exercises and their texts share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from medattn_lite.lazy import attach
+
+if TYPE_CHECKING:
+    from medattn_lite.course.exercises.nb04 import dealt
+    from medattn_lite.course.exercises.nb07 import near_only, steps_apart
+    from medattn_lite.course.exercises.nb09 import fair_mass
+    from medattn_lite.course.exercises.nb11 import effect_of, tipping_point
+else:
+    __getattr__, __dir__ = attach(__name__, __file__)
+
+__all__ = [
+    "dealt",
+    "effect_of",
+    "fair_mass",
+    "near_only",
+    "steps_apart",
+    "tipping_point",
+]

@@ -39,10 +39,10 @@ def check_describe(describe: Callable[[Tensor], Tensor]) -> Result:
                     "the first is the smallest value, not the largest", "`x.amax`."),
             Mistake(lambda x: torch.stack([x.flatten(2).amax(2), x.flatten(2).mean(2),
                                            x.flatten(2).std(2, unbiased=False)], 1),
-                    "you pooled over space: these are three numbers a channel", PLACES_HINT),
+                    "you pooled over space: these are three numbers per channel", PLACES_HINT),
             Mistake(lambda x: torch.cat([x.amax((2, 3), True), x.mean((2, 3), True),
                                          x.std((2, 3), unbiased=False, keepdim=True)], 1),
-                    "you pooled over space: these are three numbers a channel", PLACES_HINT),
+                    "you pooled over space: these are three numbers per channel", PLACES_HINT),
             Mistake(lambda x: _stacked(x, 0), "you pooled over the batch: one patient's map depends on the others",
                     "Pool over axis 1, the channels."),
             Mistake(lambda x: torch.cat(_described(x).split(1, dim=1), dim=0),
@@ -54,7 +54,7 @@ def check_describe(describe: Callable[[Tensor], Tensor]) -> Result:
             Mistake(lambda x: _pooled(x, middle=x.median(1, keepdim=True).values), "you have the median, not the mean",
                     "`x.mean`."),
             Mistake(lambda x: _pooled(x, largest=x.abs().amax(1, True)), "the first is the largest absolute value; a "
-                    "large negative number is no maximum", "`x.amax`."),
+                    "large negative number is not a maximum", "`x.amax`."),
             Mistake(lambda x: _pooled(x, spread=x.amax(1, True) - x.amin(1, True)), "the third is the range, largest "
                     "minus smallest, not the standard deviation", "`x.std(…, unbiased=False)`."),
             Mistake(lambda x: _pooled(x, spread=(x - x.mean(1, True)).abs().mean(1, True)),

@@ -101,7 +101,7 @@ def _look_at_kernels(mine: nn.Module, setting: Setting, answer: Tensor | None) -
     no_linear_layers(mine)
     kernels = [tuple(parameter.shape[2:]) for parameter in mine.parameters() if parameter.ndim == 5]
     if any(kernel == (3, 3, 3) for kernel in kernels):
-        raise NotYet("Your kernels are 3×3×3; after the mean over H and W there is one voxel a slice.",
+        raise NotYet("Your kernels are 3×3×3; after the mean over H and W there is one voxel per slice.",
                      "`kernel_size=(3, 1, 1)`")
     if any(kernel in ((1, 3, 1), (1, 1, 3)) for kernel in kernels):
         raise NotYet("Your kernels run along the height or the width; slices are along the first axis of space.",
@@ -141,7 +141,7 @@ def _gate_mistakes(w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> list[Mista
         Mistake(lambda x: logits(x, relu=False).sigmoid(), "the ReLU between the two convolutions is missing",
                 "Without it the two layers are one."),
         Mistake(lambda x: logits(x, pool="slices").sigmoid(),
-                "you averaged over the slices too: one gate a channel is squeeze-and-excitation",
+                "you averaged over the slices too: one gate per channel is squeeze-and-excitation",
                 "Mean over axes 3 and 4; the slices, axis 2, stay."),
         Mistake(lambda x: logits(x, pool="slices").sigmoid().expand(-1, -1, x.shape[2], -1, -1),
                 "you averaged over the slices too: every slice has the same gate", "Mean over axes 3 and 4 only."),
@@ -165,7 +165,7 @@ def _gate_mistakes(w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> list[Mista
         Mistake(lambda x: 1 - logits(x).sigmoid(), "the gate is turned: 1 minus the sigmoid"),
         Mistake(lambda x: logits(x).sigmoid().mean(2, keepdim=True).expand(-1, -1, x.shape[2], -1, -1),
                 "every slice has the mean gate; each slice has its own", "No mean over axis 2."),
-        Mistake(lambda x: logits(x).sigmoid().mean(1, keepdim=True), "one gate a slice: each channel has its own",
+        Mistake(lambda x: logits(x).sigmoid().mean(1, keepdim=True), "one gate per slice: each channel has its own",
                 "No mean over axis 1."),
         Mistake(lambda x: logits(x).sigmoid().expand_as(x), "the numbers are right, but they are given to every voxel; "
                 "the gate is (B, C, D, 1, 1)", "Leave out the `expand`."),

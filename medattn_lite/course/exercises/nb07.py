@@ -43,7 +43,7 @@ def check_dice(dice: Callable[[Tensor, Tensor], Tensor]) -> Result:
         mistakes=_dice_mistakes(),
         errors={"ZeroDivisionError": ("An empty region divides 0 by 0.", EMPTY_HINT)},
         what="your Dice",
-        praise="One number a region, and an empty region that is left empty counts as right.",
+        praise="One number per region, and an empty region that is left empty counts as right.",
         hint="2 · both / (found + wanted), each counted over all axes of space.",
     )
 
@@ -124,7 +124,7 @@ def _dice_mistakes() -> list[Mistake]:
                 "that is twice the union; the overlap is what both have", "`found & wanted`"),
         Mistake(lambda f, w: 1 - dice_by_region(f, w), "that is the loss, 1 − Dice"),
         Mistake(lambda f, w: dice_by_region(f, w).mean(),
-                "that is the mean over the regions; keep one number a region", "Return the shape (R,)."),
+                "that is the mean over the regions; keep one number per region", "Return the shape (R,)."),
     ]  # fmt: skip
 
 
@@ -198,7 +198,7 @@ KEYS = (4, 5, 6)
 
 
 def steps_apart(grid: Sequence[int]) -> Tensor:
-    """A grid (d, h, w) to (d, h, w, d, h, w): from each place to each place, the most steps along an axis."""
+    """Counts the most steps along an axis from each place of a grid (d, h, w) to each other: (d, h, w, d, h, w)."""
     places = torch.stack(torch.meshgrid(*[torch.arange(n) for n in grid], indexing="ij"), dim=-1)  # (d, h, w, 3)
     return (places[:, :, :, None, None, None] - places).abs().amax(dim=-1)
 
@@ -213,7 +213,7 @@ def _steps(affinity: Tensor, measure: str = "largest") -> Tensor:
 
 
 def near_only(affinity: Tensor, reach: int) -> Tensor:
-    """(B, d, h, w, d, h, w) to the same shape: keys at most `reach` steps away along each axis share the whole."""
+    """Restricts (B, d, h, w, d, h, w) to keys at most `reach` steps away along each axis, which share the whole."""
     near = affinity * (_steps(affinity) <= reach)
     return near / near.sum(KEYS, keepdim=True).clamp(min=1e-9)
 

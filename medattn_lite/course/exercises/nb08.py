@@ -80,7 +80,7 @@ def check_labels(labels: Callable[..., Labels]) -> Result:
         Mistake(lambda t, e, b: interval_labels(t, e, b)[::-1], "the two tables have changed places",
                 "Return survived first, then died."),
         Mistake(lambda t, e, b: tuple(part.T for part in interval_labels(t, e, b)),
-                "rows and columns have changed places", "One row a patient: (N, K)."),
+                "rows and columns have changed places", "One row per patient: (N, K)."),
         Mistake(lambda t, e, b: interval_labels(t, e, b)[0], "the second table, `died`, is missing"),
     ]  # fmt: skip
     return compare_function(
@@ -171,8 +171,8 @@ def check_cox(loss: Callable[..., Tensor]) -> Result:
             Mistake(at_risk(lambda own, time, event: time >= own, "minus"),
                     "the sign is turned: training would make the right order unlikely", "Minus the logarithm."),
             Mistake(everyone, "the censored count as dead: `event` is not used", "A term only for those who died."),
-            Mistake(with_exp, "right for small risks, but with a log risk of 120 it is no number any more", safely),
-            Mistake(log_of_sum, "right for small risks, but with a log risk of 120 it is no number any more", safely),
+            Mistake(with_exp, "right for small risks, but it overflows with a log risk of 120", safely),
+            Mistake(log_of_sum, "right for small risks, but it overflows with a log risk of 120", safely),
             Mistake(at_risk(lambda own, time, event: time != own), "your sum runs over all others; at risk on a day "
                     "are those whose time is that day or later", "`time >= time[event][:, None]`"),
             Mistake(lambda r, t, e: cox_loss(-r, t, e), "the sign of the risk is turned: a high log risk should mean "

@@ -86,7 +86,7 @@ def check_planes(score: Callable[[Tensor, Tensor, Tensor, int], float]) -> Resul
 
 
 def fair_mass(values: Tensor, signal: Tensor, head: Tensor, axis: int) -> float:
-    """Mean over the slices with signal of a map's mass on it, divided by an even map's."""
+    """Averages, over slices with signal, a map's mass on the signal divided by a uniform map's."""
     return _over((values, signal, head, axis), _fair)
 
 

@@ -98,7 +98,7 @@ def _last(x: Sequence[float], p: Sequence[float]) -> float:
 
 
 def tipping_point(x: Sequence[float], probability: Sequence[float]) -> float:
-    """The first x at which the curve crosses one half, on straight lines between the points; NaN if it never does."""
+    """Finds the first x at which the curve crosses one half, linear between the points; NaN if it does not."""
     for a, b, u, v in _pairs(x, probability):
         if u != v and (u - 0.5) * (v - 0.5) <= 0:
             return float(a + (0.5 - u) / (v - u) * (b - a))
@@ -170,7 +170,7 @@ def _changed(look: Look, tumour: Tumour, change: dict[str, Any]) -> Mapping[str,
 
 
 def effect_of(look: Look, tumour: Tumour, change: dict[str, Any], network: str, control: str) -> float:
-    """What a change moves `network`, minus what it moves `control`."""
+    """Computes what a change moves `network`, minus what it moves `control`."""
     before, after = look(tumour), _changed(look, tumour, change)
     return (after[network] - before[network]) - (after[control] - before[control])
 

@@ -57,8 +57,8 @@ def check_sizes(sizes: Callable[[Any], Any]) -> Result:
                     "rarely cubes", COLUMN),
             Mistake(lambda a: a[:3, :3].sum(0), "you added the parts of a step; its length is the root of the sum of "
                     "squares", COLUMN),
-            Mistake(lambda a: np.sqrt((a[:3] ** 2).sum(0)), "the last column is no size: it is where the first voxel "
-                    "lies", COLUMN),
+            Mistake(lambda a: np.sqrt((a[:3] ** 2).sum(0)), "the last column is not a size: it is where the first "
+                    "voxel lies", COLUMN),
         ],
         what="your row of sizes",
         praise="Right for scans that are turned, mirrored and oblique.",

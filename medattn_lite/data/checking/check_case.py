@@ -84,7 +84,7 @@ def inspect_case(dataset: PatientDataset, case: Case) -> Inspection:
 
 
 def _volumes(dataset: PatientDataset, case: Case, report: Inspection) -> None:
-    """BraTS, open_ms_data and folders of NIfTI: one file a channel, and one channel in memory at a time."""
+    """BraTS, open_ms_data and folders of NIfTI: one file per channel, and one channel in memory at a time."""
     if case.missing:
         report.problems.append(f"missing {case.lacks}")
     for role, names in case.meta.get("several_files", {}).items():

@@ -78,14 +78,14 @@ def _find_duplicates(inspections: Sequence[Inspection], name: str) -> None:
     for inspection in inspections:
         for what, value in inspection.digests.items():
             places[value].append((inspection, what))
-    twins: dict[tuple[int, int], list[str]] = defaultdict(list)
+    duplicates: dict[tuple[int, int], list[str]] = defaultdict(list)
     numbers = {id(inspection): number for number, inspection in enumerate(inspections)}
     for found in places.values():
         (first, _), *others = found
         for other, what in others:
             if other is not first:
-                twins[numbers[id(first)], numbers[id(other)]].append(what)
-    for (one, two), alike in twins.items():
+                duplicates[numbers[id(first)], numbers[id(other)]].append(what)
+    for (one, two), alike in duplicates.items():
         first, second = inspections[one], inspections[two]
         which = f"{len(alike)} slices" if name == "lgg" else ", ".join(alike)
         text = f"same {which} as {first.case}"
@@ -169,7 +169,7 @@ def _remarks(dataset: PatientDataset, cases: Sequence[Case], inspections: Sequen
 
 def _kind(problem: str) -> str:
     """A word for the summary."""
-    words = {"is no mask": "with odd labels", "copy of": "with copied channels",
+    words = {"is not a mask": "with odd labels", "copy of": "with copied channels",
              "missing slices": "with missing slices", "missing": "incomplete",
              "no mask": "without masks", "empty mask": "with an empty mask", "NaN": "with NaN",
              "constant": "constant", "cannot": "damaged", "no file": "incomplete", "another patient": "duplicate",

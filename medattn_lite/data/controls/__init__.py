@@ -69,7 +69,7 @@ __all__ = ["CONTROLS", "LESION", "LOOK_ALIKE", "Control", "Drawn", "find_control
 
 
 def find_control(name: str) -> Control:
-    """A control by name.
+    """Looks up a control by its name.
 
     Raises:
         UserError: there is no such control.

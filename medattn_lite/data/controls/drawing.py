@@ -51,7 +51,7 @@ def bar(angle: float, *, half: int = 2, width: float = 0.8) -> np.ndarray:
 
     Args:
         angle: in radians; the bar of an angle + π is the same.
-        half: the square has 2 · half + 1 pixels a side.
+        half: the square has 2 · half + 1 pixels per side.
         width: of the bar, in pixels (standard deviation across).
     """
     rows, columns = np.mgrid[-half : half + 1, -half : half + 1]

@@ -11,7 +11,7 @@ import numpy as np
 from medattn_lite.data.controls.control import LESION, LOOK_ALIKE, Canvas
 from medattn_lite.data.controls.drawing import background
 
-CELL = 6  # pixels a side
+CELL = 6  # pixels per side
 MARKS = np.random.default_rng(7).permutation(np.array([[bit >> k & 1 for k in range(8)] for bit in range(256)]))
 
 

@@ -51,7 +51,7 @@ def unpack(archive: Path, folder: Path, *, progress: bool = True) -> list[Path]:
             members = [_tar_member(info, archive) for info in opened]
             return _unpack(archive, members, opened.extractfile, folder, progress)
     except (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error, RuntimeError) as error:
-        raise UserError(f"{archive} is no archive, or damaged ({error}): delete it and fetch again") from error
+        raise UserError(f"{archive} is not an archive, or damaged ({error}): delete it and fetch again") from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise UserError(f"the disk is full while unpacking {archive}: free some space and try again") from error
@@ -66,7 +66,7 @@ def _tar_member(info: tarfile.TarInfo, archive: Path) -> Member:
     if info.issym() or info.islnk():
         raise UserError(f"{archive} was refused: its member {info.name!r} is a link; get the archive from elsewhere")
     if not (info.isreg() or info.isdir()):
-        raise UserError(f"{archive} was refused: its member {info.name!r} is no file; get the archive from elsewhere")
+        raise UserError(f"{archive} was refused: its member {info.name!r} is not a file; get it from elsewhere")
     if info.issparse():
         raise UserError(f"{archive} was refused: its member {info.name!r} is sparse: it would write more than it "
                         "holds; get the archive from elsewhere")

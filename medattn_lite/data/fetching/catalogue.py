@@ -170,7 +170,7 @@ SOURCES: dict[str, Source] = {source.name: source for source in (
         steps=(
             "Make an account at synapse.org, open the page of the year you want, and ask for access to its data.",
             "When access is granted, download the training data and unpack it.",
-            "Leave the folders as they are (HGG and LGG in 2017 to 2019, one folder a case later), and keep "
+            "Leave the folders as they are (HGG and LGG in 2017 to 2019, one folder per case later), and keep "
             "name_mapping.csv and survival_*.csv beside them: they hold grade and survival.",
             "Put the folder into your data folder as data/brats.",
         ),
@@ -187,7 +187,7 @@ SOURCES: dict[str, Source] = {source.name: source for source in (
         steps=(
             "Open the page named above as the licence and read the data usage policy.",
             "Download the NIfTI images with the IBM Aspera client that the page links, and the metadata table (CSV).",
-            "Put them into your data folder as data/ucsf_pdgm, one folder a patient.",
+            "Put them into your data folder as data/ucsf_pdgm, one folder per patient.",
             "Write a cases.csv with the columns image_t1, image_t1ce, image_t2, image_flair, mask, label, time, event, "
             "subject, and read it as data set 'nifti'.",
         ),

@@ -28,7 +28,7 @@ ATTEMPTS = 5  # in a row with next to nothing
 LITTLE = 1 << 15  # bytes: what an attempt must bring, unless it ends the file, to count as one that got on
 TIMEOUT = 30.0  # seconds without an answer
 WINDOW = 30.0  # seconds over which a sender's pace is taken
-SLOWEST = 1000.0  # bytes a second; a telephone line brings seven times as many
+SLOWEST = 1000.0  # bytes per second; a telephone line brings seven times as many
 WAIT = 1.0  # seconds before the second attempt; doubles
 LONGEST_LIST = 1 << 25  # bytes of a listing
 
@@ -101,7 +101,7 @@ def read_json(file_url: str) -> object:
     """A small JSON document.
 
     Raises:
-        UserError: it cannot be fetched or is no JSON.
+        UserError: it cannot be fetched or is not JSON.
     """
     try:
         request = urllib.request.Request(file_url, headers={"User-Agent": "medattn-lite", "Accept": "application/json"})
@@ -199,7 +199,7 @@ def _paced(answer: http.client.HTTPResponse, *, most: int | None) -> Iterator[by
         passed = time.monotonic() - begun
         if passed >= WINDOW:
             if came < SLOWEST * passed:
-                raise _Cut(f"only {came / passed:.0f} bytes a second came")
+                raise _Cut(f"only {came / passed:.0f} bytes per second came")
             begun, came = time.monotonic(), 0
 
 

@@ -136,7 +136,7 @@ def remarks(image: Any) -> tuple[list[str], list[str]]:
 
 
 def what_it_is(path: Path) -> str:
-    """What a file that is no NIfTI image is, and the remedy; "" where its first bytes do not tell."""
+    """What a file that is not a NIfTI image is, and the remedy; "" where its first bytes do not tell."""
     try:
         with path.open("rb") as stream:
             start = stream.read(352)

@@ -98,7 +98,7 @@ class Volume:
 
 
 def voxel_sizes(affine: np.ndarray) -> tuple[float, float, float]:
-    """Millimetres between neighbours along each axis of an affine."""
+    """Measures the millimetres between neighbours along each axis of an affine."""
     depth, height, width = np.linalg.norm(affine[:3, :3], axis=0)
     return float(depth), float(height), float(width)
 

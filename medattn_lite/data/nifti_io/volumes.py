@@ -67,7 +67,7 @@ def load_volume(
     except Exception as error:  # nibabel's formats fail in ways of their own: KeyError, ExpatError, …
         raise unreadable(path, error) from error
     if stored.dtype.kind not in "iuf":
-        raise UserError(f"{path} holds colours or complex numbers ({stored.dtype}) where one number a voxel is "
+        raise UserError(f"{path} holds colours or complex numbers ({stored.dtype}) where one number per voxel is "
                         "expected: name the grey image, or convert it")
     grid = file_grid(path, image, stored, (slope, inter), exact=dtype is None)
     array = stored.reshape(wanted_dimensions(path, stored.shape, four_d=four_d))

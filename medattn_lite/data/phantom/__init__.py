@@ -21,10 +21,13 @@ from medattn_lite.data.phantom.pathology import (
     ms_lesions,
 )
 from medattn_lite.data.phantom.subject import Subject
+from medattn_lite.data.phantom.survival import AGE, RESECTIONS, true_survival
 
 __all__ = [
+    "AGE",
     "LABELS",
     "REALISMS",
+    "RESECTIONS",
     "TASKS",
     "Glioma",
     "Healthy",
@@ -38,4 +41,5 @@ __all__ = [
     "meningioma",
     "metastases",
     "ms_lesions",
+    "true_survival",
 ]

@@ -19,7 +19,7 @@ import torch.nn.functional as functional
 
 from medattn_lite.data.phantom.fields import sample, smoothstep
 from medattn_lite.data.phantom.folding import FoldedFields, cerebellum_tissues, cortex_tissues, deep_tissues, folding_of
-from medattn_lite.data.phantom.geometry import Cloud, Grid, head_of
+from medattn_lite.data.phantom.geometry import Cloud, VoxelGrid, head_of
 from medattn_lite.data.phantom.mass_effect import Push, displacement
 from medattn_lite.data.phantom.person import Person
 from medattn_lite.data.phantom.templates import CHANNELS, atlas_coordinates, load_atlas
@@ -38,7 +38,7 @@ _OUTSIDE = {"fluid": 1.0, "brain_depth": -10.0, "depth": -10.0, "ventricle": 60.
 class Anatomy:
     """Maps `(len(MAPS), D, H, W)` of a person on a grid, looked up by name: `anatomy["grey"]`."""
 
-    def __init__(self, maps: torch.Tensor, grid: Grid) -> None:
+    def __init__(self, maps: torch.Tensor, grid: VoxelGrid) -> None:
         self.maps = maps
         self.grid = grid
 
@@ -55,7 +55,7 @@ _CACHE_BYTES = 400_000_000
 
 
 def anatomy_of(
-    person: Person, grid: Grid, device: str | torch.device = "cpu", pushes: tuple[Push, ...] = ()
+    person: Person, grid: VoxelGrid, device: str | torch.device = "cpu", pushes: tuple[Push, ...] = ()
 ) -> Anatomy:
     """The person's anatomy, kept for the next counterfactual (least recently used goes first)."""
     key = (person, grid, str(device), pushes)
@@ -76,7 +76,7 @@ def forget() -> None:
 
 
 def build_anatomy(
-    person: Person, grid: Grid, device: str | torch.device = "cpu", pushes: tuple[Push, ...] = ()
+    person: Person, grid: VoxelGrid, device: str | torch.device = "cpu", pushes: tuple[Push, ...] = ()
 ) -> Anatomy:
     """Draw the person on the grid (see the module's docstring).
 

@@ -131,7 +131,7 @@ class PhantomCohort:
         return self._cases[index][0]
 
     def table(self) -> pandas.DataFrame:
-        """One row a subject, without rendering: what was asked for, age, outcome, the oracle's risk."""
+        """One row per subject, without rendering: what was asked for, age, outcome, the oracle's risk."""
         import pandas
 
         rows = []

@@ -22,7 +22,7 @@ HEAD_WITH_SKULL_MM = (196.0, 236.0, 196.0)
 
 
 @dataclass(frozen=True)
-class Grid:
+class VoxelGrid:
     """A voxel grid in the world: `shape` (D, H, W), `spacing_mm` along them, `centre_mm` (z, y, x)."""
 
     shape: tuple[int, int, int]
@@ -75,21 +75,21 @@ class Grid:
             out.append(slice(low, high))
         return tuple(out)
 
-    def crop(self, box: tuple[slice, slice, slice]) -> Grid:
+    def crop(self, box: tuple[slice, slice, slice]) -> VoxelGrid:
         """The grid of a box of voxels."""
         shape = tuple(b.stop - b.start for b in box)
         centre = tuple(
             o + s * (b.start + 0.5 * (b.stop - b.start - 1))
             for o, s, b in zip(self.origin_mm, self.spacing_mm, box, strict=True)
         )
-        return Grid(shape, self.spacing_mm, centre)
+        return VoxelGrid(shape, self.spacing_mm, centre)
 
-    def coarse(self, step_mm: float) -> Grid:
+    def coarse(self, step_mm: float) -> VoxelGrid:
         """A coarser grid whose corner voxels coincide with this one's."""
         extent = [(n - 1) * s for n, s in zip(self.shape, self.spacing_mm, strict=True)]
         shape = tuple(max(2, math.ceil(mm / step_mm) + 1) for mm in extent)
         spacing = tuple(max(mm, 1e-3) / (n - 1) for mm, n in zip(extent, shape, strict=True))
-        return Grid(shape, spacing, self.centre_mm)
+        return VoxelGrid(shape, spacing, self.centre_mm)
 
     def coordinates(self, points_mm: torch.Tensor) -> torch.Tensor:
         """World points `(..., 3)` → `grid_sample` coordinates (x, y, z) in this grid."""
@@ -101,7 +101,7 @@ class Grid:
 class Cloud:
     """The voxels that hold something: world points `(n, 3)` and where they belong on the grid."""
 
-    def __init__(self, grid: Grid, occupied: torch.Tensor) -> None:
+    def __init__(self, grid: VoxelGrid, occupied: torch.Tensor) -> None:
         self.grid = grid
         self.index = occupied.flatten().nonzero()[:, 0]
         self.points = grid.points(occupied.device).reshape(-1, 3)[self.index]
@@ -119,8 +119,10 @@ class Cloud:
         return sum(step.flatten()[self.index].square() for step in steps).sqrt()
 
 
-def make_grid(shape: tuple[int, ...], spacing_mm: float | tuple[float, ...] | None, *, skull: bool = False) -> Grid:
-    """The grid for a 3-D shape; without a spacing the voxels are cubes that fit the whole head."""
+def make_grid(
+    shape: tuple[int, ...], spacing_mm: float | tuple[float, ...] | None, *, skull: bool = False
+) -> VoxelGrid:
+    """Makes the grid of a 3-D shape; without a spacing the voxels are cubes that fit the whole head."""
     if len(shape) != 3 or any(int(n) != n or n < 2 for n in shape):
         raise UserError(f"shape={shape!r}: give three whole numbers above 1 (D, H, W), or two (H, W) for one slice")
     shape = tuple(int(n) for n in shape)
@@ -130,7 +132,7 @@ def make_grid(shape: tuple[int, ...], spacing_mm: float | tuple[float, ...] | No
     spacing = (spacing_mm,) * 3 if isinstance(spacing_mm, (int, float)) else tuple(spacing_mm)
     if len(spacing) != 3 or any(not s > 0 for s in spacing):
         raise UserError(f"spacing_mm={spacing_mm!r}: give one positive number or three (D, H, W), in mm")
-    return Grid(shape, tuple(float(s) for s in spacing))
+    return VoxelGrid(shape, tuple(float(s) for s in spacing))
 
 
 class HeadShape:

@@ -12,7 +12,7 @@ import torch
 
 from medattn_lite.data.phantom.anatomy import Anatomy
 from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream, uniform
-from medattn_lite.data.phantom.geometry import Grid
+from medattn_lite.data.phantom.geometry import VoxelGrid
 from medattn_lite.data.phantom.lesions import (
     Lesions,
     ball_ml,
@@ -101,7 +101,7 @@ def draw_glioma(disease: Glioma, whole_anatomy: Anatomy, seed: int) -> Lesions:
 
 def dead_centre(
     distance: torch.Tensor, core: torch.Tensor, volume_ml: float, radius: float, seed: int, points: torch.Tensor,
-    grid: Grid,
+    grid: VoxelGrid,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Necrosis: the voxels deepest in the core, unevenly so; its mask and its signed distance."""
     if volume_ml < grid.voxel_ml:
@@ -114,7 +114,7 @@ def dead_centre(
 
 def _uptake(
     distance: torch.Tensor, living: torch.Tensor, share: float, radius: float, seed: int, points: torch.Tensor,
-    grid: Grid,
+    grid: VoxelGrid,
 ) -> tuple[torch.Tensor, torch.Tensor]:  # fmt: skip
     """Which part of the living core takes up contrast agent; its mask and its score in mm."""
     volume_ml = share * living.sum().item() * grid.voxel_ml

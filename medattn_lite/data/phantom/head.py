@@ -10,7 +10,7 @@ import torch
 
 from medattn_lite.data.phantom.contrasts import CONTRASTS
 from medattn_lite.data.phantom.fields import noise_field, sample, smoothstep, stream
-from medattn_lite.data.phantom.geometry import Grid, head_of
+from medattn_lite.data.phantom.geometry import VoxelGrid, head_of
 from medattn_lite.data.phantom.templates import CHANNELS, ORIGIN_MM, SHAPE, SPACING_MM, atlas_coordinates, load_atlas
 
 # layer → outer bound in mm outside the hull, intensity in (t1, t1ce, t2, flair)
@@ -23,7 +23,7 @@ LAYERS = (
 )
 
 
-def add_head(images: torch.Tensor, brain: torch.Tensor, grid: Grid, seed: int, contrasts: tuple[str, ...]):
+def add_head(images: torch.Tensor, brain: torch.Tensor, grid: VoxelGrid, seed: int, contrasts: tuple[str, ...]):
     """Wrap the brain in its head.
 
     Args:
@@ -53,7 +53,7 @@ def add_head(images: torch.Tensor, brain: torch.Tensor, grid: Grid, seed: int, c
     return torch.lerp(shell, images, brain), head
 
 
-def _distance_outside(grid: Grid, seed: int, device: torch.device | str) -> torch.Tensor:
+def _distance_outside(grid: VoxelGrid, seed: int, device: torch.device | str) -> torch.Tensor:
     """Mm outside the brain's hull, negative inside; beyond the atlas it grows with the distance to it."""
     shape = head_of(seed)
     points = grid.points(device)

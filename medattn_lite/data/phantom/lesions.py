@@ -9,7 +9,7 @@ import torch
 
 from medattn_lite.data.phantom.anatomy import Anatomy
 from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream, uniform
-from medattn_lite.data.phantom.geometry import Grid, head_of
+from medattn_lite.data.phantom.geometry import VoxelGrid, head_of
 from medattn_lite.data.phantom.templates import ORIGIN_MM, SPACING_MM, load_atlas
 
 
@@ -118,8 +118,8 @@ def spread_cost(anatomy: Anatomy, centre: torch.Tensor, seed: int, points: torch
 
 
 def swelling(
-    distance: torch.Tensor, cost: torch.Tensor, core: torch.Tensor, allowed: torch.Tensor, volume_ml: float, grid: Grid,
-    slope: float = 1.0,
+    distance: torch.Tensor, cost: torch.Tensor, core: torch.Tensor, allowed: torch.Tensor, volume_ml: float,
+    grid: VoxelGrid, slope: float = 1.0,
 ) -> torch.Tensor:  # fmt: skip
     """Signed distance in mm to the outer border of the oedema around a core, negative inside.
 
@@ -156,7 +156,7 @@ def fraction_below(score: torch.Tensor, threshold: float | torch.Tensor, width: 
     return (0.5 + (threshold - score) / width).clamp(0, 1)
 
 
-def threshold_for_volume(score: torch.Tensor, allowed: torch.Tensor, volume_ml: float, grid: Grid) -> torch.Tensor:
+def threshold_for_volume(score: torch.Tensor, allowed: torch.Tensor, volume_ml: float, grid: VoxelGrid) -> torch.Tensor:
     """The score below which exactly `volume_ml` of allowed voxels lie (as far as voxels permit)."""
     values = score[allowed]
     count = min(max(round(volume_ml / grid.voxel_ml), 1), max(len(values), 1))

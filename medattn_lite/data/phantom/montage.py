@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from medattn_lite.data.phantom.beside import window
+from medattn_lite.data.phantom.beside_patients import window
 from medattn_lite.data.phantom.pathology import glioma, healthy, meningioma, metastases, ms_lesions
 from medattn_lite.data.phantom.subject import Subject
 
@@ -37,7 +37,7 @@ def montage(out: str | Path, *, seed: int = 20, shape: tuple[int, int, int] = (1
     Args:
         out: The picture to write (.png); the JSON lies beside it.
         seed: Of the first row; the others follow.
-        shape: Grid of the subjects.
+        shape: VoxelGrid of the subjects.
 
     Returns:
         The picture's path.

@@ -156,7 +156,7 @@ Pathology = Healthy | Glioma | Metastases | Meningioma | MSLesions
 
 
 def healthy(*, displaced_by: Glioma | None = None) -> Healthy:
-    """No disease; with `displaced_by` the mass effect of a glioma that is not there."""
+    """Makes a healthy head; with `displaced_by` it has the mass effect of a glioma that is not there."""
     return Healthy(displaced_by)
 
 
@@ -165,7 +165,7 @@ def glioma(
     necrosis: float | None = None, oedema: float | None = None, mass_effect: float | None = None,
     margin: str | None = None,
 ) -> Glioma:  # fmt: skip
-    """A glioma; see `Glioma` for units."""
+    """Makes a glioma; see `Glioma` for units."""
     return Glioma(grade, diameter_mm, site, enhancement, necrosis, oedema, mass_effect, margin)
 
 
@@ -173,7 +173,7 @@ def metastases(
     *, count: int = 3, diameter_mm: float = 18.0, oedema: float | None = None, site: Site | None = None,
     necrosis: float | None = None, mass_effect: float | None = None,
 ) -> Metastases:  # fmt: skip
-    """Metastases; see `Metastases` for units."""
+    """Makes metastases; see `Metastases` for units."""
     return Metastases(count, diameter_mm, oedema, site, necrosis, mass_effect)
 
 
@@ -181,10 +181,10 @@ def meningioma(
     *, diameter_mm: float = 32.0, oedema: float | None = None, site: Site | None = None,
     mass_effect: float | None = None,
 ) -> Meningioma:  # fmt: skip
-    """A meningioma; see `Meningioma` for units."""
+    """Makes a meningioma; see `Meningioma` for units."""
     return Meningioma(diameter_mm, oedema, site, mass_effect)
 
 
 def ms_lesions(*, load_ml: float | None = None, periventricular: float | None = None) -> MSLesions:
-    """Multiple sclerosis; see `MSLesions` for units."""
+    """Makes lesions of multiple sclerosis; see `MSLesions` for units."""
     return MSLesions(load_ml, periventricular)

@@ -85,7 +85,7 @@ def _read(path: Path) -> dict[str, Any] | None:
         with safe_open(path, framework="pt") as file:
             facts = file.metadata()
             sample = _unpacked(json.loads(facts["plain"]))
-            for name in file.keys():  # noqa: SIM118 (a file of safetensors is no mapping)
+            for name in file.keys():  # noqa: SIM118 (a file of safetensors is not a mapping)
                 tensor = file.get_tensor(name)
                 kind, _, bare = name.rpartition(":")
                 sample[bare] = tensor.numpy() if kind == "numpy" else tensor

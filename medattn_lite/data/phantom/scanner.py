@@ -8,14 +8,15 @@ import torch
 
 from medattn_lite.data.intensity import centre_and_scale
 from medattn_lite.data.phantom.fields import blur, noise_field, normal, stream, uniform
-from medattn_lite.data.phantom.geometry import Grid
+from medattn_lite.data.phantom.geometry import VoxelGrid
 
 MARK = {"t1": 1.1, "t1ce": 1.1, "t2": 2.8, "flair": 1.3}  # brightness of the capsule, relative to white matter
 
 
 def acquire(
-    images: torch.Tensor, head: torch.Tensor, grid: Grid, seed: int, contrasts: tuple[str, ...], *, noise: float = 1.0
-) -> torch.Tensor:
+    images: torch.Tensor, head: torch.Tensor, grid: VoxelGrid, seed: int, contrasts: tuple[str, ...], *,
+    noise: float = 1.0,
+) -> torch.Tensor:  # fmt: skip
     """Scan `(C, D, H, W)` intensities.
 
     Each sequence has its own slice thickness and in-plane resolution, a smooth bias field, and
@@ -52,7 +53,7 @@ def acquire(
     return torch.stack(out)
 
 
-def _resolution(random: torch.Generator, contrast: str, grid: Grid) -> tuple[float, float, float]:
+def _resolution(random: torch.Generator, contrast: str, grid: VoxelGrid) -> tuple[float, float, float]:
     """Blur (σ in voxels along D, H, W) of a sequence: FLAIR and T2 are often thick 2-D slices."""
     thick = uniform(random, 0, 1) < {"t1": 0.25, "t1ce": 0.15, "t2": 0.45, "flair": 0.45}[contrast]
     slice_mm = uniform(random, 2.5, 4.5) if thick else uniform(random, 0.9, 1.3)
@@ -62,7 +63,7 @@ def _resolution(random: torch.Generator, contrast: str, grid: Grid) -> tuple[flo
     return tuple(0.42 * mm / s for mm, s in zip(excess, grid.spacing_mm, strict=True))
 
 
-def stamp_mark(images: torch.Tensor, grid: Grid, contrasts: tuple[str, ...]) -> tuple[torch.Tensor, torch.Tensor]:
+def stamp_mark(images: torch.Tensor, grid: VoxelGrid, contrasts: tuple[str, ...]) -> tuple[torch.Tensor, torch.Tensor]:
     """Plant the shortcut: a capsule beside the head, as technicians tape on to mark a side.
 
     Its brightness is a multiple of white matter's, which `normalise` puts at 0: a network sees the same mark on

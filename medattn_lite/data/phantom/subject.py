@@ -10,7 +10,7 @@ import torch
 from medattn_lite.data.phantom import contrasts as sequences
 from medattn_lite.data.phantom.anatomy import anatomy_of
 from medattn_lite.data.phantom.fields import blur
-from medattn_lite.data.phantom.geometry import Grid, make_grid
+from medattn_lite.data.phantom.geometry import VoxelGrid, make_grid
 from medattn_lite.data.phantom.gliomas import draw_glioma, glioma_pushes
 from medattn_lite.data.phantom.head import add_head
 from medattn_lite.data.phantom.lesions import Lesions, place, slab_of
@@ -86,7 +86,7 @@ class Subject:
         return int(not isinstance(self.pathology, Healthy))
 
     @one_thread()
-    def lesions(self, grid: Grid, device: str | torch.device = "cpu") -> Lesions:
+    def lesions(self, grid: VoxelGrid, device: str | torch.device = "cpu") -> Lesions:
         """The disease on a grid, with the anatomy it displaced."""
         disease = self.pathology
         cause = disease.displaced_by if isinstance(disease, Healthy) else disease
@@ -181,7 +181,7 @@ class Subject:
 
     def _slice_grid(
         self, shape: tuple[int, ...], spacing_mm: float | None, slice_mm: float | None, skull: bool
-    ) -> tuple[Grid, slice]:
+    ) -> tuple[VoxelGrid, slice]:
         """A volume in which a slice lies at the height that is asked for, and the three slices around it.
 
         The disease is drawn on the whole volume, so that it is as large in the slice as it would be there.
@@ -199,10 +199,10 @@ class Subject:
         middle = slice_mm + (0.5 * (count - 1) - index) * step
         if count < 3:
             raise UserError(f"shape={tuple(shape)!r}: a slice needs at least 3 pixels along an axis")
-        return Grid(volume.shape, volume.spacing_mm, (middle, *volume.centre_mm[1:])), slice(index - 1, index + 2)
+        return VoxelGrid(volume.shape, volume.spacing_mm, (middle, *volume.centre_mm[1:])), slice(index - 1, index + 2)
 
     def _sample(
-        self, image: torch.Tensor, lesions: Lesions, mark: torch.Tensor | None, grid: Grid,
+        self, image: torch.Tensor, lesions: Lesions, mark: torch.Tensor | None, grid: VoxelGrid,
         contrasts: tuple[str, ...], flat: bool,
     ) -> dict:  # fmt: skip
         affine = grid.affine
@@ -230,7 +230,7 @@ class Subject:
                     sample[name] = sample[name][:, 0]
         return sample
 
-    def _meta(self, lesions: Lesions, grid: Grid) -> dict:
+    def _meta(self, lesions: Lesions, grid: VoxelGrid) -> dict:
         kind = self.pathology.kind
         meta = {
             "synthetic": True,

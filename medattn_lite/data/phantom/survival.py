@@ -32,7 +32,7 @@ def draw_resection(seed: int) -> str:
 
 
 def true_survival(days: Sequence[float], risk: float) -> list[float]:
-    """Chance to be alive after so many days, with the oracle's risk known: what no network can beat."""
+    """Computes the chance to be alive after so many days from the oracle's risk, which no network can beat."""
     scale = MEDIAN_DAYS / math.log(2.0) ** (1 / SHAPE)
     return [math.exp(-((day / scale) ** SHAPE) * math.exp(risk)) for day in days]
 

@@ -202,7 +202,7 @@ class PatientDataset(Sequence):
         return as_monai(self)
 
     def table(self) -> pd.DataFrame:
-        """One row a sample: subject, case, label, time, event and what the source says besides."""
+        """One row per sample: subject, case, label, time, event and what the source says besides."""
         import pandas as pd
 
         rows = [

@@ -101,13 +101,13 @@ def follow_up(cell: str | None, found: Found, path: Path, line: int) -> float | 
     """Days of follow-up.
 
     Raises:
-        UserError: it is no number, or below 0.
+        UserError: it is not a number, or below 0.
     """
     if cell is None:
         return None
     value = number(cell)
     if value is None or value < 0:
-        raise UserError(f"{path}, line {line}: time {cell!r} is no number of days; write days of follow-up")
+        raise UserError(f"{path}, line {line}: time {cell!r} is not a number of days; write days of follow-up")
     return value * found.days
 
 
@@ -130,9 +130,9 @@ def alike(subjects: Sequence[str]) -> list[str]:
     groups: dict[str, set[str]] = {}
     for name in subjects:
         groups.setdefault(re.sub(r"(?<!\d)0+(?=\d)", "", name.lower()), set()).add(name)
-    twins = [sorted(names) for names in groups.values() if len(names) > 1]
+    duplicates = [sorted(names) for names in groups.values() if len(names) > 1]
     return [f"{' and '.join(map(repr, names))} look like one patient and count as {len(names)}: write them alike"
-            for names in twins]
+            for names in duplicates]
 
 
 def _say_time(frame: pd.DataFrame, found: Found, unit: str | None) -> None:

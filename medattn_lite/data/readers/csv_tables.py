@@ -23,7 +23,7 @@ def read_csv(path: Path) -> pd.DataFrame:
     Short rows are filled up with empty cells, blank lines are left out, and columns of one name get numbers.
 
     Raises:
-        UserError: it is no file, it cannot be read as a CSV, it is empty, a quote is not closed, or a row has more
+        UserError: it is not a file, it cannot be read as a CSV, it is empty, a quote is not closed, or a row has more
             cells than the header.
     """
     import pandas as pd

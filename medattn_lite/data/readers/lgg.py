@@ -32,7 +32,7 @@ TASKS = ("grade", "idh")
 
 
 class LGGDataset(PatientDataset):
-    """One sample a case: image (3, D, H, W) and binary mask.
+    """One sample per case: image (3, D, H, W) and binary mask.
 
     Args:
         root: the folder `kaggle_3m`.
@@ -151,7 +151,7 @@ def read_tiff(path: Path) -> np.ndarray:
     from PIL import Image
 
     if path.exists() and not path.is_file():
-        raise UserError(f"{path} is no file: copy or download the case again")
+        raise UserError(f"{path} is not a file: copy or download the case again")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pillow warns about a cut file before it fails: once is enough

@@ -33,7 +33,7 @@ _CHANNELS = ((r"flair|t2f", "flair"), (r"t1ce|t1c|t1gd|t1post|t1wks", "t1ce"), (
 
 
 class NiftiDataset(PatientDataset):
-    """One sample a case: image (C, D, H, W), and what the CSV says besides.
+    """One sample per case: image (C, D, H, W), and what the CSV says besides.
 
     Args:
         root: the folder.
@@ -42,7 +42,7 @@ class NiftiDataset(PatientDataset):
         label_map: file label → sample label of the masks; None keeps whole numbers from 0 to 255.
     """
 
-    expects = "NIfTI files, one folder a case, or with a CSV that names them"
+    expects = "NIfTI files, one folder per case, or with a CSV that names them"
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class NiftiDataset(PatientDataset):
         channels: Sequence[str] | None = None,
         label_map: Mapping[int, int] | None = None,
     ) -> None:
-        folder = existing_folder(root, "NIfTI files, one folder a case, or with a CSV that names them")
+        folder = existing_folder(root, "NIfTI files, one folder per case, or with a CSV that names them")
         found = find_cases(folder, csv=csv, channels=channels)
         super().__init__("nifti", folder, found.channels, found.cases, mask_values=label_map)
         self.remarks, self.set_aside, self.by_table = found.remarks, found.set_aside, found.by_table

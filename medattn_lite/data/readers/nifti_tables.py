@@ -73,7 +73,7 @@ def read_table(path: Path, channel: Callable[[str], str]) -> tuple[list[Case], l
         paths = {name: found_file(path.parent, cell) for name, cell in cells.items()}
         if not paths:
             raise UserError(f"{path}, line {line}: no image is named; fill in the cell or delete the line")
-        # a file's name alone is no name where every patient has a folder of his own: p1/t1.nii.gz, p2/t1.nii.gz
+        # a file's name alone is not a name where every patient has a folder of his own: p1/t1.nii.gz, p2/t1.nii.gz
         first = Path(_posix(next(iter(cells.values()))))
         name = stem(first) if shared[first.name] < 2 else str(first.with_name(stem(first)))
         absent = {own: file for own, file in paths.items() if not file.is_file()}
@@ -156,5 +156,5 @@ def _whole(cell: str | None, path: Path, line: int, what: str) -> int | None:
         return None
     value = number(cell)
     if value is None or value != int(value) or value < 0:
-        raise UserError(f"{path}, line {line}: {what} {cell!r} is no class number; write 0, 1, 2, …")
+        raise UserError(f"{path}, line {line}: {what} {cell!r} is not a class number; write 0, 1, 2, …")
     return int(value)

@@ -40,7 +40,7 @@ _STEMS = {
 
 
 class OpenMSDataset(PatientDataset):
-    """One sample a patient: image (3, D, H, W) in the order t1, t2, flair, and the lesion mask.
+    """One sample per patient: image (3, D, H, W) in the order t1, t2, flair, and the lesion mask.
 
     Args:
         root: the folder `open_ms_data`, `cross_sectional`, or one layout's folder.

@@ -24,7 +24,7 @@ PARTS = ("train", "training", "valid", "validation", "val", "test", "testing")
 
 
 class ImageFolderDataset(PatientDataset):
-    """One sample a picture: image (1, H, W), or (3, H, W) in colour, with values 0 to 255, and its class.
+    """One sample per picture: image (1, H, W), or (3, H, W) in colour, with values 0 to 255, and its class.
 
     Args:
         root: the folder of class folders.
@@ -75,7 +75,7 @@ def find_cases(
     try:
         pattern = re.compile(patient) if patient else None
     except re.error as error:
-        raise UserError(f"patient={patient!r} is no regular expression ({error}): e.g. r'^(\\d+)_'") from error
+        raise UserError(f"patient={patient!r} is not a regular expression ({error}): e.g. r'^(\\d+)_'") from error
     if pattern is not None and pattern.groups < 1:
         raise UserError(f"patient={patient!r} has no group: put the part that names the patient in parentheses")
     known = _table(Path(patients).expanduser()) if patients is not None else None

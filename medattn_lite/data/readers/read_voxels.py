@@ -13,7 +13,7 @@ from medattn_lite.errors import UserError
 
 
 def read_channels(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray, Grid]:
-    """Reads one file a channel and stacks them.
+    """Reads one file per channel and stacks them.
 
     Raises:
         UserError: a file has another shape or another affine than the first.
@@ -86,16 +86,16 @@ def map_labels(array: np.ndarray, values: Mapping[int, int] | None, path: Path) 
         raise UserError(f"{path} holds NaN or infinite values where labels are expected: export the mask again")
     whole = np.rint(array)
     if np.abs(array - whole).max(initial=0) > 1e-3:
-        raise UserError(f"{path} is no mask of labels: it has values between whole numbers ({_odd_value(array):.3g}); "
-                        "resample masks to the nearest voxel, set a threshold where they are probabilities, or name "
-                        "the segmentation file")
+        raise UserError(f"{path} is not a mask of labels: it has values between whole numbers "
+                        f"({_odd_value(array):.3g}); resample masks to the nearest voxel, "
+                        "set a threshold where they are probabilities, or name the segmentation file")
     _require_range(whole, path)
     return _mapped(whole.astype(np.uint8), values, path)
 
 
 def _require_range(whole: np.ndarray, path: Path) -> None:
     if whole.min(initial=0) < 0 or whole.max(initial=0) > 255:
-        raise UserError(f"{path} is no mask of labels: they are whole numbers from 0 to 255 and it has "
+        raise UserError(f"{path} is not a mask of labels: they are whole numbers from 0 to 255 and it has "
                         f"{int(whole.min())} to {int(whole.max())}; number them anew, or name the segmentation file")
 
 

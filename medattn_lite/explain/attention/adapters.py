@@ -165,7 +165,7 @@ def register_adapter(
 
 
 def adapter_of(module: nn.Module) -> Source | None:
-    """The adapter of a module's type or of its nearest base; None where there is none."""
+    """Looks up the adapter of a module's type or of its nearest base; None where there is none."""
     for own in type(module).__mro__:
         found = _REGISTERED.get(own) or _REGISTERED.get(f"{own.__module__}.{own.__qualname__}")
         if found is not None:

@@ -36,7 +36,7 @@ BLOCKS = (*SLICE_BLOCKS, NonLocal, GlobalFusion)
 
 
 def affinity_layers(model: nn.Module) -> dict[str, str]:
-    """Name of every block with an affinity → what the block is, such as "RecurrentSliceAttention".
+    """Lists the name of every block with an affinity → what the block is, such as "RecurrentSliceAttention".
 
     Example:
         >>> from medattn_lite.attention import NonLocal
@@ -47,7 +47,7 @@ def affinity_layers(model: nn.Module) -> dict[str, str]:
 
 
 def read_affinities(model: nn.Module, image: Tensor) -> dict[str, Affinities]:
-    """One pass, and who looked at whom in each block; ask the result as often as you like.
+    """Runs one pass and keeps who looked at whom in each block; ask the result as often as you like.
 
     Args:
         model: a network with such blocks; left in the mode it was in, without hooks.
@@ -58,7 +58,7 @@ def read_affinities(model: nn.Module, image: Tensor) -> dict[str, Affinities]:
         pass did not reach is left out.
 
     Raises:
-        UserError: no such block, or an image that is no batch.
+        UserError: no such block, or an image that is not a batch.
     """
     blocks = {name or type(m).__name__: m for name, m in model.named_modules() if isinstance(m, BLOCKS)}
     if not blocks:
@@ -83,7 +83,7 @@ def read_affinities(model: nn.Module, image: Tensor) -> dict[str, Affinities]:
 
 
 def slice_matrices(model: nn.Module, image: Tensor) -> dict[str, dict[str, Tensor]]:
-    """Which slice looks at which, on the image's slices, in every block and direction.
+    """Reads which slice looks at which, on the image's slices, in every block and direction.
 
     Of slice attention these are its maps. Of blocks that look voxel by voxel, row i is the mean row of the voxels of
     slice i, added up over the voxels of slice j: what such a map would say if it could only tell slices apart.
@@ -114,7 +114,7 @@ def looks_at(
     layer: str | None = None,
     path: str | Path | None = None,
 ) -> Tensor:
-    """What one voxel looks at: where in the image its context comes from.
+    """Reads what one voxel looks at: where in the image its context comes from.
 
     Args:
         model: a network with non-local, slice or dual fusion attention; left as it was.
@@ -142,7 +142,7 @@ def received_attention(
     voxels: Tensor | None = None,
     path: str | Path | None = None,
 ) -> Tensor:
-    """The attention that each voxel receives, averaged over all that ask or over the chosen ones.
+    """Averages the attention that each voxel receives, over all that ask or over the chosen ones.
 
     Args:
         model: see `looks_at`.

@@ -90,7 +90,7 @@ def capture_attention(
             package nor known to `adapters` are made known by `register_adapter`.
         detach: cut the maps from the graph; False to take gradients of them.
         device: where the maps are moved to; None leaves them where they are.
-        empty_ok: whether a pass without any map is no mistake.
+        empty_ok: whether a pass without any map is not a mistake.
 
     Yields:
         A dictionary, in the order of the pass. A module used several times in a pass has the entries
@@ -130,7 +130,7 @@ def _remove(handles: list[Any]) -> None:
 
 
 def has_attention(model: nn.Module, *kinds: str) -> bool:
-    """Whether a network has modules that hold maps of one of these kinds (of any, if none is named).
+    """Tells whether a network has modules that hold maps of one of these kinds (of any, if none is named).
 
     Fused attention outside the known module types is seen only in a pass.
 

@@ -73,7 +73,7 @@ def under_edits(
     model: nn.Module, edits: Mapping[str, Edit], measure: Callable[[], Measured], *, kind: str | None = None,
     layer: str | None = None,
 ) -> dict[str, Measured]:  # fmt: skip
-    """What `measure()` gives under each edit: name → result.
+    """Measures under each edit: name → what `measure()` gives.
 
     Args:
         model: any network with attention maps in it; `measure` uses it.
@@ -103,7 +103,7 @@ def under_edits(
 def edited_maps(
     model: nn.Module, edit: Edit, *, kind: str | None = None, layer: str | None = None
 ) -> Iterator[int]:
-    """Put `edit(map)` in the place of every attention map that fits.
+    """Puts `edit(map)` in the place of every attention map that fits.
 
     Args:
         model: any network with attention maps in it.

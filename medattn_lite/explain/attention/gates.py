@@ -25,7 +25,7 @@ BATCH = 32
 
 
 def channel_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """Every channel gate of the model for every image.
+    """Reads every channel gate of the model for every image.
 
     Args:
         model: a network with squeeze-and-excitation or CBAM in it; left in the mode it was in.
@@ -45,7 +45,7 @@ def channel_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
 
 
 def spatial_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """Every spatial attention map of the model for every image.
+    """Reads every spatial attention map of the model for every image.
 
     Args:
         model: a network with CBAM in it; left in the mode it was in.
@@ -59,7 +59,7 @@ def spatial_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
 
 @contextmanager
 def switched_off(model: nn.Module, layer: str, channels: Iterable[int]) -> Iterator[None]:
-    """Inside the block, the named gate is zero at the given channels; after it, the model is as before.
+    """Sets the named gate to zero at the given channels inside the block; after it, the model is as before.
 
         with switched_off(model, "layer2.0.se.gate", [3, 7]):
             predict_probabilities(model, images)
@@ -73,7 +73,7 @@ def switched_off(model: nn.Module, layer: str, channels: Iterable[int]) -> Itera
         channels: channel numbers from 0; may be empty.
 
     Raises:
-        UserError: the layer is no channel gate of the model, or a channel number it does not have.
+        UserError: the layer is not a channel gate of the model, or a channel number it does not have.
 
     Example:
         >>> from medattn_lite.attention import SqueezeExcitation
@@ -86,7 +86,7 @@ def switched_off(model: nn.Module, layer: str, channels: Iterable[int]) -> Itera
     if not isinstance(gate, AttentionMap) or gate.kind != CHANNEL:
         known = [name for name, m in model.named_modules() if isinstance(m, AttentionMap) and m.kind == CHANNEL]
         raise UserError(
-            f"{layer!r} is no channel gate of this model; choose one of {', '.join(known)}"
+            f"{layer!r} is not a channel gate of this model; choose one of {', '.join(known)}"
             if known
             else f"{layer!r}: this model has no channel gates to switch off"
         )
@@ -107,7 +107,7 @@ def switched_off(model: nn.Module, layer: str, channels: Iterable[int]) -> Itera
 
 
 def ranked_channels(gates: Tensor) -> list[int]:
-    """Channel numbers from the most open gate to the most closed; the lower number first where two are equal.
+    """Ranks channels from the most open gate to the most closed; the lower number first where two are equal.
 
     Args:
         gates: (C,) of one image, or (B, C), of which the mean counts.
@@ -121,7 +121,7 @@ def ranked_channels(gates: Tensor) -> list[int]:
 
 
 def maps_of_kind(model: nn.Module, images: Tensor, kind: str, *, batch: int = BATCH) -> dict[str, Tensor]:
-    """All maps of one kind, batch by batch, so that memory does not grow with the number of images.
+    """Captures all maps of one kind, batch by batch, so that memory does not grow with the number of images.
 
     Args:
         model: left in the mode it was in.

@@ -1,7 +1,7 @@
 """Which channel inter-slice attention opens in which slice, and what is left when slices are treated alike.
 
     a^c: (C, D), a gate for each channel of each slice, made from a window of three slices, twice
-    same in every slice: a^c + t (mean over D of a^c − a^c); t = 0 as the network has it, t = 1 one gate a channel
+    same in every slice: a^c + t (mean over D of a^c − a^c); t = 0 as the network has it, t = 1 one gate per channel
     a closed slice: a^c = 0 there, in one block
 
 A gate that differs from slice to slice says that slices are treated unlike, not that this matters. Taking the
@@ -48,7 +48,7 @@ class InterSliceReading:
 
 
 def slice_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """The gates a^c of every block for every volume.
+    """Reads the gates a^c of every block for every volume.
 
     Args:
         model: a network with inter-slice attention in it; left in the mode it was in.
@@ -62,7 +62,7 @@ def slice_gates(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
 
 
 def move_towards_mean(gates: Tensor, amount: float) -> Tensor:
-    """Gates moved towards one value a channel, their mean over slices.
+    """Moves gates towards one value per channel, their mean over slices.
 
     Args:
         gates: (B, C, D, …).
@@ -79,7 +79,7 @@ def move_towards_mean(gates: Tensor, amount: float) -> Tensor:
 def read_inter_slice(
     model: nn.Module, image: Tensor, layer: str, *, towards_mean: float = 0.0, closed: int | None = None
 ) -> InterSliceReading:
-    """One pass of one volume, with the gates of all blocks moved towards their mean and a slice of one block closed.
+    """Runs one volume with the gates of all blocks moved towards their mean and a slice of one block closed.
 
     Args:
         model: a network with inter-slice attention in it; it is not changed.

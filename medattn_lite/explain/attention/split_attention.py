@@ -46,7 +46,7 @@ class SplitReading:
 
 
 def split_shares(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
-    """The shares of every block of split attention for every image.
+    """Reads the shares of every block of split attention for every image.
 
     Args:
         model: a network with split attention in it; left in the mode it was in.
@@ -60,7 +60,7 @@ def split_shares(model: nn.Module, images: Tensor) -> dict[str, Tensor]:
 
 
 def move_towards_uniform(shares: Tensor, amount: float) -> Tensor:
-    """Shares moved towards 1/R each; they still sum to 1.
+    """Moves shares towards 1/R each; they still sum to 1.
 
     Args:
         shares: (B, R, C).
@@ -74,7 +74,7 @@ def move_towards_uniform(shares: Tensor, amount: float) -> Tensor:
 
 
 def read_splits(model: nn.Module, image: Tensor, layer: str, *, towards_uniform: float = 0.0) -> SplitReading:
-    """One pass of one image, with the shares of all blocks moved towards 1/R.
+    """Runs one image with the shares of all blocks moved towards 1/R.
 
     Args:
         model: a network with split attention in it; it is not changed.

@@ -10,7 +10,7 @@ insertion curves, and how much the map changes when the network forgets all it l
 know nothing of any network, what a network gets that learned shuffled labels, and what becomes of one that learned a
 scanner mark. Scores are means over subjects, with 95 % intervals where there are enough. What takes many passes
 (integrated gradients, occlusion, deletion and insertion) is scored on the first --costly subjects alone; n stands
-beside every figure. `stage_scores` adds maps of other stages, fused ones, and the border.
+beside every number. `stage_scores` adds maps of other stages, fused ones, and the border.
 """
 
 from __future__ import annotations

@@ -161,7 +161,7 @@ class Compared:
 
 
 def compare(networks: Mapping[str, Trained], subject: Subject, *, method: str = "Grad-CAM") -> list[Compared]:
-    """The same person seen by every network, each as it was trained, with what a pass costs.
+    """Compares networks on the same person, each as it was trained, with what a pass costs.
 
     Args:
         networks: name → trained network.
@@ -210,7 +210,7 @@ def _outermost(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> Iterator
 
 
 def cost(model: nn.Module, image: Tensor) -> tuple[float, float]:
-    """Millions of multiplications, and seconds, of one pass."""
+    """Counts millions of multiplications, and seconds, of one pass."""
     millions = multiplications(partial(forward_eval, model), image) / 1e6
     began = time.perf_counter()
     forward_eval(model, image)

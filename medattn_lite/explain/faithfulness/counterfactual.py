@@ -178,7 +178,7 @@ class Laboratory:
 
 
 def grading_networks() -> dict[str, Trained]:
-    """The networks that come with the package and grade whole heads, by the names of their recipe."""
+    """Lists the networks that come with the package and grade whole heads, by the names of their recipe."""
     names = [name for name in trained_names() if trained_facts(name)["recipe"] == "mechanisms"]
     found = {trained_facts(name)["variant"]: load_trained(name) for name in names}
     order = ("P3D + IAM", "SE-ResNeXt-50", "ResNet-50-CBAM", "P3D", "P3D + IAM, scanner mark",

@@ -89,7 +89,7 @@ def localise(values: Tensor | np.ndarray, signal: Tensor | np.ndarray, *, within
 
 
 def chance(signal: Tensor | np.ndarray, *, within: Tensor | np.ndarray | None = None) -> Localised:
-    """What a map with the same value everywhere gets: the signal's share of the voxels, and 0.5.
+    """Scores a map with the same value everywhere: the signal's share of the voxels, and 0.5.
 
     Example:
         >>> chance(torch.tensor([[True, False], [False, False]]))
@@ -99,7 +99,7 @@ def chance(signal: Tensor | np.ndarray, *, within: Tensor | np.ndarray | None = 
 
 
 def concentration(values: Tensor, signal: Tensor, *, within: Tensor | None = None) -> float:
-    """A map's mass on the signal, divided by that of a map that is the same everywhere; 1 is chance.
+    """Computes a map's mass on the signal, divided by that of a map that is the same everywhere; 1 is chance.
 
     Args:
         values: a map of places.
@@ -122,7 +122,7 @@ def concentration(values: Tensor, signal: Tensor, *, within: Tensor | None = Non
 def localise_by_plane(
     values: Tensor | np.ndarray, signal: Tensor | np.ndarray, *, within: Tensor | np.ndarray | None = None
 ) -> dict[str, Localised]:
-    """Scores of a volume's map as a reader of slices meets it: each slice that shows signal alone, then their mean.
+    """Scores a volume's map as a reader of slices meets it: each slice that shows signal alone, then their mean.
 
     Args:
         values: (D, H, W).
@@ -154,7 +154,7 @@ def localise_by_plane(
 
 
 def ignorant_maps(image: Tensor, *, seed: int = 0) -> dict[str, Tensor]:
-    """Maps that know nothing of any network, to be beaten: noise, the middle, edges, and the image itself.
+    """Makes maps that know nothing of any network, to be beaten: noise, the middle, edges, and the image itself.
 
     Args:
         image: (C, D, H, W) or (C, H, W), normalised.

@@ -9,7 +9,7 @@ whole image is 1 and the empty one 0; a lower area is better for deletion, a hig
 What "taken away" means decides the curve: a hole is itself something a network reacts to. `empty_like` blurs the image
 by default; `fill="dark"` gives holes. Compare only curves of the same fill, and always with a random order.
 
-Deviation: voxels are taken by blocks (`block` voxels a side), since single voxels of a smooth map are not seen by any
+Deviation: voxels are taken by blocks (`block` voxels per side), since single voxels of a smooth map are not seen by any
 network; a block's relevance is the mean of its voxels'.
 """
 
@@ -56,7 +56,7 @@ def deletion_curve(model: nn.Module, image: Tensor, values: Tensor, *, target: T
         image: (1, C, D, H, W) or (1, C, H, W).
         values: map on the image's grid, (D, H, W) or (H, W).
         target: what is asked; fixed to the whole image.
-        **options: `steps` (20), `fill` ("blur"), `block` (4 voxels a side), `within` (bool, the voxels that count),
+        **options: `steps` (20), `fill` ("blur"), `block` (4 voxels per side), `within` (bool, the voxels that count),
             `extra_inputs` (what the network takes besides the image).
 
     Raises:
@@ -71,7 +71,7 @@ def insertion_curve(model: nn.Module, image: Tensor, values: Tensor, *, target: 
 
 
 def empty_like(image: Tensor, *, fill: str = "blur") -> Tensor:
-    """An image in which nothing can be found: blurred by a quarter of its sides, or each channel's darkest value."""
+    """Makes an image without content: blurred by a quarter of its sides, or each channel's darkest value."""
     if fill not in FILLS:
         raise UserError(f"unknown fill {fill!r}: use {' or '.join(FILLS)}")
     if fill == "dark":

@@ -58,7 +58,7 @@ class PhantomCase:
 
 
 def cohort_of(trained: Trained, *, more: int = 0) -> PhantomCohort:
-    """The phantoms that a trained network was trained, chosen and tested on; nothing is rendered yet.
+    """Lists the phantoms that a trained network was trained, chosen and tested on; nothing is rendered yet.
 
     Args:
         trained: of `load_trained`.
@@ -75,7 +75,7 @@ def held_out(
     trained: Trained, *, limit: int | None = None, marked: bool = False, more: bool = False,
     known: Collection[str] = (),
 ) -> Iterator[PhantomCase]:  # fmt: skip
-    """The tested subjects that have something to find: high grades, slices with tumour, lesions.
+    """Yields the tested subjects that have something to find: high grades, slices with tumour, lesions.
 
     Args:
         trained: of the recipes grading on whole heads ("mechanisms"), "presence", "lesions" or "fusion".
@@ -108,7 +108,7 @@ def held_out(
 
 
 def graded_heads(trained: Trained, *, limit: int | None = None) -> tuple[Tensor, Tensor]:
-    """Heads of both grades that a grading network was neither trained nor chosen on, as it takes them.
+    """Draws heads of both grades that a grading network was neither trained nor chosen on, as it takes them.
 
     Args:
         trained: of the recipe grading on whole heads ("mechanisms").
@@ -132,7 +132,7 @@ def graded_heads(trained: Trained, *, limit: int | None = None) -> tuple[Tensor,
 
 
 def case_of(trained: Trained, sample: dict[str, Any]) -> PhantomCase | None:
-    """A phantom's sample as a network takes it; None where it has nothing to find.
+    """Makes a phantom's sample as a network takes it; None where it has nothing to find.
 
     Args:
         trained: see `held_out`.

@@ -77,7 +77,7 @@ def cascade(model: nn.Module, *, seed: int = 0, parts: int | None = None) -> Ite
 
 
 def similarity(first: Tensor, second: Tensor, *, within: Tensor | None = None) -> float:
-    """Spearman's rank correlation of absolute values; NaN where one of the maps is the same everywhere.
+    """Computes Spearman's rank correlation of absolute values; NaN where one map is the same everywhere.
 
     Args:
         first: map of any shape.

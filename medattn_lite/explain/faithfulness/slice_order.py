@@ -42,8 +42,8 @@ EDITS: Mapping[str, tuple[str, Edit]] = {
 PAGE = """# Does it matter which slice?
 
 Made by `medattn study slice-order`; do not edit by hand. {variant} of a grading run ({data}, `{scale}`
-scale, {folds} folds, {patients} patients, one training a fold): each fold's network judges its own test patients, with
-the gates of its inter-slice attention edited. 95 % intervals by patient.
+scale, {folds} folds, {patients} patients, one training per fold): each fold's network judges its own test patients,
+with the gates of its inter-slice attention edited. 95 % intervals by patient.
 
 | the gates are | AUC | minus that of the network as it is | largest change of a probability |
 | --- | --- | --- | --- |

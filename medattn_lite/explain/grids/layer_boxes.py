@@ -36,7 +36,7 @@ _KNOWN: WeakKeyDictionary[nn.Module, dict[Size, dict[Size, Places]]] = WeakKeyDi
 
 
 def layer_box(model: nn.Module, image: Tensor, grid: Sequence[int], *, extra_inputs: Sequence[Tensor] = ()) -> Box:
-    """The box that a map of the network covers.
+    """Finds the box of the image that a map of the network covers.
 
     Args:
         model: the network; asked once for each size of image, with one pass.

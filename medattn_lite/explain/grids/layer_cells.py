@@ -39,7 +39,7 @@ def cells(image_length: int, layer_length: int, extent: tuple[float, float] | No
 
 
 def cell_of(voxel: Sequence[int], size: Sequence[int], grid: Sequence[int], box: Box) -> tuple[int, ...]:
-    """The layer's voxel that holds an image's voxel.
+    """Finds the layer's voxel that holds an image's voxel.
 
     Args:
         voxel: indices in the image, (d, h, w) or (h, w).
@@ -60,7 +60,7 @@ def cell_of(voxel: Sequence[int], size: Sequence[int], grid: Sequence[int], box:
 def count_in_cells(
     voxels: Tensor | None, batch: int, size: Sequence[int], grid: Sequence[int], box: Box
 ) -> Tensor:
-    """How many of the chosen voxels lie in each of the layer's.
+    """Counts how many of the chosen voxels lie in each of the layer's.
 
     Args:
         voxels: (B, D, H, W) or (B, 1, D, H, W), above 0 where chosen; None for all.
@@ -91,13 +91,13 @@ def count_in_cells(
 
 
 def summing_to_one(values: Tensor) -> Tensor:
-    """(B, …) with each image divided by its sum; one that is 0 everywhere stays so."""
+    """Divides each image of (B, …) by its sum; one that is 0 everywhere stays so."""
     total = values.flatten(1).sum(1).reshape(-1, *[1] * (values.dim() - 1))
     return torch.where(total > 0, values / total.clamp(min=1e-30), torch.zeros_like(values))
 
 
 def rows_on_image(matrix: Tensor, length: int, extent: tuple[float, float], *, softmax: bool = True) -> Tensor:
-    """A layer's slice×slice matrix on the image's slices.
+    """Brings a layer's slice×slice matrix to the image's slices.
 
     Args:
         matrix: (B, s, s), row i for what slice i looks at.

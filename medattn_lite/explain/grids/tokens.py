@@ -43,7 +43,7 @@ class TokenGrid:
 def token_grid(
     model: nn.Module, size: Sequence[int], count: int, *, sides: Sequence[int] | None = None
 ) -> TokenGrid | None:
-    """The grid of a number of tokens; None where none is found.
+    """Finds the grid of a number of tokens; None where none is found.
 
     Args:
         model: the network.
@@ -75,10 +75,10 @@ def token_grid(
 
 
 def tokens_first(values: Tensor, batch: int) -> Tensor:
-    """(B, N, C), also of a network that has the tokens before the batch."""
+    """Moves tokens to (B, N, C), also of a network that has the tokens before the batch."""
     return values.transpose(0, 1) if len(values) != batch and values.shape[1] == batch else values
 
 
 def tokens_as_map(values: Tensor, grid: TokenGrid) -> Tensor:
-    """(B, N, C) to (B, C, d, h, w)."""
+    """Lays tokens (B, N, C) out as a map (B, C, d, h, w)."""
     return values[:, grid.extra :].movedim(1, 2).unflatten(2, grid.sides)

@@ -24,10 +24,10 @@ EDGE = 1e-6  # of a voxel: what rounding may do to a place on the border
 def to_image_grid(
     values: Tensor, size: Sequence[int], *, box: Sequence[tuple[float, float]] | None = None
 ) -> Tensor:
-    """A coarse map on the image's grid.
+    """Brings a coarse map to the image's grid.
 
     Args:
-        values: (…, d, h, w), (…, h, w) for pictures, or (…, d) for a number a slice.
+        values: (…, d, h, w), (…, h, w) for pictures, or (…, d) for a number per slice.
         size: the image's (D, H, W), (H, W) or (D,).
         box: from where to where the map reaches along each axis, in the image's voxels from its first edge; None for
             the whole image, edge on edge.
@@ -69,7 +69,7 @@ def _linear(values: Tensor, axis: int, length: int, start: float, stop: float) -
 def to_file_grid(
     values: np.ndarray, affine: np.ndarray, size: Sequence[int], file_affine: np.ndarray
 ) -> np.ndarray:
-    """A map on the grid that a network was given, on the grid of the file it came from: by the two affines alone.
+    """Brings a map from the network's grid to the grid of the file it came from, by the two affines alone.
 
     Args:
         values: (d, h, w) on the network's grid.

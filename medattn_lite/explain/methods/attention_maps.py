@@ -31,7 +31,7 @@ def attention_map(
     model: nn.Module, image: Tensor, *, target: None = None, layer: str | None = None,
     extra_inputs: Sequence[Tensor] = (), token_sides: Sequence[int] | None = None,
 ) -> MethodResult:  # fmt: skip
-    """The map, on its layer's grid.
+    """Captures the attention map, on its layer's grid.
 
     Args:
         model: any network; left as it was.
@@ -65,7 +65,7 @@ def _named(maps: Sequence[CapturedMap], layer: str | None) -> list[CapturedMap]:
     chosen = [captured for captured in maps if layer in (None, captured.layer, captured.key)]
     if not chosen:
         names = ", ".join(captured.key for captured in maps)
-        raise UserError(f"{layer!r} is no spatial attention of this network: use one of {names}")
+        raise UserError(f"{layer!r} is not a spatial attention of this network: use one of {names}")
     return chosen
 
 

@@ -27,7 +27,7 @@ PARTS = 8  # windows along an axis, by default
 
 
 def darkest(image: Tensor) -> Tensor:
-    """Each channel's lowest value, as an image (B, C, …): the background of a normalised image."""
+    """Fills an image (B, C, …) with each channel's lowest value, the background of a normalised image."""
     return image.flatten(2).amin(dim=2).reshape(*image.shape[:2], *[1] * (image.dim() - 2)).expand_as(image)
 
 
@@ -40,7 +40,7 @@ def integrated_gradients(
     baseline: Tensor | None = None,
     extra_inputs: Sequence[Tensor] = (),
 ) -> tuple[Tensor, Tensor]:
-    """What each voxel adds on the straight way from the baseline to the image.
+    """Computes what each voxel adds on the straight way from the baseline to the image.
 
     Args:
         model: the network; its mode, gradients and hooks stay as they are.
@@ -86,7 +86,7 @@ def occlusion(
     extra_inputs: Sequence[Tensor] = (),
     progress: bool = False,
 ) -> Tensor:
-    """What the output loses when a window of the image is hidden, all channels at once.
+    """Computes what the output loses when a window of the image is hidden, all channels at once.
 
     Args:
         model: the network; its mode and hooks stay as they are.

@@ -66,7 +66,7 @@ class LayerMap:
 
 
 def mean_gradient(activation: Tensor, gradient: Tensor) -> Tensor:
-    """Grad-CAM's weights (B, K)."""
+    """Computes Grad-CAM's weights (B, K)."""
     return gradient.flatten(2).mean(dim=2)
 
 
@@ -78,12 +78,12 @@ def weighted_positive_gradients(activation: Tensor, gradient: Tensor) -> Tensor:
 
 
 def positive_gradient(activation: Tensor, gradient: Tensor) -> Tensor:
-    """LayerCAM's weights (B, K, d, h, w)."""
+    """Computes LayerCAM's weights (B, K, d, h, w)."""
     return gradient.clamp(min=0)
 
 
 def plain_gradient(activation: Tensor, gradient: Tensor) -> Tensor:
-    """HiResCAM's weights (B, K, d, h, w)."""
+    """Computes HiResCAM's weights (B, K, d, h, w)."""
     return gradient
 
 
@@ -97,7 +97,7 @@ def class_activation_maps(
     extra_inputs: Sequence[Tensor] = (),
     token_sides: Sequence[int] | None = None,
 ) -> list[list[LayerMap]]:
-    """Maps of one pass on the layers' grids, for each method one of each layer.
+    """Computes the maps of one pass on the layers' grids, for each method one per layer.
 
     Args:
         model: the network; its mode, gradients and hooks stay as they are.
@@ -109,7 +109,7 @@ def class_activation_maps(
         token_sides: sides (d, h, w) of the grid of a transformer's patches; None to find it.
 
     Raises:
-        UserError: a layer or a target that the network does not have, or an output that is no number.
+        UserError: a layer or a target that the network does not have, or an output that is not a number.
     """
     chosen = [default_layer(model, image, extra_inputs=extra_inputs)] if layers is None else list(layers)
     asked = FixedTarget(model, target, image, extra_inputs)
@@ -143,22 +143,22 @@ def one_layer(
 
 
 def grad_cam(model: nn.Module, image: Tensor, **options: Any) -> LayerMap:
-    """Grad-CAM on the layer's grid; options `target`, `layer`, `extra_inputs` and `token_sides` as of `one_layer`."""
+    """Computes Grad-CAM on the layer's grid; `target`, `layer`, `extra_inputs` and `token_sides` as of `one_layer`."""
     return one_layer(model, image, mean_gradient, **options)
 
 
 def grad_cam_plus_plus(model: nn.Module, image: Tensor, **options: Any) -> LayerMap:
-    """Grad-CAM++ on the layer's grid; options as of `grad_cam`."""
+    """Computes Grad-CAM++ on the layer's grid; options as of `grad_cam`."""
     return one_layer(model, image, weighted_positive_gradients, **options)
 
 
 def layer_cam(model: nn.Module, image: Tensor, **options: Any) -> LayerMap:
-    """LayerCAM on the layer's grid; options as of `grad_cam`."""
+    """Computes LayerCAM on the layer's grid; options as of `grad_cam`."""
     return one_layer(model, image, positive_gradient, **options)
 
 
 def hires_cam(model: nn.Module, image: Tensor, **options: Any) -> LayerMap:
-    """HiResCAM on the layer's grid; options as of `grad_cam`."""
+    """Computes HiResCAM on the layer's grid; options as of `grad_cam`."""
     return one_layer(model, image, plain_gradient, **options)
 
 

@@ -37,7 +37,7 @@ def fused_layer_cam(
     extra_inputs: Sequence[Tensor] = (),
     fusion: str = "geometric",
 ) -> MethodResult:
-    """The fused map on the image's grid, from 0 to 1 for each image; of one pass.
+    """Computes the fused map on the image's grid, from 0 to 1 for each image; of one pass.
 
     Args:
         model: the network; its mode, gradients and hooks stay as they are.
@@ -62,7 +62,7 @@ def fused_layer_cam(
 
 
 def layers_to_fuse(model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> list[str]:
-    """Stages with at least four places along every axis, the earliest first.
+    """Lists stages with at least four places along every axis, the earliest first.
 
     Of a network that is none of the papers', the last layer of each such size, but the output's.
 
@@ -82,13 +82,13 @@ def layers_to_fuse(model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Te
 
 
 def on_image(found: LayerMap, model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> Tensor:
-    """A layer's map on the image's grid, to where the layer looks; (B, *size) float32."""
+    """Brings a layer's map to the image's grid, to where the layer looks; (B, *size) float32."""
     box = layer_box(model, image, found.values.shape[1:], extra_inputs=extra_inputs)
     return to_image_grid(found.values.float(), image.shape[2:], box=box)
 
 
 def fuse(maps: Sequence[Tensor], *, fusion: str = "geometric") -> Tensor:
-    """Maps (B, *size) in one, from 0 to 1; 0 for an image in which one of them (geometric) or all are not above 0.
+    """Fuses maps (B, *size) into one, 0 to 1; 0 for an image in which one (geometric) or all are not above 0.
 
     Example:
         >>> fuse([torch.tensor([[1.0, 0.0, 4.0]]), torch.tensor([[2.0, 2.0, 2.0]])])

@@ -1,7 +1,7 @@
 """Which layer to explain at: the deepest one whose map still says where.
 
 The deeper a layer, the more its channels mean and the fewer places it has. In a small image the last stage of a network
-that divides by 32 has one or two voxels an axis, and its map is one number for the whole head. So the default is the
+that divides by 32 has one or two voxels per axis, and its map is one number for the whole head. So the default is the
 deepest stage with at least four places along every axis, of the stages that the papers' networks are made of. Of a
 transformer without convolutions behind it, it is the layer whose tokens the last attention reads: what comes later in
 the tokens of patches does not reach the class token.
@@ -36,7 +36,7 @@ _KNOWN: WeakKeyDictionary[nn.Module, dict[Size, str]] = WeakKeyDictionary()
 
 
 def stages(model: nn.Module) -> list[str]:
-    """Names of the stages of one of the papers' networks, wrapped or not, the deepest first; empty for any other."""
+    """Lists the stages of one of the papers' networks, wrapped or not, the deepest first; empty for any other."""
     prefix, network = papers_network(model)
     return [f"{prefix}{name}" for name in known_stages(network)]
 
@@ -53,7 +53,7 @@ class _Pass:
 def layer_sizes(
     model: nn.Module, image: Tensor, names: Sequence[str] | None = None, *, extra_inputs: Sequence[Tensor] = ()
 ) -> dict[str, tuple[int, ...]]:
-    """Sides of the maps that layers give for an image.
+    """Lists the sides of the maps that layers give for an image.
 
     Args:
         model: any network.
@@ -72,7 +72,7 @@ def layer_sizes(
 
 
 def default_layer(model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> str:
-    """The deepest stage with at least four places along every axis, or with as many as the image has.
+    """Chooses the deepest stage with at least four places along every axis, or with as many as the image has.
 
     Of a network that is none of the papers', the last layer with so many places that does not give the output itself;
     of a transformer, see above. Where no layer has them, the one with the most places along its shortest axis.

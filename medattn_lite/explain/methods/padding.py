@@ -22,7 +22,7 @@ PADDINGS = get_args(Padding)
 
 @contextmanager
 def padded_with(model: nn.Module, padding: str) -> Iterator[int]:
-    """Inside the block every convolution that pads does it in this way; after it, as before.
+    """Pads in this way inside the block, in every convolution that pads; after it, as before.
 
     Args:
         model: any network.
@@ -49,7 +49,7 @@ def padded_with(model: nn.Module, padding: str) -> Iterator[int]:
 
 
 def head_mask(image: Tensor) -> Tensor:
-    """Where anything is: (B, *size) bool, voxels in which some channel is above its darkest value.
+    """Finds where anything is: (B, *size) bool, voxels in which some channel is above its darkest value.
 
     Example:
         >>> import torch
@@ -60,6 +60,6 @@ def head_mask(image: Tensor) -> Tensor:
 
 
 def outside_head(values: Tensor, head: Tensor) -> Tensor:
-    """The share of each map's positive values that lies outside the head, (B,); NaN without a positive value."""
+    """Computes the share of each map's positive values outside the head, (B,); NaN without a positive value."""
     positive = values.clamp(min=0)
     return (positive * ~head).flatten(1).sum(1) / positive.flatten(1).sum(1)

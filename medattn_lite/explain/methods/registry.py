@@ -91,7 +91,7 @@ def explain_image(
     extra_inputs: Sequence[Tensor] = (),
     **options: Any,
 ) -> Explanation:
-    """One map for each image.
+    """Explains each image by one map.
 
     Args:
         model: any network, wrapped or compiled too; left in its mode, with its gradients and hooks as they were.
@@ -151,7 +151,7 @@ def explain_image(
 
 
 def find_method(name: str) -> Method:
-    """The method of a name.
+    """Looks up a method by its name.
 
     Raises:
         UserError: there is none.
@@ -162,7 +162,7 @@ def find_method(name: str) -> Method:
 
 
 def empty_map_warnings(values: Tensor, words: str) -> list[str]:
-    """Which maps of (B, …) show nothing that speaks for the target, in words."""
+    """Says in words which maps of (B, …) show nothing that speaks for the target."""
     flat = values.flatten(1)
     nothing, against = (flat == 0).all(dim=1), (flat <= 0).all(dim=1) & (flat < 0).any(dim=1)
     return [

@@ -20,7 +20,7 @@ FAILURES = (RuntimeError, ValueError, TypeError, IndexError, AssertionError)
 
 @contextmanager
 def uncompiled() -> Iterator[None]:
-    """Inside the block compiled networks run as they were written, since compiled code calls no hooks."""
+    """Runs compiled networks as they were written inside the block, since compiled code calls no hooks."""
     if "torch._dynamo" not in sys.modules:  # then nothing is compiled
         yield
         return
@@ -29,7 +29,7 @@ def uncompiled() -> Iterator[None]:
 
 
 def to_model(model: nn.Module, image: Tensor) -> Tensor:
-    """The image with the precision of the network's weights, on their device."""
+    """Moves the image to the device and the precision of the network's weights."""
     weight = next(model.parameters(), None)
     image = image.detach()
     image = image.clone() if image.is_inference() else image  # gradients cannot pass one made in inference mode
@@ -37,7 +37,7 @@ def to_model(model: nn.Module, image: Tensor) -> Tensor:
 
 
 def forward(model: nn.Module, image: Tensor, extra_inputs: Sequence[Tensor] = ()) -> Any:
-    """The network's output for images on its device; weights made in inference mode are copied for the pass.
+    """Runs images on the network's device; weights made in inference mode are copied for the pass.
 
     Raises:
         UserError: the network fails on the image; out of memory is passed on as it is.
@@ -57,7 +57,7 @@ def forward(model: nn.Module, image: Tensor, extra_inputs: Sequence[Tensor] = ()
 
 
 def forward_eval(model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> Any:
-    """What the network says of (B, C, D, H, W) images, in eval mode; `extra_inputs` is what it takes besides them.
+    """Runs (B, C, D, H, W) images through the network in eval mode; `extra_inputs` is what it takes besides them.
 
     Example:
         >>> network = nn.Dropout()
@@ -91,7 +91,7 @@ def find_layer(model: nn.Module, name: str) -> nn.Module:
 def layer_gradients(
     model: nn.Module, image: Tensor, layers: Sequence[str], score: Score, *, extra_inputs: Sequence[Tensor] = ()
 ) -> tuple[list[tuple[Tensor, Tensor]], Tensor]:
-    """The outputs A of layers in one pass, and ∂score/∂A.
+    """Computes the outputs A of layers in one pass, and ∂score/∂A.
 
     Works where the parameters are frozen or were made in inference mode, and where the next layer overwrites A in
     place. Of a layer that is used several times in a pass, the last use counts.

@@ -1,4 +1,4 @@
-"""What an explanation is asked about: one number an image, made of the network's output.
+"""What an explanation is asked about: one number per image, made of the network's output.
 
     ClassLogit(1)             the logit of class 1
     RegionSum(1)              segmentation: the logits of region 1 summed over the voxels that the network calls so
@@ -31,7 +31,7 @@ SMALLEST = 1e-30  # a cumulative hazard below this is as good as none
 
 
 class Target(Protocol):
-    """Called with the network's output, gives one number an image."""
+    """Called with the network's output, gives one number per image."""
 
     def __call__(self, output: Tensor) -> Tensor: ...  # (B,)
 
@@ -164,7 +164,7 @@ class RegionSum:
 
     def _logits(self, output: Tensor) -> Tensor:
         if output.dim() < 4:
-            raise UserError(f"a region needs logits a voxel and this network gives {tuple(output.shape)}: use "
+            raise UserError(f"a region needs logits per voxel and this network gives {tuple(output.shape)}: use "
                             "ClassLogit for classes, LogRisk for survival")  # fmt: skip
         if not 0 <= self.region < output.shape[1]:
             raise UserError(f"there is no region {self.region}: this network has regions 0 to {output.shape[1] - 1}")
@@ -217,7 +217,7 @@ class LogRisk(OfAnyImage):
 
 
 def default_target(model: nn.Module, output: Tensor) -> Target:
-    """What one asks a network first: its risk, its first region of interest, or the class it predicts.
+    """Chooses what one asks a network first: its risk, its first region of interest, or the class it predicts.
 
     Args:
         model: the network; of a wrapper, what `wrapped.unwrapped_network` finds in it.

@@ -21,7 +21,7 @@ _PASSES_ON: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
 
 
 def known_stages(model: nn.Module) -> list[str]:
-    """Names of the stages of one of the papers' networks, the deepest first; empty for any other network."""
+    """Lists the stages of one of the papers' networks, the deepest first; empty for any other network."""
     from medattn_lite.networks.dual_fusion_backbones import SegmentationBackbone
     from medattn_lite.networks.dual_fusion_net import DualFusionNet
     from medattn_lite.networks.residual import ResidualNetwork
@@ -53,7 +53,7 @@ def _length(modules: Any) -> int:
 
 
 def papers_network(model: nn.Module) -> tuple[str, nn.Module]:
-    """The one network with known stages in a model, and the prefix of its layers' names.
+    """Finds the one network with known stages in a model, and the prefix of its layers' names.
 
     Returns:
         ("", model) where the model itself is one, holds none, or holds several side by side.
@@ -68,7 +68,7 @@ def papers_network(model: nn.Module) -> tuple[str, nn.Module]:
 
 
 def unwrapped_network(model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> nn.Module:
-    """The papers' network inside a model, if the model gives that network's output on unchanged; else the model.
+    """Finds the papers' network inside a model, if the model gives that network's output unchanged; else the model.
 
     Args:
         model: the network, wrapped or not; a wrapper is asked once, with one pass.
@@ -91,7 +91,7 @@ def unwrapped_network(model: nn.Module, image: Tensor, *, extra_inputs: Sequence
 
 
 def main_output(output: Any) -> Tensor:
-    """The one tensor to explain of what a network gives: its first, or the one called logits.
+    """Picks the one tensor to explain of what a network gives: its first, or the one called logits.
 
     Raises:
         UserError: there is none, or nobody can tell which.

@@ -109,7 +109,7 @@ def explain_sample(
 
 
 def place_to_show(found: SampleMap, sample: Sample) -> tuple[int, ...]:
-    """The voxel (d, h, w) of the head where the map is highest, or lowest where nothing speaks for the target."""
+    """Finds the voxel (d, h, w) of the head where the map is highest, or lowest where nothing speaks for the target."""
     values = np.where(head_of(sample), found.values, 0)
     place = values.argmax() if values.max() > 0 else values.argmin()
     return tuple(int(index) for index in np.unravel_index(place, values.shape))

@@ -76,7 +76,7 @@ def open_run(
 
 
 def open_shipped(name: str, *, device: torch.device | str = "cpu") -> TrainedRun:
-    """A network of `load_trained` as one that a run has trained: with the task that prepares images for it.
+    """Opens a network of `load_trained` like a trained run: with the task that prepares images for it.
 
     Args:
         name: one of `trained_names()`.

@@ -83,7 +83,7 @@ FRAMES: Mapping[str, Frame] = MappingProxyType({
 
 
 def make_network(frame: str, mechanism: str, *, spatial_dims: int, in_channels: int, width: int) -> nn.Module:
-    """A network of a frame with a mechanism in its place.
+    """Builds a network of a frame with a mechanism in its place.
 
     Args:
         frame: one of `FRAMES`.

@@ -39,7 +39,7 @@ def control_lines(record: Mapping[str, Any]) -> list[str]:
     others = sorted({name for own in table.values() for name in own} - {*names(), WIDER})
     lines = [
         "Synthetic tasks, each made so that one mechanism can solve it and a plain network cannot; another small "
-        "network, the mechanism exchanged in the same way. Share of candidates that are told right (chance: 0.5), and "
+        "network, the mechanism exchanged in the same way. Share of candidates classified right (chance: 0.5), and "
         "its difference to the network without attention with a 95 % interval over seeds; images are drawn anew with "
         "each seed. **Bold**: the interval leaves out 0. Where medical tasks show no difference and these do, the "
         "mechanism works and the task did not need it.\n",

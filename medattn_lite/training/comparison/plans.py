@@ -105,7 +105,7 @@ CHANGEABLE = tuple(own.name for own in fields(TaskPlan) if own.name not in
 
 
 def find_plan(name: str, *, data: str | None = None, changes: Mapping[str, Any] | None = None) -> TaskPlan:
-    """A task by name.
+    """Looks up a task by its name.
 
     Args:
         name: one of `PLANS`.

@@ -1,7 +1,7 @@
 """Runs a comparison: every mechanism in the same frame, beside the plain network and plain controls of its size.
 
-Cells are run seed by seed, the plain controls last, so that a comparison that was stopped has all mechanisms from the
-same seeds.
+Cells are run one seed after another, the plain controls last, so that a comparison that was stopped has all
+mechanisms from the same seeds.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ class TaskStore:
         """Looks whether records that are there were made with this plan, before any image is read.
 
         Raises:
-            UserError: another setting, or a file that is no record.
+            UserError: another setting, or a file that is not a record.
         """
         if self.settings_file.is_file():
             kept = read_json(self.settings_file)
@@ -157,7 +157,7 @@ def read_json(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read as a record of a comparison ({error}): delete it, and it is made anew"
                         ) from error  # fmt: skip
     if not isinstance(content, dict):
-        raise UserError(f"{path} is no record of a comparison: delete it, and it is made anew")
+        raise UserError(f"{path} is not a record of a comparison: delete it, and it is made anew")
     return content
 
 

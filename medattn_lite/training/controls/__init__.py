@@ -11,7 +11,15 @@ from medattn_lite.training.controls.networks import ControlNet, TwoScanNet
 from medattn_lite.training.controls.reading import ReadingNet
 from medattn_lite.training.controls.settings import SCALES, SETTINGS, Settings
 from medattn_lite.training.controls.stand_ins import STAND_INS
-from medattn_lite.training.controls.train import ControlRun, build_network, object_hits, train_control, without_cue
+from medattn_lite.training.controls.train import (
+    ControlRun,
+    build_network,
+    object_hits,
+    object_labels,
+    object_logits,
+    train_control,
+    without_cue,
+)
 
 __all__ = [
     "SCALES",
@@ -28,6 +36,8 @@ __all__ = [
     "edited_hits",
     "map_score",
     "object_hits",
+    "object_labels",
+    "object_logits",
     "train_control",
     "without_cue",
 ]

@@ -44,7 +44,7 @@ class MapScore:
 
 
 def edited_hits(run: ControlRun, edit: str) -> Tensor:
-    """Whether each candidate is told right, (n, K) bool, while every attention map is replaced.
+    """Tells whether each candidate is classified right, (n, K) bool, while every attention map is replaced.
 
     Args:
         run: a trained control.
@@ -67,12 +67,12 @@ def edited_hits(run: ControlRun, edit: str) -> Tensor:
 
 
 def edited_accuracy(run: ControlRun, edit: str) -> float:
-    """Share of candidates told right while every attention map is replaced; see `edited_hits`."""
+    """Computes the share of candidates classified right while every attention map is replaced; see `edited_hits`."""
     return float(edited_hits(run, edit).float().mean())
 
 
 def map_score(run: ControlRun) -> MapScore | None:
-    """What the control's own map shows; None where the network has no map that could.
+    """Scores what the control's own map shows; None where the network has no map that could.
 
     - a gate: AUC with which its best channel tells the state of the image or slice; the channel is chosen on one half
       of the images and scored on the other;

@@ -35,7 +35,7 @@ def trunk(in_channels: int, features: int, *, spatial_dims: int, layers: int = 2
         features: F.
         spatial_dims: 2 or 3; in 3-D each slice is seen on its own.
         layers: how many convolutions.
-        kernel: pixels a side.
+        kernel: pixels per side.
     """
     size = (kernel,) * 2 if spatial_dims == 2 else (1, kernel, kernel)
     padding = tuple(one // 2 for one in size)

@@ -17,8 +17,8 @@ NOT_RUN = "not run"
 INTRODUCTION = """# Positive controls: tasks that a mechanism must win
 
 Made by `medattn controls`; do not edit by hand. Synthetic images, drawn from a seed. In every task half of the
-candidates are lesions and half look-alikes, so 0.5 is chance. **Accuracy** is the share of candidates told right on
-fresh images: the mean over seeds, and a 95 % interval (Student's t of the seeds' means on the logit scale; each seed
+candidates are lesions and half look-alikes, so 0.5 is chance. **Accuracy** is the share of candidates classified right
+on fresh images: the mean over seeds, and a 95 % interval (Student's t of the seeds' means on the logit scale; each seed
 has its own images and its own start, so it covers both). Where seeds do not differ there is no interval. Settings were
 chosen on seeds 100 and above. Three tasks (sequence, central-vein, slice-above) were once seen to stay at chance on
 seed 0, with fewer steps or torch's own start of the trunk; those settings were then changed, so that seed 0 of these

@@ -24,7 +24,7 @@ class ReadingNet(nn.Module):
 
     Args:
         reader: "seq2seq", "last" or "mean".
-        cell: pixels a side of a cell.
+        cell: pixels per side of a cell.
         features: width d of both GRUs.
 
     Raises:

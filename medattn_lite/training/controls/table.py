@@ -129,7 +129,7 @@ def read_record(path: Path, scale: str) -> dict[str, Any]:
         record = json.loads(path.read_text(encoding="utf-8"))
         found = (record["scale"], record["version"], dict(record["runs"]))
     except (ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{path} is no record of positive controls: name another file with --out") from error
+        raise UserError(f"{path} is not a record of positive controls: name another file with --out") from error
     if found[:2] != (scale, VERSION):
         raise UserError(f"{path} holds scale {found[0]!r}, version {found[1]}, not {scale!r}, version {VERSION}: "
                         "name another file with --out")  # fmt: skip
@@ -139,7 +139,7 @@ def read_record(path: Path, scale: str) -> dict[str, Any]:
 def _cells(
     controls: Sequence[Control], mechanisms: Sequence[str], seeds: Sequence[int], everything: bool
 ) -> Iterator[tuple[Control, str, int]]:
-    """Seeds outermost, so that a table that was stopped has every task; what is no claim comes last."""
+    """Seeds outermost, so that a table that was stopped has every task; what is not a claim comes last."""
     stages = [claim_columns, further_columns] + ([all_columns] if everything else [])
     for columns in stages:
         for seed in seeds:

@@ -1,7 +1,7 @@
 """Train one network on one control, and what it is worth on fresh images.
 
     run = train_control("sequence", attention="se", seed=0)
-    run.accuracy                    share of the test images' candidates that are told right; 0.5 is chance
+    run.accuracy                    share of the test images' candidates that are classified right; 0.5 is chance
     run.maps["plug.gate"].values    its attention maps on the first test images
 """
 
@@ -37,7 +37,7 @@ class ControlRun:
         seed: of data and initialisation.
         network: trained, in eval mode.
         test: the fresh images that it was tested on.
-        right: (n, K) bool, for each candidate of each test image whether it was told right.
+        right: (n, K) bool, for each candidate of each test image whether it was classified right.
         maps: attention maps of the first test images, as `capture_attention` gives them.
         losses: of each step.
         parameters: of the network.
@@ -55,7 +55,7 @@ class ControlRun:
 
     @property
     def accuracy(self) -> float:
-        """Share of the test images' candidates that are told right; 0.5 is chance."""
+        """Share of the test images' candidates that are classified right; 0.5 is chance."""
         return float(self.right.float().mean())
 
 
@@ -101,7 +101,7 @@ def draws(control: Control, seed: int, *, cue: bool = True) -> tuple[Drawn, Draw
 
 
 def build_network(control: Control, attention: str) -> nn.Module:
-    """The control's network with this mechanism, untrained.
+    """Builds the control's network with this mechanism, untrained.
 
     Raises:
         UserError: no such mechanism, or none that fits the control.
@@ -121,7 +121,7 @@ def build_network(control: Control, attention: str) -> nn.Module:
 
 
 def object_logits(logits: Tensor, numbers: Tensor) -> Tensor:
-    """The mean logit of each candidate, (n, K); NaN where an image has fewer than K candidates.
+    """Averages the logits of each candidate, (n, K); NaN where an image has fewer than K candidates.
 
     Args:
         logits: (n, 1, *S).
@@ -134,7 +134,7 @@ def object_logits(logits: Tensor, numbers: Tensor) -> Tensor:
 
 
 def object_labels(drawn: Drawn) -> Tensor:
-    """Whether each candidate is a lesion, (n, K) bool."""
+    """Tells whether each candidate is a lesion, (n, K) bool."""
     numbers = drawn.numbers.flatten(1)
     highest = torch.zeros(len(drawn), int(numbers.max()) + 1, dtype=torch.int64)
     return highest.scatter_reduce(1, numbers, drawn.objects.flatten(1), "amax")[:, 1:] == LESION
@@ -148,7 +148,7 @@ def predict(network: nn.Module, images: Tensor) -> Tensor:
 
 
 def object_hits(network: nn.Module, drawn: Drawn) -> Tensor:
-    """Whether each candidate is told right, (n, K) bool: its mean logit above 0 says lesion."""
+    """Tells whether each candidate is classified right, (n, K) bool: its mean logit above 0 says lesion."""
     return (object_logits(predict(network, drawn.images), drawn.numbers) > 0) == object_labels(drawn)
 
 
@@ -199,5 +199,5 @@ def _rate(step: int, steps: int, warm: int) -> float:
 
 
 def without_cue(run: ControlRun) -> Drawn:
-    """The run's test images without the cue, the labels kept."""
+    """Makes the run's test images without the cue, the labels kept."""
     return run.control.draw(len(run.test), seed=2 * run.seed + 1, cue=False)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import importlib
 
 from medattn_lite.errors import UserError
-from medattn_lite.training.recipes.recipe import SCALES, Recipe, Settings, Variant
+from medattn_lite.training.recipes.recipe import SCALES, Recipe, Settings, Variant, with_changes
 
-__all__ = ["NAMES", "SCALES", "Recipe", "Settings", "Variant", "find_recipe"]
+__all__ = ["NAMES", "SCALES", "Recipe", "Settings", "Variant", "find_recipe", "with_changes"]
 
 # name → module and constant
 _PLACES = {
@@ -26,7 +26,7 @@ NAMES = tuple(_PLACES)
 
 
 def find_recipe(name: str) -> Recipe:
-    """The recipe of a name.
+    """Looks up a recipe by its name.
 
     Raises:
         UserError: there is none.

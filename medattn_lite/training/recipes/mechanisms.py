@@ -83,7 +83,7 @@ MECHANISMS = Recipe(
         "could point nowhere",
         "all heads are mirrored left-right half of the time, whatever their grade",
         "the state with the best AUC on the validation patients is tested; where labels are shuffled, training and "
-        "validation patients both have labels dealt at random (each seed deals anew), and the test keeps the true ones",
+        "validation patients both have shuffled labels (each seed deals anew), and the test keeps the true ones",
         "one frame for all mechanisms, so that a difference is the mechanism's; the wider P3D has at least the "
         "parameters of the largest of them",
         "split attention has 1×1×1 convolutions in four groups: its published 3×3×3 convolution would be one more in "

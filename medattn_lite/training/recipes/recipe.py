@@ -27,7 +27,7 @@ class Settings:
 
     Attributes:
         size: spatial shape that the network trains on, (D, H, W) or (H, W).
-        batch_size: images a step, over all processes.
+        batch_size: images per step, over all processes.
         epochs: passes through the training images; None where `iterations` is given.
         iterations: optimiser steps; None where `epochs` is given.
         learning_rate: at the start.
@@ -85,7 +85,7 @@ class Variant:
         options: for the network's factory.
         settings: what differs from the recipe's settings.
         needs: role → name of a variant that is trained before, in the same fold.
-        trained: False for what is only put together from others.
+        trained: False for what is only composed of others.
     """
 
     name: str
@@ -148,7 +148,7 @@ class Recipe:
 
 
 def with_changes(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """Settings with some values replaced; `options` are merged.
+    """Replaces some values of settings; `options` are merged.
 
     Raises:
         UserError: a value is of another kind than the one it replaces, or out of its range.

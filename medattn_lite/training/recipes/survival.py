@@ -21,7 +21,7 @@ _WITH_CLINICAL = {"options": {"clinical": True}}
 
 
 def _small(width: int, growth: int) -> dict[str, dict]:
-    """The three networks with one block a stage (two dense layers a block) and fewer channels."""
+    """The three networks with one block per stage (two dense layers per block) and fewer channels."""
     return {
         _SE: {"layers": (1, 1, 1, 1), "stem_width": width, "base_width": 256 // width, "groups": 8},
         _CBAM: {"layers": (1, 1, 1, 1), "width": width},
@@ -95,7 +95,7 @@ SURVIVAL = Recipe(
         "each training patient's mask, the tumour's volume and the dead share of its core (outline_weight=0 leaves "
         "that out). No mask is read when it predicts",
         "outline and shuffled outcomes are controls: Cox's model of those two numbers, which must work, and the "
-        "network with outcomes dealt at random in training and validation, which must fail",
+        "network with outcomes shuffled in training and validation, which must fail",
         "one-year survival: follow-up cut at one year, for training and for the scores (--set end_point=one-year)",
         "highest grade: WHO grade 4 in the deck, the highest grade that a data set has here (--set grades=highest)",
         "crops before the network: the code cuts off 15 bottom slices at 1 mm and brings images to (192, 256, 256), "

@@ -3,19 +3,45 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from medattn_lite.lazy import attach
 from medattn_lite.training.recipes.recipe import Recipe, Settings
 from medattn_lite.training.tasks.task import Task
 
+if TYPE_CHECKING:
+    from medattn_lite.training.tasks.clinical import clinical_table, clinical_values, standardised
+    from medattn_lite.training.tasks.features import tumour_features
+    from medattn_lite.training.tasks.lesions import Lesions
+    from medattn_lite.training.tasks.overlap import dice_by_patient, overlap_differences
+    from medattn_lite.training.tasks.segmentation import slide
+    from medattn_lite.training.tasks.volumes import resample_unknown
+else:
+    __getattr__, _ = attach(__name__, __file__)
+
+__all__ = [
+    "Lesions",
+    "Task",
+    "clinical_table",
+    "clinical_values",
+    "dice_by_patient",
+    "open_task",
+    "overlap_differences",
+    "recall_task",
+    "resample_unknown",
+    "slide",
+    "standardised",
+    "tumour_features",
+]
+
 
 def open_task(recipe: Recipe, settings: Settings, **options: Any) -> Task:
-    """The recipe's task, with its images read or made; options as of `Task`."""
+    """Opens a recipe's task, with its images read or made; options as of `Task`."""
     return _kind(recipe)(recipe, settings, **options)
 
 
 def recall_task(recipe: Recipe, settings: Settings, **options: Any) -> Task:
-    """The task of a run that was trained, without its images; options as of `Task.recalled`."""
+    """Rebuilds the task of a trained run without its images; options as of `Task.recalled`."""
     return _kind(recipe).recalled(recipe, settings, **options)
 
 

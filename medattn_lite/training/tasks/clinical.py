@@ -28,7 +28,7 @@ RIDGE = 0.01  # keeps Cox's weights finite where a value separates the deaths
 
 
 def clinical_values(meta: Mapping[str, Any]) -> dict[str, float]:
-    """What a sample's `meta` says, by name; NaN where nothing is known."""
+    """Reads by name what a sample's `meta` says; NaN where nothing is known."""
     age = meta.get("age_years", meta.get("age"))
     idh, resection = str(meta.get("idh") or ""), RESECTIONS.get(meta.get("resection"))
     return {
@@ -41,7 +41,7 @@ def clinical_values(meta: Mapping[str, Any]) -> dict[str, float]:
 
 
 def clinical_table(rows: Sequence[Mapping[str, float]]) -> tuple[tuple[str, ...], np.ndarray]:
-    """Names and values, (N, K), of what differs between patients."""
+    """Collects names and values, (N, K), of what differs between patients."""
     names = [name for name in rows[0] if len({row[name] for row in rows if math.isfinite(row[name])}) > 1]
     return tuple(names), np.array([[row[name] for name in names] for row in rows], dtype=float).reshape(len(rows), -1)
 
@@ -59,7 +59,7 @@ def of_highest_grade(facts: Sequence[Mapping[str, Any]]) -> list[int]:
 
 
 def standardised(values: np.ndarray, train: np.ndarray) -> Tensor:
-    """Values as z-scores of the training rows' mean and spread; 0 where missing.
+    """Standardises values by the training rows' mean and spread; 0 where missing.
 
     Args:
         values: (N, K), NaN where missing.
@@ -81,7 +81,7 @@ class ClinicalCox(nn.Module):
     """Cox's model of clinical values, fitted by scikit-survival instead of steps along gradients.
 
     Args:
-        features: clinical values a patient.
+        features: clinical values per patient.
         image: a trained network whose log risk is one more value, or None.
     """
 

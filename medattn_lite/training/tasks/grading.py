@@ -1,4 +1,4 @@
-"""Grade of a tumour from its volume: a crop around the annotated tumour, one label a patient.
+"""Grade of a tumour from its volume: a crop around the annotated tumour, one label per patient.
 
 Du et al. cut a 128³ box around the tumour that an expert had drawn, and mirrored low-grade images only. Both are
 kept: a mask is needed to grade a new patient, and the mirroring is one class's privilege.
@@ -21,8 +21,8 @@ from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.training.recipes.recipe import Settings, Variant
 from medattn_lite.training.tasks.binary import binary_differences, binary_quick_score, binary_scores, confusion
 from medattn_lite.training.tasks.clinical import standardised
+from medattn_lite.training.tasks.features import FeatureLogistic, tumour_features
 from medattn_lite.training.tasks.task import Batch, Prediction, Task
-from medattn_lite.training.tasks.tumour_features import FeatureLogistic, tumour_features
 from medattn_lite.training.tasks.volumes import Sample, open_images, read_all
 
 
@@ -75,7 +75,7 @@ class Grading(Task):
         """The variant's network; a logistic regression where it has none."""
         return super().build(variant, trained) if variant.network else FeatureLogistic(self.features.shape[1])
 
-    def settle(
+    def fit_without_gradients(
         self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
     ) -> None:
         """Fits the model without images on training rows."""

@@ -1,7 +1,7 @@
 """Grade of a phantom's whole head, for looking inside: every mechanism on the same heads, and two that must fail.
 
-A variant with the option `shuffled` learns labels that were dealt at random, and its checkpoint is chosen on labels
-that were dealt at random: the number of patients per class is kept and nothing else, so neither training nor the choice
+A variant with the option `shuffled` learns labels that were shuffled, and its checkpoint is chosen on labels
+that were shuffled: the number of patients per class is kept and nothing else, so neither training nor the choice
 knows who has which grade. Its maps are what maps look like without knowledge. It is tested on the true labels.
 
 One with the option `marked` sees a scanner mark beside every head of high grade while it learns, and none when it is
@@ -33,11 +33,11 @@ from medattn_lite.training.tasks.volumes import Sample, open_images
 class Mechanisms(Grading):
     """Low or high grade of phantoms from the whole head.
 
-    Options of the recipe: `shuffled`, labels dealt at random; `marked`, a scanner mark that goes with the label.
+    Options of the recipe: `shuffled`, shuffled labels; `marked`, a scanner mark that goes with the label.
 
     Attributes:
         marked_images: the heads with the mark, (C, D, H, W) half precision each.
-        taught: label of each row that training and the choice of a checkpoint see.
+        training_labels: label of each row that training and the choice of a checkpoint see.
     """
 
     needs_place = False  # whole heads
@@ -57,7 +57,7 @@ class Mechanisms(Grading):
             self.marked_images.append(normalise(marked).cpu().half())
             self.subjects.append(sample["subject"])
             self.strata.append(int(sample["label"]))
-        self.taught = list(self.strata)
+        self.training_labels = list(self.strata)
         self.features = np.zeros((len(self.subjects), 0))
 
     def cut(self, sample: Sample) -> Sample:
@@ -65,19 +65,19 @@ class Mechanisms(Grading):
         return crop_or_pad(sample, self.settings.size)
 
     def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Mechanisms:
-        """The labels a variant is taught: the true ones, or random ones in training and validation rows alike.
+        """The variant with its training labels: the true ones, or random ones in training and validation rows alike.
 
         Random labels follow from the seed, the start and the number of patients per class, and from nothing else.
         """
         own = super().for_variant(variant, settings, split)
-        own.taught = list(self.strata)
+        own.training_labels = list(self.strata)
         if settings.options.get("shuffled"):
             for side, name in enumerate(("train", "valid")):
                 rows = own.rows(split, name)
                 counts = sorted(self.strata[row] for row in rows)
-                dealt = np.random.default_rng([self.seed, self.start, side, len(rows)]).permutation(counts)
-                for row, label in zip(rows, dealt.tolist(), strict=True):
-                    own.taught[row] = label
+                shuffled = np.random.default_rng([self.seed, self.start, side, len(rows)]).permutation(counts)
+                for row, label in zip(rows, shuffled.tolist(), strict=True):
+                    own.training_labels[row] = label
         return own
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
@@ -95,7 +95,7 @@ class Mechanisms(Grading):
             image = (self.marked_images if marked and self.strata[row] else self.images)[row].float()
             mirror = torch.rand((), generator=generator) < 0.5
             images.append(image.flip(-1) if mirror else image)
-        return {"image": torch.stack(images), "label": torch.tensor([self.taught[row] for row in rows])}
+        return {"image": torch.stack(images), "label": torch.tensor([self.training_labels[row] for row in rows])}
 
     def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
         """Probability of high grade without the mark; for a `marked` variant also with it."""
@@ -106,7 +106,7 @@ class Mechanisms(Grading):
 
     def quick_predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
         """For the choice of a checkpoint: beside the label as taught, which a `shuffled` variant's is not the true."""
-        return {**super().predict(model, row, device), "label": self.taught[row]}
+        return {**super().predict(model, row, device), "label": self.training_labels[row]}
 
     def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
         """The confusion matrix; and the AUC with the mark on the high grades, and on the low ones."""

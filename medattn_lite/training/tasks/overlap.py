@@ -49,7 +49,7 @@ def overlap_scores(predictions: Sequence[Prediction], measures: Measures, *, dra
 def overlap_differences(
     first: Sequence[Prediction], second: Sequence[Prediction], measures: Measures
 ) -> dict[str, Interval]:
-    """Every measure's difference, first minus second, the same patients drawn for both.
+    """Computes every measure's difference, first minus second, the same patients drawn for both.
 
     Raises:
         UserError: the two do not predict the same rows.
@@ -77,7 +77,7 @@ def mean_dice(predictions: Sequence[Prediction]) -> float:
 
 
 def dice_by_patient(predictions: Sequence[Prediction]) -> dict[str, dict[str, float]]:
-    """Patient → region → Dice, the mean over the splits that tested the patient."""
+    """Averages Dice over the splits that tested a patient: patient → region → Dice."""
     out: dict[str, dict[str, float]] = {}
     for subject in sorted({row["subject"] for row in predictions}):
         own = [row for row in predictions if row["subject"] == subject]

@@ -41,7 +41,7 @@ class Segmentation(Task):
     those that do not: their slices are shrunk to this many pixels.
 
     Attributes:
-        regions: names, one a channel of the masks.
+        regions: names, one per channel of the masks.
         measures: score → region and statistic.
         spacings: voxel size of every row in mm (D, H, W), None where unknown.
     """
@@ -125,7 +125,7 @@ class Segmentation(Task):
         raise NotImplementedError
 
     def splits(self) -> list[Split]:
-        """Random splits by patient, one a fold; an eighth of the training patients validates where needed."""
+        """Random splits by patient, one per fold; an eighth of the training patients validates where needed."""
         patients = sorted(set(self.subjects))
         least = 3 if self.validates else 2
         if len(patients) < least:

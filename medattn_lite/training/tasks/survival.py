@@ -164,8 +164,8 @@ class Survival(SurvivalAnswers):
             outline = len(OUTLINE) if self.reads(variant, "outline") else 0
             return ClinicalCox(outline + features, trained.get("image"))
         size = self.settings.network.get(variant.network, {})
-        taught = {"auxiliary": len(OUTLINE)} if self._outline_weight else {}
-        model = build(variant.network, **{**size, **self.network_options(), "clinical_features": features, **taught,
+        auxiliary = {"auxiliary": len(OUTLINE)} if self._outline_weight else {}
+        model = build(variant.network, **{**size, **self.network_options(), "clinical_features": features, **auxiliary,
                                           **variant.options})  # fmt: skip
         if self.settings.options["start_at_prior"] and model.head != "cox":
             with torch.no_grad():
@@ -213,7 +213,7 @@ class Survival(SurvivalAnswers):
             return discrete_time_nll(*LINKS[self.head](output), batch["survived"], batch["died"])
         return cox_loss(output, batch["time"], batch["event"]) * batch["event"].float().mean()
 
-    def settle(
+    def fit_without_gradients(
         self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
     ) -> None:
         """Fits the model without images, Breslow's baseline, and the median risk, all on training rows."""

@@ -130,7 +130,7 @@ class Task(ABC):
 
     @property
     def groups(self) -> list[str]:
-        """What a split keeps together, one a row."""
+        """What a split keeps together, one per row."""
         return self.subjects
 
     def splits(self) -> list[Split]:
@@ -162,7 +162,7 @@ class Task(ABC):
         return own
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
-        """The variant's network, untrained but for what it is put together from.
+        """The variant's network, untrained but for what it is composed of.
 
         Args:
             variant: what to build.
@@ -187,10 +187,10 @@ class Task(ABC):
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """One number, the mean over the rows of the batch."""
 
-    def settle(  # noqa: B027 - nothing is settled, by default
+    def fit_without_gradients(  # noqa: B027 - nothing to fit, by default
         self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
     ) -> None:
-        """What is fitted without gradients, once training is over or where there is none: nothing, by default.
+        """Fits what needs no gradients, after training or instead of it; nothing by default.
 
         Called on the variant's own task, before the fold's test rows are predicted.
 

@@ -100,7 +100,7 @@ def standardise(
 
 
 def resample_unknown(sample: Sample, field_mm: Sequence[float], spacing_mm: float | None) -> Sample:
-    """A sample whose files know no voxel size, taken to cover a field and resampled from that; others as they are.
+    """Resamples a sample whose files know no voxel size as if it covered a known field; others stay as they are.
 
     Args:
         sample: with `image` (C, D, H, W).

@@ -56,7 +56,7 @@ WRONG_ANSWERS = {
         Answer("mean gate of the slices", [
             (".sigmoid()", ".sigmoid().mean(2, keepdim=True).expand(-1, -1, x.shape[2], -1, -1)"),
         ], "Every slice has the mean gate"),
-        Answer("mean gate of the channels", [(".sigmoid()", ".sigmoid().mean(1, keepdim=True)")], "One gate a slice"),
+        Answer("mean gate of the channels", [(".sigmoid()", ".sigmoid().mean(1, keepdim=True)")], "One gate per slice"),
         Answer("given to every voxel", [(".sigmoid()", ".sigmoid().expand_as(x)")], "The numbers are right"),
         Answer("padding on the wrong axis", [
             ("padding=(1, 0, 0)", "padding=(0, 1, 0)"),

@@ -60,7 +60,7 @@ SHUFFLED = "P3D + IAM, shuffled labels"
 
 def test_shuffled_labels_are_dealt_in_training_and_validation_and_tests_keep_the_truth(task):
     own, split = for_variant(task, SHUFFLED), task.splits()[0]
-    taught, truth = np.array(own.taught), np.array(task.strata)
+    taught, truth = np.array(own.training_labels), np.array(task.strata)
     for side in ("train", "valid"):
         rows = own.rows(split, side)
         assert sorted(taught[rows]) == sorted(truth[rows])
@@ -68,8 +68,8 @@ def test_shuffled_labels_are_dealt_in_training_and_validation_and_tests_keep_the
     assert (taught[watched] != truth[watched]).any()
     test = own.rows(split, "test")
     assert (taught[test] == truth[test]).all()
-    assert for_variant(task, "P3D").taught == task.strata
-    assert for_variant(task.at_start(1), SHUFFLED).taught != own.taught, "each seed deals anew"
+    assert for_variant(task, "P3D").training_labels == task.strata
+    assert for_variant(task.at_start(1), SHUFFLED).training_labels != own.training_labels, "each seed deals anew"
 
 
 class Brightness(torch.nn.Module):
@@ -102,7 +102,7 @@ def test_the_choice_of_the_shuffled_variant_does_not_depend_on_true_labels_of_wa
 
     before, after = fitted(task, SHUFFLED), fitted(exchanged, SHUFFLED)
     rows = [*task.rows(split, "train"), *valid]
-    assert [before.taught[row] for row in rows] == [after.taught[row] for row in rows]
+    assert [before.training_labels[row] for row in rows] == [after.training_labels[row] for row in rows]
     assert choice(before, rows) == choice(after, rows)
     assert choice(fitted(task, "P3D"), rows) != choice(fitted(exchanged, "P3D"), rows), "true labels would show"
     labels = [before.predict(Brightness(), row, torch.device("cpu"))["label"] for row in range(len(task.subjects))]

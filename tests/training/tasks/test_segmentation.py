@@ -13,7 +13,7 @@ from medattn_lite.errors import UserError
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task
-from medattn_lite.training.tasks.overlap import overlap_scores
+from medattn_lite.training.tasks.overlap import mean_dice, overlap_scores
 from medattn_lite.training.tasks.segmentation import head_box, shrink_slices, slide
 
 CPU = torch.device("cpu")
@@ -53,6 +53,13 @@ def replace_images(task, images):
     own = copy.copy(task)
     own.images = images
     return own
+
+
+def test_validation_scores_the_mean_over_all_regions_and_patients() -> None:
+    counts = {"WT": {"tp": 2, "fp": 0, "fn": 0, "hd95": 0.0}, "ET": {"tp": 1, "fp": 1, "fn": 1, "hd95": None}}
+    other = {"WT": {"tp": 0, "fp": 1, "fn": 0, "hd95": None}, "ET": {"tp": 0, "fp": 0, "fn": 0, "hd95": 0.0}}
+    rows = [{"subject": "a", "regions": counts}, {"subject": "b", "regions": other}]
+    assert mean_dice(rows) == pytest.approx((1.0 + 0.5 + 0.0 + 1.0) / 4)
 
 
 @pytest.mark.parametrize("name", ["lesions", "fusion"])

@@ -199,7 +199,7 @@ def test_an_image_s_risk_becomes_one_more_value_of_cox_s_model(task):
 
     model = own.build(variant, {"image": Oracle()})
     rows = list(range(len(own.subjects)))
-    own.settle(model, rows, lambda rows: [own.predict(model, row, CPU) for row in rows])
+    own.fit_without_gradients(model, rows, lambda rows: [own.predict(model, row, CPU) for row in rows])
     found = [own.predict(model, row, CPU) for row in rows]
     assert len(model.weight) == len(own.clinical_names) + 1 and model.weight[-1] > 0
     oracle = own.about()["best_possible_c_index"]["all"]["value"]
@@ -272,7 +272,7 @@ def test_groups_are_cut_at_the_training_median(task):
     split = task.splits()[0]
     train = own.rows(split, "train")
     model = own.build(variant, {})
-    own.settle(model, train, lambda rows: [own.predict(model, row, CPU) for row in rows])
+    own.fit_without_gradients(model, train, lambda rows: [own.predict(model, row, CPU) for row in rows])
     groups = [own.predict(model, row, CPU)["group"] for row in train]
     assert abs(sum(groups) - len(train) / 2) <= 1
 

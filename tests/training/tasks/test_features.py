@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from medattn_lite.training.tasks.tumour_features import FeatureLogistic, tumour_features
+from medattn_lite.training.tasks.features import FeatureLogistic, tumour_features
 
 
 def _sample(*, spacing: float | None) -> dict:

@@ -28,7 +28,7 @@ def recognise(root: str | Path) -> str:
     """
     folder = Path(root)
     if not folder.is_dir():
-        raise UserError(f"{folder} is no folder: name one with BraTS, kaggle_3m or open_ms_data cases")
+        raise UserError(f"{folder} is not a folder: name one with BraTS, kaggle_3m or open_ms_data cases")
     if next(folder.glob("*/*_mask.tif"), None):
         return "lgg"
     if next(folder.rglob("*_seg.nii*"), None):
@@ -38,7 +38,7 @@ def recognise(root: str | Path) -> str:
     raise UserError(f"{folder}: found neither BraTS (_seg.nii.gz), nor kaggle_3m (_mask.tif), nor open_ms_data cases")
 
 
-def beside(root: str | Path, out: str | Path, *, n: int = 4, seed: int = 0) -> Path:
+def draw_beside_patients(root: str | Path, out: str | Path, *, n: int = 4, seed: int = 0) -> Path:
     """Draw `n` real patients and `n` phantoms with the like disease, row under row.
 
     Args:

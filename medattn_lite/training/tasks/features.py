@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 
 def tumour_features(sample: dict[str, Any]) -> np.ndarray:
-    """Features of a sample's tumour.
+    """Computes features of a sample's tumour.
 
     Args:
         sample: `image` (C, D, H, W), normalised, and `mask` (1, D, H, W), tumour wherever above 0.
