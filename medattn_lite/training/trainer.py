@@ -10,9 +10,11 @@ The batch of a recipe is the batch of all processes together: each takes its sha
 
 from __future__ import annotations
 
+import gc
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -64,6 +66,23 @@ class Progress:
     log: list[list] = field(default_factory=list)
 
 
+@contextmanager
+def _collecting_what_is_new() -> Iterator[None]:
+    """Inside, the garbage collector looks at new objects alone.
+
+    accelerate calls it after each fold; to look through all that torch and others have imported takes a fifth of a
+    second, an eighth of a training at smoke scale.
+    """
+    if gc.get_freeze_count():  # somebody else's choice
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 class Trainer:
     """Trains one network on one split.
 
@@ -99,6 +118,7 @@ class Trainer:
                 "processes that divides it"
             )
 
+    @_collecting_what_is_new()
     def fit(self, model: nn.Module, train: Sequence[int], valid: Sequence[int] = ()) -> Progress:
         """Trains `model` in place, going on from a saved state if there is one.
 
