@@ -175,7 +175,7 @@ class Trainer:
         process = self.accelerator.process_index
         places = range(process * len(rows), (process + 1) * len(rows))
         generators = [torch.Generator().manual_seed(_mixed(self.seed, iteration, place)) for place in places]
-        torch.manual_seed(_mixed(self.seed, iteration, process, 1))  # of dropout
+        self._set_seed(_mixed(self.seed, iteration, process, 1))  # of dropout
         batch = self.task.batch(rows.tolist(), generators)
         batch = {name: tensor.to(self.accelerator.device, non_blocking=True) for name, tensor in batch.items()}
         for group in optimiser.param_groups:
@@ -191,6 +191,12 @@ class Trainer:
         if not math.isfinite(value):
             raise UserError(f"the loss became {value} at step {iteration + 1}: lower the learning rate, or use fp32")
         return value
+
+    def _set_seed(self, seed: int) -> None:
+        if self.accelerator.device.type == "cpu":  # the same numbers; `torch.manual_seed` takes notes for absent GPUs
+            torch.default_generator.manual_seed(seed)
+        else:
+            torch.manual_seed(seed)
 
     def _backward(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
         with self.accelerator.autocast():

@@ -114,7 +114,7 @@ def cohort_cases() -> Iterator[Case]:
     """Cohorts of small images on disk: opened and checked; what is kept must not grow with the voxels."""
     import nibabel
 
-    from medattn_lite.data.check import check_dataset
+    from medattn_lite.data import check_dataset
 
     with tempfile.TemporaryDirectory() as folder:
         for patients in (30, 100, 300, 1000):

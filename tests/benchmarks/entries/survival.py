@@ -9,11 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from medattn_lite.evaluation.concordance import pair_counts
 from medattn_lite.evaluation.intervals import bootstrap
-from medattn_lite.evaluation.kaplan_meier import kaplan_meier
-from medattn_lite.evaluation.survival import FollowUp
-from medattn_lite.training.survival_losses import cox_loss
+from medattn_lite.survival import FollowUp, cox_loss, kaplan_meier, pair_counts
 from tests.benchmarks.measuring import Case, Entry, Run
 from tests.benchmarks.missing import importable
 from tests.benchmarks.survival_peers import cox_loss_of_pairs, kaplan_meier_day_by_day
@@ -120,7 +117,7 @@ def interval_cases() -> Iterator[Case]:
 def percentile_of_pairs(event: np.ndarray, days: np.ndarray, risk: np.ndarray, draws: int) -> list[float]:
     """Value and percentile interval of the C-index from its pairs."""
     from medattn_lite.evaluation.intervals import percentile_interval
-    from medattn_lite.evaluation.pair_draws import c_index_draws
+    from medattn_lite.survival.pair_draws import c_index_draws
 
     drawn = c_index_draws(event, days, risk, groups=None, n=draws, seed=0)
     found = percentile_interval(pair_counts(event, days, risk).c_index, drawn, units=len(days))

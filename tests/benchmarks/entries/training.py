@@ -22,11 +22,11 @@ class Task(ToyTask):
     """The toy recipe with a network and images of a laptop's size."""
 
     def load(self) -> None:
-        """Random images (2, 16, 24, 16)."""
+        """Random images (2, 24, 32, 24)."""
         self.strata = [index % 2 for index in range(self.settings.subjects)]
         self.subjects = [f"toy-{index}" for index in range(self.settings.subjects)]
         self.channels = ("one", "two")
-        self.images = torch.randn(len(self.subjects), 2, 16, 24, 16, generator=torch.Generator().manual_seed(0))
+        self.images = torch.randn(len(self.subjects), 2, 24, 32, 24, generator=torch.Generator().manual_seed(0))
 
     def build(self, variant: object, trained: object) -> nn.Module:
         """Three convolutions and a linear layer."""
@@ -57,11 +57,11 @@ def cases() -> Iterator[Case]:
             Trainer(task, own, Path(folder), accelerator, progress=False).fit(model, range(20), valid)
         return torch.cat([one.detach().flatten() for one in model.parameters()])
 
-    yield Case(f"trainer, {STEPS} steps", "the bare loop", trained, lambda: bare(task, own), close=1e-5, most=5,
+    yield Case(f"trainer, {STEPS} steps", "the bare loop", trained, lambda: bare(task, own), close=1e-5, most=3,
                memory="")  # fmt: skip
     with_validation = lambda: (trained((20, 21, 22, 23)), None)[1]  # noqa: E731
     yield Case(f"trainer, {STEPS} steps, validated every 10 on 4 patients", "the bare loop, without validation",
-               with_validation, lambda: (bare(task, own), None)[1], most=5, memory="")  # fmt: skip
+               with_validation, lambda: (bare(task, own), None)[1], most=3, memory="")  # fmt: skip
 
 
 def bare(task: Task, own: Settings) -> Tensor:
