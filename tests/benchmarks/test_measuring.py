@@ -46,6 +46,13 @@ def test_series_and_numbers_of_threads_do_not_mix_in_an_exponent() -> None:
     assert [one.exponent for one in measure(iter(made))] == [None, None, None]
 
 
+def test_what_is_not_the_same_is_timed_only_where_that_is_said() -> None:
+    unequal = Case("a", "a peer", lambda: 1.0, lambda: 2.0, memory="", most=1)
+    with pytest.raises(ValueError, match="a: ours and theirs are 5.0e-01 apart"):
+        next(measure(iter([unequal])))
+    assert next(measure(iter([Case(**{**vars(unequal), "is_equal": False})]))).ratio > 0
+
+
 def test_without_a_peer_there_is_no_ratio() -> None:
     (record,) = measure(iter([case("a", 1.0)]))
     assert record.theirs is record.ratio is record.low is record.memory_ours is None

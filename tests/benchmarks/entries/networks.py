@@ -41,12 +41,8 @@ def steps(work: str, peer: str, ours: nn.Module, theirs: nn.Module | None, x: Te
     """A case; networks that are not the same function are compared by their cost alone."""
     device = x.device.type
     own, other = step_of(ours.to(device))(x), None if theirs is None else step_of(theirs.to(device))(x)
-
-    def silent(step: Run) -> Run:
-        return lambda: step() if equal else (step(), None)[1]
-
-    return Case(f"training step: {work}", peer, silent(own), None if other is None else silent(other), close=1e-3,
-                operations=operations_of(own), memory="tensors", device=device, most=5)  # fmt: skip
+    return Case(f"training step: {work}", peer, own, other, is_equal=equal, close=1e-3,
+                operations=operations_of(own), device=device, most=5)  # fmt: skip
 
 
 def cases(device: str) -> Iterator[Case]:

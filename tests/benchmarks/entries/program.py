@@ -38,7 +38,7 @@ def cases() -> Iterator[Case]:
         ("medattn --help", "an empty program", child(*command, "--help"), empty, 5),
         ("medattn networks", "the same list measured anew", child(*command, "networks"), child("-c", anew), 1),
     ):
-        yield Case(work, peer, ours, theirs, memory="", most=most, seconds=seconds_of_child)
+        yield Case(work, peer, ours, theirs, is_equal=False, memory="", most=most, seconds=seconds_of_child)
 
 
 def entries(device: str = "cpu") -> Iterator[Entry]:
