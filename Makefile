@@ -34,7 +34,7 @@ LGG ?=
 MS ?=
 TRAIN := $(RUN) -m medattn_lite.cli train
 
-.PHONY: gpu help course test lint lab notebooks book teacher doctor paper clean
+.PHONY: bench bench-gpu gpu help course test lint lab notebooks book teacher doctor paper clean
 
 help:
 	@echo "make course     set up, run every notebook at SCALE=$(SCALE), JOBS=$(JOBS) at a time, report in $(OUT)/report.html"
@@ -45,6 +45,7 @@ help:
 	@echo "make teacher    write $(PACK): solutions, slides, syllabuses with measured times, rubric, assignments"
 	@echo "make doctor     what is installed, which device, do widgets show"
 	@echo "make gpu        one GPU, ten minutes: is it right, how fast, a first training at published size"
+	@echo "make bench      time and memory beside peers on this CPU, some minutes: figures/benchmarks.md (make bench-gpu: on a GPU)"
 	@echo "make paper      every recipe at its published size, on a GPU: LGG=DIR MS=DIR add real patients; goes on where it stopped"
 	@echo "make clean      remove caches, runs/course and runs/book; .venv stays"
 
@@ -75,6 +76,16 @@ teacher: $(STAMP)
 # Ten minutes of one GPU; the same command goes on where it stopped. LGG=DIR adds real patients.
 gpu: $(STAMP)
 	$(RUN) -m medattn_lite.cli gpu-check $(if $(LGG),--lgg "$(LGG)",)
+
+# One thread: ratios of CPU time then mean something on a busy machine too. ONLY="rsa cox" measures these entries anew.
+ONLY ?=
+BENCH = OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(RUN) -m medattn_lite.cli study benchmarks $(if $(ONLY),--only $(ONLY),)
+
+bench: $(STAMP)
+	$(BENCH)
+
+bench-gpu: $(STAMP)
+	$(BENCH) --device cuda
 
 doctor: $(STAMP)
 	$(RUN) -m medattn_lite.cli doctor

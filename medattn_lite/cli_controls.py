@@ -24,7 +24,7 @@ def controls_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=path, default=RECORD, metavar="FILE",
                         help=f"the record, gone on with if it is there (default: {RECORD}); page and picture beside it")
     parser.add_argument("--page", action="store_true", help="train nothing, write page and picture from the record")
-    parser.add_argument("--readme", type=path, metavar="FILE", help="also write the short table between its marks there")
+    parser.add_argument("--readme", type=path, metavar="FILE", help="also write the short table there, between marks")
     parser.add_argument("--quiet", action="store_true", help="no line per network")
     parser.set_defaults(run=_controls)
 

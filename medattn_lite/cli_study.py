@@ -56,8 +56,8 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
     "parity": Study("tests.parity.table", "figures/parity.md", "blocks and networks beside independent code"),
     "exercises": Study("tests.course.matrix", "figures/exercises.md",
                        "every wrong and unusual answer, and what it hears"),
-    "attention-speed": Study("tests.benchmarks.attention", "figures/attention_kernels.md",
-                             "time and memory of attention beside the official formulation"),
+    "benchmarks": Study("tests.benchmarks.run", "figures/benchmarks.md",
+                        "time, memory and growth beside MONAI, captum, pycox, lifelines, the authors' formulations"),
     "slider-times": Study("tests.benchmarks.sliders", "figures/slider_times.md", "from moved slider to picture"),
     "widget-picture": Study("tests.browser.widget_picture", "figures/counterfactual_widget.png", "README's picture"),
 })  # fmt: skip

@@ -185,7 +185,7 @@ def _changes(words: list[str], label: str | None, settings: Settings) -> dict[st
 def _accelerator(device: str, precision: str) -> Accelerator:
     from accelerate import Accelerator
 
-    from medattn_lite.training.device import choose
+    from medattn_lite.training.device import FAST, bf16_speed, choose
 
     if precision not in ("auto", *PRECISIONS):
         raise UserError(f"unknown precision {precision!r}: use auto, {', '.join(PRECISIONS)}")
@@ -198,4 +198,8 @@ def _accelerator(device: str, precision: str) -> Accelerator:
     accelerator = Accelerator(cpu=chosen.device.type == "cpu", mixed_precision=PRECISIONS[wanted])
     if accelerator.is_main_process:
         print(f"device {accelerator.device}, {wanted}: {chosen.why}", file=sys.stderr)
+        speed = bf16_speed() if precision == "auto" and chosen.device.type == "cpu" else None
+        if speed and speed >= FAST:
+            print(f"this CPU computes bf16 {speed:.1f} times as fast (measured now): --precision bf16 takes it, with "
+                  "results that differ in the digits that it rounds", file=sys.stderr)  # fmt: skip
     return accelerator

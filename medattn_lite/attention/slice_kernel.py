@@ -5,7 +5,7 @@
 
 So one projection makes the queries, the keys are the features themselves (a softmax does not see what all keys
 share), and the values are projected after they were mixed. Queries and mixed values are computed again in the backward
-pass. The result is that of `slice_attention.py` up to rounding; `python -m tests.benchmarks.attention` measures what it
+pass. The result is that of `slice_attention.py` up to rounding; `medattn study benchmarks --only rsa` measures what it
 saves.
 
 Paper: none; an implementation of Zhang et al. 2019, eq. 1 and 2.

@@ -7,7 +7,6 @@ import platform
 import re
 import shutil
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -129,7 +128,7 @@ def _lock(lock: Path) -> Iterator[Finding]:
 def _device(name: str) -> Iterator[Finding]:
     import torch
 
-    from medattn_lite.training.device import choose
+    from medattn_lite.training.device import bf16_speed, choose
 
     try:
         chosen = choose(name)
@@ -139,34 +138,11 @@ def _device(name: str) -> Iterator[Finding]:
     threads = f", {torch.get_num_threads()} threads" if chosen.device.type == "cpu" else ""
     yield Finding(OK, "device", f"{chosen.device}{threads}: {chosen.why}")
     speed = bf16_speed(chosen.device)
-    measured = f"bf16 runs a small 3-D convolution {speed:.1f} times as fast as fp32 here" if speed else \
+    measured = f"bf16 runs a small convolution and product {speed:.1f} times as fast as fp32 here" if speed else \
         "bf16 does not run here"
     unused = chosen.precision == "fp32" and speed is not None and speed > 1.5
     why = "; fp32 is used all the same, since results shall not depend on the machine" if unused else ""
     yield Finding(OK, "precision", f"{chosen.precision}; measured now: {measured}{why}")
-
-
-def bf16_speed(device: object, *, repeats: int = 3) -> float | None:
-    """How many times faster a small 3-D convolution and its gradient are in bf16 than in fp32; None if it fails."""
-    import torch
-
-    layer = torch.nn.Conv3d(8, 16, 3, padding=1).to(device)
-    image = torch.zeros(1, 8, 24, 24, 24, device=device)
-    seconds = {}
-    for bf16 in (False, True):
-        times = []
-        for _ in range(repeats + 1):  # the first one warms up
-            start = time.perf_counter()
-            try:
-                with torch.autocast(image.device.type, dtype=torch.bfloat16, enabled=bf16):
-                    layer(image).float().sum().backward()
-                if image.device.type == "cuda":
-                    torch.cuda.synchronize()
-            except (RuntimeError, NotImplementedError):
-                return None
-            times.append(time.perf_counter() - start)
-        seconds[bf16] = min(times[1:])
-    return seconds[False] / seconds[True]
 
 
 def _memory_and_disk() -> Iterator[Finding]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
+from functools import cache
 
 import torch
+from torch import nn
 
 from medattn_lite.errors import UserError
+
+FAST = 1.5  # times: from here on a user is told that bf16 is faster
 
 
 @dataclass(frozen=True)
@@ -33,14 +38,15 @@ def pick_device(name: str = "auto") -> torch.device:
 def choose(name: str = "auto") -> DeviceChoice:
     """Chooses like `pick_device`, with the precision and the reason.
 
-    bf16 is chosen only on a GPU that computes it itself: on most CPUs it is slower than fp32.
+    bf16 is chosen only on a GPU that computes it itself. CPUs differ: on some it is several times faster, on most
+    slower, and a result shall not depend on which one it was; `bf16_speed` says what it would be.
     """
     if name == "auto":
         if torch.cuda.is_available():
             return _cuda(torch.device("cuda"))
         if torch.backends.mps.is_available():
             return DeviceChoice(torch.device("mps"), "fp32", "Apple GPU found; fp32, since bf16 is partial there")
-        return DeviceChoice(torch.device("cpu"), "fp32", "no GPU found; fp32, since bf16 is slow on most CPUs")
+        return DeviceChoice(torch.device("cpu"), "fp32", "no GPU found; fp32, so that results do not depend on the CPU")
     try:
         device = torch.device(name)
     except RuntimeError:
@@ -52,6 +58,36 @@ def choose(name: str = "auto") -> DeviceChoice:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise UserError("device 'mps' is not here: use auto or cpu")
     return DeviceChoice(device, "fp32", f"{name} was asked for; fp32")
+
+
+@cache
+def bf16_speed(device: str | torch.device = "cpu", *, repeats: int = 3) -> float | None:
+    """How many times faster a small 3-D convolution and a matrix product, with gradients, are in bf16 than in fp32.
+
+    Measured once in a process, in some tens of milliseconds; CPU time on a CPU, so that other programs do not matter.
+
+    Returns:
+        the ratio; None where bf16 does not run.
+    """
+    place = torch.device(device)
+    clock = time.process_time if place.type == "cpu" else time.perf_counter
+    layer, linear = nn.Conv3d(8, 16, 3, padding=1).to(place), nn.Linear(256, 256).to(place)
+    image, rows = torch.zeros(1, 8, 24, 24, 24, device=place), torch.zeros(512, 256, device=place)
+    seconds = {}
+    for bf16 in (False, True):
+        times = []
+        for _ in range(repeats + 1):  # the first one warms up
+            began = clock()
+            try:
+                with torch.autocast(place.type, dtype=torch.bfloat16, enabled=bf16):
+                    (layer(image).float().sum() + linear(rows).float().sum()).backward()
+                if place.type == "cuda":
+                    torch.cuda.synchronize()
+            except (RuntimeError, NotImplementedError):
+                return None
+            times.append(clock() - began)
+        seconds[bf16] = min(times[1:])
+    return seconds[False] / seconds[True]
 
 
 def _cuda(device: torch.device) -> DeviceChoice:

@@ -289,7 +289,7 @@ for place, what in enumerate(("products", "operations of the whole block", "memo
 #
 # - **fused**, each by its kernel, non-local needs 1.1 to 1.7 times RSA's memory at every level.
 #
-# So 28× holds for the formulas as they stand. With today's kernels RSA saves operations.
+# So 28× holds for the formulas as they stand. With today's kernels RSA saves operations, and so time: [how all three grow](../figures/benchmarks.md) from 8³ voxels on.
 
 # %% [markdown]
 # ## 6 · How far does it see, and how strongly?

@@ -196,3 +196,15 @@ def test_split_attention_says_why_it_cannot_train_on_one() -> None:
     with pytest.raises(ValueError, match="cannot train on a batch of 1"):
         SplitAttention(16, 16).train()(features(2, batch=1))
     assert SplitAttention(16, 16, norm=False).train()(features(2, batch=1)).shape == (1, 16, 7, 5)
+
+
+def test_cbam_gives_the_same_with_and_without_a_gradient_which_goes_to_one_of_equal_maxima() -> None:
+    torch.manual_seed(0)
+    block, x = stirred(CBAM(16, reduction=4, spatial_dims=3)).eval(), features(3)
+    with torch.no_grad():
+        expected = block(x)
+    assert torch.equal(block(x.clone().requires_grad_()), expected)
+    flat = torch.ones(1, 16, 3, 3, 3, requires_grad=True)
+    (gradient,) = torch.autograd.grad(block.channel(flat).sum(), flat)
+    mean = gradient[0, 0].flatten().sort().values[0]  # what every place gets by the mean
+    assert ((gradient[0, 0] - mean).abs() > 1e-7).sum() == 1

@@ -14,7 +14,8 @@ from medattn_lite.attention.maps import AttentionMap
 from medattn_lite.course.memory import measure_cost
 from medattn_lite.explain import cost
 from tests.attention.support import features, stirred
-from tests.benchmarks import attention as benchmark
+from tests.benchmarks.attention_peers import rsa
+from tests.benchmarks.entries.attention import both_ways, forward
 
 
 class Fused(nn.Module):
@@ -142,25 +143,14 @@ def test_slice_attention_keeps_its_input_and_its_map_and_nothing_else() -> None:
 
 
 def test_slice_attention_is_the_official_formulation_with_less_than_half_of_its_memory() -> None:
-    ours, official, x = benchmark.rsa(16, (4, 12, 16))
+    ours, official, x = rsa(16, (4, 12, 16))
     ours, official, x = ours.double(), official.double(), 10 * x.double()
     assert close([ours(x)], [official(x)], limit=1e-12)
     assert close(gradients(ours, x)[:1], gradients(official, x)[:1], limit=1e-9)
-    ours, official, x = benchmark.rsa(16, (8, 32, 32))
-    for run in (benchmark.forward, benchmark.both_ways):
+    ours, official, x = rsa(16, (8, 32, 32))
+    for run in (forward, both_ways):
         needed = [measure_cost(run, block, x).peak_bytes for block in (ours, official)]
         assert needed[0] <= 0.45 * needed[1]
-
-
-def test_a_comparison_that_disagrees_is_not_timed() -> None:
-    block, x = NonLocal(16, zero_init=False), features(3)
-    other = copy.deepcopy(block)
-    torch.nn.init.zeros_(other.output.weight)
-    with pytest.raises(ValueError, match="forward: ours and theirs are .* apart"):
-        next(benchmark.compare("non-local", "another", block, other, x, rounds=1))
-    records = list(benchmark.compare("non-local", "itself", block, copy.deepcopy(block), x, rounds=1))
-    assert [one.memory_ours == one.memory_theirs for one in records] == [True, True]
-    assert "| non-local, forward | itself |" in benchmark.markdown(records)
 
 
 def test_few_numbers_take_the_plain_way_and_many_the_kernel(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from medattn_lite.course import environment_line, record, scale_numbers
-from medattn_lite.course.doctor import OK, PROBLEM, REMARK, bf16_speed, doctor
+from medattn_lite.course.doctor import OK, PROBLEM, REMARK, doctor
 from medattn_lite.course.metrics import METRIC_MIME, collect_metrics, metric_text
 from medattn_lite.course.widget_setup import widget_findings
 from medattn_lite.errors import UserError
@@ -79,13 +79,8 @@ def test_the_doctor_ends_with_1_when_something_will_not_work() -> None:
     assert any(finding.mark == PROBLEM and "cuda:99" in finding.text for finding in diagnosis.findings)
 
 
-def test_the_precision_probe_measures_a_ratio() -> None:
-    speed = bf16_speed(torch.device("cpu"), repeats=1)
-    assert speed is None or speed > 0
-
-
 def test_a_bf16_that_is_fast_and_not_used_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("medattn_lite.course.doctor.bf16_speed", lambda *_, **__: 20.0)
+    monkeypatch.setattr("medattn_lite.training.device.bf16_speed", lambda *_, **__: 20.0)
     line = next(finding.text for finding in doctor(device="cpu").findings if finding.topic == "precision")
     assert "20.0 times as fast" in line and "fp32 is used all the same" in line
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
+from medattn_lite.survival import losses
 from medattn_lite.survival.heads import official_log_probabilities
 from medattn_lite.survival.losses import cox_loss, discrete_time_nll, logistic_hazard_nll
 from medattn_lite.survival.time_intervals import interval_breaks, interval_labels
@@ -125,6 +126,18 @@ def test_cox_of_twenty_thousand_patients_keeps_its_digits_in_float32():
     narrow = cox_loss(values[:, 0].float(), time.float(), event)
     assert narrow.dtype == torch.float32
     assert narrow.item() == pytest.approx(wide.item(), rel=3e-7)
+
+
+@pytest.mark.parametrize("spread", [1.0, 270.0, 290.0, 5000.0])  # both ways to it, near and far from where they part
+@pytest.mark.parametrize("rising", [False, True])
+def test_the_running_sum_and_its_gradient_keep_their_digits_at_any_spread(spread, rising):
+    risk = (spread * torch.linspace(0, 1, 50, dtype=torch.float64)).requires_grad_()
+    risk_in_order = risk if rising else risk.flip(0)
+    found, expected = losses._running_log_sum(risk_in_order), risk_in_order.logcumsumexp(0)
+    torch.testing.assert_close(found, expected, rtol=1e-13, atol=1e-13)
+    weights = torch.linspace(1, 2, 50, dtype=torch.float64)
+    ours, theirs = (torch.autograd.grad((one * weights).sum(), risk)[0] for one in (found, expected))
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
 
 
 def test_a_patient_far_above_all_others_hides_nobody_in_the_running_sum():

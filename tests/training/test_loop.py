@@ -6,8 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from medattn_lite import cli_train
 from medattn_lite.errors import UserError
 from medattn_lite.training import choose, fit, pick_device, predict_probabilities
+from medattn_lite.training import device as devices
 
 
 def toy(count: int = 64, spatial: tuple[int, ...] = (9, 7), seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -64,6 +66,17 @@ def test_bad_training_sets_are_refused_in_one_line(change: dict, words: str) -> 
 def test_impossible_budget_is_refused() -> None:
     with pytest.raises(UserError, match="iterations"):
         fit(network(), *toy(), iterations=0, progress=False)
+
+
+def test_a_cpu_trains_in_fp32_and_a_faster_bf16_is_said(monkeypatch, capsys) -> None:
+    speed = devices.bf16_speed("cpu", repeats=1)
+    assert speed is None or speed > 0
+    assert choose("cpu").precision == "fp32"
+    for times, said in ((2.5, "this CPU computes bf16 2.5 times as fast"), (1.1, ""), (None, "")):
+        monkeypatch.setattr(devices, "bf16_speed", lambda times=times: times)
+        assert cli_train._accelerator("cpu", "auto").mixed_precision == "no"
+        lines = capsys.readouterr().err.splitlines()
+        assert lines[0].startswith("device cpu, fp32") and len(lines) == (2 if said else 1) and said in lines[-1]
 
 
 def test_unknown_and_absent_devices_are_refused_with_a_remedy() -> None:

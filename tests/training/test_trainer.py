@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import json
 import os
 import signal
@@ -55,6 +56,23 @@ OPTIONS = [
     {"optimiser": "adamw", "sharpness": 0.05},
     {"schedule": "steps", "milestones": (2, 4)},
 ]
+
+
+def test_the_end_of_a_fold_collects_what_the_fold_made_and_leaves_the_rest_alone(tmp_path) -> None:
+    looked_at = []
+
+    def note(phase: str, info: dict) -> None:
+        if phase == "start" and info["generation"] == 2:
+            looked_at.append(len(gc.get_objects()) / before)
+
+    before, frozen = len(gc.get_objects()), gc.get_freeze_count()
+    gc.callbacks.append(note)
+    try:
+        train(tmp_path / "run", settings())
+    finally:
+        gc.callbacks.remove(note)
+    assert looked_at and looked_at[-1] < 0.2
+    assert gc.get_freeze_count() == frozen == 0
 
 
 @pytest.mark.parametrize("changes", OPTIONS, ids=lambda own: "-".join(map(str, own.values())))

@@ -1,0 +1,18 @@
+"""Peers that need not be installed (`pip install "medattn-lite[bench]"`): here, or None."""
+
+from __future__ import annotations
+
+import importlib
+import warnings
+from typing import Any
+
+
+def importable(module: str, name: str = "") -> Any:
+    """A module, or what it calls `name`; None where it cannot be imported."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = importlib.import_module(module)
+    except ImportError:
+        return None
+    return getattr(found, name) if name else found
