@@ -76,7 +76,8 @@ def _luminance(rgb: Iterable[float]) -> float:
 def _on_image(axes: Axes) -> list[Artist]:
     """What is drawn on an image and seen against it: letters, crosses, outlines; dark marks beside it are not."""
     light = [line for line in axes.lines if min(to_rgb(line.get_color())) > 0.5 or not _grey(line.get_color())]
-    return [axes.patch, *axes.texts, *light, *axes.collections]
+    paper = [axes.patch] if max(to_rgb(axes.patch.get_facecolor())) < 0.5 else []
+    return [*paper, *axes.texts, *light, *axes.collections]
 
 
 def _on_colour(text: Text) -> bool:
@@ -100,15 +101,17 @@ def _turn(artist: Artist) -> None:
     if isinstance(artist, Text):
         artist.set_color(turned(artist.get_color(), needed=READABLE))
     elif isinstance(artist, Line2D):
-        artist.set_color(turned(artist.get_color()))
-        for part in ("markerfacecolor", "markeredgecolor"):
-            colour = getattr(artist, f"get_{part}")()
+        parts = ("color", "markerfacecolor", "markeredgecolor")
+        before = {part: getattr(artist, f"get_{part}")() for part in parts}  # all first: a marker may follow its line
+        for part, colour in before.items():
             if not (isinstance(colour, str) and colour in ("none", "auto")):
                 getattr(artist, f"set_{part}")(turned(colour))
     elif isinstance(artist, Patch):
-        edge, face = artist.get_edgecolor(), artist.get_facecolor()
-        artist.set_facecolor(turned(face))
-        artist.set_edgecolor(turned(edge))
+        edge, face = to_rgba(artist.get_edgecolor()), to_rgba(artist.get_facecolor())
+        if face[3]:  # what is not drawn stays so
+            artist.set_facecolor(turned(face))
+        if edge[3]:
+            artist.set_edgecolor(turned(edge))
     elif isinstance(artist, Collection) and artist.get_array() is None:
         for part in ("facecolor", "edgecolor"):
             colours = to_rgba_array(getattr(artist, f"get_{part}")())

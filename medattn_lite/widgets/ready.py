@@ -110,7 +110,7 @@ READY: Mapping[str, Ready] = MappingProxyType({
     "playground": Ready("Attention by hand", "Turn the query: which key gets its weight? Lower the temperature.",
                         _playground),
     "explanations": Ready("Maps of three networks", "Change the method and the layer. How much of the map is left in "
-                          "the twin that was never trained?", _explanations),
+                          "the re-initialised network?", _explanations),
     "mechanisms": Ready("All mechanisms on one person", "Is the most expensive network the one with the best map?",
                         _mechanisms),
     "inter-slice": Ready("A gate for each slice", "Move towards alike: does the answer move?", _inter_slice),

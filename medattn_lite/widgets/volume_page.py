@@ -52,25 +52,32 @@ def save_page(layers: Layers, path: Path, *, opacity: float, colour_map: str, ov
 def _page(layers: Layers, step: int, opacity: float, colour_map: str) -> Any:
     from nilearn.plotting import view_img
 
-    every = (slice(None, None, step),) * 3
-    grid = layers.affine @ np.diag([step, step, step, 1.0])
     contrast = layers.contrasts[layers.chosen]
-    box, cropped = _without_margin(contrast.values[every], grid)
-    background = _nifti(contrast.values[every][box], cropped)
+    seen, grid = _middles(contrast.values, step), layers.affine @ np.diag([step, step, step, 1.0])
+    grid[:3, 3] = (layers.affine @ [step // 2, step // 2, step // 2, 1.0])[:3]
+    box, cropped = _without_margin(seen, grid)
+    background = _nifti(seen[box], cropped)
     low, high = contrast.limits
     if not layers.overlays:
         return view_img(background, bg_img=None, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), colorbar=False,
-                        symmetric_cmap=False, threshold=None, title=layers.title, draw_cross=True)  # fmt: skip
+                        symmetric_cmap=False, threshold=None, title=layers.title, draw_cross=True,
+                        resampling_interpolation="nearest")  # fmt: skip
     overlay = layers.overlays[0]
     values = _strongest(overlay.values, step)
     if not values[box].any():  # it lies beside the head
         box, cropped = (slice(None),) * 3, grid
-        background = _nifti(contrast.values[every], grid)
+        background = _nifti(seen, grid)
     return view_img(
         _nifti(values[box], cropped), bg_img=background, cmap=colour_map, opacity=opacity,
         symmetric_cmap=overlay.signed, vmin=None if overlay.signed else 0.0, vmax=float(max(map(abs, overlay.limits))),
         threshold=1e-12, title=layers.title, resampling_interpolation="nearest", black_bg=True, dim=0,
     )  # fmt: skip
+
+
+def _middles(values: np.ndarray, step: int) -> np.ndarray:
+    """The middle voxel of each block of step³ voxels."""
+    padded = np.pad(values, [(0, -side % step) for side in values.shape], mode="edge")
+    return padded[(slice(step // 2, None, step),) * 3]
 
 
 def _strongest(values: np.ndarray, step: int) -> np.ndarray:

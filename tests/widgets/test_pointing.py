@@ -75,7 +75,8 @@ def test_a_drag_sets_window_and_level_from_where_it_began(explorer):
     for right in (-0.1, -0.2):  # one drag, told twice
         explorer._pointed({"kind": "drag", "number": 1, "x": x, "y": y, "right": right, "down": 0.0})
     low, high = explorer.state["window"]
-    assert high - low == pytest.approx(0.4 * 2 ** (3 * -0.2), abs=0.03) and (low + high) / 2 == pytest.approx(0.5, abs=0.03)
+    assert high - low == pytest.approx(0.4 * 2 ** (3 * -0.2), abs=0.03)
+    assert (low + high) / 2 == pytest.approx(0.5, abs=0.03)
     explorer._pointed({"kind": "drag", "number": 2, "x": x, "y": y, "right": 0.0, "down": -0.5})
     assert sum(explorer.state["window"]) / 2 < 0.45, "up is brighter: the middle of the window falls"
 
