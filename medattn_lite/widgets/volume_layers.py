@@ -144,8 +144,8 @@ def _source(source: Any, affine: Any) -> tuple[np.ndarray, list[str], np.ndarray
         array, affine = as_array(source["image"]), source.get("affine") if affine is None else affine
         names = [str(name) for name in source.get("channels") or []]
     else:
-        array = as_array(getattr(source, "values", source))
-        names = [] if array is source else [_explained(source)] if hasattr(source, "method") else []
+        array = as_array(_values(source))
+        names = [_explained(source)] if hasattr(source, "method") else []
     if array.ndim not in (3, 4):
         raise UserError(f"the viewer shows volumes (D, H, W); this image has shape {array.shape}")
     array = np.asarray(array if array.ndim == 4 else array[None], dtype=np.float32)
@@ -176,6 +176,11 @@ def _named(overlay: Any) -> dict[str, Any]:
     return {_explained(overlay) if hasattr(overlay, "method") else "map": overlay}
 
 
+def _values(given: Any) -> Any:
+    """The array of an explanation; a tensor has a method `values`, which is something else."""
+    return given.values if hasattr(given, "method") else given
+
+
 def _explained(found: Any) -> str:
     """What an explanation is called."""
     return f"{found.method}{f' of {found.target}' if getattr(found, 'target', '') else ''}"
@@ -202,7 +207,7 @@ def _overlay(
         if values.shape != shape or not np.allclose(lies, grid, atol=1e-3):
             raise UserError(f"{given} lies on another grid than the volume: resample it to it")
     else:
-        values = as_array(getattr(given, "values", given))
+        values = as_array(_values(given))
     values = values[0] if values.ndim == 4 and len(values) == 1 else values
     if values.shape != shape:
         raise UserError(f"the overlay has shape {values.shape}, the volume {shape}: bring them to one grid")

@@ -53,6 +53,7 @@ def test_the_viewer_draws_follows_the_keyboard_and_asks_nobody(open_notebook, wr
     pytest.importorskip("ipyniivue", reason="no ipyniivue: pip install 'medattn-lite[viewer]'")
     page = open_notebook(write_notebook("viewer.ipynb", [SAMPLE, VIEW]))
     page.run_all()
+    assert page.errors() == []
     page.page.set_viewport_size({"width": 1366, "height": 768})
     viewer = page.page.locator(".medattn-viewer")
     viewer.wait_for(timeout=LOADED)

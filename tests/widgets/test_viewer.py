@@ -7,6 +7,7 @@ import re
 
 import numpy as np
 import pytest
+import torch
 
 from medattn_lite.data.nifti_io.volumes import save_volume
 from medattn_lite.errors import UserError
@@ -87,6 +88,8 @@ def test_an_explanation_is_shown_under_its_own_name():
 
     view = view_volume(sample(), Found())
     assert view.layers.overlays[0].name == "Grad-CAM of high grade"
+    as_tensors = view_volume(torch.as_tensor(sample()["image"]), torch.as_tensor(sample()["mask"]), channel=1)
+    assert as_tensors.layers.overlays[0].kind == "mask" and as_tensors.layers.chosen == 1
     assert view_volume(Found()).layers.contrasts[0].name == "Grad-CAM of high grade"
 
 
