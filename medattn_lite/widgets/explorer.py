@@ -94,12 +94,12 @@ class Explorer(ipywidgets.Box, Generic[StateT]):
         self._hint = ipywidgets.HTML()
         row = {"flex_flow": "row wrap", "grid_gap": "0 16px"}
         box = box or ipywidgets.Box(list(self.controls.values()), layout=row)
+        parts = [box, self._again, self.readout, self._hint]
+        pointer = [] if self._page is None else [self._page]  # invisible; here it takes no room from the picture
         # In one line the picture takes nearly all the room that is left; below the controls, both take the whole width.
-        side = ipywidgets.VBox([box, self._again, self.readout, self._hint], layout={"flex": f"1 1 {SIDE}",
-                                                                                        "min_width": "0"})  # fmt: skip
+        side = ipywidgets.VBox([*parts, *pointer], layout={"flex": f"1 1 {SIDE}", "min_width": "0"})
         place = ipywidgets.Box([self.picture], layout={"flex": "1000 1 520px", "min_width": "0", "display": "block"})
-        parts = [side, place] if self._page is None else [side, place, self._page]
-        super().__init__(parts, layout={**row, "grid_gap": "8px 16px", "align_items": "flex-start"})
+        super().__init__([side, place], layout={**row, "grid_gap": "8px 16px", "align_items": "flex-start"})
         self.add_class("medattn-explorer")
         for name, control in self.controls.items():
             control.observe(lambda change, name=name: self._moved(name), names="value")

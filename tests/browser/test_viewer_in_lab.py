@@ -63,11 +63,11 @@ def test_the_viewer_draws_follows_the_keyboard_and_asks_nobody(open_notebook, wr
     box = viewer.bounding_box()
     assert box["height"] <= 640, "controls and canvas on one screen"
     moved, said = move_by_keyboard(viewer, "axial I→S")
-    assert "axial 14" in said and "a map:" in said and "tumour:" in said
+    assert "axial 19" in said and "a map:" in said and "tumour:" in said
     move_by_keyboard(viewer, "opacity", "ArrowLeft")
     canvas = viewer.locator("canvas").first.bounding_box()
     page.page.mouse.click(canvas["x"] + canvas["width"] * 0.1, canvas["y"] + canvas["height"] / 2)
-    viewer.locator(".medattn-readout", has_not_text="axial 14, coronal 20, sagittal 14").wait_for(timeout=30_000)
+    viewer.locator(".medattn-readout", has_not_text="axial 19, coronal 25, sagittal 20").wait_for(timeout=30_000)
     assert page.loose_sliders() == 0
     assert page.errors() == [] and page.crashes == [] and page.outside == []
 

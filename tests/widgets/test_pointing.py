@@ -90,8 +90,20 @@ def test_outside_the_planes_and_where_there_are_none_nothing_happens(explorer):
     assert playground._pointing.able(playground._places) == [] and playground._hint.value == ""
 
 
+def test_the_next_explorer_begins_as_dark_as_the_page(monkeypatch):
+    pytest.importorskip("anywidget", reason="no anywidget: pip install 'medattn-lite[viewer]'")
+    monkeypatch.setitem(page._LAST, "dark", False)
+    first = attention_playground()
+    light = first.picture.value
+    first._page.dark = True
+    assert first.picture.value != light
+    assert attention_playground().picture.value == first.picture.value
+    first._page.dark = False
+    assert first.picture.value == light
+
+
 def test_without_anywidget_an_explorer_works_by_its_controls(monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert page.page_pointer() is None
     explorer = attention_playground()
-    assert len(explorer.children) == 2 and explorer.picture.value
+    assert len(explorer.children[0].children) == 4 and explorer.picture.value
