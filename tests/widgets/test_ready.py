@@ -47,6 +47,13 @@ def test_the_help_names_every_explorer(capsys):
     assert all(name in said for name in READY)
 
 
+def test_the_list_names_them_and_opens_nothing(capsys):
+    assert cli.main(["explore", "--list"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in said] == list(READY)
+    assert cli.main(["explore", "slices", "--list"]) == 0 and "windows" in capsys.readouterr().out
+
+
 def test_the_page_is_served_on_this_computer_only(tmp_path):
     command, environment = voila_command(tmp_path / "explore.ipynb", port=8866, browser=False, dark=True)
     assert {"--Voila.ip=127.0.0.1", "--no-browser", "--theme=dark", "--template=medattn"} <= set(command)
