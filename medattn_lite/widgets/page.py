@@ -1,7 +1,7 @@
 """What an explorer learns from the page it stands on: is it dark, and what does the mouse do in a plane.
 
-anywidget brings it (the extras `lab` and `viewer`; JupyterLab, Notebook 7, VS Code, Voilà). Without it an explorer works
-by its controls alone, on white paper.
+anywidget brings it (the extras `lab` and `viewer`; JupyterLab, Notebook 7, VS Code, Voilà). Without it an explorer
+works by its controls alone, on white paper.
 """
 
 from __future__ import annotations
