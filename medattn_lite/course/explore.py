@@ -19,7 +19,6 @@ from medattn_lite.widgets.ready import READY
 
 _TEMPLATES = Path(__file__).with_name("explore_page")  # as a folder of Jupyter's: voila/templates/medattn
 _KERNEL = "medattn-explore"
-_EXTENSIONS = ["@jupyter-widgets/jupyterlab-manager", "anywidget"]  # others of JupyterLab's may not fit Voilà's
 FIRST = (
     "# medattn_lite: explore\n\nMove a slider, or click in a picture. The pictures are drawn on this computer as you "
     "move; all heads are synthetic.\n"
@@ -76,8 +75,7 @@ def voila_command(page: Path, *, port: int, browser: bool, dark: bool) -> tuple[
         dark: dark page and pictures.
     """
     command = [sys.executable, "-m", "voila", str(page), "--template=medattn", "--Voila.ip=127.0.0.1",
-               f"--VoilaConfiguration.extension_allowlist={_EXTENSIONS}", f"--port={port}",
-               f"--theme={'dark' if dark else 'light'}"]  # fmt: skip
+               f"--port={port}", f"--theme={'dark' if dark else 'light'}"]  # fmt: skip
     paths = [str(_TEMPLATES), str(page.parent), *filter(None, [os.environ.get("JUPYTER_PATH")])]
     package = str(Path(__file__).resolve().parents[2])
     python = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
