@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from medattn_lite.data.files import new_file
+from medattn_lite.data import new_file
 from medattn_lite.errors import UserError
 from medattn_lite.plots.alt import alt_text
 from medattn_lite.plots.show import render_png

@@ -72,7 +72,7 @@ def _volume() -> Any:
 def _inter_slice() -> Any:
     import torch
 
-    from medattn_lite.explain.held_out import held_out
+    from medattn_lite.explain import held_out
     from medattn_lite.networks.trained import load_trained
     from medattn_lite.widgets.inter_slice import inter_slice_explorer
 
@@ -88,7 +88,7 @@ def _inter_slice() -> Any:
 def _affinity() -> Any:
     import torch
 
-    from medattn_lite.explain.held_out import held_out
+    from medattn_lite.explain import held_out
     from medattn_lite.networks.trained import load_trained
     from medattn_lite.widgets.affinity import affinity_explorer
 

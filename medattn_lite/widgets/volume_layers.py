@@ -136,7 +136,7 @@ def _source(source: Any, affine: Any) -> tuple[np.ndarray, list[str], np.ndarray
     """(C, D, H, W), a name for each channel, and the affine."""
     names: list[str] = []
     if isinstance(source, (str, Path)):
-        from medattn_lite.data.volumes import load_volume
+        from medattn_lite.data import load_volume
 
         loaded = load_volume(source)
         array, affine, names = loaded.array, loaded.affine, [_stem(source)]

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from medattn_lite.data.files import new_file
+from medattn_lite.data import new_file
 from medattn_lite.widgets.volume_layers import Layers
 
 LARGEST = 4_000_000  # bytes of a page
@@ -32,8 +33,10 @@ def volume_page(layers: Layers, *, opacity: float, colour_map: str) -> str:
         HTML of at most `LARGEST` characters; coarser where the volume is too large for that.
     """
     step = max(1, math.ceil(max(layers.shape) / FINEST))
-    while len(page := _page(layers, step, opacity, colour_map).html) > LARGEST and step < max(layers.shape):
-        step += 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # nilearn tells of thresholds and of binary images, which we mean
+        while len(page := _page(layers, step, opacity, colour_map).html) > LARGEST and step < max(layers.shape):
+            step += 1
     return _ICON.sub('<link rel="icon" href="data:,">', page)
 
 
