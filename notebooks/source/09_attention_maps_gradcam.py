@@ -594,8 +594,7 @@ print(command(f"explain {folder}/run --image {channels} --out {folder}/map.nii.g
 scan, drawn = nibabel.load(folder / "t1ce.nii.gz"), nibabel.load(folder / "map.nii.gz")
 print("axes of your file:", nibabel.aff2axcodes(scan.affine), " of the map:", nibabel.aff2axcodes(drawn.affine))
 print("same shape:", scan.shape == drawn.shape, " same affine:", np.allclose(scan.affine, drawn.affine))
-peak = np.unravel_index(np.argmax(drawn.get_fdata()), drawn.shape)
-print("highest value at voxel", tuple(map(int, peak)), "which is at", np.round(drawn.affine @ (*peak, 1))[:3], "mm")
+print("highest value at voxel", *(peak := np.unravel_index(np.argmax(drawn.get_fdata()), drawn.shape)), "which is at", np.round(drawn.affine @ (*peak, 1))[:3], "mm")
 view_volume(folder / "t1ce.nii.gz", folder / "map.nii.gz")
 
 # %% [markdown]
