@@ -21,6 +21,7 @@ from medattn_lite.cli_audit import audit_options
 from medattn_lite.cli_compare import compare_options
 from medattn_lite.cli_controls import controls_options
 from medattn_lite.cli_explain import explain_options
+from medattn_lite.cli_explore import explore_options
 from medattn_lite.cli_faults import LARGEST_SEED, folder, give_up_output, outside_fault, path, take_any_text, whole
 from medattn_lite.cli_gpu import gpu_options
 from medattn_lite.cli_phantom import phantom_options
@@ -86,6 +87,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _doctor_options(commands.add_parser("doctor", help="what is installed, which device, do widgets show"))
     start_options(commands.add_parser("start", help="copy the course into a folder of yours and open JupyterLab"))
+    explore_options(commands.add_parser("explore", help="the explorers alone as one page in a browser"))
     _course_options(commands.add_parser("course", help="run the notebooks in order and write a report"))
     _notebooks_options(commands.add_parser("notebooks", help="make the notebooks from their sources"))
     _check_data_options(commands.add_parser("check-data", help="is a data set's folder usable?"))

@@ -30,7 +30,8 @@ def explain_options(parser: argparse.ArgumentParser) -> None:
                         help="NIfTI: NAME=FILE for each channel, files in the run's order, or one 4-D file")
     parser.add_argument("--channels", metavar="A,B,…", help="order of the channels in a 4-D file, such as "
                         "flair,t1,t1ce,t2; not needed beside the dataset.json of the Decathlon")
-    parser.add_argument("--out", type=a_path, required=True, metavar="FILE", help="map.nii.gz; map.png goes beside it")
+    parser.add_argument("--out", type=a_path, required=True, metavar="FILE",
+                        help="map.nii.gz; map.png and map.html go beside it")
     parser.add_argument("--mask", type=a_path, metavar="FILE",
                         help="of the tumour, for a run that looks at a crop of it")
     parser.add_argument("--at", metavar="X,Y,Z", help="a point in mm (RAS, as viewers show it): the crop's middle "
@@ -50,7 +51,7 @@ def explain_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    out, picture = _outputs(options.out, force=options.force, inputs=_inputs(options))
+    out, picture, page = _outputs(options.out, force=options.force, inputs=_inputs(options))
     at = None if options.at is None else _point(options.at)
     method_options = _method_options(options.set)
 
@@ -78,10 +79,12 @@ def _explain(options: argparse.Namespace) -> int:
     found = explain_sample(run, sample, method=method, target=options.target, at=at, layer=options.layer,
                            progress=True, **method_options)  # fmt: skip
     save_volume(found.values, out, grid=sample["grid"], overwrite=options.force)
-    _draw(found, sample, f"{run.recipe.name}, {run.variant.name}", picture, force=options.force)
+    title = f"{run.recipe.name}, {run.variant.name}"
+    _draw(found, sample, title, picture, force=options.force)
+    told = _write_page(found, sample, title, page, force=options.force)
     notes = [*sample["meta"]["notes"], *found.notes]
     print(printable("\n".join([f"prediction: {found.prediction}", describe(found), *(f"note: {note}" for note in notes),
-                               str(out), str(picture)])))  # fmt: skip
+                               str(out), str(picture), told])))  # fmt: skip
     return 0
 
 
@@ -93,24 +96,43 @@ def describe(found: SampleMap) -> str:
 
 def _draw(found: SampleMap, sample: dict[str, Any], title: str, path: Path, *, force: bool) -> None:
     """Three planes through the place in the head where the map is highest."""
-    import numpy as np
-    from torch import Tensor
-
     from medattn_lite.data import new_file
     from medattn_lite.explain import place_to_show
     from medattn_lite.plots import render_png, three_planes
 
-    channels = [name.lower() for name in sample["channels"]]
-    shown = channels.index("flair") if "flair" in channels else 0
-    place, step = place_to_show(found, sample), 1 if isinstance(sample["image"], Tensor) else 2
-    every = (slice(None, None, step),) * 3  # of a large image every second voxel: a picture shows no more
+    place = place_to_show(found, sample)
+    image, values, affine, step = _thinned(found, sample)
     figure = three_planes(
-        sample["image"][shown][every], position=tuple(index // step for index in place),
-        affine=sample["affine"] @ np.diag([step, step, step, 1]), overlay=found.values[every],
+        image, position=tuple(index // step for index in place), affine=affine, overlay=values,
         overlay_title=describe(found), title=title,
     )  # fmt: skip
     with new_file(path, overwrite=force) as part:
         part.write_bytes(render_png(figure))
+
+
+def _thinned(found: SampleMap, sample: dict[str, Any]) -> tuple[Any, Any, Any, int]:
+    """Image, map and affine, of a large image at every second voxel: a picture shows no more; and the step."""
+    import numpy as np
+    from torch import Tensor
+
+    channels = [name.lower() for name in sample["channels"]]
+    shown, step = channels.index("flair") if "flair" in channels else 0, 1 if isinstance(sample["image"], Tensor) else 2
+    every = (slice(None, None, step),) * 3
+    affine = sample["affine"] @ np.diag([step, step, step, 1])
+    return sample["image"][shown][every], found.values[every], affine, step
+
+
+def _write_page(found: SampleMap, sample: dict[str, Any], title: str, path: Path, *, force: bool) -> str:
+    """The map over the image in three linked planes, as a page; returns its name and size, or why there is none."""
+    from medattn_lite.widgets.viewer import view_volume
+
+    image, values, affine, _ = _thinned(found, sample)
+    try:
+        view = view_volume(image, {describe(found): values}, affine=affine, title=f"{title}: {describe(found)}")
+    except UserError as error:  # a map without a value above 0, an image with a hole: the files above are written
+        return f"note: no {path.name}: {error}"
+    size = view.save_as_html(path, overwrite=force)
+    return f"{path} ({size / 1e6:.1f} MB: three linked planes, opens in any browser)"
 
 
 def _inputs(options: argparse.Namespace) -> list[Path]:
@@ -119,15 +141,15 @@ def _inputs(options: argparse.Namespace) -> list[Path]:
     return [*(Path(word).expanduser() for word in words), *([options.mask.expanduser()] if options.mask else [])]
 
 
-def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, Path]:
-    """The map and the picture; what stands in their way is said before anything is computed."""
+def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, Path, Path]:
+    """The map, the picture and the page; what stands in their way is said before anything is computed."""
     out = out.expanduser()
     if not SUFFIX.search(out.name):
         raise UserError(f"--out {out} is not a NIfTI file: the name must end in .nii or .nii.gz")
     if not out.parent.is_dir():
         raise UserError(f"no folder {out.parent}: make it first, or choose another --out")
-    picture = out.with_name(SUFFIX.sub("", out.name) + ".png")
-    for path in (out, picture):
+    picture, page = (out.with_name(SUFFIX.sub("", out.name) + ending) for ending in (".png", ".html"))
+    for path in (out, picture, page):
         same = next((own for own in inputs if own.exists() and path.exists() and path.samefile(own)), None)
         if same is not None:
             raise UserError(f"{path} is the input {same} itself, which --force does not replace: choose another --out")
@@ -135,7 +157,7 @@ def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, P
             raise UserError(f"{path} is a folder: name a file for the map, as in --out {path}/map.nii.gz")
         if os.path.lexists(path) and not force:
             raise UserError(f"{path} exists already: choose another --out, or replace it with --force")
-    return out, picture
+    return out, picture, page
 
 
 def _point(word: str) -> tuple[float, ...]:

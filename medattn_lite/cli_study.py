@@ -59,6 +59,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
     "benchmarks": Study("tests.benchmarks.run", "figures/benchmarks.md",
                         "time, memory and growth beside MONAI, captum, pycox, lifelines, the authors' formulations"),
     "slider-times": Study("tests.benchmarks.sliders", "figures/slider_times.md", "from moved slider to picture"),
+    "gallery": Study("medattn_lite.widgets.gallery", "figures/gallery.md", "pictures of the explorers, README's too"),
     "widget-picture": Study("tests.browser.widget_picture", "figures/counterfactual_widget.png", "README's picture"),
 })  # fmt: skip
 ELSEWHERE = (

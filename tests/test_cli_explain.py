@@ -93,7 +93,10 @@ def test_a_map_lies_on_the_image_it_explains(
     assert values.min() >= 0 or "relu=true" not in more
     with Image.open(tmp_path / "map.png") as picture:
         assert picture.width > 600 and "three planes" in picture.info["Description"]
-    assert {path.name for path in tmp_path.iterdir()} == {"map.nii.gz", "map.png"}
+    page = tmp_path / "map.html"
+    told = f"{page} ({page.stat().st_size / 1e6:.1f} MB: three linked planes" in said
+    assert told if page.exists() else "note: no map.html: nothing of" in said, said
+    assert {path.name for path in tmp_path.iterdir()} - {"map.html"} == {"map.nii.gz", "map.png"}
 
 
 def test_channels_come_by_name_in_any_order_in_order_or_in_one_file(
@@ -119,7 +122,13 @@ def test_what_is_there_is_replaced_by_force_only(
     assert cli.main(words) == 2
     assert_one_line(capsys.readouterr().err, "map.png exists already", "--force")
     assert (tmp_path / "map.png").read_bytes() == b"mine" and not (tmp_path / "map.nii").exists()
+    (tmp_path / "map.png").unlink()
+    (tmp_path / "map.html").write_bytes(b"mine")
+    assert cli.main(words) == 2
+    assert_one_line(capsys.readouterr().err, "map.html exists already", "--force")
+    assert (tmp_path / "map.html").read_bytes() == b"mine" and not (tmp_path / "map.nii").exists()
     assert cli.main([*words, "--force"]) == 0 and cli.main([*words, "--force"]) == 0
+    assert (tmp_path / "map.html").stat().st_size > 50_000
     assert (tmp_path / "map.png").read_bytes() != b"mine" and nib.load(tmp_path / "map.nii").shape == (22, 26, 24)
 
 

@@ -54,7 +54,7 @@ def imported(room: str) -> set[str]:
 
 @pytest.mark.parametrize("room", CORE_ROOMS)
 def test_the_core_imports_only_what_the_core_installs(room: str) -> None:
-    known = set(needs("survival"))  # named and lazy: `medattn` says how to get it
+    known = set(needs("survival", "viewer"))  # named and lazy: `medattn` says how to get it
     strange = {name for name in imported(room) if canonicalize_name(MODULES.get(name, name)) not in known}
     assert strange - BROUGHT_BY_TORCH_AND_JUPYTER == set()
 

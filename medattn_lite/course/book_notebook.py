@@ -10,6 +10,7 @@ from typing import Any
 
 from medattn_lite.course.outcome import cell_errors
 from medattn_lite.errors import UserError
+from medattn_lite.plots.show import DARK_PNG
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _KEPT = ("text/html", "text/plain")
@@ -54,7 +55,12 @@ def book_notebook(executed: Path, page: Path, figures: Path) -> None:
                 number += 1
                 file = figures / f"{executed.stem}-{number}.png"
                 file.write_bytes(data)
-                shown["data"]["text/html"] = shown["data"]["text/html"].replace("SOURCE", f"../_static/{file.name}")
+                html = shown["data"]["text/html"].replace("SOURCE", f"../_static/{file.name}")
+                if DARK_PNG in output.data:
+                    night = file.with_stem(f"{file.stem}-dark")
+                    night.write_bytes(base64.b64decode(output.data[DARK_PNG]))
+                    html = html.replace("DARK", f"../_static/{night.name}")
+                shown["data"]["text/html"] = html
                 last = data
             kept.append(shown)
         cell.outputs = kept
@@ -74,7 +80,11 @@ def _shown(output: Any, name: str) -> tuple[Any | None, bytes | None]:
         alt = output.metadata.get("image/png", {}).get("alt", "")
         if not alt.strip():
             raise UserError(f"a figure in {name} has no alternative text: plots.set_alt gives it one")
-        html = f'<img class="figure" src="SOURCE" alt="{escape(" ".join(alt.split()))}">'
+        words = escape(" ".join(alt.split()))
+        html = f'<img class="figure" src="SOURCE" alt="{words}">'
+        if DARK_PNG in data:  # the theme shows one of the two
+            html = f'<img class="figure only-light" src="SOURCE" alt="{words}">'
+            html += f'<img class="figure only-dark" src="DARK" alt="{words}">'
         return new_output("display_data", {"text/html": html}), base64.b64decode(data["image/png"])
     if _WIDGET in data and "text/html" not in data:
         return None, None  # a progress bar

@@ -17,7 +17,8 @@ from medattn_lite.errors import UserError
 OK, REMARK, PROBLEM = "✓", "!", "✗"
 _CHECKOUT = Path(__file__).resolve().parents[2]
 # Extras of pyproject.toml and the packages that show whether they are installed.
-EXTRAS = {"survival": ("scikit-survival",), "lab": ("jupyterlab",), "course": ("papermill", "jupytext")}
+EXTRAS = {"survival": ("scikit-survival",), "lab": ("jupyterlab",), "viewer": ("ipyniivue",), "explore": ("voila",),
+          "course": ("papermill", "jupytext")}
 _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 

@@ -34,6 +34,7 @@ def kernel_environment(scratch: Path) -> dict[str, str]:
         "JUPYTER_RUNTIME_DIR": str(scratch / "runtime"),
         "OMP_WAIT_POLICY": "PASSIVE",  # waiting threads that spin slow a busy machine down many times
         "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # a warning of the debugger's that means nothing here
+        "MEDATTN_NO_KERNEL": "1",  # what is run here is read later: the viewer writes its page, and no live canvas
         "MATPLOTLIBRC": str(_empty_style(scratch)),  # not the user's, whose usetex needs a LaTeX
         "PYTHONPATH": os.pathsep.join(dict.fromkeys(path)),
     }

@@ -33,6 +33,7 @@ AXIAL = Plane("axial", 0, 1, 2, ("L", "R", "P", "A"))
 CORONAL = Plane("coronal", 1, 0, 2, ("L", "R", "I", "S"))
 SAGITTAL = Plane("sagittal", 2, 0, 1, ("P", "A", "I", "S"))
 PLANES = (AXIAL, CORONAL, SAGITTAL)
+_NAMES = {plane.letters: plane.name for plane in PLANES}
 DIRECTIONS = (("inferior", "superior"), ("posterior", "anterior"), ("left", "right"))
 
 
@@ -94,7 +95,7 @@ def draw_plane(
         spacing: mm per row and mm per column.
         window: intensities drawn black and white.
         overlay: the overlay and its slice of the same shape.
-        letters: what lies left, right, bottom and top.
+        letters: what lies left, right, bottom and top; they say which plane it is, and `axes.get_gid()` says it too.
         cross: row and column of the crosshair.
         box: height and width in mm of the frame, when several planes share one.
     """
@@ -116,6 +117,7 @@ def draw_plane(
     if cross is not None:
         _draw_cross(axes, cross[0] * spacing[0], cross[1] * spacing[1])
     if letters is not None:
+        axes.set_gid(_NAMES.get(tuple(letters)))
         _draw_letters(axes, letters)
 
 

@@ -6,12 +6,15 @@ from io import BytesIO
 from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
 
 from medattn_lite.plots.alt import alt_text
+from medattn_lite.plots.dark import DARK_PAPER
 from medattn_lite.plots.style import styled
 
 DPI = 100
+DARK_PNG = "application/vnd.medattn.dark+png"  # base64, beside image/png: the same picture for a dark page
 
 
 def render_png(figure: Figure, *, dpi: int = DPI) -> bytes:
@@ -25,11 +28,13 @@ def render_png(figure: Figure, *, dpi: int = DPI) -> bytes:
         b'PNG'
     """
     stream = BytesIO()
+    own = {"facecolor": figure.get_facecolor()} if to_hex(figure.get_facecolor()) == DARK_PAPER else {}
     with styled():  # ticks are made while drawing, so the style must hold here too
         figure.savefig(
             stream,
             format="png",
             dpi=dpi,
+            **own,
             metadata={"Software": None, "Description": alt_text(figure)},
             pil_kwargs={"compress_level": 4},
         )

@@ -28,6 +28,7 @@ GREY = "gray"
 INK = "#1f1f1f"
 MUTED = "#5f6368"
 PAPER = "#ffffff"
+GRID = "#e3e3e3"
 
 OKABE_ITO = {
     "blue": "#0072B2",
@@ -169,5 +170,5 @@ def readable_on(background: ColorType) -> str:
 
 def light_grid(axes: Axes, *, axis: Literal["both", "x", "y"] = "y") -> None:
     """Quiet grid lines behind the data."""
-    axes.grid(True, axis=axis, color="#e3e3e3", linewidth=0.8)
+    axes.grid(True, axis=axis, color=GRID, linewidth=0.8)
     axes.set_axisbelow(True)

@@ -6,6 +6,7 @@ A widget computes nothing of its own. It turns the state of its controls into a 
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, ClassVar, Generic, TypeVar
@@ -16,7 +17,11 @@ from traitlets import TraitError, Unicode
 
 from medattn_lite.errors import UserError
 from medattn_lite.plots.alt import alt_text
-from medattn_lite.plots.show import mime_bundle, render_png
+from medattn_lite.plots.dark import on_dark
+from medattn_lite.plots.places import PlanePlace, plane_places
+from medattn_lite.plots.show import DARK_PNG, mime_bundle, render_png
+from medattn_lite.widgets.page import page_pointer
+from medattn_lite.widgets.pointing import Pointing
 
 LABEL = {"description_width": "104px"}
 CONTROL = {"width": "290px"}
@@ -84,16 +89,26 @@ class Explorer(ipywidgets.Box, Generic[StateT]):
         self._initial = self.state
         self._again = ipywidgets.Button(description="Start again", tooltip="All controls back to where they began")
         self._again.on_click(lambda _: self.reset())
+        self._page, self._pointing = page_pointer(), Pointing(self.controls)
+        self._places: list[PlanePlace] = []
+        self._hint = ipywidgets.HTML()
         row = {"flex_flow": "row wrap", "grid_gap": "0 16px"}
         box = box or ipywidgets.Box(list(self.controls.values()), layout=row)
+        parts = [box, self._again, self.readout, self._hint]
+        pointer = [] if self._page is None else [self._page]  # invisible; here it takes no room from the picture
         # In one line the picture takes nearly all the room that is left; below the controls, both take the whole width.
-        side = ipywidgets.VBox([box, self._again, self.readout], layout={"flex": f"1 1 {SIDE}", "min_width": "0"})
+        side = ipywidgets.VBox([*parts, *pointer], layout={"flex": f"1 1 {SIDE}", "min_width": "0"})
         place = ipywidgets.Box([self.picture], layout={"flex": "1000 1 520px", "min_width": "0", "display": "block"})
         super().__init__([side, place], layout={**row, "grid_gap": "8px 16px", "align_items": "flex-start"})
         self.add_class("medattn-explorer")
         for name, control in self.controls.items():
             control.observe(lambda change, name=name: self._moved(name), names="value")
         self.redraw()
+        if self._page is not None:
+            self._page.observe(lambda _: self.redraw(), names="dark")
+            self._page.observe(lambda change: self._pointed(change["new"]), names="event")
+            words = "; ".join(self._pointing.able(self._places))
+            self._hint.value = f'<div style="{SMALL}">Mouse: {escape(words)}.</div>' if words else ""
 
     def view(self, state: StateT) -> tuple[Figure, str]:
         """The figure of a state, with alt text, and the state in words. Reads nothing but its argument.
@@ -150,7 +165,9 @@ class Explorer(ipywidgets.Box, Generic[StateT]):
         """Draw the present state. An error is written into the readout, kept in `error`, and raised."""
         try:
             figure, summary = self.view(self.state_with())
-            png, alt = render_png(figure), alt_text(figure)
+            dark = self._page is not None and self._page.dark
+            png, alt = render_png(on_dark(figure) if dark else figure), alt_text(figure)
+            self._places = plane_places(figure)
         except Exception as error:
             self.error = error
             self.summary = f"This state could not be drawn ({type(error).__name__}): {error}"
@@ -160,6 +177,9 @@ class Explorer(ipywidgets.Box, Generic[StateT]):
         self.summary = summary
         self.picture.value = png
         self.picture.alt = alt
+        if self._page is not None:
+            able = self._pointing.able(self._places)
+            self._page.boxes = [list(place.box) for place in self._places] if able else []
         self.readout.value = f'<div role="status" aria-live="polite" style="{SMALL}">{escape(summary)}</div>'
 
     def _moved(self, name: str) -> None:
@@ -171,6 +191,11 @@ class Explorer(ipywidgets.Box, Generic[StateT]):
         finally:
             self._holding = False
         self.redraw()
+
+    def _pointed(self, event: Mapping[str, Any]) -> None:
+        changed = self._pointing.values(self._places, event)
+        if changed:
+            self.set(**changed)
 
     def _assign(self, name: str, value: object) -> None:
         control = self.controls[name]
@@ -187,8 +212,10 @@ class Explorer(ipywidgets.Box, Generic[StateT]):
     def _repr_mimebundle_(self, **options: object) -> tuple[dict[str, Any], dict[str, Any]]:
         """The live widget, and beside it the picture and the words for pages without a kernel."""
         data = dict(super()._repr_mimebundle_(**options) or {})
-        picture, metadata = mime_bundle(self.static())
-        return data | picture | {"text/plain": self.summary}, metadata
+        figure = self.static()
+        picture, metadata = mime_bundle(figure)
+        dark = {DARK_PNG: b64encode(render_png(on_dark(figure))).decode()}
+        return data | picture | dark | {"text/plain": self.summary}, metadata
 
 
 def fit_range(slider: ipywidgets.ValueWidget, low: float, high: float, value: object) -> None:

@@ -1,23 +1,81 @@
-"""A viewer of volumes in three linked planes, with a map or mask over them: a page of its own, without a kernel.
-
-nilearn makes the page (brainsprite inside, nothing from another host). It shows in a notebook, in the book, and as a
-file in any browser: click in a plane to move the crosshair in all three.
-"""
+"""A viewer of volumes: niivue in a live notebook, a page of its own where there is no kernel."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import importlib.util
+import os
+from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from medattn_lite.errors import UserError
-from medattn_lite.plots.panels import default_window
-from medattn_lite.plots.style import MAP, as_array
+from medattn_lite.plots.style import MAP
+from medattn_lite.widgets.volume_layers import COLOUR_MAPS, Layers, read_layers
+from medattn_lite.widgets.volume_page import save_page, volume_page
 
 if TYPE_CHECKING:
-    from nilearn.plotting.html_stat_map import StatMapView
+    from medattn_lite.widgets.volume_canvas import VolumeCanvas
+
+NO_KERNEL = "MEDATTN_NO_KERNEL"  # set where a notebook is run to be read, not used: `medattn course`
+HIGH = 440  # pixels of the page in a notebook
+
+
+class VolumeView:
+    """A volume to look at; the last line of a cell shows it.
+
+    Attributes:
+        layers: what is shown.
+        opacity: of the overlays.
+        colour_map: of the maps.
+    """
+
+    def __init__(self, layers: Layers, *, opacity: float, colour_map: str) -> None:
+        self.layers, self.opacity, self.colour_map = layers, opacity, colour_map
+
+    @cached_property
+    def html(self) -> str:
+        """The page: three linked planes and the first overlay."""
+        return volume_page(self.layers, opacity=self.opacity, colour_map=self.colour_map)
+
+    @cached_property
+    def widget(self) -> VolumeCanvas:
+        """niivue with its controls, for a live notebook.
+
+        Raises:
+            UserError: ipyniivue is not installed.
+        """
+        if importlib.util.find_spec("ipyniivue") is None:
+            raise UserError("the live viewer needs ipyniivue: pip install 'medattn-lite[viewer]'")
+        from medattn_lite.widgets.volume_canvas import VolumeCanvas
+
+        return VolumeCanvas(self.layers, opacity=self.opacity, colour_map=self.colour_map)
+
+    @property
+    def summary(self) -> str:
+        """What is shown, in words."""
+        return self.layers.words()
+
+    def save_as_html(self, path: str | Path, *, overwrite: bool = False) -> int:
+        """Writes the page, which opens in any browser and asks no other host; returns its size in bytes.
+
+        Raises:
+            UserError: the file is there already, or its folder is missing.
+        """
+        return save_page(self.layers, Path(path), opacity=self.opacity, colour_map=self.colour_map, overwrite=overwrite)
+
+    def _repr_mimebundle_(self, **options: object) -> dict[str, Any]:
+        data = {"text/html": self._frame(), "text/plain": self.summary}
+        if importlib.util.find_spec("ipyniivue") is None or os.environ.get(NO_KERNEL):
+            return data
+        return dict(self.widget._repr_mimebundle_(**options) or {}) | data
+
+    def _frame(self) -> str:
+        several = len(self.layers.overlays) > 1
+        more = " This page shows the first overlay; a live notebook, all of them." if several else ""
+        return (f'<iframe title="{escape(self.summary)}" srcdoc="{escape(self.html)}" '
+                f'style="width:100%;height:{HIGH}px;border:0;background:#fff"></iframe>'
+                f"<p>{escape(self.summary + more)} Click in a plane to move the cross.</p>")  # fmt: skip
 
 
 def view_volume(
@@ -30,116 +88,35 @@ def view_volume(
     opacity: float = 0.6,
     colour_map: str = MAP,
     title: str = "",
-) -> StatMapView:
-    """Shows three linked planes of a volume, with a map over it.
+) -> VolumeView:
+    """Shows three linked planes of a volume, and the volume in 3-D, with maps, masks or other contrasts over it.
+
+    In a live notebook niivue draws (the extra `viewer`): click moves the cross in all planes, the wheel leafs after a
+    click, the right button's drag sets the window, drag in 3-D turns; the controls beside it do the same by keyboard.
+    Elsewhere, and without that extra, it is a page with three linked planes and the first overlay.
 
     Args:
-        source: a sample with `image` (C, D, H, W); a NIfTI file; or an array (D, H, W) or (C, D, H, W).
-        overlay: the same kinds, on the same grid; a sample's `mask` if it is "mask". None shows the volume alone.
-        channel: name or number of the channel, where there are several.
+        source: a sample with `image` (C, D, H, W); a NIfTI file; an array (D, H, W) or (C, D, H, W); an explanation.
+        overlay: the same kinds, on the same grid; the sample's own "mask" or "signal"; the name of another contrast of
+            the sample; or several by name, {"Grad-CAM": found, "tumour": "mask"}. Whole numbers are masks. None shows
+            the volume alone.
+        channel: name or number of the contrast that is shown first, where there are several.
         affine: 4×4 of an array, from indices (D, H, W) to mm; a sample and a file bring their own.
-        threshold: values of the overlay up to it are not drawn; 0 for masks and maps without negative values, None for
-            all of them.
-        opacity: of the overlay, 0 to 1.
-        colour_map: of the overlay; a name of matplotlib's.
-        title: over the planes.
+        threshold: values of a map up to it are not drawn; 0 for maps without negative values, None for all of them.
+        opacity: of the overlays, 0 to 1.
+        colour_map: of maps: one of `COLOUR_MAPS`, such as "cividis" or "inferno".
+        title: what is shown; the sample's source and subject by default.
 
     Returns:
-        nilearn's view: the last line of a cell shows it; `save_as_html(path)` writes the page.
+        The view: the last line of a cell shows it; `save_as_html(path)` writes the page.
 
     Raises:
-        UserError: a 2-D image, an overlay of another shape, an opacity outside 0 … 1, or no such channel or file.
+        UserError: a 2-D image, an overlay of another shape or grid, an opacity outside 0 … 1, an unknown colour map,
+            or no such channel or file.
     """
-    from nilearn.plotting import view_img
-
     if not 0 <= opacity <= 1:
         raise UserError(f"opacity is {opacity}: give a number from 0 to 1")
-    volume, grid = _volume(source, channel, affine)
-    if not np.isfinite(volume).all():
-        raise UserError("the volume holds NaN or infinite values: mend it first (medattn check-data says where)")
-    box, cropped = _without_margin(volume, grid)
-    background = _nifti(volume[box], cropped)
-    low, high = default_window(volume)
-    if overlay is None:
-        return view_img(background, bg_img=None, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), colorbar=False,
-                        symmetric_cmap=False, threshold=None, title=title, draw_cross=True)  # fmt: skip
-    drawn = _overlay(source, overlay, volume.shape, grid)
-    limit = threshold if threshold is not None else (0.0 if drawn.min() >= 0 else None)
-    visible = drawn if limit is None else np.where(np.abs(drawn) > limit, drawn, 0)
-    if not visible[box].any():
-        raise UserError("nothing of the overlay would be drawn: it is 0 everywhere, or below the threshold")
-    return view_img(
-        _nifti(visible[box], cropped), bg_img=background, cmap=colour_map, opacity=opacity,
-        symmetric_cmap=bool(drawn.min() < 0), vmin=None if drawn.min() < 0 else 0.0, vmax=float(np.abs(drawn).max()),
-        threshold=1e-12, title=title,
-        resampling_interpolation="nearest", black_bg=True, dim=0,
-    )  # fmt: skip
-
-
-def _without_margin(volume: np.ndarray, grid: np.ndarray) -> tuple[tuple[slice, ...], np.ndarray]:
-    """The part that is not the background's value all around, with two voxels of it, and that part's affine."""
-    inside = np.argwhere(volume != volume.flat[0])
-    if not len(inside):
-        return tuple(slice(0, side) for side in volume.shape), grid
-    low = np.maximum(inside.min(0) - 2, 0)
-    high = np.minimum(inside.max(0) + 3, volume.shape)
-    moved = grid.copy()
-    moved[:3, 3] = grid[:3, :3] @ low + grid[:3, 3]
-    return tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True)), moved
-
-
-def _volume(source: Any, channel: str | int, affine: Any) -> tuple[np.ndarray, np.ndarray]:
-    """(D, H, W) and its affine."""
-    names: list[str] = []
-    if isinstance(source, (str, Path)):
-        from medattn_lite.data.nifti_io.volumes import load_volume
-
-        loaded = load_volume(source)
-        array, affine = loaded.array, loaded.affine
-    elif isinstance(source, Mapping):
-        array, affine = as_array(source["image"]), source.get("affine") if affine is None else affine
-        names = [str(name) for name in source.get("channels") or []]
-    else:
-        array = as_array(source)
-    if array.ndim == 4:
-        array = array[_channel(channel, names, len(array))]
-    if array.ndim != 3:
-        raise UserError(f"the viewer shows volumes (D, H, W); this image has shape {array.shape}")
-    grid = np.diag([1.0, 1.0, 1.0, 1.0])[[2, 1, 0, 3]] if affine is None else as_array(affine)
-    return np.asarray(array, dtype=np.float32), np.asarray(grid, dtype=np.float64)
-
-
-def _channel(channel: str | int, names: list[str], count: int) -> int:
-    if isinstance(channel, str):
-        if channel not in names:
-            raise UserError(f"there is no channel {channel!r}: use one of {', '.join(names) or range(count)}")
-        return names.index(channel)
-    if not -count <= channel < count:
-        raise UserError(f"there is no channel {channel}: the image has {count}")
-    return channel
-
-
-def _overlay(source: Any, overlay: Any, shape: tuple[int, ...], grid: np.ndarray) -> np.ndarray:
-    if isinstance(overlay, str) and overlay in ("mask", "signal") and isinstance(source, Mapping):
-        if source.get(overlay) is None:
-            raise UserError(f"this sample has no {overlay}")
-        values = as_array(source[overlay])
-    elif isinstance(overlay, (str, Path)):
-        values, own = _volume(overlay, 0, None)
-        if values.shape != shape or not np.allclose(own, grid, atol=1e-3):
-            raise UserError(f"{overlay} lies on another grid than the volume: resample it to it")
-    else:
-        values = as_array(overlay)
-    values = values[0] if values.ndim == 4 and len(values) == 1 else values
-    if values.shape != shape:
-        raise UserError(f"the overlay has shape {values.shape}, the volume {shape}: bring them to one grid")
-    values = np.asarray(values, dtype=np.float32)
-    if not np.isfinite(values).all():
-        raise UserError("the overlay holds NaN or infinite values: explain again, and look at the note")
-    return values
-
-
-def _nifti(values: np.ndarray, grid: np.ndarray) -> Any:
-    import nibabel as nib
-
-    return nib.Nifti1Image(np.ascontiguousarray(values, dtype=np.float32), grid)
+    if colour_map not in COLOUR_MAPS:
+        raise UserError(f"there is no colour map {colour_map!r}: use one of {', '.join(COLOUR_MAPS)}")
+    layers = read_layers(source, overlay, channel=channel, affine=affine, threshold=threshold, title=title)
+    return VolumeView(layers, opacity=opacity, colour_map=colour_map)

@@ -328,6 +328,13 @@ display(explorer)
 # *Figure 00.4.* The explorer, and under it the same state as a plain picture, for readers who do not
 # run it.
 #
+# The same head in a viewer as radiologists use one. Click in a plane; after that the wheel leafs. Turn the 3-D head.
+# Take the overlay's opacity to 0 and back: did you see the tumour's border without its mask?
+
+# %%
+widgets.view_volume(sample, {"tumour": "mask"}, channel="flair")
+
+# %% [markdown]
 # ## 6 · The phantom, and what it is not
 #
 # Real scans need permission and a download. The [phantom](glossary.md#phantom) needs neither: a head made by a

@@ -404,7 +404,7 @@ plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affin
 # Browse. Which layer and method would *you* have shown? The row below each map is its twin that forgot everything.
 
 # %%
-from medattn_lite.widgets import explanation_browser
+from medattn_lite.widgets import explanation_browser, view_volume
 
 browser = explanation_browser(["grade_p3d_iam", "grade_se_resnext", "grade_resnet_cbam"], cases[:2])
 display(browser)
@@ -594,11 +594,11 @@ print(command(f"explain {folder}/run --image {channels} --out {folder}/map.nii.g
 scan, drawn = nibabel.load(folder / "t1ce.nii.gz"), nibabel.load(folder / "map.nii.gz")
 print("axes of your file:", nibabel.aff2axcodes(scan.affine), " of the map:", nibabel.aff2axcodes(drawn.affine))
 print("same shape:", scan.shape == drawn.shape, " same affine:", np.allclose(scan.affine, drawn.affine))
-peak = np.unravel_index(np.argmax(drawn.get_fdata()), drawn.shape)
-print("highest value at voxel", tuple(map(int, peak)), "which is at", np.round(drawn.affine @ (*peak, 1))[:3], "mm")
+print("highest value at voxel", *(peak := np.unravel_index(np.argmax(drawn.get_fdata()), drawn.shape)), "which is at", np.round(drawn.affine @ (*peak, 1))[:3], "mm")
+view_volume(folder / "t1ce.nii.gz", folder / "map.nii.gz")
 
 # %% [markdown]
-# Open `map.nii.gz` over the scan in any viewer. Whoever saves only the numbers, without the affine, gets a map that some viewers lay mirrored, and nobody notices: heads are nearly symmetric.
+# Both files in a viewer: click on the brightest place of the map; what lies there in the scan? Any other viewer shows the same. Whoever saves only the numbers, without the affine, gets a map that some viewers lay mirrored, and nobody notices: heads are nearly symmetric.
 #
 # ## 11 · What goes wrong
 #

@@ -242,6 +242,18 @@ display(browser)
 # %% [markdown]
 # *Figure 11.5.* The browser. The line is the signal.
 #
+# Now two methods over each other, in planes and in 3-D. Take one map's opacity to 0, then the other's: do they agree where the signal lies? Lower the opacity of both until you would no longer see a difference.
+
+# %%
+from medattn_lite.explain import explain_image
+from medattn_lite.widgets import view_volume
+
+one, known = cases[0], next(iter(laboratory.networks.values()))
+maps = {method: explain_image(known.network, one.image, target=one.target, method=method) for method in ("Grad-CAM++", "HiResCAM")}
+view_volume({"image": one.image[0], "channels": known.channels, "affine": one.affine},
+            maps | {"signal": one.signal}, channel="t1ce", title=one.subject)  # fmt: skip
+
+# %% [markdown]
 # Collect what you saw: the same question for every network, with the rank correlation of map and twin's map.
 
 # %%

@@ -320,7 +320,7 @@ record("intensity of the scan at the peak", np.asarray(scan.dataobj)[tuple(there
 from IPython.display import display
 
 from medattn_lite.data import load_volume
-from medattn_lite.widgets import slice_explorer
+from medattn_lite.widgets import slice_explorer, view_volume
 
 chosen = case.images[CHANNEL if CHANNEL in case.images else next(iter(case.images))]
 shown, values = load_volume(chosen), load_volume(CAM).array  # both turned to one orientation
@@ -329,9 +329,10 @@ scanned = {"image": shown.array[None], "channels": [chosen.name], "affine": show
 explorer = slice_explorer(scanned, {f"Grad-CAM, {VARIANTS[0]}": values}, title=CASE)
 explorer.set(axial=d, coronal=h, sagittal=w)
 display(explorer)
+view_volume(chosen, CAM if values.any() else None, title=CASE)
 
 # %% [markdown]
-# *Figure 12.3.* The map on the scan, through its peak: with sliders, and below as a picture. Drop both files into ITK-SNAP, FSLeyes or 3D Slicer: they lie on each other there, too.
+# *Figure 12.3.* The map on the scan, through its peak: with sliders, and below in a viewer. Click from the peak to its mirror image in the other half: is the map warm there, too? Drop both files into ITK-SNAP, FSLeyes or 3D Slicer: they lie on each other there, too.
 #
 # The map is as coarse as the layer it comes from, and 0 outside the box. What such a map is worth, and how to test it, is what notebooks [09](09_attention_maps_gradcam.ipynb) and [10](10_is_attention_an_explanation.ipynb) are about. A map of a network that does not know the answer is a picture of nothing.
 

@@ -95,9 +95,13 @@ class NotebookPage:
         return self.page.evaluate(FIND_ERRORS)
 
     def loose_sliders(self) -> int:
-        """Sliders that belong to no explorer, so that nothing says whether they work."""
+        """Sliders that belong to no explorer and no viewer, so that nothing says whether they work."""
         every = self.page.locator(".widget-slider").count()
-        return every - self.page.locator(".medattn-explorer .widget-slider").count()
+        return every - self.page.locator(":is(.medattn-explorer, .medattn-viewer) .widget-slider").count()
+
+    def viewers(self) -> list[object]:
+        """The live viewers of the page, from top to bottom."""
+        return self.page.locator(".medattn-viewer").all()
 
     def explorers(self) -> list[object]:
         """The explorers of the page, from top to bottom."""

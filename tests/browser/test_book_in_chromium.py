@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from medattn_lite.course.book import build_book
-from tests.course.test_book import WIDGET, executed, new_output, picture
+from medattn_lite.plots.show import DARK_PNG
+from tests.course.test_book import PIXEL, WIDGET, executed, new_output, picture
 
 pytestmark = pytest.mark.browser
 PAGES = ("index", "notebooks/01_small", "notebooks/glossary", "figures/results", "search")
@@ -16,7 +17,8 @@ PAGES = ("index", "notebooks/01_small", "notebooks/glossary", "figures/results",
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("book")
-    executed(place / "run", picture("A slider's picture", **WIDGET), new_output("stream", name="stdout", text="0.9"))
+    shown = picture("A slider's picture", **WIDGET, **{DARK_PNG: PIXEL})
+    executed(place / "run", shown, new_output("stream", name="stdout", text="0.9"))
     return build_book(place / "run", place / "site").parent
 
 
@@ -35,6 +37,16 @@ def test_axe_finds_nothing_serious_on_any_kind_of_page(site: Path, browser: obje
     outside = [url for url in asked if not url.startswith(("file:", "data:", "blob:"))]
     page.close()
     assert len(asked) > len(PAGES) and outside == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_explorers_picture_is_dark_where_the_page_is(site: Path, browser: object, scheme: str) -> None:
+    page = browser.new_page(color_scheme=scheme)
+    page.goto(f"{site.as_uri()}/notebooks/01_small.html")
+    pictures = page.locator("img.figure").all()
+    seen = [one.get_attribute("class") for one in pictures if one.is_visible()]
+    page.close()
+    assert len(pictures) == 2 and seen == [f"figure only-{scheme}"]
 
 
 def test_on_a_phone_nothing_is_wider_than_the_screen(site: Path, browser: object) -> None:

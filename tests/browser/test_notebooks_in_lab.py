@@ -15,6 +15,7 @@ import pytest
 from medattn_lite.course.report import picture_alt
 from medattn_lite.course.runner import NotebookRun, run_notebook
 from tests.browser.attached import attached_to
+from tests.browser.canvas import move_by_keyboard
 from tests.browser.conftest import LEARNER_COPIES
 from tests.browser.lab import find_chromium
 from tests.browser.one_screen import faults
@@ -87,6 +88,8 @@ def use(page, record_property) -> None:
     assert page.loose_sliders() == 0, "a slider outside an Explorer: nothing shows whether it works"
     page.page.set_viewport_size({"width": 1366, "height": 768})
     assert {number: found for number, one in enumerate(page.explorers(), start=1) if (found := faults(one))} == {}
+    for viewer in page.viewers():
+        move_by_keyboard(viewer, "axial I→S")
     moved = {number: page.move_sliders(explorer) for number, explorer in enumerate(page.explorers(), start=1)}
     record_property("sliders", moved)
     still = [(number, *slider) for number, sliders in moved.items() for slider in sliders.items()]

@@ -13,6 +13,7 @@ from medattn_lite.course.book import build_book
 from medattn_lite.course.book_check import problems
 from medattn_lite.course.book_notebook import book_notebook
 from medattn_lite.errors import UserError
+from medattn_lite.plots.show import DARK_PNG
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "VBox(children=(IntSlider()))"}
@@ -54,6 +55,22 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
              new_output("stream", name="stdout", text="AUC 0.9\n")]  # fmt: skip
     executed(place / "run", *shown)
     return build_book(place / "run", place / "site").parent
+
+
+def test_an_explorer_is_dark_on_a_dark_page(tmp_path: Path) -> None:
+    night = base64.b64encode(b"the dark picture").decode()
+    explorer = picture("A slider's picture", **{**WIDGET, DARK_PNG: night})
+    [one] = cleaned(tmp_path, explorer, picture("A slider's picture"))
+    html = one.data["text/html"]
+    assert html.count('alt="A slider') == 2 and "only-light" in html and "only-dark" in html and "DARK" not in html
+    assert (tmp_path / "figures" / "01_small-1-dark.png").read_bytes() == b"the dark picture"
+    assert (tmp_path / "figures" / "01_small-1.png").read_bytes() == base64.b64decode(PIXEL)
+
+
+def test_a_viewers_page_stays_in_the_book(tmp_path: Path) -> None:
+    frame = '<iframe title="a head" srcdoc="&lt;script&gt;go()&lt;/script&gt;"></iframe>'
+    [one] = cleaned(tmp_path, new_output("display_data", {"text/html": frame, "text/plain": "a head"}))
+    assert one.data["text/html"] == frame
 
 
 def test_a_widget_stands_as_its_figure_once_and_a_progress_bar_not_at_all(tmp_path: Path) -> None:

@@ -40,6 +40,7 @@ BASES: dict[str, Base] = {
     "train": Base(("train", "grading", "--variants", "tumour features", "--device", "cpu", "--quiet", "--out", "run")),
     "explain": Base(("explain", "grade_p3d_iam", "--image", "image.nii.gz", "--channels", "t1,t1ce,t2,flair", "--out",
                      "map.nii.gz", "--at", "0,0,0", "--device", "cpu"), free=("--target", "--layer", "--variant")),
+    "explore": Base(("explore", "slices", "--list")),
     "start": Base(("start", "mine", "--no-lab")),
     "controls": Base(("controls", "--tasks", "mirror", "--seeds", "1", "--out", "controls.json")),
     "compare": Base(("compare", "--tasks", "grade", "--mechanisms", "se", "--seeds", "1", "--out", "compared")),
