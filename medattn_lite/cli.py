@@ -184,7 +184,7 @@ def _notebooks(options: argparse.Namespace) -> int:
 
 
 def _check_data_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", help="brats, msd, lgg, open-ms, images, nifti or bids")
+    parser.add_argument("dataset", help="brats, msd, lgg, open-ms, images, nifti, bids or medmnist3d")
     parser.add_argument("--root", type=folder, required=True, metavar="DIR", help="its folder")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
                         help="an option of the data set, such as csv=table.csv, channels=t1,flair or "
@@ -206,10 +206,11 @@ def _check_data(options: argparse.Namespace) -> int:
 
 
 def _fetch_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", nargs="?", help="open-ms or msd; brats, lgg and ucsf-pdgm give the steps to get "
-                                                   "them; left out: list them all")
+    parser.add_argument("dataset", nargs="?", help="open-ms, msd or medmnist3d; brats, lgg and ucsf-pdgm give the "
+                                                   "steps to get them; left out: list them all")
     parser.add_argument("--out", type=path, default=Path("data"), metavar="DIR", help="the data folder (default: data)")
-    parser.add_argument("--layout", help="for open-ms: MNI, coregistered or raw")
+    parser.add_argument("--layout", help="for open-ms MNI, coregistered or raw; for medmnist3d nodule, vessel, "
+                                           "adrenal, fracture or organ, or nodule-64, …")
     parser.add_argument("--mirror", action="append", metavar="NAME", help="use this mirror; may be repeated")
     parser.add_argument("--accept-licence", action="store_true", help="you have read the licence, which is shown first")
     parser.add_argument("--overwrite", action="store_true", help="replace files whose checksum differs")
