@@ -23,6 +23,7 @@ from medattn_lite.cli_controls import controls_options
 from medattn_lite.cli_explain import explain_options
 from medattn_lite.cli_faults import LARGEST_SEED, folder, give_up_output, outside_fault, path, take_any_text, whole
 from medattn_lite.cli_gpu import gpu_options
+from medattn_lite.cli_import import import_options
 from medattn_lite.cli_phantom import phantom_options
 from medattn_lite.cli_start import start_options
 from medattn_lite.cli_study import study_options
@@ -90,6 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     _notebooks_options(commands.add_parser("notebooks", help="make the notebooks from their sources"))
     _check_data_options(commands.add_parser("check-data", help="is a data set's folder usable?"))
     _fetch_options(commands.add_parser("fetch", help="download a data set that is free to download"))
+    import_options(commands.add_parser("import", help="a study of DICOM files as NIfTI files, without names"))
     phantom_options(commands.add_parser("phantom", help="write synthetic patients, or measure them"))
     audit_options(commands.add_parser("audit", help="what gives the label away? phantoms, or a folder of yours"))
     controls_options(commands.add_parser("controls", help="small tasks that each mechanism must win, trained"))

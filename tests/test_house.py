@@ -18,6 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 FLOORS = {
     "attention": 1,
     "escaping": 1,
+    "optional": 1,
     "data": 1,
     "evaluation": 1,
     "survival": 1,
@@ -36,6 +37,7 @@ FLOORS = {
     "cli_explain": 5,
     "cli_faults": 5,
     "cli_gpu": 5,
+    "cli_import": 5,
     "cli_results": 5,
     "cli_phantom": 5,
     "cli_start": 5,
