@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from medattn_lite.cli_faults import path as a_path
 from medattn_lite.cli_faults import whole
+from medattn_lite.cli_map_facts import map_facts, write_facts
 from medattn_lite.errors import UserError
 from medattn_lite.escaping import printable
 
@@ -30,7 +31,8 @@ def explain_options(parser: argparse.ArgumentParser) -> None:
                         help="NIfTI: NAME=FILE for each channel, files in the run's order, or one 4-D file")
     parser.add_argument("--channels", metavar="A,B,…", help="order of the channels in a 4-D file, such as "
                         "flair,t1,t1ce,t2; not needed beside the dataset.json of the Decathlon")
-    parser.add_argument("--out", type=a_path, required=True, metavar="FILE", help="map.nii.gz; map.png goes beside it")
+    parser.add_argument("--out", type=a_path, required=True, metavar="FILE",
+                        help="map.nii.gz; map.png and map.json (what the map is of) go beside it")
     parser.add_argument("--mask", type=a_path, metavar="FILE",
                         help="of the tumour, for a run that looks at a crop of it")
     parser.add_argument("--at", metavar="X,Y,Z", help="a point in mm (RAS, as viewers show it): the crop's middle "
@@ -50,7 +52,7 @@ def explain_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    out, picture = _outputs(options.out, force=options.force, inputs=_inputs(options))
+    out, picture, labels = _outputs(options.out, force=options.force, inputs=_inputs(options))
     at = None if options.at is None else _point(options.at)
     method_options = _method_options(options.set)
 
@@ -79,9 +81,10 @@ def _explain(options: argparse.Namespace) -> int:
                            progress=True, **method_options)  # fmt: skip
     save_volume(found.values, out, grid=sample["grid"], overwrite=options.force)
     _draw(found, sample, f"{run.recipe.name}, {run.variant.name}", picture, force=options.force)
+    write_facts(map_facts(found, run, sample["channels"], out), labels, force=options.force)
     notes = [*sample["meta"]["notes"], *found.notes]
     print(printable("\n".join([f"prediction: {found.prediction}", describe(found), *(f"note: {note}" for note in notes),
-                               str(out), str(picture)])))  # fmt: skip
+                               str(out), str(picture), str(labels)])))  # fmt: skip
     return 0
 
 
@@ -119,7 +122,7 @@ def _inputs(options: argparse.Namespace) -> list[Path]:
     return [*(Path(word).expanduser() for word in words), *([options.mask.expanduser()] if options.mask else [])]
 
 
-def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, Path]:
+def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, Path, Path]:
     """The map and the picture; what stands in their way is said before anything is computed."""
     out = out.expanduser()
     if not SUFFIX.search(out.name):
@@ -127,7 +130,8 @@ def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, P
     if not out.parent.is_dir():
         raise UserError(f"no folder {out.parent}: make it first, or choose another --out")
     picture = out.with_name(SUFFIX.sub("", out.name) + ".png")
-    for path in (out, picture):
+    labels = picture.with_suffix(".json")
+    for path in (out, picture, labels):
         same = next((own for own in inputs if own.exists() and path.exists() and path.samefile(own)), None)
         if same is not None:
             raise UserError(f"{path} is the input {same} itself, which --force does not replace: choose another --out")
@@ -135,7 +139,7 @@ def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, P
             raise UserError(f"{path} is a folder: name a file for the map, as in --out {path}/map.nii.gz")
         if os.path.lexists(path) and not force:
             raise UserError(f"{path} exists already: choose another --out, or replace it with --force")
-    return out, picture
+    return out, picture, labels
 
 
 def _point(word: str) -> tuple[float, ...]:

@@ -93,7 +93,12 @@ def test_a_map_lies_on_the_image_it_explains(
     assert values.min() >= 0 or "relu=true" not in more
     with Image.open(tmp_path / "map.png") as picture:
         assert picture.width > 600 and "three planes" in picture.info["Description"]
-    assert {path.name for path in tmp_path.iterdir()} == {"map.nii.gz", "map.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"map.nii.gz", "map.png", "map.json"}
+    facts = json.loads((tmp_path / "map.json").read_text(encoding="utf-8"))
+    assert facts["map"] == "map.nii.gz" and facts["recipe"] == recipe and facts["prediction"] in said
+    expected = {"grading": ["low grade", "high grade"], "presence": ["no tumour", "tumour"]}.get(recipe)
+    assert expected is None or list(facts["labels"].values()) == expected
+    assert facts["method"].lower().startswith("attention") or facts["target"] in said
 
 
 def test_channels_come_by_name_in_any_order_in_order_or_in_one_file(

@@ -39,6 +39,7 @@ FLOORS = {
     "cli_gpu": 5,
     "cli_import": 5,
     "cli_results": 5,
+    "cli_map_facts": 5,
     "cli_phantom": 5,
     "cli_start": 5,
     "cli_study": 5,
