@@ -21,6 +21,7 @@ from medattn_lite.cli_audit import audit_options
 from medattn_lite.cli_compare import compare_options
 from medattn_lite.cli_controls import controls_options
 from medattn_lite.cli_explain import explain_options
+from medattn_lite.cli_export import export_options, hub_options
 from medattn_lite.cli_faults import LARGEST_SEED, folder, give_up_output, outside_fault, path, take_any_text, whole
 from medattn_lite.cli_gpu import gpu_options
 from medattn_lite.cli_import import import_options
@@ -99,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     train_options(commands.add_parser("train", help="run a paper's recipe: train, test and compare its networks"))
     compare_options(commands.add_parser("compare", help="each attention mechanism in one and the same network"))
     explain_options(commands.add_parser("explain", help="what a trained network looks at in an image of yours"))
+    export_options(commands.add_parser("export", help="a trained network as a MONAI Bundle"))
+    hub_options(commands.add_parser("hub", help="trained networks to and from a hub of models"))
     results_options(commands.add_parser("results", help="one page of results from finished runs"))
     gpu_options(commands.add_parser("gpu-check", help="ten minutes of one GPU: correct? how fast? a first training"))
     _cache_options(commands.add_parser("cache", help="what is kept on disk, so that phantoms are rendered once"))

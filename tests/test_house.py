@@ -35,6 +35,7 @@ FLOORS = {
     "cli_compare": 5,
     "cli_controls": 5,
     "cli_explain": 5,
+    "cli_export": 5,
     "cli_faults": 5,
     "cli_gpu": 5,
     "cli_import": 5,
