@@ -182,7 +182,7 @@ def _changes(words: list[str], label: str | None, settings: Settings) -> dict[st
 
     fields = {name: value for name, value in vars(settings).items() if name not in ("phantom", "network", "options")}
     given = [*words, *([f"label={label}"] if label is not None else [])]
-    return settings_of(given, fields, settings.options, ("label",))
+    return settings_of(given, fields, settings.options, ("label", "label_map"))
 
 
 def _accelerator(device: str, precision: str, log: Sequence[str] = ()) -> Accelerator:
