@@ -29,8 +29,8 @@ def import_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from medattn_lite.data.dicom import find_series
-    from medattn_lite.data.dicom_import import TABLE, import_study
+    from medattn_lite.data.readers.dicom import find_series
+    from medattn_lite.data.readers.dicom_import import TABLE, import_study
 
     if options.out is None and not options.list:
         raise UserError("name a folder for the NIfTI files (medattn import DICOM_DIR OUT), or ask for --list")

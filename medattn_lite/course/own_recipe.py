@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
-    from medattn_lite.data.cases import PatientDataset
+    from medattn_lite.data.readers.cases import PatientDataset
 
 LEAST = 4  # patients of a class, with a mask, or with a death: fewer do not make a fold
 

@@ -400,7 +400,7 @@ if all(log.is_file() for log in logs):
 # %%
 from nibabel.processing import resample_to_output
 
-from medattn_lite.data.one_grid import onto_one_grid
+from medattn_lite.data.nifti_io.one_grid import onto_one_grid
 
 series = dict(list(case.images.items())[:2])
 name, reference = list(series)[0], list(series)[-1]

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from medattn_lite.course.own_recipe import choose_recipe
-from medattn_lite.data.cases import Case
+from medattn_lite.data.readers.cases import Case
 from medattn_lite.errors import UserError
 from medattn_lite.training.recipes import find_recipe
 

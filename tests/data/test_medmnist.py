@@ -14,10 +14,10 @@ import torch
 
 from medattn_lite.cli import main
 from medattn_lite.data import collate, open_dataset
-from medattn_lite.data.check import check_dataset
-from medattn_lite.data.fetching import fetch_source
-from medattn_lite.data.medmnist import SETS
-from medattn_lite.data.sources import SOURCES, Mirror
+from medattn_lite.data.checking.check_folder import check_dataset
+from medattn_lite.data.fetching.catalogue import SOURCES, Mirror
+from medattn_lite.data.fetching.fetch_data_set import fetch_source
+from medattn_lite.data.readers.medmnist import SETS
 from medattn_lite.errors import UserError
 from tests.data.server import Site, serve
 

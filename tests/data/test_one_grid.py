@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from medattn_lite.data import open_dataset
-from medattn_lite.data.check import check_dataset
-from medattn_lite.data.one_grid import onto_one_grid
+from medattn_lite.data.checking.check_folder import check_dataset
+from medattn_lite.data.nifti_io.one_grid import onto_one_grid
 from medattn_lite.errors import UserError
 
 

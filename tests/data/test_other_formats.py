@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from medattn_lite.data import load_volume, open_dataset, save_volume
-from medattn_lite.data.check import check_dataset
-from medattn_lite.data.listing import stem
+from medattn_lite.data.checking.check_folder import check_dataset
+from medattn_lite.data.readers.find_files import stem
 from medattn_lite.errors import UserError
 from tests.data.makers import brain, tumour
 

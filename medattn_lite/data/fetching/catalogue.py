@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from medattn_lite.data.medmnist import SETS, file_name
+from medattn_lite.data.readers.medmnist import SETS, file_name
 from medattn_lite.errors import UserError
 
 

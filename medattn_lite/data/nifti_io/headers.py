@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from medattn_lite.data.other_formats import FORMATS, claimed_bytes, read_other
+from medattn_lite.data.nifti_io.other_formats import FORMATS, claimed_bytes, read_other
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:

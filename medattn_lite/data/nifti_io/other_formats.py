@@ -41,7 +41,7 @@ def read_other(path: Path) -> Any:
     optional("nrrd" if path.name.lower().endswith(NRRD) else "itk")
     from monai.data import ITKReader, NrrdReader
 
-    reader = NrrdReader() if path.name.lower().endswith(NRRD) else ITKReader()
+    reader: Any = NrrdReader() if path.name.lower().endswith(NRRD) else ITKReader()
     try:
         array, meta = reader.get_data(reader.read(str(path)))
     except KeyError as error:  # of a NRRD header

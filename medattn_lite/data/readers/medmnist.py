@@ -21,9 +21,9 @@ from pathlib import Path
 
 import numpy as np
 
-from medattn_lite.data.cases import Case, PatientDataset
 from medattn_lite.data.files import existing_folder
-from medattn_lite.data.listing import holds
+from medattn_lite.data.readers.cases import Case, PatientDataset
+from medattn_lite.data.readers.find_files import holds
 from medattn_lite.errors import UserError
 
 PARTS = {"train": "train", "val": "valid", "test": "test"}  # in the file → in `meta["part"]`

@@ -3,7 +3,7 @@
     study = find_series("DICOM_DIR")
     for series in study.series: print(series.line())
 
-A series is one stack of slices, or one multi-frame file, and becomes one volume (`medattn_lite.data.dicom_import`).
+A series is one stack of slices, or one multi-frame file, and becomes one volume (`readers/dicom_import.py`).
 Reading is pydicom's; the extra `dicom` brings it.
 """
 
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from medattn_lite.data.files import existing_folder
-from medattn_lite.data.listing import holds, walk
-from medattn_lite.data.nifti import contrast_of
-from medattn_lite.data.tables import natural
+from medattn_lite.data.readers.csv_tables import natural
+from medattn_lite.data.readers.find_files import holds, walk
+from medattn_lite.data.readers.nifti_folders import contrast_of
 from medattn_lite.errors import UserError
 from medattn_lite.escaping import printable
 from medattn_lite.optional import optional

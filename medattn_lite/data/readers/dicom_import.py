@@ -25,8 +25,8 @@ from typing import Any
 
 import numpy as np
 
-from medattn_lite.data.dicom import Series, Study
 from medattn_lite.data.files import new_file
+from medattn_lite.data.readers.dicom import Series, Study
 from medattn_lite.errors import UserError
 from medattn_lite.optional import optional
 

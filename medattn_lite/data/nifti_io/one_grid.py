@@ -14,12 +14,13 @@ from __future__ import annotations
 import gzip
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from medattn_lite.data.files import new_file
-from medattn_lite.data.headers import open_image
-from medattn_lite.data.volumes import regular_file, unreadable
+from medattn_lite.data.nifti_io.headers import open_image
+from medattn_lite.data.nifti_io.volumes import regular_file, unreadable
 from medattn_lite.errors import UserError
 
 LEAST_SHARED = 0.5  # of the reference's voxels that a series has to cover
@@ -73,7 +74,7 @@ def onto_one_grid(
     return targets
 
 
-def _read(path: Path) -> object:
+def _read(path: Path) -> Any:
     path = regular_file(path)
     try:
         image = open_image(path)
