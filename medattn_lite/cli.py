@@ -22,8 +22,10 @@ from medattn_lite.cli_compare import compare_options
 from medattn_lite.cli_controls import controls_options
 from medattn_lite.cli_explain import explain_options
 from medattn_lite.cli_explore import explore_options
+from medattn_lite.cli_export import export_options, hub_options
 from medattn_lite.cli_faults import LARGEST_SEED, folder, give_up_output, outside_fault, path, take_any_text, whole
 from medattn_lite.cli_gpu import gpu_options
+from medattn_lite.cli_import import import_options
 from medattn_lite.cli_phantom import phantom_options
 from medattn_lite.cli_start import start_options
 from medattn_lite.cli_study import study_options
@@ -92,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     _notebooks_options(commands.add_parser("notebooks", help="make the notebooks from their sources"))
     _check_data_options(commands.add_parser("check-data", help="is a data set's folder usable?"))
     _fetch_options(commands.add_parser("fetch", help="download a data set that is free to download"))
+    import_options(commands.add_parser("import", help="a study of DICOM files as NIfTI files, without names"))
     phantom_options(commands.add_parser("phantom", help="write synthetic patients, or measure them"))
     audit_options(commands.add_parser("audit", help="what gives the label away? phantoms, or a folder of yours"))
     controls_options(commands.add_parser("controls", help="small tasks that each mechanism must win, trained"))
@@ -99,6 +102,8 @@ def _parser() -> argparse.ArgumentParser:
     train_options(commands.add_parser("train", help="run a paper's recipe: train, test and compare its networks"))
     compare_options(commands.add_parser("compare", help="each attention mechanism in one and the same network"))
     explain_options(commands.add_parser("explain", help="what a trained network looks at in an image of yours"))
+    export_options(commands.add_parser("export", help="a trained network as a MONAI Bundle"))
+    hub_options(commands.add_parser("hub", help="trained networks to and from a hub of models"))
     results_options(commands.add_parser("results", help="one page of results from finished runs"))
     gpu_options(commands.add_parser("gpu-check", help="ten minutes of one GPU: correct? how fast? a first training"))
     _cache_options(commands.add_parser("cache", help="what is kept on disk, so that phantoms are rendered once"))
@@ -186,7 +191,7 @@ def _notebooks(options: argparse.Namespace) -> int:
 
 
 def _check_data_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", help="brats, msd, lgg, open-ms, images, nifti or bids")
+    parser.add_argument("dataset", help="brats, msd, lgg, open-ms, images, nifti, bids or medmnist3d")
     parser.add_argument("--root", type=folder, required=True, metavar="DIR", help="its folder")
     parser.add_argument("--option", action="append", default=[], metavar="NAME=VALUE",
                         help="an option of the data set, such as csv=table.csv, channels=t1,flair or "
@@ -208,10 +213,11 @@ def _check_data(options: argparse.Namespace) -> int:
 
 
 def _fetch_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", nargs="?", help="open-ms or msd; brats, lgg and ucsf-pdgm give the steps to get "
-                                                   "them; left out: list them all")
+    parser.add_argument("dataset", nargs="?", help="open-ms, msd or medmnist3d; brats, lgg and ucsf-pdgm give the "
+                                                   "steps to get them; left out: list them all")
     parser.add_argument("--out", type=path, default=Path("data"), metavar="DIR", help="the data folder (default: data)")
-    parser.add_argument("--layout", help="for open-ms: MNI, coregistered or raw")
+    parser.add_argument("--layout", help="for open-ms MNI, coregistered or raw; for medmnist3d nodule, vessel, "
+                                           "adrenal, fracture or organ, or nodule-64, …")
     parser.add_argument("--mirror", action="append", metavar="NAME", help="use this mirror; may be repeated")
     parser.add_argument("--accept-licence", action="store_true", help="you have read the licence, which is shown first")
     parser.add_argument("--overwrite", action="store_true", help="replace files whose checksum differs")

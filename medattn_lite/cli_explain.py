@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from medattn_lite.cli_faults import path as a_path
 from medattn_lite.cli_faults import whole
+from medattn_lite.cli_map_facts import map_facts, write_facts
 from medattn_lite.errors import UserError
 from medattn_lite.escaping import printable
 
@@ -31,7 +32,7 @@ def explain_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--channels", metavar="A,B,…", help="order of the channels in a 4-D file, such as "
                         "flair,t1,t1ce,t2; not needed beside the dataset.json of the Decathlon")
     parser.add_argument("--out", type=a_path, required=True, metavar="FILE",
-                        help="map.nii.gz; map.png and map.html go beside it")
+                        help="map.nii.gz; map.png, map.html and map.json (what the map is of) go beside it")
     parser.add_argument("--mask", type=a_path, metavar="FILE",
                         help="of the tumour, for a run that looks at a crop of it")
     parser.add_argument("--at", metavar="X,Y,Z", help="a point in mm (RAS, as viewers show it): the crop's middle "
@@ -51,7 +52,7 @@ def explain_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    out, picture, page = _outputs(options.out, force=options.force, inputs=_inputs(options))
+    out, picture, page, labels = _outputs(options.out, force=options.force, inputs=_inputs(options))
     at = None if options.at is None else _point(options.at)
     method_options = _method_options(options.set)
 
@@ -82,9 +83,10 @@ def _explain(options: argparse.Namespace) -> int:
     title = f"{run.recipe.name}, {run.variant.name}"
     _draw(found, sample, title, picture, force=options.force)
     told = _write_page(found, sample, title, page, force=options.force)
+    write_facts(map_facts(found, run, sample["channels"], out), labels, force=options.force)
     notes = [*sample["meta"]["notes"], *found.notes]
     print(printable("\n".join([f"prediction: {found.prediction}", describe(found), *(f"note: {note}" for note in notes),
-                               str(out), str(picture), told])))  # fmt: skip
+                               str(out), str(picture), told, str(labels)])))  # fmt: skip
     return 0
 
 
@@ -141,15 +143,15 @@ def _inputs(options: argparse.Namespace) -> list[Path]:
     return [*(Path(word).expanduser() for word in words), *([options.mask.expanduser()] if options.mask else [])]
 
 
-def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, Path, Path]:
-    """The map, the picture and the page; what stands in their way is said before anything is computed."""
+def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, Path, Path, Path]:
+    """Names map, picture, page and labels; what stands in their way is said before anything is computed."""
     out = out.expanduser()
     if not SUFFIX.search(out.name):
         raise UserError(f"--out {out} is not a NIfTI file: the name must end in .nii or .nii.gz")
     if not out.parent.is_dir():
         raise UserError(f"no folder {out.parent}: make it first, or choose another --out")
-    picture, page = (out.with_name(SUFFIX.sub("", out.name) + ending) for ending in (".png", ".html"))
-    for path in (out, picture, page):
+    picture, page, labels = (out.with_name(SUFFIX.sub("", out.name) + ending) for ending in (".png", ".html", ".json"))
+    for path in (out, picture, page, labels):
         same = next((own for own in inputs if own.exists() and path.exists() and path.samefile(own)), None)
         if same is not None:
             raise UserError(f"{path} is the input {same} itself, which --force does not replace: choose another --out")
@@ -157,7 +159,7 @@ def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, P
             raise UserError(f"{path} is a folder: name a file for the map, as in --out {path}/map.nii.gz")
         if os.path.lexists(path) and not force:
             raise UserError(f"{path} exists already: choose another --out, or replace it with --force")
-    return out, picture, page
+    return out, picture, page, labels
 
 
 def _point(word: str) -> tuple[float, ...]:

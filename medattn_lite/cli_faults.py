@@ -13,14 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from medattn_lite.escaping import printable
+from medattn_lite.optional import missing
 
 LARGEST_SEED = 2**32 - 1  # that NumPy's generators take
-# Modules of the extras in pyproject.toml: what they are called there, and which extra brings them.
-OPTIONAL = {
-    "sksurv": ("scikit-survival", "survival"), "papermill": ("papermill", "course"), "jupytext": ("jupytext", "course"),
-    "nbclient": ("nbclient", "course"), "nbconvert": ("nbconvert", "course"),
-    "jupyter_client": ("jupyter_client", "course"), "latex2mathml": ("latex2mathml", "course"),
-}  # fmt: skip
 
 
 def outside_fault(error: BaseException) -> str | None:
@@ -30,9 +25,8 @@ def outside_fault(error: BaseException) -> str | None:
         error = OSError(int(number.group(1)), os.strerror(int(number.group(1)))) if number else OSError(str(error))
     if isinstance(error, RuntimeError) and "home directory" in str(error):
         return "there is no home folder (HOME is not set): set HOME, or name paths without ~"
-    if isinstance(error, ModuleNotFoundError) and (error.name or "").split(".")[0] in OPTIONAL:
-        package, extra = OPTIONAL[(error.name or "").split(".")[0]]
-        return f"{package} is not installed: pip install 'medattn-lite[{extra}]'"
+    if isinstance(error, ModuleNotFoundError) and missing(error) is not None:
+        return missing(error)
     if isinstance(error, MemoryError):
         return "the memory is full: close other programs, or use smaller images or batches"
     if not isinstance(error, OSError) or isinstance(error, urllib.error.URLError):

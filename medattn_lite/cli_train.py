@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,6 +43,8 @@ def train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
     parser.add_argument("--save-every", type=whole(1, 10_000_000), default=50, metavar="N",
                         help="steps between two saved states")
+    parser.add_argument("--log", nargs="+", default=[], metavar="TRACKER",
+                        help="tensorboard or wandb (offline unless WANDB_MODE says otherwise); log.csv is always kept")
     parser.add_argument("--quiet", action="store_true", help="no progress bars, for logs and notebooks")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE",
                         help="another value in the recipe, such as learning_rate=0.3; may be repeated")  # fmt: skip
@@ -65,7 +68,7 @@ def _train(options: argparse.Namespace) -> int:
         seeds=options.seeds, variants=_variants(options.variants, recipe), folds=options.folds,
         first_folds=options.first_folds, changes=changes, out=options.out,
     )  # fmt: skip
-    accelerator = _accelerator(options.device, options.precision)
+    accelerator = _accelerator(options.device, options.precision, options.log)
     results = run_experiment(plan, accelerator=accelerator, save_every=options.save_every, progress=not options.quiet)
     if accelerator.is_main_process:
         print(summary(results))
@@ -179,13 +182,16 @@ def _changes(words: list[str], label: str | None, settings: Settings) -> dict[st
 
     fields = {name: value for name, value in vars(settings).items() if name not in ("phantom", "network", "options")}
     given = [*words, *([f"label={label}"] if label is not None else [])]
-    return settings_of(given, fields, settings.options, ("label",))
+    return settings_of(given, fields, settings.options, ("label", "label_map"))
 
 
-def _accelerator(device: str, precision: str) -> Accelerator:
+def _accelerator(device: str, precision: str, log: Sequence[str] = ()) -> Accelerator:
     from accelerate import Accelerator
 
     from medattn_lite.training.device import FAST, bf16_speed, choose
+    from medattn_lite.training.trackers import find_trackers
+
+    trackers = find_trackers(log)
 
     if precision not in ("auto", *PRECISIONS):
         raise UserError(f"unknown precision {precision!r}: use auto, {', '.join(PRECISIONS)}")
@@ -195,7 +201,8 @@ def _accelerator(device: str, precision: str) -> Accelerator:
     wanted = chosen.precision if precision == "auto" else precision
     if wanted == "fp16" and chosen.device.type == "cpu":
         raise UserError("fp16 needs a GPU: use --precision fp32 or bf16 on a CPU")
-    accelerator = Accelerator(cpu=chosen.device.type == "cpu", mixed_precision=PRECISIONS[wanted])
+    accelerator = Accelerator(cpu=chosen.device.type == "cpu", mixed_precision=PRECISIONS[wanted],
+                              log_with=trackers or None, project_dir="runs" if trackers else None)
     if accelerator.is_main_process:
         print(f"device {accelerator.device}, {wanted}: {chosen.why}", file=sys.stderr)
         speed = bf16_speed() if precision == "auto" and chosen.device.type == "cpu" else None

@@ -139,5 +139,6 @@ def settings_of(words: Sequence[str], settings: Mapping[str, Any], options: Mapp
         if name in settings:
             changes[name] = value_like(text, settings[name])
         else:
-            changes.setdefault("options", {})[name] = text if name in TEXT else value_like(text, options.get(name))
+            own = _option(name, text) if name == "label_map" or name in TEXT else value_like(text, options.get(name))
+            changes.setdefault("options", {})[name] = own
     return changes

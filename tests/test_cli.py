@@ -18,7 +18,7 @@ from tests.course.notebook_maker import make_notebook
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 COMMANDS = {"doctor", "course", "notebooks", "check-data", "fetch", "phantom", "networks", "train", "results",
-            "explain", "audit", "compare", "controls", "gpu-check", "start", "study"}
+            "explain", "audit", "compare", "controls", "gpu-check", "start", "study", "import", "export", "hub"}
 
 
 def medattn(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

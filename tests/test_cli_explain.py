@@ -96,7 +96,13 @@ def test_a_map_lies_on_the_image_it_explains(
     page = tmp_path / "map.html"
     told = f"{page} ({page.stat().st_size / 1e6:.1f} MB: three linked planes" in said
     assert told if page.exists() else "note: no map.html: nothing of" in said, said
-    assert {path.name for path in tmp_path.iterdir()} - {"map.html"} == {"map.nii.gz", "map.png"}
+    written = {"map.nii.gz", "map.png", "map.json"}
+    assert {path.name for path in tmp_path.iterdir()} - {"map.html"} == written
+    facts = json.loads((tmp_path / "map.json").read_text(encoding="utf-8"))
+    assert facts["map"] == "map.nii.gz" and facts["recipe"] == recipe and facts["prediction"] in said
+    expected = {"grading": ["low grade", "high grade"], "presence": ["no tumour", "tumour"]}.get(recipe)
+    assert expected is None or list(facts["labels"].values()) == expected
+    assert facts["method"].lower().startswith("attention") or facts["target"] in said
 
 
 def test_channels_come_by_name_in_any_order_in_order_or_in_one_file(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from medattn_lite.survival.calibration import calibration_slope
     from medattn_lite.survival.concordance import PairCounts, harrell_c, pair_counts
     from medattn_lite.survival.controls import outline_values
+    from medattn_lite.survival.cox_estimator import CoxEstimator
     from medattn_lite.survival.cox_model import CoxModel, out_of_fold_risk
     from medattn_lite.survival.curves import Baseline, cumulative_hazard, outputs_of, survival_at, survival_curve
     from medattn_lite.survival.follow_up import ONE_YEAR, FollowUp
@@ -40,6 +41,7 @@ __all__ = [
     "LINKS",
     "ONE_YEAR",
     "Baseline",
+    "CoxEstimator",
     "CoxModel",
     "FollowUp",
     "KaplanMeier",

@@ -29,14 +29,21 @@ class CoxModel:
     Args:
         is_image: (K,) bool, which columns are image features.
         seed: of the inner folds.
+        clinical_penalty: ridge on clinical values.
+        image_penalty: ridge on image features; None takes the one whose C-index within inner folds is best.
     """
 
-    def __init__(self, is_image: np.ndarray, seed: int = 0) -> None:
-        self.is_image, self.seed, self.penalty = is_image, seed, PENALTIES[0]
+    def __init__(
+        self, is_image: np.ndarray, seed: int = 0, *, clinical_penalty: float = CLINICAL_PENALTY,
+        image_penalty: float | None = None,
+    ) -> None:  # fmt: skip
+        self.is_image, self.seed = is_image, seed
+        self.clinical_penalty, self.chosen = clinical_penalty, image_penalty
+        self.penalty = PENALTIES[0] if image_penalty is None else image_penalty
 
     def fit(self, values: np.ndarray, time: np.ndarray, event: np.ndarray) -> CoxModel:
         """Learns from (N, K) values of N patients."""
-        if self.is_image.any():
+        if self.is_image.any() and self.chosen is None:
             self.penalty = PENALTIES[int(np.argmax(self._inner_scores(values, time, event)))]
         self._learn_scale(values)
         self._weigh(self._prepared(values), time, event)
@@ -78,12 +85,12 @@ class CoxModel:
         from sksurv.util import Surv
 
         light = int((~self.is_image).sum())
-        penalties = np.r_[np.full(light, CLINICAL_PENALTY), np.full(prepared.shape[1] - light, self.penalty)]
+        penalties = np.r_[np.full(light, self.clinical_penalty), np.full(prepared.shape[1] - light, self.penalty)]
         self.fitted = CoxPHSurvivalAnalysis(alpha=penalties, ties="efron").fit(prepared, Surv.from_arrays(event, time))
 
     def _inner_scores(self, values: np.ndarray, time: np.ndarray, event: np.ndarray) -> np.ndarray:
         """C-index within inner folds for each of the penalties."""
-        inner = CoxModel(self.is_image)
+        inner = CoxModel(self.is_image, clinical_penalty=self.clinical_penalty)
         risk, fold = np.zeros((len(PENALTIES), len(time))), np.zeros(len(time), dtype=int)
         names = [str(row) for row in range(len(time))]
         for number, split in enumerate(stratified_kfold(names, event.tolist(), INNER_FOLDS, self.seed)):

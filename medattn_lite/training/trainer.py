@@ -38,6 +38,7 @@ from medattn_lite.training.optimisers import learning_rate, make_optimiser, sam_
 from medattn_lite.training.recipes.recipe import Settings
 from medattn_lite.training.run import BEST, LAST, LOG, STATE
 from medattn_lite.training.tasks.task import Prediction, Task
+from medattn_lite.training.trackers import tracked, values_of
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -140,20 +141,22 @@ class Trainer:
         left = range(0) if self._has_stopped(done) else range(done.iteration, iterations)
         bar = tqdm(left, initial=done.iteration, total=iterations, desc="training", disable=not self.show, leave=False)
         began = time.monotonic()
-        for iteration in bar:
-            rate = learning_rate(self.settings, iteration, steps, iterations)
-            loss = self._step(model, optimiser, self._rows(train, iteration, steps), iteration, rate)
-            done.iteration, score = iteration + 1, None
-            if len(valid) and self._is_due(done.iteration, steps, iterations):
-                score = self._validate(model, valid, done)
-            done.log.append([done.iteration, iteration // steps, loss, rate, score])
-            ended = done.iteration == iterations or self._has_stopped(done)
-            if ended or done.iteration % self.save_every == 0:
-                now = time.monotonic()
-                done.seconds, began = done.seconds + now - began, now
-                self._save(model, optimiser, done)
-            if ended:
-                break
+        with tracked(self.accelerator, self.folder, self.settings, done=done.iteration):
+            for iteration in bar:
+                rate = learning_rate(self.settings, iteration, steps, iterations)
+                loss = self._step(model, optimiser, self._rows(train, iteration, steps), iteration, rate)
+                done.iteration, score = iteration + 1, None
+                if len(valid) and self._is_due(done.iteration, steps, iterations):
+                    score = self._validate(model, valid, done)
+                done.log.append([done.iteration, iteration // steps, loss, rate, score])
+                self.accelerator.log(values_of(done.log[-1]), step=done.iteration)
+                ended = done.iteration == iterations or self._has_stopped(done)
+                if ended or done.iteration % self.save_every == 0:
+                    now = time.monotonic()
+                    done.seconds, began = done.seconds + now - began, now
+                    self._save(model, optimiser, done)
+                if ended:
+                    break
         return self._finish(model, done, chosen=bool(len(valid)))
 
     def _rows(self, train: np.ndarray, iteration: int, steps: int) -> np.ndarray:

@@ -20,7 +20,7 @@
 SCALE = "smoke"  # "smoke", "laptop" or "paper"
 DEVICE = "auto"
 SEED = 0
-DATA = "phantom"  # yours: "nifti" (any folder of NIfTI) or "brats"
+DATA = "phantom"  # yours: "nifti" (any folder of NIfTI), "bids" or "brats"
 DATA_ROOT = None  # and its folder, such as "/home/me/scans"
 
 # %%
@@ -55,7 +55,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %%
 from medattn_lite.course import make_own_folder
 
-MINE = DATA in ("nifti", "brats")  # other layouts are no NIfTI files by channel: the synthetic folder stands in
+MINE = DATA in ("nifti", "bids", "brats")  # other layouts are no NIfTI files by channel: the synthetic folder stands in
 KIND = DATA if MINE else "nifti"
 ROOT = Path(DATA_ROOT) if MINE else make_own_folder(WORK / "scans", n=NUMBERS["patients"], seed=SEED)
 print("\n".join(sorted(str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file())[:8]), "\n…")
@@ -65,7 +65,7 @@ if (ROOT / "cases.csv").is_file():
 # %% [markdown]
 # That is all the package wants to know: **one row a scan**. Columns `image_NAME` name the channels' files, relative to the table; `mask`, `label` (0, 1, 2, …; here 0 is a low grade, 1 a high one), `time` and `event` (survival) are there if you have them. `subject` is the patient. It looks superfluous with one scan each; with two visits it decides whether your result is true (section 6).
 #
-# Without a table, every sub-folder is a patient and files are told apart by their names.
+# Without a table, every sub-folder is a patient and files are told apart by their names. Every other column is kept with the patient: `age`, `grade`, `idh` and `resection` are clinical values of the recipe `survival`, which says what it did not use.
 
 # %% [markdown]
 # ## 2 · A header by hand
@@ -228,7 +228,7 @@ check("12-split", tested)
 # %% [markdown]
 # ## 7 · Train it, with a control
 #
-# One command trains, validates, tests and compares. What it needs of you is a [**recipe**](glossary.md#recipe) whose question fits your labels: `grading` (notebook [05](05_p3d_iam.ipynb)) for two classes and a mask of the tumour, `lesions` or `fusion` for masks, `survival` for times. `medattn train --list` names them all.
+# One command trains, validates, tests and compares. What it needs of you is a [**recipe**](glossary.md#recipe) whose question fits your labels: `grading` (notebook [05](05_p3d_iam.ipynb)) for two classes, `lesions` or `fusion` for masks, `survival` for times. `choose_recipe` looks at the table and the masks, and says why; masks labelled 1, 2, 3 are read as 1, 2, 4 (`--set label_map=…`).
 #
 # Always take a [control](glossary.md#control) **without a network** into the comparison. `tumour features` is a [logistic regression](glossary.md#logistic-regression) on volume and mean intensities. What a network cannot beat, you do not need a network for.
 
@@ -238,6 +238,7 @@ import io
 import shlex
 
 from medattn_lite.cli import main
+from medattn_lite.course.own_recipe import choose_recipe
 
 
 def medattn(command):
@@ -249,11 +250,15 @@ def medattn(command):
         print(said.getvalue().strip().splitlines()[-1].replace(str(WORK), "…"), f"(exit code {code})\n")
 
 
-# %%
-RECIPE, VARIANTS = "grading", ["P3D + IAM", "tumour features"]  # yours to change
+labelled = {label for case in report.cases for label in case.mask_labels}
+choice = choose_recipe(open_dataset(KIND, ROOT), labelled)
+RECIPE, VARIANTS = choice.recipe, choice.variants  # yours to change
+print(f"{RECIPE}, since there are {choice.because}")
 RUN, SETTINGS = WORK / "run", f"--data {KIND} --root '{ROOT}' --scale {SCALE} --seed {SEED} --device {DEVICE} --quiet"
-own = f"--folds {NUMBERS['folds']} --set spacing_mm={NUMBERS['spacing_mm']} --set epochs={NUMBERS['epochs']}"
-own += " --set milestones=(6,) --set learning_rate=0.001" if SCALE == "smoke" else ""
+own = f"--folds {NUMBERS['folds']} --set spacing_mm={NUMBERS['spacing_mm']} {choice.words}"
+if RECIPE == "grading":
+    own += f" --set epochs={NUMBERS['epochs']}"
+    own += " --set milestones=(6,) --set learning_rate=0.001" if SCALE == "smoke" else ""
 medattn(f"train {RECIPE} {SETTINGS} --variants '{','.join(VARIANTS)}' {own} --out '{RUN}'")
 
 # %% [markdown]
@@ -273,7 +278,7 @@ for name, scores in found.items():
     print(f"{name:18}", "  ".join(f"{score} {value}" for score, value in list(scores.items())[:3]))
 first = next(iter(next(iter(found.values()))))  # the first score, AUC in this recipe
 plots.show(plots.forest({name: scores[first] for name, scores in found.items()}, label=f"{first} on tested patients",
-                        reference=0.5, reference_label="chance"))
+                        **({"reference": 0.5, "reference_label": "chance"} if first in ("AUC", "C-index") else {})))
 for name, scores in found.items():
     record(f"{first}, {name}", scores[first])
 
@@ -303,8 +308,9 @@ place = RUN / VARIANTS[0] / "fold-0" / "predictions.json"
 CASE = json.loads(place.read_text())["split"]["test"][0]  # yours to change: the name of a patient
 case = next(case for case in open_dataset(KIND, ROOT).cases if case.subject == CASE)
 files = " ".join(f"'{name}={path}'" for name, path in case.images.items())
+crop = f"--mask '{case.mask}'" if case.mask and RECIPE == "grading" else ""  # the box around the tumour
 CAM = WORK / "cam.nii.gz"
-medattn(f"explain '{RUN}' --variant '{VARIANTS[0]}' --fold 0 --image {files} --mask '{case.mask}' --out '{CAM}'")
+medattn(f"explain '{RUN}' --variant '{VARIANTS[0]}' --fold 0 --image {files} {crop} --out '{CAM}'")
 
 # %% [markdown]
 # Believe no file that you have not read back. Three questions, asked with `nibabel` alone, as any viewer would: has it as many voxels; the same affine; and **where, in millimetres, is its peak**? That point should lie in the patient's head, where the scan is not 0 (air). If grid and affine fit and it does not, the place is right and the map points at nothing, as after a training of seconds; `medattn explain` says so above.
@@ -384,9 +390,25 @@ if all(log.is_file() for log in logs):
 # | MS lesions, `open_ms_data` | `--data open-ms --root DIR` |
 # | LGG set from Kaggle | `--data lgg --root DIR/kaggle_3m` |
 # | class folders of 2-D pictures | `medattn check-data images --root DIR` |
-# | DICOM | convert first, with `dcm2niix`; then as here |
+# | BIDS | `--data bids --root DIR` |
+# | NRRD, MetaImage (3D Slicer, ITK) | as NIfTI; `pip install 'medattn-lite[nrrd,mha]'` |
+# | DICOM | `medattn import DICOM_DIR OUT` first: one file per series, no names; then as here |
 #
-# `medattn check-data NAME --root DIR` comes first, whichever it is. `medattn fetch NAME` says how to get the public ones, and shows their licence.
+# A raw study has **each series on a grid of its own**; training wants one. `onto_one_grid` brings them to the grid of one of them, by the millimetres of their headers. It registers nothing: a head that moved is still moved.
+#
+# `medattn check-data NAME --root DIR` comes first, whichever it is. `medattn fetch NAME` says how to get the public ones, and shows their licence. Two series, the first made coarser and turned:
+
+# %%
+from nibabel.processing import resample_to_output
+
+from medattn_lite.data.nifti_io.one_grid import onto_one_grid
+
+series = dict(list(case.images.items())[:2])
+name, reference = list(series)[0], list(series)[-1]
+original, series[name] = nibabel.load(series[name]), WORK / f"raw_{name}.nii.gz"
+nibabel.save(resample_to_output(original, 1.5 * np.array(original.header.get_zooms()[:3]), order=1), series[name])
+for title, paths in (("raw", series), ("one grid", onto_one_grid(series, reference, WORK / "one"))):
+    print(f"{title:9}", {key: nibabel.load(path).shape for key, path in paths.items()})
 
 # %% [markdown]
 # ## 11 · What gives the label away?
@@ -468,7 +490,8 @@ def z_score(image):  # (C, D, H, W), over all that is not background
 coarse = resample(sample, wide)
 for name, step in (("z-score", z_score), ("normalise", normalise)):
     first, after = resample({**sample, "image": step(sample["image"])}, wide)["image"], step(coarse["image"])
-    means = [float(image[channel][coarse["mask"][0] > 0].mean()) for image in (first, after)]
+    inside = coarse["mask"][0] > 0 if coarse.get("mask") is not None else after[channel] > 0
+    means = [float(image[channel][inside].mean()) for image in (first, after)]
     print(f"mean in the mask: {name} first {means[0]:.2f}, after resampling {means[1]:.2f}")
 print("peak of the map, its own affine:", (cam.affine @ [*peak, 1])[:3], "mm; with np.eye(4):", np.array(peak), "mm")
 
@@ -487,7 +510,7 @@ for command in (
     f"train grading {SETTINGS} --set epoch=3 --out '{WORK / 'x'}'",
     f"train grading --data phantom --out '{RUN}'",
     f"explain '{RUN}' --image '{case.mask}' --out '{WORK / 'y.nii.gz'}'",
-    f"explain '{RUN}' --image {files} --mask '{case.mask}' --out '{CAM}'",
+    f"explain '{RUN}' --image {files} {crop} --out '{CAM}'",
 ):
     medattn(command)
 
@@ -501,7 +524,7 @@ for command in (
 # | mask mirrored, headers in order | look; compare with the mirrored place |
 # | bricks taken for cubes | the note on voxel sizes |
 # | resampled, then standardised | compare means with and without |
-# | labels 1, 2, 4 or 1, 2, 3? | "mask labels" in the report; `--option label_map=3:4` |
+# | labels 1, 2, 4 or 1, 2, 3? | "mask labels" in the report; `--set label_map=1:1,2:2,3:4` |
 # | two scanners, two diseases | can a network tell the *hospital*? notebook [05](05_p3d_iam.ipynb) |
 # | chosen on the test patients | count how often you looked |
 # | a value without an interval | figure 12.2 |

@@ -10,9 +10,11 @@ import pytest
 import torch
 from monai.data import MetaTensor
 
-from medattn_lite.data import as_monai, collate, open_dataset
+from medattn_lite.data import DATASETS, as_monai, collate, open_dataset
 from medattn_lite.errors import UserError
 from tests.data.makers import brain, brats_case, lgg_case, save, tumour
+from tests.data.test_bids import scan
+from tests.data.test_medmnist import content
 from tests.data.test_odd_files import picture
 from tests.data.test_readers import make_mni, make_msd
 
@@ -39,10 +41,15 @@ def make(name, root):
             save(tumour(), root / f"{case}_mask.nii.gz")
         (root / "cases.csv").write_text("image,mask,label,time,event\na.nii.gz,a_mask.nii.gz,0,300,1\n"
                                         "b.nii.gz,b_mask.nii.gz,1,400,0\n")
+    if name == "bids":
+        for subject in ("01", "02"):
+            scan(root, subject, seed=int(subject))
+    if name == "medmnist3d":
+        (root / "nodulemnist3d.npz").write_bytes(content())
     return open_dataset(name, root)
 
 
-NAMES = ["phantom", "brats", "lgg", "msd", "open-ms", "images", "nifti"]
+NAMES = list(DATASETS)
 LOADERS = [torch.utils.data.DataLoader, monai.data.DataLoader]
 
 

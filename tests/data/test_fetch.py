@@ -458,8 +458,8 @@ def test_the_decathlon_checksum_is_the_one_that_monai_publishes():
 def test_every_downloadable_source_has_a_checksum_a_licence_and_a_mirror():
     for source in SOURCES.values():
         assert source.licence and source.licence_url and source.cite
-        assert bool(source.steps) != bool(source.files or source.git)
-        for file in source.files:
+        assert bool(source.steps) != bool(source.files or source.git or source.layouts)
+        for file in (*source.files, *(file for files in source.layouts.values() for file in files)):
             assert file.checksum.partition(":")[0] in ("md5", "sha256") and file.mirrors
         if source.git:
             assert len(source.git.commit) == 40 and all(

@@ -74,6 +74,9 @@ def test_what_is_not_read_is_named_by_kind_and_number_and_the_exit_code_is_1(tmp
     LOST[kind](lost / "x")
     report = check_dataset(name, tmp_path, progress=False)
     assert report.exit_code == 1
+    if name == "nifti" and kind in ("format .mha", "format .nrrd"):  # which it reads, and these are damaged
+        assert any("BraTS2021_00002" in text and "PROBLEM" in text for text in report.lines), report.lines
+        return
     line = next(text for text in report.lines if text.startswith("PROBLEM not read"))
     assert kind in line and "(1): BraTS2021_00002/" in line
 
@@ -88,9 +91,9 @@ def test_notes_tables_and_previews_beside_the_images_are_no_loss(tmp_path):
 def test_a_folder_of_one_other_format_says_which(tmp_path):
     for number in range(5):
         (tmp_path / f"p{number}").mkdir()
-        (tmp_path / f"p{number}" / "t1.mha").write_bytes(b"x")
+        (tmp_path / f"p{number}" / "t1.mnc").write_bytes(b"x")
     report = check_dataset("nifti", tmp_path, progress=False)
-    assert report.exit_code == 2 and "5 .mha" in report.lines[0] and "format .mha" in report.lines[1]
+    assert report.exit_code == 2 and "5 .mnc" in report.lines[0] and "format .mnc" in report.lines[1]
 
 
 def picture(path, seed: int = 0) -> None:

@@ -76,7 +76,7 @@ class Inspection:
 def inspect_case(dataset: PatientDataset, case: Case) -> Inspection:
     """Looks at one case with the inspector of its data set."""
     report = Inspection(case.case, case.subject)
-    inspect = {"lgg": _lgg, "msd": _msd, "images": _picture}.get(dataset.source, _volumes)
+    inspect = {"lgg": _lgg, "msd": _msd, "images": _picture, "medmnist3d": _array}.get(dataset.source, _volumes)
     report.attempt(inspect, dataset, case, report)
     if case.missing and not report.problems:
         report.problems.append(f"missing {case.lacks}")
@@ -231,6 +231,16 @@ def _picture(dataset: PatientDataset, case: Case, report: Inspection) -> None:
     pages = picture_folders.pages_of(path)
     if pages > 1:
         report.remarks.append(f"page 1 of {pages} is read")
+
+
+def _array(dataset: PatientDataset, case: Case, report: Inspection) -> None:
+    """A volume of a file that holds many."""
+    values, _, _ = dataset.read_image(case)
+    report.shape = values.shape[1:]
+    if values.max() == values.min():
+        report.problems.append(f"it is constant ({values.flat[0]:g} everywhere)")
+    else:
+        report.digests["volume"] = digest(values)
 
 
 def _mask(

@@ -101,7 +101,8 @@ def _report(name: str, dataset: PatientDataset, cases: Sequence[Case], inspectio
     lines = [f"{name}: {len(cases)} cases of {patients} patients in {dataset.root}{layout}; "
              f"channels {', '.join(dataset.channels)}"]
     # thousands of pictures: say only what is wrong with some of them
-    shown = inspections if name != "images" else [case for case in inspections if case.problems or case.remarks]
+    many = name in ("images", "medmnist3d")
+    shown = inspections if not many else [case for case in inspections if case.problems or case.remarks]
     lines += [inspection.line() for inspection in shown]
     lines += _remarks(dataset, cases, inspections)
     lost, spare = dataset.not_read()
@@ -159,10 +160,10 @@ def _remarks(dataset: PatientDataset, cases: Sequence[Case], inspections: Sequen
         followed = [case for case in cases if case.event is not None and case.time is not None]
         lines.append(f"note: survival of {len(followed)} cases, {sum(bool(case.event) for case in followed)} deaths")
     if any(case.meta.get("patient_known") is False for case in cases):
-        visits = "" if dataset.source == "images" else " (what looks like a visit does not)"
+        visits = "" if dataset.source in ("images", "medmnist3d") else " (what looks like a visit does not)"
         lines.append("note: the folder does not say which cases are of one patient: each counts as a patient"
                      f"{visits}, and a split may leak")
-    if dataset.source in ("lgg", "images"):
+    if dataset.source in ("lgg", "images", "medmnist3d"):
         lines.append("note: the files carry no voxel size")
     return lines
 

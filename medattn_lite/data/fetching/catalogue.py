@@ -7,8 +7,10 @@ repository at a fixed commit. For the others there are steps to follow.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
+from medattn_lite.data.readers.medmnist import SETS, file_name
 from medattn_lite.errors import UserError
 
 
@@ -71,6 +73,7 @@ class Source:
         folder: folder in the data folder; what `open_dataset` is given as root.
         size: how much to expect, in words.
         files: files to download.
+        layouts: option `layout` → files to download; the first is the default.
         git: part of a repository to download.
         steps: what to do by hand where there is nothing to download freely.
         reads_as: name for `open_dataset`.
@@ -84,6 +87,7 @@ class Source:
     folder: str
     size: str
     files: tuple[RemoteFile, ...] = ()
+    layouts: Mapping[str, tuple[RemoteFile, ...]] = field(default_factory=dict)
     git: GitFolder | None = None
     steps: tuple[str, ...] = ()
     reads_as: str = ""
@@ -101,6 +105,13 @@ class Source:
 _OPEN_MS = "muschellij2/open_ms_data"
 _OPEN_MS_COMMIT = "ab6737647be9665e5448d18be2d715e0a89f7170"
 _MSD = "Task01_BrainTumour.tar"
+_MEDMNIST = "https://zenodo.org/records/10519652"
+
+
+def _medmnist(which: str, side: int) -> tuple[RemoteFile, ...]:
+    name = file_name(which, side)
+    place = Mirror("Zenodo", f"{_MEDMNIST}/files/{name}?download=1")
+    return (RemoteFile(f"medmnist3d/{name}", (place,), f"md5:{SETS[which].md5[side]}"),)
 
 SOURCES: dict[str, Source] = {source.name: source for source in (
     Source(
@@ -122,6 +133,18 @@ SOURCES: dict[str, Source] = {source.name: source for source in (
             always=("cross_sectional/LICENSE.txt", "cross_sectional/patient_info.csv", "cross_sectional/README.md"),
         ),
         reads_as="open-ms",
+    ),
+    Source(
+        name="medmnist3d",
+        title="MedMNIST v2, its 3-D sets: nodules, vessels, adrenal glands, rib fractures, organs",
+        licence="CC BY 4.0, as its record states",
+        licence_url=_MEDMNIST,
+        cite="Yang et al., Scientific Data 2023, doi 10.1038/s41597-022-01721-8, and the source of the set you use",
+        folder="medmnist3d",
+        size="one file per set, some tens of MB at 28 voxels a side, some hundreds at 64",
+        layouts={which if side == 28 else f"{which}-{side}": _medmnist(which, side)
+                 for side in (28, 64) for which in SETS},
+        reads_as="medmnist3d",
     ),
     Source(
         name="msd",

@@ -50,10 +50,11 @@ def fetch(
     """Downloads a data set that is free to download, or says how to get one that is not.
 
     Args:
-        name: "open-ms" or "msd"; for "brats", "lgg" and "ucsf-pdgm" there are steps instead.
+        name: "open-ms", "msd" or "medmnist3d"; for "brats", "lgg" and "ucsf-pdgm" there are steps instead.
         dest: the data folder; the set goes to a folder of its own in it.
         accept_licence: you have read the licence, which is always shown first.
-        layout: for open-ms "MNI" (default), "coregistered" or "raw".
+        layout: for open-ms "MNI" (default), "coregistered" or "raw"; for medmnist3d "nodule" (default), "vessel",
+            "adrenal", "fracture" or "organ", with 64 voxels a side "nodule-64", …
         mirrors: names or addresses of mirrors to use, in this order; None takes all.
         overwrite: replace files whose checksum differs. What is right is never fetched again.
         progress: show bars.
@@ -99,6 +100,11 @@ def fetch_source(
     files = list(what.files)
     if what.git is not None:
         files = list_git(what.git, layout, home=what.folder)
+    elif what.layouts:
+        layout = layout or next(iter(what.layouts))
+        if layout not in what.layouts:
+            raise UserError(f"unknown layout {layout!r}: choose one of {', '.join(what.layouts)}")
+        files = list(what.layouts[layout])
     elif layout is not None:
         raise UserError(f"{what.name} has one layout only: leave layout out")
     unpacked = [file for file in files if file.unpack]

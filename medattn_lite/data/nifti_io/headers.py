@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from medattn_lite.data.nifti_io.other_formats import FORMATS, claimed_bytes, read_other
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -27,11 +28,17 @@ ROOM = 0.9  # of the free memory
 
 
 def open_image(path: Path) -> Any:
-    """An image whose header has been read, by nibabel; a NIfTI suffix in mixed case (`.Nii.Gz`) is no other format."""
+    """An image whose header has been read, by nibabel; by MONAI where it is NRRD or MetaImage, voxels and all.
+
+    A NIfTI suffix in mixed case (`.Nii.Gz`) is no other format.
+    """
     import gzip
 
     import nibabel as nib
 
+    if path.name.lower().endswith(FORMATS):
+        require_memory(path, claimed_bytes(path))
+        return read_other(path)
     name, lower = path.name, path.name.lower()
     if not lower.endswith((".nii", ".nii.gz")) or name.endswith((".nii", ".nii.gz", ".NII", ".NII.GZ")):
         return nib.load(path)
@@ -57,6 +64,8 @@ def read_voxels(path: Path, image: Any, *, volume: int | None = None) -> np.ndar
         UserError: the header claims more than the file holds, or than the memory takes.
     """
     proxy = image.dataobj
+    if isinstance(proxy, np.ndarray):  # read already, see `read_other`
+        return proxy if volume is None else proxy[..., volume]
     shape, dtype, offset = tuple(proxy.shape), np.dtype(proxy.dtype), int(getattr(proxy, "offset", 0) or 0)
     if min(shape, default=0) < 1:
         return np.empty(shape, dtype)
@@ -143,6 +152,7 @@ def what_it_is(path: Path) -> str:
     except OSError:
         return ""
     packed, name = start[:2] == b"\x1f\x8b", path.name.lower()
+    named_so = name.endswith(FORMATS)
     nifti = len(start) > 4 and start[:4] in (b"\x5c\x01\0\0", b"\0\0\x01\x5c", b"\x1c\x02\0\0", b"\0\0\x02\x1c")
     if nifti and name.endswith(".gz"):
         return f"it is not compressed although its name ends in .gz: rename it to {path.name[:-3]}"
@@ -151,12 +161,13 @@ def what_it_is(path: Path) -> str:
     known = ((b"version https://git-lfs", "it is a pointer of Git LFS, not the image: run git lfs pull"),
              (b"PK\x03\x04", "it is a ZIP archive: unpack it"), (b"\x89PNG", "it is a PNG picture"),
              (b"BZh", "it is compressed with bzip2: unpack it"), (b"\xfd7zXZ", "it is compressed with xz: unpack it"),
-             (b"NRRD", "it is an NRRD file: convert it to NIfTI"), (b"\xff\xd8\xff", "it is a JPEG picture"))
+             (b"NRRD", "" if named_so else "it is an NRRD file: let its name end in .nrrd"),
+             (b"\xff\xd8\xff", "it is a JPEG picture"))
     text = start.lstrip().lower()
     if text.startswith((b"<!doctype", b"<html", b"<?xml")):
         return "it is a web page, perhaps of a login: download the file again"
     if start[128:132] == b"DICM":
-        return "it is a DICOM file: convert it to NIfTI (dcm2niix)"
+        return "it is a DICOM file: convert it to NIfTI (medattn import)"
     return next((words for magic, words in known if start.startswith(magic)), "it is empty" if not start else "")
 
 

@@ -39,7 +39,7 @@ def load_volume(
     """Reads a volume and turns it into the package's orientation.
 
     Args:
-        path: a file that nibabel reads (`.nii`, `.nii.gz`, `.mgz`, …).
+        path: a file that nibabel reads (`.nii`, `.nii.gz`, `.mgz`, …), or `.nrrd`, `.nhdr`, `.mha`, `.mhd`.
         dtype: data type of the array; None keeps the file's own (float64 where the file scales its
             values), which `save_volume` writes back byte for byte.
         four_d: expect (X, Y, Z, C) in the file and return (C, D, H, W).

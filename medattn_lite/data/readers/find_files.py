@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from medattn_lite.data.nifti_io.other_formats import FORMATS
 from medattn_lite.data.readers.csv_tables import natural
 
 NIFTI = (".nii", ".nii.gz")
@@ -30,9 +31,9 @@ def has_suffix(path: Path, suffixes: Collection[str]) -> bool:
 
 
 def stem(path: Path) -> str:
-    """The name without `.nii` or `.nii.gz`, in any case."""
+    """The name without `.nii`, `.nii.gz` or the suffix of another format that is read, in any case."""
     name = path.name
-    for ending in (".gz", ".nii"):
+    for ending in (".gz", ".nii", *FORMATS):
         name = name[: -len(ending)] if name.lower().endswith(ending) else name
     return name
 
@@ -58,6 +59,11 @@ def _leads_up(folder: str, name: str) -> bool:
 def nifti_files(root: Path) -> list[Path]:
     """The NIfTI files below a folder in natural order: regular files, or links to one."""
     return [path for path in walk(root) if has_suffix(path, NIFTI) and path.is_file()]
+
+
+def volume_files(root: Path) -> list[Path]:
+    """The files below a folder in natural order that `load_volume` reads: NIfTI, NRRD, MetaImage."""
+    return [path for path in walk(root) if has_suffix(path, (*NIFTI, *FORMATS)) and path.is_file()]
 
 
 def left_out(root: Path, used: Collection[Path], *, pictures: bool = False) -> tuple[list[str], list[str]]:
@@ -121,7 +127,7 @@ def _kind(path: Path, *, pictures: bool) -> tuple[str, str] | None:
     if ending is not None:
         return (f"files of the format {ending}, which is not read; convert them first", "lost")
     if not re.search(r"\.[A-Za-z]", path.name) and _is_dicom(path):  # scanners name them 1.2.840.…, or IM0001
-        return ("files of the format DICOM, which is not read; convert them first", "lost")
+        return ("files of the format DICOM, which is not read; convert them first (medattn import)", "lost")
     return None
 
 

@@ -1,4 +1,4 @@
-"""Your own NIfTI files: a CSV that names them, or a folder for every case.
+"""Your own NIfTI files (NRRD and MetaImage too, see `other_formats`): a CSV names them, or a folder for every case.
 
 With a CSV (`cases.csv`, or the only one in the folder): one row a scan. `image` names the file; for
 several channels use one column each, `image_t1`, `image_flair`, …, or separate the files by `;`.
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from medattn_lite.data.files import existing_folder
 from medattn_lite.data.readers.cases import Case, PatientDataset
-from medattn_lite.data.readers.find_files import holds, nifti_files, stem
+from medattn_lite.data.readers.find_files import holds, stem, volume_files
 from medattn_lite.data.readers.nifti_tables import find_csv, read_table
 from medattn_lite.data.readers.patient_names import named
 from medattn_lite.errors import UserError
@@ -86,7 +86,7 @@ def find_cases(root: Path, *, csv: str | Path | None = None, channels: Sequence[
         raise UserError(f"{table} names no image: give it a row for every case under its header")
     if not cases:
         raise UserError(f"no NIfTI file (.nii, .nii.gz) in {root}, which holds {holds(root)}: name the folder that "
-                        "holds the images, or convert them")
+                        "holds the images, or convert them (DICOM: medattn import)")
     return choose_channels(found, channels, root)
 
 
@@ -129,7 +129,7 @@ def choose_channels(found: Listing, channels: Sequence[str] | None, root: Path) 
 def _from_folders(root: Path) -> tuple[list[Case], list[Path]]:
     """One case a folder, and the brain masks that no case reads."""
     groups: dict[Path, list[Path]] = {}
-    for path in nifti_files(root):
+    for path in volume_files(root):
         groups.setdefault(path.parent, []).append(path)
     cases, aside = [], []
     for folder, files in groups.items():

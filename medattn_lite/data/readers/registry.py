@@ -20,6 +20,7 @@ DATASETS: dict[str, tuple[str, str]] = {
     "images": ("readers.picture_folders", "ImageFolderDataset"),
     "nifti": ("readers.nifti_folders", "NiftiDataset"),
     "bids": ("readers.bids", "BIDSDataset"),
+    "medmnist3d": ("readers.medmnist", "MedMNIST3DDataset"),
 }
 NAMES = tuple(DATASETS)
 
@@ -40,7 +41,7 @@ def open_dataset(name: str, root: str | Path | None = None, **options: Any) -> D
     """Opens a data set; voxels are read, or made, when a sample is asked for.
 
     Args:
-        name: "phantom", "brats", "msd", "lgg", "open-ms", "images", "nifti" or "bids".
+        name: "phantom", "brats", "msd", "lgg", "open-ms", "images", "nifti", "bids" or "medmnist3d".
         root: its folder; none for phantoms.
         **options: options of its class; for phantoms `n` (default 40), `task`, `shape`, `seed`, …
 

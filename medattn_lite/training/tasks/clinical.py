@@ -3,6 +3,7 @@
     phantom   age, gross total resection, biopsy only
     lgg       age, grade 3, IDH mutation
     BraTS     age, high grade, gross total resection
+    nifti     columns age, grade (G2, G3, LGG, HGG), idh and resection (GTR, STR, biopsy) of the table; bids likewise
 
 Only values that are known before follow-up begins. What is missing is set to the training patients' mean, 0 once
 standardised. A value that is the same for all, or known for nobody, is left out.
@@ -11,6 +12,7 @@ standardised. A value that is the same for all, or known for nobody, is left out
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,20 +26,39 @@ GRADE_ORDER = ("LGG", "G2", "G3", "HGG")
 HIGH_GRADES = {"G2": 0.0, "G3": 1.0, "LGG": 0.0, "HGG": 1.0}
 RESECTIONS = {"GTR": "gross total", "gross total": "gross total", "STR": "subtotal", "subtotal": "subtotal",
               "biopsy": "biopsy"}  # fmt: skip
+COLUMNS = {"age": ("ageyears", "age"), "grade": ("grade",), "idh": ("idh", "idhstatus"),
+           "resection": ("resection", "extentofresection")}  # fmt: skip
+OURS = ("time", "event", "outline", "case", "voxelsizemm", "patientknown", "severalfiles", "notfound", "session",
+        "part", "class", "classes", "row")
 RIDGE = 0.01  # keeps Cox's weights finite where a value separates the deaths
 
 
 def clinical_values(meta: Mapping[str, Any]) -> dict[str, float]:
-    """Reads by name what a sample's `meta` says; NaN where nothing is known."""
-    age = meta.get("age_years", meta.get("age"))
-    idh, resection = str(meta.get("idh") or ""), RESECTIONS.get(meta.get("resection"))
+    """Reads by name, in any spelling (`Age`, `age_years`), what a sample's `meta` says; NaN where nothing is known."""
+    known = {key: next((meta[name] for plain in names for name in meta if _plain(name) == plain), None)
+              for key, names in COLUMNS.items()}  # fmt: skip
+    age, grade = known["age"], known["grade"]
+    idh, resection = str(known["idh"] or ""), RESECTIONS.get(str(known["resection"]))
     return {
         "age": math.nan if age is None else float(age),
-        "high grade": HIGH_GRADES.get(meta.get("grade"), math.nan),
+        "high grade": HIGH_GRADES.get(str(grade), math.nan),
         "IDH mutation": {"w": 0.0, "m": 1.0}.get(idh[:1].lower(), math.nan),
         "gross total resection": math.nan if resection is None else float(resection == "gross total"),
         "biopsy only": math.nan if resection is None else float(resection == "biopsy"),
     }
+
+
+def not_used(facts: Sequence[Mapping[str, Any]]) -> str:
+    """One line about the columns of a user's table that no clinical value comes from; "" where there are none."""
+    taken = {plain for names in COLUMNS.values() for plain in names}
+    others = dict.fromkeys(str(name) for own in facts for name, value in own.items()
+                           if value is not None and _plain(name) not in taken and _plain(name) not in OURS)  # fmt: skip
+    return "" if not others else (f"columns that are no clinical value of this recipe: {', '.join(others)}; it knows "
+                                  f"{', '.join(COLUMNS)}")
+
+
+def _plain(name: Any) -> str:
+    return re.sub(r"[^a-z0-9]", "", str(name).lower())
 
 
 def clinical_table(rows: Sequence[Mapping[str, float]]) -> tuple[tuple[str, ...], np.ndarray]:

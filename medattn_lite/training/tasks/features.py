@@ -18,13 +18,15 @@ def tumour_features(sample: dict[str, Any]) -> np.ndarray:
     """Computes features of a sample's tumour.
 
     Args:
-        sample: `image` (C, D, H, W), normalised, and `mask` (1, D, H, W), tumour wherever above 0.
+        sample: `image` (C, D, H, W), normalised, and `mask` (1, D, H, W), tumour wherever above 0; without one, no
+            voxel is.
 
     Returns:
         (1 + 2 C,): natural logarithm of 1 + the tumour's volume in mL (in voxels where their size is unknown), mean
         and standard deviation by channel; the last two NaN without a tumour.
     """
-    inside = sample["mask"][0] > 0
+    mask = sample.get("mask")
+    inside = torch.zeros(sample["image"].shape[1:], dtype=torch.bool) if mask is None else mask[0] > 0
     size = sample["meta"].get("voxel_size_mm", sample["meta"].get("spacing_mm"))
     volume = float(inside.sum()) * (1.0 if size is None else float(np.prod(size)) / 1000)
     values = sample["image"][:, inside].double()  # (C, voxels)

@@ -43,7 +43,7 @@ class Grading(Task):
         if len(set(known)) != 2:
             raise UserError(f"grading needs two classes and {self.data} has {sorted(set(known))}: use a data set with "
                             "grades (phantom, brats, lgg)")
-        self.class_names = self._class_names()
+        self.class_names = self._class_names(getattr(dataset, "classes", ()))
         self.subjects, self.strata, self.images, features = [], [], [], []
         for sample in read_all(self, dataset, keep=lambda sample: sample.get("label") is not None):
             self.images.append(self.cut(sample)["image"].half())
@@ -52,13 +52,15 @@ class Grading(Task):
             features.append(tumour_features(sample))
         self.features = np.array(features)
 
-    def _class_names(self) -> tuple[str, str]:
-        idh = self.settings.options.get("label") == "idh"
-        return ("IDH wild type", "IDH mutant") if idh else ("low grade", "high grade")
+    def _class_names(self, told: Sequence[str]) -> tuple[str, ...]:
+        """The data's own names of the two classes, where they have them."""
+        if self.settings.options.get("label") == "idh":
+            return ("IDH wild type", "IDH mutant")
+        return tuple(told) if len(told) == 2 else ("low grade", "high grade")
 
     def recall(self, facts: Mapping[str, Any] | None) -> None:
         super().recall(facts)
-        self.class_names = self._class_names()
+        self.class_names = self._class_names(tuple((facts or {}).get("classes", ())))
         self.features = np.zeros((0, 1 + 2 * len(self.channels)))
 
     def cut(self, sample: Sample) -> Sample:

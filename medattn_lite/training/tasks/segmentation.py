@@ -38,7 +38,8 @@ class Segmentation(Task):
 
     Options of the recipe: `train_share`, patients to train on; `lesion_share`, windows that must hold a lesion;
     `overlap` of the sliding windows, 0 to below 1; `spacing_mm` for files that know theirs; `slice_pixels` for
-    those that do not: their slices are shrunk to this many pixels.
+    those that do not: their slices are shrunk to this many pixels; `label_map`, what the labels of a folder's own masks
+    mean, file label to sample label.
 
     Attributes:
         regions: names, one per channel of the masks.
@@ -52,7 +53,7 @@ class Segmentation(Task):
     asks = "region"
 
     def load(self) -> None:
-        dataset = open_images(self)
+        dataset = open_images(self, **self._label_map())
         self.channels = tuple(dataset.channels)
         self.subjects, self.strata, self.images, self.spacings, self.shapes = [], [], [], [], []
         labels: list[Tensor] = []
@@ -72,6 +73,21 @@ class Segmentation(Task):
         self.regions = self.find_regions(np.unique([label for own in labels for label in own.unique().tolist()]))
         self.masks = [self.to_regions(mask) for mask in labels]
         self.measures = self.find_measures(distances=None not in self.spacings)
+
+    def _label_map(self) -> dict[str, dict[int, int]]:
+        """The option `label_map`, file label to sample label, as the data set is given it.
+
+        Raises:
+            UserError: it is no map, or this data set knows its labels itself.
+        """
+        told = self.settings.options.get("label_map")
+        if told is None:
+            return {}
+        if self.data not in ("nifti", "bids"):
+            raise UserError(f"{self.data} knows what its labels mean: leave label_map out")
+        if not isinstance(told, Mapping):
+            raise UserError(f"label_map={told!r} is no map of labels: write for example label_map=1:1,2:2,3:4")
+        return {"label_map": {int(stored): int(label) for stored, label in told.items()}}
 
     def recall(self, facts: Mapping[str, Any] | None) -> None:
         super().recall(facts)

@@ -45,6 +45,7 @@ from medattn_lite.training.tasks.clinical import (
     ClinicalCox,
     clinical_table,
     clinical_values,
+    not_used,
     of_highest_grade,
     standardised,
 )
@@ -131,6 +132,8 @@ class Survival(SurvivalAnswers):
         self.days = sorted({*self.breaks[1:].tolist(), ONE_YEAR})
         self.survived, self.died = interval_labels(torch.from_numpy(time), torch.from_numpy(event), self.breaks)
         self.clinical_names, self.clinical_values = clinical_table([clinical_values(own) for own in self.facts])
+        if self.data in ("nifti", "bids") and (said := not_used(self.facts)):
+            self.remarks.append(said)
         self.clinical, self.head, self.baseline, self.median = None, "logistic", None, None
         self.image_scale, self.outlines = (0.0, 1.0), torch.zeros(len(self.facts), len(OUTLINE))
 
