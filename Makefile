@@ -32,6 +32,11 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # Of `make paper`: folders of real patients, left out where not given.
 LGG ?=
 MS ?=
+# ImageNet weights of ResNeSt-50, which the paper starts from (medattn fetch resnest50); random where not given.
+WEIGHTS ?=
+START := $(if $(WEIGHTS),--set weights="$(WEIGHTS)",)
+# Other weights are another run, with a folder of its own.
+FROM := $(if $(WEIGHTS),-imagenet,)
 TRAIN := $(RUN) -m medattn_lite.cli train
 
 .PHONY: bench bench-gpu gpu help course test lint lab notebooks book teacher doctor paper clean
@@ -46,7 +51,7 @@ help:
 	@echo "make doctor     what is installed, which device, do widgets show"
 	@echo "make gpu        one GPU, ten minutes: is it right, how fast, a first training at published size"
 	@echo "make bench      time and memory beside peers on this CPU, some minutes: figures/benchmarks.md (make bench-gpu: on a GPU)"
-	@echo "make paper      every recipe at its published size, on a GPU: LGG=DIR MS=DIR add real patients; goes on where it stopped"
+	@echo "make paper      every recipe at its published size, on a GPU: LGG=DIR MS=DIR add real patients, WEIGHTS=FILE ImageNet; goes on where it stopped"
 	@echo "make clean      remove caches, runs/course and runs/book; .venv stays"
 
 course: $(STAMP)
@@ -92,10 +97,17 @@ doctor: $(STAMP)
 
 # Days of one GPU. Every run goes on where it was stopped, so the same command may be given again.
 paper: $(STAMP)
-	for recipe in grading presence presence-cnns source lesions fusion survival mechanisms; do \
+	if [ -n "$(WEIGHTS)" ] && ! [ -f "$(WEIGHTS)" ]; then \
+	  echo "there is no file of weights $(WEIGHTS): medattn fetch resnest50 gets it, or leave WEIGHTS out" >&2; exit 2; fi
+	for recipe in presence source; do \
+	  $(TRAIN) $$recipe --scale paper $(START) --out runs/$$recipe-phantom$(FROM)-paper-0 || exit; done
+	for recipe in grading presence-cnns lesions fusion survival mechanisms; do \
 	  $(TRAIN) $$recipe --scale paper --out runs/$$recipe-phantom-paper-0 || exit; done
 	if [ -n "$(LGG)" ]; then \
-	  for recipe in presence presence-leak lesions survival; do \
+	  for recipe in presence presence-leak; do \
+	    $(TRAIN) $$recipe --scale paper $(START) --data lgg --root "$(LGG)" --out runs/$$recipe-lgg$(FROM)-paper-0 \
+	    || exit; done; \
+	  for recipe in lesions survival; do \
 	    $(TRAIN) $$recipe --scale paper --data lgg --root "$(LGG)" --out runs/$$recipe-lgg-paper-0 || exit; done; \
 	  for label in grade idh; do \
 	    $(TRAIN) grading --scale paper --data lgg --root "$(LGG)" --label $$label --out runs/grading-$$label-lgg-paper-0 \

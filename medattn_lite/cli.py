@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     _course_options(commands.add_parser("course", help="run the notebooks in order and write a report"))
     _notebooks_options(commands.add_parser("notebooks", help="make the notebooks from their sources"))
     _check_data_options(commands.add_parser("check-data", help="is a data set's folder usable?"))
-    _fetch_options(commands.add_parser("fetch", help="download a data set that is free to download"))
+    _fetch_options(commands.add_parser("fetch", help="download a data set, or weights, free to download"))
     import_options(commands.add_parser("import", help="a study of DICOM files as NIfTI files, without names"))
     phantom_options(commands.add_parser("phantom", help="write synthetic patients, or measure them"))
     audit_options(commands.add_parser("audit", help="what gives the label away? phantoms, or a folder of yours"))
@@ -213,8 +213,8 @@ def _check_data(options: argparse.Namespace) -> int:
 
 
 def _fetch_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("dataset", nargs="?", help="open-ms, msd or medmnist3d; brats, lgg and ucsf-pdgm give the "
-                                                   "steps to get them; left out: list them all")
+    parser.add_argument("dataset", nargs="?", help="open-ms, msd or medmnist3d; resnest50 for ImageNet weights; brats, "
+                                                   "lgg and ucsf-pdgm give the steps to get them; left out: list all")
     parser.add_argument("--out", type=path, default=Path("data"), metavar="DIR", help="the data folder (default: data)")
     parser.add_argument("--layout", help="for open-ms MNI, coregistered or raw; for medmnist3d nodule, vessel, "
                                            "adrenal, fracture or organ, or nodule-64, …")

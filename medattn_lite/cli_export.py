@@ -96,7 +96,7 @@ def trained_network(word: str, *, variant: str | None = None, fold: int | None =
 
 
 def _of_run(folder: Path, variant: str | None, fold: int | None) -> Trained:
-    from medattn_lite.explain.runs import open_run
+    from medattn_lite.explain import open_run
     from medattn_lite.networks.bundle import from_network
     from medattn_lite.training.recipes.recipe import as_json
     from medattn_lite.training.run import Run

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from medattn_lite.explain.run_maps import SampleMap
-    from medattn_lite.explain.runs import TrainedRun
+    from medattn_lite.explain import SampleMap, TrainedRun
 
 
 def map_facts(found: SampleMap, run: TrainedRun, channels: Sequence[str], out: Path) -> dict[str, Any]:

@@ -35,6 +35,7 @@ from medattn_lite.training.checkpoint import (
 from medattn_lite.training.inference import evaluating
 from medattn_lite.training.log import read_log, write_log
 from medattn_lite.training.optimisers import learning_rate, make_optimiser, sam_ascent
+from medattn_lite.training.processes import one_batch
 from medattn_lite.training.recipes.recipe import Settings
 from medattn_lite.training.run import BEST, LAST, LOG, STATE
 from medattn_lite.training.tasks.task import Prediction, Task
@@ -178,7 +179,7 @@ class Trainer:
         process = self.accelerator.process_index
         places = range(process * len(rows), (process + 1) * len(rows))
         generators = [torch.Generator().manual_seed(_mixed(self.seed, iteration, place)) for place in places]
-        self._set_seed(_mixed(self.seed, iteration, process, 1))  # of dropout
+        self._set_seed(_mixed(self.seed, iteration, 0, 1))  # of dropout, dealt for the batch of all processes
         batch = self.task.batch(rows.tolist(), generators)
         batch = {name: tensor.to(self.accelerator.device, non_blocking=True) for name, tensor in batch.items()}
         for group in optimiser.param_groups:
@@ -202,7 +203,8 @@ class Trainer:
             torch.manual_seed(seed)
 
     def _backward(self, model: nn.Module, batch: dict[str, Tensor]) -> Tensor:
-        with self.accelerator.autocast():
+        processes, process = self.accelerator.num_processes, self.accelerator.process_index
+        with self.accelerator.autocast(), one_batch(model, processes=processes, process=process):
             output = self.task.forward(model, batch)
         loss = self.task.loss(output.float(), batch)
         self.accelerator.backward(loss)

@@ -10,6 +10,7 @@ import json
 import shutil
 import tarfile
 from collections import namedtuple
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote
 
@@ -455,12 +456,51 @@ def test_the_decathlon_checksum_is_the_one_that_monai_publishes():
     assert file.mirrors[0].url == DecathlonDataset.resource["Task01_BrainTumour"]
 
 
+def imagenet(site: Site, content: bytes, digits: str | None = None) -> Source:
+    """`resnest50` of the catalogue, on this computer: a public name with the beginning of its own checksum."""
+    (file,) = SOURCES["resnest50"].files
+    site.files = {"/second": content}
+    mirrors = (Mirror("first", site.url("/first")), Mirror("second", site.url("/second")))
+    checksum = "sha256-begins:" + (digits or hashlib.sha256(content).hexdigest()[:8])
+    return replace(SOURCES["resnest50"], files=(replace(file, mirrors=mirrors, checksum=checksum),))
+
+
+def test_weights_are_checked_by_the_digits_that_their_public_name_carries(site, tmp_path):
+    (file,) = SOURCES["resnest50"].files
+    name, digits = file.path.removesuffix(".pth").rsplit("-", 1)
+    assert file.checksum == f"sha256-begins:{digits}" and name == "weights/resnest50"
+    assert all(mirror.url.startswith("https://") and mirror.url.endswith(f"-{digits}.pth") for mirror in file.mirrors)
+
+
+def test_imagenet_weights_are_fetched_resumed_and_named_with_the_command_that_takes_them(site, tmp_path):
+    site.cut_after = [100_000, None]
+    result, said = quiet(imagenet(site, CONTENT), tmp_path)
+    path = tmp_path / "weights" / "resnest50-528c19ca.pth"
+    assert path.read_bytes() == CONTENT and result.downloaded == 1 and f"--set weights={path}" in said
+    assert [span for where, span in site.requests if where == "/second"] == [None, "bytes=100000-"]
+    again, _ = quiet(imagenet(site, CONTENT), tmp_path)
+    assert (again.downloaded, again.present) == (0, 1)
+
+
+def test_weights_with_other_digits_are_refused_and_absent_ones_say_where_they_were_looked_for(site, tmp_path):
+    with pytest.raises(UserError, match="first: HTTP 404.*second: wrong checksum, so the file was deleted"):
+        quiet(imagenet(site, CONTENT, digits="528c19ca"), tmp_path)
+    assert not list(tmp_path.rglob("*.pth*"))
+
+
+def test_a_few_digits_are_no_checksum(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"hello\n")
+    assert matches(path, "sha256-begins:5891b5b5") and not matches(path, "sha256-begins:5891")
+    assert not matches(path, "sha256:5891b5b5")
+
+
 def test_every_downloadable_source_has_a_checksum_a_licence_and_a_mirror():
     for source in SOURCES.values():
         assert source.licence and source.licence_url and source.cite
         assert bool(source.steps) != bool(source.files or source.git or source.layouts)
         for file in (*source.files, *(file for files in source.layouts.values() for file in files)):
-            assert file.checksum.partition(":")[0] in ("md5", "sha256") and file.mirrors
+            assert file.checksum.partition(":")[0] in ("md5", "sha256", "sha256-begins") and file.mirrors
         if source.git:
             assert len(source.git.commit) == 40 and all(
                 source.git.commit in mirror.url for mirror in source.git.mirrors

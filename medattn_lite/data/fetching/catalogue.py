@@ -29,7 +29,8 @@ class RemoteFile:
     Attributes:
         path: where it goes, relative to the data folder.
         mirrors: tried in this order.
-        checksum: "md5:…", "sha1:…", "sha256:…", or "git:…" for the id that Git gives a file's content.
+        checksum: "md5:…", "sha1:…", "sha256:…", or "git:…" for the id that Git gives a file's content;
+            "sha256-begins:…" where the source publishes the first digits only.
         size: bytes, if known beforehand.
         unpack: it is an archive, unpacked where it lies and then deleted.
     """
@@ -72,6 +73,7 @@ class Source:
         cite: what to cite.
         folder: folder in the data folder; what `open_dataset` is given as root.
         size: how much to expect, in words.
+        use: the command that takes it, where it is no data set.
         files: files to download.
         layouts: option `layout` → files to download; the first is the default.
         git: part of a repository to download.
@@ -86,6 +88,7 @@ class Source:
     cite: str
     folder: str
     size: str
+    use: str = ""
     files: tuple[RemoteFile, ...] = ()
     layouts: Mapping[str, tuple[RemoteFile, ...]] = field(default_factory=dict)
     git: GitFolder | None = None
@@ -105,6 +108,7 @@ class Source:
 _OPEN_MS = "muschellij2/open_ms_data"
 _OPEN_MS_COMMIT = "ab6737647be9665e5448d18be2d715e0a89f7170"
 _MSD = "Task01_BrainTumour.tar"
+_RESNEST = "resnest50-528c19ca.pth"  # as torch.hub names files: the first eight digits of their SHA-256
 _MEDMNIST = "https://zenodo.org/records/10519652"
 
 
@@ -112,6 +116,7 @@ def _medmnist(which: str, side: int) -> tuple[RemoteFile, ...]:
     name = file_name(which, side)
     place = Mirror("Zenodo", f"{_MEDMNIST}/files/{name}?download=1")
     return (RemoteFile(f"medmnist3d/{name}", (place,), f"md5:{SETS[which].md5[side]}"),)
+
 
 SOURCES: dict[str, Source] = {source.name: source for source in (
     Source(
@@ -164,6 +169,26 @@ SOURCES: dict[str, Source] = {source.name: source for source in (
             unpack=True,
         ),),
         reads_as="msd",
+    ),
+    Source(
+        name="resnest50",
+        title="ResNeSt-50 trained on ImageNet, by its authors: what the presence and source recipes start from",
+        licence="Apache-2.0 of the code; the images of ImageNet have terms of their own, non-commercial research",
+        licence_url="https://github.com/zhanghang1989/ResNeSt/blob/master/LICENSE",
+        cite="Zhang et al., ResNeSt: Split-Attention Networks, arXiv 2004.08955",
+        folder="weights",
+        size="one file of about 110 MB",
+        use=f"medattn train presence --scale paper --set weights={{folder}}/{_RESNEST}",
+        files=(RemoteFile(
+            path=f"weights/{_RESNEST}",
+            mirrors=(
+                Mirror("ResNeSt", f"https://github.com/zhanghang1989/ResNeSt/releases/download/weights_step1/{_RESNEST}"),
+                Mirror("timm", "https://github.com/rwightman/pytorch-image-models/releases/download/v0.1-resnest/"
+                               f"{_RESNEST}"),
+                Mirror("encoding", f"https://hangzh.s3.amazonaws.com/encoding/models/{_RESNEST}"),
+            ),
+            checksum="sha256-begins:528c19ca",
+        ),),
     ),
     Source(
         name="lgg",

@@ -31,6 +31,7 @@ WINDOW = 30.0  # seconds over which a sender's pace is taken
 SLOWEST = 1000.0  # bytes per second; a telephone line brings seven times as many
 WAIT = 1.0  # seconds before the second attempt; doubles
 LONGEST_LIST = 1 << 25  # bytes of a listing
+LEAST_DIGITS = 8  # of a checksum that is known by its beginning
 
 
 class _Cut(Exception):
@@ -86,15 +87,20 @@ def download(file: RemoteFile, path: Path, *, progress: bool = True, wait: float
 
 
 def matches(path: Path, checksum: str) -> bool:
-    """Whether a file has the checksum "algorithm:hex"; "git" is SHA-1 over Git's header and the content."""
+    """Whether a file has the checksum "algorithm:hex"; "git" is SHA-1 over Git's header and the content.
+
+    "sha256-begins:hex" asks for the first digits only, eight or more: what a file's public name carries.
+    """
     algorithm, _, wanted = checksum.partition(":")
+    algorithm, begins, _ = algorithm.partition("-begins")
     digest = hashlib.sha1() if algorithm == "git" else hashlib.new(algorithm)
     if algorithm == "git":
         digest.update(b"blob %d\0" % path.stat().st_size)
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
-    return digest.hexdigest() == wanted.lower()
+    found, wanted = digest.hexdigest(), wanted.lower()
+    return found == wanted or bool(begins) and len(wanted) >= LEAST_DIGITS and found.startswith(wanted)
 
 
 def read_json(file_url: str) -> object:

@@ -50,7 +50,8 @@ def fetch(
     """Downloads a data set that is free to download, or says how to get one that is not.
 
     Args:
-        name: "open-ms", "msd" or "medmnist3d"; for "brats", "lgg" and "ucsf-pdgm" there are steps instead.
+        name: "open-ms", "msd" or "medmnist3d", or "resnest50" for ImageNet weights; for "brats", "lgg" and "ucsf-pdgm"
+            there are steps instead.
         dest: the data folder; the set goes to a folder of its own in it.
         accept_licence: you have read the licence, which is always shown first.
         layout: for open-ms "MNI" (default), "coregistered" or "raw"; for medmnist3d "nodule" (default), "vessel",
@@ -125,6 +126,8 @@ def fetch_source(
             unpack(path, data, progress=progress)
             path.unlink()
     say(f"{what.name}: {downloaded} files downloaded and checked, {present} there already, in {home}")
+    if what.use:
+        say(f"  now: {what.use.format(folder=home)}")
     return Fetched(home, downloaded, present)
 
 

@@ -14,7 +14,8 @@ from medattn_lite.training.recipes.recipe import Recipe, Settings, Variant
 
 _GUESSES = (
     "momentum and weight decay of SGD: not stated; 0.9 and 0",
-    "start: the paper's is ImageNet; random here unless --set weights=FILE names a ResNeSt-50 file",
+    "start: the paper's is ImageNet; random here unless --set weights=FILE names a ResNeSt-50 file (medattn fetch "
+    "resnest50; make paper WEIGHTS=FILE). It knows three channels: with another number the first layer stays random",
     "tested state: 'best performed' could mean chosen on the test folds; here the last one, chosen by nothing",
     "folds: the paper deals 3,670 images of 70 patients and does not say how; here patients are dealt, never images",
     "contrasts: the paper's images are T1 after contrast alone; here every contrast that the data set has, four on "
