@@ -13,7 +13,7 @@ from medattn_lite.course.diagnose import Mistake, compare_function
 from medattn_lite.course.modules import Setting, judge_module, no_linear_layers
 
 COUNT_HINT = "Divide by the sum of `inside` over space; it differs from image to image."
-SPACE_HINT = "The squeeze keeps one number a channel: axis 1 stays, the axes from 2 on go."
+SPACE_HINT = "The squeeze keeps one number per channel: axis 1 stays, the axes from 2 on go."
 
 
 @exercise("02-squeeze", title="Exercise 02.1, squeeze only the head")

@@ -88,7 +88,7 @@ def _one_deal(deal: Callable[..., Any], subjects: list[str], folds: int, seed: i
         raise NotYet("There is one number for each patient; one for each slice was asked for.",
                      "`[fold_of[subject] for subject in subjects]`")
     if len(numbers) != len(subjects):
-        raise NotYet(f"There are {len(numbers)} numbers for {len(subjects)} slices.", "One fold number a slice.")
+        raise NotYet(f"There are {len(numbers)} numbers for {len(subjects)} slices.", "One fold number per slice.")
     if min(numbers) == 1 and max(numbers) == folds:
         raise NotYet("Your folds are counted from 1.", "Count them from 0 to folds − 1.")
     if min(numbers) < 0 or max(numbers) >= folds:
@@ -118,7 +118,7 @@ def _as_numbers(answer: Any) -> list[int]:
                      "`[fold_of[subject] for subject in subjects]`")
     numbers = as_array(answer)
     if numbers is None or numbers.ndim != 1:
-        raise NotYet(f"Your answer is {kind(answer)}, no list of fold numbers.", "One whole number a slice.")
+        raise NotYet(f"Your answer is {kind(answer)}, no list of fold numbers.", "One whole number per slice.")
     broken = next((number for number in numbers.tolist() if number != int(number)), None)
     if broken is not None:
         raise NotYet(f"There is a fold number {broken:g}; folds are counted in whole numbers.", REMAINDER_HINT)

@@ -80,7 +80,7 @@ def check_labels(labels: Callable[..., Labels]) -> Result:
         Mistake(lambda t, e, b: interval_labels(t, e, b)[::-1], "the two tables have changed places",
                 "Return survived first, then died."),
         Mistake(lambda t, e, b: tuple(part.T for part in interval_labels(t, e, b)),
-                "rows and columns have changed places", "One row a patient: (N, K)."),
+                "rows and columns have changed places", "One row per patient: (N, K)."),
         Mistake(lambda t, e, b: interval_labels(t, e, b)[0], "the second table, `died`, is missing"),
     ]  # fmt: skip
     return compare_function(

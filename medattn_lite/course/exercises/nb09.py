@@ -46,7 +46,7 @@ def check_weights(weights: Callable[[Tensor, Tensor], Tensor]) -> Result:
                     "the 2 of the denominator is missing", FRACTION_HINT),
             Mistake(lambda A, G: _sum(_alpha(A, G)), "these are the α alone; multiply them by ReLU(g)", FRACTION_HINT),
             Mistake(lambda A, G: _terms(A, G).unflatten(2, A.shape[2:]), "the places are not added up yet",
-                    "One number a channel: `.sum(2)` of the flattened places."),
+                    "One number per channel: `.sum(2)` of the flattened places."),
             Mistake(lambda A, G: _positive(G).mean(2), "that is the mean of the positive gradients; α is missing",
                     FRACTION_HINT),
             Mistake(lambda A, G: _positive(G).sum(2), "that is the sum of the positive gradients; α is missing",
