@@ -230,6 +230,8 @@ def check_verdict(verdict: Callable[[float, float, float], str]) -> Result:
             Mistake(lambda low, high, margin: _by(low, high, margin, holds_zero="not needed"),
                     "you take an interval that holds 0 for \"not needed\"; a wide one holds 0 and a large loss as well",
                     "Not shown is not the same as not there: the whole interval must lie within the margin."),
+            Mistake(lambda low, high, margin: "needed" if high < 0 else "better without" if low > 0 else "not needed",
+                    "you read an interval that holds 0 as \"not needed\", and do not use the margin", outside),
             Mistake(lambda low, high, margin: sentence_for(low, high, 0.0), "the margin is not used", outside),
             Mistake(lambda low, high, margin: sentence_for(-high, -low, margin), "the sign is turned: a loss is below "
                     "0", "The difference is edited minus its own."),

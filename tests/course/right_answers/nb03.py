@@ -109,6 +109,11 @@ RIGHT_ANSWERS = {
             "    rules = {'needed': ends < -margin, 'better without': ends > margin}\n"
             "    rules['not needed'] = ends.abs() <= margin\n"
             "    return next((name for name, holds in rules.items() if holds.all()), 'open')"),
+        Answer("numpy's text",
+            "def verdict(low, high, margin):\n"
+            "    names = np.array(['needed', 'better without', 'not needed', 'open'])\n"
+            "    rules = [high < -margin, low > margin, -margin <= low and high <= margin, True]\n"
+            "    return names[rules.index(True)] if low == low and high == high else names[3]"),
         Answer("a string that is a subclass",
             "def verdict(low, high, margin):\n"
             "    class Sentence(str):\n"

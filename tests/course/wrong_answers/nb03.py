@@ -287,7 +287,7 @@ WRONG_ANSWERS = {
         (NoLayers, "no layers to learn"),
     ],
     "03-verdict": [
-        (holds_zero, "margin"),
+        (holds_zero, "do not use the margin"),
         (zero_for_margin, "margin is not used"),
         (middle, "middle of the interval"),
         (one_end, "one end only"),

@@ -165,7 +165,7 @@ WRONG_ANSWERS = {
         Answer("capital letters",
             "def verdict(low, high, margin):\n"
             "    if low != low or high != high:\n"
-            "        return 'open'\n"
+            "        return 'Open'\n"
             "    if high < -margin:\n"
             "        return 'Needed'\n"
             "    if low > margin:\n"
@@ -181,7 +181,7 @@ WRONG_ANSWERS = {
             "    if low < -margin or high > margin:\n"
             "        return 'open'\n"
             "    return 'not needed'\n",
-            "without an interval nothing is shown"),
+            "`low` = nan"),
         Answer("other words",
             "def verdict(low, high, margin):\n"
             "    if low != low or high != high:\n"
