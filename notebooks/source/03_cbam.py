@@ -401,7 +401,7 @@ from medattn_lite.explain import CHANNEL_EDITS, PLACE_EDITS, under_edits
 
 sentence = verdict if check("03-verdict", verdict).passed else sentence_for
 hits = under_edits(run.network, PLACE_EDITS, lambda: object_hits(run.network, run.test).float().mean(1), kind="spatial")
-hits["no veins"] = without_cue(run).float().mean(1)
+hits["no veins"] = object_hits(run.network, without_cue(run)).float().mean(1)
 on_control = {name: mean_interval(own, bounds=(0, 1)) for name, own in hits.items()}
 plots.show(plots.forest(on_control, label="share of rings judged right", reference=0.5, reference_label="chance"))
 print_sentences({name: paired_mean_interval(hits[name], hits["its own"]) for name in ("flat", "shifted")}, sentence)
