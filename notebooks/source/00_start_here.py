@@ -438,7 +438,7 @@ for number in range(3):
 # %% [markdown]
 # `normalise` finds the most frequent tissue deep in the head, which is white matter, and puts it at 0; the
 # background goes to −4. Why not subtract the mean and divide by the standard deviation (a z-score)? A large tumour
-# changes both, and so the numbers of healthy tissue far away. Does white matter hold still? Three people decide, each
+# changes both, and so the numbers of healthy tissue far away. Does white matter hold still, as `normalise` assumes? Three people decide, each
 # healthy and with a tumour of growing size: by how much do the voxels move in which **nothing has changed**? **Guess.**
 
 # %%
@@ -453,12 +453,13 @@ for seed in range(SEED + 7, SEED + 10):
         for name, score in scores.items():
             before, after = (score(scan["image"], head) for scan, head in zip((well, ill), heads, strict=True))
             moved[name][place] += 100 * ((after - before)[same].mean() / before[same].std()).abs() / 3
-plots.show(plots.lines(diameters, moved, xlabel="diameter of the tumour, mm", ylabel="% of their spread"))
+plots.show(plots.lines(diameters, moved, xlabel="diameter of the tumour, mm", ylabel="moved by, % of their spread"))
 
 # %% [markdown]
-# *Figure 00.8.* How far unchanged voxels move, mean of three people. The z-score drifts with the size of the tumour;
-# `normalise` moves less while the tumour leaves enough white matter to find. With a very large one it can be the one
-# that moves more: no normalisation is safe by its name.
+# *Figure 00.8.* How far unchanged voxels move, mean of three people. Compare the two lines: is the one far below the
+# other? Both drift when the tumour is large, since it takes away much of the white matter that `normalise` looks for.
+# **No normalisation is safe by its name**: look at what it does to tissue that did not change. (What `normalise` spares
+# you is another drift, that of a border smeared by resampling: notebook 12.)
 #
 # ## 8 · Split patients, never slices
 #

@@ -77,7 +77,7 @@ contrast = channels.index("t1ce") if "t1ce" in channels else len(channels) - 1  
 first, finer = int(grades.argmax()), 2 if DATA == "phantom" and SCALE != "paper" else 1  # the same head, in finer voxels
 sample = finer_head(phantom, boxes[first]["subject"]) if finer == 2 else whole[first]
 shown = crop_around(sample, [finer * side for side in NUMBERS["crop"]])
-depths = np.linspace(0.15, 0.85, 8) * shown["image"].shape[1]
+depths = np.linspace(0.25, 0.68, 8) * shown["image"].shape[1]
 plots.show(plots.slice_montage(shown["image"][contrast], slices=depths.astype(int).tolist(), columns=4,
                                title=f"one of {len(boxes)} boxes: high grade, T1ce"))
 
