@@ -456,10 +456,9 @@ for seed in range(SEED + 7, SEED + 10):
 plots.show(plots.lines(diameters, moved, xlabel="diameter of the tumour, mm", ylabel="moved by, % of their spread"))
 
 # %% [markdown]
-# *Figure 00.8.* How far unchanged voxels move, mean of three people. Compare the two lines: is the one far below the
-# other? Both drift when the tumour is large, since it takes away much of the white matter that `normalise` looks for.
-# **No normalisation is safe by its name**: look at what it does to tissue that did not change. (What `normalise` spares
-# you is another drift, that of a border smeared by resampling: notebook 12.)
+# *Figure 00.8.* How far unchanged voxels move, mean of three people. Is one line far below the other? A large tumour
+# takes away much of the white matter that `normalise` looks for. **No normalisation is safe by its name**: look at
+# what it does to tissue that did not change.
 #
 # ## 8 · Split patients, never slices
 #
