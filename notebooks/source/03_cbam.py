@@ -407,7 +407,7 @@ plots.show(plots.forest(on_control, label="share of rings judged right", referen
 print_sentences({name: paired_mean_interval(hits[name], hits["its own"]) for name in ("flat", "shifted")}, sentence)
 
 # %% [markdown]
-# *Figure 03.6.* **This is what a map that matters looks like**: take its places away, and what is left is chance. The sentences are about this network and these images; other seeds are in [the positive controls](../figures/positive_controls.md).
+# *Figure 03.6.* **This is what a map that matters looks like**: take its places away, and what is left is chance. (Where every image loses alike there is no spread, hence no interval, and the rule says *open*: a rule knows no more than it is given.) Other seeds: [the positive controls](../figures/positive_controls.md).
 #
 # ## 8 · Heads, and a network that comes trained
 #
