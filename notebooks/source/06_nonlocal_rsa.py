@@ -437,7 +437,7 @@ plots.show(plots.forest(measured, label="lesions look at lesions ÷ chance", ref
 # And does the U-Net use it? Two edits of figure 06.5, measured by [Dice](glossary.md#dice), the overlap of what was found with what is there, 0 to 1. **Guess** first; then look at $\beta$.
 
 # %%
-from medattn_lite.training.tasks.segmentation import slide
+from medattn_lite.training.tasks.windows import slide
 
 
 @torch.no_grad()
