@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 # these turn the direction of a line's text, so that a name reads as another one
 _TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_MARKUP = re.compile(r"\$|(?<=\])[(\[:]|(?<!\S)[#>](?=\s)|`{3,}")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 
 
@@ -29,6 +32,27 @@ def printable(text: object) -> str:
 def without_tags(text: str) -> str:
     """A page of Markdown in which no tag is a tag: `<` before a letter becomes `&lt;`."""
     return _TAG.sub("&lt;", text)
+
+
+def inline(text: object) -> str:
+    """Words from outside as part of a Markdown line: no tag, link, formula or line of its own comes of them.
+
+    Args:
+        text: such as the name of a patient or of a class. A `|` stays: a table escapes its cells.
+    """
+    line = " ".join(printable(text).split())
+    return _MARKUP.sub(lambda found: f"\\{found.group()}", without_tags(line))
+
+
+def inline_all(value: Any) -> Any:
+    """A record with every word in it as `inline` makes it, the names in dictionaries too."""
+    if isinstance(value, str):
+        return inline(value)
+    if isinstance(value, Mapping):
+        return {inline_all(name): inline_all(own) for name, own in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [inline_all(own) for own in value]
+    return value
 
 
 def _shown(character: str) -> str:

@@ -55,6 +55,14 @@ def test_the_command_starts_without_what_it_does_not_need() -> None:
     assert found.stdout.strip() == "[]", found.stdout + found.stderr
 
 
+def test_a_page_of_results_is_written_without_torch(tmp_path: Path) -> None:
+    words = ["results", "--keep", str(CHECKOUT / "figures" / "results"), "--out", str(tmp_path / "page.md")]
+    code = f"import sys, medattn_lite.cli as c; print(c.main({words!r}), {{'torch', 'monai'}} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
+    assert found.stdout.splitlines()[-1] == "0 set()", found.stdout + found.stderr
+    assert (tmp_path / "page.md").read_text(encoding="utf-8").startswith("# Results")
+
+
 @pytest.mark.parametrize(("words", "says"), [
     (("course", "--scale", "huge"), ("SCALE is 'huge'",)),
     (("course", "--only", "99"), ("no notebook '99'",)),

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from medattn_lite.attention.dimensions import check_positive
 from medattn_lite.attention.maps import QUERY_KEY, AttentionMap
+from medattn_lite.attention.products import wide_product
 
 
 class Attended(NamedTuple):
@@ -41,7 +42,7 @@ def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
         keys: (N, d), or (…, N, d).
 
     Returns:
-        (N,) or (…, T, N).
+        (N,) or (…, T, N); of float16 in float32, which holds what 16 bits cannot.
 
     Example:
         >>> import torch
@@ -50,7 +51,7 @@ def dot_scores(query: Tensor, keys: Tensor) -> Tensor:
         tensor([1., 2., 3.])
     """
     _check_features("query", query, "keys", keys)
-    return query @ keys.transpose(-2, -1)
+    return wide_product(query, keys.transpose(-2, -1))
 
 
 def scaled_dot_scores(query: Tensor, keys: Tensor) -> Tensor:
@@ -158,7 +159,7 @@ def attend(
         raise ValueError(f"{keys.shape[-2]} keys but {values.shape[-2]} values; give one value for each key")
     scores = (SCORES[score] if isinstance(score, str) else score)(query, keys)  # (…, T, N)
     weights = softmax_weights(scores, temperature=temperature, mask=mask)  # (…, T, N)
-    context = weights @ values  # (…, T, v)
+    context = weights.to(values.dtype) @ values  # (…, T, v)
     return Attended(scores, weights, context)
 
 
@@ -181,7 +182,7 @@ class AttentionWeights(AttentionMap):
     def forward(self, query: Tensor, keys: Tensor, mask: Tensor | None = None) -> Tensor:
         """(…, T, d) and (…, N, d) to weights (…, T, N)."""
         scores = self.score(query, keys)
-        return softmax_weights(scores, temperature=self.temperature, mask=mask)
+        return softmax_weights(scores, temperature=self.temperature, mask=mask).to(keys.dtype)
 
 
 class Seq2SeqAttention(nn.Module):

@@ -28,6 +28,7 @@ from torch import Tensor, nn
 
 from medattn_lite.attention.dimensions import check_positive, check_spatial_dims
 from medattn_lite.attention.maps import SLICE_SLICE, AttentionMap, has_hooks
+from medattn_lite.attention.products import wide_product
 from medattn_lite.attention.slice_kernel import attend_slices, fits_kernel
 
 # Name of a direction → the dimension of (B, C, D, H, W) or (B, C, H, W) that its slices are stacked along.
@@ -59,10 +60,10 @@ class SliceAffinity(AttentionMap):
         """Two (B, C, D, H, W) to (B, S, S); row i says which slices j slice i looks at."""
         query_rows = self._rows(query)  # (B, S, C·H·W), M₂ of the paper
         key_columns = self._columns(key)  # (B, C·H·W, S), M₁
-        scores = query_rows @ key_columns  # (B, S, S)
+        scores = wide_product(query_rows, key_columns)  # (B, S, S)
         if self.scaled:
             scores = scores * self.scale(query)
-        return torch.softmax(scores, dim=-1)
+        return torch.softmax(scores, dim=-1).to(query.dtype)
 
     def scale(self, features: Tensor) -> float:
         """Factor of the dot products of slices of these features."""

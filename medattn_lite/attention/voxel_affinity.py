@@ -21,6 +21,7 @@ from torch.nn import functional as F
 
 from medattn_lite.attention.dimensions import SPATIAL_AXES, check_spatial_dims
 from medattn_lite.attention.maps import VOXEL_VOXEL, AttentionMap
+from medattn_lite.attention.products import wide_product
 
 
 class VoxelAffinity(AttentionMap):
@@ -45,11 +46,11 @@ class VoxelAffinity(AttentionMap):
         """(B, C, D, H, W) and (B, C, D', H', W') to (B, D, H, W, D', H', W')."""
         query_tokens = query.flatten(2).transpose(1, 2)  # (B, N, C)
         key_tokens = key.flatten(2)  # (B, C, M)
-        scores = query_tokens @ key_tokens  # (B, N, M)
+        scores = wide_product(query_tokens, key_tokens)  # (B, N, M)
         if self.scaled:
             scores = scores / math.sqrt(query.shape[1])
         affinity = torch.softmax(scores, dim=-1) if self.softmax else scores / scores.shape[-1]
-        return affinity.reshape(query.shape[0], *query.shape[2:], *key.shape[2:])
+        return affinity.to(query.dtype).reshape(query.shape[0], *query.shape[2:], *key.shape[2:])
 
 
 def gather_context(affinity: Tensor, values: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from medattn_lite.audit.run import Audit
 from medattn_lite.audit.verdicts import CHANCE, DECLARED, GIVEN, LEVEL, SILENT, TELLS, Finding
 from medattn_lite.data.files import new_file
 from medattn_lite.errors import UserError
+from medattn_lite.escaping import inline
 
 FILES = ("audit.md", "audit.json", "audit.png")
 HEADINGS = {TELLS: "Tells the label", DECLARED: "Declared signal of the task",
@@ -112,7 +113,7 @@ def read_all(path: Path, *, command: str) -> tuple[dict[str, Audit], dict[str, f
 
 def page(audit: Audit, *, title: str) -> str:
     """The audit as Markdown."""
-    return "\n".join([f"# {title}", "", *_body(audit, level=2), _reading(audit), ""])
+    return "\n".join([f"# {inline(title)}", "", *_body(audit, level=2), _reading(audit), ""])
 
 
 def all_page(audits: Mapping[str, Audit], *, command: str, seconds: Mapping[str, float]) -> str:
@@ -149,24 +150,30 @@ def _audit(content: dict) -> Audit:
 
 
 def _body(audit: Audit, *, level: int) -> list[str]:
-    patients = ", ".join(f"{name} {count}" for name, count in audit.classes.items())
-    lines = [f"{audit.label}: {patients} patients. {len(audit.leaks)} of {audit.tests} factors and models tell it "
-             "better than chance.", "", *(f"- {note}" for note in audit.notes)]
+    patients = ", ".join(f"{inline(name)} {count}" for name, count in audit.classes.items())
+    lines = [f"{inline(audit.label)}: {patients} patients. {len(audit.leaks)} of {audit.tests} factors and models tell "
+             "it better than chance.", "", *(f"- {inline(note)}" for note in audit.notes)]
     lines += [""] if audit.notes else []
     if audit.settings.get("given"):
-        lines += [f"Adjusted for {', '.join(audit.settings['given'])}: what the others tell beyond that.", ""]
+        given = ", ".join(map(inline, audit.settings["given"]))
+        lines += [f"Adjusted for {given}: what the others tell beyond that.", ""]
     for verdict, heading in HEADINGS.items():
         own = audit.by_verdict(verdict)
         if own and verdict == SILENT:
-            lines += [f"{'#' * level} {heading}", "", *(f"- {found.name}: {found.why}" for found in own), ""]
+            lines += [f"{'#' * level} {heading}", "",
+                      *(f"- {inline(found.name)}: {inline(found.why)}" for found in own), ""]
         elif own:
             lines += [f"{'#' * level} {heading}", "",
                       "| factor or model | verdict | on shuffled labels | p | p, Holm |", "|---" * 5 + "|"]
-            lines += [f"| {found.name} | {found.sentence} | {_null(found)} | {_p(found.p)} | {_p(found.p_holm)} |"
-                      for found in own] + [""]
+            lines += [f"| {_cell(found.name)} | {_cell(found.sentence)} | {_null(found)} | {_p(found.p)} | "
+                      f"{_p(found.p_holm)} |" for found in own] + [""]
     if audit.constant:
-        lines += [f"The same in every case: {', '.join(audit.constant)}.", ""]
+        lines += [f"The same in every case: {', '.join(map(inline, audit.constant))}.", ""]
     return lines
+
+
+def _cell(text: str) -> str:
+    return inline(text).replace("|", "\\|")
 
 
 def _reading(audit: Audit, *, tests: str | None = None) -> str:

@@ -111,7 +111,8 @@ def _sphinx(staged: Path, built: Path) -> None:
     settings: dict[str, Any] = {
         "project": "medattn_lite", "author": "the authors of medattn_lite", "html_title": "medattn_lite",
         "extensions": ["myst_nb", *EXTENSIONS, "medattn_lite.course.book_sphinx"], "html_theme": "furo",
-        "nb_execution_mode": "off", "myst_heading_anchors": 4, "myst_enable_extensions": ["dollarmath", "amsmath"],
+        "nb_execution_mode": "off", "nb_render_markdown_format": "myst",
+        "myst_heading_anchors": 4, "myst_enable_extensions": ["dollarmath", "amsmath"],
         "html_math_renderer": "mathml", "html_static_path": ["static"], "html_css_files": ["book.css"],
         "html_copy_source": False, "html_show_sourcelink": False, "html_show_copyright": False,
         "html_show_search_summary": False, "language": "en", "html_last_updated_fmt": None,

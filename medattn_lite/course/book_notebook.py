@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import base64
-import re
 from html import escape
 from pathlib import Path
 from typing import Any
 
 from medattn_lite.course.outcome import cell_errors
+from medattn_lite.course.safe_html import safe_html
 from medattn_lite.errors import UserError
+from medattn_lite.escaping import without_tags
 from medattn_lite.plots.show import DARK_PNG
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-_KEPT = ("text/html", "text/plain")
+_KEPT = ("text/html", "text/markdown", "text/plain")
 
 
 def book_notebook(executed: Path, page: Path, figures: Path) -> None:
@@ -90,5 +91,7 @@ def _shown(output: Any, name: str) -> tuple[Any | None, bytes | None]:
         return None, None  # a progress bar
     kept = {kind: data[kind] for kind in _KEPT if kind in data}
     if "text/html" in kept:
-        kept["text/html"] = re.sub(r"<script\b.*?</script>", "", kept["text/html"], flags=re.DOTALL)
+        kept["text/html"] = safe_html(kept["text/html"])
+    if "text/markdown" in kept:
+        kept["text/markdown"] = without_tags(kept["text/markdown"])
     return (new_output("display_data", kept), None) if kept else (None, None)

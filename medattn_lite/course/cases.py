@@ -65,7 +65,7 @@ def unchanged(after: Any, before: Any) -> bool:
         return len(after) == len(before) and all(map(unchanged, after, before))
     if callable(before):
         return True
-    return bool(after == before)
+    return bool(after == before) or bool(after != after and before != before)  # NaN is what it was
 
 
 def unused(function: Callable[..., Any], reference: Callable[..., Any], cases: Sequence[tuple]) -> int | None:

@@ -22,8 +22,10 @@ def same(answer: Any, expected: Any, *, rtol: float = 1e-4, atol: float = 1e-5) 
         parts = parts_of(answer)
         return (parts is not None and len(parts) == len(expected)
                 and all(same(a, e, rtol=rtol, atol=atol) for a, e in zip(parts, expected, strict=True)))
-    if isinstance(expected, (str, bool)):
-        return type(answer) in (type(expected), np.bool_) and bool(answer == expected)
+    if isinstance(expected, str):
+        return isinstance(answer, str) and str(answer) == expected  # NumPy's texts, too
+    if isinstance(expected, bool):
+        return type(answer) in (bool, np.bool_) and bool(answer == expected)
     mine, right = as_array(answer), as_array(expected)
     if mine is None or right is None or mine.shape != right.shape:
         return False

@@ -13,7 +13,7 @@ from typing import Any
 
 from medattn_lite.data.json_files import read_object, write_json
 from medattn_lite.errors import UserError
-from medattn_lite.escaping import printable
+from medattn_lite.escaping import inline_all, printable
 from medattn_lite.evaluation.multiplicity import Family, mark
 from medattn_lite.evaluation.results_section import section
 from medattn_lite.evaluation.results_tables import tables_section
@@ -91,6 +91,7 @@ def read_records(
     if not files:
         raise UserError(f"no record in {folder}: name finished runs (medattn results runs/…)")
     records = [given[path] if path in given else _read(path) for path in files]
+    records = [inline_all(record) for record in records]
     return records, mark(records)
 
 

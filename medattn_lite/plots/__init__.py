@@ -9,6 +9,7 @@ from medattn_lite.plots.audit import audit_view
 from medattn_lite.plots.controls import TaskPanel, control_tasks
 from medattn_lite.plots.counterfactual import counterfactual_view
 from medattn_lite.plots.curves import reliability, roc, training_curve
+from medattn_lite.plots.data_flows import data_flow
 from medattn_lite.plots.diagrams import grouped_convolution, residual_block, split_attention
 from medattn_lite.plots.explanation_grid import explanation_grid
 from medattn_lite.plots.explanations import MapRow, explanation_rows
@@ -43,6 +44,7 @@ __all__ = [
     "contrasts_row",
     "control_tasks",
     "counterfactual_view",
+    "data_flow",
     "default_window",
     "explanation_grid",
     "explanation_rows",

@@ -14,18 +14,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-from torch import nn
+from typing import TYPE_CHECKING, Any
 
 from medattn_lite.data.json_files import read_object, write_json
 from medattn_lite.data.patient_splits import Split
 from medattn_lite.errors import UserError
-from medattn_lite.training.checkpoint import load_weights
 from medattn_lite.training.plan import Plan
 from medattn_lite.training.recipes import Recipe, Settings, Variant
 from medattn_lite.training.recipes.recipe import recipe_from, settings_from, with_changes
-from medattn_lite.training.tasks.task import Task
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from medattn_lite.training.tasks.task import Task
 
 STATE, LOG, LAST, BEST = "state.safetensors", "log.csv", "last.safetensors", "best.safetensors"
 _TRAIN = "run medattn train first"
@@ -230,6 +231,8 @@ class Run:
             fold: from 0.
             start: number of the seed, see `Plan.training_seeds`.
         """
+        from medattn_lite.training.checkpoint import load_weights
+
         network = build_variant(self.plan, task.recipe, task, variant, fold)
         if variant.trained:
             load_weights(network, self.fold(variant.name, fold, start=start).weights)
@@ -267,6 +270,8 @@ def build_variant(
     The variants it needs are those that were trained from the same start, `task.start`.
     """
     import torch
+
+    from medattn_lite.training.checkpoint import load_weights
 
     needed = {}
     for role, name in variant.needs.items():

@@ -5,7 +5,7 @@
 #
 # You will build the mechanism under every network of this course, [attention](glossary.md#attention). A
 # [query](glossary.md#query) looks at many [keys](glossary.md#key), gives each one a [score](glossary.md#score),
-# turns the scores into [weights](glossary.md#weight), and takes home one [context](glossary.md#context) vector.
+# turns the scores into [weights](glossary.md#weight), and returns one [context](glossary.md#context) vector.
 # First with three numbers, then as a module that agrees with PyTorch's own, then trained, then on an MRI slice.
 #
 # From the papers: the attention pages of the survival deck, slides of a study that predicts survival with glioma.
@@ -314,7 +314,12 @@ class Heads(nn.Module):
         joined = context.transpose(1, 2).flatten(2)                        # (B, N, E)
         return self.out(joined), weights                                   # (01.7)
 
+plots.show(plots.data_flow("query-key-value"))
+
 # %% [markdown] slideshow={"slide_type": "slide"}
+# *Figure 01.6.* The class as a drawing, with the shape of every tensor; m heads. Yellow boxes are learned, blue ones
+# only compute.
+#
 # ### Parity
 #
 # Anyone can write a formula down. Does ours compute what the libraries compute? Same weights in, same input
@@ -438,7 +443,12 @@ class Reverser(nn.Module):
             s = torch.cat([self.weights @ h, s], dim=-1)       # (B, T, 2d)  (01.3), (01.4)
         return self.write(torch.tanh(self.combine(s)))         # (B, T, letters)
 
+plots.show(plots.data_flow("encoder-decoder"))
+
 # %% [markdown]
+# *Figure 01.7.* The network with attention. Without it, all that the decoder learns of the word comes through the box
+# *last state*: find the path.
+#
 # `train_backwards` shows words of 3 to 10 random letters, the same to every network, for a fixed number of steps.
 # When letter $t$ is due, the decoder has been given the right letters before it (*teacher forcing*).
 # `letters_right` measures the same on new words: the share of letters right, given the right ones before.
@@ -470,7 +480,7 @@ for name, shares in results.items():
     record(f"10 letters, {name}", shares[LENGTHS.index(10)])
 
 # %% [markdown]
-# *Figure 01.6.* Compare at the mark, the longest word practised. The deck says that the fixed context "runs full".
+# *Figure 01.8.* Compare at the mark, the longest word practised. The deck says that the fixed context "runs full".
 # Here most of the gap at the mark is **training**: the same vector, trained longer, holds more (at `laptop`, 8,000
 # steps). With 16 numbers it stays behind: size is a limit too. Right of the mark is another question, lengths never
 # practised: there attention *generalises* better. So attention is **learned faster and carries further**.
@@ -496,7 +506,7 @@ on_target = alignment(networks["with attention"])
 record("largest weight on the right letter", on_target)
 
 # %% [markdown]
-# *Figure 01.7.* The anti-diagonal: to write the first letter it looks at the last one read, and so on. Nobody
+# *Figure 01.9.* The anti-diagonal: to write the first letter it looks at the last one read, and so on. Nobody
 # told it where to look. It had only the [loss](glossary.md#loss).
 #
 # ### Exercise 01.3 · take the choice away
@@ -528,9 +538,11 @@ for name in results:
     record(f"16 letters, {name}", results[name][-1])
 
 # %% [markdown]
-# *Figure 01.8.* The third network has exactly as many parameters as the first and sees every state. Only the choice
+# *Figure 01.10.* *All states, no choice* has exactly as many parameters as the first network and sees every state. Only the choice
 # is gone.
-# Where does its line run: near the first or near the second? That is the share of the work the *weights* do.
+# Where does its line run: near the first or near the second? That is the share of the work the *weights* do. The same
+# ablation on a medical toy task, a report read from a scan, stands in [the positive controls](../figures/positive_controls.md),
+# row *reading-order*.
 #
 # Such a control is called an [ablation](glossary.md#ablation): take one part out, leave all else. A result
 # "with attention" beside a smaller network "without" does not show that attention helped. Ask for the
@@ -569,7 +581,7 @@ record("tumour's share of the weight, asked from tumour", maps[0][inside].sum())
 record("tumour's share of the weight, asked from the other side", maps[1][inside].sum())
 
 # %% [markdown]
-# *Figure 01.9.* Compare with your guess. Nothing was trained. Patches
+# *Figure 01.11.* Compare with your guess. Nothing was trained. Patches
 # of tumour resemble each other in these contrasts, so they score high. The lower row asks from the **other
 # side** of the head: other query, other weights, same keys. (A patch always fits itself well. Each row has its own scale of colours.)
 #
@@ -588,7 +600,7 @@ playground = widgets.attention_playground()
 display(playground)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# *Figure 01.10.* The playground.
+# *Figure 01.12.* The playground.
 #
 # ## 11 · What goes wrong
 #
@@ -636,7 +648,7 @@ one_way_on_target = alignment(one_way)
 record("largest weight on the right letter, one-way encoder", one_way_on_target)
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# *Figure 01.11.* Compare the two recorded numbers with each other: how often is the letter right, and how often does
+# *Figure 01.13.* Compare the two recorded numbers with each other: how often is the letter right, and how often does
 # the largest weight lie on it? Where the first is larger, letters came out right while the weights pointed
 # elsewhere. How? A state $h_i$ is not the letter $i$. It is everything read up to there, so a letter can be taken
 # from its neighbour's state.

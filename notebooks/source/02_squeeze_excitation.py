@@ -374,11 +374,11 @@ gates, names = channel_gates(run.network, run.test.images), ["dark ventricle", "
 plots.show(plots.gates_by_layer(gates, labels=run.test.state.int(), class_names=names))
 
 # %% [markdown]
-# *Figure 02.5.* Mean gate of each channel, for test images with a dark and with a bright ventricle. Where the lines part, **the gate tells the spots what they cannot see.** Without SE more training would not help: what decides is not in view. (SE is a cheap way, not the only one: the mean of the image laid beside each pixel would do.)
+# *Figure 02.5.* Mean gate of each channel, for test images with a dark and with a bright ventricle. Where the lines part, **the gate tells the spots what they cannot see.** Without SE more training would not help: what decides is not in view. (Would the means alone do, laid beside every pixel, without gates? [The positive controls](../figures/positive_controls.md) measure it.)
 #
 # ### Exercise 02.3 · freeze the gates
 #
-# *10 minutes, changes the experiment.* Give every image the *average* gate: row after row the same. Guess first: what becomes of the share that is right?
+# *10 minutes, changes the experiment.* Give every image the *average* gate: row after row the same. Guess first: what share stays right?
 #
 # <details><summary>Hint 1</summary>Images are on axis 0, channels on axis 1. Which should lose its differences?</details>
 # <details><summary>Hint 2</summary><code>keepdim=True</code>, then <code>.expand_as(gates)</code>.</details>
@@ -491,7 +491,7 @@ print("Your network beats the control." if beaten else "Your network does NOT be
 # %% [markdown]
 # *Figure 02.9.* AUC on the test patients, with 95 % intervals where patients are enough.
 #
-# The **gains** printed below it are the honest figures: both networks are scored on the same patients, so what makes a patient hard cancels out. If 0 lies inside the interval, these patients do not tell them apart. And compare the gain by SE with that of the **second seed**, the same network from another random start. The intervals cover the choice of patients, *not* the luck of training.
+# The **gains** printed below it are the fair comparison: both networks are scored on the same patients, so what makes a patient hard cancels out. If 0 lies inside the interval, these patients do not tell them apart. And compare the gain by SE with that of the **second seed**, the same network from another random start. The intervals cover the choice of patients, *not* the luck of training.
 #
 # Now look inside. Choose a slice and a layer; **switch channels off** (the hundred most open ones are off to begin with) and see whether the prediction moves.
 
@@ -526,7 +526,7 @@ for name, interval in outcome.items():
     record(f"your network: AUC with gates {name}", interval)
 
 # %% [markdown]
-# Read the six lines as in figure 02.7. If *all one half* is as good as *its own*, this network, too, works without its gates, and whatever pattern the table shows has no consequence. It is tempting to stop at *frozen* and to say "a fixed gate for each channel does the work". One more edit shows that not even that is so: an experiment that leaves an explanation standing must be followed by one that could fell it.
+# Read the six lines as in figure 02.7. If *all one half* is as good as *its own*, this network, too, works without its gates, and whatever pattern the table shows has no consequence. It is tempting to stop at *frozen* and to say "a fixed gate for each channel does the work". *All one half* tests that sentence: where it does as well, no particular gate does the work. After an experiment that agrees with your explanation, run one that could contradict it.
 
 # %% [markdown]
 # ## 10 · What goes wrong
@@ -579,7 +579,7 @@ for name, options in variants.items():
 # %% [markdown]
 # ## 11 · What the paper says, and what we found
 #
-# The survival deck takes a figure from the SE paper: computation grows by **0.26 %**, from 3.86 to 3.87 billion multiplications for a ResNet-50 and pictures of 224×224. Let us count, layer by layer.
+# The survival deck takes a number from the SE paper: computation grows by **0.26 %**, from 3.86 to 3.87 billion multiplications for a ResNet-50 and pictures of 224×224. Let us count, layer by layer.
 
 # %%
 stages = list(zip((3, 4, 6, 3), (64, 128, 256, 512), (56, 28, 14, 7), strict=True))  # blocks, width, side
@@ -612,7 +612,7 @@ print("own gates, frozen, all one half: control {:.2f}, {:.2f}, {:.2f} right; sh
 # |---|---|
 # | deck: computation grows by 0.26 % | right in size, a rounding in its digits |
 # | deck: little extra computation | yes; but nearly a tenth more parameters (section 6) |
-# | deck, paper: and it helps any network | figure 02.9 and the lines above: is it more than a second seed gained? |
+# | deck, paper: and it helps any network | figure 02.9 and the lines above: more than a second seed? Every mechanism by task: [comparison](../figures/mechanisms.md) |
 # | paper: early gates are alike for all classes | the table under figure 02.10 |
 # | gates depend on the image, and are needed | where they must be (figure 02.6); for grading, see figure 02.7 |
 #

@@ -32,7 +32,7 @@ from torch.nn import functional
 
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
-from medattn_lite.evaluation import auc_interval, mean_interval, paired_auc_interval
+from medattn_lite.evaluation import auc_interval, mean_interval, paired_auc_interval, paired_mean_interval
 
 NUMBERS = scale_numbers(
     SCALE,
@@ -365,40 +365,48 @@ plots.show(plots.picture_table(
     columns=["image", "lesions", "map"], map_label="map", alt="Two test images, their lesions, and their spatial maps."))
 
 # %% [markdown]
-# *Figure 03.5.* The map of two test images, beside their lesions. It tells the rings with a vein from those without. SE cannot: it has no places. (Nor is it magic: a plain 7×7 convolution would do. The map is a cheap far look.)
+# *Figure 03.5.* The map of two test images, beside their lesions. SE cannot tell the rings apart: it has no places. (A 7×7 convolution reaches as far: see [the positive controls](../figures/positive_controls.md).)
 #
-# ### Exercise 03.3 · take the "where" away
+# ### Exercise 03.3 · which sentence may you write?
 #
-# *10 minutes, changes the experiment.* Give every place of a map the map's own mean: the amount stays, the places go. Guess first: what is left of the share that is right?
+# *10 minutes, needs thought.* *Edited minus own* score has a 95 % interval, `low` to `high`. Changes up to `margin` do not matter. Return `"needed"` if the whole interval lies below −margin, `"better without"` if above margin, `"not needed"` if within both (ends included), else `"open"`. NaN means: no interval.
 #
-# <details><summary>Hint 1</summary>Each image keeps its own mean, so the batch axis stays. Which axes are places?</details>
-# <details><summary>Hint 2</summary><code>keepdim=True</code> and <code>.expand_as(maps)</code> give the shape back.</details>
+# <details><summary>Hint 1</summary>−0.5 to 0.5 holds 0. Does it show that the map is not needed?</details>
+# <details><summary>Hint 2</summary>No interval shows nothing; <code>low != low</code> finds NaN.</details>
 
 # %% tags=["exercise"]
-def flatten_map(maps):
-    """maps (B, 1, H, W); returns the same shape, each image's map replaced by its mean over places."""
+def verdict(low, high, margin):
+    """low and high of an interval, the margin that does not matter; returns one of four sentences."""
     ### BEGIN SOLUTION
-    return maps.mean(dim=(2, 3), keepdim=True).expand_as(maps)  # (B, 1, 1, 1) → (B, 1, H, W)
+    if low != low or high != high:  # no interval
+        return "open"
+    if high < -margin:
+        return "needed"
+    if low > margin:
+        return "better without"
+    return "not needed" if -margin <= low and high <= margin else "open"
     ### END SOLUTION
 
 
 # %%
-check("03-flatten", flatten_map)
+check("03-verdict", verdict)
 
 # %% [markdown]
-# The experiment: its own maps; flat ones (your function; until it is right, the package's); maps *shifted* by half a picture; and its own maps where the veins are removed.
+# The experiment: its own maps; *flat* ones, every place with the map's own mean; maps *shifted* by half a picture; and its own maps where the veins are removed. Under the figure stands your sentence for each edit (until your function is right, the package's), margin 0.05.
 
 # %%
+from medattn_lite.course.exercises.nb03 import print_sentences, sentence_for
 from medattn_lite.explain import CHANNEL_EDITS, PLACE_EDITS, under_edits
 
-own = {"flat": lambda maps: flatten_map(maps.flatten(2, -2)).reshape(maps.shape)}  # a volume's slices in one column
-PLACES = PLACE_EDITS | (own if check("03-flatten", flatten_map).passed else {})
-on_control = under_edits(run.network, PLACES, lambda: right(object_hits(run.network, run.test)), kind="spatial")
-on_control["no veins"] = right(object_hits(run.network, without_cue(run)))
+sentence = verdict if check("03-verdict", verdict).passed else sentence_for
+hits = under_edits(run.network, PLACE_EDITS, lambda: object_hits(run.network, run.test).float().mean(1), kind="spatial")
+hits["no veins"] = object_hits(run.network, without_cue(run)).float().mean(1)
+on_control = {name: mean_interval(own, bounds=(0, 1)) for name, own in hits.items()}
 plots.show(plots.forest(on_control, label="share of rings judged right", reference=0.5, reference_label="chance"))
+print_sentences({name: paired_mean_interval(hits[name], hits["its own"]) for name in ("flat", "shifted")}, sentence)
 
 # %% [markdown]
-# *Figure 03.6.* **This is what a map that matters looks like**: take its places away, and what is left is chance.
+# *Figure 03.6.* **This is what a map that matters looks like**: take its places away, and what is left is chance. (Where every image loses alike there is no spread, hence no interval, and the rule says *open*: a rule knows no more than it is given.) Other seeds: [the positive controls](../figures/positive_controls.md).
 #
 # ## 8 · Heads, and a network that comes trained
 #
@@ -411,22 +419,25 @@ from medattn_lite.training import fit, predict_probabilities
 
 shipped = load_trained("grade_resnet_cbam")
 heads, grades = graded_heads(shipped, limit=NUMBERS["heads"])  # (N, C, D, H, W), (N,)
-graded = lambda: auc_interval(grades, predict_probabilities(shipped.network, heads, batch_size=len(heads))[:, 1])
-on_heads = {f"map: {name}": found for name, found in under_edits(shipped.network, PLACES, graded, kind="spatial").items()}
-channel = under_edits(shipped.network, CHANNEL_EDITS, graded, kind="channel")
+said = lambda: predict_probabilities(shipped.network, heads, batch_size=len(heads))[:, 1]
+places = under_edits(shipped.network, PLACE_EDITS, said, kind="spatial")
+channel = under_edits(shipped.network, CHANNEL_EDITS, said, kind="channel")
 for name, module in shipped.network.named_modules():
     if getattr(module, "kind", "") == "channel":
-        only = under_edits(shipped.network, {"": CHANNEL_EDITS["frozen"]}, graded, kind="channel", layer=name)
+        only = under_edits(shipped.network, {"": CHANNEL_EDITS["frozen"]}, said, kind="channel", layer=name)
         channel[f"frozen in {name.split('.')[0]} only"] = only[""]
-on_heads |= {f"channels: {name}": found for name, found in channel.items()}
+scores = {f"map: {name}": own for name, own in places.items()} | {f"channels: {name}": own for name, own in channel.items()}
+on_heads = {name: auc_interval(grades, own) for name, own in scores.items()}
 plots.show(plots.forest(on_heads, label="AUC, low or high grade", reference=0.5, reference_label="chance"))
+apart = {name: paired_auc_interval(grades, own, places["its own"]) for name, own in scores.items() if "its own" not in name}
+print_sentences(apart, sentence)
 for name, interval in on_heads.items():
     record(f"shipped network, AUC, {name}", interval)
 
 # %% [markdown]
-# *Figure 03.7.* One network, two answers. Its **map of places** can go: flat or shifted, the AUC stays. Its **channel gates** cannot: frozen, all one half, or another head's, the grade is gone, and nearly all of that in *one* layer.
+# *Figure 03.7.* One network, two answers. Its **map of places** flat or shifted, the AUC hardly moves: may you write *not needed*? (With few heads it stays *open*.) Its **channel gates** cannot go: frozen, all one half, or another head's, the grade is gone, mostly in *one* layer.
 #
-# Why here and not in notebook 02? Perhaps because CBAM's gate also reads the *maximum* of a channel, and a small bright rim is a maximum (figure 03.2): then gates can carry the grade themselves. An AUC does not say so; the edits do.
+# Why here and not in notebook 02? Perhaps because CBAM's gate also reads the *maximum* of a channel, and a small bright rim is a maximum (figure 03.2): then gates can carry the grade themselves.
 #
 # ## 9 · Train it yourself, with and without
 #
@@ -469,7 +480,7 @@ for name, interval in (results | {f"gain, {name}": gain for name, gain in gains.
     record(f"AUC {name}", interval)
 beaten = results["with CBAM"].value > results["control: brightest pixel"].value
 said = lambda: auc_interval(truth, predict_probabilities(model, test.images)[:, 1], groups=patients)
-outcome = under_edits(model, PLACES, said, kind="spatial")
+outcome = under_edits(model, PLACE_EDITS, said, kind="spatial")
 for name, interval in outcome.items():
     record(f"your network: AUC with maps {name}", interval)
 print("Your network beats one pixel." if beaten else "Your network does NOT beat one pixel: it has not learned enough for "
@@ -595,7 +606,7 @@ for name, (gate, out) in variants.items():
 # |---|---|
 # | Woo et al.: 25.56 million parameters grow to 28.09 | the same, counted in section 6 |
 # | Woo et al.: the cost is negligible | of the map, yes; the channel MLPs add about a tenth in 2-D |
-# | Woo et al.: CBAM improves every network | figure 03.9: more than a second seed? |
+# | Woo et al.: CBAM improves every network | figure 03.9: more than a second seed? [Several tasks](../figures/mechanisms.md) |
 # | the map tells where to look | where it must (figure 03.6); for heads see figures 03.7 and 03.12 |
 # | survival deck: with CBAM a [C-index](glossary.md#c-index) of 0.763 [0.743, 0.782], SE-ResNeXt-50 0.733 [0.712, 0.754] (all gliomas) | no test of CBAM against SE: more differs than the attention (notebook 08) |
 #

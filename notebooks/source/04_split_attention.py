@@ -5,7 +5,7 @@
 #
 # A gate turns a channel up or down. [Split attention](glossary.md#split-attention) makes **several versions of each channel** and lets them compete for one whole. It is the attention inside ResNeSt; a map of places on top makes it **ResNeSAt**, a network that asks two things of a slice: is there a tumour, and did it start in the brain or come from elsewhere?
 #
-# Its paper reports an [accuracy](glossary.md#accuracy) of 99 % over ten [folds](glossary.md#fold). You will also learn the question to ask of such a figure: *what was dealt into the folds, patients or pictures?*
+# Its paper reports an [accuracy](glossary.md#accuracy) of 99 % over ten [folds](glossary.md#fold). You will also learn the question to ask of such a number: *what was dealt into the folds, patients or pictures?*
 
 # %% [markdown]
 # ## At the end you can
@@ -342,7 +342,7 @@ on_control["no bar"] = right(object_hits(run.network, without_cue(run)))
 plots.show(plots.forest(on_control, label="share of blobs judged right", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 04.5.* **This is what competition that matters looks like.** Swapped shares are worse than chance: the network then does the opposite of what it has learned.
+# *Figure 04.5.* **This is what competition that matters looks like.** Swapped shares are worse than chance: the network then does the opposite of what it has learned. (A global mean beside every pixel can carry the zoom, too: other seeds and cheaper networks are in [the positive controls](../figures/positive_controls.md), split attention in other tasks in [the comparison](../figures/mechanisms.md).)
 #
 # ## 8 · Heads, and a network that comes trained
 #
@@ -639,9 +639,9 @@ quiz([
         "Ten folds, 3,670 slices of 70 patients, accuracy 0.99. What do you ask first?",
         ["Which optimiser was used?", "Were patients dealt, or slices?", "How many parameters are there?"],
         "Were patients dealt, or slices?",
-        ["That may move a figure by a little.",
+        ["That may move an accuracy by a little.",
          "Yes. Figure 04.11: dealt by slice, even the toss of a coin can be \"predicted\".",
-         "It does not change what a figure means."],
+         "It does not change what the accuracy means."],
     ),
 ])
 

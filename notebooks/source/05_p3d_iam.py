@@ -59,6 +59,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %%
 from tqdm.auto import tqdm
 
+from medattn_lite.course.finer import finer_head
 from medattn_lite.data import crop_around, normalise, open_dataset
 from medattn_lite.training.tasks import tumour_features
 
@@ -73,12 +74,15 @@ tumours = torch.stack([box["mask"][0] for box in boxes])  # (N, D, H, W)
 grades = torch.tensor([int(box["label"]) for box in boxes])  # (N,)
 channels = list(boxes[0]["channels"])
 contrast = channels.index("t1ce") if "t1ce" in channels else len(channels) - 1  # with contrast agent
-first, depths = int(grades.argmax()), np.linspace(0.15, 0.85, 8) * images.shape[2]
-plots.show(plots.slice_montage(images[first, contrast], slices=depths.astype(int).tolist(), columns=4,
-                               overlay=tumours[first], opacity=0.15, title=f"one of {len(boxes)} boxes: high grade"))
+first, finer = int(grades.argmax()), 2 if DATA == "phantom" and SCALE != "paper" else 1  # the same head, in finer voxels
+sample = finer_head(phantom, boxes[first]["subject"]) if finer == 2 else whole[first]
+shown = crop_around(sample, [finer * side for side in NUMBERS["crop"]])
+depths = np.linspace(0.25, 0.68, 8) * shown["image"].shape[1]
+plots.show(plots.slice_montage(shown["image"][contrast], slices=depths.astype(int).tolist(), columns=4,
+                               title=f"one of {len(boxes)} boxes: high grade, T1ce"))
 
 # %% [markdown]
-# *Figure 05.1.* Eight slices of one box, from bottom to top, with the parts of the tumour. How few show the rim? Synthetic, unless `DATA` names real patients.
+# *Figure 05.1.* Eight slices of one box, from bottom to top, in finer voxels than the network gets. In how many do you see a bright rim around a dark core? Synthetic, unless `DATA` names real patients.
 
 # %%
 brightest = images[:, contrast].flatten(2).topk(20, dim=2).values.mean(2)  # (N, D): one number per slice
@@ -193,8 +197,11 @@ class MyIAM(nn.Module):
 
 
 print("out:", tuple(MyIAM(32)(torch.randn(2, 32, 8, 12, 10)).shape))
+plots.show(plots.data_flow("inter-slice"))
 
 # %% [markdown]
+# *Figure 05.3.* IAM as a drawing, with the shape of every tensor. Find the one box in which a slice learns of its neighbours before $a^c$ is set.
+#
 # ## 4 · Does it equal the real thing?
 #
 # There is no public code of IAM, so three other checks. The package's class, with your weights. A library, where the formula allows it: in a volume of **one slice** only the middle weight of each kernel meets anything, so $a^c$ must be squeeze-and-excitation; [MONAI](glossary.md#monai) has that. And the **reach**: two convolutions of 3 slices, so a gate should hear of two slices on either side, and of no more. The gradient tells.
@@ -284,7 +291,7 @@ plots.show(plots.kernel_voxels({"3×3×3": (3, 3, 3), "1×3×3": (1, 3, 3), "the
 plots.show(plots.residual_block("inter-slice", middle="conv 1×3×3\nconv 3×1×1"))
 
 # %% [markdown]
-# *Figures 05.3 and 05.4.* Above: which neighbours a voxel reads. Below: a block of the network.
+# *Figures 05.4 and 05.5.* Above: which neighbours a voxel reads. Below: a block of the network.
 #
 # A paper prints a table so that you can build the thing. Does it work out? The published network, built on the device `meta` (shapes without numbers), against the paper's Table 1: a box of 128³ voxels goes in.
 
@@ -327,7 +334,7 @@ series = {"P3D + IAM": [with_iam[r][0] for r in reductions], "full 3×3×3": [fu
 plots.show(plots.lines(reductions, series, xlabel="reduction r of IAM", ylabel="million parameters", log_x=True))
 
 # %% [markdown]
-# *Figure 05.5.* What the number that was not printed decides.
+# *Figure 05.6.* What the number that was not printed decides.
 #
 # P3D saves 41 % of the parameters and 22 % of the multiplications. (Not the factor 2.25 of exercise 05.1: the 1×1×1 convolutions stay as they are.) IAM costs next to nothing in multiplications. In parameters it gives back 40 % of what P3D saved, if $r = 16$; and with $r = 4$ or less the "reduced" network is **larger than the full one**.
 
@@ -348,7 +355,7 @@ plots.show(plots.picture_table(
     alt="The slices of one volume in a row, some with a large disc, some with a spot; below, which spots are lesions."))
 
 # %% [markdown]
-# *Figure 05.6.* One volume, slice by slice from below; under it, the spots that are lesions. Check one: what does the slice to its right show? The network: two convolutions within the slice, then IAM or nothing, then 1×1×1 convolutions. A kernel of 3×1×1 alone would not help, since the vessel is not above the spot but far away in the plane. **A mean over each slice, passed to the next one, would:** (05.2) and (05.3).
+# *Figure 05.7.* One volume, slice by slice from below; under it, the spots that are lesions. Check one: what does the slice to its right show? The network: two convolutions within the slice, then IAM or nothing, then 1×1×1 convolutions. A kernel of 3×1×1 alone would not help, since the vessel is not above the spot but far away in the plane. **A mean over each slice, passed to the next one, would:** (05.2) and (05.3).
 #
 # **Guess** the share of spots judged right without and with IAM; chance is one half.
 
@@ -364,35 +371,37 @@ plots.show(plots.gates_by_layer(by_slice, labels=run.test.state[:, 1:].flatten()
                                 class_names=["no vessel above", "vessel above"]))
 
 # %% [markdown]
-# *Figure 05.7.* Mean gate of each channel over all slices, with and without a vessel in the slice *above*. Where the lines part, a slice's gate knows its neighbour.
+# *Figure 05.8.* Mean gate of each channel over all slices, with and without a vessel in the slice *above*. Where the lines part, a gate knows the neighbour.
 #
-# ### Exercise 05.3 · forget which slice
+# ### Exercise 05.3 · a test of your own
 #
-# *10 minutes, changes the experiment.* Give every slice the mean gate of its channel: the channels stay, the slices go. Guess first: what is left of the share that is right?
+# *12 minutes, changes the experiment.* The edit *the same in every slice* gives each slice its channel's mean gate. It takes away places **and** values: which of the two was needed? Write an edit that changes **only the place**: each channel of each volume keeps exactly its gates, and no slice keeps its own. Many answers are right.
 #
-# <details><summary>Hint 1</summary>Volumes and channels keep their differences. Which axis is the slices'?</details>
-# <details><summary>Hint 2</summary><code>keepdim=True</code> and <code>.expand_as(gates)</code> give the shape back.</details>
+# <details><summary>Hint 1</summary>Upside down: with an odd number of slices, the middle one stays.</details>
+# <details><summary>Hint 2</summary>What if every slice gets its neighbour's gate?</details>
 
 # %% tags=["exercise"]
-def forget(gates):
-    """gates (B, C, D, 1, 1); returns the same shape, each channel's mean over slices in every slice."""
+def my_test(gates):
+    """gates (B, C, D, 1, 1), D > 1 or nothing can move; returns a new table of the same shape."""
     ### BEGIN SOLUTION
-    return gates.mean(dim=2, keepdim=True).expand_as(gates)  # (B, C, 1, 1, 1) → (B, C, D, 1, 1)
+    return gates.roll(1, dims=2)
     ### END SOLUTION
 
 
 # %%
-check("05-alike", forget)
+check("05-test", my_test)
 
 # %%
-mine = {"the same in every slice": forget} if check("05-alike", forget).passed else {}
-EDITS, kind = SLICE_EDITS | mine, "channel×slice"  # functions: gates (B, C, D, 1, 1) to gates
+from medattn_lite.course.exercises.nb05 import another_place
+
+mine = my_test if check("05-test", my_test).passed else another_place
+EDITS, kind = SLICE_EDITS | {"another place": mine}, "channel×slice"  # functions: gates (B, C, D, 1, 1) to gates
 on_control = under_edits(run.network, EDITS, lambda: right(object_hits(run.network, run.test)), kind=kind)
 on_control["no vessels"] = right(object_hits(run.network, without_cue(run)))
 plots.show(plots.forest(on_control, label="share of spots judged right", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 05.8.* Its own gates; the same in every slice (your function; until it is right, the package's); upside down; another volume's; all one half; and its own where the vessels are removed. **This is what it looks like when it matters which slice.**
+# *Figure 05.9.* Its own gates; the same in every slice; upside down; another volume's; all one half; *another place* (your test; until it is right, the package's); and its own without the vessels. **Defend a sentence:** does the network need the gates' places, or their values? Which bars say so? (More seeds: [the positive controls](../figures/positive_controls.md).)
 #
 # ## 8 · Heads, and a network that comes trained
 #
@@ -414,7 +423,7 @@ explorer.set(background=shipped.facts["channels"].index("t1ce"), layer="layer3.0
 display(explorer)
 
 # %% [markdown]
-# *Figure 05.9.* The explorer, here with all slices alike. Outlined: the voxels that make the grade.
+# *Figure 05.10.* The explorer, here with all slices alike. Outlined: the voxels that make the grade.
 #
 # The paper wants the model "to judge like the experts", who look at the slices that matter. So count. **Preference** is the mean gate over the slices of the signal (each weighted by its area) divided by the mean gate over all slices. 1 is chance. Beside it the same network, **untrained**.
 
@@ -442,9 +451,9 @@ measured = {f"{layer}, {word}": found for word, network in (("trained", shipped.
 plots.show(plots.forest(measured, label="gate on the signal's slices ÷ chance", reference=1.0, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 05.10.* Mind the axis: are the figures far from 1, or does a narrow scale make them look so?
+# *Figure 05.11.* Mind the axis: are the figures far from 1, or does a narrow scale make them look so?
 #
-# A preference is not yet a need. The edits of figure 05.8, on heads of both grades that the network has never seen. **Guess** which of them costs it anything.
+# A preference is not yet a need. The edits of figure 05.9, on heads of both grades that the network has never seen. **Guess** which of them costs it anything.
 
 # %%
 from medattn_lite.training import fit, predict_probabilities
@@ -458,7 +467,7 @@ for name, interval in on_heads.items():
     record(f"shipped network, AUC, gates {name}", interval)
 
 # %% [markdown]
-# *Figure 05.11.* Compare with figure 05.8. If *the same in every slice* is as good as *its own*, the network may use *which channel*, not *which slice*: what is left of the module is squeeze-and-excitation, at a price. *All one half* asks whether even the channels matter.
+# *Figure 05.12.* Compare with figure 05.9. If *the same in every slice* is as good as *its own*, the network may use *which channel*, not *which slice*: what is left of the module is squeeze-and-excitation, at a price. *All one half* asks whether even the channels matter. (What IAM gains in other tasks, over seeds: [the comparison](../figures/mechanisms.md).)
 #
 # ## 9 · Train it yourself, with and without
 #
@@ -502,7 +511,7 @@ if 0.5 in results["P3D + IAM"] or not results["P3D + IAM"].is_given:
           "gates. Use SCALE = \"laptop\", or the shipped network.")
 
 # %% [markdown]
-# *Figures 05.12 and 05.13.* The loss; AUC on the test patients. Three looks, before you believe a gain:
+# *Figures 05.13 and 05.14.* The loss; AUC on the test patients. Three looks, before you believe a gain:
 #
 # - **the intervals**, where there are any: a patient is one label here;
 # - **the second seed** of P3D. If it gains as much as IAM, you have seen luck: intervals cover the choice of test patients, not the start;
@@ -569,7 +578,7 @@ record("always saying high grade (210 of 285)", 210 / 285)
 # | networks learn better features than hand-made ones | AUC, P3D + IAM − control: phantoms −0.134 [−0.201, −0.078], LGG −0.119 [−0.290, 0.063] |
 
 # %% [markdown]
-# Ours are `laptop` runs ([results](../figures/results.md)), small networks on few patients or on an earlier version of the phantom, each trained once per fold: they neither refute the paper nor confirm it. **Does it matter which slice?** Figure 05.8 says that it can, figure 05.11 whether it does in the shipped network; the same edits on five folds of an earlier run are in a [table](../figures/slice_order.md).
+# Ours are `laptop` runs ([results](../figures/results.md)), small networks on few patients or on an earlier version of the phantom, each trained once per fold: they neither refute the paper nor confirm it. **Does it matter which slice?** Figure 05.9 says that it can, figure 05.12 whether it does in the shipped network; the same edits on five folds of an earlier run are in a [table](../figures/slice_order.md).
 
 # %% [markdown]
 # Four more things to know before you build on it:

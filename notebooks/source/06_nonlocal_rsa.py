@@ -61,17 +61,18 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # So let every voxel ask every other one. **Guess before you go on:** the paper speaks of a volume of 512×512×256 voxels. How much memory would the weights take, if each voxel had one for each other voxel?
 
 # %%
+from medattn_lite.course.finer import row_to_show
 from medattn_lite.training.tasks import Lesions
 
 task = Lesions(RECIPE, settings, data=DATA, root=DATA_ROOT, seed=SEED, progress=False)
 FLAIR, split = task.channels.index("flair"), task.splits()[0]
 train_rows, test_rows = (task.rows(split, side).tolist() for side in ("train", "test"))  # by patient
-flair, mask, edges = task.images[0][FLAIR], task.masks[0], task.spacings[0]  # (D, H, W), (1, D, H, W), mm
+image, mask, edges = row_to_show(task, 0)  # (C, D, H, W), (1, D, H, W), mm
 middle = mask[0].nonzero().float().median(0).values.int().tolist()
-plots.show(plots.three_planes(flair.float(), overlay=mask, spacing=edges, position=middle, title="FLAIR"))
+plots.show(plots.three_planes(image[FLAIR], overlay=mask, spacing=edges, position=middle, title="FLAIR"))
 
 # %% [markdown]
-# *Figure 06.1.* One head in three [planes](glossary.md#slice). How many lesions do you count, and how many lie along the dark ventricles? The heads are synthetic, unless `DATA` names real patients.
+# *Figure 06.1.* One head in three [planes](glossary.md#slice). How many lesions do you count, and how many lie along the dark ventricles? (At `smoke` the network gets voxels of 4 mm; here are 2.) The heads are synthetic, unless `DATA` names real patients.
 #
 # Now the count. A weight takes 4 bytes. For RSA, one weight for each pair of *slices* along each direction:
 
@@ -175,8 +176,11 @@ class RSA(nn.Module):
 
 features = torch.randn(2, 8, 5, 6, 4)
 print("at the start it changes nothing:", torch.equal(RSA(8)(features), features))
+plots.show(plots.data_flow("slice attention"))
 
 # %% [markdown]
+# *Figure 06.2.* One of the three steps, along a direction with S slices. The map A has S² weights, however large a slice is.
+#
 # ## 4 · Does it equal the real thing?
 #
 # Your class against the package's, output and [gradient](glossary.md#gradient); and slices against torch's own attention. Two traps:
@@ -279,7 +283,7 @@ for place, what in enumerate(("products", "operations of the whole block", "memo
     record(f"1/16, plain ÷ RSA: {what}", full["1/16"][place] / rsa["1/16"][place])
 
 # %% [markdown]
-# *Figure 06.2.* How many times more non-local attention costs. The two level lines are the paper's claims.
+# *Figure 06.3.* How many times more non-local attention costs. The two level lines are the paper's claims.
 #
 # From the left, where the published network has its block:
 #
@@ -332,7 +336,7 @@ check("06-three-steps", three_steps)
 #
 # **It is rigid.** A non-local voxel chooses its $N$ weights freely. RSA has three rows, shared by all voxels of a slice: if it looks at two spots, it also looks at the six others that complete their box.
 #
-# **It is weak.** A path of one step has the strength $\beta$, of two $\beta^2$, of three $\beta^3$ (times what $g$ does). `read_affinities` computes the shares from $\beta$ and $g$. Only three steps reach every voxel: ask a trained RSA for *their* share before you believe that it "captures dense voxel-wise dependencies". Section 8 does.
+# **It is weak.** A path of one step has the strength $\beta$, of two $\beta^2$, of three $\beta^3$ (times what $g$ does). `read_affinities` computes the shares from $\beta$ and $g$. Only three steps reach every voxel: look at *their* share in a trained RSA before you believe that it "captures dense voxel-wise dependencies". Section 8 does.
 
 # %% [markdown]
 # ## 7 · Where it must win
@@ -354,7 +358,7 @@ plots.show(plots.picture_table(rows, columns=["image", "lesions", *matrices], ma
                                alt="Two test images, their lesions, and which row or column looks at which."))
 
 # %% [markdown]
-# *Figure 06.3.* Two test images, their lesions, and the weights of each direction: row $k$ says what slice $k$ looks at. (Non-local attention compares contents and does not know where a pixel lies: try `"non_local"` in the list. It wins another control, `"reference"`.)
+# *Figure 06.4.* Two test images, their lesions, and the weights of each direction: row $k$ says what slice $k$ looks at. (Non-local attention compares contents and does not know where a pixel lies: try `"non_local"` in the list. It wins another control, `"reference"`; both, with cheaper networks beside them, are in [the positive controls](../figures/positive_controls.md).)
 #
 # ### Exercise 06.3 · look everywhere alike
 #
@@ -383,7 +387,7 @@ on_control["no mirror image"] = right(object_hits(run.network, without_cue(run))
 plots.show(plots.forest(on_control, label="share of spots judged right", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 06.4.* Its own weights; even ones (your function; until it is right, the package's); *shifted* by half the slices; another image's; RSA switched *off*; and its own where every spot has a mirror image. **This is what it looks like when a network uses RSA.**
+# *Figure 06.5.* Its own weights; even ones (your function; until it is right, the package's); *shifted* by half the slices; another image's; RSA switched *off*; and its own where every spot has a mirror image. **This is what it looks like when a network uses RSA.**
 #
 # ## 8 · Heads, and networks that come trained
 #
@@ -400,7 +404,7 @@ explorer = affinity_explorer({name: own.network for name, own in shipped.items()
 display(explorer)
 
 # %% [markdown]
-# *Figure 06.5.* The explorer. Try `RSA steps` → one direction: a line through the voxel. Then "all steps in turn": boxes, not free shapes. A bright *column* in a matrix means: all slices look at the same few, whatever is in them.
+# *Figure 06.6.* The explorer. Try `RSA steps` → one direction: a line through the voxel. Then "all steps in turn": boxes, not free shapes. A bright *column* in a matrix means: all slices look at the same few, whatever is in them.
 #
 # Now count. Let the voxels *of the lesions* look: how much of their attention falls on lesions, against chance? 1 is chance. The [twin](glossary.md#twin) has random weights (and RSA's trained $\beta$, without which it would look at nothing).
 
@@ -426,9 +430,9 @@ measured = {f"{name}, {word}": on_lesions(network) for name in shipped for word,
 plots.show(plots.forest(measured, label="lesions look at lesions ÷ chance", reference=1.0, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 06.6.* Do lesions look at lesions? RSA's number says little by itself: it looks along lines. The twin says what that alone gives.
+# *Figure 06.7.* Do lesions look at lesions? RSA's number says little by itself: it looks along lines. The twin says what that alone gives.
 #
-# And does the U-Net use it? Two edits of figure 06.4, measured by [Dice](glossary.md#dice), the overlap of what was found with what is there, 0 to 1. **Guess** first; then look at $\beta$.
+# And does the U-Net use it? Two edits of figure 06.5, measured by [Dice](glossary.md#dice), the overlap of what was found with what is there, 0 to 1. **Guess** first; then look at $\beta$.
 
 # %%
 from medattn_lite.training.tasks import slide
@@ -459,7 +463,7 @@ print("β:", {plane: round(beta.item(), 4) for plane, beta in zip(rsa_block.orde
 print("share of what RSA adds, by steps:", {steps: f"{share:.1e}" for steps, share in shares.items()})
 
 # %% [markdown]
-# If every difference is 0, the U-Net does the work. A $\beta$ that has stayed near its start at 0 says why: RSA may look at lesions (figure 06.6), and its result **is not used**. A lesion that stands out needs no second look. The control shows that it is not RSA that cannot: this task does not ask for it.
+# If every difference is 0, the U-Net does the work. A $\beta$ that has stayed near its start at 0 says why: RSA may look at lesions (figure 06.7), and its result **is not used**. The control shows that RSA *can* be used. Why it is not used here, one network cannot say: perhaps a bright lesion is found without comparing slices. Other tasks, over several seeds: [the comparison](../figures/mechanisms.md).
 #
 # ## 9 · Train it yourself
 #
@@ -506,7 +510,7 @@ for name, network in networks.items():
     print(f"{name:14}{sum(p.numel() for p in network.parameters()):>9} parameters")
 
 # %% [markdown]
-# *Figure 06.7.* The [loss](glossary.md#loss) on the training windows. (It counts a lesion voxel more than a background voxel, because lesions are rare. As *printed* in the paper the two weights are the wrong way round; we exchange them.) The slow stretch after the first steps is no accident; section 10 comes back to it.
+# *Figure 06.8.* The [loss](glossary.md#loss) on the training windows. (It counts a lesion voxel more than a background voxel, because lesions are rare. As *printed* in the paper the two weights are the wrong way round; we exchange them.) The slow stretch after the first steps is no accident; section 10 comes back to it.
 #
 # Now heads that no network has seen, predicted in windows of the training size. The measure is Dice again. The [control](glossary.md#control) needs no network: every voxel brighter than one threshold in FLAIR, the best threshold of the training heads.
 
@@ -542,7 +546,7 @@ print("best:", best_of_all, "" if "U-Net" in best_of_all or "RSA" in best_of_all
       "- your networks have NOT learned enough: one threshold beats them. Use SCALE = \"laptop\".")
 
 # %% [markdown]
-# *Figures 06.8 and 06.9.* Dice on the test patients, and differences on the same patients, with 95 % [intervals](glossary.md#interval) where there are enough patients for one.
+# *Figures 06.9 and 06.10.* Dice on the test patients, and differences on the same patients, with 95 % [intervals](glossary.md#interval) where there are enough patients for one.
 #
 # Two honest looks. Does any network beat the control? At `smoke`, with a minute of training, do not count on it. And is the gain by attention larger than that of the **second seed** of the plain U-Net? The intervals cover the choice of patients, *not* the luck of training.
 
@@ -613,7 +617,7 @@ for name, values in (("published head", watched), ("with a bias", watched_bias))
     record(f"iterations without a probability above 0.6, {name}", 10 * int((smooth(values[:, 0]) <= 0.6).sum()))
 
 # %% [markdown]
-# *Figure 06.10.* A network learns what is common first: the background. Its features come to say "background", and a lesion is where **they fall silent**. So the probability on lesions climbs to one half and waits there, below every threshold of one half. Then features *for* lesions appear, and it breaks through.
+# *Figure 06.11.* A network learns what is common first: the background. Its features come to say "background", and a lesion is where **they fall silent**. So the probability on lesions climbs to one half and waits there, below every threshold of one half. Then features *for* lesions appear, and it breaks through.
 #
 # In the flat stretch a threshold of 0.5 finds next to nothing and 0.4 finds part of the lesions. A short training can end there. On LGG patients a U-Net with the published head had Dice 0.03 at 0.5 and 0.54 at 0.45 (400 steps, 12 patients, one training).
 #

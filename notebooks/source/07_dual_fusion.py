@@ -137,7 +137,7 @@ for name, answer in (("shifted", {3, 4, 5, 6}), ("speck", {2, 3, 4, 5, 11})):
     print(f"{name:8} Dice {dice:.2f}   walks {to_truth} and {to_answer}   Hausdorff {max(to_truth + to_answer)} mm")
 
 # %% [markdown]
-# They disagree. Dice likes the speck, which costs one voxel. Hausdorff does not: a surgeon who trusts this outline opens the skull 6 mm away.
+# They disagree. Dice likes the speck, which costs one voxel. Hausdorff does not: by this outline, tissue 6 mm away from the tumour is tumour.
 #
 # A single stray voxel should not decide everything, so the usual score leaves the farthest 5 % of the walks out: the **95 % Hausdorff distance**, HD95. It walks between *surfaces*, since the inside of two masks says little about their border.
 #
@@ -296,9 +296,10 @@ with torch.device("meta"):  # shapes without numbers: counting costs nothing
     network = dual_fusion()
 record("parameters, both networks and the head", sum(p.numel() for p in network.parameters()))
 record("parameters of the head alone", sum(p.numel() for p in network.head.parameters()))
+plots.show(plots.data_flow("dual fusion"))
 
 # %% [markdown]
-# The *head*, the part that joins the two, is a third of one per cent of the whole. What the paper leaves open, and how it is read here:
+# *Figure 07.3.* The head, a third of one per cent of all parameters. What the paper leaves open, and how it is read here:
 #
 # | question | reading | the other |
 # |---|---|---|
@@ -320,7 +321,7 @@ record("multiplications for the scores and the context", 2 * voxels**2 * 32 / 1e
 record("side of the largest cube whose map fits into 16 GB", int(math.sqrt(16e9 / 4) ** (1 / 3)))
 
 # %% [markdown]
-# $2^{21}$ voxels, $2^{42}$ pairs, $2^{44}$ bytes: **16 TiB** for one image, one head, before any gradient. No computer that the paper's authors are likely to have owned holds that. The paper does not say how it was done. Two ways are known.
+# $2^{21}$ voxels, $2^{42}$ pairs, $2^{44}$ bytes: **16 TiB** for one image, one head, before any gradient. No single GPU holds that. The paper does not say how it was done. Two ways are known.
 #
 # **Exact, in blocks.** A row of $A$ needs no other row. So take some queries, make their rows, use them, forget them. Torch's fused kernel does so over keys as well, and never writes a map at all. Memory shrinks, the work stays.
 #
@@ -359,7 +360,7 @@ record("torch's kernel at 128³, extrapolated from this computer", costs["torch'
 record("tokens, 16×16×16: share of the exact work", 100 * (16**3 / voxels) ** 2, "%")
 
 # %% [markdown]
-# *Figure 07.3.* Memory alive at the highest point, counted tensor by tensor (32 channels, batch of one, on the processor). The table: the largest cube, also with a backward pass.
+# *Figure 07.4.* Memory alive at the highest point, counted tensor by tensor (32 channels, batch of one, on the processor). The table: the largest cube, also with a backward pass.
 #
 # - **Exact fits.** Blocks and torch's kernel give the same numbers as the whole map. What they do not save is time: the work grows with the square of the voxels, and 128³ takes hours here.
 # - **Blocks save less in training.** The backward pass wants every block's weights again, and they are kept. Torch's kernel computes them anew.
@@ -394,7 +395,7 @@ check("07-dice", dice_by_region)
 # *20 minutes, needs thought.* Blocks of queries still need all keys at once. Go over the **keys** block by block, as torch's kernel does. The catch: the softmax's sum runs over *all* keys.
 #
 # <details><summary>Hint 1</summary>A softmax is a weighted sum divided by a sum of weights, exp(score). Both can be added up block by block; divide once, at the end. Against overflow, subtract the largest score so far.</details>
-# <details><summary>Hint 2</summary>Keep the largest score so far, <code>top</code>, one a query. When a block raises it to <code>new_top</code>, multiply both running sums by <code>exp(top − new_top)</code> before you add the block. Begin with −∞ and zeros.</details>
+# <details><summary>Hint 2</summary>Keep the largest score so far, <code>top</code>, one per query. When a block raises it to <code>new_top</code>, multiply both running sums by <code>exp(top − new_top)</code> before you add the block. Begin with −∞ and zeros.</details>
 
 # %% tags=["exercise"]
 def attend_in_key_blocks(query, key, value, block):
@@ -436,7 +437,7 @@ plots.show(plots.picture_table([[*run.test.images[0], (run.test.objects[0] == 2)
 print("the map:", map_score(run))
 
 # %% [markdown]
-# *Figure 07.4.* One test image of the control. The last line says how much of a patch's weight lies on its partner, beside an even share. (Where dual fusion is at chance, too, this seed did not find the way: try another `SEED`.)
+# *Figure 07.5.* One test image of the control. The last line says how much of a patch's weight lies on its partner, beside an even share. (Where dual fusion is at chance, too, this seed did not find the way: try another `SEED`.)
 #
 # ### Exercise 07.3 · blinkers
 #
@@ -472,7 +473,7 @@ plots.show(plots.forest(on_control | {"no cue": right(object_hits(run.network, w
                         label="share of patches judged right", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 07.5.* How far one must see: its own weights; a reach of 0, 2 and 7 tokens of 4×4 pixels (your function; until it is right, the package's); scan B without its patches.
+# *Figure 07.6.* How far one must see: its own weights; a reach of 0, 2 and 7 tokens of 4×4 pixels (your function; until it is right, the package's); scan B without its patches. (A small U-Net sees that far, too: [the positive controls](../figures/positive_controls.md). Other tasks: [the comparison](../figures/mechanisms.md).)
 #
 # ## 9 · Train: two networks, then what joins them
 #
@@ -522,7 +523,7 @@ networks = alone | {"late fusion": DualFusionNet(first, second, fusion="late")} 
 plots.show(plots.training_curve(histories))
 
 # %% [markdown]
-# *Figure 07.6.* The loss on training windows, 1 − soft Dice. Which curves are still falling when the training ends?
+# *Figure 07.7.* The loss on training windows, 1 − soft Dice. Which curves are still falling when the training ends?
 #
 # Now the test patients. Two **controls** need no network: the two *rules* of figure 07.1 (FLAIR for WT, T1ce for TC and ET), and the answer *nothing*. Guess what Dice "nothing" will get for ET.
 
@@ -558,7 +559,7 @@ below = [name for name in networks if results[name]["WT Dice"].value < results["
 print("below the two rules in WT Dice, so NOT trained enough for any verdict:", ", ".join(below) or "none")
 
 # %% [markdown]
-# *Figures 07.7 and 07.8.* Dice on the test patients, and differences, with 95 % [intervals](glossary.md#interval) where patients are enough. Read in this order:
+# *Figures 07.8 and 07.9.* Dice on the test patients, and differences, with 95 % [intervals](glossary.md#interval) where patients are enough. Read in this order:
 #
 # - **nothing, for ET** gets as much as there are test patients without enhancing tumour (at `smoke`: none). Ask of any mean Dice what an empty answer would score.
 # - **rules**: a network that does not beat a threshold has learned little. At `smoke` that happens.
@@ -585,7 +586,7 @@ looking = affinity_explorer({"dual fusion": fusions["dual fusion"].cpu()}, windo
 display(looking)
 
 # %% [markdown]
-# *Figure 07.9.* Where one voxel looks, tumour outlined. Left: how much each axial slice looks at each other one.
+# *Figure 07.10.* Where one voxel looks, tumour outlined. Left: how much each axial slice looks at each other one.
 #
 # Now the blinkers of exercise 07.3, on the trained fusion network, unchanged but for its weights. *Wrong places* lets each query look where its mirror image in all three directions should.
 
@@ -608,7 +609,7 @@ for name, difference in lost.items():
     record(f"Dice with other weights, {name}", difference)
 
 # %% [markdown]
-# *Figure 07.10.* What the trained network loses when it looks elsewhere. Compare with figure 07.5. If **its own token** is as good, it need not look around at all: global fusion is a product of $V$ with itself, and the 16 TiB bought nothing here. If **even** is as good, a mean over the window does: notebook 02's squeeze, times $V$. If **wrong places** are much worse, what it is told matters.
+# *Figure 07.11.* What the trained network loses when it looks elsewhere. Compare with figure 07.6. If **its own token** is as good, it need not look around at all: global fusion is a product of $V$ with itself, and the 16 TiB bought nothing here. If **even** is as good, a mean over the window does: notebook 02's squeeze, times $V$. If **wrong places** are much worse, what it is told matters.
 #
 # ## 11 · What goes wrong
 #
@@ -702,7 +703,7 @@ record("patients needed to find a gain of 0.010 in 80 % of studies", math.ceil((
 # | fusion uses "mutual benefits" | late fusion made ET worse than DynUNet alone: 0.739 against 0.775 |
 # | "the best results comparing to related works" | in its own table not for ET: 0.778 against 0.791 |
 # | dual fusion beats early fusion | by 0.010, 0.042 and 0.018; one training, 57 patients (or 66), no interval |
-# | attention learns the "context" | figures 07.5 and 07.10 |
+# | attention learns the "context" | figures 07.6 and 07.11 |
 
 # %% [markdown]
 # The patients on whom training stopped seem to be those that are scored, and nobody trained a head without attention: the gain may be the head's.

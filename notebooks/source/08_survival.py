@@ -59,7 +59,7 @@ event = torch.tensor([True, False, True, False, True])  # (N,) whether the line 
 plots.show(plots.follow_up_lines(time, event, names=names, unit="months", mark=(6.5, "who lives longer than this?")))
 
 # %% [markdown]
-# *Figure 08.1.* One line a patient. × is a death. The arrow is no death: it is where our knowledge ends.
+# *Figure 08.1.* One line per patient. × is a death. The arrow is not a death: it is where our knowledge ends.
 #
 # A and C had died by then; B and E had not. D was **alive at four months** and then moved away. Perhaps D lives to this day; perhaps not. D's time is **censored**: we know that it is *longer than* four.
 #
@@ -79,21 +79,23 @@ print(f"count D as alive:    {(alive | ~event).float().mean():.2f}")
 # ### The Kaplan-Meier curve
 #
 # Go from death to death. Each time ask: of those **still being followed** just before (they are *at risk*), what share survives this day? Multiply these shares.
+#
+# **Guess:** which of the factors change if D is left out? And if D had died in month 4?
 
 # %%
-share = 1.0
-for month in (2, 6, 7):  # the months with a death
-    at_risk = [name for name, t in zip(names, time, strict=True) if t >= month]
-    died = [name for name, t, e in zip(names, time, event, strict=True) if t == month and e]
-    share *= 1 - len(died) / len(at_risk)
-    print(f"month {month}: {'+'.join(died)} dies, at risk {' '.join(at_risk):9}  × {1 - len(died) / len(at_risk):.3f} = {share:.3f}")
+month = dict(zip(names, time.int().tolist(), strict=True))
+for who, deaths in (("ABCDE", "CAE"), ("ABCE", "CAE"), ("ABCDE", "CDAE")):  # D censored; left out; dead
+    share, factors = 1.0, []
+    for dies in deaths:  # in the order of their months
+        at_risk = [name for name in who if month[name] >= month[dies]]
+        share *= 1 - 1 / len(at_risk)
+        factors.append(f"{len(at_risk) - 1}/{len(at_risk)} (month {month[dies]})")
+    print(f"{who:6} deaths {deaths:5}", " × ".join(factors), f"= {share:.3f}")
 
 # %% [markdown]
-# So about 0.53 live longer than six and a half months. In month 2, D still counts among the five at risk; in month 6, not any more: **be counted until you leave, then step out of the denominator**.
+# So with D censored (the first line) about 0.53 live longer than six and a half months: read it before the factor of month 7. In month 2, D still counts among the five at risk; in month 6, not any more: **be counted until you leave, then step out of the denominator**.
 #
-# **Try it.** Let D die in month 4 (`event[3] = True`, and 4 among the months). Guess first: which of the factors change?
-#
-# <details><summary>What you see</summary>A new factor 3/4 appears at month 4; the others stay. And D censored, is that worth anything? Leave D out: the factor of month 2 becomes 3/4 instead of 4/5, the others stay. A censored patient counts through the deaths <em>before</em> the last visit.</details>
+# Compare the lines. Without D, the factor of month 2 becomes 3/4 in place of 4/5, and the later ones stay: a **censored patient counts in the deaths up to the last visit**, and in none after it. If D dies, a factor 3/4 is added, and the others stay.
 
 # %% [markdown]
 # ### A hazard, and what a patient is worth
@@ -325,7 +327,7 @@ check("08-c-index", my_c_index)
 # %% [markdown]
 # ## 6 · The networks, and something that no hospital has
 #
-# The deck's networks are SE-ResNeXt-50 (notebook 02), ResNet-50-CBAM (03) and DenseNet-121, which has no attention. Each reads the head in 3-D; the mean over space leaves one number a channel; one linear layer makes 19 hazards, or one log risk.
+# The deck's networks are SE-ResNeXt-50 (notebook 02), ResNet-50-CBAM (03) and DenseNet-121, which has no attention. Each reads the head in 3-D; the mean over space leaves one number per channel; one linear layer makes 19 hazards, or one log risk.
 #
 # Of the [phantoms](glossary.md#phantom) we know the rule by which they die. Their log risk adds up **age**, how much was **removed**, the tumour's **volume**, and its share of **dead tissue**. The tumour tells neither of the first two. So there are *two* ceilings: what anyone could know, and what the **tumour** could tell.
 #
@@ -448,7 +450,7 @@ runs = {
 #
 # Beside the networks stand Cox's model of the clinical values, the grade among them, and the two ceilings. All become the same thing: survival by day, and a risk to rank by.
 #
-# You counted Harrell's C-index. It rests on the pairs that follow-up happened to leave. **Uno's** weights each death by the inverse of how likely it was to be seen, so that the deaths that are seen stand for those that are not. Both are printed; section 9 shows where they part.
+# You counted Harrell's C-index. It rests on the pairs that follow-up happened to leave. **Uno's** weights each death by how unlikely it was to be still under observation then (the inverse of that chance, squared), so that the deaths that are seen stand for those that are not. Both are printed; section 9 shows where they part.
 
 # %%
 from medattn_lite.survival import Baseline, Predicted, survival_at
@@ -532,7 +534,7 @@ plots.show(plots.survival_calibration({name: one.calibration(365.0, groups=3) fo
 # %% [markdown]
 # *Figure 08.5.* Test patients in three groups by what they were told, and how many of each lived. On the dashed line promises are kept; below it, patients live shorter than they were told. The C-index of "hazards × 3" is its twin's to the last digit: order says nothing about probabilities.
 #
-# The `laptop` run's SE-ResNeXt told a third of the patients "98 %", and 63 % lived: it knew its training patients by heart.
+# The `laptop` run's SE-ResNeXt told a third of the patients "98 %", and 63 % lived: far too sure.
 #
 # ## 8 · Look
 #
@@ -635,13 +637,13 @@ for name, values in indices.items():
     record(f"C-index by {name}, most leave minus nobody leaves", values[-1] - values[0])
 
 # %% [markdown]
-# *Figure 08.8.* If the sick leave, those who stay are healthier: the curve is too high, **its band as narrow as ever**. No test finds it. Ask why people left. *Figure 08.9.* One risk, more and more who leave by chance. Harrell's index rises; Uno's stays.
+# *Figure 08.8.* If the sick leave, those who stay are healthier: the curve is too high, **its band as narrow as ever**. No test on these data finds it: ask why people left. *Figure 08.9.* One risk, more and more who leave by chance. Harrell's index rises; Uno's stays.
 #
 # ### A head that cannot say "now", and a chosen cut
 #
 # The deck's code does not use $h = \sigma(x)$ but $h = 1 - \sigma(x)^{e^x}$.
 #
-# You moved the cut of figure 08.7 and watched p. Now risks are **pure noise**, in cohorts of 60: cut at the median, or at the best of 15 places, as "optimal cut-point" tools do. A fair test at 0.05 finds something in 5 % of them (of 40, by luck, 0 to 10 %).
+# You moved the cut of figure 08.7 and watched p. Now risks are **pure noise**, in cohorts of 60: cut at the median, or at the best of 15 places, as "optimal cut-point" tools do. A fair test at 0.05 finds something in 5 % (of 40, by luck, 0 to 10 %).
 
 # %%
 from medattn_lite.survival import official_log_probabilities

@@ -401,7 +401,7 @@ plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affin
 #
 # If integrated gradients add a note that the values do not add up, raise `steps`. A method that can say when it failed is worth a lot. Grad-CAM cannot.
 #
-# Browse. Which layer and method would *you* have shown? The row below each map is its twin that forgot everything.
+# Browse. Which layer and method would *you* have shown? The row below each map is the same from a [re-initialised copy](glossary.md#twin) of the network.
 
 # %%
 from medattn_lite.widgets import explanation_browser, view_volume
@@ -557,7 +557,7 @@ if not networks:
     print("no table here: `medattn study faithfulness` makes it")
 
 # %% [markdown]
-# Why should a plane matter at all? Clinical slices are often 5 mm thick and 0.5 mm fine within, so a map changes its looks with the plane. Phantoms have equal edges: this cause is absent here. What the deck saw may be its scans.
+# Why should a plane matter at all? Clinical slices are often 5 mm thick and 0.5 mm fine within, so a map changes its looks with the plane. Phantoms have equal edges: this cause is absent here. What the deck saw may come from its scans; this notebook cannot decide that.
 #
 # ## 10 · Onto your own file
 #

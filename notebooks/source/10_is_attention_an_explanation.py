@@ -11,9 +11,9 @@
 # ## At the end you can
 # - score a map by [pointing game](glossary.md#pointing-game), [relevance mass](glossary.md#relevance-mass) and AUC, each beside chance and beside maps that know nothing;
 # - draw [deletion](glossary.md#deletion) and insertion curves, and say what "deleted" means;
-# - run the [sanity checks](glossary.md#sanity-check): forgotten weights, shuffled labels;
+# - run the [sanity checks](glossary.md#sanity-check): re-initialised weights, shuffled labels;
 # - catch a network that learned a [shortcut](glossary.md#shortcut), and say what that takes;
-# - answer the title's question with figures and intervals.
+# - answer the title's question with numbers and intervals.
 #
 # **You need** notebook [09](09_attention_maps_gradcam.ipynb): Grad-CAM, its place, signed maps. New words link to the [glossary](glossary.md).
 
@@ -299,9 +299,9 @@ for name, out in areas.items():
 # If even "the signal itself" is not far below random, then this network decides by more than the signal, or blurring is no good "away". Both happen. A curve says something of map **and** network **and** fill; only differences between maps on one network with one fill are worth reading.
 
 # %% [markdown]
-# ## 8 · Sanity checks: forget
+# ## 8 · Sanity checks: re-initialise the network
 #
-# Adebayo et al. asked the simplest question of all: *let the network forget what it learned. Does the map change?* If not, it never showed what was learned. Draw the weights anew, from the last layer towards the first, and compare the map with the original one, by rank of its absolute values.
+# Adebayo et al. asked: *replace what the network learned by random weights. Does the map change?* If not, it never showed what was learned. Draw the weights anew, from the last layer towards the first, and compare the map with the original one, by rank of its absolute values.
 #
 # ### Exercise 10.3 · how alike are two maps?
 #
@@ -323,7 +323,7 @@ def alike(first, second, head):
 check("10-alike", alike)
 
 # %% [markdown]
-# The cascade with your function (until it is right, with the package's). **Guess:** which of the maps will survive a network that knows nothing any more?
+# The cascade with your function (until it is right, with the package's). **Guess:** which of the maps will stay the same although nothing learned is left?
 
 # %%
 from medattn_lite.explain import cascade, reinitialised_copy, similarity
@@ -336,7 +336,7 @@ for layer, forgetful in cascade(first.network, seed=SEED, parts=4):
     stages.append(layer)
     for name in watched:
         kept[name].append(compare(start[name], map_of(forgetful, own, name), own.head))
-plots.show(plots.lines(range(len(stages)), kept, xlabel="parts of the network that forgot, from the output down",
+plots.show(plots.lines(range(len(stages)), kept, xlabel="parts of the network re-initialised, from the output down",
                        ylabel="rank correlation with its own map"))
 print("reached:", ", ".join(stages))
 
@@ -351,15 +351,15 @@ forgot = reinitialised_copy(first.network, seed=SEED, images=torch.cat([own.imag
 record("AUC of the network with shuffled labels", next(iter(shuffled.facts["scores"].values()))["value"])
 checked = {}
 for name in ("Grad-CAM", "Grad-CAM++", "attention"):
-    for who, model in (("trained", first.network), ("shuffled labels", shuffled.network), ("forgot all", forgot)):
+    for who, model in (("trained", first.network), ("shuffled labels", shuffled.network), ("re-initialised", forgot)):
         checked[f"{name}, {who}"] = located([map_of(model, own, name) for own in cases], "AUC")
         record(f"AUC of the map, {name}, {who}", checked[f"{name}, {who}"])
 plots.show(plots.forest(checked, label="AUC of the map against the signal", reference=0.5, reference_label="knows nothing"))
 
 # %% [markdown]
-# *Figure 10.4.* Three networks of one build. Where an ignorant one's bar is clear of one half, its maps find tumours without knowing any: tumours are bright and edged, and random filters like bright edges. **Only what the trained network adds to that was learned.** One warm spot on a tumour does not say which it is.
+# *Figure 10.4.* Three networks of one build. Where the bar of a network that knows nothing is clear of one half, its maps find tumours without having learned any: tumours are bright and edged, and random filters respond to bright edges. **Only what the trained network adds to that was learned.** One warm spot on a tumour does not say which it is.
 #
-# Browse: each map above its forgetful twin's. For which method would you have noticed?
+# Browse: each map above that of the re-initialised copy. For which method would you have noticed?
 
 # %%
 from medattn_lite.widgets import explanation_browser
@@ -368,7 +368,7 @@ browser = explanation_browser(["grade_p3d_iam", "grade_p3d_iam_shuffled"], cases
 display(browser)
 
 # %% [markdown]
-# ## 9 · Catch the cheat
+# ## 9 · Find the shortcut
 #
 # Back to network B. First the test that needs no map: the same heads **with and without the mark**.
 
@@ -396,14 +396,14 @@ def on_the_mark(trained, name):
 
 caught = {}
 for name in ("Grad-CAM", "Grad-CAM++", "integrated gradients", "attention"):  # occlusion takes longer: try it
-    for who, trained in (("A", first), ("B, the cheat", second)):
+    for who, trained in (("A", first), ("B, reads the mark", second)):
         found = on_the_mark(trained, name)["AUC"]
         caught[f"{name}: {who}"] = mean_interval(found, bounds=(0, 1))
         record(f"AUC of the map against the mark, {name}, network {who}", caught[f"{name}: {who}"])
 plots.show(plots.forest(caught, label="AUC of the map against the mark", reference=0.5, reference_label="knows nothing"))
 
 # %% [markdown]
-# *Figure 10.5.* How well each map finds the mark, for the honest network and for the cheat. **Compare within a method**: a map may lie on the mark of A as well, since a mark is bright and edged.
+# *Figure 10.5.* How well each map finds the mark, for network A and for network B, which reads it. **Compare within a method**: a map may lie on the mark of A as well, since a mark is bright and edged.
 
 # %%
 own = marked[0]
@@ -416,7 +416,7 @@ plots.show(plots.explanation_rows(flair, rows, position=place, affine=own.affine
 # %% [markdown]
 # *Figure 10.6.* Three planes through the mark (the line). Which rows would have made you suspicious, had there been no line?
 #
-# What it took to catch the cheat:
+# What it took to find the shortcut:
 #
 # - **to look outside the head.** Who masks the background for a prettier picture hides the mark;
 # - a method that can point at something small: a map of few places smears it;
@@ -454,7 +454,7 @@ for own in networks.values():
 display(Markdown("\n".join(lines) if networks else "No table here: `medattn study faithfulness` makes it."))
 
 # %% [markdown]
-# Low is good for deletion, high for insertion; near 0, a map is unlike its forgetful twin's. Read within a network: is there a method that is best by every score? Then from network to network: does a mechanism of attention make *maps* better, or only the network?
+# Low is good for deletion, high for insertion; near 0, a map is unlike that of the re-initialised copy. Read within a network: is there a method that is best by every score? Then from network to network: does a mechanism of attention make *maps* better, or only the network?
 #
 # ## 11 · What goes wrong
 #
@@ -479,9 +479,9 @@ for fill in ("blur", "dark"):
 # | the background counts | every map that stays in the head looks good |
 # | absolute values | what speaks against seems to speak for |
 # | generous tolerance | hits without aim |
-# | another fill | all areas move; figures of two papers cannot be compared |
+# | another fill | all areas move; areas of two papers cannot be compared |
 # | curve of the probability | flat where the network is sure |
-# | no ignorant maps beside it | brightness passes for insight |
+# | no map beside it that knows no network | brightness looks like a finding |
 # | one head shown | chosen because it looked right |
 
 # %% [markdown]
@@ -497,15 +497,15 @@ for name in METHODS:
     verdict = "no verdict against" if not gap.is_given else "beats" if gap.low > 0 else "loses to" if gap.high < 0 \
         else "is not told apart from"  # fmt: skip
     print(f"{name}: AUC {auc_of[name].text(2)}; {verdict} brightness: {gap.text(2)}")
-print(f"network B on marked heads, attention against the mark: AUC {caught['attention: B, the cheat'].text(2)}")
+print(f"network B on marked heads, attention against the mark: AUC {caught['attention: B, reads the mark'].text(2)}")
 
 # %% [markdown]
 # | claim | where to read what we found |
 # |---|---|
 # | attention shows what the network uses (many medical papers) | the lines above; it is not asked about any class |
 # | *Attention is not explanation* (Jain, Wallace 2019) | figures 10.1 and 10.2 for "attention" |
-# | *… is not not explanation* (Wiegreffe, Pinter 2019): ask what it is needed for | a map made the same everywhere cost little in notebooks 03 to 05 |
-# | some saliency maps survive forgetting (Adebayo et al. 2018) | figures 10.3 and 10.4 |
+# | *… is not not explanation* (Wiegreffe, Pinter 2019): ask what it is needed for | maps made the same everywhere: notebooks 03 to 05, shipped networks and controls |
+# | some saliency maps hardly change when weights are re-initialised (Adebayo et al. 2018) | figures 10.3 and 10.4 |
 # | maps unmask shortcuts | figure 10.5: compare within a method |
 #
 # Phantoms, small networks, one training each. A map that fails here may do better elsewhere; a claim that was never scored has not been shown anywhere.
@@ -521,16 +521,16 @@ quiz([
         "A paper shows six heads with warm spots on the tumours. What does that show?",
         ["That the network uses the tumour", "That six pictures exist", "That attention is an explanation"],
         "That six pictures exist",
-        ["A forgetful twin may have the same spots: figure 10.4.",
-         "Yes. No score, no chance level, no ignorant map, no sanity check, and who chose the six?",
+        ["A re-initialised copy may have the same spots: figure 10.4.",
+         "Yes. No score, no chance level, no control map, no sanity check, and who chose the six?",
          "Not without asking whether the network needs what is marked."],
     ),
     Question(
-        "A map's rank correlation with that of its forgetful twin is 0.95. Is it faithful?",
+        "A map's rank correlation with that of the re-initialised network is 0.95. Is it faithful?",
         ["Yes, it is stable", "It hardly depends on what was learned", "It proves a shortcut"],
         "It hardly depends on what was learned",
         ["Stable under the wrong change: all knowledge was thrown away.",
-         "Yes: it shows the picture and the architecture.", "A shortcut is learned; forgetting would remove it."],
+         "Yes: it shows the picture and the architecture.", "A shortcut is learned; re-initialising would remove it."],
     ),
     Question(
         "How do you prove that a network reads the scanner's mark?",
@@ -546,7 +546,7 @@ quiz([
 # ## Summary
 #
 # - Score maps: where they lie, whether the network needs it, whether they depend on learning.
-# - Beside every score: chance, ignorant maps, a forgetful twin, an interval.
+# - Beside every score: chance, maps that know no network, a re-initialised copy, an interval.
 # - Attention says what passes. It is not asked about the answer.
 # - A map raises a suspicion. An intervention proves it.
 #

@@ -82,7 +82,7 @@ record("seconds from slider to picture, another opacity", round(time.perf_counte
 # %% [markdown]
 # ### Exploration 1 · size
 #
-# Is size a clue at all in the heads that these networks learned from? Decide it by a figure: how well does the diameter alone tell the grades apart? (0.5 is chance.)
+# Is size a clue at all in the heads that these networks learned from? Decide it by a number: how well does the diameter alone tell the grades apart? (0.5 is chance.)
 
 # %%
 from medattn_lite.evaluation import auc_interval
@@ -181,7 +181,7 @@ plots.show(plots.lines(shares, moved["enhancement"], xlabel="share of the living
 # What you read off is what the network uses. Whether it *should* is another question; here you know the cohort's rule.
 
 # %% [markdown]
-# ### Exploration 3 · the cheat
+# ### Exploration 3 · the network that reads a mark
 #
 # **Guess.** Tick **scanner mark**. Nothing in the brain changes. Which bars will move?
 
@@ -221,12 +221,12 @@ quiet = replace(start, enhancement=0.0, necrosis=0.0)
 for change in ({"mark": True}, {"enhancement": 0.7}, {"site": "right occipital"}):
     found = effect_of(look, quiet, change, "P3D + IAM, scanner mark", "P3D + IAM")
     what = ", ".join(f"{name} → {value}" for name, value in change.items())
-    record(f"{what}: the cheat's effect minus the honest network's", round(found, 2))
+    record(f"{what}: effect on the network that reads the mark, minus that on the other", round(found, 2))
 
 # %% [markdown]
 # ## 2 · The explanation browser
 #
-# One head, one network, one method; beside it the same from its **[twin](glossary.md#twin)** that has forgotten everything.
+# One head, one network, one method; beside it the same from its **[twin](glossary.md#twin)**, the network with re-initialised weights.
 #
 # **Guess.** For which method will the twin's map look most like the original? Go through the methods, then through the layers, then through the subjects. Then switch the network to *shuffled labels*.
 
@@ -393,7 +393,7 @@ for name, values in spread.items():
 #
 # | claim | where you saw it |
 # |---|---|
-# | the network looks at the tumour | exploration 3: one of them looks at a mark, and was right |
+# | the network looks at the tumour | exploration 3: one of them looks at a mark, and was right wherever the mark told the grade |
 # | attention finds what matters | figures 11.5 and 11.6, each beside a twin or the signal |
 # | enhancement and necrosis decide the grade | exploration 2: how far each slider moves each network |
 # | non-local and slice attention link lesions | figure 11.7, for a lesion and for healthy tissue |

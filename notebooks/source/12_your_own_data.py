@@ -3,7 +3,7 @@
 #
 # **35 minutes to read, 25 for the exercises; about a minute to run at `smoke`, 10 at `laptop`.** Difficulty ●●○○
 #
-# You have a folder of scans. Between that folder and a figure that you may believe lie a dozen places where things go wrong without a word. This notebook walks the whole way, on a folder with faults planted in it, and then on yours.
+# You have a folder of scans. Between that folder and a result that you may believe lie a dozen places where things go wrong without a word. This notebook walks the whole way, on a folder with faults planted in it, and then on yours.
 
 # %% [markdown]
 # ## At the end you can
@@ -63,14 +63,14 @@ if (ROOT / "cases.csv").is_file():
     print("\n".join((ROOT / "cases.csv").read_text().splitlines()[:4]), "\n…")
 
 # %% [markdown]
-# That is all the package wants to know: **one row a scan**. Columns `image_NAME` name the channels' files, relative to the table; `mask`, `label` (0, 1, 2, …; here 0 is a low grade, 1 a high one), `time` and `event` (survival) are there if you have them. `subject` is the patient. It looks superfluous with one scan each; with two visits it decides whether your result is true (section 6).
+# That is all the package wants to know: **one row per scan**. Columns `image_NAME` name the channels' files, relative to the table; `mask`, `label` (0, 1, 2, …; here 0 is a low grade, 1 a high one), `time` and `event` (survival) are there if you have them. `subject` is the patient. It looks superfluous with one scan each; with two visits it decides whether your result is true (section 6).
 #
 # Without a table, every sub-folder is a patient and files are told apart by their names. Every other column is kept with the patient: `age`, `grade`, `idh` and `resection` are clinical values of the recipe `survival`, which says what it did not use.
 
 # %% [markdown]
 # ## 2 · A header by hand
 #
-# A [NIfTI](glossary.md#nifti) file is a block of numbers and a small header. The header's [affine](glossary.md#affine) says where each number lies in the room: $x, y, z$ in millimetres, to the patient's **R**ight, **A**nterior and **S**uperior (RAS). A file counts along axes $i, j, k$ of its own; the package turns them to the $d, h, w$ of notebook 00 when it reads.
+# A [NIfTI](glossary.md#nifti) file is a block of numbers and a small header. The header's [affine](glossary.md#affine) says where each number lies in space: $x, y, z$ in millimetres, to the patient's **R**ight, **A**nterior and **S**uperior (RAS). A file counts along axes $i, j, k$ of its own; the package turns them to the $d, h, w$ of notebook 00 when it reads.
 #
 # $$\begin{pmatrix}x\\y\\z\\1\end{pmatrix} = A \begin{pmatrix}i\\j\\k\\1\end{pmatrix} \tag{12.1}$$
 #
@@ -123,7 +123,7 @@ print(str(report).replace(f"{ROOT}/", "").replace(f"in {ROOT}", "in your folder"
 print("\nexit code", report.exit_code)
 
 # %% [markdown]
-# Three patients have a **PROBLEM**, each named with what to do:
+# In the synthetic folder, three patients have a **PROBLEM**, each named with what to do (yours will have others, or none):
 #
 # - a mask with another affine than its image: somebody converted it with a program that had other ideas about left and right;
 # - a channel that the table names and nobody can find;
@@ -131,7 +131,7 @@ print("\nexit code", report.exit_code)
 #
 # And one **note** tells the fourth: not all voxels are of one size. Training resamples them; whoever does not, trains on a flattened head.
 #
-# That makes four. We planted five.
+# That makes four of the five that were planted.
 
 # %% [markdown]
 # ## 4 · What no check finds
@@ -177,11 +177,11 @@ for name, difference in sorted(brighter.items(), key=lambda item: item[1])[:3]:
     print(f"{name}: brighter than its mirror image by {25 * difference:+.0f} % of white matter")
 
 # %% [markdown]
-# One is below 0: its mask lies on ordinary brain. Nothing would have stopped. The network would have learned from a healthy hemisphere that it is a tumour, and a test on that patient would have counted a right answer as wrong.
+# In the synthetic folder one is below 0: its mask lies on ordinary brain. (In yours, look: a dark core does it, too.) Nothing would have stopped. The network would have learned that healthy tissue is tumour, and a test on that patient would have counted a right answer as wrong.
 #
 # ## 5 · Mend it, in a copy
 #
-# Never in the only copy, and always by a program, so that you can say later what was done. In a new folder, a header is set right, a mask mirrored back, and two rows leave the table: one patient lacks a channel, one is there twice. From here on, `ROOT` is that folder.
+# Never in the only copy, always by a program that says later what was done. In a new folder, a header is set right, a mask mirrored back, and two rows leave the table: one lacks a channel, one is there twice. From here on, `ROOT` is that folder.
 #
 # (For your own folder this cell mends nothing. Write your repairs here.)
 
@@ -210,7 +210,7 @@ print(report.lines[-1], "· exit code", report.exit_code)
 
 # %% tags=["exercise"]
 def tested(subjects, n):
-    """The patient of each scan, and how many patients to test; returns one True (tested) or False a scan."""
+    """The patient of each scan, and how many patients to test; returns one True (tested) or False per scan."""
     ### BEGIN SOLUTION
     chosen = sorted(set(subjects))[:n]
     return [subject in chosen for subject in subjects]
@@ -223,7 +223,7 @@ check("12-split", tested)
 # %% [markdown]
 # What a leak is worth, you saw in notebook [04](04_split_attention.ipynb): slices of one patient on both sides, and a network that has learned nothing looks good. The package splits by `subject` and has no other way. But it believes your table: **two names for one person are two persons to it.** Ask whoever collected the data about repeated scans, and about patients who were in two of the data sets that you joined.
 #
-# (The alphabet was for the exercise. In earnest patients are drawn at random, with a seed, and the classes are shared out evenly.)
+# (The alphabet was for the exercise. In a training, patients are drawn at random, with a seed, and each part gets its share of every class.)
 
 # %% [markdown]
 # ## 7 · Train it, with a control
@@ -473,7 +473,7 @@ for name, alarm in (("each p below 0.05", lambda p: p.min() < 0.05), ("Holm", la
 # %% [markdown]
 # ## 12 · What goes wrong
 #
-# **Silently.** Two of the oldest mistakes, made on purpose. First: resample the raw image, then take its z-score (subtract the mean, divide by the standard deviation). The border of the head is smeared into the background, those dark voxels count as head, and everything else seems brighter. ([`normalise`](glossary.md#normalisation) measures deep in the head, and hardly notices.) Second: write the map with an identity for its affine, as `np.save` thinking does.
+# **Silently.** Two of the oldest mistakes, made on purpose. First: resample the raw image, then take its z-score (subtract the mean, divide by the standard deviation). The border of the head is smeared into the background, those dark voxels count as head, and everything else seems brighter. ([`normalise`](glossary.md#normalisation) measures deep in the head, and hardly notices.) Second: write the map with an identity for its affine, as if it were an array without a place.
 
 # %%
 from medattn_lite.data import resample
@@ -515,7 +515,7 @@ for command in (
     medattn(command)
 
 # %% [markdown]
-# ### Before you believe your figure
+# ### Before you believe your result
 #
 # | trap | how you notice |
 # |---|---|

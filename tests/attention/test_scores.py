@@ -10,12 +10,15 @@ import torch
 from medattn_lite.attention import (
     AdditiveScores,
     MultiHeadAttention,
+    NonLocal,
+    RecurrentSliceAttention,
     Seq2SeqAttention,
     attend,
     dot_scores,
     scaled_dot_scores,
     softmax_weights,
 )
+from medattn_lite.explain import capture_attention
 from tests.attention.support import passes_gradcheck, stirred
 
 QUERY = torch.tensor([1.0, 0.0])
@@ -167,3 +170,32 @@ def test_multi_head_attention_has_right_gradients() -> None:
 def test_heads_that_do_not_divide_the_width_are_refused() -> None:
     with pytest.raises(ValueError, match="do not divide embed_dim=10"):
         MultiHeadAttention(10, num_heads=4)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_scores_beyond_half_precision_stay_finite(dtype: torch.dtype) -> None:
+    loud = torch.full((4, 64), 40.0, dtype=dtype)  # a score is 102,400; float16 ends at 65,504
+    attended = attend(loud, loud, loud)
+    assert torch.isfinite(attended.scores).all()
+    torch.testing.assert_close(attended.context.float(), torch.full((4, 64), 40.0))
+
+
+@pytest.mark.parametrize("how", ["half", "autocast"])
+def test_blocks_with_scores_beyond_half_precision_stay_finite(how: str) -> None:
+    torch.manual_seed(0)
+    features = 30 * torch.randn(1, 16, 6, 8, 8)
+    for block in (RecurrentSliceAttention(16), NonLocal(16, sub_sample=False)):
+        for name, parameter in block.named_parameters():
+            if "beta" in name:
+                parameter.data.fill_(0.5)
+        block = stirred(block).eval()
+        with torch.no_grad(), capture_attention(block):  # watched: by the formula, not by the kernel
+            expected = block(features)
+            if how == "half":
+                found = block.half()(features.half())
+            else:
+                with torch.autocast("cpu", dtype=torch.float16):
+                    found = block(features)
+        assert torch.isfinite(found).all()
+        alike = torch.corrcoef(torch.stack([found.float().flatten(), expected.flatten()]))[0, 1]
+        assert alike > 0.95

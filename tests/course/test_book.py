@@ -17,6 +17,8 @@ from medattn_lite.plots.show import DARK_PNG
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "VBox(children=(IntSlider()))"}
+HOSTILE = "<script>alert(1)</script><img src=x onerror=alert(1)>"
+MARKDOWN = f"| patient | AUC |\n| --- | --- |\n| {HOSTILE} | 0.9 |"
 TEXT = """# A small page
 
 A [tensor](glossary.md#tensor), a [source](../medattn_lite/errors.py) and $a^2$:
@@ -54,6 +56,10 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shown = [picture("A slider's picture", **WIDGET), picture("A slider's picture"),
              new_output("stream", name="stdout", text="AUC 0.9\n")]  # fmt: skip
     executed(place / "run", *shown)
+    hostile = [new_output("stream", name="stdout", text=f"patient {HOSTILE}\n"),
+               new_output("display_data", {"text/html": "<p onclick='alert(1)'>P1<script>alert(1)</script></p>"}),
+               new_output("display_data", {"text/plain": "<Markdown>", "text/markdown": MARKDOWN})]  # fmt: skip
+    executed(place / "run", *hostile, name="02_hostile")
     return build_book(place / "run", place / "site").parent
 
 
@@ -122,6 +128,14 @@ def test_the_book_needs_no_network_and_its_formulas_are_mathml(book: Path) -> No
     assert 'href="glossary.html#tensor"' in page
     assert "errors.py" not in page and ">source<" in page  # a link out of the book becomes its words
     assert (book / "searchindex.js").exists() and (book / "figures" / "results.html").exists()
+
+
+def test_a_patient_s_name_runs_nothing_in_the_book_and_a_table_stays_a_table(book: Path) -> None:
+    page = (book / "notebooks" / "02_hostile.html").read_text(encoding="utf-8")
+    assert "<p>P1" in page
+    assert not any(own in page for own in ("<script>alert", "<img src=x", "onclick", '<img src="x"'))
+    assert page.count("&lt;script&gt;alert(1)") >= 2  # printed, and in the cell of the table
+    assert "<table" in page and "&lt;Markdown&gt;" not in page
 
 
 def test_the_reader_of_pages_finds_what_is_broken(tmp_path: Path) -> None:

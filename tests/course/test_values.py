@@ -108,6 +108,9 @@ def test_an_argument_that_makes_no_difference_is_found() -> None:
 def test_inputs_are_told_and_changes_of_them_are_seen() -> None:
     words = in_words(["x", "mask", "t"], (torch.tensor([0.12345678, 1]), torch.ones(30, dtype=torch.bool), 0.5))
     assert words == "`x` = [0.1235, 1.0], `mask` of shape (30,), `t` = 0.5"
+    assert same(np.str_("open"), "open") and not same(np.str_("Open"), "open") and not same(b"open", "open")
+    nan = float("nan")
+    assert unchanged((nan, 1.0), (nan, 1.0)) and not unchanged((1.0, 1.0), (nan, 1.0)) and not unchanged(nan, 1.0)
     assert unchanged({"a": ["b", torch.ones(2)]}, {"a": ["b", torch.ones(2)]})
     for after in ({"a": ["b", torch.zeros(2)]}, {"a": ["c", torch.ones(2)]}, {}, {"a": ["b", np.ones(2)]}):
         assert not unchanged(after, {"a": ["b", torch.ones(2)]})

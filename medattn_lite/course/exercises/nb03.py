@@ -1,8 +1,8 @@
-"""Checks of notebook 03: a description of places, channel attention for volumes, maps without their places."""
+"""Checks of notebook 03: a description of places, channel attention for volumes, the sentence an interval allows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +11,7 @@ from medattn_lite.attention import ChannelAttention
 from medattn_lite.course.checks import NotYet, Result, exercise
 from medattn_lite.course.diagnose import Mistake, compare_function
 from medattn_lite.course.modules import Setting, judge_module, no_linear_layers
+from medattn_lite.evaluation import Interval
 
 PLACES_HINT = "A map of places keeps the axes from 2 on; only axis 1, the channels, goes."
 
@@ -208,59 +209,94 @@ def _channel_mistakes(w0: Tensor, w1: Tensor) -> list[Mistake]:
     ]
 
 
-@exercise("03-flatten", title="Exercise 03.3, take the where away")
-def check_flatten(flatten_map: Callable[[Tensor], Tensor]) -> Result:
-    """(B, 1, H, W) to the same shape: each image's map replaced by its mean over places."""
-    maps = torch.rand(3, 1, 4, 5, generator=torch.Generator().manual_seed(3))
-    one_row = "the means are right, but the places are gone from the shape"
+SENTENCES = ("needed", "not needed", "better without", "open")
+
+
+@exercise("03-verdict", title="Exercise 03.3, the sentence that an interval allows")
+def check_verdict(verdict: Callable[[float, float, float], str]) -> Result:
+    """An interval of a difference and the margin that would matter, to one of four sentences."""
+    nan = float("nan")
+    cases = [(-0.5, -0.25, 0.125), (-0.5, 0.5, 0.125), (-0.0625, 0.0625, 0.125), (0.25, 0.5, 0.125), (nan, nan, 0.125),
+             (-0.125, -0.0625, 0.25), (-0.5, -0.0625, 0.125), (-0.25, 0.25, 0.25), (-0.5, -0.25, 0.25),
+             (0.25, 0.5, 0.25), (-0.5, nan, 0.125), (nan, 0.5, 0.125), (-0.5, 0.0625, 0.125), (0.0625, 0.5, 0.125),
+             (-0.25, -0.125, 0.0), (0.0, 0.0, 0.0), (-0.01, 0.02, 0.03), (-0.04, -0.01, 0.03), (-0.9, -0.1, 0.05),
+             (-0.06, 0.01, 0.07), (-0.03, 0.9, 0.02), (0.01, 0.02, 0.005)]  # fmt: skip
+    outside = "a change smaller than the margin does not matter, so compare with the margin and not with 0"
     return compare_function(
-        flatten_map,
-        reference=flat,
-        cases=[(maps,), (maps[:2, :, :3] ** 2,), (maps[:1].mT.contiguous(),), ((maps - 0.6).relu(),)],
+        verdict,
+        reference=sentence_for,
+        cases=cases,
         mistakes=[
-            Mistake(lambda m: m.mean(dim=(2, 3), keepdim=True), one_row,
-                    "`expand_as(maps)` gives the mean to every place."),
-            Mistake(lambda m: m.mean(dim=(2, 3)), one_row, "keepdim=True, then `expand_as(maps)`."),
-            Mistake(lambda m: m.mean(dim=1, keepdim=True).expand_as(m),
-                    "you averaged over axis 1, which has length 1: the maps are as they were",
-                    "Places are axes 2 and 3."),
-            Mistake(lambda m: m.mean(dim=0, keepdim=True).expand_as(m),
-                    "you averaged over the images: the places are still there, the same for every patient",
-                    "Places are axes 2 and 3."),
-            Mistake(lambda m: m.mean().expand_as(m),
-                    "you averaged over everything: every image should keep its own amount",
-                    "Average over axes 2 and 3 only."),
-            Mistake(lambda m: m.sum(dim=(2, 3), keepdim=True).expand_as(m), "that is a sum over places, not a mean",
-                    "The amount should stay; a sum multiplies it by the number of places."),
-            Mistake(lambda m: m.amax(dim=(2, 3), keepdim=True).expand_as(m),
-                    "that is the largest value: it lets more through than before",
-                    "The amount should stay: use the mean."),
-            Mistake(torch.zeros_like, "all zeros let nothing pass; only the places should go",
-                    "Use each map's own mean."),
-            Mistake(torch.ones_like, "all ones change the amount as well; only the places should go",
-                    "Use each map's own mean."),
-            Mistake(lambda m: m.mean(dim=3, keepdim=True).expand_as(m),
-                    "you averaged along the width only: rows still differ", "Average over axes 2 and 3."),
-            Mistake(lambda m: m.flatten(2).median(2).values[..., None, None].expand_as(m),
-                    "that is the median, not the mean", "The amount should stay: use the mean."),
-            Mistake(lambda m: torch.full_like(m, 0.5), "one half for everybody changes the amount",
-                    "Use each map's own mean."),
-            Mistake(lambda m: torch.full_like(m, 1 / m[0].numel()), "1 over the number of places is not the map's own "
-                    "amount", "Use each map's own mean."),
-            Mistake(lambda m: m.flip(3), "the places have changed sides; they are still there", "Use the mean."),
-            Mistake(lambda m: m.amin(dim=(2, 3), keepdim=True).expand_as(m), "that is the smallest value",
-                    "The amount should stay: use the mean."),
-            Mistake(lambda m: m.flatten(2).softmax(2).reshape(m.shape), "a softmax keeps the places",
-                    "Use each map's own mean."),
-            Mistake(lambda m: m.mean(dim=2, keepdim=True).expand_as(m),
-                    "you averaged along the height only: columns still differ", "Average over axes 2 and 3."),
+            Mistake(lambda low, high, margin: _by(low, high, margin, holds_zero="not needed"),
+                    "you take an interval that holds 0 for \"not needed\"; a wide one holds 0 and a large loss as well",
+                    "Not shown is not the same as not there: the whole interval must lie within the margin."),
+            Mistake(lambda low, high, margin: "needed" if high < 0 else "better without" if low > 0 else "not needed",
+                    "you read an interval that holds 0 as \"not needed\", and do not use the margin", outside),
+            Mistake(lambda low, high, margin: sentence_for(low, high, 0.0), "the margin is not used", outside),
+            Mistake(lambda low, high, margin: sentence_for(-high, -low, margin), "the sign is turned: a loss is below "
+                    "0", "The difference is edited minus its own."),
+            Mistake(lambda low, high, margin: sentence_for((low + high) / 2, (low + high) / 2, margin),
+                    "you judge by the middle of the interval, so that nothing is ever open", "Use both ends."),
+            Mistake(lambda low, high, margin: _by(low, high, margin, needed=low < -margin),
+                    "you ask one end only: needed means that even the upper end lies below −margin", "high < -margin"),
+            Mistake(lambda low, high, margin: _by(low, high, margin, missing="not needed"),
+                    "without an interval nothing is shown, not even \"not needed\"", "NaN: \"open\"."),
+            Mistake(lambda low, high, margin: _by(low, high, margin, missing="needed"),
+                    "without an interval nothing is shown", "NaN: \"open\"."),
+            Mistake(lambda low, high, margin: _by(low, high, margin, better="open"),
+                    "a whole interval above the margin says something: the network is better without",
+                    "low > margin"),
+            Mistake(lambda low, high, margin: _by(low, high, margin, better="not needed"),
+                    "a whole interval above the margin says more than \"not needed\": the network is better without",
+                    "low > margin"),
+            Mistake(lambda low, high, margin: _by(low, high, margin, better="needed"),
+                    "a gain is taken for a loss: do not take absolute values", "low > margin is \"better without\"."),
+            Mistake(lambda low, high, margin: _by(low, high, margin, otherwise="not needed"),
+                    "you have no \"open\": an interval that reaches out of the margin rules out neither", ""),
+            Mistake(lambda low, high, margin: sentence_for(low, high, 0.05), "the margin is fixed in your function",
+                    "Use the argument `margin`."),
+            Mistake(lambda low, high, margin: high < -margin, "that is True or False; one of four sentences was asked "
+                    "for", "Return the text."),
+            Mistake(lambda low, high, margin: sentence_for(low, high, margin).capitalize(), "the words are right, but "
+                    "written with a capital letter", "needed, not needed, better without, open"),
+            Mistake(lambda low, high, margin: "open" if sentence_for(low, high, margin) == "not needed" else
+                    sentence_for(low, high, margin), "an interval within the margin does show something: the loss, if "
+                    "any, is too small to matter", "-margin <= low and high <= margin"),
         ],
-        what="your map",
-        praise="Now the cell below asks whether the network misses the places.",
-        hint="One mean for each image, over height and width, given to every place.",
-    )
+        what="your sentence",
+        praise="Four sentences, and each says no more than the interval does.",
+        hint="needed: high < -margin. better without: low > margin. not needed: both ends within. Else open.",
+    )  # fmt: skip
 
 
-def flat(maps: Tensor) -> Tensor:
-    """(B, 1, H, W) to the same shape: each image's mean over places, at every place."""
-    return maps.mean(dim=(2, 3), keepdim=True).expand_as(maps)
+def sentence_for(low: float, high: float, margin: float) -> str:
+    """The sentence that the interval of a difference allows; changes up to `margin` do not matter."""
+    return _by(low, high, margin)
+
+
+def print_sentences(apart: Mapping[str, Interval], sentence: Callable[[float, float, float], str], *,
+                    margin: float = 0.05) -> None:  # fmt: skip
+    """One line for each edit: the change with its interval, and the sentence that it allows.
+
+    Args:
+        apart: name of the edit → edited minus its own.
+        sentence: the learner's `verdict`, or `sentence_for`.
+        margin: changes up to this do not matter.
+    """
+    print(f"changes up to {margin} do not matter:")
+    for name, change in apart.items():
+        print(f"{name:30}{change.text(2):46}{sentence(change.low, change.high, margin)}")
+
+
+def _by(low: float, high: float, margin: float, *, holds_zero: str = "", needed: bool | None = None,
+        missing: str = "open", better: str = "better without", otherwise: str = "open") -> str:  # fmt: skip
+    """The right rule, with one part replaced."""
+    if low != low or high != high:
+        return missing
+    if (high < -margin) if needed is None else needed:
+        return "needed"
+    if low > margin:
+        return better
+    if holds_zero and low <= 0 <= high:
+        return holds_zero
+    return "not needed" if -margin <= low and high <= margin else otherwise

@@ -1,4 +1,4 @@
-"""Checks of notebook 05: what pseudo-3-D saves, a gate for each channel of each slice, slices treated alike."""
+"""Checks of notebook 05: what pseudo-3-D saves, a gate for each channel of each slice, a test of one's own."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.attention import InterSliceChannelAttention
-from medattn_lite.course.checks import NotYet, Result, exercise
+from medattn_lite.course.checks import NotAttempted, NotYet, Result, exercise, passed
 from medattn_lite.course.diagnose import Mistake, compare_function
 from medattn_lite.course.modules import Setting, judge_module, no_linear_layers
+from medattn_lite.course.stubs import is_stub
 
 SECOND_HINT = "The second convolution reads what the first one gives: c_out channels in, c_out channels out."
-SLICES_HINT = "The axes are (B, C, D, 1, 1): slices are axis 2."
 
 
 @exercise("05-count", title="Exercise 05.1, what pseudo-3-D saves")
@@ -176,56 +176,53 @@ def _gate_mistakes(w1: Tensor, b1: Tensor, w2: Tensor, b2: Tensor) -> list[Mista
     ]
 
 
-@exercise("05-alike", title="Exercise 05.3, forget which slice")
-def check_alike(forget: Callable[[Tensor], Tensor]) -> Result:
-    """(B, C, D, 1, 1) to the same shape: each channel's mean over slices, in every slice."""
-    gates = torch.rand(3, 4, 5, 1, 1, generator=torch.Generator().manual_seed(5))
-    gone = "the means are right, but there is one slice left; every slice needs its gate"
-    return compare_function(
-        forget,
-        reference=every_slice_alike,
-        cases=[(gates,), (gates[:2, :3, :2] ** 2,), ((gates[:1] - 0.5).relu(),), (gates.transpose(1, 2).clone(),)],
-        mistakes=[
-            Mistake(lambda g: g.mean(dim=2, keepdim=True), gone, "`expand_as(gates)` gives the mean to every slice."),
-            Mistake(lambda g: g.mean(dim=2), gone, "keepdim=True, then `expand_as(gates)`."),
-            Mistake(lambda g: g.mean(dim=1, keepdim=True).expand_as(g),
-                    "you averaged over the channels: the slices still differ", SLICES_HINT),
-            Mistake(lambda g: g.mean(dim=0, keepdim=True).expand_as(g),
-                    "you averaged over the patients: the slices still differ, alike for everybody", SLICES_HINT),
-            Mistake(lambda g: g.mean(dim=(3, 4), keepdim=True).expand_as(g),
-                    "axes 3 and 4 have length 1: the gates are as they were", SLICES_HINT),
-            Mistake(lambda g: g.mean(dim=(1, 2), keepdim=True).expand_as(g),
-                    "you averaged over channels and slices: the channels should keep their differences", SLICES_HINT),
-            Mistake(lambda g: g.mean().expand_as(g),
-                    "you averaged over everything: channels and patients should keep their differences", SLICES_HINT),
-            Mistake(lambda g: g.sum(dim=2, keepdim=True).expand_as(g), "that is a sum over the slices, not a mean",
-                    "The amount should stay; a sum multiplies it by the number of slices."),
-            Mistake(lambda g: g.amax(dim=2, keepdim=True).expand_as(g), "that is the most open slice: more passes now",
-                    "The amount should stay: use the mean."),
-            Mistake(lambda g: g[:, :, :1].expand_as(g), "every slice has the gates of the first one",
-                    "Which slice is first says little; take the mean."),
-            Mistake(lambda g: g[:, :, g.shape[2] // 2][:, :, None].expand_as(g),
-                    "every slice has the gates of the middle one", "The middle is the tumour's; take the mean."),
-            Mistake(lambda g: g.median(dim=2, keepdim=True).values.expand_as(g), "that is the median, not the mean",
-                    "The amount should stay: use the mean."),
-            Mistake(lambda g: g.amin(dim=2, keepdim=True).expand_as(g), "that is the most closed slice",
-                    "The amount should stay: use the mean."),
-            Mistake(lambda g: g.softmax(2), "a softmax keeps the differences between slices", "Use the mean."),
-            Mistake(lambda g: torch.full_like(g, 1 / g.shape[2]), "1 over the number of slices is not the channel's "
-                    "own gate", "Use each channel's own mean."),
-            Mistake(lambda g: torch.full_like(g, 0.5), "one half for everybody takes the channels' gates away as well",
-                    "Use each channel's own mean."),
-            Mistake(lambda g: g[:, :, -1:].expand_as(g), "every slice has the gates of the last one", "Take the mean."),
-            Mistake(torch.ones_like, "all ones take the channels' gates away as well", "Use each channel's own mean."),
-            Mistake(lambda g: g.flip(2), "the slices have changed places; they should become alike",
-                    "Use each channel's own mean."),
-        ],
-        what="your table of gates",
-        praise="Now the cell below asks whether the network misses the difference between slices.",
-        hint="One mean for each channel of each patient, over axis 2, given to every slice.",
-    )
+@exercise("05-test", title="Exercise 05.3, a test of your own")
+def check_test(edit: Callable[[Tensor], Tensor]) -> Result:
+    """(B, C, D, 1, 1) to the same shape: every channel keeps its gates, and no slice the one it had."""
+    if not callable(edit):
+        raise NotYet("You handed over a table, not the function itself.", "Leave out the call: no brackets.")
+    if is_stub(edit):
+        raise NotAttempted
+    generator = torch.Generator().manual_seed(5)
+    for shape in ((1, 1, 3, 1, 1), (3, 4, 5, 1, 1), (2, 3, 2, 1, 1), (1, 6, 7, 1, 1), (2, 5, 8, 1, 1), (4, 2, 4, 1, 1)):
+        gates = torch.rand(shape, generator=generator)
+        given = gates.clone()
+        moved = torch.as_tensor(edit(given))
+        if not torch.equal(given, gates):
+            raise NotYet("Your function changes the table that it is given.", "Work on a copy: gates.clone().")
+        _judge_edit(gates, moved)
+    return passed("Only the place of each gate has changed: what is lost now is lost with the slices.")
 
 
-def every_slice_alike(gates: Tensor) -> Tensor:
-    """(B, C, D, 1, 1) to the same shape: the mean over slices, in every slice."""
-    return gates.mean(dim=2, keepdim=True).expand_as(gates)
+def _judge_edit(gates: Tensor, moved: Tensor) -> None:
+    """Raises `NotYet` with what an edit changed beside the order of the slices, or did not change."""
+    depth = gates.shape[2]
+    told = f"for gates of shape {tuple(gates.shape)}"
+    if moved.shape != gates.shape:
+        raise NotYet(f"Your table has the shape {tuple(moved.shape)}, {told}; it must keep its own.",
+                     "Every slice needs a gate again.")
+    moved = moved.to(gates.dtype)
+    own, now = gates.flatten(2), moved.flatten(2)  # (B, C, D)
+    if torch.equal(now, own):
+        raise NotYet("Nothing has moved.", "Slices are axis 2.")
+    if depth > 1 and (now - now[..., :1]).abs().max() < 1e-6:
+        raise NotYet("Every slice has the same gate now, so single gates are gone as well: a loss may come from the "
+                     "amount that passes, not from the place.", "Keep every number; change only where it stands.")
+    if not torch.allclose(now.sort(dim=2).values, own.sort(dim=2).values, rtol=1e-4, atol=1e-6):
+        if torch.allclose(now.flatten(1).sort(1).values, own.flatten(1).sort(1).values, rtol=1e-4, atol=1e-6):
+            raise NotYet("A channel has got the gates of another channel: which channel is open has changed as well.",
+                         "Move along axis 2 only.")
+        if torch.allclose(now.flatten().sort().values, own.flatten().sort().values, rtol=1e-4, atol=1e-6):
+            raise NotYet("A volume has got the gates of another volume, which may have other amounts.",
+                         "Move along axis 2 only.")
+        raise NotYet(f"The gates are not the same numbers as before, {told}: how much passes has changed as well.",
+                     "Keep every number; change only where it stands.")
+    kept = (now == own).any(0).any(0).nonzero()[:, 0].tolist()
+    if kept:
+        raise NotYet(f"In some channel, slice {kept[0]} of {depth} keeps its own gate: a part of the order is left.",
+                     "Move every slice by the same number of places, round the end.")
+
+
+def another_place(gates: Tensor) -> Tensor:
+    """(B, C, D, 1, 1) to the same shape: each slice gets the gates of the slice half the volume away."""
+    return gates.roll(max(1, gates.shape[2] // 2), dims=2)

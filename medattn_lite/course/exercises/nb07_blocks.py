@@ -13,7 +13,7 @@ from medattn_lite.course.diagnose import Mistake, compare_function
 from medattn_lite.course.keys_at_once import keys_at_once
 
 KEYS_IN_TEST = 200
-RUNNING_HINT = "Keep three things a query: the largest score so far, the sum of the exponentials, and the weighted sum."
+RUNNING_HINT = "Keep three things per query: the largest score so far, the sum of exponentials, and the weighted sum."
 
 
 @exercise("07-blocks", title="Exercise 07.2, exact attention in blocks of keys")

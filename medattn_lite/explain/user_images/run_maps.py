@@ -32,8 +32,9 @@ from medattn_lite.explain.user_images.reading import index_of, point_words, with
 from medattn_lite.explain.user_images.runs import TrainedRun
 from medattn_lite.explain.user_images.target_words import check_only_target, find_class, find_region
 from medattn_lite.training.augmentation import pad_to
-from medattn_lite.training.tasks.segmentation import Segmentation, slide
+from medattn_lite.training.tasks.segmentation import Segmentation
 from medattn_lite.training.tasks.volumes import Sample
+from medattn_lite.training.tasks.windows import slide
 
 
 @dataclass(frozen=True)

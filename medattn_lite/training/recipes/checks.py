@@ -66,7 +66,7 @@ class Range:
 
 
 SETTINGS: Mapping[str, Range] = {
-    "size": Range(1, 1024, many=True),
+    "size": Range(8, 1024, many=True),  # below 8 voxels nothing is left after three halvings
     "batch_size": Range(1, 4096),
     "epochs": Range(1, 100_000, none=True),
     "iterations": Range(1, 10_000_000, none=True),
@@ -96,7 +96,7 @@ OPTIONS: Mapping[str, Range] = {  # of tasks; what is not here is held to the ki
     "slice_pixels": Range(8, 4096, none=True),
     "per_subject": Range(1, 100_000, none=True),
     "draws": Range(0, 1_000_000),
-    "whole": Range(1, 1024, many=True),
+    "whole": Range(8, 1024, many=True),
     "flip_classes": Range(0, 255, many=True),
 }
 
@@ -136,7 +136,7 @@ def check_changes(before: Mapping[str, Any], after: Mapping[str, Any], options: 
         own = before["options"].get(name)
         if name in OPTIONS:
             _require(name, value, OPTIONS[name])
-            if isinstance(own, (list, tuple)) and OPTIONS[name].low == 1 and len(value) != len(own):
+            if isinstance(own, (list, tuple)) and name == "whole" and len(value) != len(own):
                 raise UserError(f"{name}={_shown(value)}: this recipe needs {len(own)} numbers, such as {_shown(own)}")
         elif own is not None and not _same_kind(own, value):
             raise UserError(f"{name}={_shown(value)}: write {_kind(own)}, such as {_shown(own)}")

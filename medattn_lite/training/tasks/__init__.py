@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from medattn_lite.training.tasks.features import tumour_features
     from medattn_lite.training.tasks.lesions import Lesions
     from medattn_lite.training.tasks.overlap import dice_by_patient, overlap_differences
-    from medattn_lite.training.tasks.segmentation import slide
+    from medattn_lite.training.tasks.windows import slide
     from medattn_lite.training.tasks.volumes import resample_unknown
 else:
     __getattr__, _ = attach(__name__, __file__)

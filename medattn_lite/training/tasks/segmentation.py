@@ -6,7 +6,7 @@ of voxels and the Hausdorff distance of each region, never a mask.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from medattn_lite.training.tasks.overlap import (
 )
 from medattn_lite.training.tasks.task import Batch, Prediction, Task
 from medattn_lite.training.tasks.volumes import Sample, open_images, read_all
+from medattn_lite.training.tasks.windows import require_few_windows, slide
 
 PHANTOM_LABELS = (0, 1, 2, 4)
 
@@ -70,6 +71,8 @@ class Segmentation(Task):
             self.strata.append(0)
         if not labels:
             raise UserError(f"no patient of {self.data} has a mask: segmentation learns from masks")
+        require_few_windows([tuple(image.shape[1:]) for image in self.images], self.settings.size,
+                            overlap=self.settings.options.get("overlap", 0.5))  # fmt: skip
         self.regions = self.find_regions(np.unique([label for own in labels for label in own.unique().tolist()]))
         self.masks = [self.to_regions(mask) for mask in labels]
         self.measures = self.find_measures(distances=None not in self.spacings)
@@ -234,30 +237,6 @@ class Segmentation(Task):
         pixels = self.settings.options.get("slice_pixels")
         shrunk = f"; slices are shrunk to {pixels}×{pixels} pixels, and scored so" if pixels else ""
         return [f"voxel sizes are unknown, so distances in mm are left out{shrunk}"]
-
-
-def slide(
-    predict: Callable[[Tensor], Tensor], image: Tensor, size: Sequence[int], *, overlap: float = 0.5, batch: int = 4,
-    progress: bool = False,
-) -> Tensor:
-    """Predicts window by window (MONAI's), the middle of a window counting more than its border.
-
-    Args:
-        predict: (B, C, *size) to (B, R, *size).
-        image: (1, C, D, H, W), no side smaller than the window's.
-        size: of the window.
-        overlap: of neighbouring windows, 0 to below 1.
-        batch: windows at once.
-        progress: show a bar.
-
-    Returns:
-        (1, R, D, H, W).
-    """
-    from monai.inferers import SlidingWindowInferer
-
-    inferer = SlidingWindowInferer(roi_size=tuple(size), sw_batch_size=batch, overlap=overlap, mode="gaussian",
-                                   progress=progress)  # fmt: skip
-    return inferer(image, predict)
 
 
 def head_box(image: Tensor, mask: Tensor) -> tuple[slice, ...]:

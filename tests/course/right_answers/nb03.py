@@ -66,19 +66,63 @@ RIGHT_ANSWERS = {
             "        f = lambda z: F.conv3d(F.relu(F.conv3d(z, self.w)), self.v)\n"
             "        return F.sigmoid(f(F.adaptive_avg_pool3d(x, 1)) + f(F.adaptive_max_pool3d(x, 1)))"),
     ],
-    "03-flatten": [
-        Answer("zeros plus the mean", "lambda maps: torch.zeros_like(maps) + maps.mean((2, 3), keepdim=True)"),
-        Answer("full", "lambda maps: torch.stack([torch.full_like(m, float(m.mean())) for m in maps])"),
-        Answer("numpy", "lambda maps: np.broadcast_to(maps.numpy().mean((2, 3), keepdims=True), maps.shape)"),
-        Answer("repeat", "lambda maps: maps.mean((-1, -2), True).repeat(1, 1, *maps.shape[2:])"),
-        Answer("pooled and resized",
-            "lambda maps: torch.nn.functional.interpolate(torch.nn.functional.adaptive_avg_pool2d(maps, 1), "
-            "size=maps.shape[2:])"),
-        Answer("in place on a copy",
-            "def flatten_map(maps):\n"
-            "    out = maps.clone()\n"
-            "    for k in range(len(maps)):\n"
-            "        out[k] = maps[k].mean()\n"
-            "    return out"),
+    "03-verdict": [
+        Answer("open first",
+            "def verdict(low, high, margin):\n"
+            "    inside = -margin <= low and high <= margin\n"
+            "    if inside:\n"
+            "        return 'not needed'\n"
+            "    if high < -margin:\n"
+            "        return 'needed'\n"
+            "    return 'better without' if low > margin else 'open'"),
+        Answer("isnan",
+            "def verdict(low, high, margin):\n"
+            "    if math.isnan(low + high):\n"
+            "        return 'open'\n"
+            "    if high < -margin:\n"
+            "        return 'needed'\n"
+            "    if low > margin:\n"
+            "        return 'better without'\n"
+            "    return 'not needed' if max(-low, high) <= margin else 'open'"),
+        Answer("match",
+            "def verdict(low, high, margin):\n"
+            "    match (high < -margin, low > margin, abs(low) <= margin and abs(high) <= margin):\n"
+            "        case (True, _, _): return 'needed' if low == low else 'open'\n"
+            "        case (_, True, _): return 'better without' if high == high else 'open'\n"
+            "        case (_, _, True): return 'not needed'\n"
+            "    return 'open'"),
+        Answer("numpy",
+            "def verdict(low, high, margin):\n"
+            "    ends = np.array([low, high])\n"
+            "    if not np.isfinite(ends).all():\n"
+            "        return 'open'\n"
+            "    if (ends < -margin).all():\n"
+            "        return 'needed'\n"
+            "    if (ends > margin).all():\n"
+            "        return 'better without'\n"
+            "    return 'not needed' if (np.abs(ends) <= margin).all() else 'open'"),
+        Answer("torch",
+            "def verdict(low, high, margin):\n"
+            "    ends = torch.tensor([low, high], dtype=torch.float64)\n"
+            "    if ends.isnan().any():\n"
+            "        return 'open'\n"
+            "    rules = {'needed': ends < -margin, 'better without': ends > margin}\n"
+            "    rules['not needed'] = ends.abs() <= margin\n"
+            "    return next((name for name, holds in rules.items() if holds.all()), 'open')"),
+        Answer("numpy's text",
+            "def verdict(low, high, margin):\n"
+            "    names = np.array(['needed', 'better without', 'not needed', 'open'])\n"
+            "    rules = [high < -margin, low > margin, -margin <= low and high <= margin, True]\n"
+            "    return names[rules.index(True)] if low == low and high == high else names[3]"),
+        Answer("a string that is a subclass",
+            "def verdict(low, high, margin):\n"
+            "    class Sentence(str):\n"
+            "        pass\n"
+            "    if low == low and high == high:\n"
+            "        for name, holds in (('needed', high < -margin), ('better without', low > margin),\n"
+            "                            ('not needed', -margin <= low <= high <= margin)):\n"
+            "            if holds:\n"
+            "                return Sentence(name)\n"
+            "    return Sentence('open')"),
     ],
 }  # fmt: skip

@@ -55,19 +55,25 @@ RIGHT_ANSWERS = {
         ]),
         Answer("mean twice", [("x.mean(dim=(3, 4), keepdim=True)", "x.mean(4, keepdim=True).mean(3, keepdim=True)")]),
     ],
-    "05-alike": [
-        Answer("repeat", "lambda gates: gates.mean(2, True).repeat(1, 1, gates.shape[2], 1, 1)"),
-        Answer("zeros plus the mean", "lambda gates: gates * 0 + gates.mean(2, keepdim=True)"),
-        Answer("numpy", "lambda gates: np.repeat(gates.numpy().mean(2, keepdims=True), gates.shape[2], axis=2)"),
-        Answer("einsum",
-            "lambda gates: torch.einsum('bcdhw,de->bcehw', gates, torch.full((gates.shape[2],) * 2, 1 / "
-            "gates.shape[2]))"),
+    "05-test": [
+        Answer("one down", "lambda gates: gates.roll(-1, 2)"),
+        Answer("cat", "lambda gates: torch.cat([gates[:, :, -1:], gates[:, :, :-1]], dim=2)"),
+        Answer("numpy", "lambda gates: np.roll(gates.numpy(), 1, axis=2)"),
+        Answer("index", "lambda gates: gates[:, :, (torch.arange(gates.shape[2]) + 1) % gates.shape[2]]"),
+        Answer("a chance shift",
+            "lambda gates: gates.roll(int(torch.randint(1, gates.shape[2], ())) if gates.shape[2] > 1 else 0, 2)"),
+        Answer("a permutation without a fixed slice",
+            "def my_test(gates):\n"
+            "    while True:\n"
+            "        order = torch.randperm(gates.shape[2])\n"
+            "        if (order != torch.arange(gates.shape[2])).all():\n"
+            "            return gates[:, :, order]"),
         Answer("filled in",
-            "def forget(gates):\n"
-            "    out = torch.empty_like(gates)\n"
+            "def my_test(gates):\n"
+            "    out = gates.clone()\n"
             "    for d in range(gates.shape[2]):\n"
-            "        out[:, :, d] = gates.mean(2)\n"
+            "        out[:, :, d] = gates[:, :, d - 1]\n"
             "    return out"),
-        Answer("float64", "lambda gates: gates.double().mean(2, keepdim=True).broadcast_to(gates.shape)"),
+        Answer("float64", "lambda gates: gates.double().roll(1, 2)"),
     ],
 }  # fmt: skip

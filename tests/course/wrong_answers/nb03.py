@@ -210,40 +210,41 @@ class NoLayers(nn.Module):
         return x.mean(dim=(2, 3, 4), keepdim=True).sigmoid()
 
 
-def places_gone(maps):
-    return maps.mean(dim=(2, 3), keepdim=True)
+def holds_zero(low, high, margin):
+    if low > 0:
+        return "better without"
+    return "needed" if high < 0 else "not needed"
 
 
-def over_axis_one(maps):
-    return maps.mean(dim=1, keepdim=True).expand_as(maps)
+def zero_for_margin(low, high, margin):
+    if low != low or high != high:
+        return "open"
+    return "needed" if high < 0 else "better without" if low > 0 else "not needed" if low == high == 0 else "open"
 
 
-def over_images(maps):
-    return maps.mean(dim=0, keepdim=True).expand_as(maps)
+def middle(low, high, margin):
+    value = (low + high) / 2
+    if value != value:
+        return "open"
+    return "needed" if value < -margin else "better without" if value > margin else "not needed"
 
 
-def over_everything(maps):
-    return torch.full_like(maps, maps.mean().item())
+def one_end(low, high, margin):
+    if low != low or high != high:
+        return "open"
+    if low < -margin:
+        return "needed"
+    return "better without" if low > margin else "not needed" if high <= margin else "open"
 
 
-def summed(maps):
-    return maps.sum(dim=(2, 3), keepdim=True).expand_as(maps)
+def true_or_false(low, high, margin):
+    return high < -margin
 
 
-def largest(maps):
-    return maps.amax(dim=(2, 3), keepdim=True).expand_as(maps)
-
-
-def all_open(maps):
-    return torch.ones_like(maps)
-
-
-def all_shut(maps):
-    return maps * 0
-
-
-def width_only(maps):
-    return maps.mean(dim=3, keepdim=True).expand_as(maps)
+def never_open(low, high, margin):
+    if low != low or high != high:
+        return "open"
+    return "needed" if high < -margin else "better without" if low > margin else "not needed"
 
 
 WRONG_ANSWERS = {
@@ -285,15 +286,12 @@ WRONG_ANSWERS = {
         (OverChannels, "pooled over the channels"),
         (NoLayers, "no layers to learn"),
     ],
-    "03-flatten": [
-        (places_gone, "places are gone"),
-        (over_axis_one, "which has length 1"),
-        (over_images, "averaged over the images"),
-        (over_everything, "averaged over everything"),
-        (summed, "sum over places"),
-        (largest, "largest value"),
-        (all_open, "all ones"),
-        (all_shut, "all zeros"),
-        (width_only, "along the width only"),
+    "03-verdict": [
+        (holds_zero, "do not use the margin"),
+        (zero_for_margin, "margin is not used"),
+        (middle, "middle of the interval"),
+        (one_end, "one end only"),
+        (true_or_false, "True or False"),
+        (never_open, 'no "open"'),
     ],
 }

@@ -88,34 +88,119 @@ WRONG_ANSWERS = {
         ], "After the pooling there is one voxel"),
         Answer("gelu", [("self.first(pool).relu()", "torch.nn.functional.gelu(self.first(pool))")], "other numbers"),
     ],
-    "03-flatten": [
-        Answer("median",
-            "lambda maps: maps.flatten(2).median(2).values[..., None, None].expand_as(maps)",
-            "That is the median"),
-        Answer("one half", "lambda maps: torch.full_like(maps, 0.5)", "One half for everybody changes the amount"),
-        Answer("one over the places",
-            "lambda maps: torch.full_like(maps, 1 / (maps.shape[2] * maps.shape[3]))",
-            "1 over the number of places is not the map's own amount"),
-        Answer("left and right turned", "lambda maps: maps.flip(3)", "The places have changed sides"),
-        Answer("smallest",
-            "lambda maps: maps.amin(dim=(2, 3), keepdim=True).expand_as(maps)",
-            "That is the smallest value"),
-        Answer("softmax over places",
-            "lambda maps: maps.flatten(2).softmax(2).reshape(maps.shape)",
-            "A softmax keeps the places"),
-        Answer("transposed", "lambda maps: maps.transpose(2, 3)", "has shape"),
-        Answer("centre value",
-            "lambda maps: maps[:, :, maps.shape[2] // 2, maps.shape[3] // 2][..., None, None].expand_as(maps)",
-            "other numbers"),
-        Answer("places shuffled",
-            "lambda maps: maps.flatten(2)[:, :, torch.randperm(maps[0, 0].numel())].reshape(maps.shape)",
-            "other numbers"),
-        Answer("half way", "lambda maps: (maps + maps.mean(dim=(2, 3), keepdim=True)) / 2", "other numbers"),
-        Answer("mean of the non-zero places",
-            "lambda maps: (maps.sum((2, 3), keepdim=True) / (maps > 0).sum((2, 3), keepdim=True)).expand_as(maps)",
-            "other numbers"),
-        Answer("divided by a fixed 20",
-            "lambda maps: (maps.sum((2, 3), keepdim=True) / 20).expand_as(maps)",
-            "times a factor"),
+    "03-verdict": [
+        Answer("missing counts as not needed",
+            "def verdict(low, high, margin):\n"
+            "    if low != low or high != high:\n"
+            "        return 'not needed'\n"
+            "    if high < -margin:\n"
+            "        return 'needed'\n"
+            "    if low > margin:\n"
+            "        return 'better without'\n"
+            "    return 'not needed' if -margin <= low and high <= margin else 'open'\n",
+            "without an interval nothing is shown"),
+        Answer("missing counts as needed",
+            "def verdict(low, high, margin):\n"
+            "    if low != low or high != high:\n"
+            "        return 'needed'\n"
+            "    if high < -margin:\n"
+            "        return 'needed'\n"
+            "    if low > margin:\n"
+            "        return 'better without'\n"
+            "    return 'not needed' if -margin <= low and high <= margin else 'open'\n",
+            "without an interval nothing is shown"),
+        Answer("no better without",
+            "def verdict(low, high, margin):\n"
+            "    if low != low or high != high:\n"
+            "        return 'open'\n"
+            "    if high < -margin:\n"
+            "        return 'needed'\n"
+            "    return 'not needed' if -margin <= low and high <= margin else 'open'\n",
+            "the network is better without"),
+        Answer("a gain is not needed",
+            "def verdict(low, high, margin):\n"
+            "    if low != low or high != high:\n"
+            "        return 'open'\n"
+            "    if high < -margin:\n"
+            "        return 'needed'\n"
+            "    return 'not needed' if low > margin or (-margin <= low and high <= margin) else 'open'\n",
+            "says more than"),
+        Answer("absolute values",
+            "def verdict(low, high, margin):\n"
+            "    if low != low or high != high:\n"
+            "        return 'open'\n"
+            "    if min(abs(low), abs(high)) > margin and low * high > 0:\n"
+            "        return 'needed'\n"
+            "    return 'not needed' if -margin <= low and high <= margin else 'open'\n",
+            "a gain is taken for a loss"),
+        Answer("sign turned",
+            "def verdict(low, high, margin):\n"
+            "    if low != low or high != high:\n"
+            "        return 'open'\n"
+            "    if low > margin:\n"
+            "        return 'needed'\n"
+            "    if high < -margin:\n"
+            "        return 'better without'\n"
+            "    return 'not needed' if -margin <= low and high <= margin else 'open'\n",
+            "sign is turned"),
+        Answer("a fixed margin",
+            "def verdict(low, high, margin):\n"
+            "    if low != low or high != high:\n"
+            "        return 'open'\n"
+            "    margin = 0.05\n"
+            "    if high < -margin:\n"
+            "        return 'needed'\n"
+            "    if low > margin:\n"
+            "        return 'better without'\n"
+            "    return 'not needed' if -margin <= low and high <= margin else 'open'\n",
+            "margin is fixed"),
+        Answer("equivalence is open",
+            "def verdict(low, high, margin):\n"
+            "    if low != low or high != high:\n"
+            "        return 'open'\n"
+            "    if high < -margin:\n"
+            "        return 'needed'\n"
+            "    return 'better without' if low > margin else 'open'\n",
+            "does show something"),
+        Answer("capital letters",
+            "def verdict(low, high, margin):\n"
+            "    if low != low or high != high:\n"
+            "        return 'Open'\n"
+            "    if high < -margin:\n"
+            "        return 'Needed'\n"
+            "    if low > margin:\n"
+            "        return 'Better without'\n"
+            "    return 'Not needed' if -margin <= low and high <= margin else 'Open'\n",
+            "capital letter"),
+        Answer("NaN not looked at",
+            "def verdict(low, high, margin):\n"
+            "    if high < -margin:\n"
+            "        return 'needed'\n"
+            "    if low > margin:\n"
+            "        return 'better without'\n"
+            "    if low < -margin or high > margin:\n"
+            "        return 'open'\n"
+            "    return 'not needed'\n",
+            "`low` = nan"),
+        Answer("other words",
+            "def verdict(low, high, margin):\n"
+            "    if low != low or high != high:\n"
+            "        return 'open'\n"
+            "    if high < -margin:\n"
+            "        return 'yes'\n"
+            "    if low > margin:\n"
+            "        return 'worse'\n"
+            "    return 'no' if -margin <= low and high <= margin else 'maybe'\n",
+            "needed"),
+        Answer("ends of the margin left out",
+            "def verdict(low, high, margin):\n"
+            "    if low != low or high != high:\n"
+            "        return 'open'\n"
+            "    if high < -margin:\n"
+            "        return 'needed'\n"
+            "    if low > margin:\n"
+            "        return 'better without'\n"
+            "    return 'not needed' if -margin < low and high < margin else 'open'\n",
+            "-0.25"),
     ],
 }  # fmt: skip

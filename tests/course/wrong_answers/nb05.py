@@ -163,48 +163,37 @@ class NoLayers(nn.Module):
         return x.mean(dim=(3, 4), keepdim=True).sigmoid()
 
 
+def same_everywhere(gates):
+    return gates.mean(dim=2, keepdim=True).expand_as(gates)
+
+
 def one_slice_left(gates):
     return gates.mean(dim=2, keepdim=True)
 
 
-def over_channels(gates):
-    return gates.mean(dim=1, keepdim=True).expand_as(gates)
-
-
-def over_patients(gates):
-    return gates.mean(dim=0, keepdim=True).expand_as(gates)
-
-
-def over_nothing(gates):
-    return gates.mean(dim=(3, 4), keepdim=True).expand_as(gates)
-
-
-def over_both(gates):
-    return gates.mean(dim=(1, 2), keepdim=True).expand_as(gates)
-
-
-def over_everything(gates):
-    return torch.full_like(gates, gates.mean().item())
-
-
-def summed_up(gates):
-    return gates.sum(dim=2, keepdim=True).expand_as(gates)
-
-
-def most_open(gates):
-    return gates.max(dim=2, keepdim=True).values.expand_as(gates)
-
-
-def first_slice(gates):
-    return gates[:, :, :1].expand_as(gates)
-
-
-def all_open(gates):
-    return torch.ones_like(gates)
-
-
-def turned_over(gates):
+def upside_down(gates):
     return gates.flip(2)
+
+
+def nothing(gates):
+    return gates
+
+
+def other_channels(gates):
+    return gates.roll(1, 1)
+
+
+def other_volumes(gates):
+    return gates.roll(1, 0)
+
+
+def one_half(gates):
+    return torch.full_like(gates, 0.5)
+
+
+def in_place(gates):
+    gates[:, :, :] = gates.roll(1, 2).clone()
+    return gates
 
 
 WRONG_ANSWERS = {
@@ -241,17 +230,14 @@ WRONG_ANSWERS = {
         (SpaceGone, "keepdim=True"),
         (NoLayers, "no layers to learn"),
     ],
-    "05-alike": [
-        (one_slice_left, "one slice left"),
-        (over_channels, "averaged over the channels"),
-        (over_patients, "averaged over the patients"),
-        (over_nothing, "have length 1"),
-        (over_both, "channels and slices"),
-        (over_everything, "averaged over everything"),
-        (summed_up, "sum over the slices"),
-        (most_open, "most open slice"),
-        (first_slice, "gates of the first one"),
-        (all_open, "all ones"),
-        (turned_over, "changed places"),
+    "05-test": [
+        (same_everywhere, "same gate now"),
+        (one_slice_left, "must keep its own"),
+        (upside_down, "keeps its own gate"),
+        (nothing, "Nothing has moved"),
+        (other_channels, "Nothing has moved"),
+        (other_volumes, "Nothing has moved"),
+        (one_half, "same gate now"),
+        (in_place, "changes the table"),
     ],
 }

@@ -14,7 +14,8 @@ from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task
 from medattn_lite.training.tasks.overlap import mean_dice, overlap_scores
-from medattn_lite.training.tasks.segmentation import head_box, shrink_slices, slide
+from medattn_lite.training.tasks.segmentation import head_box, shrink_slices
+from medattn_lite.training.tasks.windows import MOST_WINDOWS, count_windows, slide
 
 CPU = torch.device("cpu")
 
@@ -141,6 +142,45 @@ def test_one_window_is_the_network_itself_and_many_agree_where_it_looks_at_one_v
         assert torch.allclose(slide(blur, image, (9, 10, 11)), blur(image), atol=1e-5)
         for overlap in (0.0, 0.25, 0.5):
             assert torch.allclose(slide(point, image, (4, 5, 6), overlap=overlap), point(image), atol=1e-5)
+
+
+@pytest.mark.parametrize(("shape", "size", "overlap"), [
+    ((9, 10, 11), (9, 10, 11), 0.5), ((9, 10, 11), (4, 5, 6), 0.0), ((9, 10, 11), (3, 3, 3), 0.5),
+    ((9, 9, 9), (2, 9, 4), 0.9), ((7, 8, 9), (1, 8, 1), 0.0), ((12, 5, 9), (4, 5, 4), 0.25),
+])  # fmt: skip
+def test_windows_are_counted_as_they_are_cut(shape, size, overlap) -> None:
+    seen = 0
+
+    def predict(windows: torch.Tensor) -> torch.Tensor:
+        nonlocal seen
+        seen += len(windows)
+        return windows
+
+    slide(predict, torch.rand(1, 1, *shape), size, overlap=overlap)
+    assert seen == count_windows(shape, size, overlap=overlap)
+
+
+@pytest.mark.parametrize(("name", "changes"), [
+    ("fusion", {"size": (8, 8, 8), "options": {"overlap": 0.95}}),
+    ("lesions", {"size": (9, 8, 8), "options": {"overlap": 0.9}}),
+])  # fmt: skip
+def test_settings_that_would_cut_an_image_into_thousands_of_windows_are_refused(name, changes) -> None:
+    with pytest.raises(UserError, match=r"windows of \d.*take a larger size or less overlap"):
+        _open(name, **changes)
+
+
+def test_the_recipes_stay_below_the_limit_of_windows_for_a_head_at_1_mm() -> None:
+    for name in ("lesions", "fusion"):
+        for settings in find_recipe(name).scales.values():
+            spacing, pixels = settings.options["spacing_mm"] or 1, settings.options.get("slice_pixels")
+            shape = (182, pixels, pixels) if pixels else [round(side / spacing) for side in (182, 218, 182)]
+            assert count_windows(shape, settings.size, overlap=settings.options["overlap"]) <= MOST_WINDOWS / 4
+
+
+@pytest.mark.parametrize("name", ["lesions", "fusion", "grading", "survival", "mechanisms"])
+def test_a_size_of_a_few_voxels_is_refused(name) -> None:
+    with pytest.raises(UserError, match="size=3,3,3: give whole numbers from 8"):
+        with_changes(find_recipe(name).at("smoke"), {"size": (3, 3, 3)})
 
 
 def test_an_image_smaller_than_the_window_is_segmented_in_its_own_size(tasks) -> None:

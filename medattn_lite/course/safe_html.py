@@ -1,0 +1,75 @@
+"""HTML of a notebook's output without anything that runs: what a page made of someone else's data may show."""
+
+from __future__ import annotations
+
+from html import escape
+from html.parser import HTMLParser
+
+_DROPPED = frozenset({"script", "iframe", "object", "embed", "applet", "template", "noscript"})  # with what they hold
+_EMPTY = frozenset({"base", "link", "meta"})  # alone
+_LINKS = frozenset({"href", "src", "action", "formaction", "poster", "background", "xlink:href", "data"})
+
+
+def safe_html(text: str) -> str:
+    """HTML without scripts, frames, event handlers and links that run code; everything else stays as it is.
+
+    Args:
+        text: a piece of HTML, such as a table.
+
+    Returns:
+        the same without them; an element that is left out takes what it holds with it.
+    """
+    cleaner = _Cleaner()
+    cleaner.feed(text)
+    cleaner.close()
+    return "".join(cleaner.parts)
+
+
+class _Cleaner(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=False)
+        self.parts: list[str] = []
+        self.inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._tag(tag, attrs, "")
+        if tag in _DROPPED:
+            self.inside.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._tag(tag, attrs, "/")
+
+    def handle_endtag(self, tag: str) -> None:
+        if self.inside and tag == self.inside[-1]:
+            self.inside.pop()
+        elif tag not in _DROPPED | _EMPTY:
+            self._keep(f"</{tag}>")
+
+    def handle_data(self, data: str) -> None:
+        self._keep(data.replace("<", "&lt;"))
+
+    def handle_entityref(self, name: str) -> None:
+        self._keep(f"&{name};")
+
+    def handle_charref(self, name: str) -> None:
+        self._keep(f"&#{name};")
+
+    def _tag(self, tag: str, attributes: list[tuple[str, str | None]], end: str) -> None:
+        if tag in _DROPPED | _EMPTY:
+            return
+        kept = [name if value is None else f'{name}="{escape(value)}"' for name, value in attributes
+                if not _runs(name, value or "")]  # fmt: skip
+        self._keep(f"<{' '.join([tag, *kept])}{end}>")
+
+    def _keep(self, text: str) -> None:
+        if not self.inside:
+            self.parts.append(text)
+
+
+def _runs(name: str, value: str) -> bool:
+    """Whether an attribute makes a browser run code."""
+    if name.startswith("on") or name == "srcdoc":
+        return True
+    scheme = "".join(character for character in value if character > " ").lower().split(":")[0]
+    outside = scheme in ("javascript", "vbscript") or scheme == "data" and not value.strip().startswith("data:image/")
+    return name in _LINKS and outside
