@@ -135,7 +135,7 @@ def open_trained(run: Path, recipe: str, variant: str) -> Trained:
         raise UserError(f"{run} has no variant {variant!r}: use {', '.join(results['variants'])}")
     settings = opened.settings
     own, facts = opened.recipe.variant(variant), results["data_facts"]
-    options = {**settings.network, "in_channels": len(facts["channels"]), **own.options}
+    options = {**settings.network_options(own.network), "in_channels": len(facts["channels"]), **own.options}
     networks = []
     for number in range(results["folds"]):
         network = build(own.network, **options)
