@@ -105,7 +105,7 @@ OPTIONS: Mapping[str, Range] = {  # of tasks; what is not here is held to the ki
     "zoom": Range(0, 1, whole=False, below=True),
     "intensity_change": Range(0, 10, whole=False),
     "dice_weight": Range(0, 100, whole=False),
-    "tumour_share": _SHARE,
+    "coarse_pixels": Range(1, 64),
 }
 
 OPTION_SWITCHES = ("mirror_test", "cross_validation", "weighted", "with_features", "batch_dice")

@@ -20,6 +20,7 @@ from medattn_lite.data.transforms import cut_box
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.segmentation import hausdorff95
+from medattn_lite.networks.coarse import CoarseInPlane
 from medattn_lite.training.augmentation import (
     mirrored_mean,
     pad_to,
@@ -28,6 +29,7 @@ from medattn_lite.training.augmentation import (
     random_turn_in_plane,
     random_window,
 )
+from medattn_lite.training.recipes.recipe import Variant
 from medattn_lite.training.tasks.overlap import (
     Measures,
     dice_by_patient,
@@ -49,7 +51,8 @@ class Segmentation(Task):
     those that do not: their slices are shrunk to this many pixels. And, where they are given: `mirror_axes`, 0 (D),
     1 (H) or 2 (W), mirrored half of the time; `turn_degrees` and `zoom`, how far slices are turned and scaled;
     `intensity_change`, see `random_intensity`; `mirror_test`, the mean over all mirror images is predicted;
-    `cross_validation`, every patient is tested once, in place of random splits.
+    `cross_validation`, every patient is tested once, in place of random splits; `coarse_pixels`, how many pixels of a
+    slice the network sees as one, along H and along W (see `networks/coarse.py`).
 
     Attributes:
         regions: names, one a channel of the masks.
@@ -63,7 +66,7 @@ class Segmentation(Task):
     asks = "region"
     more_options = MappingProxyType({
         "mirror_axes": (), "turn_degrees": 0.0, "zoom": 0.0, "intensity_change": 0.0, "mirror_test": False,
-        "cross_validation": False,
+        "cross_validation": False, "coarse_pixels": 1,
     })  # fmt: skip
 
     def load(self) -> None:
@@ -109,6 +112,11 @@ class Segmentation(Task):
         first = [side.start or 0 for side in box]
         return cut_box(sample, first, [length if side.stop is None else side.stop - side.start
                                        for side, length in zip(box, image.shape[1:], strict=True)])  # fmt: skip
+
+    def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
+        """The variant's network, which sees coarser slices where the option asks for it."""
+        network, step = super().build(variant, trained), self.option("coarse_pixels")
+        return network if step == 1 else CoarseInPlane(network, step)
 
     def channel_of(self, region: str) -> int:
         """Channel of the network's output that holds a region's logits."""

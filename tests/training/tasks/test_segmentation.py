@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
+from medattn_lite.networks.coarse import CoarseInPlane
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task
@@ -318,3 +319,18 @@ def test_a_data_set_takes_its_own_settings_and_phantoms_those_of_the_scale() -> 
     assert recipe.at("smoke", "lgg") == recipe.scales["smoke"]
     own = recipe.at("laptop", "lgg")
     assert own.options["cross_validation"] and own.schedule == "one-cycle" and own != recipe.at("laptop")
+
+
+def test_a_network_on_coarse_slices_is_scored_on_the_masks_as_they_are(tasks) -> None:
+    own, variant = _changed(tasks["lesions"], coarse_pixels=2), tasks["lesions"].recipe.variant("U-Net")
+    torch.manual_seed(0)
+    coarse = own.build(variant, {}).eval()
+    torch.manual_seed(0)
+    plain = tasks["lesions"].build(variant, {}).eval()
+    assert coarse.network.state_dict().keys() == plain.state_dict().keys() and isinstance(coarse, CoarseInPlane)
+    assert own.segment(coarse, 0, CPU).shape == own.masks[0].shape
+    batch = own.batch([0, 1], [torch.Generator().manual_seed(seed) for seed in range(2)])
+    own.for_variant(variant, own.settings, own.splits()[0]).loss(coarse(batch["image"]), batch).backward()
+    assert all(p.grad is not None for p in coarse.parameters())
+    with pytest.raises(UserError, match="coarse_pixels=0"):
+        with_changes(own.settings, {"options": {"coarse_pixels": 0}})
