@@ -91,12 +91,12 @@ LESIONS = Recipe(
         "LGG patients: Dice 0.03 at threshold 0.5 and 0.54 at 0.45 after 400 steps of laptop scale; with a bias 0.52 "
         "at 0.5; one training, 12 patients); laptop and smoke scale have the bias, paper scale has none",
         "laptop and smoke scale ask half of their small crops to hold a lesion",
-        "lgg at laptop scale is trained as such images are trained on today, and every patient is tested once (five "
-        "folds): windows of four whole slices of 128 pixels, of which a network sees means of two by two, turned, "
-        "scaled, mirrored and changed in intensity; AdamW with a one-cycle rate; cross-entropy without weights plus the "
-        "Dice of the whole batch; the mean over both mirror images is predicted. The networks keep their class: their "
-        "group norms have 16 groups in place of 8, one channel each at the first level, and no dropout. Each choice "
-        "was made inside the first fold's training patients",
+        "lgg at laptop scale is trained as such images are trained on today, and every patient is tested once, in five "
+        "folds. Windows of four whole slices of 128 pixels, of which a network sees means of two by two, are turned, "
+        "scaled, mirrored and changed in intensity; AdamW with a one-cycle rate; cross-entropy without weights, and "
+        "the Dice of the whole batch; the mean over both mirror images is predicted. The networks keep their class: "
+        "their group norms have 16 groups in place of 8, one channel each at the first level, and no dropout. Each "
+        "choice was made inside the first fold's training patients",
         "nnU-Net-like U-Net and threshold: no rows of the paper's. MONAI's DynUNet, on lgg with kernels of 1×3×3 at "
         "its first two levels, trained as the others are; and FLAIR above the value with the best mean Dice over the "
         "training patients",
