@@ -39,6 +39,8 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
     "slice-order": Study("medattn_lite.explain.faithfulness.slice_order", "figures/slice_order.md",
                          "what inter-slice attention's gates are worth: by slice, by channel, not at all"),
     "transfer": Study("medattn_lite.training.transfer", "the run's folder", "a finished run tested on other data"),
+    "ablation": Study("medattn_lite.training.ablation", "figures/lesions_ablation.md",
+                      "what each choice of a recipe brings: one taken back at a time, on training patients"),
     "cox-tables": Study("medattn_lite.survival.cox_tables", "figures/results/survival-tables.json",
                         "Cox regression on public clinical tables, without images"),
     "ship": Study("medattn_lite.training.ship", "medattn_lite/networks/weights",

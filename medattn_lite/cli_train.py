@@ -61,8 +61,8 @@ def _train(options: argparse.Namespace) -> int:
     from medattn_lite.training.run import Run
 
     recipe = find_recipe(options.recipe)
-    settings = recipe.at(options.scale)
-    changes = _changes(options.set, options.label, settings)
+    settings = recipe.at(options.scale, options.data)
+    changes = _changes(options.set, options.label, recipe, settings)
     plan = Plan(
         recipe=options.recipe, scale=options.scale, data=options.data, root=options.root, seed=options.seed,
         seeds=options.seeds, variants=_variants(options.variants, recipe), folds=options.folds,
@@ -176,13 +176,15 @@ def _variants(words: list[str], recipe: Recipe) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _changes(words: list[str], label: str | None, settings: Settings) -> dict[str, Any]:
-    """Every `--set NAME=VALUE`, and `--label`: fields of `Settings`, or the recipe's own `options`."""
+def _changes(words: list[str], label: str | None, recipe: Recipe, settings: Settings) -> dict[str, Any]:
+    """Every `--set NAME=VALUE`, and `--label`: fields of `Settings`, the recipe's own `options`, or its task's."""
     from medattn_lite.cli_values import settings_of
+    from medattn_lite.training.tasks import find_task
 
     fields = {name: value for name, value in vars(settings).items() if name not in ("phantom", "network", "options")}
     given = [*words, *([f"label={label}"] if label is not None else [])]
-    return settings_of(given, fields, settings.options, ("label", "label_map"))
+    options = {**find_task(recipe).more_options, **settings.options}
+    return settings_of(given, fields, options, ("label", "label_map"))
 
 
 def _accelerator(device: str, precision: str, log: Sequence[str] = ()) -> Accelerator:

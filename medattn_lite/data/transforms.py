@@ -31,7 +31,8 @@ def foreground(image: torch.Tensor) -> torch.Tensor:
 
     A skull-stripped image has one background value all around, and everything else is foreground.
     Otherwise the air is noisy, and foreground is where the mean over the channels, each divided by
-    its 99th percentile, exceeds 0.12.
+    its 99th percentile, exceeds 0.12. A channel whose air is brighter than that (an image stored with an
+    offset) says nothing about where the head is, and is left out of the mean unless all are so.
 
     Args:
         image: (C, *spatial).
@@ -44,7 +45,9 @@ def foreground(image: torch.Tensor) -> torch.Tensor:
     if _border(inside).float().mean() < 0.02:
         return inside
     scale = _quantile(image.flatten(1), 0.99).clamp(min=1e-6).reshape(corner.shape)
-    return (image / scale).mean(dim=0, keepdim=True) > NOISE_FLOOR
+    relative = image / scale
+    dark = torch.stack([_border(channel[None]).median() for channel in relative]) < NOISE_FLOOR
+    return (relative[dark] if dark.any() else relative).mean(dim=0, keepdim=True) > NOISE_FLOOR
 
 
 def normalise(

@@ -20,6 +20,7 @@ the padding is cut off the output again.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -42,7 +43,7 @@ class SegmentationBackbone(nn.Module):
         spatial_dims: 2 or 3.
         num_features: channels of the last feature map.
         num_classes: channels of the logits.
-        multiple: sides of the image are padded to a multiple of it.
+        multiple: sides of the image are padded to a multiple of it; or one number for each side.
         minimum: the longest side is padded to at least this.
     """
 
@@ -56,7 +57,7 @@ class SegmentationBackbone(nn.Module):
         spatial_dims: int,
         num_features: int,
         num_classes: int,
-        multiple: int,
+        multiple: int | Sequence[int],
         minimum: int,
     ) -> None:
         super().__init__()
@@ -103,17 +104,23 @@ def dynunet(
     in_channels: int = 4,
     num_classes: int = 3,
     filters: Sequence[int] = DYNUNET_FILTERS,
+    flat_levels: int = 0,
 ) -> SegmentationBackbone:
     """Builds MONAI's DynUNet, a U-Net that halves the image at each level but the first.
+
+    Where slices are thicker than their pixels, nnU-Net leaves the third axis alone until voxels are about cubes:
+    `flat_levels` of them have kernels of 1×3×3 and halve H and W only. With as many as there are levels it is a 2-D
+    U-Net, slice by slice.
 
     Args:
         spatial_dims: 2 or 3.
         in_channels: channels of the images.
         num_classes: regions; 3 for whole tumour, tumour core and enhancing tumour.
         filters: channels of each level, three levels or more; the published six by default.
+        flat_levels: how many levels, from the top, leave the axis D alone; 3-D only.
 
     Raises:
-        UserError: fewer than three levels.
+        UserError: fewer than three levels, or more flat ones than there are.
 
     Example:
         >>> import torch
@@ -127,16 +134,21 @@ def dynunet(
     if len(filters) < 3:
         raise UserError(f"filters is {tuple(filters)}; a DynUNet needs three levels or more, such as (16, 32, 64)")
     levels = len(filters)
+    if not 0 <= flat_levels <= (levels if spatial_dims == 3 else 0):
+        raise UserError(f"flat_levels is {flat_levels}; give 0 to {levels} of a 3-D DynUNet's {levels} levels")
+    kernels: list[Any] = [(1, 3, 3)] * flat_levels + [3] * (levels - flat_levels)
+    steps: list[Any] = [(1, 2, 2) if level < flat_levels else 2 for level in range(1, levels)]
     network = DynUNet(
         spatial_dims=spatial_dims,
         in_channels=in_channels,
         out_channels=num_classes,
-        kernel_size=[3] * levels,
-        strides=[1] + [2] * (levels - 1),
-        upsample_kernel_size=[2] * (levels - 1),
+        kernel_size=kernels,
+        strides=[1, *steps],
+        upsample_kernel_size=steps,
         filters=list(filters),
     )
     reach = 2 ** (levels - 1)
+    deep = 2 ** sum(step == 2 for step in steps)
     return SegmentationBackbone(
         network,
         trunk="skip_layers",
@@ -144,7 +156,7 @@ def dynunet(
         spatial_dims=spatial_dims,
         num_features=filters[0],
         num_classes=num_classes,
-        multiple=reach,
+        multiple=(deep, reach, reach) if flat_levels else reach,
         minimum=2 * reach,  # instance norm at the deepest level needs more than one voxel
     )
 
@@ -198,12 +210,12 @@ def segresnet(
     )
 
 
-def pad_to_multiple(x: Tensor, *, multiple: int, minimum: int) -> Tensor:
+def pad_to_multiple(x: Tensor, *, multiple: int | Sequence[int], minimum: int) -> Tensor:
     """Zeros at the far end of each side, up to the next multiple; the longest side gets `minimum` at least.
 
     Args:
         x: (B, C, …).
-        multiple: each side becomes a multiple of it.
+        multiple: each side becomes a multiple of it; or one number for each side.
         minimum: of the longest side (of the last one, where several are longest); a multiple of `multiple`.
     """
     target = padded_sides(x.shape[2:], multiple=multiple, minimum=minimum)
@@ -213,9 +225,10 @@ def pad_to_multiple(x: Tensor, *, multiple: int, minimum: int) -> Tensor:
     return F.pad(x, [amount for pair in reversed(padding) for amount in pair])
 
 
-def padded_sides(size: Sequence[int], *, multiple: int, minimum: int) -> tuple[int, ...]:
+def padded_sides(size: Sequence[int], *, multiple: int | Sequence[int], minimum: int) -> tuple[int, ...]:
     """The sides that `pad_to_multiple` gives an image of this size."""
-    target = [-(-int(side) // multiple) * multiple for side in size]
+    each = [multiple] * len(size) if isinstance(multiple, int) else multiple
+    target = [-(-int(side) // own) * own for side, own in zip(size, each, strict=True)]
     longest = max(range(len(target)), key=lambda axis: (target[axis], axis))
     target[longest] = max(target[longest], minimum)
     return tuple(target)

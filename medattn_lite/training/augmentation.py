@@ -7,7 +7,7 @@ stop and the processes' shares of a batch change as one batch would.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor
@@ -105,6 +105,50 @@ def rotate(image: Tensor, masks: Tensor, *, axis: int, angle: float) -> tuple[Te
     turned = F.grid_sample(image[None].float(), mode="bilinear", padding_mode="border", **options)[0]
     moved = F.grid_sample(masks[None].float(), mode="nearest", padding_mode="zeros", **options)[0]
     return turned.to(image.dtype), moved.to(masks.dtype)
+
+
+def random_mirror(image: Tensor, masks: Tensor, generator: Generator, *, axes: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """Mirrors each of the given axes, 0 (D), 1 (H) or 2 (W), with probability 0.5."""
+    chosen = [axis + 1 for axis in axes if float(torch.rand((), generator=generator)) < 0.5]
+    return (image.flip(chosen), masks.flip(chosen)) if chosen else (image, masks)
+
+
+def random_turn_in_plane(
+    image: Tensor, masks: Tensor, generator: Generator, *, degrees: float = 0.0, zoom: float = 0.0
+) -> tuple[Tensor, Tensor]:
+    """Turns and scales all slices alike, about their middle: for voxels that are longer along D than in the slice.
+
+    Args:
+        image: (C, D, H, W); interpolated linearly, its border carried on.
+        masks: (R, D, H, W); nearest voxel, nothing beyond the border.
+        generator: of angle and size.
+        degrees: largest angle.
+        zoom: from 1 / (1 + zoom) to 1 + zoom times as large.
+    """
+    angle, size = 2 * torch.rand(2, generator=generator) - 1
+    angle, factor = math.radians(degrees) * float(angle), (1 + zoom) ** -float(size)
+    height, width = image.shape[2:]
+    cosine, sine = factor * math.cos(angle), factor * math.sin(angle)
+    # grid_sample counts each axis from -1 to 1, so that a turn of a slice that is no square mixes the two sides
+    theta = torch.tensor([[cosine, -sine * height / width, 0.0], [sine * width / height, cosine, 0.0]])
+    grid = F.affine_grid(theta[None], [1, 1, height, width], align_corners=False)
+    turned = F.grid_sample(image.flatten(0, 1)[None].float(), grid, mode="bilinear", padding_mode="border",
+                           align_corners=False)[0]  # fmt: skip
+    moved = F.grid_sample(masks.flatten(0, 1)[None].float(), grid, mode="nearest", padding_mode="zeros",
+                          align_corners=False)[0]  # fmt: skip
+    return turned.reshape(image.shape).to(image.dtype), moved.reshape(masks.shape).to(masks.dtype)
+
+
+def mirrored_mean(predict: Callable[[Tensor], Tensor], image: Tensor, axes: Sequence[int]) -> Tensor:
+    """The mean of what is predicted of an image and of its mirror images, each mirrored back.
+
+    Args:
+        predict: (B, C, D, H, W) to (B, R, D, H, W).
+        image: (B, C, D, H, W).
+        axes: 0 (D), 1 (H) and 2 (W), those that are mirrored, in all combinations.
+    """
+    chosen = [[axis + 2 for place, axis in enumerate(axes) if number >> place & 1] for number in range(2 ** len(axes))]
+    return sum(predict(image.flip(own)).flip(own) for own in chosen) / len(chosen)
 
 
 def random_intensity(image: Tensor, generator: Generator, *, amount: float = 0.1) -> Tensor:

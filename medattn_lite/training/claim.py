@@ -13,7 +13,7 @@ from medattn_lite.training import lock
 from medattn_lite.training.data_identity import require_same_data
 from medattn_lite.training.plan import Plan
 from medattn_lite.training.recipes import Recipe, Settings
-from medattn_lite.training.recipes.recipe import as_json
+from medattn_lite.training.recipes.recipe import as_json, settings_from
 from medattn_lite.training.records import changed_since, write_json
 from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import Task
@@ -58,7 +58,7 @@ class Claim:
         self.there = self.run.record
         for part in ("settings", "plan"):
             before, now = (
-                {name: value for name, value in own[part].items() if name not in self._unlike(part)}
+                {name: value for name, value in _whole(own, part).items() if name not in self._unlike(part)}
                 for own in (self.there, self.ours)
             )
             other = [name for name in now if before.get(name) != now[name]]
@@ -104,6 +104,13 @@ class Claim:
 
     def _record(self, task: Task) -> dict[str, Any]:
         return {**self.ours, "data": task.cases, "data_remarks": list(task.remarks), "environment": self.environment}
+
+
+def _whole(record: dict[str, Any], part: str) -> dict[str, Any]:
+    """A part of a record; settings that an older version did not have, with their defaults."""
+    if part != "settings":
+        return record[part]
+    return {**record[part], **json.loads(json.dumps(as_json(settings_from(record[part]))))}
 
 
 def _left_over(name: str) -> bool:

@@ -7,6 +7,7 @@ run, or one that was begun on other patients, is left alone: everything is looke
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -51,7 +52,7 @@ def run_experiment(
             with another run in it, or with this one on other data, or in which another process is at work.
     """
     recipe = find_recipe(plan.recipe)
-    settings = with_changes(recipe.at(plan.scale), {**(plan.changes or {}), **_given(folds=plan.folds)})
+    settings = with_changes(recipe.at(plan.scale, plan.data), {**(plan.changes or {}), **_given(folds=plan.folds)})
     chosen = _with_needs(recipe, [recipe.variant(name) for name in plan.variants] or list(recipe.variants))
     for variant in chosen:
         with_changes(settings, variant.settings)
@@ -159,7 +160,7 @@ class _Fold:
             valid = task.rows(self.split, "valid") if self.split.valid and task.validates else ()
             done = self.trainer.fit(model, train, valid)
             seconds, iterations = done.seconds, done.iteration
-            chosen = done.best_iteration if len(valid) and done.best_iteration else iterations
+            chosen = done.best_iteration if len(valid) and math.isfinite(done.best) else iterations
         task.fit_without_gradients(model, train, lambda rows: predict_rows(task, model, rows, self.accelerator))
         predictions = predict_rows(task, model, task.rows(self.split, "test"), self.accelerator)
         watched = predict_rows(task, model, valid, self.accelerator, quick=True) if task.scores_validation else []

@@ -26,13 +26,18 @@ RSANET_LESION_SHARE = 5.15e-4
 
 
 class RegionDiceLoss(nn.Module):
-    """Soft Dice loss of regions that may overlap, each a channel with a sigmoid of its own (MONAI's `DiceLoss`)."""
+    """Soft Dice loss of regions that may overlap, each a channel with a sigmoid of its own (MONAI's `DiceLoss`).
 
-    def __init__(self) -> None:
+    Args:
+        whole_batch: one Dice of all voxels of the batch, in place of the mean over its images. An image without a
+            region then counts by what is found in it; but the loss is no mean over the rows of the batch any more.
+    """
+
+    def __init__(self, *, whole_batch: bool = False) -> None:
         from monai.losses import DiceLoss
 
         super().__init__()
-        self.dice = DiceLoss(sigmoid=True)
+        self.dice = DiceLoss(sigmoid=True, batch=whole_batch)
 
     def forward(self, logits: Tensor, regions: Tensor) -> Tensor:
         """Logits and 0/1 regions, both (B, R, D, H, W), to one number."""
@@ -84,6 +89,12 @@ class LesionCrossEntropy(nn.Module):
             raise UserError(f"lesion cross-entropy needs 2 classes, background and lesion; got {logits.shape[1]}")
         _check_same_shape(logits[:, :1], mask)
         return F.cross_entropy(logits, mask[:, 0].long(), weight=self.weight.to(logits.dtype))
+
+
+def equal_cross_entropy(logits: Tensor, mask: Tensor) -> Tensor:
+    """Two-class cross-entropy that counts all voxels alike: logits (B, 2, …) and a mask (B, 1, …) to one number."""
+    _check_same_shape(logits[:, :1], mask)
+    return F.cross_entropy(logits, mask[:, 0].long())
 
 
 def _check_same_shape(logits: Tensor, target: Tensor) -> None:

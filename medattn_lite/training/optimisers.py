@@ -3,6 +3,8 @@
     SAM    ε = ρ g / ‖g‖,  step with the gradient at w + ε          Foret et al. 2021
     steps  η ← 0.1 η at each milestone
     cosine η = η_end + (η₀ − η_end) (1 + cos(π e / T)) / 2           e counts whole epochs
+    one-cycle  up from η₀ / 25 to η₀ within the share `warm_up` of all steps, then down to η₀ / 250,000, both along
+               half a cosine, step by step                           Smith and Topin 2018, with PyTorch's numbers
 
 The learning rate is a function of the iteration and of nothing else, so that a run that goes on after a stop has
 the rate it would have had. With T smaller than the run, the cosine rises again after T epochs: the survival
@@ -22,6 +24,8 @@ from medattn_lite.errors import UserError
 from medattn_lite.training.adamp import AdamP
 from medattn_lite.training.recipes.checks import OPTIMISERS
 from medattn_lite.training.recipes.recipe import Settings
+
+ONE_CYCLE_START, ONE_CYCLE_END = 1 / 25, 1 / 250_000  # of the highest rate: `OneCycleLR`'s
 
 
 def make_optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimizer:
@@ -61,7 +65,21 @@ def learning_rate(settings: Settings, iteration: int, steps_per_epoch: int, iter
         half_period = settings.cosine_epochs or max(1, math.ceil(iterations / steps_per_epoch))
         share = (1 + math.cos(math.pi * epoch / half_period)) / 2
         return settings.final_rate + (settings.learning_rate - settings.final_rate) * share
+    if settings.schedule == "one-cycle":
+        return settings.learning_rate * _one_cycle(iteration, iterations, settings.warm_up)
     return settings.learning_rate
+
+
+def _one_cycle(iteration: int, iterations: int, warm_up: float) -> float:
+    """The share of the highest rate that a step has, the last one the least."""
+    peak = warm_up * (iterations - 1)
+    if iteration < peak:
+        return _along_cosine(ONE_CYCLE_START, 1.0, iteration / peak)
+    return _along_cosine(1.0, ONE_CYCLE_END, (iteration - peak) / max(1e-12, iterations - 1 - peak))
+
+
+def _along_cosine(first: float, last: float, share: float) -> float:
+    return last + (first - last) * (1 + math.cos(math.pi * min(1.0, share))) / 2
 
 
 @contextmanager

@@ -32,6 +32,7 @@ from medattn_lite.training.checkpoint import (
     save_state,
     save_weights,
 )
+from medattn_lite.training.device import put_channels_last
 from medattn_lite.training.inference import evaluating
 from medattn_lite.training.log import read_log, write_log
 from medattn_lite.training.optimisers import learning_rate, make_optimiser, sam_ascent
@@ -133,6 +134,8 @@ class Trainer:
             how it went.
         """
         train = np.asarray(train)
+        if self.settings.channels_last:
+            put_channels_last(model)
         steps = max(1, len(train) // self.settings.batch_size)
         iterations = self.settings.iterations or steps * self.settings.epochs
         optimiser = make_optimiser(model, self.settings)
@@ -140,6 +143,8 @@ class Trainer:
         done = self._resume(model, optimiser)
         # A run that had stopped early, and was killed before its predictions were written, has nothing left to train.
         left = range(0) if self._has_stopped(done) else range(done.iteration, iterations)
+        if len(valid) and self.task.validates_start and not done.iteration:
+            self._validate(model, valid, done)
         bar = tqdm(left, initial=done.iteration, total=iterations, desc="training", disable=not self.show, leave=False)
         began = time.monotonic()
         with tracked(self.accelerator, self.folder, self.settings, done=done.iteration):

@@ -261,3 +261,15 @@ def test_a_channel_that_is_constant_inside_the_head_is_refused():
     image = torch.from_numpy(np.stack([brain(), (brain() > 0).astype(np.float32)]))
     with pytest.raises(UserError, match="channel 1: it is constant"):
         normalise(image)
+
+
+def test_a_channel_with_bright_air_does_not_make_the_air_foreground():
+    zz, yy, xx = np.mgrid[-1:1:24j, -1:1:40j, -1:1:40j]
+    head = (zz**2 + yy**2 + xx**2) < 0.5
+    noise = np.random.default_rng(0)
+    plain = np.where(head, 100.0, 1.0) + noise.random(head.shape)
+    offset = np.where(head, noise.normal(90, 25, head.shape), 76.0 + noise.random(head.shape))
+    found = foreground(torch.from_numpy(np.stack([offset, plain, plain])).float())[0].numpy()
+    assert (found == head).mean() > 0.99
+    both = torch.from_numpy(np.stack([offset, offset])).float()  # nothing else to go by: both are asked
+    assert torch.equal(foreground(both), foreground(both[:1])) and foreground(both).float().mean() > 0.9

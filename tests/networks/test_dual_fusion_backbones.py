@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from medattn_lite.errors import UserError
@@ -118,3 +119,24 @@ def test_nothing_is_copied_where_the_size_fits():
 def test_impossible_sizes_are_explained(make, what):
     with pytest.raises(UserError, match=what):
         make()
+
+
+def test_flat_levels_leave_the_third_axis_alone_and_as_many_as_levels_see_one_slice() -> None:
+    flat = dynunet(in_channels=1, num_classes=2, filters=(8, 16, 32), flat_levels=3).eval()
+    image = torch.randn(1, 1, 3, 16, 16, generator=torch.Generator().manual_seed(0))
+    other = image.clone()
+    other[:, :, 2] += 1
+    # instance norm sees the whole volume, so that the slices meet there and nowhere else
+    for module in flat.modules():
+        if isinstance(module, nn.InstanceNorm3d):
+            module.forward = lambda x: x  # type: ignore[method-assign]
+    with torch.no_grad():
+        first, second = flat(image), flat(other)
+    assert torch.equal(first[:, :, :2], second[:, :, :2]) and not torch.equal(first[:, :, 2], second[:, :, 2])
+    assert first.shape == (1, 2, 3, 16, 16)
+    deep = dynunet(in_channels=1, num_classes=2, filters=(8, 16, 32), flat_levels=1)
+    assert deep.padded_size((3, 16, 18)) == (4, 16, 20)
+    with pytest.raises(UserError, match="flat_levels is 4"):
+        dynunet(filters=(8, 16, 32), flat_levels=4)
+    with pytest.raises(UserError, match="flat_levels is 1"):
+        dynunet(spatial_dims=2, filters=(8, 16, 32), flat_levels=1)

@@ -9,10 +9,13 @@ import torch
 from torch import Generator
 
 from medattn_lite.training.augmentation import (
+    mirrored_mean,
     pad_to,
     random_flip,
     random_intensity,
+    random_mirror,
     random_rotation,
+    random_turn_in_plane,
     random_window,
     rotate,
 )
@@ -105,3 +108,54 @@ def test_intensities_change_little_and_by_channel() -> None:
     changed = random_intensity(image, seeded(0))
     assert (changed - image).abs().max() <= 0.2 + 1e-6
     assert len({round(float(channel.mean()), 6) for channel in changed}) == 3
+
+
+def test_a_turn_in_the_plane_is_the_turn_about_d_and_leaves_the_slices_apart() -> None:
+    mask = torch.zeros(1, 8, 20, 30, dtype=torch.uint8)
+    mask[:, 3:6, 12:18, 20:28] = 1  # off centre, sides unlike
+    turned, moved = random_turn_in_plane(mask.float() * 10, mask, seeded(1), degrees=30.0)
+    assert not torch.equal(moved, mask)
+    assert moved[0].flatten(1).any(1).tolist() == [False] * 3 + [True] * 3 + [False] * 2
+    angle = math.radians(30.0) * (2 * float(torch.rand(2, generator=seeded(1))[0]) - 1)
+    either = [rotate(mask.float() * 10, mask, axis=0, angle=sign * angle)[0] for sign in (1, -1)]
+    assert min(float((own - turned).abs().max()) for own in either) < 1e-3
+
+
+def test_zooming_changes_the_size_both_ways_and_the_middle_stays() -> None:
+    mask = torch.zeros(1, 1, 40, 60, dtype=torch.uint8)
+    mask[:, :, 15:25, 25:35] = 1
+    found = [random_turn_in_plane(mask.float(), mask, seeded(seed), zoom=0.5) for seed in range(12)]
+    sizes = [int(moved.sum()) for _, moved in found]
+    assert min(sizes) < 100 < max(sizes) and min(sizes) >= 100 / 1.5**2 * 0.8 and max(sizes) <= 100 * 1.5**2 * 1.2
+    for image, moved in found:
+        place = moved[0, 0].nonzero().float().mean(0)
+        assert (place - torch.tensor([19.5, 29.5])).abs().max() < 1 and 2 * ((image > 0.5) & (moved > 0)).sum() > sum(
+            int(own.sum()) for own in (image > 0.5, moved > 0)) * 0.9  # fmt: skip
+    same, kept = random_turn_in_plane(mask.float(), mask, seeded(0))
+    assert torch.equal(kept, mask) and torch.allclose(same, mask.float(), atol=1e-4)
+
+
+def test_mirrors_move_only_the_axes_that_are_named() -> None:
+    image, mask = pair()
+    for axis in range(3):
+        either = {tuple(random_mirror(image, mask, seeded(seed), axes=(axis,))[1].flatten().tolist())
+                  for seed in range(12)}  # fmt: skip
+        assert either == {tuple(mask.flatten().tolist()), tuple(mask.flip(axis + 1).flatten().tolist())}
+    generator = seeded(5)
+    assert random_mirror(image, mask, generator, axes=())[0] is image
+    assert torch.equal(torch.rand(3, generator=generator), torch.rand(3, generator=seeded(5)))  # nothing was drawn
+
+
+def test_the_mean_over_mirrors_makes_any_prediction_symmetric() -> None:
+    image = torch.randn(2, 1, 3, 4, 5, generator=seeded(0))
+    ramp = torch.arange(5.0)
+
+    def predict(seen: torch.Tensor) -> torch.Tensor:
+        return seen * ramp + seen.cumsum(3)
+
+    both = mirrored_mean(predict, image, (1, 2))
+    by_hand = sum(predict(image.flip(own)).flip(own) for own in ([], [3], [4], [3, 4])) / 4
+    assert torch.allclose(both, by_hand)
+    assert torch.allclose(mirrored_mean(predict, image.flip(4), (1, 2)), both.flip(4), atol=1e-5)
+    assert not torch.allclose(predict(image.flip(4)), predict(image).flip(4))
+    assert torch.equal(mirrored_mean(predict, image, ()), predict(image))

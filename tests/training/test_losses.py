@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from medattn_lite.errors import UserError
-from medattn_lite.training.losses import LesionCrossEntropy, RegionDiceLoss, lesion_weights
+from medattn_lite.training.losses import LesionCrossEntropy, RegionDiceLoss, equal_cross_entropy, lesion_weights
 
 
 def test_dice_loss_equals_the_formula_for_each_region_and_image():
@@ -98,3 +98,14 @@ def test_the_weights_travel_with_the_loss_to_a_device_and_precision():
 def test_masks_that_do_not_fit_are_explained(call, what):
     with pytest.raises(UserError, match=what):
         call()
+
+
+def test_equal_cross_entropy_is_the_mean_over_voxels():
+    generator = torch.Generator().manual_seed(1)
+    logits, mask = torch.randn(2, 2, 3, 4, 5, generator=generator), torch.zeros(2, 1, 3, 4, 5, dtype=torch.uint8)
+    mask[:, :, :1] = 1
+    chance = logits.softmax(1)
+    right = torch.where(mask[:, 0] > 0, chance[:, 1], chance[:, 0])
+    assert equal_cross_entropy(logits, mask) == pytest.approx(float(-right.log().mean()))
+    with pytest.raises(UserError):
+        equal_cross_entropy(logits, mask[:1])

@@ -59,3 +59,32 @@ def test_frozen_parameters_stay_out_and_nothing_to_learn_is_said():
         make_optimiser(layer, settings())
     with pytest.raises(UserError, match="unknown optimiser"):
         make_optimiser(nn.Linear(1, 1), settings(optimiser="magic"))
+
+
+def test_one_cycle_is_pytorchs_step_by_step():
+    own = settings(learning_rate=3e-3, schedule="one-cycle", iterations=40)
+    optimiser = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
+    theirs = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=40, pct_start=0.3, div_factor=25)
+    for iteration in range(40):
+        if iteration != 11:  # PyTorch turns at a whole step less one, here at 0.3 of the way
+            assert learning_rate(own, iteration, 7, 40) == pytest.approx(theirs.get_last_lr()[0], rel=0.1), iteration
+        optimiser.step()
+        theirs.step()
+
+
+@pytest.mark.parametrize("warm_up", [0.0, 0.3, 0.9])
+def test_one_cycle_rises_to_the_rate_and_falls_to_almost_nothing(warm_up):
+    own = settings(learning_rate=3e-3, schedule="one-cycle", iterations=200, warm_up=warm_up)
+    rates = [learning_rate(own, iteration, 7, 200) for iteration in range(200)]
+    top = rates.index(max(rates))
+    assert max(rates) == pytest.approx(3e-3, rel=1e-3) and top == pytest.approx(warm_up * 199, abs=1)
+    assert rates[:top] == sorted(rates[:top]) and rates[top:] == sorted(rates[top:], reverse=True)
+    assert rates[-1] == pytest.approx(3e-3 / 250_000) and (warm_up == 0 or rates[0] == pytest.approx(3e-3 / 25))
+    assert learning_rate(settings(learning_rate=1e-3, schedule="one-cycle", iterations=1), 0, 1, 1) <= 1e-3
+
+
+def test_a_switch_that_is_no_switch_and_a_warm_up_of_the_whole_run_are_refused():
+    with pytest.raises(UserError, match="channels_last=yes: write true or false"):
+        settings(channels_last="yes")
+    with pytest.raises(UserError, match="warm_up=1"):
+        settings(warm_up=1.0)

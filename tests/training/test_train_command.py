@@ -62,3 +62,39 @@ def test_clinical_values_are_read_by_every_variant_where_the_run_says_so(tmp_pat
     values = len(record["data_facts"]["clinical_missing"])
     assert values > 0 and parameters["outline"] == 2 + values
     assert parameters["SE-ResNeXt-50 risk + clinical"] == parameters["SE-ResNeXt-50"] + values + 1
+
+
+def test_a_tasks_own_options_can_be_set_though_the_recipe_does_not_name_them(tmp_path, capsys):
+    out = tmp_path / "run"
+    words = ["--set", "mirror_axes=2", "--set", "mirror_test=true", "--set", "dice_weight=1", "--set", "zoom=0.1"]
+    start = ["train", "lesions", "--variants", "U-Net", "--device", "cpu", "--quiet"]
+    assert main([*start, "--out", str(out), *words]) == 0
+    options = json.loads((out / "recipe.json").read_text())["settings"]["options"]
+    assert options["mirror_axes"] == [2] and options["mirror_test"] is True and options["dice_weight"] == 1
+    assert main(["train", "grading", "--set", "mirror_axes=2", "--out", str(tmp_path / "other")]) == 2
+    assert "there is no mirror_axes" in capsys.readouterr().err
+    assert main(["train", "lesions", "--set", "zoom=1", "--out", str(tmp_path / "other")]) == 2
+    assert "zoom=1" in capsys.readouterr().err and not (tmp_path / "other").exists()
+
+
+def test_a_run_of_before_a_setting_was_known_goes_on_with_its_default(tmp_path, capsys):
+    out = tmp_path / "run"
+    command = ["train", "lesions", "--variants", "U-Net", "--out", str(out), "--device", "cpu", "--quiet"]
+    assert main(command) == 0
+    from medattn_lite.data.json_files import read_object, write_json
+
+    record = read_object(out / "recipe.json", remedy="")
+    for name in ("warm_up", "channels_last"):
+        del record["settings"][name]
+    write_json(out / "recipe.json", record, sealed=True)
+    assert main(command) == 0
+    record["settings"]["warm_up"] = 0.5
+    write_json(out / "recipe.json", record, sealed=True)
+    assert main(command) == 2
+    assert "its warm_up differs" in capsys.readouterr().err
+
+
+def test_one_networks_options_stand_under_its_name():
+    own = find_recipe("presence").at("laptop")
+    assert set(own.network_options("resnet50_2d")) == {"layers", "width"}
+    assert own.network_options("resnesat50") == {"layers": (1, 1, 1, 1), "width": 16, "stem_width": 8}

@@ -55,6 +55,7 @@ OPTIONS = [
     {"optimiser": "sgd", "momentum": 0.9, "weight_decay": 1e-3, "schedule": "cosine"},
     {"optimiser": "adamw", "sharpness": 0.05},
     {"schedule": "steps", "milestones": (2, 4)},
+    {"optimiser": "adamw", "schedule": "one-cycle", "channels_last": True},
 ]
 
 
@@ -140,6 +141,25 @@ def test_validation_is_done_in_eval_mode_and_learns_nothing_of_its_patients(tmp_
     chosen = model.eval()(task.images[16:]).softmax(1)[:, 1].tolist()
     rows = [{**predictions[row - 16], "probability": p} for row, p in zip(range(16, 24), chosen, strict=True)]
     assert done.best == pytest.approx(task.quick_score(rows), abs=1e-6)
+
+
+def test_channels_last_gives_the_same_training_but_for_rounding(tmp_path):
+    plain, one = train(tmp_path / "plain", settings())
+    other, two = train(tmp_path / "last", settings(channels_last=True))
+    assert next(other.parameters()).is_contiguous(memory_format=torch.channels_last)
+    assert torch.allclose(weights(plain), weights(other), atol=1e-4)
+    again = toy_task(settings()).build(TOY.variants[0], {})
+    load_weights(again, tmp_path / "last" / "last.safetensors")
+    assert torch.equal(weights(again), weights(other))
+
+
+def test_the_untrained_state_is_one_to_choose_from_where_the_task_says_so(tmp_path, monkeypatch):
+    own = settings(iterations=8, learning_rate=1e-30)
+    _, done = train(tmp_path / "without", own, valid=range(16, 24))
+    assert done.best_iteration > 0
+    monkeypatch.setattr("tests.training.toy.ToyTask.validates_start", True, raising=False)
+    _, done = train(tmp_path / "with", own, valid=range(16, 24))
+    assert done.best_iteration == 0 and all(row[0] > 0 for row in done.log)
 
 
 def test_patience_ends_training(tmp_path):

@@ -13,7 +13,7 @@ from typing import Any
 from medattn_lite.errors import UserError
 
 OPTIMISERS = ("adam", "adamw", "adamp", "sgd")
-SCHEDULES = ("constant", "steps", "cosine")
+SCHEDULES = ("constant", "steps", "cosine", "one-cycle")
 
 
 @dataclass(frozen=True)
@@ -77,12 +77,14 @@ SETTINGS: Mapping[str, Range] = {
     "milestones": Range(1, 100_000, many=True),
     "cosine_epochs": Range(1, 100_000, none=True),
     "final_rate": Range(0, 100, whole=False),
+    "warm_up": Range(0, 1, whole=False, below=True),
     "patience": Range(1, 100_000, none=True),
     "valid_every": Range(1, 100_000),
     "folds": Range(1, 1000),
     "subjects": Range(1, 100_000),
 }
 WORDS: Mapping[str, Sequence[str]] = {"optimiser": OPTIMISERS, "schedule": SCHEDULES}
+SWITCHES = ("channels_last",)
 
 _SHARE, _MM = Range(0, 1, whole=False), Range(0, 1000, whole=False, above=True, axes=True, none=True)
 OPTIONS: Mapping[str, Range] = {  # of tasks; what is not here is held to the kind of the recipe's own value
@@ -98,7 +100,15 @@ OPTIONS: Mapping[str, Range] = {  # of tasks; what is not here is held to the ki
     "draws": Range(0, 1_000_000),
     "whole": Range(8, 1024, many=True),
     "flip_classes": Range(0, 255, many=True),
+    "mirror_axes": Range(0, 2, many=True),
+    "turn_degrees": Range(0, 180, whole=False),
+    "zoom": Range(0, 1, whole=False, below=True),
+    "intensity_change": Range(0, 10, whole=False),
+    "dice_weight": Range(0, 100, whole=False),
+    "coarse_pixels": Range(1, 64),
 }
+
+OPTION_SWITCHES = ("mirror_test", "cross_validation", "weighted", "with_features", "batch_dice")
 
 
 def check_settings(values: Mapping[str, Any]) -> None:
@@ -112,6 +122,9 @@ def check_settings(values: Mapping[str, Any]) -> None:
     for name, known in WORDS.items():
         if values[name] not in known:
             raise UserError(f"unknown {name} {values[name]!r}: use {', '.join(known)}")
+    for name in SWITCHES:
+        if not isinstance(values[name], bool):
+            raise UserError(f"{name}={_shown(values[name])}: write true or false")
     if not 2 <= len(values["size"]) <= 3:
         raise UserError(f"size={_shown(values['size'])}: give two or three sizes, (H, W) or (D, H, W)")
     if values["milestones"] != type(values["milestones"])(sorted(set(values["milestones"]))):
@@ -138,6 +151,8 @@ def check_changes(before: Mapping[str, Any], after: Mapping[str, Any], options: 
             _require(name, value, OPTIONS[name])
             if isinstance(own, (list, tuple)) and name == "whole" and len(value) != len(own):
                 raise UserError(f"{name}={_shown(value)}: this recipe needs {len(own)} numbers, such as {_shown(own)}")
+        elif name in OPTION_SWITCHES and not isinstance(value, bool):
+            raise UserError(f"{name}={_shown(value)}: write true or false")
         elif own is not None and not _same_kind(own, value):
             raise UserError(f"{name}={_shown(value)}: write {_kind(own)}, such as {_shown(own)}")
 

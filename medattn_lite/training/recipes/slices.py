@@ -44,6 +44,12 @@ def _small_cnns(width: int) -> Mapping[str, Any]:
     }
 
 
+def _with_resnet(width: int) -> Mapping[str, Any]:
+    """Options of ResNeSt and ResNeSAt, and those of the ResNet-50 beside them, which has no stem of that kind."""
+    residual = {"layers": (1, 1, 1, 1), "width": width}
+    return {**residual, "stem_width": 8, "resnet50_2d": residual}
+
+
 _SMALL_CNNS = {"laptop": _small_cnns(16), "smoke": _small_cnns(8)}
 _FROM_SCRATCH = 0.01  # published rates are for pretrained weights and 100 epochs
 
@@ -59,12 +65,12 @@ def _scales(*, rate: float) -> Mapping[str, Settings]:
         "laptop": Settings(
             size=(64, 64), epochs=8, learning_rate=_FROM_SCRATCH, subjects=80, options={**options, "per_subject": 12},
             phantom={"shape": (24, 72, 60), "spacing_mm": (7.2, 2.9, 2.9)},
-            network={"layers": (1, 1, 1, 1), "width": 16, "stem_width": 8}, **common,
+            network=_with_resnet(16), **common,
         ),
         "smoke": Settings(
             size=(32, 32), epochs=1, learning_rate=_FROM_SCRATCH, subjects=8, options={**options, "per_subject": 4},
             phantom={"shape": (10, 36, 30), "spacing_mm": (17.2, 5.8, 5.8)},
-            network={"layers": (1, 1, 1, 1), "width": 8, "stem_width": 8}, **{**common, "folds": 2},
+            network=_with_resnet(8), **{**common, "folds": 2},
         ),
     }  # fmt: skip
 
@@ -83,7 +89,12 @@ def _published(*rows: tuple[str, ...]) -> Mapping[str, Mapping[str, str]]:
 
 _RESNEST, _RESNESAT = Variant("ResNeSt", "resnest50"), Variant("ResNeSAt", "resnesat50")
 _LEAKY = Variant("ResNeSAt LEAKY folds by slice", "resnesat50", settings={"options": {"split_by": "slice"}})
-_BOTH = {"task": "slices:Slices", "variants": (_RESNEST, _RESNESAT), "comparisons": (("ResNeSAt", "ResNeSt"),)}
+_RESNET, _FEATURES = Variant("ResNet-50", "resnet50_2d"), Variant("slice features", "", trained=False)
+_BOTH = {
+    "task": "slices:Slices",
+    "variants": (_RESNEST, _RESNESAT, _RESNET, _FEATURES),
+    "comparisons": tuple(("ResNeSAt", other) for other in ("ResNeSt", "ResNet-50", "slice features")),
+}
 _LEAK = {"task": "leak:LeakySlices", "variants": (_RESNESAT, _LEAKY), "comparisons": ((_LEAKY.name, "ResNeSAt"),)}
 _PRESENCE = {
     "phantom_task": "presence",
@@ -103,13 +114,22 @@ _SOURCE = {
 }
 
 
+# Every slice, as large as the patients' files give it: measured in `figures/presence_ablation.md`
+_LGG_LAPTOP = {
+    "size": (128, 128), "epochs": 10, "channels_last": True,
+    "optimiser": "adamw", "learning_rate": 3e-3, "weight_decay": 1e-2, "momentum": 0.0, "schedule": "one-cycle",
+    "options": {"per_subject": None, "turn_degrees": 15.0, "zoom": 0.15, "intensity_change": 0.2, "mirror_test": True},
+}  # fmt: skip
+
+
 def _recipe(name: str, summary: str, *parts: Mapping[str, Any]) -> Recipe:
     return Recipe(name=name, paper=PAPER, summary=summary, guesses=_GUESSES, **parts[0], **parts[1])
 
 
 PRESENCE = _recipe(
-    "presence", "tumour or no tumour in a slice: ResNeSt-50 with and without spatial attention", _PRESENCE, _BOTH
-)
+    "presence", "tumour or no tumour in a slice: ResNeSt-50 with and without spatial attention",
+    {**_PRESENCE, "by_data": {"lgg": {"laptop": _LGG_LAPTOP}}}, _BOTH,
+)  # fmt: skip
 SOURCE = _recipe(
     "source", "primary tumour or metastasis in a slice with tumour: with and without spatial attention", _SOURCE, _BOTH
 )
@@ -120,7 +140,7 @@ PRESENCE_CNNS = Recipe(
     task="slices:SlicesOneSplit",
     phantom_task="presence",
     variants=(
-        Variant("ResNet-50", "resnet50_2d"),
+        _RESNET,
         Variant("DenseNet-121", "densenet121_2d"),
         Variant("SE-ResNeXt-50", "se_resnext50_2d"),
         _RESNEST,

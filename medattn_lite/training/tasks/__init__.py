@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from medattn_lite.training.tasks.features import tumour_features
     from medattn_lite.training.tasks.lesions import Lesions
     from medattn_lite.training.tasks.overlap import dice_by_patient, overlap_differences
-    from medattn_lite.training.tasks.windows import slide
     from medattn_lite.training.tasks.volumes import resample_unknown
+    from medattn_lite.training.tasks.windows import slide
 else:
     __getattr__, _ = attach(__name__, __file__)
 
@@ -37,14 +37,15 @@ __all__ = [
 
 def open_task(recipe: Recipe, settings: Settings, **options: Any) -> Task:
     """Opens a recipe's task, with its images read or made; options as of `Task`."""
-    return _kind(recipe)(recipe, settings, **options)
+    return find_task(recipe)(recipe, settings, **options)
 
 
 def recall_task(recipe: Recipe, settings: Settings, **options: Any) -> Task:
     """Rebuilds the task of a trained run without its images; options as of `Task.recalled`."""
-    return _kind(recipe).recalled(recipe, settings, **options)
+    return find_task(recipe).recalled(recipe, settings, **options)
 
 
-def _kind(recipe: Recipe) -> type[Task]:
+def find_task(recipe: Recipe) -> type[Task]:
+    """The class of a recipe's task."""
     module, name = recipe.task.split(":")
     return getattr(importlib.import_module(f"medattn_lite.training.tasks.{module}"), name)

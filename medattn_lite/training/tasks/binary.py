@@ -46,6 +46,12 @@ def binary_quick_score(predictions: Sequence[Prediction]) -> float:
     value = auc(labels, scores)
     if np.isfinite(value):
         return value
+    return log_likelihood(predictions)
+
+
+def log_likelihood(predictions: Sequence[Prediction]) -> float:
+    """Minus the cross-entropy: the mean logarithm of the probability that the true class was given."""
+    labels, scores, _ = _columns(predictions)
     right = np.where(labels == 1, scores, 1 - scores)
     return float(np.mean(np.log(np.clip(right, 1e-7, 1))))
 

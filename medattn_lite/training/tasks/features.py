@@ -59,9 +59,44 @@ class FeatureLogistic(nn.Module):
         self.weight.copy_(torch.from_numpy(fitted.coef_[0]))
         self.bias.copy_(torch.from_numpy(fitted.intercept_))
 
+    def fit_raw(self, features: Tensor, labels: np.ndarray) -> None:
+        """Sets the weights for features that are not standardised: a unit ridge on their z-scores.
+
+        Args:
+            features: (N, K).
+            labels: (N,) of 0 and 1.
+        """
+        mean, spread = features.mean(0), features.std(0, unbiased=False)
+        spread = torch.where(spread > 0, spread, 1.0)
+        self.fit((features - mean) / spread, labels)
+        self.weight.div_(spread)
+        self.bias.sub_(mean @ self.weight)
+
     def forward(self, features: Tensor) -> Tensor:
         """(B, K) to logits (B, 2)."""
         logit = features @ self.weight + self.bias  # (B,)
         return torch.stack([torch.zeros_like(logit), logit], dim=1)
 
 
+class ImageBesideFeatures(nn.Module):
+    """What an image adds to the features: logits = regression on the features, fixed, + a network's logits.
+
+    The network's last linear layer starts at 0, so that the sum starts as the regression alone, and every step away
+    from it is something that the image said.
+
+    Args:
+        image: network whose last linear layer gives (B, 2) logits.
+        features: regression that is fitted already.
+    """
+
+    def __init__(self, image: nn.Module, features: FeatureLogistic) -> None:
+        super().__init__()
+        self.image, self.features = image, features
+        last = [module for module in image.modules() if isinstance(module, nn.Linear)][-1]
+        nn.init.zeros_(last.weight)
+        if last.bias is not None:
+            nn.init.zeros_(last.bias)
+
+    def forward(self, x: Tensor, features: Tensor) -> Tensor:
+        """Images (B, C, D, H, W) and standardised features (B, K) to logits (B, 2)."""
+        return self.features(features) + self.image(x)

@@ -6,7 +6,9 @@ kept: a mask is needed to grade a new patient, and the mirroring is one class's 
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,16 +21,28 @@ from medattn_lite.data.transforms import crop_around
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.training.recipes.recipe import Settings, Variant
-from medattn_lite.training.tasks.binary import binary_differences, binary_quick_score, binary_scores, confusion
+from medattn_lite.training.tasks.binary import (
+    binary_differences,
+    binary_quick_score,
+    binary_scores,
+    confusion,
+    log_likelihood,
+)
 from medattn_lite.training.tasks.clinical import standardised
-from medattn_lite.training.tasks.features import FeatureLogistic, tumour_features
+from medattn_lite.training.tasks.features import FeatureLogistic, ImageBesideFeatures, tumour_features
 from medattn_lite.training.tasks.task import Batch, Prediction, Task
 from medattn_lite.training.tasks.volumes import Sample, open_images, read_all
 
 
 class Grading(Task):
-    """Low or high grade; or, with the option `label="idh"` on data that know it, IDH wild type or mutant."""
+    """Low or high grade; or, with the option `label="idh"` on data that know it, IDH wild type or mutant.
 
+    With the option `with_features` a network stands beside the regression on the tumour's features, which is fitted
+    first and stays: the network learns what is left. Of its states, the untrained one among them, the one is kept that
+    gives the validation patients' labels the highest likelihood, which few patients tell better than the AUC.
+    """
+
+    more_options = MappingProxyType({"with_features": False})
     validates = True
     scores_validation = True
     needs_place = True
@@ -70,12 +84,27 @@ class Grading(Task):
     def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Grading:
         """The tumours' features are standardised on the fold's training patients."""
         own = super().for_variant(variant, settings, split)
-        own.scaled = standardised(self.features, own.rows(split, "train"))
+        train = own.rows(split, "train")
+        own.scaled = standardised(self.features, train)
+        own.regression = FeatureLogistic(self.features.shape[1])
+        if own.option("with_features"):
+            own.regression.fit(own.scaled[train], np.array(self.strata)[train])
         return own
 
+    @property
+    def validates_start(self) -> bool:
+        """Whether the untrained network is one of those to choose from."""
+        return self.option("with_features")
+
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
-        """The variant's network; a logistic regression where it has none."""
-        return super().build(variant, trained) if variant.network else FeatureLogistic(self.features.shape[1])
+        """The variant's network, beside the features where they are asked for; a regression where it has none."""
+        if not variant.network:
+            return FeatureLogistic(self.features.shape[1])
+        network = super().build(variant, trained)
+        if not variant.settings.get("options", {}).get("with_features", self.option("with_features")):
+            return network
+        known = getattr(self, "regression", None)  # a run that is opened again reads it with the weights
+        return ImageBesideFeatures(network, copy.deepcopy(known) or FeatureLogistic(self.features.shape[1]))
 
     def fit_without_gradients(
         self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
@@ -92,7 +121,12 @@ class Grading(Task):
             image = self.images[row].float()
             mirror = torch.rand((), generator=generator) < 0.5
             images.append(image.flip(-1) if mirror and self.strata[row] in flipped else image)
-        return {"image": torch.stack(images), "label": torch.tensor([self.strata[row] for row in rows])}
+        batch = {"image": torch.stack(images), "label": torch.tensor([self.strata[row] for row in rows])}
+        return {**batch, "features": self.scaled[list(rows)]} if self.option("with_features") else batch
+
+    def forward(self, model: nn.Module, batch: Batch) -> Tensor:
+        """Logits (B, 2), of the image or of image and features."""
+        return model(batch["image"], batch["features"]) if "features" in batch else model(batch["image"])
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy of logits (B, 2)."""
@@ -100,13 +134,21 @@ class Grading(Task):
 
     def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
         """Probability of class 1."""
-        seen = self.scaled[row] if isinstance(model, FeatureLogistic) else self.images[row].float()
-        logits = model(seen[None].to(device)).float()
+        seen = [self.images[row].float()] if not isinstance(model, FeatureLogistic) else []
+        seen += [self.scaled[row]] if isinstance(model, (FeatureLogistic, ImageBesideFeatures)) else []
+        logits = model(*(own[None].to(device) for own in seen)).float()
         return {"subject": self.subjects[row], "label": self.strata[row], "probability": float(logits.softmax(1)[0, 1])}
 
     def quick_score(self, predictions: Sequence[Prediction]) -> float:
-        """See `binary_quick_score`."""
-        return binary_quick_score(predictions)
+        """See `binary_quick_score`; beside the features, minus the cross-entropy."""
+        return log_likelihood(predictions) if self.option("with_features") else binary_quick_score(predictions)
+
+    def beside(self, model: nn.Module) -> tuple[list[Tensor], list[str]]:
+        """Beside a new image: the features of the training patients' mean tumour, 0 once standardised."""
+        if not isinstance(model, ImageBesideFeatures):
+            return [], []
+        return [torch.zeros(1, len(model.features.weight))], ["the tumour's features are those of the training "
+                                                              "patients' mean, so that the map is of the image alone"]
 
     def score(self, predictions: Sequence[Prediction], *, draws: int = 1000) -> dict[str, Interval]:
         """See `binary_scores`."""

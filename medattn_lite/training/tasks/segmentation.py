@@ -7,6 +7,7 @@ of voxels and the Hausdorff distance of each region, never a mask.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,16 @@ from medattn_lite.data.transforms import cut_box
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.segmentation import hausdorff95
-from medattn_lite.training.augmentation import pad_to, random_window
+from medattn_lite.networks.coarse import CoarseInPlane
+from medattn_lite.training.augmentation import (
+    mirrored_mean,
+    pad_to,
+    random_intensity,
+    random_mirror,
+    random_turn_in_plane,
+    random_window,
+)
+from medattn_lite.training.recipes.recipe import Variant
 from medattn_lite.training.tasks.overlap import (
     Measures,
     dice_by_patient,
@@ -40,7 +50,11 @@ class Segmentation(Task):
     Options of the recipe: `train_share`, patients to train on; `lesion_share`, windows that must hold a lesion;
     `overlap` of the sliding windows, 0 to below 1; `spacing_mm` for files that know theirs; `slice_pixels` for
     those that do not: their slices are shrunk to this many pixels; `label_map`, what the labels of a folder's own masks
-    mean, file label to sample label.
+    mean, file label to sample label. And, where they are given: `mirror_axes`, 0 (D), 1 (H) or 2 (W), mirrored half of
+    the time; `turn_degrees` and `zoom`, how far slices are turned and scaled; `intensity_change`, see
+    `random_intensity`; `mirror_test`, the mean over all mirror images is predicted; `cross_validation`, every patient
+    is tested once, in place of random splits; `coarse_pixels`, how many pixels of a slice the network sees as one,
+    along H and along W (see `networks/coarse.py`).
 
     Attributes:
         regions: names, one per channel of the masks.
@@ -52,6 +66,10 @@ class Segmentation(Task):
     measures: Measures
     unit = "windows"
     asks = "region"
+    more_options = MappingProxyType({
+        "mirror_axes": (), "turn_degrees": 0.0, "zoom": 0.0, "intensity_change": 0.0, "mirror_test": False,
+        "cross_validation": False, "coarse_pixels": 1,
+    })  # fmt: skip
 
     def load(self) -> None:
         dataset = open_images(self, **self._label_map())
@@ -114,6 +132,11 @@ class Segmentation(Task):
         return cut_box(sample, first, [length if side.stop is None else side.stop - side.start
                                        for side, length in zip(box, image.shape[1:], strict=True)])  # fmt: skip
 
+    def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
+        """The variant's network, which sees coarser slices where the option asks for it."""
+        network, step = super().build(variant, trained), self.option("coarse_pixels")
+        return network if step == 1 else CoarseInPlane(network, step)
+
     def channel_of(self, region: str) -> int:
         """Channel of the network's output that holds a region's logits."""
         return self.regions.index(region)
@@ -149,6 +172,8 @@ class Segmentation(Task):
         least = 3 if self.validates else 2
         if len(patients) < least:
             raise UserError(f"{len(patients)} patient with a mask: a split needs at least {least}; add patients")
+        if self.option("cross_validation"):
+            return self._parts(patients)
         count = round(self.settings.options["train_share"] * len(patients))
         count = min(max(count, least - 1), len(patients) - 1)
         held = max(1, round(count / 8)) if self.validates else 0
@@ -159,25 +184,43 @@ class Segmentation(Task):
             out.append(Split(tuple(sorted(train[held:])), tuple(sorted(test)), tuple(sorted(train[:held]))))
         return out
 
+    def _parts(self, patients: Sequence[str]) -> list[Split]:
+        """Cross-validation: part k is tested, part k + 1 validates where needed."""
+        parts, least = self.settings.folds, 3 if self.validates else 2
+        if not least <= parts <= len(patients):
+            raise UserError(f"cross-validation in {parts} folds of {len(patients)} patients: use {least} to "
+                            f"{len(patients)} folds")
+        order = np.random.default_rng(self.seed).permutation(patients).tolist()
+        held = [tuple(sorted(order[number::parts])) for number in range(parts)]
+        valid = [held[(number + 1) % parts] if self.validates else () for number in range(parts)]
+        return [Split(tuple(own for own in patients if own not in {*test, *watched}), test, watched)
+                for test, watched in zip(held, valid, strict=True)]  # fmt: skip
+
     def batch(self, rows: Sequence[int], generators: Sequence[Generator]) -> Batch:
         """`image` (B, C, D, H, W) and `mask` (B, R, D, H, W) of random windows."""
         pairs = [self.window(row, generator) for row, generator in zip(rows, generators, strict=True)]
         return {"image": torch.stack([image for image, _ in pairs]), "mask": torch.stack([mask for _, mask in pairs])}
 
     def window(self, row: int, generator: Generator) -> tuple[Tensor, Tensor]:
-        """A random window of a row: image (C, D, H, W) and masks (R, D, H, W)."""
+        """A random window of a row, changed as the options say: image (C, D, H, W) and masks (R, D, H, W)."""
         share = self.settings.options.get("lesion_share", 0.0)
         image, mask = random_window(self.images[row], self.masks[row], self.settings.size, generator,
                                     lesion_share=share)  # fmt: skip
-        return image.float(), mask
+        image = image.float()
+        degrees, zoom, change = (self.option(name) for name in ("turn_degrees", "zoom", "intensity_change"))
+        if degrees or zoom:
+            image, mask = random_turn_in_plane(image, mask, generator, degrees=degrees, zoom=zoom)
+        image, mask = random_mirror(image, mask, generator, axes=self.option("mirror_axes"))
+        return (random_intensity(image, generator, amount=change) if change else image), mask
 
     def segment(self, model: nn.Module, row: int, device: torch.device) -> Tensor:
         """The regions that a network finds in a whole row, (R, D, H, W) bool on the CPU, by sliding windows."""
         image = self.images[row].float()
         padded, place = pad_to(image, self.settings.size, fill=image.flatten(1).amin(1))
+        axes = self.option("mirror_axes") if self.option("mirror_test") else ()
         found = slide(
-            lambda window: self.probabilities(model(window).float()), padded[None].to(device), self.settings.size,
-            overlap=self.settings.options.get("overlap", 0.5),
+            lambda window: mirrored_mean(lambda seen: self.probabilities(model(seen).float()), window, axes),
+            padded[None].to(device), self.settings.size, overlap=self.settings.options.get("overlap", 0.5),
         )  # fmt: skip
         return (found[0][(slice(None), *place)] > 0.5).cpu()
 

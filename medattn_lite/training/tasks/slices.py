@@ -9,10 +9,12 @@ is a slice, and the slices of a patient stay together in every split.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -24,9 +26,12 @@ from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.networks.convert import LoadReport, from_resnest
 from medattn_lite.networks.registry import build
+from medattn_lite.training.augmentation import random_intensity, random_turn_in_plane
 from medattn_lite.training.pretrained import fingerprint, start_from
 from medattn_lite.training.recipes.recipe import Variant, with_changes
 from medattn_lite.training.tasks.binary import binary_differences, binary_quick_score, binary_scores, confusion
+from medattn_lite.training.tasks.features import FeatureLogistic
+from medattn_lite.training.tasks.slice_features import PER_CHANNEL, slice_features
 from medattn_lite.training.tasks.task import Batch, Prediction, Task
 from medattn_lite.training.tasks.volumes import Sample, open_images
 
@@ -34,6 +39,7 @@ CLASS_NAMES = {
     "presence": ("no tumour", "tumour"), "source": ("primary", "metastasis"),
     "grade": ("low grade", "high grade"), "idh": ("IDH wild type", "IDH mutant"),
 }  # fmt: skip
+RESNEST = ("resnest50", "resnesat50")  # whom a file of ResNeSt weights fits
 FIFTHS = 5  # of an 80-to-20 split
 KNOW_SOURCE = ("phantom", "images", "nifti")
 
@@ -44,10 +50,13 @@ class Slices(Task):
     Options: `per_subject`, slices of a patient at most (None: all); `match_height`, slices without tumour from the
     heights at which tumours occur; `weights`, a file of ResNeSt weights to start from; `patient`, for pictures in
     class folders: the pattern that finds the patient in a file's name; `label`, on lgg: "grade" or "idh" of the
-    patient instead, asked of slices with tumour.
+    patient instead, asked of slices with tumour. And, where they are given: `turn_degrees`, `zoom` and
+    `intensity_change`, how far pictures are turned, scaled and changed in intensity; `mirror_test`, the mean of a
+    picture's and its mirror image's probability is predicted.
     """
 
     unit = "slices"
+    more_options = MappingProxyType({"turn_degrees": 0.0, "zoom": 0.0, "intensity_change": 0.0, "mirror_test": False})
 
     def load(self) -> None:
         options = self.settings.options
@@ -123,16 +132,35 @@ class Slices(Task):
         return network
 
     def _started(self, variant: Variant, trained: dict[str, nn.Module]) -> tuple[nn.Module, LoadReport | None]:
+        if not variant.network:
+            return FeatureLogistic(PER_CHANNEL * len(self.channels)), None
         network, path = super().build(variant, trained), self.settings.options.get("weights")
-        return network, start_from(network, path, from_resnest) if path else None
+        return network, start_from(network, path, from_resnest) if path and variant.network in RESNEST else None
 
     def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:
-        """`image` (B, C, H, W), half of them mirrored left-right, and `label` (B,)."""
-        images = []
-        for row, generator in zip(rows, generators, strict=True):
-            image = self.images[row].float()
-            images.append(image.flip(-1) if torch.rand((), generator=generator) < 0.5 else image)
+        """`image` (B, C, H, W), half of them mirrored left-right and changed as the options say, and `label` (B,)."""
+        images = [self._changed(self.images[row].float(), generator)
+                  for row, generator in zip(rows, generators, strict=True)]  # fmt: skip
         return {"image": torch.stack(images), "label": torch.tensor([self.strata[row] for row in rows])}
+
+    def _changed(self, image: Tensor, generator: torch.Generator) -> Tensor:
+        """A picture (C, H, W) as training sees it."""
+        degrees, zoom, change = (self.option(name) for name in ("turn_degrees", "zoom", "intensity_change"))
+        image = image.flip(-1) if torch.rand((), generator=generator) < 0.5 else image
+        if degrees or zoom or change:
+            volume = image[:, None]  # (C, 1, H, W)
+            if degrees or zoom:
+                volume, _ = random_turn_in_plane(volume, volume[:1], generator, degrees=degrees, zoom=zoom)
+            image = (random_intensity(volume, generator, amount=change) if change else volume)[:, 0]
+        return image
+
+    def settle(
+        self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
+    ) -> None:
+        """Fits the model of a slice's features on training rows."""
+        if isinstance(model, FeatureLogistic):
+            found = torch.stack([slice_features(self.images[row]) for row in rows])
+            model.fit_raw(found, np.array(self.strata)[list(rows)])
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy of logits (B, 2)."""
@@ -140,9 +168,13 @@ class Slices(Task):
 
     def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
         """Probability of class 1; `row` is the slice's number."""
-        logits = model(self.images[row].float()[None].to(device)).float()
+        image = self.images[row].float()
+        seen = slice_features(image)[None] if isinstance(model, FeatureLogistic) else image[None]
+        if self.option("mirror_test") and not isinstance(model, FeatureLogistic):
+            seen = torch.cat([seen, seen.flip(-1)])
+        chances = model(seen.to(device)).float().softmax(1)
         return {"subject": self.subjects[row], "row": int(row), "label": self.strata[row],
-                "probability": float(logits.softmax(1)[0, 1])}  # fmt: skip
+                "probability": float(chances[:, 1].mean())}  # fmt: skip
 
     def quick_score(self, predictions: Sequence[Prediction]) -> float:
         """See `binary_quick_score`."""
@@ -176,7 +208,8 @@ class Slices(Task):
         facts = {**super().about(), "size": list(self.settings.size), "classes": counts}
         path = self.settings.options.get("weights")
         if path:
-            reports = {variant.name: str(self._started(variant, {})[1]) for variant in self.recipe.variants}
+            reports = {variant.name: str(self._started(variant, {})[1]) for variant in self.recipe.variants
+                       if variant.network in RESNEST}  # fmt: skip
             facts["weights"] = {"file": Path(path).name, "sha256": fingerprint(path), **reports}
         return facts
 

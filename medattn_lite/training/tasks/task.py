@@ -10,6 +10,7 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Self
 
 import numpy as np
@@ -44,6 +45,7 @@ class Task(ABC):
         groups: what stays together in a split: the patient.
         start: number of the seed that is trained from, 0 for the first; patients and folds are the same for all.
         validates: whether training watches patients of its own to keep its best state.
+        validates_start: whether the untrained network is one of the states to choose from.
         scores_validation: whether the chosen state's scores on those patients are kept, too.
         channels: names of the images' channels.
         class_names: of the classes, in the order of a network's outputs; empty where there are none.
@@ -51,6 +53,7 @@ class Task(ABC):
         asks: what a network is asked about: a "class", a "region" or the "risk".
         needs_place: whether images are cut around the tumour, so that a new one needs a mask or a point.
         carries_over: whether its networks can be tested on another data set as they are.
+        more_options: options that the task takes beside those of its recipe, with what they are if they are left out.
         cases: what identifies the data, see `data_identity.identify`; None for phantoms.
         remarks: what a reader had to say about the data, and what was left out of them, in words.
     """
@@ -68,6 +71,8 @@ class Task(ABC):
     start: int = 0
     validates: bool = False
     scores_validation: bool = False
+    validates_start: bool = False
+    more_options: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
         self,
@@ -113,6 +118,10 @@ class Task(ABC):
     def recall(self, facts: Mapping[str, Any] | None) -> None:
         """Sets what `load` would have found about the images, without them."""
         self.channels = tuple(open_images(self).channels if facts is None else facts["channels"])
+
+    def option(self, name: str) -> Any:
+        """One of `more_options`, as the settings have it."""
+        return self.settings.options.get(name, self.more_options[name])
 
     @property
     def spacing_mm(self) -> Any:
@@ -168,7 +177,7 @@ class Task(ABC):
             variant: what to build.
             trained: role → network of the variants it needs.
         """
-        options = {**self.settings.network, **self.network_options(), **variant.options}
+        options = {**self.settings.network_options(variant.network), **self.network_options(), **variant.options}
         return build(variant.network, **options)
 
     def network_options(self) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 import torch
 
@@ -66,7 +67,8 @@ def test_a_perfect_reader_scores_one_and_a_coin_does_not(task):
 def test_the_smoke_run_writes_every_variant_and_comparison(tmp_path, capsys):
     assert main(["train", "grading", "--folds", "3", "--out", str(tmp_path / "run"), "--device", "cpu"]) == 0
     results = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert list(results["variants"]) == ["P3D", "P3D + IAM", "ResNet-50 3-D", "tumour features"]
+    assert list(results["variants"]) == [
+        "P3D", "P3D + IAM", "ResNet-50 3-D", "tumour features", "P3D + IAM beside features"]  # fmt: skip
     assert [(pair["first"], pair["second"]) for pair in results["comparisons"]] == list(RECIPE.comparisons)
     assert results["data_facts"]["patients"] == 10 and results["data"] == "phantom"
     said = capsys.readouterr().out
@@ -111,3 +113,37 @@ def test_validation_scores_are_kept_by_fold_and_the_paper_prints_its_own(tmp_pat
     assert own["validation_mean_over_folds"]["accuracy"]["mean"] == pytest.approx(mean)
     assert RECIPE.published["P3D"]["validation accuracy"] == "87.72 %"
     assert RECIPE.published["P3D + IAM"]["validation AUC"] == "91.52 %"
+
+
+def test_beside_the_features_the_untrained_state_is_the_features_alone_and_may_be_chosen(tmp_path):
+    out = tmp_path / "run"
+    words = ["--variants", "tumour features", "P3D + IAM beside features", "--folds", "3", "--first-folds", "1",
+             "--set", "learning_rate=1e-30"]  # fmt: skip
+    assert main(["train", "grading", "--out", str(out), "--device", "cpu", "--quiet", *words]) == 0
+    alone, beside = (json.loads((out / name / "fold-0" / "predictions.json").read_text())
+                     for name in ("tumour features", "P3D + IAM beside features"))  # fmt: skip
+    assert beside["chosen_step"] == 0 and beside["iterations"] > 0
+    for one, other in zip(alone["predictions"], beside["predictions"], strict=True):
+        assert one["subject"] == other["subject"] and one["probability"] == pytest.approx(other["probability"])
+    from medattn_lite.training.run import Run
+    from medattn_lite.training.tasks import open_task as opened
+
+    run = Run(out)
+    task = opened(run.recipe, run.settings, seed=run.plan.seed, progress=False)
+    split = task.splits()[0]
+    own, network = run.trained_on(task, run.recipe.variant("P3D + IAM beside features"), 0, split)
+    row = int(own.rows(split, "test")[0])
+    assert own.predict(network, row, torch.device("cpu"))["probability"] == pytest.approx(
+        beside["predictions"][0]["probability"])  # fmt: skip
+    zeros, notes = own.beside(network)
+    assert zeros[0].shape == (1, own.features.shape[1]) and "mean" in notes[0]
+
+
+def test_a_state_beside_the_features_is_chosen_by_likelihood(task):
+    variant = RECIPE.variant("P3D + IAM beside features")
+    own = task.for_variant(variant, with_changes(task.settings, variant.settings), task.splits()[0])
+    sure = [{"subject": str(k), "label": k % 2, "probability": 0.9 if k % 2 else 0.1} for k in range(4)]
+    unsure = [{**row, "probability": 0.5 + 0.01 * (2 * row["label"] - 1)} for row in sure]
+    assert own.quick_score(sure) == pytest.approx(float(np.log(0.9)))
+    assert own.quick_score(sure) > own.quick_score(unsure)
+    assert task.quick_score(sure) == task.quick_score(unsure) == 1.0

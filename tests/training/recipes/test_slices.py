@@ -26,14 +26,16 @@ def runs(tmp_path_factory) -> dict[str, Path]:
 @pytest.mark.parametrize("name", ["presence", "source"])
 def test_a_run_scores_both_networks_and_their_difference(runs, name: str) -> None:
     results = json.loads((runs[name] / "metrics.json").read_text())
-    assert set(results["variants"]) == {"ResNeSt", "ResNeSAt"}
+    assert set(results["variants"]) == {"ResNeSt", "ResNeSAt", "ResNet-50", "slice features"}
     for variant in results["variants"].values():
         assert set(variant["pooled"]) == SCORES
         own = variant["pooled"]["AUC"]
         assert own["missing"] if own["low"] is None else own["low"] <= own["value"] <= own["high"]
         slices = sum(sum(row.values()) for row in variant["confusion"].values())
         assert slices == results["data_facts"]["rows"] > results["data_facts"]["patients"]
-    [pair] = results["comparisons"]
+    pair = results["comparisons"][0]
+    others = {(pair["first"], pair["second"]) for pair in results["comparisons"][1:]}
+    assert others == {("ResNeSAt", "ResNet-50"), ("ResNeSAt", "slice features")}
     assert (pair["first"], pair["second"]) == ("ResNeSAt", "ResNeSt") and set(pair["difference"]) == SCORES
     assert results["published"]["ResNeSAt"]["accuracy"] == {"presence": "0.9918", "source": "0.8338"}[name]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
-from medattn_lite.training.tasks.features import FeatureLogistic, tumour_features
+from medattn_lite.training.tasks.features import FeatureLogistic, ImageBesideFeatures, tumour_features
 
 
 def _sample(*, spacing: float | None) -> dict:
@@ -46,3 +47,30 @@ def test_one_class_alone_leaves_the_regression_at_one_half():
     model = FeatureLogistic(2)
     model.fit(torch.randn(5, 2), np.ones(5, dtype=int))
     assert (model(torch.randn(4, 2)).softmax(1) == 0.5).all()
+
+
+def test_raw_features_give_the_probabilities_of_standardised_ones():
+    generator = torch.Generator().manual_seed(1)
+    raw = torch.randn(60, 3, generator=generator) * torch.tensor([100.0, 0.1, 1.0]) + torch.tensor([500.0, 0.0, -3.0])
+    raw[:, 2] = -3.0  # the same for all
+    labels = (raw[:, 0] > 500).int().numpy()
+    model, other = FeatureLogistic(3), FeatureLogistic(3)
+    model.fit_raw(raw, labels)
+    scores = (raw - raw.mean(0)) / torch.where(raw.std(0, unbiased=False) > 1e-4, raw.std(0, unbiased=False), 1.0)
+    other.fit(scores, labels)
+    assert torch.allclose(model(raw).softmax(1), other(scores).softmax(1), atol=1e-3)
+    assert (model(raw).argmax(1).numpy() == labels).mean() > 0.95
+
+
+def test_a_network_beside_features_starts_as_the_features_alone_and_only_the_network_learns():
+    torch.manual_seed(0)
+    image = nn.Sequential(nn.Flatten(), nn.Linear(8, 4), nn.ReLU(), nn.Dropout(0.5), nn.Linear(4, 2))
+    features = FeatureLogistic(3)
+    features.fit(torch.randn(40, 3), np.arange(40) % 2)
+    both = ImageBesideFeatures(image, features)
+    x, values = torch.randn(5, 1, 2, 2, 2), torch.randn(5, 3)
+    assert torch.equal(both(x, values), features(values)) and features(values).abs().max() > 0
+    both(x, values)[:, 0].sum().backward()
+    assert image[-1].weight.grad is not None and features.weight.grad is None
+    assert {name for name, _ in both.state_dict().items() if name.startswith("features.")} == {
+        "features.weight", "features.bias"}  # fmt: skip

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
+from medattn_lite.networks.coarse import CoarseInPlane
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task
@@ -269,3 +270,114 @@ def test_real_ms_lesions_are_bright_in_flair_where_their_masks_are(real_data) ->
         assert flair[lesion].mean() > 0.5  # in standard deviations of the head, whose mean is 0
         for axis in range(3):  # upside down, back to front, left for right
             assert flair[lesion].mean() > flair[lesion.flip(axis)].mean() + 0.2
+
+
+def _changed(task, **options):
+    own = replace_images(task, task.images)
+    own.settings = with_changes(task.settings, {"options": options})
+    return own
+
+
+def test_cross_validation_tests_every_patient_once(tasks) -> None:
+    for name, task in tasks.items():
+        own = _changed(task, cross_validation=True)
+        own.settings = with_changes(own.settings, {"folds": 3})
+        splits = own.splits()
+        assert sorted(patient for split in splits for patient in split.test) == sorted(task.subjects)
+        for split in splits:
+            sides = [set(split.train), set(split.valid), set(split.test)]
+            assert sum(map(len, sides)) == len(set.union(*sides)) == len(task.subjects)
+            assert bool(split.valid) == (name == "fusion")
+        own.settings = with_changes(own.settings, {"folds": 99})
+        with pytest.raises(UserError, match="cross-validation in 99 folds of"):
+            own.splits()
+
+
+def test_windows_are_changed_as_the_options_say_and_else_not(tasks) -> None:
+    task, seeds = tasks["lesions"], range(16)
+
+    def windows(own):
+        return torch.stack([own.window(0, torch.Generator().manual_seed(seed))[0] for seed in seeds])
+
+    plain = windows(task)
+    assert torch.equal(windows(_changed(task, turn_degrees=0.0, zoom=0.0, intensity_change=0.0, mirror_axes=())), plain)
+    for options in ({"turn_degrees": 20.0}, {"zoom": 0.3}, {"intensity_change": 0.2}):
+        assert not torch.allclose(windows(_changed(task, **options)), plain), options
+    mirrored = windows(_changed(task, mirror_axes=(2,)))
+    kept = [torch.equal(one, other) for one, other in zip(mirrored, plain, strict=True)]
+    back = [torch.equal(one.flip(-1), other) for one, other in zip(mirrored, plain, strict=True)]
+    assert any(kept) and any(back) and all(one or other for one, other in zip(kept, back, strict=True))
+
+
+def test_prediction_over_mirrors_does_not_depend_on_the_side(tasks) -> None:
+    own = _changed(tasks["lesions"], mirror_axes=(2,), mirror_test=True)
+    image = own.images[0]
+    other = replace_images(own, [image.flip(-1)])
+    torch.manual_seed(0)
+    model = own.build(own.recipe.variant("U-Net"), {}).eval()
+    with torch.no_grad():
+        one, mirrored = own.segment(model, 0, CPU), other.segment(model, 0, CPU).flip(-1)
+        alone = _changed(own, mirror_test=False).segment(model, 0, CPU)
+    assert (one == mirrored).float().mean() > 0.99 and not torch.equal(one, alone)
+
+
+def test_the_dice_loss_is_added_and_the_weights_may_go(tasks) -> None:
+    task = tasks["lesions"]
+    split, variant = task.splits()[0], task.recipe.variant("U-Net")
+    output = torch.randn(2, 2, 4, 4, 4, generator=torch.Generator().manual_seed(0))
+    mask = (torch.rand(2, 1, 4, 4, 4, generator=torch.Generator().manual_seed(1)) < 0.3).to(torch.uint8)
+    plain, both, equal = (task.for_variant(variant, with_changes(task.settings, {"options": options}), split)
+                          .loss(output, {"mask": mask})
+                          for options in ({}, {"dice_weight": 2.0}, {"weighted": False}))  # fmt: skip
+    chance, truth = output.softmax(1)[:, 1:].flatten(1), mask.flatten(1).float()
+    dice = 1 - (2 * (chance * truth).sum(1) + 1e-5) / (chance.sum(1) + truth.sum(1) + 1e-5)
+    assert float(both - plain) == pytest.approx(2 * float(dice.mean()), rel=1e-4)
+    assert float(equal) == pytest.approx(float(nn.functional.cross_entropy(output, mask[:, 0].long())))
+    own = task.for_variant(variant, with_changes(task.settings, {"options": {"dice_weight": 1.0, "batch_dice": True}}),
+                           split)  # fmt: skip
+    together = 1 - (2 * (chance * truth).sum() + 1e-5) / (chance.sum() + truth.sum() + 1e-5)
+    assert float(own.loss(output, {"mask": mask}) - plain) == pytest.approx(float(together), rel=1e-4)
+    assert float(together) != pytest.approx(float(dice.mean()), rel=1e-4)
+    with pytest.raises(UserError, match="weighted=7: write true or false"):
+        with_changes(task.settings, {"options": {"weighted": 7}})
+
+
+def test_the_threshold_is_the_one_with_the_best_mean_dice_of_the_training_patients(tasks) -> None:
+    task = tasks["lesions"]
+    variant, split = task.recipe.variant("threshold"), task.splits()[0]
+    own = task.for_variant(variant, task.settings, split)
+    model, rows = own.build(variant, {}), own.rows(split, "train").tolist()
+    own.settle(model, rows, None)
+    channel = own.channels.index("flair")
+
+    def mean_dice(value: float) -> float:
+        found = [(own.images[row][channel].float() > value, own.masks[row][0].bool()) for row in rows]
+        return float(np.mean([2 * float((a & b).sum()) / float(a.sum() + b.sum()) for a, b in found]))
+
+    best = max(mean_dice(float(value)) for value in torch.linspace(-3, 9, 61))
+    assert mean_dice(float(model.threshold)) == pytest.approx(best) and best > mean_dice(0.0)
+    found = own.segment(model, rows[0], CPU)
+    assert torch.equal(found[0], own.images[rows[0]][channel].float() > model.threshold)
+
+
+def test_a_data_set_takes_its_own_settings_and_phantoms_those_of_the_scale() -> None:
+    recipe = find_recipe("lesions")
+    assert recipe.at("laptop") == recipe.scales["laptop"] and recipe.at("paper", "lgg") == recipe.scales["paper"]
+    assert recipe.at("smoke", "lgg") == recipe.scales["smoke"]
+    own = recipe.at("laptop", "lgg")
+    assert own.options["cross_validation"] and own.schedule == "one-cycle" and own != recipe.at("laptop")
+
+
+def test_a_network_on_coarse_slices_is_scored_on_the_masks_as_they_are(tasks) -> None:
+    own, variant = _changed(tasks["lesions"], coarse_pixels=2), tasks["lesions"].recipe.variant("U-Net")
+    torch.manual_seed(0)
+    coarse = own.build(variant, {}).eval()
+    torch.manual_seed(0)
+    plain = tasks["lesions"].build(variant, {}).eval()
+    assert coarse.network.state_dict().keys() == plain.state_dict().keys() and isinstance(coarse, CoarseInPlane)
+    assert own.segment(coarse, 0, CPU).shape == own.masks[0].shape
+    batch = own.batch([0, 1], [torch.Generator().manual_seed(seed) for seed in range(2)])
+    own.for_variant(variant, own.settings, own.splits()[0]).loss(coarse(batch["image"]), batch).backward()
+    assert all(p.grad is not None for p in coarse.parameters())
+    with pytest.raises(UserError, match="coarse_pixels=0"):
+        with_changes(own.settings, {"options": {"coarse_pixels": 0}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import numpy as np
@@ -15,6 +16,7 @@ from medattn_lite.training.pretrained import read_weights, start_from
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task
+from medattn_lite.training.tasks.slice_features import slice_features
 from medattn_lite.training.tasks.slices import Slices, _kinds
 
 
@@ -132,7 +134,7 @@ def test_pictures_must_say_whose_they_are(tmp_path) -> None:
 
 
 def test_weights_of_resnest_start_resnesat_and_say_what_did_not_load(tmp_path, task: Slices) -> None:
-    small = {**task.settings.network, "in_channels": 4}
+    small = {**task.settings.network_options("resnest50"), "in_channels": 4}
     torch.manual_seed(5)
     imagenet = build("resnest50", num_classes=1000, **small).state_dict()
     torch.save({"state_dict": {f"module.{name}": value for name, value in imagenet.items()}}, tmp_path / "w.pth")
@@ -160,3 +162,54 @@ def test_a_file_that_could_run_code_is_refused(tmp_path) -> None:
     (tmp_path / "cut.safetensors").write_bytes(b"\x08")
     with pytest.raises(UserError, match="cannot read weights"):
         read_weights(tmp_path / "cut.safetensors")
+
+
+def _with(task: Slices, **options) -> Slices:
+    own = copy.copy(task)
+    own.settings = with_changes(task.settings, {"options": options})
+    return own
+
+
+def test_pictures_are_turned_scaled_and_changed_only_where_the_options_ask(task: Slices) -> None:
+    def batch(own: Slices) -> torch.Tensor:
+        return own.batch([3] * 12, [torch.Generator().manual_seed(seed) for seed in range(12)])["image"]
+
+    plain = batch(task)
+    assert torch.equal(batch(_with(task, turn_degrees=0.0, zoom=0.0, intensity_change=0.0)), plain)
+    for options in ({"turn_degrees": 20.0}, {"zoom": 0.3}, {"intensity_change": 0.2}):
+        changed = batch(_with(task, **options))
+        assert changed.shape == plain.shape and not torch.allclose(changed, plain), options
+        assert torch.equal(changed, batch(_with(task, **options)))
+
+
+def test_the_mean_over_mirror_images_is_the_same_for_both_sides(task: Slices) -> None:
+    torch.manual_seed(0)
+    model = task.build(task.recipe.variant("ResNeSAt"), {}).eval()
+    own, other = _with(task, mirror_test=True), _with(task, mirror_test=True)
+    other.images = task.images.flip(-1)
+    with torch.no_grad():
+        one, mirrored, alone = (that.predict(model, 3, torch.device("cpu"))["probability"]
+                                for that in (own, other, task))  # fmt: skip
+    assert one == pytest.approx(mirrored, abs=1e-6) and one != alone
+
+
+def test_slice_features_are_moments_of_the_head_and_how_unlike_its_sides_are() -> None:
+    image = torch.full((1, 6, 8), -4.0)
+    image[0, 1:5, 2:6] = torch.tensor([1.0, 2.0, 2.0, 3.0])
+    mean, spread, low, high, apart = slice_features(image).tolist()
+    assert (mean, high, low) == (2.0, 3.0, 1.0) and spread == pytest.approx(0.5**0.5)
+    assert apart == pytest.approx((2 + 0 + 0 + 2) / 4 * 4 / 6)  # four of six rows hold the head
+    image[0, 1:5, 2:6] = 2.0
+    assert slice_features(image)[[1, 4]].tolist() == [0.0, 0.0]
+    assert not slice_features(torch.zeros(2, 6, 8)).any()
+
+
+def test_the_control_of_slices_finds_bright_slices_without_a_network(task: Slices) -> None:
+    own = copy.copy(task)
+    own.images = task.images.clone()
+    for row, label in enumerate(task.strata):
+        own.images[row, 0, 8:24, 8:24] += 2.0 * label
+    model = own.build(own.recipe.variant("slice features"), {})
+    own.settle(model, np.arange(len(own.images)), None)
+    predictions = [own.predict(model, row, torch.device("cpu")) for row in range(len(own.images))]
+    assert own.score(predictions, draws=0)["AUC"].value > 0.95
