@@ -40,7 +40,8 @@ def on_dark(figure: Figure) -> Figure:
             _turn(artist)
     for axes in figure.axes:
         _turn_ticks(axes)
-    for part in (figure, *figure.subfigs):
+    parts: list[Any] = [figure, *figure.subfigs]
+    for part in parts:
         part.patch.set_facecolor(DARK_PAPER)
     return figure
 

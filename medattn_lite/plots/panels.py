@@ -117,7 +117,7 @@ def draw_plane(
     if cross is not None:
         _draw_cross(axes, cross[0] * spacing[0], cross[1] * spacing[1])
     if letters is not None:
-        axes.set_gid(_NAMES.get(tuple(letters)))
+        axes.set_gid(_NAMES.get(letters))
         _draw_letters(axes, letters)
 
 

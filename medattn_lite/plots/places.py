@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from medattn_lite.plots.panels import PLANES
@@ -24,9 +25,9 @@ class PlanePlace:
     """
 
     plane: str
-    box: tuple[float, float, float, float]
-    view: tuple[float, float, float, float]
-    extent: tuple[float, float, float, float]
+    box: tuple[float, ...]
+    view: tuple[float, ...]
+    extent: tuple[float, ...]
     shape: tuple[int, int]
 
     def holds(self, x: float, y: float) -> bool:
@@ -62,7 +63,7 @@ def plane_places(figure: Figure) -> list[PlanePlace]:
             continue
         seen, slice_ = axes.bbox, axes.images[0]
         box = tuple(float(side) for side in (seen.x0 / wide, 1 - seen.y1 / high, seen.x1 / wide, 1 - seen.y0 / high))
-        rows, columns = slice_.get_array().shape[:2]
+        rows, columns = np.shape(slice_.get_array())[:2]
         found.append(PlanePlace(str(axes.get_gid()), box, tuple(map(float, (*axes.get_xlim(), *axes.get_ylim()))),
                                 tuple(slice_.get_extent()), (rows, columns)))  # fmt: skip
     return found

@@ -28,7 +28,7 @@ def render_png(figure: Figure, *, dpi: int = DPI) -> bytes:
         b'PNG'
     """
     stream = BytesIO()
-    own = {"facecolor": figure.get_facecolor()} if to_hex(figure.get_facecolor()) == DARK_PAPER else {}
+    own: dict[str, Any] = {"facecolor": figure.get_facecolor()} if to_hex(figure.get_facecolor()) == DARK_PAPER else {}
     with styled():  # ticks are made while drawing, so the style must hold here too
         figure.savefig(
             stream,

@@ -24,5 +24,5 @@ class Pointer(anywidget.AnyWidget):
 
     _esm = Path(__file__).with_name("pointer.js")
     dark = Bool(False).tag(sync=True)
-    boxes = List().tag(sync=True)
-    event = Dict().tag(sync=True)
+    boxes: List = List().tag(sync=True)
+    event: Dict = Dict().tag(sync=True)
