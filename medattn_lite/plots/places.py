@@ -63,7 +63,7 @@ def plane_places(figure: Figure) -> list[PlanePlace]:
             continue
         seen, slice_ = axes.bbox, axes.images[0]
         box = tuple(float(side) for side in (seen.x0 / wide, 1 - seen.y1 / high, seen.x1 / wide, 1 - seen.y0 / high))
-        rows, columns = np.shape(slice_.get_array())[:2]
+        rows, columns = np.asarray(slice_.get_array()).shape[:2]
         found.append(PlanePlace(str(axes.get_gid()), box, tuple(map(float, (*axes.get_xlim(), *axes.get_ylim()))),
                                 tuple(slice_.get_extent()), (rows, columns)))  # fmt: skip
     return found
