@@ -76,7 +76,7 @@ def test_the_command_starts_without_what_it_does_not_need() -> None:
     (("fetch", "cats"), ("cats",)),
     (("phantom",), ("--out DIR",)),
     (("phantom", "--out", "new", "--task", "cats"), ("cats",)),
-    (("phantom", "--beside", "nowhere"), ("nowhere is no folder",)),
+    (("phantom", "--beside", "nowhere"), ("nowhere is not a folder",)),
     (("audit", "cats"), ("unknown data set 'cats'",)),
     (("audit", "lgg"), ("needs its folder", "--root DIR")),
     (("audit", "lgg", "--root", "nowhere"), ("no folder nowhere",)),
@@ -242,7 +242,7 @@ def test_controls_are_listed_and_wrong_words_are_answered_in_one_line(capsys, tm
     assert "two-scans" in capsys.readouterr().out
     with pytest.raises(SystemExit) as ended:
         cli.main(["controls", "--seeds=0"])
-    assert ended.value.code == 2 and "no whole number from 1" in capsys.readouterr().err
+    assert ended.value.code == 2 and "is not a whole number from 1" in capsys.readouterr().err
     wrong = {"--tasks=nothing": "no control called 'nothing'", "--page": "no record",
              "--attention=see": "no attention mechanism is called", "--scale=huge": "choose from smoke"}  # fmt: skip
     for word, said in wrong.items():
