@@ -84,7 +84,7 @@ def test_a_page_of_results_is_written_without_torch(tmp_path: Path) -> None:
     (("fetch", "cats"), ("cats",)),
     (("phantom",), ("--out DIR",)),
     (("phantom", "--out", "new", "--task", "cats"), ("cats",)),
-    (("phantom", "--beside", "nowhere"), ("nowhere is no folder",)),
+    (("phantom", "--beside", "nowhere"), ("nowhere is not a folder",)),
     (("audit", "cats"), ("unknown data set 'cats'",)),
     (("audit", "lgg"), ("needs its folder", "--root DIR")),
     (("audit", "lgg", "--root", "nowhere"), ("no folder nowhere",)),
@@ -250,7 +250,7 @@ def test_controls_are_listed_and_wrong_words_are_answered_in_one_line(capsys, tm
     assert "two-scans" in capsys.readouterr().out
     with pytest.raises(SystemExit) as ended:
         cli.main(["controls", "--seeds=0"])
-    assert ended.value.code == 2 and "no whole number from 1" in capsys.readouterr().err
+    assert ended.value.code == 2 and "is not a whole number from 1" in capsys.readouterr().err
     wrong = {"--tasks=nothing": "no control called 'nothing'", "--page": "no record",
              "--attention=see": "no attention mechanism is called", "--scale=huge": "choose from smoke"}  # fmt: skip
     for word, said in wrong.items():

@@ -52,7 +52,7 @@ def test_patients_come_from_a_pattern_or_a_table(tmp_path):
     assert open_dataset("images", tmp_path, patients=table).subjects == ["x", "x", "y"]
     with pytest.raises(UserError, match="names no patient"):
         open_dataset("images", tmp_path, patient=r"^(q\d+)_")
-    with pytest.raises(UserError, match="no regular expression"):
+    with pytest.raises(UserError, match="not a regular expression"):
         open_dataset("images", tmp_path, patient="(")
     with pytest.raises(UserError, match="no group"):
         open_dataset("images", tmp_path, patient="p1")

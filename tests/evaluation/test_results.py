@@ -110,7 +110,7 @@ def test_what_is_missing_is_said_in_one_line(tmp_path, capsys):
     assert not (tmp_path / "out.md").exists()
     (tmp_path / "keep").mkdir()
     (tmp_path / "keep" / "x.json").write_text("{}")
-    with pytest.raises(UserError, match="no record of a run"):
+    with pytest.raises(UserError, match="not a record of a run"):
         page(tmp_path / "keep", command="")
 
 

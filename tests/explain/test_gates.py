@@ -114,7 +114,7 @@ def test_a_layer_that_is_no_channel_gate_is_refused_with_the_names_of_those_that
     model = small_model("cbam")
     spatial = list(spatial_gates(model, some_images()))[0]
     for layer in (spatial, "layer9.gate"):
-        with pytest.raises(UserError, match=r"no channel gate.*layer1\.0\.cbam"), switched_off(model, layer, [0]):
+        with pytest.raises(UserError, match=r"not a channel gate.*layer1\.0\.cbam"), switched_off(model, layer, [0]):
             raise AssertionError("the block must not start")
 
 

@@ -154,7 +154,7 @@ def test_mistakes_are_answered_in_one_line(tmp_path: Path) -> None:
         controls.train_control("reading-order", "se")
     other = tmp_path / "other.json"
     other.write_text("[]", encoding="utf-8")
-    with pytest.raises(UserError, match="no record of positive controls"):
+    with pytest.raises(UserError, match="not a record of positive controls"):
         table.control_table(other)
 
 
