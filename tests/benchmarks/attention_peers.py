@@ -108,7 +108,11 @@ class PlainInterSlice(nn.Module):
 
 def with_matrix(block: nn.Module) -> nn.Module:
     """A copy whose maps somebody looks at, so that it computes them as the formula says."""
-    block = copy.deepcopy(block)
+    return watched(copy.deepcopy(block))
+
+
+def watched(block: nn.Module) -> nn.Module:
+    """The block itself, from now on with its maps."""
     for module in block.modules():
         if isinstance(module, AttentionMap):
             module.register_forward_hook(lambda module, inputs, output: None)

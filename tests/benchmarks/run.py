@@ -19,6 +19,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import torch
+
 from tests.benchmarks.entries import entries
 from tests.benchmarks.machine import peaks_of
 from tests.benchmarks.measuring import BUDGET, Entry, Record, measure
@@ -90,6 +92,7 @@ def main(arguments: list[str] | None = None) -> int:
     unknown = [name for name in options.only if name not in every]
     if unknown:
         parser.error(f"there is no entry {unknown[0]!r}: use one of {', '.join(every)}")
+    torch.backends.cudnn.allow_tf32 = False  # peers are compared in float32
     done = [] if options.only or options.anew or not PROGRESS.exists() else json.loads(PROGRESS.read_text("utf-8"))
     if done:
         print(f"going on; finished before: {', '.join(done)} (--anew measures them again)")

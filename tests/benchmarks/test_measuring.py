@@ -15,8 +15,8 @@ from medattn_lite.attention import NonLocal
 from tests.attention.support import features
 from tests.benchmarks import run
 from tests.benchmarks.counting import operations_of
-from tests.benchmarks.entries import entries
-from tests.benchmarks.entries.attention import beside
+from tests.benchmarks.entries import entries, growth
+from tests.benchmarks.entries.attention import beside, exact_cases
 from tests.benchmarks.machine import Peaks
 from tests.benchmarks.measuring import Case, Entry, Record, measure, memory_of, require_equal
 from tests.benchmarks.missing import importable
@@ -105,6 +105,22 @@ def test_every_entry_has_its_own_name_and_its_own_works() -> None:
         starts = [start for one in every for start in one.starts]
         assert len({one.name for one in every}) == len(every)
         assert [(a, b) for a in starts for b in starts if a is not b and a.startswith(b)] == []
+
+
+def test_exact_attention_in_bf16_gives_the_rows_of_the_formula() -> None:
+    there, back = exact_cases("cpu")
+    require_equal("exact", there.ours(), there.theirs(), close=there.close)
+    assert back.ours().abs().max() > 0
+
+
+def test_operations_are_counted_at_sizes_that_no_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(growth, "SIDES", (8,))
+    found = {one.work: one for one in growth.counted()}
+    assert len(found) == 6  # three blocks, 8³ and 64³
+    matrix, fused = (found[f"growth: non-local, {way}, 64³, counted"] for way in ("with its matrix", "fused"))
+    assert matrix.memory_ours > 2 * 4 * 64**6 / 2**20 > 100 * fused.memory_ours
+    assert fused.exponent == pytest.approx(2, abs=0.1)
+    assert found["growth: RSA, 64³, counted"].exponent < 4 / 3
 
 
 def test_a_missing_peer_is_none() -> None:

@@ -61,7 +61,8 @@ def non_local_cases(device: str) -> Iterator[Case]:
         torch.manual_seed(0)
         block = NonLocal(32, zero_init=False).to(device)
         x = torch.randn(1, 32, side, side, side, device=device)
-        yield from beside(f"non-local 32×{side}³", MATRIX, block, peers.with_matrix(block), x, most=3)
+        yield from beside(f"non-local 32×{side}³", MATRIX, block, peers.with_matrix(block), x,
+                          most=3 if side == 24 else 1)  # fmt: skip
 
 
 def fusion_cases(device: str) -> Iterator[Case]:
@@ -96,7 +97,7 @@ def gate_cases(device: str) -> Iterator[Case]:
 
 
 def exact_cases(device: str) -> Iterator[Case]:
-    """Every voxel of 128³ beside every other, on a GPU; a small one elsewhere."""
+    """Every voxel of 128³ beside every other in bf16 on a GPU, some rows beside float32; a small one elsewhere."""
     from medattn_lite.attention import GlobalFusion
 
     side = 128 if device.startswith("cuda") else 12
@@ -124,7 +125,8 @@ class _Rows(nn.Module):
         self.fusion, self.rows = fusion, rows
 
     def forward(self, x: Tensor) -> Tensor:
-        out = self.fusion(x, x, x)
+        with torch.autocast(x.device.type, torch.bfloat16):
+            out = self.fusion(x, x, x).float()
         return out if self.rows is None else out.flatten(2)[0].T[self.rows]
 
 

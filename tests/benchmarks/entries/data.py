@@ -85,7 +85,7 @@ def reading_cases() -> Iterator[Case]:
         def theirs() -> np.ndarray:
             images = [np.asarray(nibabel.load(path).dataobj, dtype=np.float32) for path in order]
             nibabel.load(order[0].with_name(order[0].name.replace("_t1.", "_seg."))).get_fdata(dtype=np.float32)
-            return np.stack(images).transpose(0, 3, 2, 1)
+            return np.stack(images).transpose(0, 3, 2, 1)[:, :, ::-1, ::-1]  # to our orientation, as a view
 
         yield Case("reading a case in BraTS' layout, 4×155×240×240 and mask", "nibabel, float32",
                    lambda: dataset[0]["image"], theirs, close=0.0, memory="python", most=3)  # fmt: skip

@@ -10,7 +10,7 @@ from torch import nn
 
 from medattn_lite.attention import NonLocal, RecurrentSliceAttention
 from medattn_lite.course.memory import measure_cost, without_numbers
-from tests.benchmarks.attention_peers import with_matrix
+from tests.benchmarks.attention_peers import watched
 from tests.benchmarks.counting import operations_of
 from tests.benchmarks.entries.attention import both_ways
 from tests.benchmarks.measuring import Case, Entry, Record
@@ -23,12 +23,15 @@ FUSED_UNTIL = {"cpu": 32, "cuda": 48}
 
 def blocks() -> dict[str, nn.Module]:
     """Slice attention, and the non-local block with every voxel as key: fused, and with its matrix."""
-    torch.manual_seed(0)
-    non_local = NonLocal(CHANNELS, sub_sample=False, scaled=True, zero_init=False)
     rsa = RecurrentSliceAttention(CHANNELS, scaled=True)
     for beta in rsa.betas:
         nn.init.constant_(beta, 0.5)
-    return {"RSA": rsa, "non-local, fused": non_local, "non-local, with its matrix": with_matrix(non_local)}
+    return {"RSA": rsa, "non-local, fused": _non_local(), "non-local, with its matrix": watched(_non_local())}
+
+
+def _non_local() -> nn.Module:
+    torch.manual_seed(0)  # the same weights each time
+    return NonLocal(CHANNELS, sub_sample=False, scaled=True, zero_init=False)
 
 
 def cases(device: str) -> Iterator[Case]:
@@ -45,7 +48,7 @@ def cases(device: str) -> Iterator[Case]:
                     f"growth: {name}, {side}³", "non-local, fused" if other else "none: its own growth",
                     lambda block=block, x=x: both_ways(block, x),
                     (lambda x=x: both_ways(made["non-local, fused"], x)) if other else None, close=1e-3,
-                    size=side**3, series=name, device=device, most=3, operations=operations_of(
+                    size=side**3, series=name, device=device, most=3 if side < 32 else 1, operations=operations_of(
                         lambda block=block, x=x: both_ways(block, x)),
                 )  # fmt: skip
 
@@ -66,10 +69,10 @@ def counted() -> Iterator[Record]:
 
 
 def all_of(device: str) -> Iterator[Case | Record]:
-    """Measured, then counted."""
-    yield from cases(device)
+    """Counted, then measured."""
     if device == "cpu":
         yield from counted()
+    yield from cases(device)
 
 
 def entries(device: str = "cpu") -> Iterator[Entry]:
