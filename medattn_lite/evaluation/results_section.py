@@ -177,9 +177,12 @@ def _published(record: Mapping[str, Any]) -> list[str]:
 
 
 def _transfer(transfer: Mapping[str, Any]) -> list[str]:
-    """Dice of every patient of another data set, for networks that never saw it, beside a threshold."""
+    """The same networks on patients of another source; of lesions, Dice of every patient beside a threshold."""
+    if "lesion_ml" not in transfer:
+        return _external(transfer)
     size = transfer["lesion_ml"]
-    lines = [f"The same networks, untouched, on {len(size)} real patients of {transfer['tested_on']}: Dice by patient. "
+    kind = "phantoms" if transfer["tested_on"] == "phantom" else "real patients"
+    lines = [f"The same networks, untouched, on {len(size)} {kind} of {transfer['tested_on']}: Dice by patient. "
              "So few bear no interval.", ""]  # fmt: skip
     rows = [["", *(f"{patient}, {volume:.1f} mL" for patient, volume in size.items())]]
     thresholds = {f"FLAIR threshold, {name.replace('_', ' ')}": own
@@ -187,6 +190,16 @@ def _transfer(transfer: Mapping[str, Any]) -> list[str]:
     for name, own in {**transfer["variants"], **thresholds}.items():
         rows.append([name, *(f"{own['dice_by_patient'][patient]:.3f}" for patient in size)])
     return lines + table(rows)
+
+
+def _external(transfer: Mapping[str, Any]) -> list[str]:
+    variants, names = transfer["variants"], _score_names(transfer["variants"])
+    scanner = f", scanner {transfer['scanner']}" if "scanner" in transfer else ""
+    patients = transfer["data_facts"]["patients"]
+    rows = [["external test", *names]]
+    rows += [[name, *(interval_text(own["pooled"].get(score)) for score in names)] for name, own in variants.items()]
+    return [f"The same networks, untouched, on {patients} patients of another source "
+            f"({transfer['tested_on']}{scanner}), the folds' answers averaged:", "", *table(rows)]  # fmt: skip
 
 
 def _score_names(variants: Mapping[str, Any]) -> list[str]:

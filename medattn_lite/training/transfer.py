@@ -1,17 +1,20 @@
-"""A finished run of `lesions`, tested untouched on another data set: from phantoms to real patients.
+"""A finished run, tested untouched on patients of another source: an external test, for every recipe.
 
-    python -m medattn_lite.training.transfer runs/lesions-phantom-laptop-0 --data open-ms --root data/open_ms_data
+    medattn study transfer runs/lesions-phantom-laptop-0 --data open-ms --root data/open_ms_data
+    medattn study transfer runs/survival-phantom-laptop-0 --data phantom --scanner B --seed 1 --subjects 200
 
 Nothing is trained, chosen or tuned on the new patients. Each is brought to the voxel size of the run, normalised in
-the same way and scored there. Beside the networks stands what needs none: a threshold on FLAIR, chosen on the
-run's own data, on the other new patients, or on the tested patients themselves (which no fair test could beat).
+the same way and scored there; whatever a fold learned beside its weights (scales of clinical values, histograms,
+Cox's model, the baseline and the median risk) is learned on the fold's own training patients again. Each fold's
+networks test every new patient, and their answers are averaged; the folds' own scores stand beside.
 """
 
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,113 +23,163 @@ import torch
 
 from medattn_lite.data.patient_splits import Split
 from medattn_lite.errors import UserError
-from medattn_lite.evaluation.segmentation import dice
-from medattn_lite.training.recipes import Variant
+from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.training.flair_threshold import THRESHOLDS, flair_threshold, threshold_dice
+from medattn_lite.training.inference import evaluating
+from medattn_lite.training.recipes import Settings, Variant
 from medattn_lite.training.records import write_json
 from medattn_lite.training.run import Run
-from medattn_lite.training.tasks import open_task
+from medattn_lite.training.tasks import Task, open_task
 from medattn_lite.training.tasks.lesions import Lesions
 from medattn_lite.training.tasks.overlap import dice_by_patient
 from medattn_lite.training.tasks.task import Prediction
 
-THRESHOLDS = np.round(np.arange(0.0, 6.05, 0.1), 2)  # of normalised FLAIR: 1 is a quarter of white matter
+__all__ = ["THRESHOLDS", "averaged", "threshold_dice", "transfer"]
 
 
 def transfer(
-    run: Path, *, data: str, root: Path, device: str | torch.device = "cpu", progress: bool = True
-) -> dict[str, Any]:
+    run: Path, *, data: str, root: Path | None = None, own_root: Path | None = None, scanner: str = "A",
+    seed: int | None = None, subjects: int | None = None, device: str | torch.device = "cpu", progress: bool = True,
+) -> dict[str, Any]:  # fmt: skip
     """Tests every network of a run on every patient of another data set; writes `transfer-DATA.json` into the run.
 
     Args:
-        run: folder of a finished run of `lesions`.
-        data: name of the other data set.
-        root: its folder.
+        run: folder of a finished run.
+        data: name of the other data set; "phantom" for phantoms of another scanner or seed.
+        root: its folder; None for phantoms.
+        own_root: folder of the run's own data, which a run does not know; None for phantoms.
+        scanner: of phantoms, "A" or "B".
+        seed: of phantoms; that of the run if left out, which is right for a run on real patients alone.
+        subjects: number of phantoms; as in the run if left out.
         device: to predict on.
         progress: show bars.
 
     Returns:
-        what was written: Dice by patient of each variant (mean over the run's folds, and each fold), and of the
-        thresholds.
+        what was written: scores of each variant with intervals over patients, of each fold, and differences; for
+        lesions also Dice by patient and that of thresholds.
 
     Raises:
-        UserError: the run is not finished, is of another recipe, or the data do not fit it.
+        UserError: the run is not finished, or the data do not fit it.
     """
     opened = Run(run)
     plan, recipe, settings, finished = opened.finished_plan, opened.recipe, opened.settings, opened.metrics
-    if data == plan.data:
-        raise UserError(f"{run} was trained on {data}: name another data set to test it on")
-    task = open_task(recipe, settings, data=data, root=root, seed=plan.seed, progress=progress)
-    if not task.carries_over:
-        raise UserError(f"{run} is a run of {recipe.name}: only runs of lesions are carried over")
+    phantom = data == "phantom"
+    seed = plan.seed if seed is None or not phantom else seed
+    if data == plan.data and not (phantom and seed != plan.seed):
+        raise UserError(f"{run} was trained on {data}: name another data set to test it on"
+                        + (", or phantoms of another --seed" if phantom else ""))
+    other = _of_scanner(settings, scanner, subjects) if phantom else settings
+    tested = open_task(recipe, other, data=data, root=root, seed=seed, progress=progress)
     wanted = finished["data_facts"]["channels"]
-    if list(task.channels) != wanted:
-        raise UserError(f"{run} was trained on {', '.join(wanted)} and {data} has {', '.join(task.channels)}: train "
+    if list(tested.channels) != wanted:
+        raise UserError(f"{run} was trained on {', '.join(wanted)} and {data} has {', '.join(tested.channels)}: train "
                         "on the same channels, in the same order")
-    table = {}
-    for name in finished["variants"]:
-        folds = [_predict(opened, task, recipe.variant(name), fold, torch.device(device))
-                 for fold in range(finished["folds"])]  # fmt: skip
-        rows = [row for own in folds for row in own]
-        table[name] = {
-            "dice_by_patient": _lesion(rows), "dice_by_fold": [_lesion(own) for own in folds],
-            "mean_dice": float(np.mean(list(_lesion(rows).values()))),
-            "pooled": {score: interval.as_dict() for score, interval in task.score(rows).items()},
-        }  # fmt: skip
-    source = open_task(recipe, settings, data=plan.data, root=plan.root, seed=plan.seed, progress=progress)
+    source = open_task(recipe, settings, data=plan.data, root=_root(plan.data, own_root, opened), seed=plan.seed,
+                       progress=progress)  # fmt: skip
+    _require_apart(source, tested)
+    both = source.joined(tested)
+    variants = [recipe.variant(name) for name in finished["variants"]]
+    rows = {own.name: _predict(opened, source, both, own, finished["folds"], torch.device(device))
+            for own in variants if _is_fair(own)}  # fmt: skip
+    whole = {name: averaged(own) for name, own in rows.items()}
     result = {
         "run": Path(run).name, "recipe": recipe.name, "scale": plan.scale, "trained_on": plan.data, "tested_on": data,
-        "data_facts": task.about(), "lesion_ml": _volumes(task), "variants": table,
-        "flair_threshold": flair_threshold(task, source),
+        **({"scanner": scanner, "seed": seed} if phantom else {}),
+        "data_facts": tested.about(),
+        "variants": {name: _scores(tested, whole[name], own) for name, own in rows.items()},
+        "comparisons": [{"first": one, "second": two, "difference": _plain(tested.compare(whole[one], whole[two]))}
+                        for one, two in recipe.comparisons if {one, two} <= set(rows)],
         "notes": ["scored at the voxel size of the run, not of the files",
                   "a network trained on phantoms is for learning, not for patients"],
     }  # fmt: skip
-    write_json(opened.transfer_file(data), result)
+    if isinstance(tested, Lesions) and isinstance(source, Lesions):
+        result |= {"lesion_ml": _volumes(tested)}
+        if "flair" in tested.channels:
+            result |= {"flair_threshold": flair_threshold(tested, source)}
+    write_json(opened.transfer_file(data if scanner == "A" else f"{data}-{scanner}"), result)
     return result
 
 
-def flair_threshold(task: Lesions, source: Lesions) -> dict[str, Any]:
-    """Dice by patient of "lesion where FLAIR is bright", with the threshold chosen in three ways.
+def averaged(folds: Sequence[Sequence[Prediction]]) -> list[Prediction]:
+    """One prediction a row from those of several networks: the mean of every number that they do not agree on.
+
+    Predictions of regions hold counts of voxels, which have no mean: all folds' stand in one list.
 
     Args:
-        task: the patients tested.
-        source: the data that a threshold may be chosen on.
+        folds: of each network, the same rows in the same order.
     """
-    tested, known = threshold_dice(task), threshold_dice(source)  # (patients, thresholds)
-    people = range(len(tested))
-    chosen = {"chosen_on_source": [int(known.mean(0).argmax())] * len(tested),
-              "best_on_tested": [int(tested.mean(0).argmax())] * len(tested)}  # fmt: skip
-    if len(tested) > 1:
-        others = [np.delete(tested, person, axis=0).mean(0) for person in people]
-        chosen["chosen_on_other_patients"] = [int(own.argmax()) for own in others]
-    return {
-        name: {
-            "threshold": {task.subjects[person]: float(THRESHOLDS[places[person]]) for person in people},
-            "dice_by_patient": {task.subjects[person]: float(tested[person, places[person]]) for person in people},
-            "mean_dice": float(np.mean([tested[person, places[person]] for person in people])),
-        }
-        for name, places in chosen.items()
-    }
+    if any("regions" in row for row in folds[0]):
+        return [row for own in folds for row in own]
+    return [{name: _mean([own[name] for own in rows]) for name in rows[0]} for rows in zip(*folds, strict=True)]
 
 
-def threshold_dice(task: Lesions) -> np.ndarray:
-    """Dice of every patient at each of `THRESHOLDS`, (patients, thresholds)."""
-    if "flair" not in task.channels:
-        raise UserError(f"{task.data} has no FLAIR channel to put a threshold on; it has {', '.join(task.channels)}")
-    place, rows = task.channels.index("flair"), []
-    for image, mask in zip(task.images, task.masks, strict=True):
-        bright, truth = image[place].float().numpy(), mask[0].numpy().astype(bool)
-        found = np.array([(bright > level).sum() for level in THRESHOLDS])
-        right = np.array([(bright[truth] > level).sum() for level in THRESHOLDS])
-        rows.append(dice(right, found - right, truth.sum() - right))
-    return np.array(rows)
+def _mean(values: Sequence[Any]) -> Any:
+    first = values[0]
+    if all(value == first for value in values) or isinstance(first, str):
+        return first
+    mean = np.mean(np.array(values, dtype=float), axis=0)
+    return mean.tolist() if isinstance(first, list) else type(first)(round(float(mean)) if isinstance(first, int)
+                                                                     else mean)  # fmt: skip
 
 
-def _predict(run: Run, task: Lesions, variant: Variant, fold: int, device: torch.device) -> list[Prediction]:
-    everyone = Split((), tuple(sorted(set(task.subjects))))
-    own, model = run.trained_on(task, variant, fold, everyone)
-    model.to(device)
-    with torch.no_grad():
-        return [own.predict(model, row, device) for row in range(len(own.subjects))]
+def _of_scanner(settings: Settings, scanner: str, subjects: int | None) -> Settings:
+    phantom = {**settings.phantom, "scanner": scanner}
+    return dataclasses.replace(settings, phantom=phantom, subjects=subjects or settings.subjects)
+
+
+def _root(data: str, root: Path | None, run: Run) -> Path | None:
+    if data != "phantom" and root is None:
+        raise UserError(f"{run.folder} was trained on {data} and does not know its folder: name it with --own-root")
+    return root
+
+
+def _require_apart(source: Task, tested: Task) -> None:
+    """Raises a UserError where a patient is in both cohorts, or they know other regions."""
+    shared = sorted(set(source.subjects) & set(tested.subjects))
+    if shared:
+        raise UserError(f"{shared[0]} is a patient of both ({len(shared)} in all): test on others, phantoms of another "
+                        "--seed")
+    regions = [getattr(own, "regions", ()) for own in (source, tested)]
+    if regions[0] != regions[1]:
+        raise UserError(f"the run knows the regions {', '.join(regions[0])}, {tested.data} {', '.join(regions[1])}: "
+                        "test on data with the same ones")
+
+
+def _is_fair(variant: Variant) -> bool:
+    """Whether a variant's folds keep patients apart: one that leaks on purpose has no test."""
+    return variant.settings.get("options", {}).get("split_by") != "slice"
+
+
+def _predict(
+    run: Run, source: Task, both: Task, variant: Variant, folds: int, device: torch.device
+) -> list[list[Prediction]]:
+    """The tested patients' predictions by the networks of each fold."""
+    new, found = tuple(sorted(set(both.subjects[len(source.subjects) :]))), []
+    for number, split in enumerate(source.splits()[:folds]):
+        own, model = run.trained_on(both, variant, number, Split(split.train, new, split.valid))
+        model.to(device)
+
+        def predict(rows: Sequence[int], own: Task = own, model: torch.nn.Module = model) -> list[Prediction]:
+            with evaluating(model), torch.no_grad():
+                return [own.predict(model, int(row), device) for row in rows]
+
+        own.settle(model, own.rows(split, "train"), predict)
+        found.append(predict(range(len(source.subjects), len(both.subjects))))
+    return found
+
+
+def _scores(task: Task, whole: Sequence[Prediction], folds: Sequence[Sequence[Prediction]]) -> dict[str, Any]:
+    found: dict[str, Any] = {"pooled": _plain(task.score(whole))}
+    each = [{name: own.value for name, own in task.score(rows, draws=0).items()} for rows in folds]
+    found["folds"] = each
+    if isinstance(task, Lesions):
+        found |= {"dice_by_patient": _lesion(whole), "dice_by_fold": [_lesion(own) for own in folds]}
+        found["mean_dice"] = float(np.mean(list(found["dice_by_patient"].values())))
+    return found
+
+
+def _plain(scores: Mapping[str, Interval]) -> dict[str, Any]:
+    return {name: interval.as_dict() for name, interval in scores.items()}
 
 
 def _lesion(rows: Sequence[Prediction]) -> dict[str, float]:
@@ -141,13 +194,28 @@ def _volumes(task: Lesions) -> dict[str, float | None]:
 
 def written(result: dict[str, Any]) -> str:
     """A result as lines of text."""
-    lines = [f"{result['run']}, trained on {result['trained_on']}, tested on {result['tested_on']}: Dice"]
+    scanner = f" (scanner {result['scanner']}, seed {result['seed']})" if "scanner" in result else ""
+    lines = [f"{result['run']}, trained on {result['trained_on']}, tested on {result['tested_on']}{scanner}: "
+             f"{result['data_facts']['patients']} patients"]  # fmt: skip
+    for name, own in result["variants"].items():
+        lines.append(f"{name}: " + ", ".join(f"{score} {_interval(one)}" for score, one in own["pooled"].items()))
+    for pair in result["comparisons"]:
+        own = ", ".join(f"{score} {_interval(one)}" for score, one in pair["difference"].items())
+        lines.append(f"{pair['first']} minus {pair['second']}: {own}")
+    if "lesion_ml" not in result:
+        return "\n".join(lines)
     people = list(result["lesion_ml"])
     lines.append("lesion volume (mL): " + _row({name: result["lesion_ml"][name] for name in people}, digits=1))
     rows = [*result["variants"].items(), *((f"FLAIR threshold, {name.replace('_', ' ')}", own)
-                                           for name, own in result["flair_threshold"].items())]  # fmt: skip
-    lines += [f"{name}: {_row(own['dice_by_patient'])}; mean {own['mean_dice']:.3f}" for name, own in rows]
+                                           for name, own in result.get("flair_threshold", {}).items())]  # fmt: skip
+    lines += [f"Dice of {name}: {_row(own['dice_by_patient'])}; mean {own['mean_dice']:.3f}" for name, own in rows]
     return "\n".join(lines)
+
+
+def _interval(own: Mapping[str, Any]) -> str:
+    value, low, high = ("—" if own[end] is None or own[end] != own[end] else f"{own[end]:.3f}"
+                        for end in ("value", "low", "high"))  # fmt: skip
+    return f"{value} [{low}, {high}]"
 
 
 def _row(values: dict[str, float | None], digits: int = 3) -> str:
@@ -156,17 +224,25 @@ def _row(values: dict[str, float | None], digits: int = 3) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
-    name, about = "python -m medattn_lite.training.transfer", __doc__.split("\n")[0]
-    parser = argparse.ArgumentParser(prog=name, description=about)
-    parser.add_argument("run", type=Path, help="folder of a finished run of lesions")
-    parser.add_argument("--data", default="open-ms", metavar="NAME", help="data set to test on")
-    parser.add_argument("--root", type=Path, required=True, metavar="DIR", help="its folder")
+    parser = argparse.ArgumentParser(prog="medattn study transfer", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("run", type=Path, help="folder of a finished run")
+    parser.add_argument("--data", default="open-ms", metavar="NAME", help="data set to test on; or phantom")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="its folder")
+    parser.add_argument("--own-root", type=Path, metavar="DIR", help="folder of the run's own data, where not phantoms")
+    parser.add_argument("--scanner", choices=("A", "B"), default="A", help="of phantoms: B is noisier and blurred")
+    parser.add_argument("--seed", type=int, metavar="N", help="of phantoms: another one than the run's")
+    parser.add_argument("--subjects", type=int, metavar="N", help="number of phantoms")
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda, cuda:0, … or mps")
     options = parser.parse_args(arguments)
     from medattn_lite.training.device import pick_device
 
     try:
-        print(written(transfer(options.run, data=options.data, root=options.root, device=pick_device(options.device))))
+        if options.root is None and options.data != "phantom":
+            raise UserError(f"--data {options.data} lies in a folder: name it with --root")
+        print(written(transfer(
+            options.run, data=options.data, root=options.root, own_root=options.own_root, scanner=options.scanner,
+            seed=options.seed, subjects=options.subjects, device=pick_device(options.device),
+        )))  # fmt: skip
     except UserError as error:
         print(f"transfer: {error}", file=sys.stderr)
         return 2

@@ -56,7 +56,7 @@ def test_every_task_names_the_outputs_of_its_networks_and_says_a_prediction(name
     recipe = find_recipe(name)
     task = recall_task(recipe, recipe.at("smoke"), data="phantom", facts=None)
     assert task.unit in ("volume", "windows", "slices") and task.asks in ("class", "region", "risk")
-    assert task.needs_place == (name == "grading") and task.carries_over == (name == "lesions")
+    assert task.needs_place == (name == "grading")
     for variant in [own for own in recipe.variants if own.network and own.trained and not own.needs][:2]:
         own = task.for_variant(variant, with_changes(task.settings, variant.settings), None) \
             if name in ("lesions", "fusion") else task  # fmt: skip

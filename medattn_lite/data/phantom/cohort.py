@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     import pandas
 
 _WHOLE = ("presence", "type", "survival", "source")  # tasks whose signal is the whole lesion
+# noise and contrast relative to scanner A's, and blur in voxels: a second site, for testing on other images
+SCANNERS = {"A": (1.0, 1.0, 0.0), "B": (1.8, 0.85, 0.35)}
+
+
 class PhantomCohort:
     """Phantom subjects for a task; `cohort[i]` is a sample.
 
@@ -37,6 +41,7 @@ class PhantomCohort:
         difficulty: 0 (large lesions, strong contrast, little noise) to 1 (small, faint, noisy).
         realism: "matched", classes differ in the declared signal alone; or "clinical", with the
             correlations of the clinic, such as more oedema and mass effect in high grades.
+        scanner: "A"; or "B", noisier, blurred and of less contrast: an external cohort.
         device: Where samples are rendered.
 
     Attributes:
@@ -56,6 +61,7 @@ class PhantomCohort:
         shortcut: float = 0.0,
         difficulty: float = 0.3,
         realism: str = "matched",
+        scanner: str = "A",
         device: str | torch.device = "cpu",
     ) -> None:
         if n < 1:
@@ -64,12 +70,14 @@ class PhantomCohort:
             raise UserError(f"task={task!r}: choose from {', '.join(TASKS)}")
         if realism not in REALISMS:
             raise UserError(f"realism={realism!r}: choose from {', '.join(REALISMS)}")
+        if scanner not in SCANNERS:
+            raise UserError(f"scanner={scanner!r}: choose from {', '.join(SCANNERS)}")
         for name, value in (("shortcut", shortcut), ("difficulty", difficulty)):
             if not 0 <= value <= 1:
                 raise UserError(f"{name}={value}: give a number from 0 to 1")
         self.task, self.shape, self.spacing_mm, self.channels = task, tuple(shape), spacing_mm, tuple(contrasts)
         self.seed, self.shortcut, self.difficulty, self.device = int(seed), shortcut, difficulty, device
-        self.class_names, self.realism = LABELS[task], realism
+        self.class_names, self.realism, self.scanner = LABELS[task], realism, scanner
         self.declared = DECLARED[task]
         self.correlated = CORRELATED[task] if realism == "clinical" else ()
         self._cases = [self._case(index) for index in range(n)]
@@ -94,16 +102,17 @@ class PhantomCohort:
             subject: Whom to scan.
             soften: Extra blur of the tissue, σ in voxels; see `Subject.render`.
         """
+        noise, contrast, blur = SCANNERS[self.scanner]
         sample = rendered(
             subject,
             shape=self.shape,
             spacing_mm=self.spacing_mm,
             contrasts=self.channels,
             device=self.device,
-            noise=0.6 + 1.4 * self.difficulty,
-            contrast=1.1 - 0.45 * self.difficulty,
+            noise=(0.6 + 1.4 * self.difficulty) * noise,
+            contrast=(1.1 - 0.45 * self.difficulty) * contrast,
             vessels=0.7 + 0.9 * self.difficulty,
-            soften=soften,
+            soften=max(soften, blur),
         )
         if self.task in _WHOLE:
             sample["signal"] = sample["signal"] | (sample["mask"] > 0)

@@ -40,7 +40,6 @@ class Lesions(Segmentation):
         return (mask > 0).to(torch.uint8)
 
     link = "softmax"
-    carries_over = True
 
     def channel_of(self, region: str) -> int:
         """The first channel is background."""

@@ -72,6 +72,8 @@ class Survival(SurvivalAnswers):
     `shuffled`, of variants alone, see `survival.controls`.
     """
 
+    per_row = (*SurvivalAnswers.per_row, "percentiles", "facts", "time", "event", "survived", "died", "outlines")
+
     @property
     def validates(self) -> bool:  # type: ignore[override]  # an attribute of other tasks, here an option
         """The option `keep_best`."""
@@ -158,6 +160,14 @@ class Survival(SurvivalAnswers):
             learned = landmarks([self.percentiles[row] for row in train])
             own.images = [standardise(image, found, learned).half()
                           for image, found in zip(self.images, self.percentiles, strict=True)]  # fmt: skip
+        return own
+
+    def joined(self, other: Survival) -> Survival:
+        """See `Task.joined`; of clinical values those that this task's patients have."""
+        own = super().joined(other)
+        rows = [clinical_values(facts) for facts in own.facts]
+        table = [[row[name] for name in self.clinical_names] for row in rows]
+        own.clinical_values = np.array(table, dtype=float).reshape(len(rows), -1)
         return own
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:

@@ -52,8 +52,11 @@ class Task(ABC):
         unit: what is explained at once: a "volume", "windows" of one, or its "slices".
         asks: what a network is asked about: a "class", a "region" or the "risk".
         needs_place: whether images are cut around the tumour, so that a new one needs a mask or a point.
+<<<<<<< HEAD
         carries_over: whether its networks can be tested on another data set as they are.
         more_options: options that the task takes beside those of its recipe, with what they are if they are left out.
+=======
+>>>>>>> protocols
         cases: what identifies the data, see `data_identity.identify`; None for phantoms.
         remarks: what a reader had to say about the data, and what was left out of them, in words.
     """
@@ -67,7 +70,8 @@ class Task(ABC):
     unit: str = "volume"
     asks: str = "class"
     needs_place: bool = False
-    carries_over: bool = False
+    # what holds one entry a row; see `joined`
+    per_row = ("subjects", "strata", "images", "masks", "spacings", "shapes", "features", "marked_images", "taught")
     start: int = 0
     validates: bool = False
     scores_validation: bool = False
@@ -170,6 +174,21 @@ class Task(ABC):
         own.settings = settings
         return own
 
+    def joined(self, other: Self) -> Self:
+        """This task's rows and then those of the same task on other data: to fit on the first and test on the second.
+
+        Args:
+            other: with the same settings and channels, and none of this task's patients.
+
+        Raises:
+            UserError: the two do not fit each other.
+        """
+        own = copy.copy(self)
+        for name in self.per_row:
+            if hasattr(self, name):
+                setattr(own, name, _chained(getattr(self, name), getattr(other, name)))
+        return own
+
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """The variant's network, untrained but for what it is composed of.
 
@@ -270,3 +289,9 @@ class Task(ABC):
     def about(self) -> dict[str, Any]:
         """What the data are, for the record: counts that a reader needs beside the scores."""
         return {"rows": len(self.subjects), "patients": len(set(self.subjects)), "channels": list(self.channels)}
+
+
+def _chained(first: Any, second: Any) -> Any:
+    if isinstance(first, Tensor):
+        return torch.cat([first, second])
+    return np.concatenate([first, second]) if isinstance(first, np.ndarray) else [*first, *second]
