@@ -52,11 +52,7 @@ class Task(ABC):
         unit: what is explained at once: a "volume", "windows" of one, or its "slices".
         asks: what a network is asked about: a "class", a "region" or the "risk".
         needs_place: whether images are cut around the tumour, so that a new one needs a mask or a point.
-<<<<<<< HEAD
-        carries_over: whether its networks can be tested on another data set as they are.
         more_options: options that the task takes beside those of its recipe, with what they are if they are left out.
-=======
->>>>>>> protocols
         cases: what identifies the data, see `data_identity.identify`; None for phantoms.
         remarks: what a reader had to say about the data, and what was left out of them, in words.
     """
