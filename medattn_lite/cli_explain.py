@@ -26,7 +26,8 @@ METHODS = "Grad-CAM, Grad-CAM++, LayerCAM, HiResCAM, fused LayerCAM, integrated 
 def explain_options(parser: argparse.ArgumentParser) -> None:
     """The words after `medattn explain`."""
     parser.add_argument("run_folder", type=a_path, metavar="RUN",
-                        help="folder that medattn train wrote, or a network that ships, such as grade_p3d_iam")
+                        help="folder that medattn train or medattn export wrote, or a network that ships, "
+                             "such as grade_p3d_iam")
     parser.add_argument("--image", nargs="+", action="extend", required=True, metavar="FILE",
                         help="NIfTI: NAME=FILE for each channel, files in the run's order, or one 4-D file")
     parser.add_argument("--channels", metavar="A,B,…", help="order of the channels in a 4-D file, such as "
@@ -58,6 +59,7 @@ def _explain(options: argparse.Namespace) -> int:
 
     from medattn_lite.data import save_volume
     from medattn_lite.explain import explain_sample, find_method, open_run, open_shipped, read_image
+    from medattn_lite.networks.bundle import is_bundle
     from medattn_lite.networks.trained import trained_names
     from medattn_lite.training.device import pick_device
 
@@ -67,7 +69,7 @@ def _explain(options: argparse.Namespace) -> int:
         raise UserError(f"{chosen.name} has no option {unknown!r}: use {', '.join(chosen.options) or 'none'}")
     method = chosen.name
     name, device = str(options.run_folder), pick_device(options.device)
-    if name in trained_names() and not options.run_folder.is_dir():
+    if is_bundle(options.run_folder) or name in trained_names() and not options.run_folder.is_dir():
         if options.variant or options.fold is not None:
             raise UserError(f"{name} is one network: leave --variant and --fold out")
         run = open_shipped(name, device=device)

@@ -26,6 +26,7 @@ from medattn_lite.errors import UserError
 ROOT = Path(__file__).resolve().parents[2]
 _STYLE = Path(__file__).with_name("book.css")
 _NUMBER = re.compile(r"^\d\d_\w+$")
+_BESIDE = ("README", "glossary", "faq", "friends")  # pages in notebooks/
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ANCHOR = re.compile(r'<a data-jupyter-id="[^"]*"></a>')
 # What the theme leaves out for those who listen to a page, or go through it by keyboard.
@@ -80,21 +81,24 @@ def _stage(executed: Sequence[Path], staged: Path, root: Path) -> None:
     shutil.copy(_STYLE, static / "book.css")
     for path in executed:
         book_notebook(path, staged / "notebooks" / path.name, static)
-    for name in ("notebooks/glossary.md", "notebooks/README.md", "CHANGELOG.md", "CONTRIBUTING.md"):
+    for name in (*(f"notebooks/{page}.md" for page in _BESIDE), "CHANGELOG.md", "CONTRIBUTING.md"):
         shutil.copy(root / name, staged / name)
     shutil.copytree(root / "figures", staged / "figures")
     pages = sorted(path.stem for path in (staged / "figures").glob("*.md"))
     contents = [
         _tree("The course", [f"notebooks/{path.stem}" for path in executed]),
-        _tree("Beside it", ["notebooks/README", "notebooks/glossary", *(f"figures/{page}" for page in pages)]),
+        _tree("Beside it", [*(f"notebooks/{page}" for page in _BESIDE), *(f"figures/{page}" for page in pages)]),
         _tree("API reference", [f"api/{page}" for page in write_api(staged / "api")]),
-        _tree("The project", ["CONTRIBUTING", "CHANGELOG"]),
+        _tree("The project", ["README", "CONTRIBUTING", "CHANGELOG"]),
     ]
     readme = _COMMENT.sub("", (root / "README.md").read_text(encoding="utf-8"))
-    (staged / "index.md").write_text("\n\n".join([readme, *contents]), encoding="utf-8")
+    (staged / "README.md").write_text(readme, encoding="utf-8")
+    front = (root / "notebooks" / "front.md").read_text(encoding="utf-8")  # its links are as seen from notebooks/
+    front = re.sub(r"\]\((?!https?:|#|\.\./)", "](notebooks/", front).replace("](../", "](")
+    (staged / "index.md").write_text("\n\n".join([front, *contents]), encoding="utf-8")
     for text in [*staged.rglob("*.md"), *staged.rglob("*.ipynb")]:
         words = _ANCHOR.sub("", text.read_text(encoding="utf-8"))  # headings are anchors of their own here
-        text.write_text(words.replace("../README.md", "../index.md"), encoding="utf-8")
+        text.write_text(words, encoding="utf-8")
 
 
 def _tree(caption: str, pages: Sequence[str]) -> str:

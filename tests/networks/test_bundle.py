@@ -82,6 +82,16 @@ def test_a_run_is_exported_with_the_scores_of_its_fold(tmp_path, capsys):
     own = load_file(best if best.exists() else weights / "last.safetensors")
     assert all(torch.equal(own[key], value) for key, value in found.network.state_dict().items())
     assert found.facts["recipe"] == "grading" and "AUC" in found.facts["scores"]
+    names = ("t1", "t1ce", "t2", "flair")
+    assert cli.main(["phantom", "--n", "1", "--out", str(tmp_path / "own"), "--shape", "24,28,24"]) == 0
+    patient = next((tmp_path / "own").rglob("*_t1.nii.gz"))
+    files = [f"{name}={str(patient).replace('_t1.', f'_{name}.')}" for name in names]
+    maps = []
+    for place in (run, out):
+        target = tmp_path / f"{place.name}.nii.gz"
+        assert cli.main(["explain", str(place), "--image", *files, "--at=0,0,20", "--out", str(target)]) == 0
+        maps.append(target.read_bytes())
+    assert maps[0] == maps[1]
     assert cli.main(["export", str(run), str(out)]) == 2
     assert "exists already and is not replaced" in capsys.readouterr().err
 

@@ -17,6 +17,7 @@ import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
+from medattn_lite.networks.bundle import is_bundle, load_bundle
 from medattn_lite.networks.trained import load_trained, trained_names
 from medattn_lite.training.recipes import Recipe, Variant, find_recipe
 from medattn_lite.training.recipes.recipe import settings_from, with_changes
@@ -76,22 +77,23 @@ def open_run(
 
 
 def open_shipped(name: str, *, device: torch.device | str = "cpu") -> TrainedRun:
-    """Opens a network of `load_trained` like a trained run: with the task that prepares images for it.
+    """Opens a network of `load_trained`, or of a bundle, like a trained run: with the task that prepares images for it.
 
     Args:
-        name: one of `trained_names()`.
+        name: one of `trained_names()`, or a folder that `medattn export` wrote.
         device: where the network goes.
 
     Raises:
         UserError: there is no such network.
     """
-    trained = load_trained(name)
+    trained = load_bundle(name) if is_bundle(name) else load_trained(name)
     facts = trained.facts
     recipe = find_recipe(facts["recipe"])
     settings = settings_from(facts["settings"])  # the variant's own changes are in
-    task = recall_task(recipe, settings, data=facts["data"], facts=None, seed=facts["seed"])
+    task = recall_task(recipe, settings, data=facts["data"], facts=facts.get("asked"), seed=facts["seed"])
+    on = "phantoms" if facts["data"] == "phantom" else facts["data"]
     return TrainedRun(None, recipe, recipe.variant(facts["variant"]), facts["fold"], task, trained.network.to(device),
-                      f"{facts['variant']}, trained on phantoms: for learning, not for patients")  # fmt: skip
+                      f"{facts['variant']}, trained on {on}: for learning, not for patients")  # fmt: skip
 
 
 def _choose(run: Run, name: str | None, fold: int | None) -> tuple[Variant, int]:
