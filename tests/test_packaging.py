@@ -69,6 +69,22 @@ def test_the_lock_holds_every_package_in_its_range() -> None:
     assert {name for name, need in wanted.items() if not need.specifier.contains(Version(pins[name]))} == set()
 
 
+def test_the_universal_lock_has_the_same_versions_and_names_the_public_index_alone() -> None:
+    text = (CHECKOUT / "uv.lock").read_text(encoding="utf-8")
+    assert set(re.findall(r"https?://([^/\"]+)", text)) == {"pypi.org", "files.pythonhosted.org"}
+    found: dict[str, set[str]] = {}
+    packages = tomllib.loads(text)["package"]
+    for package in packages:
+        found.setdefault(package["name"], set()).add(package.get("version", ""))
+    lines = re.findall(r"^([\w.-]+)==([^\s;]+)", (CHECKOUT / "requirements.lock").read_text(encoding="utf-8"), re.M)
+    pins = {canonicalize_name(name): version for name, version in lines}
+    other = {name for name, version in pins.items() if name in found and version not in found[name]}
+    assert other <= {"soupsieve"}  # the newest wants Python 3.11.5, and the universal lock holds from 3.11 on
+    (own,) = (package for package in packages if package["name"] == PROJECT["name"])
+    asked = {canonicalize_name(need["name"]) for need in own["metadata"]["requires-dist"]} - {PROJECT["name"]}
+    assert asked == set(needs(*PROJECT["optional-dependencies"]))  # else: uv lock
+
+
 def test_conda_gets_the_courses_packages_in_no_lower_versions() -> None:
     text = (CHECKOUT / "environment.yml").read_text(encoding="utf-8")
     lines = [Requirement(line) for line in re.findall(r"^  - ([\w.-]+>=[\d.]+)$", text, re.MULTILINE)]
