@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import re
 import warnings
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -46,10 +47,12 @@ def save_page(layers: Layers, path: Path, *, opacity: float, colour_map: str, ov
     Raises:
         UserError: the file is there already, or its folder is missing.
     """
-    page = volume_page(layers, opacity=opacity, colour_map=colour_map).encode()
+    page = volume_page(layers, opacity=opacity, colour_map=colour_map)
+    words = f'<p style="font: 15px sans-serif">{escape(layers.words())} Click in a plane to move the cross.</p>'
+    written = page.replace("<body>", f"<body>{words}", 1).encode()
     with new_file(path, overwrite=overwrite) as part:
-        part.write_bytes(page)
-    return len(page)
+        part.write_bytes(written)
+    return len(written)
 
 
 def _page(layers: Layers, step: int, opacity: float, colour_map: str) -> Any:
@@ -63,7 +66,7 @@ def _page(layers: Layers, step: int, opacity: float, colour_map: str) -> Any:
     low, high = contrast.limits
     if not layers.overlays:
         return view_img(background, bg_img=None, cmap="gray", vmin=low, vmax=max(high, low + 1e-6), colorbar=False,
-                        symmetric_cmap=False, threshold=None, title=layers.title, draw_cross=True,
+                        symmetric_cmap=False, threshold=None, title="", draw_cross=True,
                         resampling_interpolation="nearest")  # fmt: skip
     overlay = layers.overlays[0]
     values = _strongest(overlay.values, step)
@@ -73,7 +76,7 @@ def _page(layers: Layers, step: int, opacity: float, colour_map: str) -> Any:
     return view_img(
         _nifti(values[box], cropped), bg_img=background, cmap=colour_map, opacity=opacity,
         symmetric_cmap=overlay.signed, vmin=None if overlay.signed else 0.0, vmax=float(max(map(abs, overlay.limits))),
-        threshold=1e-12, title=layers.title, resampling_interpolation="nearest", black_bg=True, dim=0,
+        threshold=1e-12, title="", resampling_interpolation="nearest", black_bg=True, dim=0,
     )  # fmt: skip
 
 
