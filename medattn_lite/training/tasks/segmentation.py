@@ -20,6 +20,7 @@ from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.segmentation import hausdorff95
 from medattn_lite.training.augmentation import pad_to, random_window
+from medattn_lite.training.image_store import ImageStore
 from medattn_lite.training.tasks.overlap import (
     Measures,
     dice_by_patient,
@@ -54,8 +55,8 @@ class Segmentation(Task):
     def load(self) -> None:
         dataset = open_images(self)
         self.channels = tuple(dataset.channels)
-        self.subjects, self.strata, self.images, self.spacings, self.shapes = [], [], [], [], []
-        labels: list[Tensor] = []
+        self.subjects, self.strata, self.images, self.spacings, self.shapes = [], [], ImageStore(), [], []
+        labels = ImageStore()
         for sample in read_all(self, dataset, keep=lambda sample: sample.get("mask") is not None):
             meta = sample["meta"]
             spacing = meta.get("voxel_size_mm", meta.get("spacing_mm"))
@@ -70,7 +71,7 @@ class Segmentation(Task):
         if not labels:
             raise UserError(f"no patient of {self.data} has a mask: segmentation learns from masks")
         self.regions = self.find_regions(np.unique([label for own in labels for label in own.unique().tolist()]))
-        self.masks = [self.to_regions(mask) for mask in labels]
+        self.masks = ImageStore(self.to_regions(mask) for mask in labels)
         self.measures = self.find_measures(distances=None not in self.spacings)
 
     def recall(self, facts: Mapping[str, Any] | None) -> None:
