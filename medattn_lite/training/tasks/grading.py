@@ -20,6 +20,7 @@ from medattn_lite.data.patient_splits import Split
 from medattn_lite.data.transforms import crop_around
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.training.image_store import ImageStore
 from medattn_lite.training.recipes.recipe import Settings, Variant
 from medattn_lite.training.tasks.binary import (
     binary_differences,
@@ -58,7 +59,7 @@ class Grading(Task):
             raise UserError(f"grading needs two classes and {self.data} has {sorted(set(known))}: use a data set with "
                             "grades (phantom, brats, lgg)")
         self.class_names = self._class_names(getattr(dataset, "classes", ()))
-        self.subjects, self.strata, self.images, features = [], [], [], []
+        self.subjects, self.strata, self.images, features = [], [], ImageStore(), []
         for sample in read_all(self, dataset, keep=lambda sample: sample.get("label") is not None):
             self.images.append(self.cut(sample)["image"].half())
             self.subjects.append(sample["subject"])

@@ -24,6 +24,7 @@ from medattn_lite.data.transforms import crop_or_pad, normalise
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.metrics import auc
 from medattn_lite.networks.registry import build
+from medattn_lite.training.image_store import ImageStore
 from medattn_lite.training.recipes.recipe import Settings, Variant
 from medattn_lite.training.tasks.grading import Grading
 from medattn_lite.training.tasks.task import Batch, Prediction
@@ -48,7 +49,7 @@ class Mechanisms(Grading):
                             "phantoms")  # fmt: skip
         cohort = open_images(self)
         self.channels, self.class_names = tuple(cohort.channels), ("low grade", "high grade")
-        self.subjects, self.strata, self.images, self.marked_images = [], [], [], []
+        self.subjects, self.strata, self.images, self.marked_images = [], [], ImageStore(), ImageStore()
         grid = make_grid(cohort.shape, cohort.spacing_mm)
         for index in range(len(cohort)):
             sample = cohort[index]

@@ -29,6 +29,7 @@ from medattn_lite.training.augmentation import (
     random_turn_in_plane,
     random_window,
 )
+from medattn_lite.training.image_store import ImageStore
 from medattn_lite.training.recipes.recipe import Variant
 from medattn_lite.training.tasks.overlap import (
     Measures,
@@ -74,8 +75,8 @@ class Segmentation(Task):
     def load(self) -> None:
         dataset = open_images(self, **self._label_map())
         self.channels = tuple(dataset.channels)
-        self.subjects, self.strata, self.images, self.spacings, self.shapes = [], [], [], [], []
-        labels: list[Tensor] = []
+        self.subjects, self.strata, self.images, self.spacings, self.shapes = [], [], ImageStore(), [], []
+        labels = ImageStore()
         for sample in read_all(self, dataset, keep=lambda sample: sample.get("mask") is not None):
             meta = sample["meta"]
             spacing = meta.get("voxel_size_mm", meta.get("spacing_mm"))
@@ -92,7 +93,7 @@ class Segmentation(Task):
         require_few_windows([tuple(image.shape[1:]) for image in self.images], self.settings.size,
                             overlap=self.settings.options.get("overlap", 0.5))  # fmt: skip
         self.regions = self.find_regions(np.unique([label for own in labels for label in own.unique().tolist()]))
-        self.masks = [self.to_regions(mask) for mask in labels]
+        self.masks = ImageStore(self.to_regions(mask) for mask in labels)
         self.measures = self.find_measures(distances=None not in self.spacings)
 
     def _label_map(self) -> dict[str, dict[int, int]]:

@@ -40,6 +40,7 @@ from medattn_lite.survival.prediction_scores import (
 )
 from medattn_lite.survival.time_intervals import interval_breaks, interval_labels
 from medattn_lite.training.augmentation import mirrored
+from medattn_lite.training.image_store import ImageStore
 from medattn_lite.training.recipes.recipe import Settings, Variant, with_changes
 from medattn_lite.training.tasks.clinical import (
     ClinicalCox,
@@ -86,7 +87,7 @@ class Survival(SurvivalAnswers):
                 raise UserError(f"unknown {name} {options[name]!r} of survival: use {' or '.join(known)}")
         dataset = open_images(self)
         self.channels = tuple(dataset.channels)
-        self.subjects, self.images, self.percentiles, facts = [], [], [], []
+        self.subjects, self.images, self.percentiles, facts = [], ImageStore(), [], []
         for sample in read_all(self, dataset, keep=_has_follow_up):
             sample = self._of_known_size(sample)
             image = self.cut(sample)["image"]
@@ -121,8 +122,9 @@ class Survival(SurvivalAnswers):
         return resample_unknown(sample, options["field_mm"], options["spacing_mm"])
 
     def _keep(self, rows: Sequence[int], facts: Sequence[dict[str, Any]]) -> None:
-        self.subjects, self.images, self.percentiles, self.facts = (
-            [values[row] for row in rows] for values in (self.subjects, self.images, self.percentiles, facts)
+        self.images = self.images.chosen(rows)
+        self.subjects, self.percentiles, self.facts = (
+            [values[row] for row in rows] for values in (self.subjects, self.percentiles, facts)
         )
         time = np.array([own["time"] for own in self.facts])
         event = np.array([own["event"] for own in self.facts])
@@ -158,8 +160,8 @@ class Survival(SurvivalAnswers):
         own.clinical = torch.cat(read, dim=1) if read else None
         if settings.options["intensity"] == "histogram" and variant.network:
             learned = landmarks([self.percentiles[row] for row in train])
-            own.images = [standardise(image, found, learned).half()
-                          for image, found in zip(self.images, self.percentiles, strict=True)]  # fmt: skip
+            own.images = ImageStore(standardise(image, found, learned).half()
+                                    for image, found in zip(self.images, self.percentiles, strict=True))  # fmt: skip
         return own
 
     def joined(self, other: Survival) -> Survival:

@@ -1,7 +1,7 @@
 """What a task is: where images come from, what a batch holds, what is lost, predicted and scored.
 
-The trainer knows only this class; it never looks into a batch. A task holds its prepared images in memory, in
-half precision, so that a fold costs no second reading.
+The trainer knows only this class; it never looks into a batch. A task holds its prepared images, in half precision, so
+that a fold costs no second reading: of a large cohort on disk, see `image_store`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from medattn_lite.data.patient_splits import Split, stratified_kfold
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.networks.registry import build
+from medattn_lite.training.image_store import ImageStore
 from medattn_lite.training.recipes.recipe import Recipe, Settings, Variant
 from medattn_lite.training.tasks.volumes import Sample, open_images, standardise
 
@@ -290,4 +291,6 @@ class Task(ABC):
 def _chained(first: Any, second: Any) -> Any:
     if isinstance(first, Tensor):
         return torch.cat([first, second])
+    if isinstance(first, ImageStore):
+        return first + second
     return np.concatenate([first, second]) if isinstance(first, np.ndarray) else [*first, *second]
