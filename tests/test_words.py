@@ -51,7 +51,7 @@ VERBS = frozenset(
     "Lays Lists Loads Looks Makes Marks Matches Measures Moves Names Normalises Opens Pads Picks Plants Predicts Puts "
     "Ranks Reads Rebuilds Registers Renders Resamples Restores Returns Runs Saves Says Scales Scores Sets Shortens "
     "Shows Shuffles Splits Standardises Stops Sums Takes Tells Tests Trains Turns Wraps Writes Yields Restricts "
-    "Applies Averages, Raises Replaces Reproduces Renames Crops".split()
+    "Applies Averages, Prints Raises Replaces Reproduces Renames Crops".split()
 )
 
 

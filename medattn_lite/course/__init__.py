@@ -14,10 +14,12 @@ from medattn_lite.lazy import attach
 if TYPE_CHECKING:
     from medattn_lite.course.checks import check
     from medattn_lite.course.environment import environment_line
+    from medattn_lite.course.finer import finer_head, row_to_show
     from medattn_lite.course.letters import letters_right, practice_words, train_backwards
     from medattn_lite.course.memory import measure_cost, without_numbers
     from medattn_lite.course.metrics import record
     from medattn_lite.course.own_folder import make_own_folder
+    from medattn_lite.course.own_recipe import choose_recipe
     from medattn_lite.course.quizzes import Question, quiz
     from medattn_lite.course.scales import scale_numbers
     from medattn_lite.course.survival_records import recorded_c_indices, trained_c_indices
@@ -25,11 +27,14 @@ else:
     __getattr__, __dir__ = attach(__name__, __file__)
 
 __all__ = [
+    "finer_head",
+    "row_to_show",
     "letters_right",
     "practice_words",
     "train_backwards",
     "Question",
     "check",
+    "choose_recipe",
     "environment_line",
     "make_own_folder",
     "measure_cost",

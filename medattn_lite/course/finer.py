@@ -14,7 +14,7 @@ FINE_MM = 2.0  # a lesion of some millimetres is more than a pixel
 
 
 def finer_head(phantom: Mapping[str, Any], subject: str, *, factor: int = 2) -> dict[str, Any]:
-    """One head of a cohort of phantoms, the same person with the same disease, in finer voxels.
+    """Renders one head of a cohort of phantoms, the same person with the same disease, in finer voxels.
 
     Args:
         phantom: what the cohort was opened with: `n`, `shape` (D, H, W), `spacing_mm`, `task`, `seed`, ….
@@ -34,7 +34,7 @@ def finer_head(phantom: Mapping[str, Any], subject: str, *, factor: int = 2) -> 
 
 
 def row_to_show(task: Segmentation, row: int) -> tuple[Tensor, Tensor, tuple[float, ...] | None]:
-    """Image (C, D, H, W), mask of its first region (1, D, H, W) and voxel size (D, H, W) in mm of a task's row.
+    """Reads image (C, D, H, W), mask of its first region (1, D, H, W) and voxel size (D, H, W) in mm of a task's row.
 
     Of a phantom in coarse voxels, the same head in voxels of 2 mm; of everything else, what the network gets.
     """

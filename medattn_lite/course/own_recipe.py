@@ -39,7 +39,7 @@ class Choice:
 
 
 def choose_recipe(dataset: PatientDataset, mask_labels: Sequence[int] = ()) -> Choice:
-    """The recipe that a folder's table and masks allow.
+    """Chooses the recipe that a folder's table and masks allow.
 
     Args:
         dataset: of `open_dataset`.

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from medattn_lite.data.fetching.catalogue import SOURCES
     from medattn_lite.data.fetching.fetch_data_set import fetch
     from medattn_lite.data.files import new_file
+    from medattn_lite.data.nifti_io.one_grid import onto_one_grid
     from medattn_lite.data.nifti_io.orientation import Grid, Volume, voxel_sizes
     from medattn_lite.data.nifti_io.volumes import load_volume, save_volume
     from medattn_lite.data.patient_splits import Split, stratified_kfold, train_valid_test
@@ -51,6 +52,7 @@ __all__ = [
     "load_volume",
     "new_file",
     "normalise",
+    "onto_one_grid",
     "open_dataset",
     "resample",
     "save_volume",

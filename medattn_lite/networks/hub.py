@@ -88,7 +88,7 @@ def pull(repository: str, folder: str | Path, *, revision: str | None = None) ->
 
 def _require_name(repository: str) -> None:
     if not _REPOSITORY.fullmatch(repository):
-        raise UserError(f"{repository!r} is no name of a repository: give OWNER/NAME")
+        raise UserError(f"{repository!r} is not a name of a repository: give OWNER/NAME")
 
 
 @contextmanager

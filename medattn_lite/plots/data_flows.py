@@ -131,7 +131,7 @@ _FLOWS = {
 
 @figure_function
 def data_flow(kind: str) -> Figure:
-    """Draw what a mechanism makes of its input, box by box, with the shape of what comes out of each.
+    """Draws what a mechanism makes of its input, box by box, with the shape of what comes out of each.
 
     Args:
         kind: "encoder-decoder", "query-key-value", "inter-slice", "slice attention" or "dual fusion".
@@ -142,6 +142,11 @@ def data_flow(kind: str) -> Figure:
 
     Raises:
         ValueError: for another kind.
+
+    Example:
+        >>> from medattn_lite import plots
+        >>> print(plots.alt_text(plots.data_flow("inter-slice"))[:58])
+        Drawing of the data flow in inter-slice attention. x (B, C
     """
     if kind not in _FLOWS:
         raise ValueError(f"kind must be one of {', '.join(_FLOWS)}, not {kind!r}")

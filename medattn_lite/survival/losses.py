@@ -91,7 +91,7 @@ def _running_log_sum(log_risk: Tensor) -> Tensor:
     """
     top = log_risk.detach().amax()
     if not bool(top - log_risk.detach().amin() < 0.4 * abs(math.log(torch.finfo(log_risk.dtype).tiny))):
-        return log_risk.logcumsumexp(0)  # also where a risk is no number
+        return log_risk.logcumsumexp(0)  # also where a risk is NaN
     return (log_risk - top).exp().cumsum(0).log() + top
 
 

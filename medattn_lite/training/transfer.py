@@ -163,7 +163,7 @@ def _predict(
             with evaluating(model), torch.no_grad():
                 return [own.predict(model, int(row), device) for row in rows]
 
-        own.settle(model, own.rows(split, "train"), predict)
+        own.fit_without_gradients(model, own.rows(split, "train"), predict)
         found.append(predict(range(len(source.subjects), len(both.subjects))))
     return found
 

@@ -81,7 +81,7 @@ def page(alts: dict[str, str]) -> str:
 
 
 def table(alts: dict[str, str]) -> str:
-    """The README's part: two pictures a row."""
+    """The README's part: two pictures per row."""
     cells = [f"![{_plain(alts[shown.explorer])}](figures/gallery_{shown.explorer}.png)<br>*{shown.caption} "
              f"([{shown.notebook[:2]}](notebooks/{shown.notebook}.ipynb))*" for shown in GALLERY]  # fmt: skip
     rows = [f"| {' | '.join(pair)} |" for pair in zip(cells[::2], cells[1::2], strict=True)]

@@ -17,7 +17,7 @@ from medattn_lite.widgets.explorer import CONTROL, LABEL, SIDE, SMALL, fit_range
 from medattn_lite.widgets.volume_layers import COLOUR_MAPS, Layer, Layers, ends
 
 HIGH = 460  # pixels of the canvas
-FINEST = 256  # voxels a side: a larger volume is sent at every second voxel, or third, …
+FINEST = 256  # voxels per side: a larger volume is sent at every second voxel, or third, …
 VIEWS = {"planes and 3-D": 3, "axial": 0, "coronal": 1, "sagittal": 2, "3-D": 4}  # niivue's numbers
 FAINT = 0.05  # of a map's highest value: what is below is not drawn, since niivue draws all values equally opaque
 

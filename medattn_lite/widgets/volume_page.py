@@ -19,7 +19,7 @@ from medattn_lite.widgets.volume_layers import Layers
 
 LARGEST = 4_000_000  # bytes of a page
 _ICON = re.compile(r'<link[^>]*\brel="[^"]*icon"[^>]*>')  # which nilearn asks another host for
-FINEST = 128  # voxels a side: a larger volume is shown at every second voxel, or third, …
+FINEST = 128  # voxels per side: a larger volume is shown at every second voxel, or third, …
 
 
 def volume_page(layers: Layers, *, opacity: float, colour_map: str) -> str:

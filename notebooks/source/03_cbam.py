@@ -395,7 +395,7 @@ check("03-verdict", verdict)
 # The experiment: its own maps; *flat* ones, every place with the map's own mean; maps *shifted* by half a picture; and its own maps where the veins are removed. Under the figure stands your sentence for each edit (until your function is right, the package's), margin 0.05.
 
 # %%
-from medattn_lite.course.exercises.nb03 import print_sentences, sentence_for
+from medattn_lite.course.exercises import print_sentences, sentence_for
 from medattn_lite.explain import CHANNEL_EDITS, PLACE_EDITS, under_edits
 
 sentence = verdict if check("03-verdict", verdict).passed else sentence_for

@@ -61,7 +61,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # So let every voxel ask every other one. **Guess before you go on:** the paper speaks of a volume of 512×512×256 voxels. How much memory would the weights take, if each voxel had one for each other voxel?
 
 # %%
-from medattn_lite.course.finer import row_to_show
+from medattn_lite.course import row_to_show
 from medattn_lite.training.tasks import Lesions
 
 task = Lesions(RECIPE, settings, data=DATA, root=DATA_ROOT, seed=SEED, progress=False)

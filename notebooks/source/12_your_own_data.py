@@ -238,7 +238,7 @@ import io
 import shlex
 
 from medattn_lite.cli import main
-from medattn_lite.course.own_recipe import choose_recipe
+from medattn_lite.course import choose_recipe
 
 
 def medattn(command):
@@ -401,7 +401,7 @@ if all(log.is_file() for log in logs):
 # %%
 from nibabel.processing import resample_to_output
 
-from medattn_lite.data.nifti_io.one_grid import onto_one_grid
+from medattn_lite.data import onto_one_grid
 
 series = dict(list(case.images.items())[:2])
 name, reference = list(series)[0], list(series)[-1]

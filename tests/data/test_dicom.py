@@ -147,7 +147,7 @@ def test_a_series_with_a_missing_slice_is_named_and_the_others_are_converted(stu
         (["nowhere", "OUT"], "no folder"), (["EMPTY", "OUT"], "no DICOM file in"), (["STUDY"], "name a folder"),
         (["STUDY", "OUT", "--series", "9"], "no series 9: there are 1 to 3"),
         (["STUDY", "FILE"], "is a file: name a folder"),
-        (["STUDY", "OUT", "--patient", "../x"], "no name of a folder"),
+        (["STUDY", "OUT", "--patient", "../x"], "not a name of a folder"),
         (["STUDY", "OUT", "--series", "1"], "no series could be converted: 1: a localizer"),
     ],
 )  # fmt: skip

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from medattn_lite.lazy import attach
 
 if TYPE_CHECKING:
+    from medattn_lite.course.exercises.nb03 import print_sentences, sentence_for
     from medattn_lite.course.exercises.nb04 import dealt
+    from medattn_lite.course.exercises.nb05 import another_place
     from medattn_lite.course.exercises.nb07 import near_only, steps_apart
     from medattn_lite.course.exercises.nb09 import fair_mass
     from medattn_lite.course.exercises.nb11 import effect_of, tipping_point
@@ -15,6 +17,9 @@ else:
     __getattr__, __dir__ = attach(__name__, __file__)
 
 __all__ = [
+    "another_place",
+    "print_sentences",
+    "sentence_for",
     "dealt",
     "effect_of",
     "fair_mass",

@@ -270,13 +270,13 @@ def check_verdict(verdict: Callable[[float, float, float], str]) -> Result:
 
 
 def sentence_for(low: float, high: float, margin: float) -> str:
-    """The sentence that the interval of a difference allows; changes up to `margin` do not matter."""
+    """Chooses the sentence that the interval of a difference allows; changes up to `margin` do not matter."""
     return _by(low, high, margin)
 
 
 def print_sentences(apart: Mapping[str, Interval], sentence: Callable[[float, float, float], str], *,
                     margin: float = 0.05) -> None:  # fmt: skip
-    """One line for each edit: the change with its interval, and the sentence that it allows.
+    """Prints one line for each edit: the change with its interval, and the sentence that it allows.
 
     Args:
         apart: name of the edit → edited minus its own.

@@ -224,5 +224,5 @@ def _judge_edit(gates: Tensor, moved: Tensor) -> None:
 
 
 def another_place(gates: Tensor) -> Tensor:
-    """(B, C, D, 1, 1) to the same shape: each slice gets the gates of the slice half the volume away."""
+    """Moves gates (B, C, D, 1, 1) so that each slice gets those of the slice half the volume away."""
     return gates.roll(max(1, gates.shape[2] // 2), dims=2)

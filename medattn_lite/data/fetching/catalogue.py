@@ -146,7 +146,7 @@ SOURCES: dict[str, Source] = {source.name: source for source in (
         licence_url=_MEDMNIST,
         cite="Yang et al., Scientific Data 2023, doi 10.1038/s41597-022-01721-8, and the source of the set you use",
         folder="medmnist3d",
-        size="one file per set, some tens of MB at 28 voxels a side, some hundreds at 64",
+        size="one file per set, some tens of MB at 28 voxels per side, some hundreds at 64",
         layouts={which if side == 28 else f"{which}-{side}": _medmnist(which, side)
                  for side in (28, 64) for which in SETS},
         reads_as="medmnist3d",

@@ -55,7 +55,7 @@ def fetch(
         dest: the data folder; the set goes to a folder of its own in it.
         accept_licence: you have read the licence, which is always shown first.
         layout: for open-ms "MNI" (default), "coregistered" or "raw"; for medmnist3d "nodule" (default), "vessel",
-            "adrenal", "fracture" or "organ", with 64 voxels a side "nodule-64", …
+            "adrenal", "fracture" or "organ", with 64 voxels per side "nodule-64", …
         mirrors: names or addresses of mirrors to use, in this order; None takes all.
         overwrite: replace files whose checksum differs. What is right is never fetched again.
         progress: show bars.

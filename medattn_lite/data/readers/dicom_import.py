@@ -84,7 +84,7 @@ def import_study(
     if patient is not None and len({one.patient for one in chosen}) > 1:
         raise UserError("--patient names one patient, and these series are of several: choose with --series")
     if patient is not None and (not patient.strip() or Path(patient).name != patient or patient.startswith(".")):
-        raise UserError(f"--patient {patient!r} is no name of a folder: use letters, digits, - and _")
+        raise UserError(f"--patient {patient!r} is not a name of a folder: use letters, digits, - and _")
     folder = Path(out).expanduser()
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: name a folder for the images")

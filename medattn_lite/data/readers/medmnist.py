@@ -131,7 +131,7 @@ def _chosen(folder: Path, which: str | None, side: int | None) -> Path:
     if which is not None and which not in SETS:
         raise UserError(f"which={which!r}: choose one of {', '.join(SETS)}")
     if side not in (None, 28, 64):
-        raise UserError(f"side={side!r}: the files have 28 or 64 voxels a side")
+        raise UserError(f"side={side!r}: the files have 28 or 64 voxels per side")
     sizes = (28, 64) if side is None else (side,)
     wanted = [file_name(name, size) for name in ([which] if which else SETS) for size in sizes]
     found = [folder / name for name in wanted if (folder / name).is_file()]
@@ -150,7 +150,7 @@ def _read(path: Path, key: str) -> np.ndarray:
         with np.load(path, allow_pickle=False) as content:
             values = content[key]
     except KeyError as error:
-        raise UserError(f"{path} has no array {key}: it is no file of MedMNIST") from error
+        raise UserError(f"{path} has no array {key}: it is not a file of MedMNIST") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
         raise UserError(f"cannot read {path}: it is damaged, cut short or no .npz file; download it again") from error
     if values.dtype.kind not in "iuf":

@@ -62,7 +62,7 @@ class Lesions(Segmentation):
             return ChannelThreshold(channel_of_lesions(self.channels))
         return super().build(variant, trained)
 
-    def settle(
+    def fit_without_gradients(
         self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
     ) -> None:
         """Finds the threshold on training rows."""

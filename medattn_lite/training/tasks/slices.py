@@ -154,7 +154,7 @@ class Slices(Task):
             image = (random_intensity(volume, generator, amount=change) if change else volume)[:, 0]
         return image
 
-    def settle(
+    def fit_without_gradients(
         self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
     ) -> None:
         """Fits the model of a slice's features on training rows."""
