@@ -97,7 +97,7 @@ def growth_picture(records: Sequence[Record], path: Path) -> None:
                 axes.loglog(places, [values[voxels] for voxels in places], "os^"[number % 3] + "-",
                             color=CLASS_COLOURS[number], label=block)  # fmt: skip
             axes.set(title=what, xlabel="voxels")
-        figure.axes[0].legend()
+        figure.axes[-1].legend(loc="upper left")
         return set_alt(figure, "Time, memory and operations of forward and backward over the number of voxels: "
                                f"{', '.join(blocks)}.")  # fmt: skip
 
