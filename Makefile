@@ -103,6 +103,7 @@ paper: $(STAMP)
 	  $(TRAIN) $$recipe --scale paper $(START) --out runs/$$recipe-phantom$(FROM)-paper-0 || exit; done
 	for recipe in grading presence-cnns lesions fusion survival mechanisms; do \
 	  $(TRAIN) $$recipe --scale paper --out runs/$$recipe-phantom-paper-0 || exit; done
+	$(RUN) -m medattn_lite.cli study transfer runs/survival-phantom-paper-0 --data phantom --scanner B --seed 1 --subjects 221
 	if [ -n "$(LGG)" ]; then \
 	  for recipe in presence presence-leak; do \
 	    $(TRAIN) $$recipe --scale paper $(START) --data lgg --root "$(LGG)" --out runs/$$recipe-lgg$(FROM)-paper-0 \

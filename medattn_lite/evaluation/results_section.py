@@ -29,6 +29,7 @@ def section(record: Mapping[str, Any], *, with_guesses: bool = True) -> str:
     lines = [title, "", _facts(record), ""]
     if record.get("variants"):
         lines += [*_scores(record), "", *over_folds(record), *_validation(record), *_over_seeds(record)]
+        lines += _columns(record)
     if record.get("comparisons"):
         lines += [*_differences(record["comparisons"]), ""]
     if record.get("published"):
@@ -125,6 +126,20 @@ def _validation(record: Mapping[str, Any]) -> list[str]:
     return ["On the patients by whom the state was chosen, and so too good:", "", *table(rows), ""]
 
 
+def _columns(record: Mapping[str, Any]) -> list[str]:
+    """The same predictions on other columns of the paper's table: fewer patients, or shorter follow-up."""
+    known = {name: own["columns"] for name, own in record["variants"].items() if own.get("columns")}
+    if not known:
+        return []
+    first = next(iter(known.values()))
+    who = "; ".join(f"{column}: {count} patients, {first['deaths'][column]} deaths"
+                    for column, count in first["patients"].items())  # fmt: skip
+    names = list(dict.fromkeys(score for own in known.values() for score in own["scores"]))
+    rows = [["the same trainings, by column", *names]]
+    rows += [[name, *(interval_text(own["scores"].get(score)) for score in names)] for name, own in known.items()]
+    return [f"The same predictions scored again as the paper's other columns ({who}):", "", *table(rows), ""]
+
+
 def _over_seeds(record: Mapping[str, Any]) -> list[str]:
     """Means over seeds, and each seed's figure, for the variants and for their differences."""
     variants = {name: own for name, own in record["variants"].items() if own.get("over_seeds")}
@@ -162,7 +177,8 @@ def _published(record: Mapping[str, Any]) -> list[str]:
     """The paper's figures for what was run; what it prints beside them is named."""
     published, variants = record["published"], record["variants"]
     run = {*_score_names(variants), *(f"validation {name}" for own in variants.values()
-                                      for name in own.get("validation_mean_over_folds", ()))}  # fmt: skip
+                                      for name in own.get("validation_mean_over_folds", ())),
+           *(name for own in variants.values() for name in own.get("columns", {}).get("scores", ()))}  # fmt: skip
     names = list(dict.fromkeys(score for own in published.values() for score in own))
     shown = [name for name in names if name in run]
     lines = []

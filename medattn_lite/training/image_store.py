@@ -56,7 +56,7 @@ class ImageStore(Sequence[Tensor]):
 
     def __init__(self, values: Iterable[Tensor] = ()) -> None:
         self._rows: list[Tensor | _OnDisk] = []
-        self._limit, self._file = limit_mb() * 1e6, None
+        self._limit, self._file, self._end = limit_mb() * 1e6, None, 0
         self.bytes_in_memory = self.bytes_on_disk = 0
         for value in values:
             self.append(value)
@@ -95,13 +95,14 @@ class ImageStore(Sequence[Tensor]):
     def _written(self, value: Tensor, size: int) -> _OnDisk:
         if self._file is None:
             self._file = tempfile.TemporaryFile(prefix="medattn-images-")  # noqa: SIM115 - it lives as long as the rows
-        offset = self.bytes_on_disk
+        offset = self._end
         try:
             self._file.seek(offset)
             self._file.write(value.view(torch.uint8).numpy().data if value.dim() else value.numpy().tobytes())
         except OSError as error:
             raise UserError(f"the prepared images do not fit on the disk of {tempfile.gettempdir()} "
                             f"({error.strerror}): free some space there, or name another folder with TMPDIR") from None
+        self._end += size
         self.bytes_on_disk += size
         return _OnDisk(self._file, offset, tuple(value.shape), value.dtype)
 
@@ -111,6 +112,7 @@ class ImageStore(Sequence[Tensor]):
         sizes = [_bytes(tuple(row.shape), row.dtype) for row in rows]
         kept = [isinstance(row, Tensor) for row in rows]
         own.bytes_in_memory = sum(size for size, here in zip(sizes, kept, strict=True) if here)
+        own.bytes_on_disk = sum(sizes) - own.bytes_in_memory
         own._limit = min(own._limit, own.bytes_in_memory)  # what is added goes to a file of its own
         return own
 

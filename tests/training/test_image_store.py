@@ -56,7 +56,7 @@ def test_rows_on_the_disk_are_those_that_were_added(monkeypatch, dtype):
     both = store.chosen([3, 30]) + store.chosen([7])
     both.append(values[0])
     assert [torch.equal(one, values[row]) for one, row in zip(both, (3, 30, 7, 0), strict=True)] == [True] * 4
-    assert len(store) == 40 and both.bytes_in_memory <= 500
+    assert len(store) == 40 and both.bytes_in_memory <= 500 and both.bytes_on_disk > 0
 
 
 def test_memory_does_not_grow_with_the_number_of_images(monkeypatch):

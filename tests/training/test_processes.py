@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -72,6 +73,35 @@ def test_processes_end_with_the_losses_and_the_weights_of_one(alone, processes):
     assert one.keys() == many.keys() and any("running_var" in name for name in one)
     for name, values in one.items():
         torch.testing.assert_close(many[name], values, rtol=1e-3, atol=1e-4, msg=lambda said, name=name: name + said)
+
+
+def free_port() -> int:
+    with socket.socket() as own:
+        own.bind(("127.0.0.1", 0))
+        return own.getsockname()[1]
+
+
+@pytest.mark.slow
+def test_two_machines_on_the_loopback_end_as_one_process(alone):
+    # The page on clusters gives these words; here both machines are this computer, with one process each.
+    port, folder = str(free_port()), str(alone / "machines")
+    machines = []
+    for rank in (0, 1):
+        words = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_machines", "2",
+                 "--num_processes", "2", "--machine_rank", str(rank), "--main_process_ip", "127.0.0.1",
+                 "--main_process_port", port, "--mixed_precision", "no", "--dynamo_backend", "no"]  # fmt: skip
+        environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), "OMP_NUM_THREADS": "1"}
+        machines.append(subprocess.Popen([*words, str(alone / "script.py"), folder, "2"], env=environment, cwd=CHECKOUT,
+                                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))  # fmt: skip
+    try:
+        for machine in machines:
+            said, _ = machine.communicate(timeout=600)
+            assert machine.returncode == 0, said[-3000:]
+    finally:
+        for machine in machines:
+            machine.kill()
+    one, many = (read_log(alone / name / "log.csv") for name in ("1", "machines"))
+    assert [row[2] for row in many] == pytest.approx([row[2] for row in one], rel=1e-4)
 
 
 @pytest.mark.slow

@@ -39,7 +39,7 @@ def test_a_run_of_each_recipe_is_tested_on_another_scanner(recipe, tmp_path, cap
     own = json.loads((folder / "metrics.json").read_text())
     assert list(result["variants"]) == list(own["variants"]) and result["data_facts"]["patients"] == 8
     for name, scores in result["variants"].items():
-        assert list(scores["pooled"]) == list(own["variants"][name]["pooled"])
+        assert scores["pooled"] and set(scores["pooled"]) <= set(own["variants"][name]["pooled"])
     assert main(["results", str(folder), "--keep", str(tmp_path / "keep"), "--out", str(tmp_path / "page.md")]) == 0
     assert "on 8 p" in (tmp_path / "page.md").read_text()
 

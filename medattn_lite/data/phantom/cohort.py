@@ -15,7 +15,7 @@ from medattn_lite.data.phantom.fields import stream, uniform
 from medattn_lite.data.phantom.lesions import ball_ml
 from medattn_lite.data.phantom.rendered import rendered
 from medattn_lite.data.phantom.subject import Subject
-from medattn_lite.data.phantom.survival import draw_resection, draw_survival, log_risk
+from medattn_lite.data.phantom.survival import LOW_GRADE, draw_resection, draw_survival, log_risk
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class PhantomCohort:
             it at random, 1 plants it on every subject of label 1 and on no other.
         difficulty: 0 (large lesions, strong contrast, little noise) to 1 (small, faint, noisy).
         realism: "matched", classes differ in the declared signal alone; or "clinical", with the
-            correlations of the clinic, such as more oedema and mass effect in high grades.
+            correlations of the clinic, such as more oedema, mass effect and deaths in high grades.
         scanner: "A"; or "B", noisier, blurred and of less contrast: an external cohort.
         device: Where samples are rendered.
 
@@ -168,6 +168,8 @@ class PhantomCohort:
             necrosis=planned["necrosis"],
             resection=subject.resection,
         )
+        if self.realism == "clinical" and getattr(subject.pathology, "grade", "") == "low":
+            risk += LOW_GRADE
         time, event = draw_survival(subject.seed, risk)
         return {"resection": subject.resection, "oracle_risk": risk, "time": time, "event": event}
 

@@ -34,7 +34,6 @@ from medattn_lite.survival.losses import cox_loss, discrete_time_nll
 from medattn_lite.survival.prediction_scores import (
     harrell,
     reference_scores,
-    risk_group_report,
     survival_differences,
     survival_scores,
 )
@@ -51,7 +50,7 @@ from medattn_lite.training.tasks.clinical import (
     standardised,
 )
 from medattn_lite.training.tasks.pooling import pooled
-from medattn_lite.training.tasks.survival_words import SurvivalAnswers, deck_figures
+from medattn_lite.training.tasks.survival_words import SurvivalAnswers
 from medattn_lite.training.tasks.task import Batch, Prediction
 from medattn_lite.training.tasks.volumes import Sample, open_images, read_all, resample_unknown
 
@@ -286,15 +285,6 @@ class Survival(SurvivalAnswers):
     def compare(self, first: Sequence[Prediction], second: Sequence[Prediction]) -> dict[str, Interval]:
         """See `survival_differences`."""
         return survival_differences(first, second, draws=self.settings.options["draws"])
-
-    def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
-        """Groups of low and high predicted risk."""
-        return {"risk_groups": risk_group_report(predictions)}
-
-    def published(self) -> dict[str, dict[str, str]]:
-        """The deck's figures of this end point and these grades under the scores' own names; its others in full."""
-        options = self.settings.options
-        return deck_figures(self.recipe.published, end_point=options["end_point"], grades=options["grades"])
 
     def about(self) -> dict[str, Any]:
         """Deaths, follow-up, clinical values, the Brier score to stay below, and a phantom's best possible C-index."""

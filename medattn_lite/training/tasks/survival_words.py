@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,10 +11,13 @@ from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
 from medattn_lite.survival.curves import cumulative_hazard
+from medattn_lite.survival.deck_columns import deck_columns
 from medattn_lite.survival.follow_up import ONE_YEAR
+from medattn_lite.survival.prediction_scores import risk_group_report
 from medattn_lite.survival.time_intervals import interval_breaks
 from medattn_lite.training.recipes.recipe import Variant
-from medattn_lite.training.tasks.task import Task
+from medattn_lite.training.tasks.clinical import GRADE_ORDER, of_highest_grade
+from medattn_lite.training.tasks.task import Prediction, Task
 
 
 class SurvivalAnswers(Task):
@@ -23,6 +26,7 @@ class SurvivalAnswers(Task):
     asks = "risk"
     clinical_names: tuple[str, ...]
     run_options: Mapping[str, Any]
+    facts: list[dict[str, Any]]
 
     def reads(self, variant: Variant, option: str) -> bool:
         """Whether a variant reads "clinical" values or the "outline": by its own settings, else by those of the run.
@@ -30,6 +34,20 @@ class SurvivalAnswers(Task):
         Not by `settings`, which are of the variant that asks: it may ask of a network that it needs.
         """
         return bool({**self.run_options, **variant.settings.get("options", {})}.get(option))
+
+    def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
+        """Groups of low and high predicted risk; of overall survival of all grades, the deck's other columns."""
+        options, found = self.settings.options, {"risk_groups": risk_group_report(predictions)}
+        if (options["end_point"], options["grades"]) != ("overall", "all"):
+            return found
+        known = any(facts.get("grade") in GRADE_ORDER for facts in self.facts)
+        highest = {self.subjects[row] for row in of_highest_grade(self.facts)} if known else set()
+        return found | {"columns": deck_columns(predictions, highest, draws=options["draws"])}
+
+    def published(self) -> dict[str, dict[str, str]]:
+        """The deck's figures of this end point and these grades under the scores' own names; its others in full."""
+        options = self.settings.options
+        return deck_figures(self.recipe.published, end_point=options["end_point"], grades=options["grades"])
 
     def output_names(self, model: nn.Module) -> list[str]:
         """The intervals of time; Cox's head has one risk."""

@@ -1,0 +1,30 @@
+"""Grad-CAM of survival networks by plane: the positive control wins in each, and a wrong network is one line."""
+
+from __future__ import annotations
+
+import pytest
+
+from medattn_lite.errors import UserError
+from medattn_lite.explain.faithfulness.localisation import PLANES
+from medattn_lite.explain.faithfulness.survival_planes import FRESH, TRAINED, TRUTH, page_of, planes_of
+from medattn_lite.networks.trained import load_trained
+
+
+@pytest.mark.slow
+def test_the_tumour_itself_wins_in_each_plane_and_noise_is_chance():
+    found = planes_of(load_trained("survival_resnet_cbam"), subjects=2, progress=False)
+    assert set(found["difference"]) == {"coronal − axial", "sagittal − axial"}
+    for plane in PLANES:
+        values = {name: own[plane]["value"] for name, own in found["auc"].items()}
+        assert values[TRUTH] > 0.9 > values[TRAINED] and abs(values["noise"] - 0.5) < 0.1 and FRESH in values
+    for claim in found["difference"].values():
+        axial, other = (found["auc"][TRAINED][plane]["value"] for plane in ("axial", "coronal"))
+    assert found["difference"]["coronal − axial"][TRAINED]["value"] == pytest.approx(other - axial)
+    assert "| Grad-CAM |" in page_of({"networks": {"one": found}})
+
+
+def test_a_network_that_predicts_no_survival_is_one_line():
+    with pytest.raises(UserError, match="does not predict survival"):
+        planes_of(load_trained("grade_p3d"), subjects=2)
+    with pytest.raises(UserError, match="2 or more"):
+        planes_of(load_trained("survival_resnet_cbam"), subjects=1)
