@@ -30,7 +30,9 @@ def deck_columns(
     Returns:
         `scores`: "C-index, highest grade" and so on → interval as a dict; `patients` and `deaths` by column.
     """
-    scores, patients, deaths = {}, {}, {}
+    scores: dict[str, Any] = {}
+    patients: dict[str, int] = {}
+    deaths: dict[str, int] = {}
     for column in COLUMNS:
         rows = [row for row in predictions if "highest" not in column or row["subject"] in highest]
         rows = [_cut(row) for row in rows] if column.startswith("one-year") else rows

@@ -94,8 +94,8 @@ def _maps(
 ) -> dict[str, Tensor]:  # fmt: skip
     own = {name: explain_image(network, image[None], method="Grad-CAM").values[0]
            for name, network in ((TRAINED, trained.network), (FRESH, fresh))}  # fmt: skip
-    coarse = functional.adaptive_avg_pool3d(tumour[None, None].float(), tuple(max(side // 4, 1)
-                                                                              for side in tumour.shape))  # fmt: skip
+    depth, height, width = (max(side // 4, 1) for side in tumour.shape)
+    coarse = functional.adaptive_avg_pool3d(tumour[None, None].float(), (depth, height, width))
     truth = functional.interpolate(coarse, size=tumour.shape, mode="trilinear")[0, 0]
     return {**own, TRUTH: truth, **ignorant_maps(image, seed=number)}
 
