@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from medattn_lite.course.explore import voila_command, write_page
+from medattn_lite.data.cache import cache_folder
 from tests.browser.lab import CHECKOUT
 from tests.browser.notebook_page import CHANGED, SEE
 from tests.browser.test_viewer_in_lab import picture
@@ -33,6 +34,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     page = write_page(place, ["slices", "playground"])
     command, environment = voila_command(page, port=port, browser=False, dark=True)
     environment |= {"HOME": str(home), "JUPYTER_RUNTIME_DIR": str(home), "JUPYTER_CONFIG_DIR": str(home)}
+    environment["MEDATTN_CACHE"] = str(cache_folder() or "")  # a new home would derive the phantom's atlas anew
     environment["PYTHONPATH"] = os.pathsep.join([str(CHECKOUT), environment["PYTHONPATH"]])
     log = Path(home, "voila.log")
     with log.open("w") as told:
