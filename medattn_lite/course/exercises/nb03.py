@@ -285,7 +285,7 @@ def print_sentences(apart: Mapping[str, Interval], sentence: Callable[[float, fl
     """
     print(f"changes up to {margin} do not matter:")
     for name, change in apart.items():
-        print(f"{name:30}{change.text(2):46}{sentence(change.low, change.high, margin)}")
+        print(f"{name:30} {sentence(change.low, change.high, margin):15} {change.text(2)}")
 
 
 def _by(low: float, high: float, margin: float, *, holds_zero: str = "", needed: bool | None = None,
