@@ -51,7 +51,7 @@ class ImageStore(Sequence[Tensor]):
         bytes_on_disk: of the others.
 
     Raises:
-        UserError: MEDATTN_IMAGES_MB is no number of MB, or the disk is full.
+        UserError: MEDATTN_IMAGES_MB is not a number of MB, or the disk is full.
     """
 
     def __init__(self, values: Iterable[Tensor] = ()) -> None:
