@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from medattn_lite.lazy import attach
 
 if TYPE_CHECKING:
-    from medattn_lite.data.batches import as_monai, collate
+    from medattn_lite.data.batches import MonaiSamples, as_monai, collate
     from medattn_lite.data.checking.check_folder import CheckReport, check_dataset
     from medattn_lite.data.fetching.catalogue import SOURCES
     from medattn_lite.data.fetching.fetch_data_set import fetch
@@ -36,6 +36,7 @@ __all__ = [
     "Case",
     "CheckReport",
     "Grid",
+    "MonaiSamples",
     "PatientDataset",
     "PhantomCohort",
     "SliceSet",
