@@ -48,6 +48,8 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
                         "Cox regression on public clinical tables, without images"),
     "ship": Study("medattn_lite.training.ship", "medattn_lite/networks/weights",
                   "a finished run becomes a network that comes with the package"),
+    "network-list": Study("medattn_lite.networks.description", "medattn_lite/networks/published.json",
+                          "what `medattn networks` lists, measured anew"),
     "interval-coverage": Study("medattn_lite.coverage.simulate", "figures/interval_coverage.md",
                                "how often the 95 % intervals hold the truth, for each kind of figure and n"),
     "phantom-pictures": Study("medattn_lite.data.phantom.montage", "figures/phantoms.png",
