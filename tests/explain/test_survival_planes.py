@@ -16,7 +16,7 @@ def test_the_tumour_itself_wins_in_each_plane_and_noise_is_chance():
     assert set(found["difference"]) == {"coronal − axial", "sagittal − axial"}
     for plane in PLANES:
         values = {name: own[plane]["value"] for name, own in found["auc"].items()}
-        assert values[TRUTH] > 0.9 > values[TRAINED] and abs(values["noise"] - 0.5) < 0.1 and FRESH in values
+        assert values[TRUTH] > max(0.9, values[TRAINED]) and abs(values["noise"] - 0.5) < 0.1 and FRESH in values
     for plane in ("coronal", "sagittal"):
         axial, other = (found["auc"][TRAINED][one]["value"] for one in ("axial", plane))
         assert found["difference"][f"{plane} − axial"][TRAINED]["value"] == pytest.approx(other - axial)
