@@ -114,7 +114,8 @@ _SOURCE = {
 }
 
 
-# Every slice, as large as the patients' files give it: measured in `figures/presence_ablation.md`
+# Every slice, as large as the patients' files give it; `medattn study ablation --recipe presence --data lgg --root DIR`
+# measures what each choice brings
 _LGG_LAPTOP = {
     "size": (128, 128), "epochs": 10, "channels_last": True,
     "optimiser": "adamw", "learning_rate": 3e-3, "weight_decay": 1e-2, "momentum": 0.0, "schedule": "one-cycle",
