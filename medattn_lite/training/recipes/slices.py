@@ -29,6 +29,10 @@ _GUESSES = (
     "slices: here those with enough head; tumour from 1 % of the largest slice, slivers below that left out",
     "slices without tumour: the paper's are from other patients; here from all, at the heights where tumours occur",
     "ResNeSAt: spatial attention before the addition, 7×7, no batch norm (the printed file sizes fit no other)",
+    "beside the paper's two networks: a ResNet-50 of the same size, and slice features, a logistic regression on a few "
+    "numbers of each slice (mean, spread and ends of each channel, and how unlike left and right are)",
+    "on lgg at laptop scale: every slice at 128 pixels, turned, scaled and changed in intensity beside the mirroring; "
+    "AdamW with a one-cycle rate; the mean over both mirror images is predicted",
 )
 
 
@@ -150,7 +154,7 @@ PRESENCE_CNNS = Recipe(
     comparisons=tuple(("ResNeSAt", other) for other in ("ResNet-50", "DenseNet-121", "SE-ResNeXt-50", "ResNeSt")),
     scales={scale: _beside_cnns(scale, own) for scale, own in _scales(rate=1e-3).items()},
     guesses=(
-        *(guess for guess in _GUESSES if not guess.startswith(("folds:", "scores:", "start:"))),
+        *(guess for guess in _GUESSES if not guess.startswith(("folds:", "scores:", "start:", "beside", "on lgg"))),
         "which CNNs: the paper's figure 3 compares common ones and prints no figures in a table, so that none of the "
         "paper's stand here; ResNet-50, DenseNet-121 and SE-ResNeXt-50 are those that MONAI and this package have",
         "80 to 20: one split, by patient here; of images or of patients is not said. More splits: --folds 5",
