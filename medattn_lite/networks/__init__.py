@@ -11,6 +11,7 @@ from medattn_lite.lazy import attach
 
 if TYPE_CHECKING:
     from medattn_lite.networks.bottleneck import Bottleneck
+    from medattn_lite.networks.bundle import load_bundle, write_bundle
     from medattn_lite.networks.convert import from_torch_multihead, load_matching
     from medattn_lite.networks.costs import cost_of
     from medattn_lite.networks.dual_fusion_backbones import dynunet, segresnet
@@ -43,6 +44,7 @@ __all__ = [
     "dual_fusion",
     "dynunet",
     "from_torch_multihead",
+    "load_bundle",
     "load_matching",
     "load_trained",
     "p3d_resnet50",
@@ -54,4 +56,5 @@ __all__ = [
     "survival_network",
     "trained_facts",
     "trained_names",
+    "write_bundle",
 ]

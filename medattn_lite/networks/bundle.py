@@ -49,6 +49,15 @@ def write_bundle(trained: Trained, folder: str | Path) -> Path:
 
     Raises:
         UserError: something is there already, or its parent folder is not.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from medattn_lite.networks import load_bundle, load_trained, write_bundle
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     folder = write_bundle(load_trained("lesions_rsa"), Path(place) / "bundle")
+        ...     load_bundle(folder).name
+        'lesions_rsa'
     """
     folder = Path(folder).expanduser()
     if folder.exists():
@@ -77,10 +86,19 @@ def is_bundle(folder: str | Path) -> bool:
 
 
 def load_bundle(folder: str | Path) -> Trained:
-    """A trained network from a bundle that `write_bundle` wrote.
+    """Loads a trained network from a bundle that `write_bundle` wrote.
 
     Raises:
         UserError: it is no such bundle, or its weights are damaged or of another network.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from medattn_lite.networks import load_bundle, load_trained, write_bundle
+        >>> with tempfile.TemporaryDirectory() as place:
+        ...     folder = write_bundle(load_trained("lesions_rsa"), Path(place) / "bundle")
+        ...     load_bundle(folder).name
+        'lesions_rsa'
     """
     folder = Path(folder).expanduser()
     if not is_bundle(folder):
