@@ -120,7 +120,7 @@ def survival_calibration(
         >>> patients = FollowUp(np.arange(1.0, 41.0), np.arange(40) % 2 == 0)
         >>> predicted = Predicted(patients, np.array([10.0, 20.0]), np.full((40, 2), 0.7), np.arange(40.0))
         >>> print(plots.alt_text(plots.survival_calibration(predicted.calibration(20)))[:60])
-        Predicted against observed survival on day 20, a dot per group
+        Predicted against observed survival on day 20, a dot per gro
     """
     named = calibrations if isinstance(calibrations, Mapping) else {"": calibrations}
     if not named:

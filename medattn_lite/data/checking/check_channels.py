@@ -24,9 +24,10 @@ class HeadSum:
     """The head or brain of an image, as `transforms.foreground` finds it, from one channel after another."""
 
     def __init__(self) -> None:
-        self._sum: np.ndarray | None = None
+        self._sum: np.ndarray | None = None  # of the channels whose air is dark, or of all while none was
         self._inside: np.ndarray | None = None
         self._added = 0
+        self._dark = False
 
     def add(self, array: np.ndarray) -> None:
         """One channel, (D, H, W) and finite; one of another shape than the first counts for nothing."""
@@ -37,10 +38,15 @@ class HeadSum:
             return
         scale = np.float32(_quantile(channel.reshape(1, -1), 0.99).clamp(min=1e-6).item())
         corner = channel.flatten()[0].item()
+        dark = bool(_border(channel[None]).median() / scale < NOISE_FLOOR)
+        if dark and not self._dark:  # those before say nothing about where the head is
+            self._sum[:], self._added, self._dark = 0, 0, True
+        counts = dark or not self._dark
         for place, part in enumerate(channel.numpy()):
             self._inside[place] |= part != corner
-            self._sum[place] += part / scale
-        self._added += 1
+            if counts:
+                self._sum[place] += part / scale
+        self._added += counts
 
     def head(self, shape: tuple[int, ...]) -> np.ndarray | None:
         """(D, H, W) bool; None without a channel of this shape."""
