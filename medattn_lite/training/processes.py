@@ -10,6 +10,7 @@ patients of one process only.)
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -88,9 +89,13 @@ def _moments(x: Tensor) -> tuple[Tensor, Tensor, int]:
 
 def _total(values: Tensor) -> Tensor:
     """The sum over processes, with its gradient."""
+    if not values.requires_grad:
+        return _plain_total(values)
     from torch.distributed.nn.functional import all_reduce
 
-    return all_reduce(values) if values.requires_grad else _plain_total(values)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # that it has a successor
+        return all_reduce(values)
 
 
 def _plain_total(values: Tensor) -> Tensor:
