@@ -61,17 +61,19 @@ def choose(name: str = "auto") -> DeviceChoice:
 
 
 @cache
-def bf16_speed(device: str | torch.device = "cpu", *, repeats: int = 3) -> float | None:
+def bf16_speed(device: str | torch.device = "cpu", *, repeats: int = 7) -> float | None:
     """How many times faster a small 3-D convolution and a matrix product, with gradients, are in bf16 than in fp32.
 
-    Measured once in a process, in some tens of milliseconds; CPU time on a CPU, so that other programs do not matter.
+    Measured once in a process, in some tens of milliseconds: the least of several rounds, so that other programs
+    matter little. Random numbers are left as they were.
 
     Returns:
         the ratio; None where bf16 does not run.
     """
     place = torch.device(device)
-    clock = time.process_time if place.type == "cpu" else time.perf_counter
-    layer, linear = nn.Conv3d(8, 16, 3, padding=1).to(place), nn.Linear(256, 256).to(place)
+    clock = time.perf_counter  # a process's CPU time moves in steps of milliseconds on some systems
+    with torch.random.fork_rng(devices=[]):
+        layer, linear = nn.Conv3d(8, 16, 3, padding=1).to(place), nn.Linear(256, 256).to(place)
     image, rows = torch.zeros(1, 8, 24, 24, 24, device=place), torch.zeros(512, 256, device=place)
     seconds = {}
     for bf16 in (False, True):
@@ -87,7 +89,7 @@ def bf16_speed(device: str | torch.device = "cpu", *, repeats: int = 3) -> float
                 return None
             times.append(clock() - began)
         seconds[bf16] = min(times[1:])
-    return seconds[False] / seconds[True]
+    return seconds[False] / max(seconds[True], 1e-9)
 
 
 def _cuda(device: torch.device) -> DeviceChoice:

@@ -29,6 +29,7 @@ class Base:
 
 
 BASES: dict[str, Base] = {
+    "cache": Base(("cache",)),
     "doctor": Base(("doctor",)),
     "course": Base(("course", "--only", "00", "--device", "cpu"), free=("--only",)),
     "notebooks": Base(("notebooks", "--check")),

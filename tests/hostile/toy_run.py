@@ -11,6 +11,7 @@ from unittest import mock
 
 from medattn_lite.training import recipes
 from medattn_lite.training.recipes import find_recipe as find_any
+from medattn_lite.training.tasks import find_task as find_any_task
 from tests.training.toy import TOY, ToyTask
 
 TRAIN = ("train", "toy", "--device", "cpu", "--quiet", "--save-every", "3", "--out", "run")
@@ -38,7 +39,11 @@ def toy_recipe() -> Iterator[None]:
     def open_task(recipe: Any, settings: Any, **options: Any) -> WatchedToy:
         return WatchedToy(recipe, settings, **options)
 
+    def find_task(recipe: Any) -> Any:
+        return WatchedToy if recipe.name == "toy" else find_any_task(recipe)
+
     with mock.patch.object(recipes, "find_recipe", find), \
+            mock.patch("medattn_lite.training.tasks.find_task", find_task), \
             mock.patch("medattn_lite.training.experiment.find_recipe", find), \
             mock.patch("medattn_lite.training.experiment.open_task", open_task):  # fmt: skip
         yield

@@ -19,14 +19,15 @@ __all__ = ["Case", "every_case", "fresh_folder", "parsers", "try_case", "work_st
 # Where the work of a command begins: behind all that it looks at first.
 WORK = (
     "medattn_lite.course.whole.run_notebook", "medattn_lite.course.generate.main",
-    "medattn_lite.data.fetching.download", "medattn_lite.data.fetching.fetch_data_set.read_json",
+    "medattn_lite.data.fetching.fetch_data_set.download", "medattn_lite.data.fetching.fetch_data_set.read_json",
     "medattn_lite.audit.phantoms.audit_phantom", "medattn_lite.audit.phantoms.audit_all",
     "medattn_lite.audit.run.audit_dataset", "medattn_lite.data.phantom.export.timings",
     "medattn_lite.training.phantom_controls.phantom_controls",
     "medattn_lite.training.sharpness_control.sharpness_control", "medattn_lite.training.experiment._train",
     "medattn_lite.training.controls.table.measured", "medattn_lite.training.comparison.run.open_cohort",
     "medattn_lite.training.gpu_check.check.works", "medattn_lite.cli_study.run_module",
-    "medattn_lite.course.start.open_lab",
+    "medattn_lite.course.start.open_lab", "medattn_lite.data.cache.cache_content",
+    "medattn_lite.data.cache.clear_rendered",
     "medattn_lite.explain.user_images.explain_sample", "medattn_lite.data.phantom.export.export_cohort",
 )  # fmt: skip
 
