@@ -18,7 +18,8 @@ from tests.course.notebook_maker import make_notebook
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 COMMANDS = {"doctor", "course", "notebooks", "check-data", "fetch", "phantom", "networks", "train", "results",
-            "explain", "audit", "compare", "controls", "gpu-check", "start", "study", "import", "export", "hub"}
+            "explain", "explore", "audit", "compare", "controls", "gpu-check", "start", "study", "import", "export", "hub",
+            "cache"}
 
 
 def medattn(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -165,7 +166,7 @@ def test_phantoms_are_written_as_files_that_check_data_finds_usable(tmp_path: Pa
 def test_timings_are_one_line_a_size(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     monkeypatch.setattr("medattn_lite.data.phantom.export.timings", lambda **asked: {"64×64×64": float(asked["n"])})
     assert cli.main(["phantom", "--timings", "--n", "5"]) == 0
-    assert capsys.readouterr().out.split() == ["64×64×64", "5.000", "s", "a", "subject"]
+    assert capsys.readouterr().out.split() == ["64×64×64", "5.000", "s", "per", "subject"]
 
 
 def test_controls_are_printed_with_their_intervals_and_kept_in_a_new_file(

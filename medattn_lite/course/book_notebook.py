@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from medattn_lite.course.outcome import cell_errors
-from medattn_lite.course.safe_html import safe_html
+from medattn_lite.course.safe_html import safe_html, viewer_page
 from medattn_lite.errors import UserError
 from medattn_lite.escaping import without_tags
 from medattn_lite.plots.show import DARK_PNG
@@ -91,7 +91,7 @@ def _shown(output: Any, name: str) -> tuple[Any | None, bytes | None]:
         return None, None  # a progress bar
     kept = {kind: data[kind] for kind in _KEPT if kind in data}
     if "text/html" in kept:
-        kept["text/html"] = safe_html(kept["text/html"])
+        kept["text/html"] = viewer_page(kept["text/html"]) or safe_html(kept["text/html"])
     if "text/markdown" in kept:
         kept["text/markdown"] = without_tags(kept["text/markdown"])
     return (new_output("display_data", kept), None) if kept else (None, None)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 from html.parser import HTMLParser
 
 _DROPPED = frozenset({"script", "iframe", "object", "embed", "applet", "template", "noscript"})  # with what they hold
 _EMPTY = frozenset({"base", "link", "meta"})  # alone
+_FRAME = re.compile(r"""<iframe((?:\s+(?!sandbox|src=)[\w-]+="[^"]*")+)\s*>\s*</iframe>""", re.IGNORECASE)
 _LINKS = frozenset({"href", "src", "action", "formaction", "poster", "background", "xlink:href", "data"})
 
 
@@ -23,6 +25,18 @@ def safe_html(text: str) -> str:
     cleaner.feed(text)
     cleaner.close()
     return "".join(cleaner.parts)
+
+
+def viewer_page(text: str) -> str:
+    """An output that is one frame with a page of its own, as `view_volume` gives it; "" where it is anything else.
+
+    The page's scripts run, and see nothing but their own page: not the book's, its storage or another frame.
+
+    Args:
+        text: the HTML of a whole output.
+    """
+    found = _FRAME.fullmatch(text.strip())
+    return "" if found is None else f'<iframe sandbox="allow-scripts"{found[1]}></iframe>'
 
 
 class _Cleaner(HTMLParser):

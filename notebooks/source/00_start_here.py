@@ -538,8 +538,7 @@ print("in two parts at once:", set(split.train) & set(split.test) or "nobody")
 # sclerosis, and tumour segmentation (outlining a tumour voxel by voxel). Each has a kind of attention of its own.
 #
 # You need not go in order after 03: each notebook names those it builds on.
-
-# %% [markdown]
+#
 # ## Quiz
 #
 # Four questions; every answer gets a reason.

@@ -289,11 +289,10 @@ for place, what in enumerate(("products", "operations of the whole block", "memo
 #
 # - against the plain block, the 28× and the products' 100× hold **from the level 1/4 on** (at 1/8 the products just miss it), and not at 1/16;
 # - the *whole* block's 100× begins at 1/2, and so does all against the *usual* block;
-# - at 1/16 RSA costs **more** operations and memory than either: its $\theta, \phi, g$ run three times.
-#
+# - at 1/16 RSA costs **more** than either: its $\theta, \phi, g$ run three times;
 # - **fused**, each by its kernel, non-local needs 1.1 to 1.7 times RSA's memory at every level.
 #
-# So 28× holds for the formulas as they stand. With today's kernels RSA saves operations, and so time: [how all three grow](../figures/benchmarks.md) from 8³ voxels on.
+# So 28× holds for the formulas. With today's kernels RSA saves operations, and so time: [how all three grow](../figures/benchmarks.md).
 
 # %% [markdown]
 # ## 6 · How far does it see, and how strongly?

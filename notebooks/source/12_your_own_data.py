@@ -394,9 +394,7 @@ if all(log.is_file() for log in logs):
 # | NRRD, MetaImage (3D Slicer, ITK) | as NIfTI; `pip install 'medattn-lite[nrrd,mha]'` |
 # | DICOM | `medattn import DICOM_DIR OUT` first: one file per series, no names; then as here |
 #
-# A raw study has **each series on a grid of its own**; training wants one. `onto_one_grid` brings them to the grid of one of them, by the millimetres of their headers. It registers nothing: a head that moved is still moved.
-#
-# `medattn check-data NAME --root DIR` comes first, whichever it is. `medattn fetch NAME` says how to get the public ones, and shows their licence. Two series, the first made coarser and turned:
+# In a raw study **each series has a grid of its own**. `onto_one_grid` brings them to one, by the millimetres of their headers. It registers nothing. Two series, one made coarser:
 
 # %%
 from nibabel.processing import resample_to_output

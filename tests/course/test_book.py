@@ -74,9 +74,15 @@ def test_an_explorer_is_dark_on_a_dark_page(tmp_path: Path) -> None:
 
 
 def test_a_viewers_page_stays_in_the_book(tmp_path: Path) -> None:
-    frame = '<iframe title="a head" srcdoc="&lt;script&gt;go()&lt;/script&gt;"></iframe>'
-    [one] = cleaned(tmp_path, new_output("display_data", {"text/html": frame, "text/plain": "a head"}))
-    assert one.data["text/html"] == frame
+    page = ' title="a head" srcdoc="&lt;script&gt;go()&lt;/script&gt;"></iframe>'
+    [one] = cleaned(tmp_path, new_output("display_data", {"text/html": f"<iframe{page}", "text/plain": "a head"}))
+    assert one.data["text/html"] == f'<iframe sandbox="allow-scripts"{page}'  # it runs, and sees nothing of the book
+    others = (f"<b>x</b><iframe{page}", f'<iframe src="https://example.org"{page}', f'<iframe sandbox=""{page}')
+    for number, other in enumerate(others):
+        (tmp_path / str(number)).mkdir()
+        shown = new_output("display_data", {"text/html": other, "text/plain": "a head"})
+        [one] = cleaned(tmp_path / str(number), shown)
+        assert "iframe" not in one.data["text/html"]
 
 
 def test_a_widget_stands_as_its_figure_once_and_a_progress_bar_not_at_all(tmp_path: Path) -> None:

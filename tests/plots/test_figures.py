@@ -65,6 +65,7 @@ EXAMPLES = {
         survival=(DAYS, np.array([0.9, 0.6, 0.2])), survival_before=(DAYS, np.array([0.95, 0.8, 0.5])),
         chosen="P3D + IAM", title="synthetic head, t1ce",
     ),
+    "data_flow": lambda: plots.data_flow("slice attention"),
     "explanation_rows": lambda: plots.explanation_rows(
         VOLUME, [plots.MapRow("P3D + IAM, shuffled labels", np.abs(VOLUME), "at layer4\nAUC 0.91 (chance 0.50)"),
                  plots.MapRow("re-initialised network", np.zeros_like(VOLUME), "all values are zero")],
