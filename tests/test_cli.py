@@ -17,9 +17,9 @@ from medattn_lite.errors import UserError
 from tests.course.notebook_maker import make_notebook
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-COMMANDS = {"doctor", "course", "notebooks", "check-data", "fetch", "phantom", "networks", "train", "results",
-            "explain", "explore", "audit", "compare", "controls", "gpu-check", "start", "study", "import", "export", "hub",
-            "cache"}
+COMMANDS = {"doctor", "course", "notebooks", "check-data", "fetch", "phantom", "networks", "train", "results", "cache",
+            "explain", "explore", "audit", "compare", "controls", "gpu-check", "start", "study", "import", "export",
+            "hub"}
 
 
 def medattn(*words: str, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -38,7 +38,7 @@ class HeadSum:
             return
         scale = np.float32(_quantile(channel.reshape(1, -1), 0.99).clamp(min=1e-6).item())
         corner = channel.flatten()[0].item()
-        dark = bool(_border(channel[None]).median() / scale < NOISE_FLOOR)
+        dark = bool(_border(channel[None]).median() / float(scale) < NOISE_FLOOR)
         if dark and not self._dark:  # those before say nothing about where the head is
             self._sum[:], self._added, self._dark = 0, 0, True
         counts = dark or not self._dark
