@@ -30,7 +30,6 @@ from medattn_lite.training.recipes import Settings, Variant
 from medattn_lite.training.records import write_json
 from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import Task, open_task
-from medattn_lite.training.tasks.lesions import Lesions
 from medattn_lite.training.tasks.overlap import dice_by_patient
 from medattn_lite.training.tasks.task import Prediction
 
@@ -92,7 +91,7 @@ def transfer(
         "notes": ["scored at the voxel size of the run, not of the files",
                   "a network trained on phantoms is for learning, not for patients"],
     }  # fmt: skip
-    if isinstance(tested, Lesions) and isinstance(source, Lesions):
+    if tested.counts_lesions and source.counts_lesions:
         result |= {"lesion_ml": _volumes(tested)}
         if "flair" in tested.channels:
             result |= {"flair_threshold": flair_threshold(tested, source)}
@@ -172,7 +171,7 @@ def _scores(task: Task, whole: Sequence[Prediction], folds: Sequence[Sequence[Pr
     found: dict[str, Any] = {"pooled": _plain(task.score(whole))}
     each = [{name: own.value for name, own in task.score(rows, draws=0).items()} for rows in folds]
     found["folds"] = each
-    if isinstance(task, Lesions):
+    if task.counts_lesions:
         found |= {"dice_by_patient": _lesion(whole), "dice_by_fold": [_lesion(own) for own in folds]}
         found["mean_dice"] = float(np.mean(list(found["dice_by_patient"].values())))
     return found
@@ -186,7 +185,7 @@ def _lesion(rows: Sequence[Prediction]) -> dict[str, float]:
     return {subject: regions["lesion"] for subject, regions in dice_by_patient(rows).items()}
 
 
-def _volumes(task: Lesions) -> dict[str, float | None]:
+def _volumes(task: Task) -> dict[str, float | None]:
     sizes = [None if spacing is None else float(np.prod(spacing)) / 1000 for spacing in task.spacings]
     return {subject: None if size is None else float(mask.sum()) * size
             for subject, mask, size in zip(task.subjects, task.masks, sizes, strict=True)}  # fmt: skip

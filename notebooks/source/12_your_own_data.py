@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 12 · Your own data: from a folder of files to a model, a table and a map
 #
-# **35 minutes to read, 25 for the exercises; about a minute to run at `smoke`, 10 at `laptop`.** Difficulty ●●○○
+# **45 minutes to read, 25 for the exercises; about a minute to run at `smoke`, 10 at `laptop`.** Difficulty ●●○○
 #
 # You have a folder of scans. Between that folder and a result that you may believe lie a dozen places where things go wrong without a word. This notebook walks the whole way, on a folder with faults planted in it, and then on yours.
 

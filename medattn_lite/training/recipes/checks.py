@@ -66,7 +66,7 @@ class Range:
 
 
 SETTINGS: Mapping[str, Range] = {
-    "size": Range(8, 1024, many=True),  # below 8 voxels nothing is left after three halvings
+    "size": Range(4, 1024, many=True),  # windows of a few slices; below 4 nothing is left after two halvings
     "batch_size": Range(1, 4096),
     "epochs": Range(1, 100_000, none=True),
     "iterations": Range(1, 10_000_000, none=True),

@@ -33,6 +33,8 @@ class Lesions(Segmentation):
         **Segmentation.more_options, "weighted": True, "dice_weight": 0.0, "batch_dice": False,
     })  # fmt: skip
 
+    counts_lesions = True
+
     def find_regions(self, labels: Sequence[int]) -> tuple[str, ...]:
         return ("lesion",)
 

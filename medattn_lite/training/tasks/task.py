@@ -53,6 +53,7 @@ class Task(ABC):
         unit: what is explained at once: a "volume", "windows" of one, or its "slices".
         asks: what a network is asked about: a "class", a "region" or the "risk".
         needs_place: whether images are cut around the tumour, so that a new one needs a mask or a point.
+        counts_lesions: whether it looks for one kind of lesion, whose volumes and Dice by patient are worth a table.
         more_options: options that the task takes beside those of its recipe, with what they are if they are left out.
         cases: what identifies the data, see `data_identity.identify`; None for phantoms.
         remarks: what a reader had to say about the data, and what was left out of them, in words.
@@ -67,6 +68,7 @@ class Task(ABC):
     unit: str = "volume"
     asks: str = "class"
     needs_place: bool = False
+    counts_lesions: bool = False
     # what holds one entry a row; see `joined`
     per_row = ("subjects", "strata", "images", "masks", "spacings", "shapes", "features", "marked_images", "taught")
     start: int = 0

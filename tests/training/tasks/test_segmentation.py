@@ -180,7 +180,7 @@ def test_the_recipes_stay_below_the_limit_of_windows_for_a_head_at_1_mm() -> Non
 
 @pytest.mark.parametrize("name", ["lesions", "fusion", "grading", "survival", "mechanisms"])
 def test_a_size_of_a_few_voxels_is_refused(name) -> None:
-    with pytest.raises(UserError, match="size=3,3,3: give whole numbers from 8"):
+    with pytest.raises(UserError, match="size=3,3,3: give whole numbers from 4"):
         with_changes(find_recipe(name).at("smoke"), {"size": (3, 3, 3)})
 
 
