@@ -153,7 +153,7 @@ def _read(path: Path, key: str) -> np.ndarray:
         raise UserError(f"{path} has no array {key}: it is not a file of MedMNIST") from error
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
         if path.suffix != ".npz":
-            raise UserError(f"{path} is a file, and no .npz file of MedMNIST: name such a file or its folder") from error
+            raise UserError(f"{path} is a file, and no .npz of MedMNIST: name such a file or its folder") from error
         raise UserError(f"cannot read {path}: it is damaged, cut short or no .npz file; download it again") from error
     if values.dtype.kind not in "iuf":
         raise UserError(f"{path}: {key} holds {values.dtype} where numbers are expected")
