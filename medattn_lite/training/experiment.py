@@ -95,7 +95,9 @@ def _train(
     count: int,
 ) -> dict[str, Any]:  # fmt: skip
     for fold in folds:
-        if not fold.files.is_done:
+        if fold.files.is_done:
+            fold.files.drop_state()  # which a process that was killed just then has left
+        else:
             fold.run()
     return collect(plan, recipe, task, settings, chosen, count)
 

@@ -86,6 +86,10 @@ class FoldFiles:
     def keep(self, record: Mapping[str, Any]) -> None:
         """Writes `predictions.json`; the state that training went on from is not needed any more."""
         write_json(self.predictions, record, sealed=True)
+        self.drop_state()
+
+    def drop_state(self) -> None:
+        """Deletes the state that training goes on from; a fold that is done needs it no more."""
         (self.folder / STATE).unlink(missing_ok=True)
 
 

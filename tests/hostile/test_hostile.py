@@ -51,7 +51,7 @@ def test_damaged_files_are_named_and_the_remedy_helps(runs: Path) -> None:
     assert failed == [] and tried >= 10
 
 
-@pytest.mark.parametrize(("number", "before"), [(2, True), (9, False)])
+@pytest.mark.parametrize(("number", "before"), [(2, True), (9, False), (13, False)])
 def test_a_training_killed_at_one_of_its_files_ends_the_same(
     runs: Path, tmp_path: Path, number: int, before: bool
 ) -> None:
