@@ -14,6 +14,7 @@ import json
 import os
 import re
 import sys
+import tempfile
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -116,6 +117,7 @@ def teacher_pack(report: Path, out: Path, folder: Path = NOTEBOOKS) -> Path:
                     "figures/*"):  # fmt: skip
         files = (path for path in sorted(root.glob(pattern)) if path.is_file())
         contents |= {str(path.relative_to(root)): path.read_bytes() for path in files}
+    contents |= _decks(report.parent, [one["name"] for one in facts["notebooks"]])
     for name, notebook in assignments(folder).items():
         contents[f"assignments/source/{name}/{name}.ipynb"] = nbformat.writes(notebook, version=4).encode()
     contents["assignments/nbgrader_config.py"] = CONFIG.encode()
@@ -126,6 +128,17 @@ def teacher_pack(report: Path, out: Path, folder: Path = NOTEBOOKS) -> Path:
             pack.writestr(zipfile.ZipInfo(f"medattn_lite-teacher/{name}"), data, zipfile.ZIP_DEFLATED)
     os.replace(beside, out)
     return out
+
+
+def _decks(run: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """Slides with the run's pictures in place of those without, where all executed notebooks lie beside the report."""
+    from medattn_lite.course.slides_pictures import write_decks
+
+    if not all((run / f"{name}.ipynb").is_file() for name in names):
+        return {}
+    with tempfile.TemporaryDirectory() as place:
+        decks = write_decks(run, Path(place))
+        return {f"notebooks/slides/{deck.name}": deck.read_bytes() for deck in decks if deck.stem in names}
 
 
 def _filled(text: str, took: Mapping[str, Times], report: Mapping[str, Any]) -> str:

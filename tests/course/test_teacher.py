@@ -17,6 +17,8 @@ from medattn_lite.course.stubs import strip_solutions
 from medattn_lite.course.teacher import reading_minutes, teacher_pack, times
 from medattn_lite.errors import UserError
 
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
 NAMES = [path.stem for path in source_paths()]
 
 
@@ -134,3 +136,17 @@ def test_the_minutes_to_run_in_a_title_are_those_that_were_measured(path: Path) 
     assert took["smoke"] < (0.6 if words[1] == "under" else 2.0)
     said = float(words[2] or 0.5)
     assert said / 2 <= took["laptop"] <= said * 2
+
+
+def test_the_packs_slides_have_the_pictures_of_the_run_that_gave_its_times(tmp_path: Path) -> None:
+    path = report(tmp_path)
+    for name in NAMES:
+        notebook = nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4)
+        cell = next(cell for cell in notebook.cells if cell.cell_type == "code")
+        shown = nbformat.v4.new_output("display_data", {"image/png": PIXEL}, metadata={"image/png": {"alt": "a head"}})
+        cell.outputs = [shown]
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    with zipfile.ZipFile(teacher_pack(path, tmp_path / "pack.zip")) as opened:
+        for name in NAMES:
+            page = opened.read(f"medattn_lite-teacher/notebooks/slides/{name}.html").decode()
+            assert PIXEL in page and PIXEL not in (NOTEBOOKS / "slides" / f"{name}.html").read_text(encoding="utf-8")
