@@ -31,7 +31,9 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 def test_the_reference_is_made_without_a_warning_and_without_a_broken_link(built: tuple[Path, str]) -> None:
     site, warnings = built
-    assert warnings == ""
+    # a second Sphinx in one process says so of each of its own node classes
+    lines = [line for line in warnings.splitlines() if "is already registered" not in line]
+    assert lines == []
     assert [line for line in problems(site) if "is not there" in line and "_static" not in line] == []
 
 
