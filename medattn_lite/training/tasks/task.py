@@ -70,7 +70,8 @@ class Task(ABC):
     needs_place: bool = False
     counts_lesions: bool = False
     # what holds one entry a row; see `joined`
-    per_row = ("subjects", "strata", "images", "masks", "spacings", "shapes", "features", "marked_images", "training_labels")
+    per_row = ("subjects", "strata", "images", "masks", "spacings", "shapes", "features", "marked_images",
+               "training_labels")  # fmt: skip
     start: int = 0
     validates: bool = False
     scores_validation: bool = False
