@@ -30,7 +30,7 @@ PHRASES: dict[str, str] = {
     r"\bdealt (labels|at random)\b|\blabels (were |are )?dealt\b": '"shuffled labels"',
     r"\btold right\b": '"classified right"',
     r"\b[Aa] figure with its interval\b|\bthe figure alone\b": '"value"; a figure is a picture',
-    r"\bforgetful twin\b(?!'s\")|\bthe twin\b": '"re-initialised network"',
+    r"\bforgetful twin\b|\bthe twin\b": '"re-initialised network"',
     r"\ba coin\b": '"chance"',
     r"\bseed by seed\b": '"one seed after another", "per seed"',
     r"(?<!there )\bis no (number|file|folder|record|mask|name|point|page|text|JSON|whole|channel|proportion)\b":

@@ -77,6 +77,7 @@ def store(path: Path, write: Callable[[Path], None]) -> bool:
         os.close(handle)
         part = Path(name)
         write(part)
+        os.chmod(part, 0o666 & ~_umask())  # a temporary file is its owner's alone; a shared folder is for all
         os.replace(part, path)
     except OSError:  # a read-only home, a full disk: it is made again next time
         if part is not None:
@@ -156,6 +157,12 @@ def clear_rendered() -> int:
     """Deletes all rendered phantoms and says how many; the atlas stays."""
     folder = cache_folder()
     return 0 if folder is None else make_room(folder / "rendered", 0.0)
+
+
+def _umask() -> int:
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def _size(path: Path) -> int:

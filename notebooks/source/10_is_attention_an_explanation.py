@@ -332,10 +332,10 @@ own, compare = cases[0], (alike if check("10-alike", alike).passed else lambda a
 watched = ("Grad-CAM", "Grad-CAM++", "integrated gradients", "attention")
 start, stages = {name: maps[name][0] for name in watched}, ["as trained"]
 kept = {name: [1.0] for name in watched}
-for layer, forgetful in cascade(first.network, seed=SEED, parts=4):
+for layer, reset in cascade(first.network, seed=SEED, parts=4):
     stages.append(layer)
     for name in watched:
-        kept[name].append(compare(start[name], map_of(forgetful, own, name), own.head))
+        kept[name].append(compare(start[name], map_of(reset, own, name), own.head))
 plots.show(plots.lines(range(len(stages)), kept, xlabel="parts of the network re-initialised, from the output down",
                        ylabel="rank correlation with its own map"))
 print("reached:", ", ".join(stages))
@@ -444,7 +444,7 @@ plots.show(plots.forest(everyone, label="AUC of the map against the signal", ref
 # %%
 table = Path(medattn_lite.__file__).parents[1] / "figures" / "faithfulness.json"
 networks = json.loads(table.read_text())["networks"] if table.exists() else {}
-SCORES = ("pointing game", "relevance mass", "AUC", "deletion area", "insertion area", "like the forgetful twin's")
+SCORES = ("pointing game", "relevance mass", "AUC", "deletion area", "insertion area", "like the re-initialised network's")
 cell = lambda found: "—" if not found else Interval.from_dict(found).text(2)
 lines = ["| network | method | " + " | ".join(SCORES) + " |", "|---" * (len(SCORES) + 2) + "|"]
 for own in networks.values():

@@ -158,6 +158,16 @@ def test_the_least_recently_used_make_room(folder) -> None:
     assert sum(path.stat().st_size for path in files(folder)) <= 0.45 * size
 
 
+@pytest.mark.skipif(os.name == "nt", reason="permissions are those of POSIX")
+def test_other_users_of_a_shared_folder_may_read_what_is_kept(folder) -> None:
+    before = os.umask(0o022)
+    try:
+        _ = PhantomCohort(1, shape=SHAPE)[0]
+    finally:
+        os.umask(before)
+    assert files(folder)[0].stat().st_mode & 0o777 == 0o644
+
+
 def test_reading_counts_as_use(folder) -> None:
     cohort = PhantomCohort(1, shape=SHAPE)
     _ = cohort[0]

@@ -13,6 +13,7 @@ from medattn_lite.explain.faithfulness.benchmark import main, run, score_network
 from medattn_lite.explain.faithfulness.benchmark_page import write_page
 from medattn_lite.explain.faithfulness.phantom_cases import cohort_of, held_out
 from medattn_lite.explain.faithfulness.stage_scores import gains
+from medattn_lite.explain.faithfulness.subject_scores import LIKENESS
 from medattn_lite.explain.methods.registry import METHODS
 from medattn_lite.networks import trained as trained_module
 from medattn_lite.networks.trained import load_trained
@@ -80,7 +81,7 @@ def test_every_method_is_scored_beside_maps_that_know_nothing(shipped):
     assert any("AUC in coronal slices" in row for row in rows)
     for method in ("Grad-CAM", "occlusion"):
         row = {name: score for own in rows if own["method"] == method for name, score in own.items()}
-        assert np.isfinite(row["deletion area"]) and -1 <= row["like the forgetful twin's"] <= 1
+        assert np.isfinite(row["deletion area"]) and -1 <= row[LIKENESS] <= 1
     assert next(row for row in rows if row["method"] == "chance")["AUC"] == 0.5
 
 
@@ -95,12 +96,12 @@ def test_a_mean_over_subjects_bears_its_interval_and_leaves_out_what_is_undefine
 
 
 def test_a_pointing_game_that_never_hits_is_no_certainty_and_a_correlation_keeps_its_sign():
-    rows = [{"subject": str(k), "method": "noise", "pointing game": 0.0, "like the forgetful twin's": (-1) ** k * 0.3,
-             "note": ""} for k in range(12)]  # fmt: skip
+    rows = [{"subject": str(k), "method": "noise", "pointing game": 0.0, LIKENESS: (-1) ** k * 0.3, "note": ""}
+            for k in range(12)]  # fmt: skip
     found = summarise(rows)["noise"]
     hits = found["pointing game"]
     assert (hits["low"], hits["high"]) == pytest.approx((0, 0.2425), abs=1e-4)
-    twin = found["like the forgetful twin's"]
+    twin = found[LIKENESS]
     assert -0.3 < twin["low"] < 0 < twin["high"] < 0.3 and twin["units"] == 12
 
 

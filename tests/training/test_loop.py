@@ -72,7 +72,7 @@ def test_a_cpu_trains_in_fp32_and_a_faster_bf16_is_said(monkeypatch, capsys) -> 
     speed = devices.bf16_speed("cpu", repeats=1)
     assert speed is None or speed > 0
     assert choose("cpu").precision == "fp32"
-    for times, said in ((2.5, "this CPU computes bf16 2.5 times as fast"), (1.1, ""), (None, "")):
+    for times, said in ((2.5, "2.5 times as fast in bf16 on this CPU"), (1.1, ""), (None, "")):
         monkeypatch.setattr(devices, "bf16_speed", lambda times=times: times)
         assert cli_train._accelerator("cpu", "auto").mixed_precision == "no"
         lines = capsys.readouterr().err.splitlines()

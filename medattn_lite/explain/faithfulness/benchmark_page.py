@@ -27,14 +27,14 @@ of the others. One training per network: another start could move a figure by mo
   nothing.
 - **deletion**, **insertion**: area under the network's score while the most relevant blocks are blurred first, or put
   back first. Lower, and higher, is better.
-- **like the untrained network's**: rank correlation with the map of the same network, re-initialised. Near 1, the map
-  shows the picture and not what was learned.
+- **like the re-initialised network's**: rank correlation with its map. Near 1, the map shows the picture
+  and not what was learned.
 - What takes many passes (integrated gradients, occlusion, deletion, insertion) is scored on the first subjects alone:
   see each n.
 - *In italics*: maps that know no network at all. A method has shown something where it beats them.
 """
 COLUMNS = {**{name: name for name in LOCALISATION}, "deletion area": "deletion", "insertion area": "insertion",
-           LIKENESS: "like the untrained network's"}  # fmt: skip
+           LIKENESS: LIKENESS}  # fmt: skip
 IGNORANT = ("chance", "noise", "middle", "edges", "brightness")
 TITLES = {"mechanisms": "grade of a whole head; deciding: what only a high grade has", "presence": "tumour in a slice",
           "lesions": "MS lesions", "fusion": "whole tumour"}  # fmt: skip

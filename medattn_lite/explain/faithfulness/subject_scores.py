@@ -20,7 +20,7 @@ from medattn_lite.explain.model import forward_eval
 
 OPTIONS = {"integrated gradients": {"steps": 16}}  # enough where the sum of values is checked
 COSTLY = ("integrated gradients", "occlusion")  # many passes: scored on few subjects
-LIKENESS = "like the forgetful twin's"  # key of the saved records: similarity to the map of the re-initialised network
+LIKENESS = "like the re-initialised network's"  # similarity to its map: key of the records and head of the column
 Row = dict[str, Any]
 
 
