@@ -209,6 +209,6 @@ def _accelerator(device: str, precision: str, log: Sequence[str] = ()) -> Accele
         print(f"device {accelerator.device}, {wanted}: {chosen.why}", file=sys.stderr)
         speed = bf16_speed() if precision == "auto" and chosen.device.type == "cpu" else None
         if speed and speed >= FAST:
-            print(f"a small convolution and product are {speed:.1f} times as fast in bf16 on this CPU: --precision bf16 "
-                  "may train faster; what it does to the scores was not measured", file=sys.stderr)  # fmt: skip
+            print(f"a small convolution and product are {speed:.1f} times as fast in bf16 on this CPU: --precision "
+                  "bf16 may train faster; its effect on scores was not measured", file=sys.stderr)  # fmt: skip
     return accelerator
