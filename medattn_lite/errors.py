@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+import sys
+from collections.abc import Callable
+from typing import ParamSpec
+
 from medattn_lite.escaping import printable
+
+_P = ParamSpec("_P")
 
 
 class UserError(ValueError):
@@ -14,3 +21,17 @@ class UserError(ValueError):
 
     def __init__(self, message: str) -> None:
         super().__init__(printable(" ".join(str(message).split())))
+
+
+def ends_in_one_line(main: Callable[_P, int]) -> Callable[_P, int]:
+    """Makes a program's `main` print a UserError as one line on the standard error and return exit code 2."""
+
+    @functools.wraps(main)
+    def guarded(*arguments: _P.args, **named: _P.kwargs) -> int:
+        try:
+            return main(*arguments, **named)
+        except UserError as error:
+            print(error, file=sys.stderr)
+            return 2
+
+    return guarded

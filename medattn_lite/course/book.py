@@ -21,7 +21,7 @@ from typing import Any
 from medattn_lite.course.book_api import EXTENSIONS, SETTINGS, write_api
 from medattn_lite.course.book_check import problems
 from medattn_lite.course.book_notebook import book_notebook
-from medattn_lite.errors import UserError
+from medattn_lite.errors import UserError, ends_in_one_line
 
 ROOT = Path(__file__).resolve().parents[2]
 _STYLE = Path(__file__).with_name("book.css")
@@ -137,17 +137,14 @@ def _sphinx(staged: Path, built: Path) -> None:
         page.write_text(text, encoding="utf-8")
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.book", description=__doc__.splitlines()[0])
     parser.add_argument("executed", type=Path, help="folder of executed notebooks")
     parser.add_argument("out", type=Path, help="folder of the site")
     given = parser.parse_args(arguments)
-    try:
-        print(build_book(given.executed, given.out))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    print(build_book(given.executed, given.out))
     return 0
 
 

@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import os
 import re
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ from medattn_lite.course.links import moved_down
 from medattn_lite.course.places import course_home
 from medattn_lite.course.slides import slide_type, slides_page
 from medattn_lite.course.stubs import keep_solutions, strip_solutions
-from medattn_lite.errors import UserError
+from medattn_lite.errors import UserError, ends_in_one_line
 
 NOTEBOOKS = course_home() / "notebooks"
 _NAME = re.compile(r"^\d\d_[a-z0-9_]+$")
@@ -173,21 +172,18 @@ def _json(notebook: Any) -> str:
     return nbformat.writes(notebook, version=4).rstrip("\n") + "\n"
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the notebooks, or with `--check` say which are stale."""
     parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.generate", description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if anything is stale")
     parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR", help="where source/ is")
     options = parser.parse_args(arguments)
-    try:
-        if options.check:
-            lines = stale(options.notebooks)
-            print("\n".join(lines) or "every notebook is as its source makes it")
-            return 1 if lines else 0
-        written = write(options.notebooks)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    if options.check:
+        lines = stale(options.notebooks)
+        print("\n".join(lines) or "every notebook is as its source makes it")
+        return 1 if lines else 0
+    written = write(options.notebooks)
     print("\n".join(f"wrote {path.relative_to(options.notebooks)}" for path in written) or "nothing has changed")
     return 0
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from medattn_lite.course.generate import NOTEBOOKS
 from medattn_lite.course.metrics import metric_text
-from medattn_lite.errors import UserError
+from medattn_lite.errors import UserError, ends_in_one_line
 
 FIGURES = NOTEBOOKS.parent / "figures"
 SCALE = "laptop"
@@ -60,20 +60,17 @@ def page_of(record: Mapping[str, Any]) -> str:
     return "\n".join(parts)
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.measured", description=__doc__.splitlines()[0])
     parser.add_argument("reports", nargs="+", type=Path, help="folders that medattn course wrote")
     parser.add_argument("--out", type=Path, default=FIGURES, metavar="DIR")
     given = parser.parse_args(arguments)
-    try:
-        for report in given.reports:
-            record = add_report(report, given.out / f"course_{SCALE}.json")
-        (given.out / f"course_{SCALE}.md").write_text(page_of(record), encoding="utf-8")
-        print(given.out / f"course_{SCALE}.md")
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    for report in given.reports:
+        record = add_report(report, given.out / f"course_{SCALE}.json")
+    (given.out / f"course_{SCALE}.md").write_text(page_of(record), encoding="utf-8")
+    print(given.out / f"course_{SCALE}.md")
     return 0
 
 

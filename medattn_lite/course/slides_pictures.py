@@ -20,7 +20,7 @@ from typing import Any
 
 from medattn_lite.course.report import picture_alt
 from medattn_lite.course.slides import CAPTION, rendered, slides_page
-from medattn_lite.errors import UserError
+from medattn_lite.errors import UserError, ends_in_one_line
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 _NUMBER = re.compile(r"^\d\d_\w+$")
@@ -106,6 +106,7 @@ def write_decks(executed: Path, out: Path) -> list[Path]:
     return written
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.slides_pictures",
@@ -113,11 +114,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("executed", type=Path, help="folder of executed notebooks")
     parser.add_argument("out", type=Path, help="folder of the decks")
     given = parser.parse_args(arguments)
-    try:
-        print("\n".join(map(str, write_decks(given.executed, given.out))))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    print("\n".join(map(str, write_decks(given.executed, given.out))))
     return 0
 
 

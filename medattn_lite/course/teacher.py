@@ -23,7 +23,7 @@ from typing import Any
 
 from medattn_lite.course.assignments import CONFIG, assignments
 from medattn_lite.course.generate import NOTEBOOKS, read_source, source_paths
-from medattn_lite.errors import UserError
+from medattn_lite.errors import UserError, ends_in_one_line
 from medattn_lite.escaping import without_tags
 
 WORDS_A_MINUTE = 150  # of technical text, with its formulas and figures
@@ -162,17 +162,14 @@ def _filled(text: str, took: Mapping[str, Times], report: Mapping[str, Any]) -> 
     return filled.replace("{table}", "\n".join(rows)).replace("{environment}", report["environment"])
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.teacher", description=__doc__.splitlines()[0])
     parser.add_argument("report", type=Path, help="report.json of medattn course")
     parser.add_argument("out", type=Path, help="the zip")
     given = parser.parse_args(arguments)
-    try:
-        print(teacher_pack(given.report, given.out))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    print(teacher_pack(given.report, given.out))
     return 0
 
 

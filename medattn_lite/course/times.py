@@ -18,7 +18,7 @@ from typing import Any
 
 from medattn_lite.course.generate import NOTEBOOKS
 from medattn_lite.course.scales import SCALES
-from medattn_lite.errors import UserError
+from medattn_lite.errors import UserError, ends_in_one_line
 
 FIGURES = NOTEBOOKS.parent / "figures"
 HEAD = """# What a notebook takes to run
@@ -79,6 +79,7 @@ def page_of(record: Mapping[str, Any]) -> str:
     return "\n".join([HEAD, *lines, "", *where]) + "\n"
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.times", description=__doc__.splitlines()[0])
@@ -86,14 +87,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--note", default="", metavar="WORDS", help="what else ran on the machine, if anything did")
     parser.add_argument("--out", type=Path, default=FIGURES, metavar="DIR")
     given = parser.parse_args(arguments)
-    try:
-        for report in given.reports:
-            record = add_report(report, given.out / "course_times.json", note=given.note)
-        (given.out / "course_times.md").write_text(page_of(record), encoding="utf-8")
-        print(given.out / "course_times.md")
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    for report in given.reports:
+        record = add_report(report, given.out / "course_times.json", note=given.note)
+    (given.out / "course_times.md").write_text(page_of(record), encoding="utf-8")
+    print(given.out / "course_times.md")
     return 0
 
 

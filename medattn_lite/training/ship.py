@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 
-from medattn_lite.errors import UserError
+from medattn_lite.errors import UserError, ends_in_one_line
 from medattn_lite.networks.trained import FOLDER
 from medattn_lite.training.checkpoint import read_facts, save_weights
 from medattn_lite.training.plan import Plan
@@ -144,6 +144,7 @@ def _command(plan: Plan, variant: str) -> str:
     return shlex.join(words)
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m medattn_lite.training.ship", description=__doc__.splitlines()[0])
@@ -151,15 +152,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("chosen", nargs="+", metavar="NAME=VARIANT")
     parser.add_argument("--fold", type=int, default=0)
     given = parser.parse_args(arguments)
-    try:
-        wrong = [pair for pair in given.chosen if "=" not in pair]
-        if wrong:
-            raise UserError(f"{wrong[0]!r}: say NAME=VARIANT, such as grade_p3d_iam='P3D + IAM'")
-        for path in ship(given.run, dict(pair.split("=", 1) for pair in given.chosen), fold=given.fold):
-            print(path)
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    wrong = [pair for pair in given.chosen if "=" not in pair]
+    if wrong:
+        raise UserError(f"{wrong[0]!r}: say NAME=VARIANT, such as grade_p3d_iam='P3D + IAM'")
+    for path in ship(given.run, dict(pair.split("=", 1) for pair in given.chosen), fold=given.fold):
+        print(path)
     return 0
 
 

@@ -29,7 +29,7 @@ import torch
 from torch import nn
 from tqdm.auto import tqdm
 
-from medattn_lite.errors import UserError
+from medattn_lite.errors import UserError, ends_in_one_line
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.mean_intervals import UNIT, mean_interval, share_interval
 from medattn_lite.explain.faithfulness.phantom_cases import held_out
@@ -174,6 +174,7 @@ def _add(record: Row, path: Path, *, fresh: bool) -> None:
     path.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     from medattn_lite.explain.faithfulness.benchmark_page import write_page
@@ -190,22 +191,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--no-curves", action="store_true", help="leave deletion and insertion out")
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
     given = parser.parse_args(arguments)
-    try:
-        names = given.networks.split(",") if given.networks else known_networks()
-        if given.subjects < 2:
-            raise UserError(f"--subjects {given.subjects}: an interval needs at least 2")
-        until = time.monotonic() + 60 * given.minutes
-        for folder in [given.out, *([given.rows] if given.rows else [])]:
-            folder.mkdir(parents=True, exist_ok=True)
-        fresh = not given.networks and given.rows is None
-        for name in names:  # written after each: hours of work are not lost with the last
-            record = run([name], subjects=given.subjects, curves=not given.no_curves, costly=given.costly,
-                         rows=given.rows, until=until)  # fmt: skip
-            _add(record, given.out / "faithfulness.json", fresh=fresh and name == names[0])
-        print(write_page(given.out))
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    names = given.networks.split(",") if given.networks else known_networks()
+    if given.subjects < 2:
+        raise UserError(f"--subjects {given.subjects}: an interval needs at least 2")
+    until = time.monotonic() + 60 * given.minutes
+    for folder in [given.out, *([given.rows] if given.rows else [])]:
+        folder.mkdir(parents=True, exist_ok=True)
+    fresh = not given.networks and given.rows is None
+    for name in names:  # written after each: hours of work are not lost with the last
+        record = run([name], subjects=given.subjects, curves=not given.no_curves, costly=given.costly,
+                     rows=given.rows, until=until)  # fmt: skip
+        _add(record, given.out / "faithfulness.json", fresh=fresh and name == names[0])
+    print(write_page(given.out))
     return 0
 
 

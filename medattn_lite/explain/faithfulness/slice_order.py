@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from medattn_lite.attention.maps import CHANNEL_SLICE, SPATIAL
-from medattn_lite.errors import UserError
+from medattn_lite.errors import UserError, ends_in_one_line
 from medattn_lite.evaluation import Interval
 from medattn_lite.evaluation.auc_intervals import auc_interval, paired_auc_interval
 from medattn_lite.explain.attention import edited_maps
@@ -112,6 +112,7 @@ def _text(found: Mapping[str, Any]) -> str:
     return Interval.from_dict(found).text()
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="medattn study slice-order",
@@ -120,15 +121,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--variant", default="P3D + IAM")
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
     given = parser.parse_args(arguments)
-    try:
-        record = slice_order(given.run, variant=given.variant)
-        given.out.mkdir(parents=True, exist_ok=True)
-        (given.out / "slice_order.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        (given.out / "slice_order.md").write_text(page_of(record), encoding="utf-8")
-        print(given.out / "slice_order.md")
-    except UserError as error:
-        print(error, file=sys.stderr)
-        return 2
+    record = slice_order(given.run, variant=given.variant)
+    given.out.mkdir(parents=True, exist_ok=True)
+    (given.out / "slice_order.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (given.out / "slice_order.md").write_text(page_of(record), encoding="utf-8")
+    print(given.out / "slice_order.md")
     return 0
 
 
