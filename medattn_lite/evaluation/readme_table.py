@@ -53,8 +53,8 @@ and models without images, are on the [page of results](figures/results.md). Of 
 first (phantoms, then real patients), then other labels, then runs with changed settings; a recipe without a run says
 so. A line gives both scores, their difference, its 95 % interval by patient, and n. **Bold**: the interval leaves out
 0. ‡: it survives Holm's correction for all {count} differences of that page ({surviving} do). Where the mean over folds
-is another figure than the pooled one, it stands beside it. Networks are trained from one seed unless a row says more;
-another seed could move a figure by more than its interval shows.{old}"""
+differs from the pooled value, it is printed next to it. Networks are trained from one seed unless a row says more;
+another seed could change a number by more than its interval shows.{old}"""
 
 OLD = """ †: made with an older version of the phantom or of the intensity scale
 (`medattn_lite/data/versions.py`), and still to be made anew: {count} of {runs} runs."""

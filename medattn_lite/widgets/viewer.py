@@ -72,7 +72,7 @@ class VolumeView:
 
     def _frame(self) -> str:
         several = len(self.layers.overlays) > 1
-        more = " This page shows the first overlay; a live notebook, all of them." if several else ""
+        more = " Here: the first overlay; a live notebook with the extra viewer shows all." if several else ""
         return (f'<iframe title="{escape(self.summary)}" srcdoc="{escape(self.html)}" '
                 f'style="width:100%;height:{HIGH}px;border:0;background:#fff"></iframe>'
                 f"<p>{escape(self.summary + more)} Click in a plane to move the cross.</p>")  # fmt: skip

@@ -328,8 +328,9 @@ display(explorer)
 # *Figure 00.4.* The explorer, and under it the same state as a plain picture, for readers who do not
 # run it.
 #
-# The same head in a viewer as radiologists use one. Click in a plane; after that the wheel leafs. Turn the 3-D head.
-# Take the overlay's opacity to 0 and back: did you see the tumour's border without its mask?
+# The same head in a viewer as radiologists use one. Click in a plane; then the mouse wheel moves through the slices. Turn the 3-D head.
+# Take the overlay's opacity to 0 and back: did you see the tumour's border without its mask? (Without the
+# extra `viewer`, and in the book, you see three planes, without 3-D.)
 
 # %%
 widgets.view_volume(sample, {"tumour": "mask"}, channel="flair")
@@ -378,7 +379,7 @@ plots.show(plots.image_grid(torch.stack(pictures), titles=answers, columns=3, le
                             overlays=torch.stack(lesions).int(), labels={1: "lesion"}, title="The answers"))
 
 # %% [markdown]
-# *Figure 00.6.* The same six with their lesions in colour. FLAIR alone does not settle everything: the meningioma is
+# *Figure 00.6.* The same six with their lesions in colour. FLAIR alone does not answer everything: the meningioma is
 # hardly brighter than the brain beside it. A radiologist, too, would ask for T1ce here.
 #
 # A phantom can do what no patient can: be **the same person with another disease**. That is a
@@ -389,8 +390,8 @@ plots.show(plots.image_grid(torch.stack(pictures), titles=answers, columns=3, le
 from dataclasses import replace
 
 person = Subject(glioma(grade="high", diameter_mm=36), seed=SEED + 7)
-twin = replace(person, pathology=glioma(grade="low", diameter_mm=36))
-pair = [subject.render(shape=SHAPE, contrasts=("t1ce",)) for subject in (person, twin)]
+low_grade = replace(person, pathology=glioma(grade="low", diameter_mm=36))
+pair = [subject.render(shape=SHAPE, contrasts=("t1ce",)) for subject in (person, low_grade)]
 where = widest_slice(pair[0])
 pictures = torch.stack([scan["image"][0, where] for scan in pair])      # (2, H, W)
 plots.show(plots.image_grid(pictures, columns=2, letters=True, window=(0.0, pictures.max().item() * 0.8),
@@ -445,8 +446,9 @@ for number in range(3):
 # %% [markdown]
 # `normalise` finds the most frequent tissue deep in the head, which is white matter, and puts it at 0; the
 # background goes to −4. Why not subtract the mean and divide by the standard deviation (a z-score)? A large tumour
-# changes both, and so the numbers of healthy tissue far away. Does white matter hold still, as `normalise` assumes? Three people decide, each
-# healthy and with a tumour of growing size: by how much do the voxels move in which **nothing has changed**? **Guess.**
+# changes both, and so the numbers of healthy tissue far away. Does white matter hold still, as `normalise` assumes? Test it on
+# three people, each healthy and with tumours of 30, 50 and 70 mm: by how much do voxels change in which
+# **nothing has changed**? **Guess.**
 
 # %%
 scores = {"z-score": lambda own, head: (own - own[head].mean()) / own[head].std(), "normalise": lambda own, head: normalise(own)}

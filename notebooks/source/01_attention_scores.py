@@ -317,7 +317,7 @@ class Heads(nn.Module):
 plots.show(plots.data_flow("query-key-value"))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
-# *Figure 01.6.* The class as a drawing, with the shape of every tensor; m heads. Yellow boxes are learned, blue ones
+# *Figure 01.6.* The class as a drawing, with the shape of every tensor; m heads. Yellow boxes have weights to learn, grey ones hold data, blue ones
 # only compute.
 #
 # ### Parity

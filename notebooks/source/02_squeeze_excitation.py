@@ -598,7 +598,7 @@ for blocks, width, side in stages:
 print(f"ResNet-50: {base / 1e9:.3f} billion")
 for name, extra in (("two layers", layers), ("layers and squeeze", layers + squeezed), ("product too", layers + squeezed + scaled)):
     record(f"SE adds, counting the {name}", 100 * extra / base, "%")
-record("the deck's figure, from its two rounded numbers", 100 * (3.87 / 3.86 - 1), "%")
+record("the deck's number, from its two rounded ones", 100 * (3.87 / 3.86 - 1), "%")
 print(f"\nIn this run ({SCALE}, seed {SEED}, {len(set(train.subjects))} + {len(set(patients))} heads, {DATA}), AUC gained")
 for name, gain in gains.items():
     print(f"{name:24} {gain.text()}")

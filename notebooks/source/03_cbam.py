@@ -560,7 +560,7 @@ for name, interval in measured.items():
 # %% [markdown]
 # *Figure 03.12.* How much the maps prefer the tumour.
 #
-# Read three things. Is a layer's interval clear of 1? Is the trained map clear of its **untrained** [twin](glossary.md#twin)? Is it clear of plain **brightness**? A map below 1 is not broken: the network is free to *turn down* the places it has decided on, since the weights behind the map can be negative.
+# Read three things. Is a layer's interval clear of 1? Is the trained map clear of its **untrained** [copy](glossary.md#re-initialised-copy)? Is it clear of plain **brightness**? A map below 1 is not broken: the network is free to *turn down* the places it has decided on, since the weights behind the map can be negative.
 
 # %% [markdown]
 # ## 10 · What goes wrong

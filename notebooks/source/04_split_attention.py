@@ -342,7 +342,7 @@ on_control["no bar"] = right(object_hits(run.network, without_cue(run)))
 plots.show(plots.forest(on_control, label="share of blobs judged right", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 04.5.* **This is what competition that matters looks like.** Swapped shares are worse than chance: the network then does the opposite of what it has learned. (A global mean beside every pixel can carry the zoom, too: other seeds and cheaper networks are in [the positive controls](../figures/positive_controls.md), split attention in other tasks in [the comparison](../figures/mechanisms.md).)
+# *Figure 04.5.* **This is what competition that matters looks like.** Swapped shares are worse than chance: the network then does the opposite of what it has learned. (Could something cheaper do it? In [the positive controls](../figures/positive_controls.md) a global mean laid beside every pixel stays at chance, and non-local attention comes near. Split attention in other tasks: [the comparison](../figures/mechanisms.md).)
 #
 # ## 8 · Heads, and a network that comes trained
 #
@@ -414,7 +414,7 @@ measured["brightness"] = on_tumour(fresh.images[:, flair] - fresh.images[:, flai
 plots.show(plots.forest(measured, label="mass in the tumour ÷ chance", reference=1.0, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 04.8.* Does ResNeSAt pay more attention to the tumour? Is a trained layer clear of 1, of its untrained twin, and of plain brightness? And remember what *flat* maps cost in figure 04.6.
+# *Figure 04.8.* Does ResNeSAt pay more attention to the tumour? Is a trained layer clear of 1, of its **untrained** copy, and of plain brightness? And remember what *flat* maps cost in figure 04.6.
 #
 # ## 9 · Train it yourself
 #

@@ -82,7 +82,7 @@ plots.show(plots.slice_montage(shown["image"][contrast], slices=depths.astype(in
                                title=f"one of {len(boxes)} boxes: high grade, T1ce"))
 
 # %% [markdown]
-# *Figure 05.1.* Eight slices of one box, from bottom to top, in finer voxels than the network gets. In how many do you see a bright rim around a dark core? Synthetic, unless `DATA` names real patients.
+# *Figure 05.1.* Eight slices of one box, from bottom to top, in finer voxels than the network gets (phantoms at `smoke` and `laptop`). In how many do you see a bright rim around a dark core? Synthetic, unless `DATA` names real patients.
 
 # %%
 brightest = images[:, contrast].flatten(2).topk(20, dim=2).values.mean(2)  # (N, D): one number per slice
@@ -200,7 +200,7 @@ print("out:", tuple(MyIAM(32)(torch.randn(2, 32, 8, 12, 10)).shape))
 plots.show(plots.data_flow("inter-slice"))
 
 # %% [markdown]
-# *Figure 05.3.* IAM as a drawing, with the shape of every tensor. Find the one box in which a slice learns of its neighbours before $a^c$ is set.
+# *Figure 05.3.* IAM as a drawing, with the shape of every tensor. Find the two boxes in which a slice learns of its neighbours on the way to $a^c$.
 #
 # ## 4 · Does it equal the real thing?
 #
@@ -355,9 +355,9 @@ plots.show(plots.picture_table(
     alt="The slices of one volume in a row, some with a large disc, some with a spot; below, which spots are lesions."))
 
 # %% [markdown]
-# *Figure 05.7.* One volume, slice by slice from below; under it, the spots that are lesions. Check one: what does the slice to its right show? The network: two convolutions within the slice, then IAM or nothing, then 1×1×1 convolutions. A kernel of 3×1×1 alone would not help, since the vessel is not above the spot but far away in the plane. **A mean over each slice, passed to the next one, would:** (05.2) and (05.3).
+# *Figure 05.7.* One volume, slice by slice from below; under it, the spots that are lesions. Check one: what does the slice to its right show? The network: two convolutions within the slice, then nothing, SE or IAM, then 1×1×1 convolutions. A kernel of 3×1×1 alone would not help, since the vessel is not above the spot but far away in the plane. **A mean over each slice, passed to the next one, would:** (05.2) and (05.3).
 #
-# **Guess** the share of spots judged right without and with IAM; chance is one half.
+# **Guess** the share of spots judged right without attention, with SE and with IAM; chance is one half.
 
 # %%
 from medattn_lite.training.controls import object_hits, train_control, without_cue
@@ -451,7 +451,7 @@ measured = {f"{layer}, {word}": found for word, network in (("trained", shipped.
 plots.show(plots.forest(measured, label="gate on the signal's slices ÷ chance", reference=1.0, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 05.11.* Mind the axis: are the figures far from 1, or does a narrow scale make them look so?
+# *Figure 05.11.* Mind the axis: are the values far from 1, or does a narrow scale make them look so?
 #
 # A preference is not yet a need. The edits of figure 05.9, on heads of both grades that the network has never seen. **Guess** which of them costs it anything.
 

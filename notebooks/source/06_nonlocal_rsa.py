@@ -287,12 +287,12 @@ for place, what in enumerate(("products", "operations of the whole block", "memo
 #
 # From the left, where the published network has its block:
 #
-# - against the plain block, the 28× and the products' 100× hold **from the level 1/4 on** (at 1/8 the products just miss it), and not at 1/16;
+# - against the plain block, the 28× and the products' 100× hold **from the level 1/4 on** (at 1/8 the products just miss it);
 # - the *whole* block's 100× begins at 1/2, and so does all against the *usual* block;
 # - at 1/16 RSA costs **more** than either: its $\theta, \phi, g$ run three times;
 # - **fused**, each by its kernel, non-local needs 1.1 to 1.7 times RSA's memory at every level.
 #
-# So 28× holds for the formulas. With today's kernels RSA saves operations, and so time: [how all three grow](../figures/benchmarks.md).
+# So 28× holds for the formulas. With today's kernels RSA saves operations, and time on all but the smallest maps: [how all grow](../figures/benchmarks.md).
 
 # %% [markdown]
 # ## 6 · How far does it see, and how strongly?
@@ -405,7 +405,7 @@ display(explorer)
 # %% [markdown]
 # *Figure 06.6.* The explorer. Try `RSA steps` → one direction: a line through the voxel. Then "all steps in turn": boxes, not free shapes. A bright *column* in a matrix means: all slices look at the same few, whatever is in them.
 #
-# Now count. Let the voxels *of the lesions* look: how much of their attention falls on lesions, against chance? 1 is chance. The [twin](glossary.md#twin) has random weights (and RSA's trained $\beta$, without which it would look at nothing).
+# Now count. Let the voxels *of the lesions* look: how much of their attention falls on lesions, against chance? 1 is chance. The [re-initialised copy](glossary.md#re-initialised-copy) has random weights (and RSA's trained $\beta$, without which it would look at nothing).
 
 # %%
 from medattn_lite.explain import received_attention, whereabouts
@@ -420,16 +420,16 @@ def on_lesions(network):
 
 
 torch.manual_seed(SEED)
-twins = {name: build(own.facts["network"], **own.facts["options"]).eval() for name, own in shipped.items()}
-rsa_block, blank = (group.attention["center"] for group in (shipped["RSA-010"].network, twins["RSA-010"]))
-for trained, twin in zip(rsa_block.betas, blank.betas, strict=True):
-    twin.data.copy_(trained.data)
+copies = {name: build(own.facts["network"], **own.facts["options"]).eval() for name, own in shipped.items()}
+rsa_block, blank = (group.attention["center"] for group in (shipped["RSA-010"].network, copies["RSA-010"]))
+for trained, copy in zip(rsa_block.betas, blank.betas, strict=True):
+    copy.data.copy_(trained.data)
 measured = {f"{name}, {word}": on_lesions(network) for name in shipped for word, network in
-            (("trained", shipped[name].network), ("twin", twins[name]))}
+            (("trained", shipped[name].network), ("re-initialised", copies[name]))}
 plots.show(plots.forest(measured, label="lesions look at lesions ÷ chance", reference=1.0, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 06.7.* Do lesions look at lesions? RSA's number says little by itself: it looks along lines. The twin says what that alone gives.
+# *Figure 06.7.* Do lesions look at lesions? RSA's number says little by itself: it looks along lines. The re-initialised copy shows what looking along lines gives by itself.
 #
 # And does the U-Net use it? Two edits of figure 06.5, measured by [Dice](glossary.md#dice), the overlap of what was found with what is there, 0 to 1. **Guess** first; then look at $\beta$.
 

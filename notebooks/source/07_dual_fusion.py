@@ -423,7 +423,7 @@ check("07-blocks", attend_in_key_blocks)
 #
 # ## 8 · Where it must win
 #
-# A **positive control**. Two scans of one patient are *not aligned*. A patch on scan A is a lesion if the patch of the **same direction** on scan B, at another place, has a bright ring. Each scan has its own two convolutions; then late fusion, early fusion, or dual fusion. Early fusion compares the two scans at the *same* place, and there is nothing. **Guess** the share of patches judged right; chance is one half.
+# A **positive control**. Two scans of one patient are *not aligned*. A patch on scan A is a lesion if scan B shows patches whose fibres run in the **same direction**, wherever they are. Each scan has its own two convolutions; then late fusion, early fusion, or dual fusion. Early fusion compares the two scans at the *same* place, and there is nothing. **Guess** the share of patches judged right; chance is one half.
 
 # %%
 from medattn_lite.training.controls import map_score, object_hits, train_control, without_cue
@@ -437,7 +437,7 @@ plots.show(plots.picture_table([[*run.test.images[0], (run.test.objects[0] == 2)
 print("the map:", map_score(run))
 
 # %% [markdown]
-# *Figure 07.5.* One test image of the control. The last line says how much of a patch's weight lies on its partner, beside an even share. (Where dual fusion is at chance, too, this seed did not find the way: try another `SEED`.)
+# *Figure 07.5.* One test image of the control. The last line: how much of a patch's weight lies on those of its direction, and how much would by chance. (Where dual fusion is at chance, too, try another `SEED`.)
 #
 # ### Exercise 07.3 · blinkers
 #

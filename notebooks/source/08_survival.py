@@ -95,7 +95,7 @@ for who, deaths in (("ABCDE", "CAE"), ("ABCE", "CAE"), ("ABCDE", "CDAE")):  # D 
 # %% [markdown]
 # So with D censored (the first line) about 0.53 live longer than six and a half months: read it before the factor of month 7. In month 2, D still counts among the five at risk; in month 6, not any more: **be counted until you leave, then step out of the denominator**.
 #
-# Compare the lines. Without D, the factor of month 2 becomes 3/4 in place of 4/5, and the later ones stay: a **censored patient counts in the deaths up to the last visit**, and in none after it. If D dies, a factor 3/4 is added, and the others stay.
+# Compare the lines. Without D, the factor of month 2 becomes 3/4 in place of 4/5, and the later ones stay: a **censored patient is among those at risk at every death up to the last visit**, and at none after it. If D dies, one more factor joins, 3/4, and the others stay.
 
 # %% [markdown]
 # ### A hazard, and what a patient is worth
@@ -144,7 +144,7 @@ for i, j in [(i, j) for i in range(5) for j in range(5) if event[i] and time[i] 
 # %% [markdown]
 # Cox: the last one at risk teaches nothing, there was no choice. And shifting all risks changes nothing: this loss knows who dies *sooner*, not *when*.
 #
-# Pairs: 3½ of 7, so the [C-index](glossary.md#c-index) is one half. A coin does as well. D has the highest risk of all, and was compared with C only.
+# Pairs: 3½ of 7, so the [C-index](glossary.md#c-index) is one half. Guessing does as well. D has the highest risk of all, and was compared with C only.
 #
 # ## 3 · From loops to a module
 #
@@ -496,7 +496,7 @@ if DATA == "phantom":
     predicted["ceiling: everything"] = from_log_risk(truth)
 print("clinical values:", ", ".join(value_names))
 results = {name: c_index_interval(own.patients.event, own.patients.time, own.risk) for name, own in predicted.items()}
-plots.show(plots.forest(results, label="C-index on test patients", reference=0.5, reference_label="a coin"))
+plots.show(plots.forest(results, label="C-index on test patients", reference=0.5, reference_label="chance"))
 until = float(np.quantile(seen["test"].time, 0.9))  # later deaths would have large weights
 for name, interval in results.items():
     record(f"C-index: {name}", interval)
@@ -507,7 +507,7 @@ for name, interval in results.items():
 # %% [markdown]
 # *Figure 08.4.* The share of pairs in the right order.
 #
-# Read from below. **Everything** is the most that anyone could reach in the long run, and far from 1: of two people with the same risk, one lives long and the other does not. **The tumour** is the most its picture could give, and the control comes near it. Between the coin and *that* ceiling is the networks' room. Are they in it?
+# Read from below. **Everything** is the most that anyone could reach in the long run, and far from 1: of two people with the same risk, one lives long and the other does not. **The tumour** is the most its picture could give, and the control comes near it. Between chance and *that* ceiling is the networks' room. Are they in it?
 #
 # At `smoke` they had 53 heads: expect nothing. At [`laptop`](../figures/course_laptop.md) (seed 0, 300 heads of an earlier phantom, 99 tested): hazards 0.51 [0.43, 0.58] and 0.51 [0.43, 0.59], Cox 0.61 [0.53, 0.68], clinical 0.72 [0.64, 0.80]; ceilings 0.67, 0.78. Section 10 has networks that did learn.
 
@@ -532,9 +532,9 @@ for name, one in shown.items():
 plots.show(plots.survival_calibration({name: one.calibration(365.0, groups=3) for name, one in shown.items()}))
 
 # %% [markdown]
-# *Figure 08.5.* Test patients in three groups by what they were told, and how many of each lived. On the dashed line promises are kept; below it, patients live shorter than they were told. The C-index of "hazards × 3" is its twin's to the last digit: order says nothing about probabilities.
+# *Figure 08.5.* Test patients in three groups by what they were told, and how many of each lived. On the dashed line promises are kept; below it, patients live shorter. The C-index of "hazards × 3" is that of the clinical model, to the last digit: order says nothing about probabilities.
 #
-# The `laptop` run's SE-ResNeXt told a third of the patients "98 %", and 63 % lived: far too sure.
+# Look at the highest group: if its promise is much higher, the network is too sure.
 #
 # ## 8 · Look
 #
@@ -681,7 +681,7 @@ record("noise “significant” when cut at the best place", 100 * np.mean(np.ar
 from medattn_lite.course import recorded_c_indices, trained_c_indices
 
 for label, found in {"networks that come trained": trained_c_indices(), **recorded_c_indices()}.items():
-    plots.show(plots.forest(found, label=f"C-index, {label}", reference=0.5, reference_label="a coin"))
+    plots.show(plots.forest(found, label=f"C-index, {label}", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
 # *Figure 08.11.* Phantoms; where the interval leaves one half out, the network learned from the picture. *Figure 08.12.* 80 LGG patients. *Figure 08.13.* 100 phantoms. 95 % intervals. *Outline*: the control of section 7; *official head*: see 08.10; *clinical*: Cox's model of them.

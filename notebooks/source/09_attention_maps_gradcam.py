@@ -401,7 +401,7 @@ plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affin
 #
 # If integrated gradients add a note that the values do not add up, raise `steps`. A method that can say when it failed is worth a lot. Grad-CAM cannot.
 #
-# Browse. Which layer and method would *you* have shown? The row below each map is the same from a [re-initialised copy](glossary.md#twin) of the network.
+# Browse. Which layer and method would *you* have shown? The row below each map is the same from a [re-initialised copy](glossary.md#re-initialised-copy) of the network.
 
 # %%
 from medattn_lite.widgets import explanation_browser, view_volume

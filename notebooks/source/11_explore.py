@@ -226,9 +226,9 @@ for change in ({"mark": True}, {"enhancement": 0.7}, {"site": "right occipital"}
 # %% [markdown]
 # ## 2 · The explanation browser
 #
-# One head, one network, one method; beside it the same from its **[twin](glossary.md#twin)**, the network with re-initialised weights.
+# One head, one network, one method; beside it the same from its **[re-initialised copy](glossary.md#re-initialised-copy)**: the same network with new random weights.
 #
-# **Guess.** For which method will the twin's map look most like the original? Go through the methods, then through the layers, then through the subjects. Then switch the network to *shuffled labels*.
+# **Guess.** For which method will the copy's map look most like the original? Go through the methods, then through the layers, then through the subjects. Then switch the network to *shuffled labels*.
 
 # %%
 from medattn_lite.explain import held_out
@@ -254,7 +254,7 @@ view_volume({"image": one.image[0], "channels": known.channels, "affine": one.af
             maps | {"signal": one.signal}, channel="t1ce", title=one.subject)  # fmt: skip
 
 # %% [markdown]
-# Collect what you saw: the same question for every network, with the rank correlation of map and twin's map.
+# Collect what you saw: the same question for every network, with the rank correlation of its map and the re-initialised copy's.
 
 # %%
 from medattn_lite.explain import Browser
@@ -266,7 +266,7 @@ for name in shelf.networks:
         pairs = [[shelf.answer(n, name, method, reinitialised=own) for own in (False, True)] for n in range(2)]
         alike = [shelf.rank_correlation(n, *pair) for n, pair in enumerate(pairs)]
         aucs = [pair[0].located.auc for pair in pairs if pair[0].located is not None]
-        told.append(f"{method}: AUC {np.mean(aucs):.2f}, like the twin's {np.mean(alike):+.2f}" if aucs else f"{method}: none")
+        told.append(f"{method}: AUC {np.mean(aucs):.2f}, like the copy's {np.mean(alike):+.2f}" if aucs else f"{method}: none")
     print(f"{name}\n    " + "\n    ".join(told))
 
 # %% [markdown]
@@ -374,7 +374,7 @@ display(survival)
 # | one head | another head answers otherwise: change **person** |
 # | outside the training range | answers to 80 mm or 0 mm mean little: they were not trained there |
 # | two things moved at once | a larger tumour also displaces the brain |
-# | "the map follows the tumour" | so would the map of the twin |
+# | "the map follows the tumour" | so would the map of a re-initialised copy |
 # | the story came after the look | guess first, write it down |
 #
 # How much does the head matter? The same tumour in several heads:
@@ -394,7 +394,7 @@ for name, values in spread.items():
 # | claim | where you saw it |
 # |---|---|
 # | the network looks at the tumour | exploration 3: one of them looks at a mark, and was right wherever the mark told the grade |
-# | attention finds what matters | figures 11.5 and 11.6, each beside a twin or the signal |
+# | attention finds what matters | figures 11.5 and 11.6, each beside the re-initialised copy or the signal |
 # | enhancement and necrosis decide the grade | exploration 2: how far each slider moves each network |
 # | non-local and slice attention link lesions | figure 11.7, for a lesion and for healthy tissue |
 #
@@ -438,7 +438,7 @@ quiz([
 #
 # - Change one thing, keep the rest, guess first.
 # - A network answers even where it was never taught.
-# - Look at a map beside its twin's; look at an effect beside a control's.
+# - Look at a map beside that of the re-initialised copy; look at an effect beside a control's.
 # - An exploration is where questions come from. The answers need notebook 10.
 #
 # **Read on:** Wachter et al., *Counterfactual explanations* ([arXiv:1711.00399](https://arxiv.org/abs/1711.00399)); DeGrave et al., *AI for radiographic COVID-19 detection selects shortcuts over signal* ([doi:10.1038/s42256-021-00338-7](https://doi.org/10.1038/s42256-021-00338-7)). Words: [glossary](glossary.md).

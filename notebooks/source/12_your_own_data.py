@@ -283,9 +283,9 @@ for name, scores in found.items():
     record(f"{first}, {name}", scores[first])
 
 # %% [markdown]
-# *Figure 12.2.* The [AUC](glossary.md#auc) of the run, with 95 % intervals by patient.
+# *Figure 12.2.* The score of the run ([AUC](glossary.md#auc) for classes, [Dice](glossary.md#dice) for masks, [C-index](glossary.md#c-index) for survival), with 95 % intervals by patient.
 #
-# At `smoke` the network has seen a few patients for seconds, and they are too few for an interval, or it reaches from far below chance to far above. **That is the finding**: on a dozen patients you cannot tell a poor network from a fair one. The control, with ten numbers to learn, shows that the task can be done. Look at the width before you look at the value.
+# At `smoke` the network has seen a few patients for seconds, and they are too few for an interval, or it reaches from far below chance to far above. **That is the finding**: on a dozen patients you cannot tell a poor network from a fair one. In the synthetic folder the control, with ten numbers to learn, shows that the task can be done. Look at the width before you look at the value.
 #
 # How many patients would you need? The width shrinks with the root of their number.
 
@@ -378,7 +378,7 @@ if all(log.is_file() for log in logs):
     record("largest difference of the losses, one process and two", max(abs(a - b) for a, b in zip(*losses, strict=True)))
 
 # %% [markdown]
-# Two limits. The number of processes must divide the batch. And [**batch normalisation**](glossary.md#batch-normalisation) computes its means over what one process sees: networks that have it (P3D, ResNet) give *similar* curves on several GPUs, not equal ones. DynUNet has none.
+# Two limits. The number of processes must divide the batch. And Cox's likelihood (notebook 08) compares only the patients of one process. [**Batch normalisation**](glossary.md#batch-normalisation) is no limit: its means are taken over the batch of all processes, so that P3D and ResNet, too, end as with one process, up to rounding.
 
 # %% [markdown]
 # ## 10 · Other layouts

@@ -19,10 +19,10 @@ HEAD = (
     "alive, or of Python's objects and arrays, in MiB. *Of the limit* is the share of our time in which this machine "
     "could have done the same number of operations in float32, or moved the same bytes, whichever takes longer, by "
     "the speed measured in the first table. The exponent is the slope of log time over log size from the row above: 1 "
-    "is proportional, 2 is everything beside everything else. A dash: no peer, or not counted. Made by `medattn study "
-    "benchmarks`.\n"
+    "is proportional, 2 means that every element meets every other. A dash: no peer, or not counted. In the table of "
+    "growth *theirs* is our own fused block. Made by `medattn study benchmarks`.\n"
 )
-TABLE = ("| work | beside | ours | theirs | ratio | ours, MiB | theirs, MiB | of the limit | exponent |",
+TABLE = ("| work | compared with | ours | theirs | ratio | ours, MiB | theirs, MiB | of the limit | exponent |",
          "|---|---|--:|--:|--:|--:|--:|--:|--:|")  # fmt: skip
 GROWTH = re.compile(r"growth: (.+), (\d+)³(, counted)?$")
 

@@ -28,11 +28,12 @@ def test_a_mechanism_that_wins_and_one_that_does_not_are_told_apart():
     assert cbam.low < 0 < cbam.high
 
 
-def test_what_was_not_run_says_so_in_the_table():
+def test_what_was_not_run_is_a_dash_that_is_explained():
     lines = control_lines(record())
     rows = {line.split("|")[1].strip(): line for line in lines if line.startswith("| `")}
-    assert "**+0.478" in rows["`se`"] and rows["`se`"].rstrip().endswith("not run |")
-    assert "no other to compare with" in rows["`rsa`"] and rows["`rsa`"].startswith("| `rsa` | not run")
+    assert "**+0.478" in rows["`se`"] and rows["`se`"].rstrip().endswith("| – |")
+    assert "no other to compare with" in rows["`rsa`"] and rows["`rsa`"].startswith("| `rsa` | – ")
+    assert any("A dash: this network does not belong to the task" in line for line in lines)
     assert "1 seed, 3 are needed" in rows["`global-mean`"]
     assert "empty" in control_lines({"runs": {}})[0]
 

@@ -79,7 +79,7 @@ def test_several_overlays_and_an_empty_one_are_named():
     assert [(own.name, own.kind) for own in view.layers.overlays] == [
         ("a map", "map"), ("tumour", "mask"), ("t1, over it", "map")]  # fmt: skip
     assert "Over it: a map, tumour, t1" in view.summary and "Nothing to draw in nothing" in view.summary
-    assert "live notebook, all of them" in view._frame()
+    assert "extra viewer shows all" in view._frame()
 
 
 def test_an_explanation_is_shown_under_its_own_name():

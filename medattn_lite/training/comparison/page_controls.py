@@ -38,11 +38,15 @@ def control_lines(record: Mapping[str, Any]) -> list[str]:
     rows = [name for name in (*names(), WIDER) if name != PLAIN and any(name in own for own in table.values())]
     others = sorted({name for own in table.values() for name in own} - {*names(), WIDER})
     lines = [
-        "Synthetic tasks, each made so that one mechanism can solve it and a plain network cannot; another small "
-        "network, the mechanism exchanged in the same way. Share of candidates classified right (chance: 0.5), and "
-        "its difference to the network without attention with a 95 % interval over seeds; images are drawn anew with "
-        "each seed. **Bold**: the interval leaves out 0. Where medical tasks show no difference and these do, the "
-        "mechanism works and the task did not need it.\n",
+        "Synthetic tasks, each made so that its mechanism can solve it and a plain network cannot; other "
+        "mechanisms may solve it, too. Another small network, the mechanism exchanged in the same way. Share of "
+        "candidates classified right (chance: 0.5), and its difference to the network without attention with a 95 "
+        "% interval over seeds; images are drawn anew with each seed. **Bold**: the interval leaves out 0, "
+        "upwards or downwards, without a correction for the number of comparisons. Where a mechanism gains here "
+        "and shows no difference on a medical task, the mechanism works; whether the medical task needs it, a "
+        "wide interval leaves open. `last`, `mean`: the decoder gets the last state, or the mean of all; "
+        "`averaged`: split attention's two versions, averaged; `early`, `late`: early and late fusion. A dash: "
+        "this network does not belong to the task, or was not trained on it.\n",
         "| mechanism | " + " | ".join(table) + " |", "|---" * (len(table) + 1) + "|",
         "| *without attention: its score* | " + " | ".join(_score(own.get(PLAIN)) for own in table.values()) + " |",
     ]  # fmt: skip
@@ -65,7 +69,7 @@ def _chosen(scores: Mapping[int, float], seeds: Sequence[int]) -> list[float]:
 
 def _score(entry: Mapping[str, Any] | None) -> str:
     if entry is None:
-        return "not run"
+        return "–"
     scores = entry["scores"]
     return f"{sum(scores) / len(scores):.3f}; seeds {min(scores):.3f} to {max(scores):.3f}"
 
@@ -74,7 +78,7 @@ def _cell(entry: Mapping[str, Any] | None) -> str:
     from medattn_lite.training.comparison.page_text import signed
 
     if entry is None:
-        return "not run"
+        return "–"
     mean = sum(entry["scores"]) / len(entry["scores"])
     if "difference" not in entry:
         return f"{mean:.3f}, no other to compare with"

@@ -21,7 +21,7 @@ def page_text(found: Mapping[str, Any], *, picture: str) -> str:
     tasks = found["tasks"]
     lines = [
         HEADING,
-        "Written by `medattn compare --page`; [the figures as JSON](" + picture.replace(".png", ".json") + ").\n",
+        "Written by `medattn compare --page`; [the numbers as JSON](" + picture.replace(".png", ".json") + ").\n",
         "The same small network with another attention mechanism in its place, trained with the same steps on the same "
         "images. Cells are differences to the plain network, with 95 % intervals over seeds *and* test patients; "
         "**bold** where the interval leaves out 0, and `*` where that survives a correction for the number of "
@@ -98,9 +98,9 @@ def _summary(found: Mapping[str, Any]) -> list[str]:
     if not count:
         return []
     by_chance = f"{count / 20:.1f}"
-    return [f"Of {count} differences with an interval between a mechanism and the plain network, {clear} leave out 0 "
-            f"({by_chance} would by chance, if no mechanism made a difference), and {kept} survive Holm's "
-            "correction.\n"]  # fmt: skip
+    return [f"Of {count} intervals of a difference between a mechanism and the plain network, {clear} do not contain "
+            f"0; about {by_chance} would be expected by chance, if no mechanism made a difference. After Holm's "
+            f"correction: {kept}.\n"]  # fmt: skip
 
 
 def _controls(found: Mapping[str, Any]) -> list[str]:
