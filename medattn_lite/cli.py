@@ -259,13 +259,15 @@ def _networks(options: argparse.Namespace) -> int:
 
 
 def _cache_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--clear", action="store_true", help="delete the rendered phantoms; the atlas stays")
+    parser.description = "Prints the folder, what it holds and its limit (MEDATTN_CACHE, MEDATTN_CACHE_MB)."
+    parser.add_argument("--clear", action="store_true", help="delete the rendered phantoms, not the atlas")
     parser.set_defaults(run=_cache)
 
 
 def _cache(options: argparse.Namespace) -> int:
     from medattn_lite.data.cache import cache_content, clear_rendered, limit_mb
 
+    limit = limit_mb()  # which may not be a number: said before anything is deleted
     if options.clear:
         print(f"deleted {clear_rendered()} rendered phantoms")
     content = cache_content()
@@ -273,7 +275,7 @@ def _cache(options: argparse.Namespace) -> int:
         print("nothing is kept on disk (MEDATTN_CACHE is empty, or there is no home folder)")
         return 0
     print(f"{content.folder}\nrendered phantoms: {content.heads:,}, {content.rendered:,.0f} MB of at most "
-          f"{limit_mb():,.0f} MB (MEDATTN_CACHE_MB)\natlas {content.atlases:,.0f} MB")
+          f"{limit:,.0f} MB (MEDATTN_CACHE_MB)\natlas {content.atlases:,.0f} MB")
     return 0
 
 

@@ -15,10 +15,11 @@ def controls_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `medattn controls` to its parser."""
     parser.add_argument("--list", action="store_true", help="the tasks, their stories and their networks")
     parser.add_argument("--tasks", default="", metavar="A,B", help="all if left out")
-    parser.add_argument("--attention", default="", metavar="A,B", help="networks; those of the claim if left out")
+    parser.add_argument("--attention", default="", metavar="A,B",
+                        help="networks; if left out, the mechanism, plain and its controls")
     parser.add_argument("--everything", action="store_true", help="every mechanism on every task, too")
     parser.add_argument("--seeds", type=whole(1, 1000), default=5, metavar="N", help="seeds 0 to N − 1 (default: 5)")
-    parser.add_argument("--scale", default="smoke", metavar="S", help="smoke, laptop or paper: more steps")
+    parser.add_argument("--scale", default="smoke", metavar="S", help="smoke, laptop or paper; larger: more steps")
     parser.add_argument("--minutes", type=minutes, metavar="M",
                         help="start no network after M minutes; call it again to go on")
     parser.add_argument("--out", type=path, default=RECORD, metavar="FILE",

@@ -6,9 +6,11 @@ import re
 from html import escape
 from html.parser import HTMLParser
 
-_DROPPED = frozenset({"script", "iframe", "object", "embed", "applet", "template", "noscript"})  # with what they hold
-_EMPTY = frozenset({"base", "link", "meta"})  # alone
-_FRAME = re.compile(r"""<iframe((?:\s+(?!sandbox|src=)[\w-]+="[^"]*")+)\s*>\s*</iframe>""", re.IGNORECASE)
+_DROPPED = frozenset({  # with what they hold
+    "script", "iframe", "object", "embed", "applet", "template", "noscript", "style",
+})  # fmt: skip
+_EMPTY = frozenset({"base", "link", "meta", "form", "animate", "set", "animatetransform", "animatemotion"})  # alone
+_FRAME = re.compile(r"""<iframe((?:\s+(?:title|srcdoc|style)="[^"<>]*")+)\s*>\s*</iframe>\s*(<p[^<>]*>[^<]*</p>)?""")
 _LINKS = frozenset({"href", "src", "action", "formaction", "poster", "background", "xlink:href", "data"})
 
 
@@ -28,7 +30,7 @@ def safe_html(text: str) -> str:
 
 
 def viewer_page(text: str) -> str:
-    """An output that is one frame with a page of its own, as `view_volume` gives it; "" where it is anything else.
+    """A frame with a page of its own and a line under it, as `view_volume` gives it; "" where it is anything else.
 
     The page's scripts run, and see nothing but their own page: not the book's, its storage or another frame.
 
@@ -36,7 +38,7 @@ def viewer_page(text: str) -> str:
         text: the HTML of a whole output.
     """
     found = _FRAME.fullmatch(text.strip())
-    return "" if found is None else f'<iframe sandbox="allow-scripts"{found[1]}></iframe>'
+    return "" if found is None else f'<iframe sandbox="allow-scripts"{found[1]}></iframe>{safe_html(found[2] or "")}'
 
 
 class _Cleaner(HTMLParser):

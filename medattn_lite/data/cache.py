@@ -13,7 +13,7 @@ import contextlib
 import os
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,13 +22,15 @@ from medattn_lite.errors import UserError
 LIMIT_MB = 2000
 _CHECK_EVERY = 64  # files written by this process between two looks at the folder's size
 _written = 0
+_UMASK = os.umask(0o022)  # asked for once, when the module is imported: it belongs to the whole process
+os.umask(_UMASK)
 
 
 def cache_folder() -> Path | None:
     """The folder, which need not exist; None where nothing is to be kept, or a container has no HOME."""
     named = os.environ.get("MEDATTN_CACHE")
     if named is not None:
-        return Path(named) if named else None
+        return Path(named).expanduser() if named else None
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or _home("AppData", "Local")
     elif sys.platform == "darwin":
@@ -65,7 +67,7 @@ def store(path: Path, write: Callable[[Path], None]) -> bool:
 
     Args:
         path: the file; replaced if it is there.
-        write: writes the path that it is given.
+        write: writes the path that it is given; an OSError where it cannot.
 
     Returns:
         Whether the file is there now.
@@ -77,13 +79,15 @@ def store(path: Path, write: Callable[[Path], None]) -> bool:
         os.close(handle)
         part = Path(name)
         write(part)
-        os.chmod(part, 0o666 & ~_umask())  # a temporary file is its owner's alone; a shared folder is for all
+        with contextlib.suppress(OSError):  # a temporary file is its owner's alone; a shared folder is for all
+            os.chmod(part, 0o666 & ~_UMASK)
         os.replace(part, path)
     except OSError:  # a read-only home, a full disk: it is made again next time
-        if part is not None:
-            with contextlib.suppress(OSError):
-                part.unlink()
         return False
+    finally:
+        if part is not None:
+            with contextlib.suppress(OSError):  # it has moved, where all went well
+                part.unlink()
     return True
 
 
@@ -109,7 +113,7 @@ def make_room(folder: Path, limit: float | None = None) -> int:
     """
     limit = limit_mb() if limit is None else limit
     entries = []
-    for path in folder.glob("*/*"):
+    for path in _kept(folder):
         with contextlib.suppress(OSError):  # another process may have deleted it
             status = path.stat()
             entries.append((status.st_mtime, status.st_size, path))
@@ -119,10 +123,10 @@ def make_room(folder: Path, limit: float | None = None) -> int:
     for _, size, path in sorted(entries, key=lambda entry: entry[0]):
         if total <= 0.9 * limit * 1e6:
             break
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # on Windows a file that is open stays
             path.unlink()
             deleted += 1
-        total -= size
+            total -= size
     return deleted
 
 
@@ -148,7 +152,7 @@ def cache_content() -> CacheContent:
     folder = cache_folder()
     if folder is None:
         return CacheContent(None, 0.0, 0, 0.0)
-    heads = [_size(path) for path in (folder / "rendered").glob("*/*.safetensors")]
+    heads = [_size(path) for path in _kept(folder / "rendered") if path.suffix == ".safetensors"]
     atlases = sum(_size(path) for path in folder.glob("phantom_atlas_*.npy"))
     return CacheContent(folder, atlases / 1e6, len(heads), sum(heads) / 1e6)
 
@@ -159,10 +163,12 @@ def clear_rendered() -> int:
     return 0 if folder is None else make_room(folder / "rendered", 0.0)
 
 
-def _umask() -> int:
-    mask = os.umask(0o022)
-    os.umask(mask)
-    return mask
+def _kept(folder: Path) -> Iterator[Path]:
+    """What we wrote, and nothing that a user has put beside it."""
+    hexadecimal = "[0-9a-f]"
+    for path in folder.glob(f"{hexadecimal * 2}/*"):
+        if path.suffix in (".safetensors", ".part"):
+            yield path
 
 
 def _size(path: Path) -> int:

@@ -6,6 +6,7 @@ import base64
 from pathlib import Path
 
 import nbformat
+import numpy as np
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
@@ -14,6 +15,7 @@ from medattn_lite.course.book_check import problems
 from medattn_lite.course.book_notebook import book_notebook
 from medattn_lite.errors import UserError
 from medattn_lite.plots.show import DARK_PNG
+from medattn_lite.widgets import view_volume
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "VBox(children=(IntSlider()))"}
@@ -77,7 +79,12 @@ def test_a_viewers_page_stays_in_the_book(tmp_path: Path) -> None:
     page = ' title="a head" srcdoc="&lt;script&gt;go()&lt;/script&gt;"></iframe>'
     [one] = cleaned(tmp_path, new_output("display_data", {"text/html": f"<iframe{page}", "text/plain": "a head"}))
     assert one.data["text/html"] == f'<iframe sandbox="allow-scripts"{page}'  # it runs, and sees nothing of the book
-    others = (f"<b>x</b><iframe{page}", f'<iframe src="https://example.org"{page}', f'<iframe sandbox=""{page}')
+    view = view_volume(np.random.default_rng(0).random((8, 8, 8)).astype("float32"), title="a <b>head</b>")
+    (tmp_path / "real").mkdir()
+    [one] = cleaned(tmp_path / "real", new_output("display_data", {"text/html": view._frame(), "text/plain": "a head"}))
+    assert one.data["text/html"].startswith('<iframe sandbox="allow-scripts" ') and "<b>" not in one.data["text/html"]
+    others = (f"<b>x</b><iframe{page}", f'<iframe src="https://example.org"{page}', f'<iframe sandbox=""{page}',
+              f'<iframe onload="go()"{page}', f'<iframe allow="camera"{page}')  # fmt: skip
     for number, other in enumerate(others):
         (tmp_path / str(number)).mkdir()
         shown = new_output("display_data", {"text/html": other, "text/plain": "a head"})

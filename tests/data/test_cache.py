@@ -109,6 +109,8 @@ def test_other_code_or_another_torch_renders_anew(folder, renders, monkeypatch) 
     lambda path: path.write_bytes(path.read_bytes()[:-1]),
     lambda path: path.write_bytes(path.read_bytes()[:100]),
     lambda path: path.write_bytes(b"\xff" * 5000),
+    lambda path: path.write_bytes(path.read_bytes()[:-200] + bytes(200)),  # of the right length
+    lambda path: path.write_bytes(path.read_bytes()[:4000] + bytes(path.stat().st_size - 4000)),
     lambda path: (path.unlink(), path.mkdir()),
 ])  # fmt: skip
 def test_a_damaged_file_is_made_again(folder, renders, damage) -> None:
@@ -158,14 +160,70 @@ def test_the_least_recently_used_make_room(folder) -> None:
     assert sum(path.stat().st_size for path in files(folder)) <= 0.45 * size
 
 
+def test_where_the_disk_is_full_heads_are_rendered_all_the_same_and_nothing_is_left(folder) -> None:
+    code = ("import resource, signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); "
+            "from medattn_lite.data import PhantomCohort; from medattn_lite.data.phantom.templates import load_atlas; "
+            "load_atlas(); resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000)); "
+            f"print(PhantomCohort(1, shape={SHAPE})[0]['image'].shape)")  # fmt: skip
+    pytest.importorskip("resource", reason="limits are those of POSIX")
+    np.save(folder.parent / "phantom_atlas_v10.npy", load_atlas().maps.numpy().astype(np.float16))
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert found.returncode == 0 and "12, 14, 12" in found.stdout, found.stderr
+    assert files(folder) == []
+
+
+def test_a_file_that_cannot_be_moved_to_its_place_leaves_nothing(tmp_path, monkeypatch) -> None:
+    def refused(*_: object) -> None:
+        raise OSError("busy")
+
+    monkeypatch.setattr(os, "replace", refused)
+    assert not cache.store(tmp_path / "kept", lambda part: part.write_text("half"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_process_that_renders_many_stays_within_the_limit(folder, monkeypatch) -> None:
+    cohort = PhantomCohort(20, shape=SHAPE)
+    _ = cohort[0]
+    size = files(folder)[0].stat().st_size
+    monkeypatch.setenv("MEDATTN_CACHE_MB", str(6 * size / 1e6))
+    monkeypatch.setattr(cache, "_CHECK_EVERY", 2)
+    for index in range(20):
+        _ = cohort[index]
+    assert 3 <= len(files(folder)) <= 8
+
+
+def test_the_hash_of_the_code_is_that_of_its_files(tmp_path, monkeypatch) -> None:
+    place = tmp_path / "data" / "phantom"
+    place.mkdir(parents=True)
+    (place / "head.py").write_text("one = 1\n")
+    (tmp_path / "data" / "threads.py").write_text("")
+    monkeypatch.setattr(kept, "__file__", str(place / "rendered.py"))
+    seen = set()
+    for text in ("one = 1\n", "one = 2\n"):
+        (place / "head.py").write_text(text)
+        kept._code.cache_clear()
+        seen.add(kept._code())
+    (tmp_path / "data" / "threads.py").write_text("threads = 1\n")
+    kept._code.cache_clear()
+    seen.add(kept._code())
+    kept._code.cache_clear()
+    assert len(seen) == 3
+
+
 @pytest.mark.skipif(os.name == "nt", reason="permissions are those of POSIX")
-def test_other_users_of_a_shared_folder_may_read_what_is_kept(folder) -> None:
-    before = os.umask(0o022)
-    try:
-        _ = PhantomCohort(1, shape=SHAPE)[0]
-    finally:
-        os.umask(before)
+def test_other_users_of_a_shared_folder_may_read_what_is_kept(folder, monkeypatch) -> None:
+    monkeypatch.setattr(cache, "_UMASK", 0o022)
+    _ = PhantomCohort(1, shape=SHAPE)[0]
     assert files(folder)[0].stat().st_mode & 0o777 == 0o644
+
+
+def test_what_a_user_has_put_beside_them_stays(folder) -> None:
+    _ = PhantomCohort(1, shape=SHAPE)[0]
+    mine = [folder / "notes" / "mine.txt", folder / files(folder)[0].parent.name / "mine.txt"]
+    for path in mine:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine")
+    assert cache.clear_rendered() == 1 and all(path.read_text() == "mine" for path in mine)
 
 
 def test_reading_counts_as_use(folder) -> None:

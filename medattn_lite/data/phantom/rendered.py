@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import json
 import os
+import zlib
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,7 @@ def _code() -> str:
 
 def _keep(path: Path, sample: dict[str, Any]) -> None:
     """Writes a sample if it can be read back as it is."""
+    from safetensors import SafetensorError
     from safetensors.torch import save_file
 
     arrays = {name: value for name, value in sample.items() if isinstance(value, torch.Tensor)}
@@ -73,8 +75,15 @@ def _keep(path: Path, sample: dict[str, Any]) -> None:
     if repr(_unpacked(json.loads(text))) != repr(plain):
         return
     content = {name: value.contiguous() for name, value in arrays.items()}
-    order = json.dumps(list(sample))
-    store_rendered(path, lambda part: save_file(content, part, metadata={"plain": text, "order": order}))
+    facts = {"plain": text, "order": json.dumps(list(sample)), "crc32": _checksum(content)}
+
+    def write(part: Path) -> None:
+        try:
+            save_file(content, part, metadata=facts)
+        except SafetensorError as error:  # a full disk
+            raise OSError(str(error)) from error
+
+    store_rendered(path, write)
 
 
 def _read(path: Path) -> dict[str, Any] | None:
@@ -85,8 +94,10 @@ def _read(path: Path) -> dict[str, Any] | None:
         with safe_open(path, framework="pt") as file:
             facts = file.metadata()
             sample = _unpacked(json.loads(facts["plain"]))
-            for name in file.keys():  # noqa: SIM118 (a file of safetensors is not a mapping)
-                tensor = file.get_tensor(name)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (it is not a mapping)
+            if _checksum(tensors) != facts["crc32"]:
+                return None
+            for name, tensor in tensors.items():
                 kind, _, bare = name.rpartition(":")
                 sample[bare] = tensor.numpy() if kind == "numpy" else tensor
             sample = {name: sample[name] for name in json.loads(facts["order"])}
@@ -95,6 +106,15 @@ def _read(path: Path) -> dict[str, Any] | None:
     with contextlib.suppress(OSError):
         os.utime(path)  # the most recently used are deleted last
     return sample
+
+
+def _checksum(tensors: dict[str, torch.Tensor]) -> str:
+    """Of names and bytes: a disk that lost its power may keep a file of the right length with other content."""
+    total = 0
+    for name in sorted(tensors):
+        total = zlib.crc32(name.encode(), total)
+        total = zlib.crc32(np.ascontiguousarray(tensors[name].numpy()).data, total)
+    return str(total)
 
 
 def _packed(value: Any) -> Any:
