@@ -109,7 +109,7 @@ def test_other_code_or_another_torch_renders_anew(folder, renders, monkeypatch) 
     lambda path: path.write_bytes(path.read_bytes()[:-1]),
     lambda path: path.write_bytes(path.read_bytes()[:100]),
     lambda path: path.write_bytes(b"\xff" * 5000),
-    lambda path: path.write_bytes(path.read_bytes()[:-200] + bytes(200)),  # of the right length
+    lambda path: path.write_bytes(path.read_bytes()[:-200] + bytes(255 - own for own in path.read_bytes()[-200:])),
     lambda path: path.write_bytes(path.read_bytes()[:4000] + bytes(path.stat().st_size - 4000)),
     lambda path: (path.unlink(), path.mkdir()),
 ])  # fmt: skip
