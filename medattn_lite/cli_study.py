@@ -26,11 +26,13 @@ class Study:
         module: that is run.
         writes: the page or file that comes out.
         summary: the question that it answers.
+        options: whether it takes words of its own.
     """
 
     module: str
     writes: str
     summary: str
+    options: bool = True
 
 
 STUDIES: Mapping[str, Study] = MappingProxyType({
@@ -49,7 +51,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
     "ship": Study("medattn_lite.training.ship", "medattn_lite/networks/weights",
                   "a finished run becomes a network that comes with the package"),
     "network-list": Study("medattn_lite.networks.description", "medattn_lite/networks/published.json",
-                          "what `medattn networks` lists, measured anew"),
+                          "what `medattn networks` lists, measured anew", options=False),
     "interval-coverage": Study("medattn_lite.coverage.simulate", "figures/interval_coverage.md",
                                "how often the 95 % intervals hold the truth, for each kind of figure and n"),
     "phantom-pictures": Study("medattn_lite.data.phantom.montage", "figures/phantoms.png",
@@ -60,14 +62,18 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
     "reliability": Study("tests.hostile", "figures/reliability.md",
                          "bad words for every option, damaged files, kills: what is not one line, what is lost?"),
     "slides": Study("medattn_lite.course.slides_pictures", "runs/slides", "decks with the pictures of a run"),
-    "parity": Study("tests.parity.table", "figures/parity.md", "blocks and networks beside independent code"),
+    "parity": Study("tests.parity.table", "figures/parity.md", "blocks and networks beside independent code",
+                    options=False),
     "exercises": Study("tests.course.matrix", "figures/exercises.md",
-                       "every wrong and unusual answer, and what it hears"),
+                       "every wrong and unusual answer, and what it hears", options=False),
     "benchmarks": Study("tests.benchmarks.run", "figures/benchmarks.md",
                         "time, memory and growth beside MONAI, captum, pycox, lifelines, the authors' formulations"),
-    "slider-times": Study("tests.benchmarks.sliders", "figures/slider_times.md", "from moved slider to picture"),
-    "gallery": Study("medattn_lite.widgets.gallery", "figures/gallery.md", "pictures of the explorers, README's too"),
-    "widget-picture": Study("tests.browser.widget_picture", "figures/counterfactual_widget.png", "README's picture"),
+    "slider-times": Study("tests.benchmarks.sliders", "figures/slider_times.md", "from moved slider to picture",
+                          options=False),
+    "gallery": Study("medattn_lite.widgets.gallery", "figures/gallery.md", "pictures of the explorers, README's too",
+                     options=False),
+    "widget-picture": Study("tests.browser.widget_picture", "figures/counterfactual_widget.png", "README's picture",
+                            options=False),
 })  # fmt: skip
 ELSEWHERE = (
     ("medattn audit phantom --all", "figures/phantom_audit.md", "what gives the label away, by phantom task"),
@@ -116,6 +122,11 @@ def run_study(name: str, words: Sequence[str]) -> int:
         sys.path.insert(0, "")
         if importlib.util.find_spec("tests") is None or importlib.util.find_spec(study.module) is None:
             raise UserError(f"the study {name} runs in a checkout of the repository: change into its folder")
+    if words and not study.options:
+        if set(words) & {"-h", "--help"}:
+            print(f"usage: medattn study {name}\n\n{study.summary}\nIt takes no options and writes {study.writes}.")
+            return 0
+        raise UserError(f"the study {name} takes no options, such as {words[0]}: leave them out")
     before = sys.argv
     sys.argv = [f"medattn study {name}", *words]
     try:

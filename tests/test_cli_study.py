@@ -20,9 +20,6 @@ def source(module: str) -> str:
     return (place / "__main__.py" if place.is_dir() else place.with_suffix(".py")).read_text(encoding="utf-8")
 
 
-WITH_OPTIONS = [name for name, study in STUDIES.items() if "ArgumentParser" in source(study.module)]
-
-
 def test_every_program_of_the_package_is_a_study_or_a_command_of_the_makefile():
     programs = set()
     for path in (CHECKOUT / "medattn_lite").rglob("*.py"):
@@ -38,10 +35,16 @@ def test_the_list_names_each_with_what_it_writes(capsys):
         assert re.search(rf"^{name}\s+\S", said, re.MULTILINE) and study.writes in said
 
 
-@pytest.mark.parametrize("name", WITH_OPTIONS)
-def test_each_study_answers_help(name, capsys):
+@pytest.mark.parametrize("name", STUDIES)
+def test_each_study_answers_help_and_refuses_an_unknown_option_before_it_does_anything(name, capsys):
+    kept = CHECKOUT / STUDIES[name].writes
+    before = kept.stat().st_mtime_ns if kept.is_file() else None
     assert main(["study", name, "--help"]) == 0
     assert "usage" in capsys.readouterr().out.lower()
+    assert main(["study", name, "--no-such-option"]) == 2
+    said = capsys.readouterr().err
+    assert "--no-such-option" in said or "required" in said  # a word that is missing is named first
+    assert (kept.stat().st_mtime_ns if kept.is_file() else None) == before
 
 
 def test_an_unknown_study_is_one_line(capsys):
