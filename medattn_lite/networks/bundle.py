@@ -106,6 +106,7 @@ def load_bundle(folder: str | Path) -> Trained:
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         name, options = str(facts["network"]), dict(facts["options"])
+        _ = tuple(facts["channels"]), tuple(facts["settings"]["size"])  # what everything that takes images asks for
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{folder / FACTS} is damaged: get the bundle again") from error
     try:

@@ -10,7 +10,6 @@ comes is read as `load_bundle` reads it: tensors and JSON, no code.
 from __future__ import annotations
 
 import os
-import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +19,6 @@ from medattn_lite.errors import UserError
 from medattn_lite.networks.bundle import FACTS, is_bundle, load_bundle
 
 ENDPOINT = "https://huggingface.co"
-_REPOSITORY = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def endpoint() -> str:
@@ -87,7 +85,14 @@ def pull(repository: str, folder: str | Path, *, revision: str | None = None) ->
 
 
 def _require_name(repository: str) -> None:
-    if not _REPOSITORY.fullmatch(repository):
+    from huggingface_hub.utils import HFValidationError, validate_repo_id
+
+    try:
+        validate_repo_id(repository)
+        right = repository.count("/") == 1
+    except HFValidationError:
+        right = False
+    if not right:
         raise UserError(f"{repository!r} is not a name of a repository: give OWNER/NAME")
 
 

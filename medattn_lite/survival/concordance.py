@@ -14,6 +14,8 @@ from typing import Literal
 
 import numpy as np
 
+from medattn_lite.errors import UserError
+
 SAME_RISK = 1e-8  # risks closer than this are tied, as in scikit-survival
 
 
@@ -101,7 +103,12 @@ def harrell_c(event: np.ndarray, time: np.ndarray, risk: np.ndarray) -> float:
 
     Returns:
         NaN where no two patients can be compared.
+
+    Raises:
+        UserError: a risk is not a number.
     """
+    if not np.isfinite(risk).all():
+        raise UserError("a risk is NaN or infinite: leave these patients out, or mend the model")
     return pair_counts(event, time, risk).c_index
 
 

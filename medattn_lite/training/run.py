@@ -261,6 +261,8 @@ class Run:
         """What is made of a part of the record; a part that does not fit is one line."""
         try:
             return made()
+        except UserError:  # it has its own words
+            raise
         except (TypeError, KeyError, AttributeError, ValueError) as error:
             raise UserError(f"{self.record_file} is damaged or of another version ({error}): copy it again from where "
                             "it is whole, or choose another folder with --out and train anew") from None

@@ -49,6 +49,8 @@ def save_page(layers: Layers, path: Path, *, opacity: float, colour_map: str, ov
     """
     page = volume_page(layers, opacity=opacity, colour_map=colour_map)
     words = f'<p style="font: 15px sans-serif">{escape(layers.words())} Click in a plane to move the cross.</p>'
+    title = f"<title>{escape(layers.words()[:80])}</title>"
+    page = re.sub(r"<title>.*?</title>", lambda _: title, page, count=1, flags=re.DOTALL)
     written = page.replace("<body>", f"<body>{words}", 1).encode()
     with new_file(path, overwrite=overwrite) as part:
         part.write_bytes(written)

@@ -174,3 +174,18 @@ def test_patients_without_an_identifier_are_not_one_patient(tmp_path, capsys):
     assert main(["import", str(tmp_path / "in"), str(tmp_path / "out")]) == 0
     assert "name no patient" in capsys.readouterr().out
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"sub-01", "sub-02", "series.tsv"}
+
+
+def test_two_series_of_one_number_and_odd_headers_are_imported_side_by_side(tmp_path: Path, capsys) -> None:
+    root, out = tmp_path / "dicom", tmp_path / "out"
+    uid = "1.2.826.0.1.3680043.77"
+    write(root / "a", series=4, description="AX FLAIR", values=voxels(1))
+    write(root / "b", series=4, description="AX FLAIR", values=voxels(2), SeriesInstanceUID=uid, SeriesNumber=[4, 9])
+    write(root / "c", series=6, description="survey", values=voxels(3), ImageType="LOCALIZER")
+    assert main(["import", str(root), str(out), "--list"]) == 0
+    assert "left out: a localizer" in capsys.readouterr().out
+    assert main(["import", str(root), str(out)]) == 0
+    names = sorted(path.name for path in out.rglob("*.nii.gz"))
+    assert names == ["flair_s004_1.nii.gz", "flair_s004_2.nii.gz"]
+    rows = list(csv.DictReader((out / "series.tsv").open(encoding="utf-8"), delimiter="\t"))
+    assert sorted(Path(row["file"]).name for row in rows) == names

@@ -96,7 +96,7 @@ def test_a_run_is_exported_with_the_scores_of_its_fold(tmp_path, capsys):
     assert "exists already and is not replaced" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("damage", ["weights", "facts", "other", "missing", "pickle"])
+@pytest.mark.parametrize("damage", ["weights", "facts", "incomplete", "other", "missing", "pickle"])
 def test_a_damaged_bundle_is_one_line(bundle, tmp_path, damage):
     copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
     weights, facts = copy / bundles.WEIGHTS, copy / bundles.FACTS
@@ -104,6 +104,9 @@ def test_a_damaged_bundle_is_one_line(bundle, tmp_path, damage):
         weights.write_bytes(weights.read_bytes()[:5000])
     if damage == "facts":
         facts.write_text("{")
+    if damage == "incomplete":
+        kept = json.loads(facts.read_text())
+        facts.write_text(json.dumps({name: kept[name] for name in ("network", "options")}))
     if damage == "other":
         torch.save({"a": torch.zeros(1)}, weights)
     if damage == "missing":
@@ -144,6 +147,9 @@ def test_what_the_hub_refuses_is_one_line(hub: Hub, bundle, tmp_path, monkeypatc
     hub.private["me/other"] = False
     with pytest.raises(UserError, match="me/other holds no bundle"):
         pull("me/other", tmp_path / "x")
+    for name in ("a/b--c..d", "a/b/c", "a b/c"):
+        with pytest.raises(UserError, match="give OWNER/NAME"):
+            pull(name, tmp_path / "x")
     with pytest.raises(UserError, match="give OWNER/NAME"):
         push(bundle, "me")
     monkeypatch.setenv("HF_TOKEN", "wrong")

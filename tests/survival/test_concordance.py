@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from medattn_lite.errors import UserError
 from medattn_lite.survival.concordance import harrell_c, pair_counts
 from medattn_lite.survival.pair_draws import pair_blocks
 
@@ -97,3 +98,9 @@ def test_concordance_by_hand_with_censoring():
     assert harrell_c(event, time, np.array([4.0, 3.0, 2.0, 1.0])) == 1.0
     assert harrell_c(event, time, np.array([4.0, 5.0, 1.0, 2.0])) == pytest.approx(2 / 4)
     assert np.isnan(harrell_c(np.zeros(4, dtype=bool), time, time))
+
+
+@pytest.mark.parametrize("risk", [np.nan, np.inf])
+def test_a_risk_that_is_no_number_is_refused(risk: float) -> None:
+    with pytest.raises(UserError, match="a risk is NaN"):
+        harrell_c(np.ones(4, bool), np.arange(4.0), np.array([risk, 1.0, 2.0, 3.0]))

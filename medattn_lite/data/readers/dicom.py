@@ -66,7 +66,8 @@ class Series:
     @property
     def not_a_volume(self) -> str:
         """Why this is no volume, in words; "" where it may be one."""
-        kind = {str(word).upper() for word in self.facts.get("ImageType") or ()}
+        words = self.facts.get("ImageType") or ()
+        kind = {str(word).upper() for word in ((words,) if isinstance(words, str) else words)}
         if not self.facts.get("Rows"):
             return f"no image but {self.facts.get('Modality') or 'another object'}"
         if "LOCALIZER" in kind or "PROJECTION IMAGE" in kind:
@@ -146,9 +147,19 @@ def _headers(pydicom: Any, path: Path) -> dict[str, Any] | None:
     try:
         content = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_HEADERS))
         facts = {name: getattr(content, name, None) for name in _HEADERS}
+        facts |= {name: _whole(facts[name]) for name in ("SeriesNumber", "NumberOfFrames")}
     except Exception:  # noqa: BLE001 - damaged files fail in ways of their own; they are counted, and named
         return None
     return facts if facts["SeriesInstanceUID"] else None
+
+
+def _whole(value: Any) -> int | None:
+    """A header's number; the first where there are several, None where there is none."""
+    first = value if value is None or isinstance(value, (str, int, float)) else next(iter(value), None)
+    try:
+        return None if first is None else int(first)
+    except (TypeError, ValueError):
+        return None
 
 
 def _numbered(found: dict[tuple[str, str, str], list[tuple[Path, dict[str, Any]]]]) -> list[Series]:
@@ -159,11 +170,11 @@ def _numbered(found: dict[tuple[str, str, str], list[tuple[Path, dict[str, Any]]
                  for (owner, study, _), rows in found.items() if owner == who}  # fmt: skip
         visits[who] = {study: number for number, study in enumerate(sorted(dates, key=lambda one: dates[one]), start=1)}
     ordered = sorted(found.items(), key=lambda item: (patients[item[0][0]], visits[item[0][0]][item[0][1]],
-                                                      int(item[1][0][1]["SeriesNumber"] or 0), item[0][2]))
+                                                      item[1][0][1]["SeriesNumber"] or 0, item[0][2]))
     result = []
     for number, ((who, study, _), rows) in enumerate(ordered, start=1):
         facts = {name: value for name, value in rows[0][1].items() if name not in _IDENTIFYING}
-        frames = int(rows[0][1]["NumberOfFrames"] or 1)
+        frames = rows[0][1]["NumberOfFrames"] or 1
         result.append(Series(number, patients[who], visits[who][study], len(visits[who]),
                              tuple(path for path, _ in rows), facts, frames if len(rows) == 1 else len(rows)))
     return result

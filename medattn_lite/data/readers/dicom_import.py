@@ -18,6 +18,7 @@ import csv
 import gzip
 import logging
 import warnings
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,7 +89,7 @@ def import_study(
     folder = Path(out).expanduser()
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file: name a folder for the images")
-    paths = {one.number: folder / _place(one, patient) for one in chosen}
+    paths = _places(chosen, folder, patient)
     taken = next((path for path in (*paths.values(), folder / TABLE) if path.exists()), None)
     if taken is not None:
         raise UserError(f"{taken} exists already and is not replaced: name another folder")
@@ -115,8 +116,16 @@ def import_study(
     return done
 
 
+def _places(chosen: Sequence[Series], folder: Path, patient: str | None) -> dict[int, Path]:
+    """Number of each series in the list → its file; two of one name get that number, too."""
+    paths = {one.number: folder / _place(one, patient) for one in chosen}
+    often = Counter(paths.values())
+    return {number: path if often[path] == 1 else path.with_name(path.name.replace(".nii.gz", f"_{number}.nii.gz"))
+            for number, path in paths.items()}  # fmt: skip
+
+
 def _place(series: Series, patient: str | None) -> Path:
-    number = int(series.facts.get("SeriesNumber") or series.number)
+    number = series.facts.get("SeriesNumber") or series.number
     folder = Path(patient or f"sub-{series.patient:02d}")
     folder = folder / f"ses-{series.visit}" if series.visits > 1 else folder
     return folder / f"{series.name}_s{number:03d}.nii.gz"
@@ -136,7 +145,7 @@ def _convert(series: Series) -> tuple[Any, str] | str:
     except Exception as error:  # noqa: BLE001 - a bad series must not end the import of the others
         words = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
         known = next((said for code, said in _REASONS.items() if code in words), series.not_a_volume)
-        return known or f"it cannot be converted ({words})"
+        return known or f"it cannot be converted ({words}): export the series again, or try dcm2niix"
     voxels = np.asanyarray(made.dataobj)
     if voxels.dtype.kind not in "iuf":
         return "it holds colours where one number per voxel is expected"

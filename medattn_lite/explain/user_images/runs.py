@@ -88,12 +88,17 @@ def open_shipped(name: str, *, device: torch.device | str = "cpu") -> TrainedRun
     """
     trained = load_bundle(name) if is_bundle(name) else load_trained(name)
     facts = trained.facts
-    recipe = find_recipe(facts["recipe"])
-    settings = settings_from(facts["settings"])  # the variant's own changes are in
-    task = recall_task(recipe, settings, data=facts["data"], facts=facts.get("asked"), seed=facts["seed"])
+    try:
+        recipe = find_recipe(facts["recipe"])
+        settings = settings_from(facts["settings"])  # the variant's own changes are in
+        task = recall_task(recipe, settings, data=facts["data"], facts=facts.get("asked"), seed=facts["seed"])
+        variant, fold = recipe.variant(facts["variant"]), facts["fold"]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{name} does not say what its network was trained for, or in another version's words: get it "
+                        "again") from error  # fmt: skip
     on = "phantoms" if facts["data"] == "phantom" else facts["data"]
-    return TrainedRun(None, recipe, recipe.variant(facts["variant"]), facts["fold"], task, trained.network.to(device),
-                      f"{facts['variant']}, trained on {on}: for learning, not for patients")  # fmt: skip
+    return TrainedRun(None, recipe, variant, fold, task, trained.network.to(device),
+                      f"{variant.name}, trained on {on}: for learning, not for patients")  # fmt: skip
 
 
 def _choose(run: Run, name: str | None, fold: int | None) -> tuple[Variant, int]:

@@ -69,7 +69,7 @@ class Lesions(Segmentation):
     ) -> None:
         """Finds the threshold on training rows."""
         if isinstance(model, ChannelThreshold):
-            model.fit([self.images[row] for row in rows], [self.masks[row] for row in rows])
+            model.fit((self.images[row] for row in rows), (self.masks[row] for row in rows))  # one after another
 
     def network_options(self) -> dict[str, Any]:
         return {**super().network_options(), "num_classes": 2}

@@ -7,7 +7,7 @@ On the intensity scale of `data/transforms.py` 0 is white matter and -4 the back
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +29,7 @@ class ChannelThreshold(nn.Module):
         self.channel = channel
         self.threshold = nn.Parameter(torch.zeros(()), requires_grad=False)
 
-    def fit(self, images: Sequence[Tensor], masks: Sequence[Tensor]) -> None:
+    def fit(self, images: Iterable[Tensor], masks: Iterable[Tensor]) -> None:
         """Sets the threshold with the best mean Dice.
 
         Args:
