@@ -47,10 +47,10 @@ def _compare(options: argparse.Namespace) -> int:
         return 0
     from medattn_lite.attention import names
     from medattn_lite.escaping import printable
-    from medattn_lite.training.comparison import compare_mechanisms, find_plan
-    from medattn_lite.training.comparison.page import require_page, write_page
-    from medattn_lite.training.comparison.run import checked_mechanisms
-    from medattn_lite.training.comparison.with_controls import is_control, run_controls
+    from medattn_lite.mechanism_comparison import compare_mechanisms, find_plan
+    from medattn_lite.mechanism_comparison.page import require_page, write_page
+    from medattn_lite.mechanism_comparison.run import checked_mechanisms
+    from medattn_lite.mechanism_comparison.with_controls import is_control, run_controls
     from medattn_lite.training.device import pick_device
 
     changes = _changes(options.set)
@@ -90,8 +90,8 @@ def _listed() -> list[str]:
     """Lines of text: what there is to compare."""
     from medattn_lite.attention import MECHANISMS
     from medattn_lite.data.controls import CONTROLS
-    from medattn_lite.training.comparison import PLANS
-    from medattn_lite.training.comparison.frames import FRAMES
+    from medattn_lite.mechanism_comparison import PLANS
+    from medattn_lite.mechanism_comparison.frames import FRAMES
 
     lines = ["Tasks"]
     for plan in PLANS.values():

@@ -31,8 +31,8 @@ def controls_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _controls(options: argparse.Namespace) -> int:
-    from medattn_lite.training.controls.report import write_report
-    from medattn_lite.training.controls.table import control_table, read_record
+    from medattn_lite.positive_controls.report import write_report
+    from medattn_lite.positive_controls.table import control_table, read_record
 
     if options.list:
         print(list_controls())
@@ -51,7 +51,7 @@ def _controls(options: argparse.Namespace) -> int:
         )  # fmt: skip
     files = [options.out, *write_report(options.out, record)]
     if options.readme is not None:
-        from medattn_lite.training.controls.readme import write_readme
+        from medattn_lite.positive_controls.readme import write_readme
 
         write_readme(options.readme, record)
         files.append(options.readme)
@@ -63,7 +63,7 @@ def _controls(options: argparse.Namespace) -> int:
 def list_controls() -> str:
     """Every task: its story, and the networks that are trained on it."""
     from medattn_lite.data.controls import CONTROLS
-    from medattn_lite.training.controls.table import all_columns, further_columns
+    from medattn_lite.positive_controls.table import all_columns, further_columns
 
     lines = []
     for name, control in CONTROLS.items():

@@ -2,7 +2,8 @@
 
     python -m tests.house [FOLDER …]        the package, and inside it each folder that is named, such as data
 
-A room is a folder, or a file that lies beside folders; imports inside functions count, those for types alone do not.
+A room is a folder, or a file that lies beside folders. Imports inside functions count, names that `lazy.attach` looks
+up on first use and `import_module` of a written name as well; imports for types alone do not.
 """
 
 from __future__ import annotations
@@ -16,22 +17,29 @@ PACKAGE = Path(__file__).resolve().parents[1] / "medattn_lite"
 
 
 def imports(path: Path, package: Path = PACKAGE) -> Iterator[tuple[str, ...]]:
-    """Places below the package that a file imports from, at its top or inside a function; types alone do not count."""
+    """Places below the package that a file imports from, whenever it does so; types alone do not count."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        # With an `else`, Python imports the same names there, on first use (medattn_lite/lazy.py).
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test) and not node.orelse:
             node.body = []
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        else:
-            continue
-        for name in names:
+        for name in _imported(node):
             parts = name.split(".")
             if parts[0] == package.name and len(parts) > 1:
                 yield tuple(parts[1:])
+
+
+def _imported(node: ast.AST) -> list[str]:
+    """Modules, and names of modules, that one statement or call imports."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+        first = node.args[0].values[0] if isinstance(node.args[0], ast.JoinedStr) else node.args[0]
+        return [first.value.rstrip(".")] if isinstance(first, ast.Constant) else []
+    return []
 
 
 def arrows(folder: str = "", package: Path = PACKAGE) -> dict[str, set[str]]:

@@ -1,6 +1,6 @@
 """Devices, one loop, predictions, losses; recipes and tasks are rooms of their own.
 
-`training.recipes`, `training.tasks`, `training.controls` and `training.comparison` each list their public names.
+`training.recipes` and `training.tasks` each list their public names.
 """
 
 from __future__ import annotations

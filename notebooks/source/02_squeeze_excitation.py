@@ -364,7 +364,7 @@ plots.show(plots.picture_table(
 # %%
 from medattn_lite.evaluation import mean_interval
 from medattn_lite.explain import channel_gates
-from medattn_lite.training.controls import object_hits, train_control, without_cue
+from medattn_lite.positive_controls import object_hits, train_control, without_cue
 
 right = lambda hits: mean_interval(hits.float().mean(1), bounds=(0, 1))  # the share of an image's four spots
 for kind in ("none", "se"):

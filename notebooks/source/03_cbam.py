@@ -349,7 +349,7 @@ plots.show(plots.picture_table(
 # **Guess** the share of rings judged right (chance is one half), and where the map will be open.
 
 # %%
-from medattn_lite.training.controls import object_hits, train_control, without_cue
+from medattn_lite.positive_controls import object_hits, train_control, without_cue
 
 right = lambda hits: mean_interval(hits.float().mean(1), bounds=(0, 1))  # the share of an image's four rings
 for kind in ("none", "se", "cbam"):

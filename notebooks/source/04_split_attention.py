@@ -77,7 +77,7 @@ plots.show(plots.picture_table(
 # Now mix them, from all fine to all broad, and take the mean of the mixture over each blob. How well does this one number tell lesions from look-alikes? The measure is the [AUC](glossary.md#auc): 0.5 is chance, 1 is perfect.
 
 # %%
-from medattn_lite.training.controls import object_labels, object_logits
+from medattn_lite.positive_controls import object_labels, object_logits
 
 part_broad, lesion = [0.1 * step for step in range(11)], object_labels(drawn)  # (N, 4) blobs
 curves = {"zoomed out": [], "zoomed in": [], "all images": []}
@@ -319,7 +319,7 @@ record("parameters of ResNeSAt's sixteen maps, 7×7 each", extra)
 
 # %%
 from medattn_lite.explain import split_shares, under_edits
-from medattn_lite.training.controls import object_hits, train_control, without_cue
+from medattn_lite.positive_controls import object_hits, train_control, without_cue
 
 right = lambda hits: mean_interval(hits.float().mean(1), bounds=(0, 1))  # the share of an image's four blobs
 for kind in ("averaged", "split"):

@@ -360,7 +360,7 @@ plots.show(plots.picture_table(
 # **Guess** the share of spots judged right without attention, with SE and with IAM; chance is one half.
 
 # %%
-from medattn_lite.training.controls import object_hits, train_control, without_cue
+from medattn_lite.positive_controls import object_hits, train_control, without_cue
 
 for kind in ("none", "se", "iam"):
     run = train_control("slice-above", kind, seed=SEED, scale=SCALE)

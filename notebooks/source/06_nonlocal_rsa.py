@@ -344,7 +344,7 @@ check("06-three-steps", three_steps)
 
 # %%
 from medattn_lite.data.controls import LESION
-from medattn_lite.training.controls import object_hits, train_control, without_cue
+from medattn_lite.positive_controls import object_hits, train_control, without_cue
 
 right = lambda hits: mean_interval(hits.float().mean(1), bounds=(0, 1))  # the share of an image's spots
 for kind in ("none", "rsa"):

@@ -426,7 +426,7 @@ check("07-blocks", attend_in_key_blocks)
 # A **positive control**. Two scans of one patient are *not aligned*. A patch on scan A is a lesion if scan B shows patches whose fibres run in the **same direction**, wherever they are. Each scan has its own two convolutions; then late fusion, early fusion, or dual fusion. Early fusion compares the two scans at the *same* place, and there is nothing. **Guess** the share of patches judged right; chance is one half.
 
 # %%
-from medattn_lite.training.controls import map_score, object_hits, train_control, without_cue
+from medattn_lite.positive_controls import map_score, object_hits, train_control, without_cue
 
 right = lambda hits: mean_interval(hits.float().mean(1), bounds=(0, 1))  # the share of an image's patches
 for kind in ("early", "dual_fusion"):

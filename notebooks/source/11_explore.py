@@ -293,8 +293,8 @@ display(comparison)
 
 # %%
 from medattn_lite.attention import names
+from medattn_lite.mechanism_comparison import make_network
 from medattn_lite.networks import cost_of
-from medattn_lite.training.comparison import make_network
 
 image = torch.randn(2, 4, 16, 24, 24)  # two images, four sequences
 for name in names(spatial_dims=3):

@@ -24,7 +24,7 @@ WORK = (
     "medattn_lite.audit.run.audit_dataset", "medattn_lite.data.phantom.export.timings",
     "medattn_lite.training.phantom_controls.phantom_controls",
     "medattn_lite.training.sharpness_control.sharpness_control", "medattn_lite.training.experiment._train",
-    "medattn_lite.training.controls.table.measured", "medattn_lite.training.comparison.run.open_cohort",
+    "medattn_lite.positive_controls.table.measured", "medattn_lite.mechanism_comparison.run.open_cohort",
     "medattn_lite.training.gpu_check.check.works", "medattn_lite.cli_study.run_module",
     "medattn_lite.course.start.open_lab", "medattn_lite.data.cache.cache_content",
     "medattn_lite.data.cache.clear_rendered",

@@ -11,7 +11,8 @@ from typing import Any
 
 from medattn_lite.attention import names
 from medattn_lite.evaluation.crossed import seed_difference
-from medattn_lite.training.comparison.frames import PLAIN
+from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.mechanism_comparison.frames import PLAIN
 
 WIDER = "plain"  # plain convolutions of at least the largest mechanism's parameters
 
@@ -75,13 +76,21 @@ def _score(entry: Mapping[str, Any] | None) -> str:
 
 
 def _cell(entry: Mapping[str, Any] | None) -> str:
-    from medattn_lite.training.comparison.page_text import signed
-
     if entry is None:
         return "–"
     mean = sum(entry["scores"]) / len(entry["scores"])
     if "difference" not in entry:
         return f"{mean:.3f}, no other to compare with"
-    own = entry["difference"]
-    text = signed(own)
-    return f"{mean:.3f}, " + (f"**{text}**" if own.is_given and 0 not in own else text) + f", {entry['seeds']} seeds"
+    difference = entry["difference"]
+    text = signed(difference)
+    if difference.is_given and 0 not in difference:
+        text = f"**{text}**"
+    return f"{mean:.3f}, {text}, {entry['seeds']} seeds"
+
+
+def signed(interval: Interval) -> str:
+    """A difference with its sign and its interval, or why there is none."""
+    if interval.is_given:
+        return f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]".replace("-", "−")
+    value = f"{interval.value:+.3f}".replace("-", "−") if interval.value == interval.value else "not defined"
+    return f"{value} ({interval.missing})" if interval.missing else value

@@ -11,12 +11,12 @@ import torch
 from medattn_lite.attention import names
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
-from medattn_lite.training.comparison import cell, compare_mechanisms, find_plan, run
-from medattn_lite.training.comparison.cohort import Cohort, open_cohort, resized
-from medattn_lite.training.comparison.frames import FRAMES, make_network, matched_width, parameters, started
-from medattn_lite.training.comparison.plans import TaskPlan
-from medattn_lite.training.comparison.store import Row, TaskStore, plain
-from medattn_lite.training.comparison.timing import measure_costs
+from medattn_lite.mechanism_comparison import cell, compare_mechanisms, find_plan, run
+from medattn_lite.mechanism_comparison.cohort import Cohort, open_cohort, resized
+from medattn_lite.mechanism_comparison.frames import FRAMES, make_network, matched_width, parameters, started
+from medattn_lite.mechanism_comparison.plans import TaskPlan
+from medattn_lite.mechanism_comparison.store import Row, TaskStore, plain
+from medattn_lite.mechanism_comparison.timing import measure_costs
 
 PLACES = [(frame, dims, name) for frame, own in FRAMES.items() for dims in own.spatial_dims for name in names(dims)]
 TINY = {"steps": 2, "batch_size": 4, "subjects": 16}

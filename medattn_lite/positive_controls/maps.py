@@ -20,7 +20,7 @@ from medattn_lite.attention.slice_attention import PLANES
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.metrics import auc
 from medattn_lite.explain import CapturedMap, capture_attention, edited_maps
-from medattn_lite.training.controls.train import TESTED_AT_ONCE, ControlRun, object_hits, object_labels, object_logits
+from medattn_lite.positive_controls.train import TESTED_AT_ONCE, ControlRun, object_hits, object_labels, object_logits
 
 EDITS = ("mean", "other")
 GATES = (kinds.CHANNEL, kinds.CHANNEL_SLICE, kinds.SPLIT)

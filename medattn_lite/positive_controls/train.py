@@ -17,10 +17,10 @@ from torch.nn import functional as F
 from medattn_lite.data.controls import LESION, Control, Drawn, find_control
 from medattn_lite.errors import UserError
 from medattn_lite.explain import CapturedMap, capture_attention
-from medattn_lite.training.controls.networks import ControlNet, TwoScanNet
-from medattn_lite.training.controls.reading import READERS, ReadingNet
-from medattn_lite.training.controls.settings import SETTINGS, Settings, steps_at
-from medattn_lite.training.controls.stand_ins import REDUCED
+from medattn_lite.positive_controls.networks import ControlNet, TwoScanNet
+from medattn_lite.positive_controls.reading import READERS, ReadingNet
+from medattn_lite.positive_controls.settings import SETTINGS, Settings, steps_at
+from medattn_lite.positive_controls.stand_ins import REDUCED
 
 FUSIONS = ("late", "early", "dual_fusion")
 LOOKED_AT = 32  # test images whose maps are kept: those of non-local attention are large

@@ -11,15 +11,15 @@ import pytest
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
 from medattn_lite.escaping import without_tags
+from medattn_lite.mechanism_comparison import PLANS
+from medattn_lite.mechanism_comparison.page import write_page
+from medattn_lite.mechanism_comparison.page_text import page_text
+from medattn_lite.mechanism_comparison.results import collect, difference
+from medattn_lite.mechanism_comparison.store import Row, TaskStore, plain
 from medattn_lite.plots.alt import alt_text
 from medattn_lite.plots.mechanisms import mechanism_panels
-from medattn_lite.training.comparison import PLANS
-from medattn_lite.training.comparison.page import write_page
-from medattn_lite.training.comparison.page_text import page_text
-from medattn_lite.training.comparison.results import collect, difference
-from medattn_lite.training.comparison.store import Row, TaskStore, plain
 from medattn_lite.training.records import write_json
-from tests.training.test_comparison import TINY, toy, toy_plan
+from tests.mechanism_comparison.test_comparison import TINY, toy, toy_plan
 
 SEEDS = range(4)
 FIGURES = Path(__file__).resolve().parents[2] / "figures"

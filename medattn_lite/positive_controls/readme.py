@@ -9,7 +9,7 @@ from typing import Any
 from medattn_lite.data import new_file
 from medattn_lite.data.controls import CONTROLS
 from medattn_lite.errors import UserError
-from medattn_lite.training.controls.page import TITLES, over_seeds
+from medattn_lite.positive_controls.page import TITLES, over_seeds
 
 BEGIN, END = "<!-- made by `medattn controls --readme`: begin -->", "<!-- controls: end -->"
 

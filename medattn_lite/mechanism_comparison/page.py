@@ -14,9 +14,9 @@ from typing import Any
 from medattn_lite.data.files import new_file
 from medattn_lite.errors import UserError
 from medattn_lite.escaping import without_tags
-from medattn_lite.training.comparison.page_text import HEADING, page_text
-from medattn_lite.training.comparison.results import collect
-from medattn_lite.training.comparison.with_controls import controls_record
+from medattn_lite.mechanism_comparison.page_text import HEADING, page_text
+from medattn_lite.mechanism_comparison.results import collect
+from medattn_lite.mechanism_comparison.with_controls import controls_record
 from medattn_lite.training.records import write_json
 
 CONTROLS = Path("figures/positive_controls.json")

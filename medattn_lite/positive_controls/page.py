@@ -11,7 +11,7 @@ from medattn_lite.attention import names
 from medattn_lite.data.controls import CONTROLS, Control
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.mean_intervals import mean_interval
-from medattn_lite.training.controls.table import CHEAP, LACKS, SEEDS
+from medattn_lite.positive_controls.table import CHEAP, LACKS, SEEDS
 
 NOT_RUN = "not run"
 INTRODUCTION = """# Positive controls: tasks that a mechanism must win

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from medattn_lite import positive_controls as controls
 from medattn_lite.attention import names
 from medattn_lite.data.controls import CONTROLS, Control
 from medattn_lite.errors import UserError
-from medattn_lite.training import controls
-from medattn_lite.training.controls import page, proof, readme, table
-from medattn_lite.training.controls import train as training
-from medattn_lite.training.controls.stand_ins import STAND_INS, make_plug
-from medattn_lite.training.controls.train import build_network, count, object_labels, object_logits
+from medattn_lite.positive_controls import page, proof, readme, table
+from medattn_lite.positive_controls import train as training
+from medattn_lite.positive_controls.stand_ins import STAND_INS, make_plug
+from medattn_lite.positive_controls.train import build_network, count, object_labels, object_logits
 
 WITH_A_FIELD = [control for control in CONTROLS.values() if control.mechanism != "seq2seq"]
 EACH = pytest.mark.parametrize("control", WITH_A_FIELD, ids=lambda control: control.name)

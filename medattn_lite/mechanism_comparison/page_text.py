@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medattn_lite.evaluation.intervals import Interval
-from medattn_lite.training.comparison.frames import FRAMES, PLAIN
+from medattn_lite.mechanism_comparison.frames import FRAMES, PLAIN
+from medattn_lite.mechanism_comparison.page_controls import control_lines, signed
 
 HEADING = "# One frame, every mechanism\n"
 
@@ -84,14 +85,6 @@ def _cell(task: Mapping[str, Any], row: Mapping[str, Any] | None, key: str, mech
     return f"{text}{seeds}{against}"
 
 
-def signed(interval: Interval) -> str:
-    """A difference with its sign and its interval, or why there is none."""
-    if interval.is_given:
-        return f"{interval.value:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]".replace("-", "−")
-    value = f"{interval.value:+.3f}".replace("-", "−") if interval.value == interval.value else "not defined"
-    return f"{value} ({interval.missing})" if interval.missing else value
-
-
 def _summary(found: Mapping[str, Any]) -> list[str]:
     family = found["family"]
     count, clear, kept = (family[key] for key in ("differences", "leave out 0", "survive Holm"))
@@ -109,8 +102,6 @@ def _controls(found: Mapping[str, Any]) -> list[str]:
     lines = ["## Where a mechanism must win\n"]
     if not record:
         return [*lines, "The positive controls, synthetic tasks that need a mechanism, were not run here.\n"]
-    from medattn_lite.training.comparison.page_controls import control_lines
-
     return [*lines, *control_lines(record)]
 
 
@@ -135,8 +126,8 @@ def _costs(name: str, task: Mapping[str, Any]) -> list[str]:
 
 
 def _frame(task: Mapping[str, Any]) -> Any:
-    from medattn_lite.training.comparison.cell import frame_of
-    from medattn_lite.training.comparison.plans import TaskPlan
+    from medattn_lite.mechanism_comparison.cell import frame_of
+    from medattn_lite.mechanism_comparison.plans import TaskPlan
 
     return FRAMES[frame_of(TaskPlan(**task["plan"]), task["spatial_dims"])]
 

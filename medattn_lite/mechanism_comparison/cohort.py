@@ -22,7 +22,7 @@ from medattn_lite.data.patient_splits import Split, train_valid_test
 from medattn_lite.data.slice_set import SliceSet
 from medattn_lite.data.transforms import crop_around, normalise
 from medattn_lite.errors import UserError
-from medattn_lite.training.comparison.plans import TaskPlan
+from medattn_lite.mechanism_comparison.plans import TaskPlan
 
 SPLIT_SEED = 0  # one split for all seeds: what varies between them is the training
 FILE = "phantoms.safetensors"

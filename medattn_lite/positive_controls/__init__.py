@@ -6,12 +6,12 @@
 
 from __future__ import annotations
 
-from medattn_lite.training.controls.maps import MapScore, edited_accuracy, edited_hits, map_score
-from medattn_lite.training.controls.networks import ControlNet, TwoScanNet
-from medattn_lite.training.controls.reading import ReadingNet
-from medattn_lite.training.controls.settings import SCALES, SETTINGS, Settings
-from medattn_lite.training.controls.stand_ins import STAND_INS
-from medattn_lite.training.controls.train import (
+from medattn_lite.positive_controls.maps import MapScore, edited_accuracy, edited_hits, map_score
+from medattn_lite.positive_controls.networks import ControlNet, TwoScanNet
+from medattn_lite.positive_controls.reading import ReadingNet
+from medattn_lite.positive_controls.settings import SCALES, SETTINGS, Settings
+from medattn_lite.positive_controls.stand_ins import STAND_INS
+from medattn_lite.positive_controls.train import (
     ControlRun,
     build_network,
     object_hits,

@@ -12,10 +12,10 @@ import torch
 
 from medattn_lite.data.controls import CONTROLS, Control
 from medattn_lite.data.files import new_file
-from medattn_lite.training.controls.page import TITLES, page_of, runs_of
-from medattn_lite.training.controls.proof import neighbourhood_auc, receptive_field, sees_cue
-from medattn_lite.training.controls.table import LACKS
-from medattn_lite.training.controls.train import build_network
+from medattn_lite.positive_controls.page import TITLES, page_of, runs_of
+from medattn_lite.positive_controls.proof import neighbourhood_auc, receptive_field, sees_cue
+from medattn_lite.positive_controls.table import LACKS
+from medattn_lite.positive_controls.train import build_network
 
 PROOF_SEED, PROOF_IMAGES = 1000, 50
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from medattn_lite.attention.dimensions import CONVOLUTION
 from medattn_lite.attention.dual_fusion import DualFusionAttention
 from medattn_lite.networks.dual_fusion_net import EarlyFusionHead, average_probabilities
-from medattn_lite.training.controls.stand_ins import make_plug
+from medattn_lite.positive_controls.stand_ins import make_plug
 
 # Dual fusion's two projections start larger by this: its scores are divided by √F, and at torch's start nearly every
 # weight is the same, so that some seeds stay at chance.

@@ -21,9 +21,9 @@ from medattn_lite.attention import names
 from medattn_lite.data.controls import CONTROLS, Control, find_control
 from medattn_lite.data.files import new_file
 from medattn_lite.errors import UserError
-from medattn_lite.training.controls.maps import EDITS, edited_accuracy, map_score
-from medattn_lite.training.controls.settings import SETTINGS, steps_at
-from medattn_lite.training.controls.train import ControlRun, build_network, object_hits, train_control, without_cue
+from medattn_lite.positive_controls.maps import EDITS, edited_accuracy, map_score
+from medattn_lite.positive_controls.settings import SETTINGS, steps_at
+from medattn_lite.positive_controls.train import ControlRun, build_network, object_hits, train_control, without_cue
 
 SEEDS = (0, 1, 2, 3, 4)
 VERSION = 1  # of tasks and settings: records of another version are not gone on with

@@ -7,9 +7,9 @@ import json
 import pytest
 
 from medattn_lite.cli import main
-from medattn_lite.training.comparison import with_controls
-from medattn_lite.training.comparison.page_controls import control_lines, control_table
-from medattn_lite.training.comparison.with_controls import columns, controls_record, run_controls
+from medattn_lite.mechanism_comparison import with_controls
+from medattn_lite.mechanism_comparison.page_controls import control_lines, control_table
+from medattn_lite.mechanism_comparison.with_controls import columns, controls_record, run_controls
 
 NONE, SE = (0.50, 0.52, 0.48, 0.51, 0.49), (0.97, 0.99, 0.98, 0.96, 0.99)
 

@@ -14,12 +14,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from medattn_lite.mechanism_comparison.cell import batches, frame_of, loss_of
+from medattn_lite.mechanism_comparison.cohort import Cohort
+from medattn_lite.mechanism_comparison.frames import make_network
+from medattn_lite.mechanism_comparison.plans import TaskPlan
+from medattn_lite.mechanism_comparison.store import Row
 from medattn_lite.networks.costs import cost_of
-from medattn_lite.training.comparison.cell import batches, frame_of, loss_of
-from medattn_lite.training.comparison.cohort import Cohort
-from medattn_lite.training.comparison.frames import make_network
-from medattn_lite.training.comparison.plans import TaskPlan
-from medattn_lite.training.comparison.store import Row
 
 ROUNDS = 7
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from medattn_lite.data.controls import Control, Drawn, find_control
 from medattn_lite.evaluation.auc_intervals import auc_interval
 from medattn_lite.evaluation.intervals import Interval
-from medattn_lite.training.controls.train import object_labels, object_logits
+from medattn_lite.positive_controls.train import object_labels, object_logits
 
 IMAGES = 600  # for the logistic regression, half to fit and half to test
 

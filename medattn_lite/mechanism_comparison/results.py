@@ -18,9 +18,9 @@ from medattn_lite.errors import UserError
 from medattn_lite.evaluation.crossed import crossed_auc_difference, crossed_mean_difference
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.multiplicity import SURVIVES, holm
-from medattn_lite.training.comparison.frames import PLAIN, is_defined, matched_width
-from medattn_lite.training.comparison.plans import PLANS, TaskPlan
-from medattn_lite.training.comparison.store import Row, TaskStore, plain, read_json
+from medattn_lite.mechanism_comparison.frames import PLAIN, is_defined, matched_width
+from medattn_lite.mechanism_comparison.plans import PLANS, TaskPlan
+from medattn_lite.mechanism_comparison.store import Row, TaskStore, plain, read_json
 
 LEVEL = 0.05
 NOT_RUN, NOT_DEFINED = "not run", "not defined"
@@ -85,7 +85,7 @@ def _task(folder: Path) -> dict[str, Any]:
 
 
 def _control_width(plan: TaskPlan, settings: dict[str, Any], mechanism: str, dims: int) -> int:
-    from medattn_lite.training.comparison.cell import frame_of
+    from medattn_lite.mechanism_comparison.cell import frame_of
 
     return matched_width(frame_of(plan, dims), mechanism, spatial_dims=dims, in_channels=settings["data"]["channels"],
                          width=plan.width)  # fmt: skip
