@@ -265,9 +265,9 @@ def _cache_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _cache(options: argparse.Namespace) -> int:
-    from medattn_lite.data.cache import cache_content, clear_rendered, limit_mb
+    from medattn_lite.data.cache import cache_content, clear_rendered, rendered_limit_mb
 
-    limit = limit_mb()  # which may not be a number: said before anything is deleted
+    limit = rendered_limit_mb()  # which may not be a number: said before anything is deleted
     if options.clear:
         print(f"deleted {clear_rendered()} rendered phantoms")
     content = cache_content()

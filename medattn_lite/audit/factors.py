@@ -64,10 +64,12 @@ def image_facts(sample: Mapping[str, Any], regions: Regions) -> Facts:
 def lesion_facts(
     mask: Any, regions: Regions, size: tuple[float, ...] | None, millilitres: float, unit: str
 ) -> Facts:
-    """Volume, number of parts, shape and site of the lesion; volume and number alone where the mask is empty."""
+    """Volume, number of parts, shape and site of the lesion; of an empty mask the first two, without a mask nothing."""
     from scipy import ndimage
 
     lesion = regions.lesion
+    if lesion is None:
+        return {}
     voxels = int(lesion.sum())
     facts: Facts = {f"lesion volume ({unit})": voxels * millilitres, "lesion count": float(ndimage.label(lesion)[1])}
     if not voxels:
@@ -79,7 +81,8 @@ def lesion_facts(
     spread = np.sqrt(np.clip(np.linalg.eigvalsh(np.atleast_2d(np.cov(places.T))), 0, None)) if voxels > 3 else [np.nan]
     if voxels > 3 and spread[-1] > 0:
         facts["lesion elongation"] = float(spread[-1] / max(spread[-2], 1e-6))
-    faces = sum(int(np.abs(np.diff(np.pad(lesion, 1).astype(np.int8), axis=axis)).sum()) for axis in range(3))
+    padded = np.pad(lesion, 1)
+    faces = sum(np.count_nonzero(np.diff(padded, axis=axis)) for axis in range(3))
     facts["lesion compactness"] = float(voxels ** (2 / 3) / faces)  # 1/6 for a cube, less for what is ragged
     box = [np.flatnonzero(regions.head.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
     centre = np.argwhere(lesion).mean(axis=0)

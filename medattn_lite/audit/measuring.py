@@ -14,6 +14,7 @@ from medattn_lite.audit.regions import MARGIN_MM, near, regions_of, voxel_mm
 from medattn_lite.audit.statistics import GROUPS, image_statistics
 from medattn_lite.audit.target import Target, log_rank_scores
 from medattn_lite.audit.zones import Zone, choose_zones, mirrored
+from medattn_lite.data.dataset import Samples
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Measured:
     scans: int
     notes: list[str] = field(default_factory=list)
 
-    def target(self, rows: Sequence[int] | None = None) -> Target:
+    def target(self, rows: Sequence[int] | np.ndarray | None = None) -> Target:
         """The question, to all patients or to some.
 
         Raises:
@@ -64,7 +65,7 @@ class Measured:
 
 
 def measure(
-    dataset: Sequence[Any],
+    dataset: Samples,
     *,
     label: str = "label",
     column: str | None = None,
@@ -101,7 +102,7 @@ def measure(
 
 
 def _rows(
-    dataset: Sequence[Any], label: str, column: str | None, margin_mm: float, progress: bool
+    dataset: Samples, label: str, column: str | None, margin_mm: float, progress: bool
 ) -> list[Row]:
     """Every scan is looked at twice: for its label and its lesion's zone, then with the zones that it borrows."""
     from tqdm.auto import tqdm
@@ -128,14 +129,14 @@ def _rows(
     return rows + [_row(vars(case), label, column, case) for case in getattr(dataset, "incomplete", ())]
 
 
-def _zone(dataset: Sequence[Any], at: int, sample: dict, margin_mm: float) -> Zone | None:
+def _zone(dataset: Samples, at: int, sample: dict, margin_mm: float) -> Zone | None:
     """The zone of a case's lesion, or of the lesion that a healthy phantom has the mass effect of."""
     if sample.get("mask") is None:
         return None
     regions = regions_of(sample, margin_mm=margin_mm)
-    zone = regions.zone
-    if zone is None and hasattr(dataset, "region") and sample["image"].ndim == 4:
-        zone = near(dataset.region(at).cpu().numpy(), voxel_mm(sample), margin_mm)
+    zone, size = regions.zone, voxel_mm(sample)
+    if zone is None and hasattr(dataset, "region") and sample["image"].ndim == 4 and size is not None:
+        zone = near(dataset.region(at).cpu().numpy(), size, margin_mm)
     return None if zone is None else Zone.of(zone, regions.head)
 
 
@@ -197,7 +198,7 @@ def _by_number(word: str) -> tuple[int, float, str]:
         return 1, 0.0, word
 
 
-def _notes(dataset: Sequence[Any], rows: Sequence[Row], joined: Sequence[Row]) -> list[str]:
+def _notes(dataset: Samples, rows: Sequence[Row], joined: Sequence[Row]) -> list[str]:
     notes = []
     cases = getattr(dataset, "cases", ())
     if any(case.meta.get("patient_known") is False for case in cases):

@@ -57,6 +57,8 @@ def open_labelled(name: str, root: str | Path | None, label: str | None, **optio
     if name == "msd":
         options.setdefault("part", "all")
     dataset = open_dataset(name, root, **options)
+    if not isinstance(dataset, PatientDataset):
+        raise UserError(f"{name} has no patients to audit by label: name a folder of patients")
     if name == "lgg":
         dataset.cases = _with_persons(dataset.cases, dataset.root)
     known = _labels([*dataset.cases, *dataset.incomplete], list(own))
@@ -87,12 +89,12 @@ def _with_persons(cases: Sequence[Case], root: Path) -> list[Case]:
     for path in filter(Path.is_file, places):
         frame = read_csv(path)
         key = column(frame, ["case"]) or column(frame, ["Patient"])
-        named = [(own, found) for own, names in PERSON if (found := column(frame, names))]
+        columns = [(fact, name) for fact, names in PERSON if (name := column(frame, names))]
         for _, row in frame.iterrows() if key else ():
-            facts = {own: text(row[found]) for own, found in named if text(row[found])}
+            facts = {fact: word for fact, name in columns if (word := text(row[name]))}
             person = known.setdefault(row[key].replace("-", "_"), {})
-            person |= {own: fact for own, fact in facts.items() if own not in person}
+            person |= {fact: word for fact, word in facts.items() if fact not in person}
     named = [{**known.get(case.subject.replace("-", "_"), {}), **known.get(case.case.replace("-", "_"), {})}
              for case in cases]
-    return [case.with_facts(meta={own: fact for own, fact in facts.items() if case.meta.get(own) is None})
+    return [case.with_facts(meta={fact: word for fact, word in facts.items() if case.meta.get(fact) is None})
             for case, facts in zip(cases, named, strict=True)]

@@ -60,10 +60,10 @@ def write_audit(audit: Audit, folder: Path, *, title: str, overwrite: bool = Fal
     refuse_existing(folder, overwrite=overwrite)
     folder.mkdir(parents=True, exist_ok=True)
     picture = render_png(audit_view(audit.findings, title=title))
-    contents = (page(audit, title=title), _json(as_dict(audit)), picture)
+    contents = (page(audit, title=title).encode("utf-8"), _json(as_dict(audit)).encode("utf-8"), picture)
     for name, content in zip(FILES, contents, strict=True):
         with new_file(folder / name, overwrite=overwrite) as part:
-            part.write_bytes(content if isinstance(content, bytes) else content.encode("utf-8"))
+            part.write_bytes(content)
     return [folder / name for name in FILES]
 
 

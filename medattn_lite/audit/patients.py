@@ -56,8 +56,9 @@ def _joined(rows: Sequence[Row]) -> Row:
     facts: Facts = {}
     for name in dict.fromkeys(name for row in rows for name in row.facts):
         values = [row.facts[name] for row in rows if name in row.facts]
-        words = any(isinstance(value, str) for value in values)
-        facts[name] = Counter(map(str, values)).most_common(1)[0][0] if words else float(np.mean(values))
+        numbers = [value for value in values if not isinstance(value, str)]
+        words = len(numbers) < len(values)
+        facts[name] = Counter(map(str, values)).most_common(1)[0][0] if words else float(np.mean(numbers))
     used = [row.statistics for row in rows if row.statistics]
     statistics = {group: {name: float(np.mean([own[group].get(name, np.nan) for own in used])) for name in numbers}
                   for group, numbers in used[0].items()} if used else None  # fmt: skip

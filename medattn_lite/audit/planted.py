@@ -7,12 +7,13 @@ the lesion's own voxels.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import torch
 
 from medattn_lite.audit.regions import as_volume, regions_of
+from medattn_lite.data.dataset import Samples
 from medattn_lite.errors import UserError
 
 Sample = dict[str, Any]
@@ -34,7 +35,7 @@ class PlantedLeak(Sequence):
     """
 
     def __init__(
-        self, dataset: Sequence[Sample], kind: str, *, strength: float = 1.0, share: float = 1.0, seed: int = 0
+        self, dataset: Samples, kind: str, *, strength: float = 1.0, share: float = 1.0, seed: int = 0
     ) -> None:
         if kind not in LEAKS:
             raise UserError(f"no leak {kind!r}: choose one of {', '.join(LEAKS)}")
@@ -46,7 +47,16 @@ class PlantedLeak(Sequence):
     def __len__(self) -> int:
         return len(self.dataset)
 
-    def __getitem__(self, index: int) -> Sample:
+    @overload
+    def __getitem__(self, index: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> list[Sample]: ...
+
+    def __getitem__(self, index: int | slice) -> Sample | list[Sample]:
+        """A sample with its trace; of a slice, a list of them."""
+        if isinstance(index, slice):
+            return [self[at] for at in range(*index.indices(len(self)))]
         if index >= len(self):
             raise IndexError(index)
         sample = dict(self.dataset[index])

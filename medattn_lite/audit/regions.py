@@ -51,7 +51,10 @@ def voxel_mm(sample: Mapping[str, Any]) -> tuple[float, float, float] | None:
     """Voxel size along D, H and W in mm; None where the source does not know it."""
     meta = sample.get("meta", {})
     size = meta.get("voxel_size_mm", meta.get("spacing_mm"))
-    return None if size is None else tuple(float(side) for side in np.broadcast_to(size, 3))
+    if size is None:
+        return None
+    depth, height, width = (float(side) for side in np.broadcast_to(size, 3))
+    return depth, height, width
 
 
 def regions_of(
@@ -69,7 +72,7 @@ def regions_of(
 
     image = as_volume(sample["image"])
     head = _head(image)
-    lesion = None if sample.get("mask") is None else (as_volume(sample["mask"]) > 0).any(axis=0)
+    lesion = None if sample.get("mask") is None else np.any(as_volume(sample["mask"]) > 0, axis=0)
     zone = near(lesion, voxel_mm(sample) or _guessed_mm(head), margin_mm) if lesion is not None else None
     outside = head if zone is None else head & ~zone
     for other in borrowed if lesion is not None else ():

@@ -15,6 +15,7 @@ from medattn_lite.audit.regions import MARGIN_MM
 from medattn_lite.audit.statistics import GROUPS, IN_WORDS
 from medattn_lite.audit.target import Target
 from medattn_lite.audit.verdicts import CHANCE, DECLARED, GIVEN, SILENT, TELLS, Finding, corrected
+from medattn_lite.data.dataset import Samples
 from medattn_lite.errors import UserError
 
 REPEATS = 20
@@ -70,7 +71,7 @@ class Audit:
 
 
 def audit_dataset(
-    dataset: Sequence[Any],
+    dataset: Samples,
     *,
     label: str = "label",
     column: str | None = None,
@@ -158,11 +159,13 @@ def _factor(measured: Measured, name: str, kind: str, columns: np.ndarray | None
                        "it is known of too few patients who died")
     own = None if columns is None else columns[known]
     words = any(isinstance(value, str) for value in values)
-    codes = np.unique([str(value) for value in values], return_inverse=True)[1] if words else None
-    if words and codes.max() + 1 > len(known) / 3:
-        return _silent(empty, "nearly every patient has a word of his own")
+    if words:
+        codes = np.unique([str(value) for value in values], return_inverse=True)[1]
+        if codes.max() + 1 > len(known) / 3:
+            return _silent(empty, "nearly every patient has a word of his own")
+    elif len(measured.classes) > 2:
+        codes = _binned(adjusted(np.array(values, dtype=float), own))
     if words or len(measured.classes) > 2:
-        codes = codes if words else _binned(adjusted(np.array(values, dtype=float), own))
         patients = np.array([measured.rows[at].subject for at in known])
         scores, null = tested(category_rates, codes[:, None], target, patients, repeats=CATEGORY_REPEATS, seed=seed,
                               raw=True, given=own if words else None)

@@ -98,10 +98,10 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
     Returns:
         (M,) corrected, at most 1.
     """
-    p_values = np.asarray(p_values, dtype=float)
-    order = np.argsort(p_values)
-    steps = np.arange(len(p_values), 0, -1) * p_values[order]
-    corrected = np.empty(len(p_values))
+    values = np.asarray(p_values, dtype=float)
+    order = np.argsort(values)
+    steps = np.arange(len(values), 0, -1) * values[order]
+    corrected = np.empty(len(values))
     corrected[order] = np.minimum(1.0, np.maximum.accumulate(steps))
     return corrected
 

@@ -47,8 +47,11 @@ class Zone:
 
 def box_of(head: np.ndarray) -> tuple[slice, slice, slice] | None:
     """The box around a head, (D, H, W) bool; None where it is empty."""
+    if not head.any():
+        return None
     used = [np.flatnonzero(head.any(axis=tuple({0, 1, 2} - {axis}))) for axis in range(3)]
-    return tuple(slice(own[0], own[-1] + 1) for own in used) if all(len(own) for own in used) else None
+    depth, height, width = (slice(places[0], places[-1] + 1) for places in used)
+    return depth, height, width
 
 
 def choose_zones(
@@ -93,7 +96,9 @@ def _of_partner(
     wanted = [partner] if zones[at] is not None else [at, partner]
     if not known:
         return []
-    return [zones[own] if zones[own] is not None else zones[int(random.choice(known))] for own in wanted]
+    lent = (zones[case] for case in wanted)
+    drawn = (zone if zone is not None else zones[int(random.choice(known))] for zone in lent)
+    return [zone for zone in drawn if zone is not None]
 
 
 def _places(old: Sequence[int], new: Sequence[int]) -> tuple[np.ndarray, ...]:

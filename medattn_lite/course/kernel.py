@@ -11,6 +11,7 @@ import sys
 import threading
 from pathlib import Path
 from types import TracebackType
+from typing import ClassVar
 
 import psutil
 from jupyter_client.kernelspec import KernelSpec
@@ -46,11 +47,17 @@ def _empty_style(scratch: Path) -> Path:
     return path
 
 
-def kernel_manager_class(scratch: Path) -> type[AsyncKernelManager]:
+class ListedManager(AsyncKernelManager):
+    """A kernel manager whose class lists the managers made."""
+
+    started: ClassVar[list[AsyncKernelManager]]
+
+
+def kernel_manager_class(scratch: Path) -> type[ListedManager]:
     """A kernel manager that starts this Python; its `started` lists the managers made."""
 
-    class CurrentPython(AsyncKernelManager):
-        started: list[AsyncKernelManager] = []
+    class CurrentPython(ListedManager):
+        started = []
 
         def __init__(self, *args: object, **kwargs: object) -> None:
             super().__init__(*args, **kwargs)
@@ -82,7 +89,7 @@ class MemoryWatch:
         peak: the largest sum seen, in bytes; 0 before the kernel is up.
     """
 
-    def __init__(self, managers: type[AsyncKernelManager], *, interval: float = 0.1) -> None:
+    def __init__(self, managers: type[ListedManager], *, interval: float = 0.1) -> None:
         self.peak = 0
         self._managers = managers
         self._interval = interval
@@ -104,7 +111,8 @@ class MemoryWatch:
 
     def _pids(self) -> list[int]:
         provisioners = [manager.provisioner for manager in self._managers.started]
-        return [p.pid for p in provisioners if p is not None and getattr(p, "pid", None)]
+        pids = [getattr(provisioner, "pid", None) for provisioner in provisioners]
+        return [pid for pid in pids if pid]
 
 
 def _tree_memory(pid: int) -> int:

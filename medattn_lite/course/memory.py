@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -64,12 +65,12 @@ class _Alive(TorchDispatchMode):
             if storage is None or storage._cdata in given or storage._cdata in self._known:
                 continue  # nothing, a view, or worked on in place
             size, key = storage.nbytes(), storage._cdata
-            self._known[key] = weakref.ref(storage, lambda _, size=size, key=key: self._gone(size, key))
+            self._known[key] = weakref.ref(storage, partial(self._gone, size, key))
             self.now += size
             self.peak = max(self.peak, self.now)
         return out
 
-    def _gone(self, size: int, key: int) -> None:
+    def _gone(self, size: int, key: int, _: object) -> None:
         self.now -= size
         self._known.pop(key, None)
 

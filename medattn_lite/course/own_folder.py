@@ -43,7 +43,7 @@ def make_own_folder(
     Raises:
         UserError: the folder holds something already, or n is too small.
     """
-    from medattn_lite.data import open_dataset
+    from medattn_lite.data import PhantomCohort
     from medattn_lite.data.nifti_io.volumes import save_volume
 
     root = Path(root)
@@ -51,7 +51,7 @@ def make_own_folder(
         raise UserError(f"{root} is there already: name a new folder, nothing is overwritten")
     if n < 11:
         raise UserError(f"n={n}: at least 11 patients are needed")
-    cohort = open_dataset("phantom", n=n, task="grade", shape=shape, spacing_mm=spacing_mm, seed=seed)
+    cohort = PhantomCohort(n, task="grade", shape=shape, spacing_mm=spacing_mm, seed=seed)
     for number in range(n):
         sample, folder = cohort[number], root / f"p{number:02}"
         folder.mkdir(parents=True)

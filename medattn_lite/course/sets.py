@@ -56,7 +56,7 @@ def _codes(code: CodeType | None) -> Iterator[CodeType]:
                 yield from _codes(inner)
 
 
-def _ordered(kind: type, salt: str) -> type:
+def _ordered(kind: type[set | frozenset], salt: str) -> type:
     """A set that is gone through in the order of its members' hashes with the salt."""
 
     def order(member: Any) -> bytes:

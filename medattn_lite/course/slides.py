@@ -93,7 +93,8 @@ def _bare(parts: list[str]) -> bool:
 
 def _pieces(markdown: str) -> list[str]:
     """A cell's text cut before each heading, without captions: the pictures they belong to are not here."""
-    pieces, fenced = [[]], False
+    pieces: list[list[str]] = [[]]
+    fenced = False
     for line in markdown.split("\n"):
         fenced ^= line.startswith("```")
         if _HEADING.match(line) and not fenced:

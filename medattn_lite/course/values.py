@@ -122,8 +122,8 @@ def as_array(value: Any) -> np.ndarray | None:
     if isinstance(value, (str, bytes, dict, set, frozenset)) or value is None:
         return None
     if isinstance(value, (tuple, list)) and any(isinstance(part, (torch.Tensor, tuple, list)) for part in value):
-        parts = [as_array(part) for part in value]
-        alike = all(part is not None and part.shape == parts[0].shape for part in parts)
+        parts = [array for array in map(as_array, value) if array is not None]
+        alike = len(parts) == len(value) and all(part.shape == parts[0].shape for part in parts)
         return np.stack(parts) if alike else None
     try:
         array = np.asarray(value)

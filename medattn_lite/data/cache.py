@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from medattn_lite.errors import UserError
+from medattn_lite.data.limits import limit_mb
 
 LIMIT_MB = 2000
 _CHECK_EVERY = 64  # files written by this process between two looks at the folder's size
@@ -43,23 +43,12 @@ def cache_folder() -> Path | None:
 def rendered_folder() -> Path | None:
     """Where rendered phantoms are kept; None where they are not."""
     folder = cache_folder()
-    return None if folder is None or limit_mb() == 0 else folder / "rendered"
+    return None if folder is None or rendered_limit_mb() == 0 else folder / "rendered"
 
 
-def limit_mb() -> float:
-    """How many MB of rendered phantoms are kept at most.
-
-    Raises:
-        UserError: MEDATTN_CACHE_MB is not a number of at least 0.
-    """
-    text = os.environ.get("MEDATTN_CACHE_MB", "").strip()
-    try:
-        limit = float(text) if text else float(LIMIT_MB)
-    except ValueError:
-        limit = -1.0
-    if not 0 <= limit < float("inf"):
-        raise UserError(f"MEDATTN_CACHE_MB={text}: give a number of MB, 0 to keep no rendered phantoms")
-    return limit
+def rendered_limit_mb() -> float:
+    """How many MB of rendered phantoms are kept at most; UserError where MEDATTN_CACHE_MB is no such number."""
+    return limit_mb("MEDATTN_CACHE_MB", default=LIMIT_MB, at_zero="keep no rendered phantoms")
 
 
 def store(path: Path, write: Callable[[Path], None]) -> bool:
@@ -106,12 +95,12 @@ def make_room(folder: Path, limit: float | None = None) -> int:
 
     Args:
         folder: `rendered_folder()`.
-        limit: MB; `limit_mb()` if left out.
+        limit: MB; `rendered_limit_mb()` if left out.
 
     Returns:
         How many files were deleted.
     """
-    limit = limit_mb() if limit is None else limit
+    limit = rendered_limit_mb() if limit is None else limit
     entries = []
     for path in _kept(folder):
         with contextlib.suppress(OSError):  # another process may have deleted it

@@ -9,6 +9,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class Samples(Protocol):
+    """What can be counted and asked for one sample after another: a list, or a data set."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any:
+        """One sample, a dict with `image` (C, *spatial)."""
+
+
 class Dataset(Protocol):
     """A sequence of samples; voxels are read, or made, when one is asked for."""
 
@@ -19,6 +28,10 @@ class Dataset(Protocol):
     @property
     def subjects(self) -> Sequence[str]:
         """Whose sample each is."""
+
+    @property
+    def labels(self) -> Sequence[int | None]:
+        """The class of every sample, None where unknown."""
 
     def __len__(self) -> int: ...
 

@@ -91,7 +91,7 @@ def _label(sample: dict[str, Any], task: str, area: float, min_tumour: float) ->
     return int(sample["label"]) if area >= min_tumour and sample.get("label") is not None else None
 
 
-def sized(item: Slice, sample: dict[str, Any], size: tuple[int, int]) -> Slice:
+def sized(item: Slice, sample: dict[str, Any], size: Sequence[int]) -> Slice:
     """Scales a slice to fit `size` with its true aspect ratio, and pads the rest."""
     inner, pads = fitted(item.image.shape[1:], sample.get("affine"), size)
     image = item.image[None]
@@ -103,7 +103,7 @@ def sized(item: Slice, sample: dict[str, Any], size: tuple[int, int]) -> Slice:
 
 
 def fitted(
-    shape: Sequence[int], affine: np.ndarray | None, size: tuple[int, int]
+    shape: Sequence[int], affine: np.ndarray | None, size: Sequence[int]
 ) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
     """How a slice fits into a picture with its true aspect ratio.
 

@@ -20,7 +20,7 @@ DELONG = "DeLong on the logit scale"
 
 
 def auc_interval(
-    labels: Column, scores: Column, *, groups: Sequence | None = None, level: float = 0.95
+    labels: Column, scores: Column, *, groups: Sequence | np.ndarray | None = None, level: float = 0.95
 ) -> Interval:
     """Computes the AUC with its interval by patient; NaN when only one class is there.
 
@@ -45,7 +45,7 @@ def auc_interval(
 
 
 def paired_auc_interval(
-    labels: Column, first: Column, second: Column, *, groups: Sequence | None = None, level: float = 0.95
+    labels: Column, first: Column, second: Column, *, groups: Sequence | np.ndarray | None = None, level: float = 0.95
 ) -> Interval:
     """Computes the AUC of `first` minus AUC of `second`, two models on the same rows, with its interval by patient.
 
@@ -57,11 +57,11 @@ def paired_auc_interval(
         >>> paired_auc_interval(labels, good, poor).text(2)
         '0.21 [0.07, 0.35], n = 100'
     """
-    both = [auc_estimate(labels, scores, groups) for scores in (first, second)]
-    return difference_of(*both, "difference of AUCs", method=f"square-and-add of {DELONG}", level=level)
+    one, other = (auc_estimate(labels, scores, groups) for scores in (first, second))
+    return difference_of(one, other, "difference of AUCs", method=f"square-and-add of {DELONG}", level=level)
 
 
-def auc_estimate(labels: Column, scores: Column, groups: Sequence | None = None) -> Estimate:
+def auc_estimate(labels: Column, scores: Column, groups: Sequence | np.ndarray | None = None) -> Estimate:
     """AUC and what each patient contributes to its error."""
     labels, scores = np.asarray(labels), np.asarray(scores, dtype=float)
     if labels.shape != scores.shape or labels.ndim != 1 or not ((labels == 0) | (labels == 1)).all():
@@ -77,7 +77,7 @@ def auc_estimate(labels: Column, scores: Column, groups: Sequence | None = None)
         others = np.sort(scores[~own])
         below = others.searchsorted(scores[own], "left") + others.searchsorted(scores[own], "right")
         beaten = below / (2 * len(others))  # share of the other class that lies below, a tie as one half
-        here = np.count_nonzero(np.bincount(unit[own], minlength=units))
+        here = int(np.count_nonzero(np.bincount(unit[own], minlength=units)))
         moved = np.bincount(unit[own], beaten - beaten.mean(), minlength=units) / own.sum()
         parts.append((moved * np.sqrt(here / max(here - 1, 1)), here, float(beaten.mean())))
     (ones, n_ones, value), (zeros, n_zeros, _) = parts

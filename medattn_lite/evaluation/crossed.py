@@ -52,7 +52,8 @@ class SeedInterval(Interval):
 
 
 def crossed_auc_difference(
-    labels: Sequence | np.ndarray, first: Table, second: Table, *, groups: Sequence | None = None, level: float = 0.95
+    labels: Sequence | np.ndarray, first: Table, second: Table, *, groups: Sequence | np.ndarray | None = None,
+    level: float = 0.95,
 ) -> SeedInterval:
     """AUC of `first` minus AUC of `second`, mean over seeds, with its interval over seeds and patients.
 
@@ -67,12 +68,13 @@ def crossed_auc_difference(
         UserError: tables of different shapes, or what an AUC cannot be made of.
     """
     first, second = _tables(first, second)
-    pairs = [tuple(auc_estimate(labels, own, groups) for own in pair) for pair in zip(first, second, strict=True)]
+    pairs = [(auc_estimate(labels, one, groups), auc_estimate(labels, other, groups))
+             for one, other in zip(first, second, strict=True)]  # fmt: skip
     return _crossed(pairs, "difference of AUCs", level)
 
 
 def crossed_mean_difference(
-    first: Table, second: Table, *, groups: Sequence | None = None, level: float = 0.95
+    first: Table, second: Table, *, groups: Sequence | np.ndarray | None = None, level: float = 0.95
 ) -> SeedInterval:
     """Mean of `first` minus mean of `second`, over seeds, with its interval over seeds and patients.
 

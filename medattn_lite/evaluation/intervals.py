@@ -111,7 +111,7 @@ def without_interval(value: float, units: int, missing: str, *, level: float = 0
 def bootstrap(
     statistic: Callable[..., float],
     *arrays: Sequence | np.ndarray,
-    groups: Sequence | None = None,
+    groups: Sequence | np.ndarray | None = None,
     n: int = 1000,
     seed: int = 0,
     level: float = 0.95,
@@ -160,7 +160,7 @@ def paired_difference(
     first: Sequence | np.ndarray,
     second: Sequence | np.ndarray,
     *,
-    groups: Sequence | None = None,
+    groups: Sequence | np.ndarray | None = None,
     n: int = 1000,
     seed: int = 0,
 ) -> Interval:
@@ -204,7 +204,7 @@ def percentile_interval(
     return Interval(value, float(low), float(high), level, units, int(finite.size), method, missing)
 
 
-def units_of(length: int, groups: Sequence | None) -> tuple[np.ndarray, int]:
+def units_of(length: int, groups: Sequence | np.ndarray | None) -> tuple[np.ndarray, int]:
     """The unit of each row, (N,) numbers from 0, and how many units there are.
 
     Raises:

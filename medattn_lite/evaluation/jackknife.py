@@ -22,7 +22,7 @@ Statistic = Callable[..., float]
 def jackknife_interval(
     statistic: Statistic,
     *arrays: Sequence | np.ndarray,
-    groups: Sequence | None = None,
+    groups: Sequence | np.ndarray | None = None,
     scale: str = "share",
     freedom: int | None = None,
     seed: int = 0,
@@ -55,7 +55,7 @@ def paired_jackknife_interval(
     first: Sequence[Sequence | np.ndarray],
     second: Sequence[Sequence | np.ndarray],
     *,
-    groups: Sequence | None = None,
+    groups: Sequence | np.ndarray | None = None,
     scale: str = "share",
     seed: int = 0,
     level: float = 0.95,
@@ -70,14 +70,15 @@ def paired_jackknife_interval(
         >>> 0.0 in paired_jackknife_interval(auc, (labels, good), (labels, poor))
         False
     """
-    both = [jackknife_estimate(statistic, *arrays, groups=groups, scale=scale, seed=seed) for arrays in (first, second)]
-    return difference_of(*both, "jackknife", method="square-and-add of jackknife intervals by patient", level=level,
-                         units=both[0].counted)  # fmt: skip
+    one, other = (jackknife_estimate(statistic, *arrays, groups=groups, scale=scale, seed=seed)
+                  for arrays in (first, second))  # fmt: skip
+    return difference_of(one, other, "jackknife", method="square-and-add of jackknife intervals by patient",
+                         level=level, units=one.counted)  # fmt: skip
 
 
 def jackknife_estimate(
-    statistic: Statistic, *arrays: Sequence | np.ndarray, groups: Sequence | None = None, scale: str = "share",
-    freedom: int | None = None, seed: int = 0,
+    statistic: Statistic, *arrays: Sequence | np.ndarray, groups: Sequence | np.ndarray | None = None,
+    scale: str = "share", freedom: int | None = None, seed: int = 0,
 ) -> Estimate:  # fmt: skip
     """The figure and what each patient, or block of patients, contributes to its error."""
     columns = [np.asarray(array) for array in arrays]

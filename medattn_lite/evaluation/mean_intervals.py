@@ -21,7 +21,8 @@ Values = Sequence | np.ndarray
 
 
 def mean_interval(
-    values: Values, *, groups: Sequence | None = None, bounds: tuple[float, float] | None = None, level: float = 0.95
+    values: Values, *, groups: Sequence | np.ndarray | None = None, bounds: tuple[float, float] | None = None,
+    level: float = 0.95,
 ) -> Interval:
     """Computes the mean of N values with its interval by patient.
 
@@ -60,7 +61,7 @@ def mean_interval(
 
 
 def paired_mean_interval(
-    first: Values, second: Values, *, groups: Sequence | None = None, level: float = 0.95
+    first: Values, second: Values, *, groups: Sequence | np.ndarray | None = None, level: float = 0.95
 ) -> Interval:
     """Computes the mean difference `first - second` of two models on the same rows, with its interval by patient.
 
@@ -105,7 +106,7 @@ def proportion_interval(successes: float, n: int, *, level: float = 0.95) -> Int
     return interval_of(estimate, "proportion", method="Wilson", level=level)
 
 
-def share_interval(hits: Values, *, groups: Sequence | None = None, level: float = 0.95) -> Interval:
+def share_interval(hits: Values, *, groups: Sequence | np.ndarray | None = None, level: float = 0.95) -> Interval:
     """Computes the share of rows that are hits, with Wilson's interval by patient.
 
     Args:
@@ -125,7 +126,7 @@ def share_interval(hits: Values, *, groups: Sequence | None = None, level: float
 
 
 def paired_share_interval(
-    first: Values, second: Values, *, groups: Sequence | None = None, level: float = 0.95
+    first: Values, second: Values, *, groups: Sequence | np.ndarray | None = None, level: float = 0.95
 ) -> Interval:
     """Computes the difference of two models' shares of hits on the same rows, by patient (square-and-add of Wilson's).
 
@@ -143,7 +144,7 @@ def paired_share_interval(
                          method=f"square-and-add of Wilson's intervals{_by(groups)}", level=level)  # fmt: skip
 
 
-def share_estimate(hits: Values, groups: Sequence | None = None) -> Estimate:
+def share_estimate(hits: Values, groups: Sequence | np.ndarray | None = None) -> Estimate:
     """The share of hits and what each patient contributes to it; see `share_interval`."""
     from scipy.special import ndtri, stdtrit
 
@@ -161,7 +162,7 @@ def share_estimate(hits: Values, groups: Sequence | None = None) -> Estimate:
     return Estimate(own.value, own.influence, own.freedom, units, "proportion", min(trials, float(rows)))
 
 
-def _mean(values: np.ndarray, groups: Sequence | None, scale: str) -> Estimate:
+def _mean(values: np.ndarray, groups: Sequence | np.ndarray | None, scale: str) -> Estimate:
     unit, units = units_of(len(values), groups)
     mean = float(values.mean())
     moved = np.bincount(unit, values - mean, minlength=units) / len(values)
@@ -181,5 +182,5 @@ def _moved(own: Interval, low: float, width: float) -> Interval:
     return Interval(**{**vars(own), **ends})
 
 
-def _by(groups: Sequence | None) -> str:
+def _by(groups: Sequence | np.ndarray | None) -> str:
     return "" if groups is None else ", by patient"

@@ -41,8 +41,9 @@ def p_value(interval: Mapping[str, Any]) -> float:
     Args:
         interval: `value`, `low` and `high`.
     """
-    value, low, high = (interval.get(name) for name in ("value", "low", "high"))
-    if any(number is None or not math.isfinite(number) for number in (value, low, high)):
+    numbers = [interval.get(name) for name in ("value", "low", "high")]
+    value, low, high = (math.nan if number is None else number for number in numbers)
+    if not all(map(math.isfinite, (value, low, high))):
         return math.nan
     half = value - low if value > 0 else high - value
     if value == 0 or high == low:

@@ -112,10 +112,10 @@ def hausdorff95(predicted: np.ndarray, truth: np.ndarray, *, spacing_mm: Sequenc
         return 0.0
     if not predicted.any() or not truth.any():
         return float(np.linalg.norm(np.multiply(truth.shape, spacing_mm)))
-    options = {"include_background": True, "percentile": 95, "spacing": list(spacing_mm)}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)  # MONAI warns of an argument that only MONAI passes
-        return float(compute_hausdorff_distance(predicted[None, None], truth[None, None], **options))
+        return float(compute_hausdorff_distance(predicted[None, None], truth[None, None], include_background=True,
+                                                percentile=95, spacing=list(spacing_mm)))  # fmt: skip
 
 
 def sample_average(overlap: Callable[..., np.ndarray]) -> Callable[..., float]:

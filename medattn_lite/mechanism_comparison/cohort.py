@@ -6,7 +6,7 @@ with every call, and no copy of them is written.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from medattn_lite.data import open_dataset
+from medattn_lite.data.dataset import Samples
 from medattn_lite.data.patient_splits import Split, train_valid_test
 from medattn_lite.data.slice_set import SliceSet
 from medattn_lite.data.transforms import crop_around, normalise
@@ -117,14 +118,15 @@ def _gather(
     else:
         dataset = open_dataset(plan.data, root, **options)
     if plan.question == "presence":
-        slices = SliceSet(dataset, size=plan.size[-2:], per_subject=plan.per_subject, task="presence",
+        height, width = plan.size[-2:]
+        slices = SliceSet(dataset, size=(height, width), per_subject=plan.per_subject, task="presence",
                           progress=progress)  # fmt: skip
         _two_classes(plan, slices.labels.tolist())
         return slices.images.half().cpu(), slices.labels, None, list(slices.subjects)
     return _whole(plan, dataset, progress)
 
 
-def _whole(plan: TaskPlan, dataset: Sequence, progress: bool) -> tuple[Tensor, Tensor, Tensor | None, list[str]]:
+def _whole(plan: TaskPlan, dataset: Samples, progress: bool) -> tuple[Tensor, Tensor, Tensor | None, list[str]]:
     from tqdm.auto import tqdm
 
     images, labels, masks, subjects = [], [], [], []
@@ -160,7 +162,7 @@ def resized(image: Tensor, size: Sequence[int]) -> Tensor:
     """(C, …) scaled to a size by means over areas; each axis by its own factor."""
     if tuple(image.shape[1:]) == tuple(size):
         return image
-    pool = F.adaptive_avg_pool3d if len(size) == 3 else F.adaptive_avg_pool2d
+    pool: Callable[..., Tensor] = F.adaptive_avg_pool3d if len(size) == 3 else F.adaptive_avg_pool2d
     return pool(image, tuple(size))
 
 

@@ -69,7 +69,7 @@ def _unet(mechanism: str, spatial_dims: int, in_channels: int, width: int) -> nn
                      attention_options=OPTIONS.get(mechanism))  # fmt: skip
     # Starts at a probability of 2 % in each voxel. From one half, short training ends where nothing is marked.
     with torch.no_grad():
-        network.final[-1].bias.copy_(torch.tensor([2.0, -2.0]))
+        network.final[-1].get_parameter("bias").copy_(torch.tensor([2.0, -2.0]))
     return network
 
 

@@ -73,15 +73,15 @@ def _plain(task: Mapping[str, Any]) -> str:
 
 
 def _cell(task: Mapping[str, Any], row: Mapping[str, Any] | None, key: str, mechanism: str) -> str:
-    own = None if row is None else row.get(key)
-    if own is None:
+    if row is None or row.get(key) is None:
         return "–" if not mechanism else task["missing"].get(mechanism, "not run")
-    interval = Interval.from_dict(own)
+    difference = row[key]
+    interval = Interval.from_dict(difference)
     text = signed(interval)
     if interval.is_given and 0 not in interval:
-        text = f"**{text}**" + ("\\*" if own.get("survives_holm") else "")
+        text = f"**{text}**" + ("\\*" if difference.get("survives_holm") else "")
     against = f", width {row['control'].rpartition('-w')[2]}" if key == "difference_to_control" else ""
-    seeds = f", {own['seeds']} seeds" if interval.is_given else ""
+    seeds = f", {difference['seeds']} seeds" if interval.is_given else ""
     return f"{text}{seeds}{against}"
 
 
@@ -129,7 +129,7 @@ def _frame(task: Mapping[str, Any]) -> Any:
     from medattn_lite.mechanism_comparison.cell import frame_of
     from medattn_lite.mechanism_comparison.plans import TaskPlan
 
-    return FRAMES[frame_of(TaskPlan(**task["plan"]), task["spatial_dims"])]
+    return FRAMES[frame_of(TaskPlan.from_dict(task["plan"]), task["spatial_dims"])]
 
 
 def _how(found: Mapping[str, Any]) -> list[str]:

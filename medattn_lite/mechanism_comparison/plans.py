@@ -68,6 +68,11 @@ class TaskPlan:
         """What is compared."""
         return "Dice" if self.question == "mask" else "AUC"
 
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> TaskPlan:
+        """The task of a record, as `as_dict` wrote it."""
+        return cls(**_with_tuples(settings))
+
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {key: list(own) if isinstance(own, tuple) else own for key, own in
@@ -126,9 +131,13 @@ def find_plan(name: str, *, data: str | None = None, changes: Mapping[str, Any] 
             raise UserError(f"the task {name} asks about images of yours: say --data and --root, or use one of "
                             f"{', '.join(own.name for own in _ALL if own.data == 'phantom')}")  # fmt: skip
         plan = replace(plan, data=data, name=f"{name}-{data}", title=f"{data}: {plan.title}")
-    plan = replace(plan, **{key: tuple(own) if isinstance(own, list) else own for key, own in (changes or {}).items()})
+    plan = replace(plan, **_with_tuples(changes or {}))
     _check(plan)
     return plan
+
+
+def _with_tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
 
 
 def _check(plan: TaskPlan) -> None:

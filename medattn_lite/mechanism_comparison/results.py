@@ -59,7 +59,7 @@ def _family(tasks: Mapping[str, Any]) -> dict[str, int]:
 
 def _task(folder: Path) -> dict[str, Any]:
     settings = read_json(folder / "settings.json")
-    plan = TaskPlan(**{key: tuple(own) if isinstance(own, list) else own for key, own in settings["plan"].items()})
+    plan = TaskPlan.from_dict(settings["plan"])
     store, dims = TaskStore(folder.parent, plan), int(settings["spatial_dims"])
     cells = {row: {seed: record for seed in store.seeds(row) if (record := store.cell(row, seed))}
              for row in store.rows()}  # fmt: skip

@@ -110,7 +110,7 @@ class DenseNetFeatures(nn.Module):
         check_spatial_dims(spatial_dims)
         network = DenseNet121(spatial_dims=spatial_dims, in_channels=in_channels, out_channels=1, **options)
         self.features = network.features
-        self.num_features: int = network.class_layers.out.in_features  # type: ignore[union-attr,assignment]
+        self.num_features: int = network.class_layers.out.in_features  # type: ignore[union-attr,assignment]  # linear
         # The stem halves twice and rounds up; each of the three transitions halves and rounds down.
         self.smallest_side, self.pad = 29, pad
 

@@ -26,14 +26,22 @@ MOST = 45  # rows; more would not be read
 class HasVerdict(Protocol):
     """A finding, such as `medattn_lite.audit.Finding`."""
 
-    name: str
-    verdict: str
-    label: str
-    measure: str
-    value: float
-    low: float
-    high: float
-    null: tuple[float, float] | None
+    @property
+    def name(self) -> str: ...
+    @property
+    def verdict(self) -> str: ...
+    @property
+    def label(self) -> str: ...
+    @property
+    def measure(self) -> str: ...
+    @property
+    def value(self) -> float: ...
+    @property
+    def low(self) -> float: ...
+    @property
+    def high(self) -> float: ...
+    @property
+    def null(self) -> tuple[float, float] | None: ...
 
 
 @figure_function

@@ -210,7 +210,7 @@ def short_colour_bar(
     (left, bottom, wide), (width, height) = place, size
     axes = figure.add_axes((left / width, bottom / height, wide / width, 0.1 / height))
     bar = figure.colorbar(ScalarMappable(Normalize(*own.shown.limits), MAP), cax=axes, orientation="horizontal")
-    bar.outline.set_visible(False)  # type: ignore[operator]  # the stubs have no outline
+    bar.outline.set_visible(False)
     bar.set_ticks(list(own.shown.limits), labels=["0", f"{own.shown.limits[1]:.2g}"])
     axes.tick_params(labelsize=10, length=0, pad=2)
 

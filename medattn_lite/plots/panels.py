@@ -40,7 +40,7 @@ DIRECTIONS = (("inferior", "superior"), ("posterior", "anterior"), ("left", "rig
 def voxel_spacing(affine: ArrayLike | None, spacing: Sequence[float] | None = None) -> tuple[float, float, float]:
     """Voxel edges (d, h, w) in mm, from the spacing if it is given, else from the affine, else 1 mm each."""
     if spacing is not None:
-        return tuple(float(edge) for edge in spacing)  # type: ignore[return-value]
+        return tuple(float(edge) for edge in spacing)  # type: ignore[return-value]  # one per axis
     if affine is None:
         return (1.0, 1.0, 1.0)
     return voxel_sizes(as_array(affine))

@@ -88,7 +88,7 @@ def map_score(run: ControlRun) -> MapScore | None:
 
 def _score(run: ControlRun, captured: CapturedMap) -> MapScore | None:
     if captured.kind in GATES and run.test.state is not None:
-        return _gate_score(run, captured)
+        return _gate_score(captured, run.test.state)
     if captured.kind == kinds.SPATIAL:
         return _place_score(run, captured)
     if captured.kind in (kinds.VOXEL_VOXEL, kinds.QUERY_KEY):
@@ -98,9 +98,9 @@ def _score(run: ControlRun, captured: CapturedMap) -> MapScore | None:
     return None
 
 
-def _gate_score(run: ControlRun, captured: CapturedMap) -> MapScore:
+def _gate_score(captured: CapturedMap, state: Tensor) -> MapScore:
     values = captured.values.flatten(1) if captured.kind != kinds.CHANNEL_SLICE else captured.values[..., 0, 0]
-    state = run.test.state[: len(values)]
+    state = state[: len(values)]
     if state.dim() == 2:  # the first slice has none above it
         per_slice = captured.kind == kinds.CHANNEL_SLICE
         values = values.transpose(1, 2) if per_slice else values[:, None].expand(-1, state.shape[1], -1)

@@ -12,6 +12,7 @@ or by dual fusion attention.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -39,10 +40,10 @@ def trunk(in_channels: int, features: int, *, spatial_dims: int, layers: int = 2
     """
     size = (kernel,) * 2 if spatial_dims == 2 else (1, kernel, kernel)
     padding = tuple(one // 2 for one in size)
+    convolve: Callable[..., nn.Conv2d | nn.Conv3d] = CONVOLUTION[spatial_dims]
     parts: list[nn.Module] = []
     for layer in range(layers):
-        own = in_channels if layer == 0 else features
-        convolution = CONVOLUTION[spatial_dims](own, features, size, padding=padding)
+        convolution = convolve(in_channels if layer == 0 else features, features, size, padding=padding)
         nn.init.kaiming_normal_(convolution.weight, nonlinearity="relu")  # torch's start shrinks what a gate can see
         parts += [convolution, nn.ReLU()]
     return nn.Sequential(*parts)
@@ -106,16 +107,18 @@ class TwoScanNet(nn.Module):
         self.trunks = nn.ModuleList(trunk(1, features, spatial_dims=spatial_dims, layers=layers) for _ in range(2))
         convolution = CONVOLUTION[spatial_dims]
         self.fusion = fusion
+        self.join: EarlyFusionHead | DualFusionAttention
         if fusion == "late":
             self.heads = nn.ModuleList(convolution(features, 1, 1) for _ in range(2))
         elif fusion == "early":
             self.join = EarlyFusionHead((features, features), num_classes=1, spatial_dims=spatial_dims)
         else:
             given = {"channels": features, **(options or {})}
-            self.join = DualFusionAttention((features, features), num_classes=1, spatial_dims=spatial_dims, **given)
+            join = DualFusionAttention((features, features), num_classes=1, spatial_dims=spatial_dims, **given)
             with torch.no_grad():
-                for projection in (self.join.first, self.join.second):
+                for projection in (join.first, join.second):
                     projection.weight.mul_(SHARPER)
+            self.join = join
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 2, *S) to logits (B, 1, *S) on the grid of the first scan."""

@@ -82,6 +82,6 @@ def _patches(drawn: Drawn, reach: int) -> tuple[np.ndarray, np.ndarray, np.ndarr
 
 def _around(image: Tensor, place: list[int], reach: int) -> np.ndarray:
     *level, row, column = place
-    plane = image[(slice(None), *level)]  # (C, H, W)
+    plane = image[:, level[0]] if level else image  # (C, H, W)
     padded = torch.nn.functional.pad(plane, (reach,) * 4)
     return padded[:, row : row + 2 * reach + 1, column : column + 2 * reach + 1].flatten().numpy()

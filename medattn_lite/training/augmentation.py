@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 import torch
 from torch import Generator, Tensor
@@ -101,9 +102,8 @@ def rotate(image: Tensor, masks: Tensor, *, axis: int, angle: float) -> tuple[Te
     matrix = torch.linalg.inv(half) @ turn @ half  # in the order D, H, W
     theta = F.pad(matrix.flip(0, 1), (0, 1))  # torch wants W, H, D, and a column of shifts
     grid = F.affine_grid(theta[None], [1, 1, *image.shape[1:]], align_corners=False)
-    options = {"grid": grid, "align_corners": False}
-    turned = F.grid_sample(image[None].float(), mode="bilinear", padding_mode="border", **options)[0]
-    moved = F.grid_sample(masks[None].float(), mode="nearest", padding_mode="zeros", **options)[0]
+    turned = F.grid_sample(image[None].float(), grid, mode="bilinear", padding_mode="border", align_corners=False)[0]
+    moved = F.grid_sample(masks[None].float(), grid, mode="nearest", padding_mode="zeros", align_corners=False)[0]
     return turned.to(image.dtype), moved.to(masks.dtype)
 
 
@@ -148,7 +148,8 @@ def mirrored_mean(predict: Callable[[Tensor], Tensor], image: Tensor, axes: Sequ
         axes: 0 (D), 1 (H) and 2 (W), those that are mirrored, in all combinations.
     """
     chosen = [[axis + 2 for place, axis in enumerate(axes) if number >> place & 1] for number in range(2 ** len(axes))]
-    return sum(predict(image.flip(own)).flip(own) for own in chosen) / len(chosen)
+    views = (predict(image.flip(flipped)).flip(flipped) for flipped in chosen)  # one after another
+    return reduce(torch.add, views) / len(chosen)
 
 
 def random_intensity(image: Tensor, generator: Generator, *, amount: float = 0.1) -> Tensor:

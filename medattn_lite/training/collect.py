@@ -82,7 +82,7 @@ def _over_seeds(
     task: Task, plan: Plan, starts: Sequence[Sequence[Mapping[str, Any]]], rows: Sequence[Sequence[Prediction]]
 ) -> dict[str, Any]:
     """One variant from every seed: its pooled scores, the steps that were chosen, and the mean over the seeds."""
-    by_seed = {}
+    by_seed: dict[str, dict[str, Any]] = {}
     for seed, records, own in zip(plan.training_seeds, starts, rows, strict=True):
         steps = [record.get("chosen_step", record["iterations"]) for record in records]
         by_seed[str(seed)] = {"pooled": _intervals(task.score(own)), "chosen_steps": steps}

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from medattn_lite.data.dataset import Samples
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ ENDS = 16 * 1024  # bytes at each end of a file
 _SHOWN = 3  # cases named in a message
 
 
-def identify(dataset: Sequence) -> dict[str, dict[str, str]] | None:
+def identify(dataset: Samples) -> dict[str, dict[str, str]] | None:
     """What identifies each case of a data set: its patient, its files, and what tables say of it.
 
     Args:

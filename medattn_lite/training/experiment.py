@@ -25,6 +25,7 @@ from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.records import environment, write_json
 from medattn_lite.training.run import Run, build_variant
 from medattn_lite.training.tasks import Task, open_task
+from medattn_lite.training.tasks.task import Rows
 from medattn_lite.training.trainer import SAVE_EVERY, Trainer, predict_rows
 
 if TYPE_CHECKING:
@@ -157,7 +158,8 @@ class _Fold:
         task = self.trainer.task = self.task.for_variant(self.variant, self.settings, self.split)
         model = build_variant(self.plan, self.task.recipe, task, self.variant, self.number, seed=self.seed)
         train = task.rows(self.split, "train")
-        seconds, iterations, chosen, valid = 0.0, 0, 0, ()
+        valid: Rows = ()
+        seconds, iterations, chosen = 0.0, 0, 0
         if self.variant.trained:
             valid = task.rows(self.split, "valid") if self.split.valid and task.validates else ()
             done = self.trainer.fit(model, train, valid)

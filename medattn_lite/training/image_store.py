@@ -8,7 +8,6 @@ precision, and gives it back when the program ends. A step reads its own rows on
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import IO, Any, Self, overload
 import torch
 from torch import Tensor
 
+from medattn_lite.data.limits import limit_mb
 from medattn_lite.errors import UserError
 
 LIMIT_MB = 4000.0
@@ -34,7 +34,7 @@ class _OnDisk:
     def read(self) -> Tensor:
         raw = bytearray(_bytes(self.shape, self.dtype))
         self.file.seek(self.offset)
-        if self.file.readinto(raw) != len(raw):  # type: ignore[attr-defined]
+        if self.file.readinto(raw) != len(raw):  # type: ignore[attr-defined]  # `IO` leaves it out
             raise UserError("the temporary file of prepared images is shorter than it was: is the disk full? Run the "
                             "same command again, which goes on")
         return torch.frombuffer(raw, dtype=self.dtype).reshape(self.shape)
@@ -56,7 +56,9 @@ class ImageStore(Sequence[Tensor]):
 
     def __init__(self, values: Iterable[Tensor] = ()) -> None:
         self._rows: list[Tensor | _OnDisk] = []
-        self._limit, self._file, self._end = limit_mb() * 1e6, None, 0
+        limit = limit_mb("MEDATTN_IMAGES_MB", default=LIMIT_MB, at_zero="keep no prepared image in memory")
+        self._limit, self._end = limit * 1e6, 0
+        self._file: IO[bytes] | None = None
         self.bytes_in_memory = self.bytes_on_disk = 0
         for value in values:
             self.append(value)
@@ -115,22 +117,6 @@ class ImageStore(Sequence[Tensor]):
         own.bytes_on_disk = sum(sizes) - own.bytes_in_memory
         own._limit = min(own._limit, own.bytes_in_memory)  # what is added goes to a file of its own
         return own
-
-
-def limit_mb() -> float:
-    """How many MB of prepared images a list keeps in memory.
-
-    Raises:
-        UserError: MEDATTN_IMAGES_MB is not a number of at least 0.
-    """
-    text = os.environ.get("MEDATTN_IMAGES_MB", "").strip()
-    try:
-        limit = float(text) if text else LIMIT_MB
-    except ValueError:
-        limit = -1.0
-    if not 0 <= limit < float("inf"):
-        raise UserError(f"MEDATTN_IMAGES_MB={text}: give a number of MB, 0 to keep no prepared image in memory")
-    return limit
 
 
 def _bytes(shape: Sequence[int], dtype: torch.dtype) -> int:

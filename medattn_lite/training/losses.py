@@ -72,6 +72,8 @@ class LesionCrossEntropy(nn.Module):
         UserWarning: the weights make lesions count less than background.
     """
 
+    weight: Tensor
+
     def __init__(self, share: float = RSANET_LESION_SHARE, *, swapped: bool = False) -> None:
         super().__init__()
         background, lesion = lesion_weights(share, swapped=swapped)

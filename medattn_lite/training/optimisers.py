@@ -37,15 +37,15 @@ def make_optimiser(model: nn.Module, settings: Settings) -> torch.optim.Optimize
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise UserError("no parameter of this network learns: it is composed of trained ones, so evaluate it")
-    common = {"lr": settings.learning_rate, "weight_decay": settings.weight_decay}
+    rate, decay = settings.learning_rate, settings.weight_decay
     if settings.optimiser == "adam":
-        return torch.optim.Adam(parameters, **common)
+        return torch.optim.Adam(parameters, lr=rate, weight_decay=decay)
     if settings.optimiser == "adamw":
-        return torch.optim.AdamW(parameters, **common)
+        return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
     if settings.optimiser == "adamp":
-        return AdamP(parameters, **common)
+        return AdamP(parameters, lr=rate, weight_decay=decay)
     if settings.optimiser == "sgd":
-        return torch.optim.SGD(parameters, momentum=settings.momentum, **common)
+        return torch.optim.SGD(parameters, momentum=settings.momentum, lr=rate, weight_decay=decay)
     raise UserError(f"unknown optimiser {settings.optimiser!r}: use {', '.join(OPTIMISERS)}")
 
 
@@ -88,16 +88,16 @@ def sam_ascent(parameters: Iterable[nn.Parameter], rho: float) -> Iterator[None]
 
     Compute the gradient inside, and step outside. Gradients are set to None on entry.
     """
-    moved = [p for p in parameters if p.grad is not None]
-    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(p.grad) for p in moved]))
-    before = [p.detach().clone() for p in moved]
+    moved = [(p, p.grad) for p in parameters if p.grad is not None]
+    norm = torch.linalg.vector_norm(torch.stack([torch.linalg.vector_norm(gradient) for _, gradient in moved]))
+    before = [p.detach().clone() for p, _ in moved]
     with torch.no_grad():
-        for parameter in moved:
-            parameter += parameter.grad * (rho / (norm + 1e-12))
+        for parameter, gradient in moved:
+            parameter.add_(gradient * (rho / (norm + 1e-12)))
             parameter.grad = None
     try:
         yield
     finally:
         with torch.no_grad():
-            for parameter, value in zip(moved, before, strict=True):
+            for (parameter, _), value in zip(moved, before, strict=True):
                 parameter.copy_(value)  # not subtracted: rounding would leave a trace

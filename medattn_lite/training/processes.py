@@ -43,7 +43,7 @@ def one_batch(model: nn.Module, *, processes: int, process: int) -> Iterator[Non
         elif type(module) in _DROPOUTS:
             changed.append((module, type(module)))
             module.__class__ = type(type(module).__name__, (_WholeDropout, type(module)), {})
-            module.share = processes, process  # type: ignore[assignment]
+            module.__dict__["share"] = processes, process
     try:
         yield
     finally:
@@ -66,10 +66,11 @@ class _WholeBatchNorm(_BatchNorm):
         return (x.float() * scale.view(shape) + shift.view(shape)).to(x.dtype)
 
     def _remember(self, mean: Tensor, variance: Tensor) -> None:
-        if not self.track_running_stats or self.running_mean is None or self.running_var is None:
+        batches = self.num_batches_tracked
+        if not self.track_running_stats or self.running_mean is None or self.running_var is None or batches is None:
             return
-        self.num_batches_tracked.add_(1)  # type: ignore[union-attr]
-        share = 1 / float(self.num_batches_tracked) if self.momentum is None else self.momentum
+        batches.add_(1)
+        share = 1 / float(batches) if self.momentum is None else self.momentum
         self.running_mean.lerp_(mean.to(self.running_mean), share)
         self.running_var.lerp_(variance.to(self.running_var), share)
 

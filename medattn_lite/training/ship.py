@@ -29,6 +29,7 @@ from medattn_lite.training.recipes.recipe import as_json
 from medattn_lite.training.records import write_json
 from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import Task, open_task
+from medattn_lite.training.tasks.task import Rows
 
 LIMIT = 4 * 2**20  # bytes per file
 CHECKED = 4  # test rows predicted anew
@@ -111,7 +112,7 @@ def _chosen_step(run: Run, variant: str, fold: int, *, start: int = 0) -> int:
     return int(read_facts(run.fold(variant, fold, start=start).weights)["iteration"])
 
 
-def _check(task: Any, model: torch.nn.Module, rows: Sequence[int], expected: Sequence[dict[str, Any]]) -> None:
+def _check(task: Any, model: torch.nn.Module, rows: Rows, expected: Sequence[dict[str, Any]]) -> None:
     with torch.no_grad():
         found = [task.predict(model, int(row), torch.device("cpu")) for row in rows]
     for ours, theirs in zip(json.loads(json.dumps(found)), expected, strict=True):

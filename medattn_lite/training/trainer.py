@@ -39,11 +39,12 @@ from medattn_lite.training.optimisers import learning_rate, make_optimiser, sam_
 from medattn_lite.training.processes import one_batch
 from medattn_lite.training.recipes.recipe import Settings
 from medattn_lite.training.run import BEST, LAST, LOG, STATE
-from medattn_lite.training.tasks.task import Prediction, Task
+from medattn_lite.training.tasks.task import Prediction, Rows, Task
 from medattn_lite.training.trackers import tracked, values_of
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
+    from accelerate.optimizer import AcceleratedOptimizer
 
 SAVE_EVERY = 50  # steps from one saved state to the next, unless said otherwise
 
@@ -122,7 +123,7 @@ class Trainer:
             )
 
     @_collecting_what_is_new()
-    def fit(self, model: nn.Module, train: Sequence[int], valid: Sequence[int] = ()) -> Progress:
+    def fit(self, model: nn.Module, train: Rows, valid: Rows = ()) -> Progress:
         """Trains `model` in place, going on from a saved state if there is one.
 
         Args:
@@ -133,11 +134,11 @@ class Trainer:
         Returns:
             how it went.
         """
-        train = np.asarray(train)
+        train_rows = np.asarray(train)
         if self.settings.channels_last:
             put_channels_last(model)
-        steps = max(1, len(train) // self.settings.batch_size)
-        iterations = self.settings.iterations or steps * self.settings.epochs
+        steps = max(1, len(train_rows) // self.settings.batch_size)
+        iterations = self.settings.iterations or steps * (self.settings.epochs or 0)  # one of the two is given
         optimiser = make_optimiser(model, self.settings)
         model, optimiser = self.accelerator.prepare(model, optimiser)
         done = self._resume(model, optimiser)
@@ -150,7 +151,7 @@ class Trainer:
         with tracked(self.accelerator, self.folder, self.settings, done=done.iteration):
             for iteration in bar:
                 rate = learning_rate(self.settings, iteration, steps, iterations)
-                loss = self._step(model, optimiser, self._rows(train, iteration, steps), iteration, rate)
+                loss = self._step(model, optimiser, self._rows(train_rows, iteration, steps), iteration, rate)
                 done.iteration, score = iteration + 1, None
                 if len(valid) and self._is_due(done.iteration, steps, iterations):
                     score = self._validate(model, valid, done)
@@ -219,7 +220,7 @@ class Trainer:
         every = steps * self.settings.valid_every
         return iteration % every == 0 or iteration == iterations
 
-    def _validate(self, model: nn.Module, valid: Sequence[int], done: Progress) -> float:
+    def _validate(self, model: nn.Module, valid: Rows, done: Progress) -> float:
         score = self.task.quick_score(predict_rows(self.task, model, valid, self.accelerator, quick=True))
         if score > done.best:
             done.best, done.best_iteration, done.validations_without_improvement = score, done.iteration, 0
@@ -234,7 +235,7 @@ class Trainer:
         patience = self.settings.patience
         return patience is not None and done.validations_without_improvement >= patience
 
-    def _save(self, model: nn.Module, optimiser: torch.optim.Optimizer, done: Progress) -> None:
+    def _save(self, model: nn.Module, optimiser: AcceleratedOptimizer, done: Progress) -> None:
         if self.accelerator.is_main_process:
             scaler = self.accelerator.scaler
             facts = {name: value for name, value in vars(done).items() if name != "log"}
@@ -246,7 +247,7 @@ class Trainer:
             save_state(self.accelerator.unwrap_model(model), optimiser.optimizer, path, **facts)
         self.accelerator.wait_for_everyone()
 
-    def _resume(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> Progress:
+    def _resume(self, model: nn.Module, optimiser: AcceleratedOptimizer) -> Progress:
         path = self.folder / STATE
         if not path.exists():
             return Progress()
@@ -278,7 +279,7 @@ class Trainer:
 
 
 def predict_rows(
-    task: Task, model: nn.Module, rows: Sequence[int], accelerator: Accelerator, *, quick: bool = False
+    task: Task, model: nn.Module, rows: Rows, accelerator: Accelerator, *, quick: bool = False
 ) -> list[Prediction]:
     """The task's prediction of each row, in order, shared by all processes; every process gets all of them.
 

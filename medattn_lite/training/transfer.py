@@ -16,7 +16,7 @@ import dataclasses
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import torch
@@ -30,8 +30,9 @@ from medattn_lite.training.recipes import Settings, Variant
 from medattn_lite.training.records import write_json
 from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import Task, open_task
+from medattn_lite.training.tasks.lesions import Lesions
 from medattn_lite.training.tasks.overlap import dice_by_patient
-from medattn_lite.training.tasks.task import Prediction
+from medattn_lite.training.tasks.task import Prediction, Rows
 
 __all__ = ["THRESHOLDS", "averaged", "threshold_dice", "transfer"]
 
@@ -91,7 +92,7 @@ def transfer(
         "notes": ["scored at the voxel size of the run, not of the files",
                   "a network trained on phantoms is for learning, not for patients"],
     }  # fmt: skip
-    if tested.counts_lesions and source.counts_lesions:
+    if _counts_lesions(tested) and _counts_lesions(source):
         result |= {"lesion_ml": _volumes(tested)}
         if "flair" in tested.channels:
             result |= {"flair_threshold": flair_threshold(tested, source)}
@@ -158,7 +159,7 @@ def _predict(
         own, model = run.trained_on(both, variant, number, Split(split.train, new, split.valid))
         model.to(device)
 
-        def predict(rows: Sequence[int], own: Task = own, model: torch.nn.Module = model) -> list[Prediction]:
+        def predict(rows: Rows, own: Task = own, model: torch.nn.Module = model) -> list[Prediction]:
             with evaluating(model), torch.no_grad():
                 return [own.predict(model, int(row), device) for row in rows]
 
@@ -183,6 +184,11 @@ def _plain(scores: Mapping[str, Interval]) -> dict[str, Any]:
 
 def _lesion(rows: Sequence[Prediction]) -> dict[str, float]:
     return {subject: regions["lesion"] for subject, regions in dice_by_patient(rows).items()}
+
+
+def _counts_lesions(task: Task) -> TypeGuard[Lesions]:
+    """Whether a table of lesions by patient is worth having; see `Task.counts_lesions`."""
+    return task.counts_lesions
 
 
 def _volumes(task: Task) -> dict[str, float | None]:

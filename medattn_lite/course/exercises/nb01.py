@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -100,7 +101,8 @@ def _decoder_step(
     words = words * real[..., None] if masked == "words gone" else words
     scores = state[:, None] @ words.transpose(-2, -1)  # (B, 1, N)
     if scale:
-        scores = scores / {"by d": state.shape[-1], "by √N": words.shape[1] ** 0.5}.get(scale, state.shape[-1] ** 0.5)
+        width, count = state.shape[-1], words.shape[1]
+        scores = scores / {"by d": width, "by √N": count**0.5}.get(str(scale), width**0.5)
     if masked == "before":
         scores = scores.masked_fill(~real[:, None], float("-inf"))
     elif masked == "inverted":
@@ -127,7 +129,7 @@ def _decoder_step(
     return torch.cat([state, context] if order == "state first" else [context, state], dim=-1)
 
 
-def _wrong(**options: object) -> Callable[..., Tensor]:
+def _wrong(**options: Any) -> Callable[..., Tensor]:
     return lambda state, words, real: _decoder_step(state, words, real, **options)
 
 

@@ -119,7 +119,7 @@ def check_split(block: type[nn.Module]) -> Result:
 def _look_at_layers(mine: nn.Module, setting: Setting, answer: Tensor | None) -> None:
     """Mistakes that the list of parameters and the shape of the answer give away."""
     sizes = [tuple(parameter.shape) for parameter in mine.parameters()]
-    wanted, radix = setting.reference.conv.weight.shape, setting.arguments["radix"]
+    wanted, radix = setting.reference.get_parameter("conv.weight").shape, setting.arguments["radix"]
     no_linear_layers(mine)
     if (wanted[0], radix * wanted[1], *wanted[2:]) in sizes:
         raise NotYet("Every split reads all channels, and the convolution is R times as large as it should be.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -88,7 +89,7 @@ def _block_mistakes() -> list[Mistake]:
         parts = zip(key.split(block, 1), value.split(block, 1), strict=True)
         return [attend_whole(query, own_key, own_value, block) for own_key, own_value in parts]
 
-    def variant(**options: object) -> Callable[..., Tensor]:
+    def variant(**options: Any) -> Callable[..., Tensor]:
         return lambda q, k, v, block: attend_in_blocks(q, k, v, block, **options)
 
     one_whole = "The shares of all keys sum to 1 together: divide once, at the end, by the sum over all blocks."

@@ -6,8 +6,9 @@ cases; what tells them apart, the cue, lies further away than a plain network of
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -65,8 +66,10 @@ class Canvas:
     def drawn(self) -> Drawn:
         """The same as tensors."""
         state = None if self.state is None else torch.from_numpy(self.state)
-        arrays = (self.images.astype(np.float32), self.objects, self.cue, self.numbers, self.cue_numbers)
-        return Drawn(*(torch.from_numpy(array) for array in arrays), state=state)
+        return Drawn(
+            torch.from_numpy(self.images.astype(np.float32)), torch.from_numpy(self.objects),
+            torch.from_numpy(self.cue), torch.from_numpy(self.numbers), torch.from_numpy(self.cue_numbers), state,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,8 @@ class Control:
     channels: int
     size: tuple[int, ...]
     field: int
-    number: int = field(repr=False)
-    fill: Callable[[np.random.Generator, int, tuple[int, ...], bool], Canvas] = field(repr=False)
+    number: int = dataclasses.field(repr=False)
+    fill: Callable[[np.random.Generator, int, tuple[int, ...], bool], Canvas] = dataclasses.field(repr=False)
 
     def draw(self, n: int, *, seed: int = 0, cue: bool = True) -> Drawn:
         """Draws images; the same seed gives the same images on every machine.

@@ -94,10 +94,11 @@ def spread(rng: np.random.Generator, free: np.ndarray, count: int, *, gap: int) 
     raise UserError(f"no room for {count} places {gap} pixels apart in {free.shape[0]} × {free.shape[1]}: draw fewer")
 
 
-def inside(size: tuple[int, int], margin: int) -> np.ndarray:
+def inside(size: tuple[int, ...], margin: int) -> np.ndarray:
     """(H, W) bool: True further than `margin` pixels from the edge."""
+    height, width = size
     free = np.zeros(size, dtype=bool)
-    free[margin : size[0] - margin, margin : size[1] - margin] = True
+    free[margin : height - margin, margin : width - margin] = True
     return free
 
 

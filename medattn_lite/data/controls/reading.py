@@ -40,7 +40,8 @@ def fill_reading(rng: np.random.Generator, n: int, size: tuple[int, ...], cue: b
 
 def _marks(cells: int) -> np.ndarray:
     """(cells, 2, 4) patterns of four bright and four dark pixels, far from each other."""
-    balanced, chosen = MARKS[MARKS.sum(axis=1) == 4], []
+    balanced = MARKS[MARKS.sum(axis=1) == 4]
+    chosen: list[np.ndarray] = []
     for least in (4, 3, 2):
         for mark in balanced:
             if len(chosen) < cells and all((mark != other).sum() >= least for other in chosen):

@@ -83,7 +83,7 @@ def fill_slice_above(rng: np.random.Generator, n: int, size: tuple[int, ...], cu
 
 
 def _far_and_near(
-    rng: np.random.Generator, size: tuple[int, int], *, margin: int, own: int, object_reach: int = 1, gap: int = 7,
+    rng: np.random.Generator, size: tuple[int, ...], *, margin: int, own: int, object_reach: int = 1, gap: int = 7,
     far: int = 6,
 ) -> tuple[Place, list[Place]]:  # fmt: skip
     """A place for the cue and places for the candidates, no pixel of which is nearer than `far` to one of the cue."""

@@ -6,6 +6,7 @@ The picture shows patients of the folder you name: it is for your eyes, not for 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from medattn_lite.data.nifti_io.orientation import voxel_sizes
 from medattn_lite.data.phantom.pathology import MSLesions, Pathology, glioma, ms_lesions
 from medattn_lite.data.phantom.subject import Subject
 from medattn_lite.errors import UserError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # The channel of a data set → the phantom's sequence shown beside it.
 SEQUENCES = {"flair": "flair", "t1": "t1", "t2": "t2", "t1ce": "t1ce", "post": "t1ce", "pre": "t1"}
@@ -134,7 +138,7 @@ def window(volume: np.ndarray) -> tuple[float, float]:
     return (float(volume.flat[0]), float(np.percentile(head, 99.7)) if head.size else 1.0)
 
 
-def draw(rows: list[tuple[str, list]]) -> object:
+def draw(rows: list[tuple[str, list]]) -> Figure:
     """Rows of panels as a figure; every panel in the same frame, its voxels in proportion."""
     from matplotlib.figure import Figure
 

@@ -13,6 +13,7 @@ import torch
 from medattn_lite.data.phantom.draws import CORRELATED, DECLARED, LABELS, REALISMS, TASKS, draw_disease
 from medattn_lite.data.phantom.fields import stream, uniform
 from medattn_lite.data.phantom.lesions import ball_ml
+from medattn_lite.data.phantom.pathology import Glioma, Healthy, MSLesions
 from medattn_lite.data.phantom.rendered import rendered
 from medattn_lite.data.phantom.subject import Subject
 from medattn_lite.data.phantom.survival import LOW_GRADE, draw_resection, draw_survival, log_risk
@@ -166,7 +167,7 @@ class PhantomCohort:
             age_years=subject.person.age_years,
             volume_ml=planned["whole_ml"],
             necrosis=planned["necrosis"],
-            resection=subject.resection,
+            resection=subject.resection or draw_resection(subject.seed),
         )
         if self.realism == "clinical" and getattr(subject.pathology, "grade", "") == "low":
             risk += LOW_GRADE
@@ -195,17 +196,19 @@ class PhantomCohort:
 def _asked_volumes(subject: Subject) -> dict[str, float]:
     """Volumes a disease was asked to have (a rendered one agrees to within its voxels)."""
     disease = subject.pathology
-    if disease.kind == "ms":
-        return {"whole_ml": disease.load_ml}
-    if disease.kind != "glioma":
-        return {"whole_ml": 0.0} if disease.kind == "healthy" else {}
+    if isinstance(disease, MSLesions):
+        return {} if disease.load_ml is None else {"whole_ml": disease.load_ml}
+    if not isinstance(disease, Glioma):
+        return {"whole_ml": 0.0} if isinstance(disease, Healthy) else {}
+    oedema, necrosis, enhancement = disease.oedema, disease.necrosis, disease.enhancement
+    assert oedema is not None and necrosis is not None and enhancement is not None, "a cohort draws all three"
     whole = ball_ml(disease.diameter_mm)
-    core = whole * (1 - disease.oedema)
-    dead = core * disease.necrosis
+    core = whole * (1 - oedema)
+    dead = core * necrosis
     return {
         "whole_ml": whole,
         "core_ml": core,
         "necrosis_ml": dead,
-        "enhancing_ml": (core - dead) * disease.enhancement,
-        "necrosis": disease.necrosis,
+        "enhancing_ml": (core - dead) * enhancement,
+        "necrosis": necrosis,
     }

@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as functional
+
+Number = TypeVar("Number")
 
 
 def stream(seed: int, *names: object) -> torch.Generator:
@@ -35,6 +39,12 @@ def normal(generator: torch.Generator, mean: float = 0.0, spread: float = 1.0, l
     """One normal number, held within `limit` standard deviations."""
     draw = torch.randn((), generator=generator).item()
     return mean + spread * max(-limit, min(limit, draw))
+
+
+def triple(values: Iterable[Number]) -> tuple[Number, Number, Number]:
+    """Three values, one per axis, as a tuple."""
+    first, second, third = values
+    return first, second, third
 
 
 @dataclass(frozen=True)
@@ -93,7 +103,7 @@ def noise_field(
     shaped = torch.fft.irfftn(torch.view_as_complex(white) * response, s=(count,) * 3, dim=(1, 2, 3))
     shaped = shaped / shaped.std(dim=(1, 2, 3), keepdim=True)
     padded = functional.pad(shaped[None], (0, 1, 0, 1, 0, 1), mode="circular")[0]
-    return NoiseField(padded, tuple(period * factor for factor in stretch))
+    return NoiseField(padded, triple(period * factor for factor in stretch))
 
 
 def sample(volume: torch.Tensor, coordinates: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 import torch
 
-from medattn_lite.data.phantom.fields import NoiseField, noise_field, normal, stream
+from medattn_lite.data.phantom.fields import NoiseField, noise_field, normal, stream, triple
 from medattn_lite.errors import UserError
 
 CENTRE_MM = (8.0, -17.0, 0.0)  # world z, y, x in the middle of the field of view
@@ -66,19 +66,19 @@ class VoxelGrid:
 
     def window(self, centre_mm: torch.Tensor, radius_mm: float) -> tuple[slice, slice, slice]:
         """Index slices of the box that holds a ball, clipped to the grid (never empty)."""
-        out = []
-        for axis in range(3):
+        def along(axis: int) -> slice:
             middle = (float(centre_mm[axis]) - self.origin_mm[axis]) / self.spacing_mm[axis]
             reach = radius_mm / self.spacing_mm[axis]
             low = min(max(math.floor(middle - reach), 0), self.shape[axis] - 1)
             high = max(min(math.ceil(middle + reach) + 1, self.shape[axis]), low + 1)
-            out.append(slice(low, high))
-        return tuple(out)
+            return slice(low, high)
+
+        return along(0), along(1), along(2)
 
     def crop(self, box: tuple[slice, slice, slice]) -> VoxelGrid:
         """The grid of a box of voxels."""
-        shape = tuple(b.stop - b.start for b in box)
-        centre = tuple(
+        shape = triple(b.stop - b.start for b in box)
+        centre = triple(
             o + s * (b.start + 0.5 * (b.stop - b.start - 1))
             for o, s, b in zip(self.origin_mm, self.spacing_mm, box, strict=True)
         )
@@ -87,8 +87,8 @@ class VoxelGrid:
     def coarse(self, step_mm: float) -> VoxelGrid:
         """A coarser grid whose corner voxels coincide with this one's."""
         extent = [(n - 1) * s for n, s in zip(self.shape, self.spacing_mm, strict=True)]
-        shape = tuple(max(2, math.ceil(mm / step_mm) + 1) for mm in extent)
-        spacing = tuple(max(mm, 1e-3) / (n - 1) for mm, n in zip(extent, shape, strict=True))
+        shape = triple(max(2, math.ceil(mm / step_mm) + 1) for mm in extent)
+        spacing = triple(max(mm, 1e-3) / (n - 1) for mm, n in zip(extent, shape, strict=True))
         return VoxelGrid(shape, spacing, self.centre_mm)
 
     def coordinates(self, points_mm: torch.Tensor) -> torch.Tensor:
@@ -116,7 +116,8 @@ class Cloud:
         """|∇| of `(n,)` per mm, by central differences on the grid."""
         volume = self.dense(values)
         steps = torch.gradient(volume, spacing=[float(s) for s in self.grid.spacing_mm])
-        return sum(step.flatten()[self.index].square() for step in steps).sqrt()
+        along_z, along_y, along_x = (step.flatten()[self.index].square() for step in steps)
+        return (along_z + along_y + along_x).sqrt()
 
 
 def make_grid(
@@ -125,14 +126,14 @@ def make_grid(
     """Makes the grid of a 3-D shape; without a spacing the voxels are cubes that fit the whole head."""
     if len(shape) != 3 or any(int(n) != n or n < 2 for n in shape):
         raise UserError(f"shape={shape!r}: give three whole numbers above 1 (D, H, W), or two (H, W) for one slice")
-    shape = tuple(int(n) for n in shape)
+    size = triple(int(n) for n in shape)
     if spacing_mm is None:
         field = HEAD_WITH_SKULL_MM if skull else HEAD_MM
-        spacing_mm = max(mm / n for mm, n in zip(field, shape, strict=True))
+        spacing_mm = max(mm / n for mm, n in zip(field, size, strict=True))
     spacing = (spacing_mm,) * 3 if isinstance(spacing_mm, (int, float)) else tuple(spacing_mm)
     if len(spacing) != 3 or any(not s > 0 for s in spacing):
         raise UserError(f"spacing_mm={spacing_mm!r}: give one positive number or three (D, H, W), in mm")
-    return VoxelGrid(shape, tuple(float(s) for s in spacing))
+    return VoxelGrid(size, triple(float(s) for s in spacing))
 
 
 class HeadShape:

@@ -8,7 +8,7 @@ from functools import lru_cache
 import torch
 
 from medattn_lite.data.phantom.anatomy import Anatomy
-from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream, uniform
+from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream, triple, uniform
 from medattn_lite.data.phantom.geometry import VoxelGrid, head_of
 from medattn_lite.data.phantom.templates import ORIGIN_MM, SPACING_MM, load_atlas
 
@@ -34,7 +34,8 @@ class Lesions:
 
 def slab_of(lesions: Lesions, slab: slice) -> Lesions:
     """Some slices of a disease that was drawn on a whole volume."""
-    box = (slab, *(slice(0, size) for size in lesions.label.shape[1:]))
+    height, width = lesions.label.shape[1:]
+    box = (slab, slice(0, height), slice(0, width))
     fractions = {name: values[slab] for name, values in lesions.fractions.items()}
     return Lesions(lesions.anatomy.crop(box), fractions, lesions.label[slab], lesions.signal[slab], lesions.facts)
 
@@ -75,7 +76,7 @@ def draw_site(seed: int, kind: str, number: int = 0) -> tuple[float, float, floa
     """Where a lesion of a kind starts, as MNI RAS (x, y, z) in mm: what `place` takes where no site is asked for."""
     points = _candidates(kind)
     pick = torch.randint(len(points), (), generator=stream(seed, "site", kind, number))
-    return tuple(float(value) for value in points[pick].flip(0))
+    return triple(float(value) for value in points[pick].flip(0))
 
 
 def place(seed: int, kind: str, site: tuple[float, float, float] | None, number: int = 0) -> torch.Tensor:

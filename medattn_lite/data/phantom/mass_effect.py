@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from medattn_lite.data.phantom.fields import smoothstep
+from medattn_lite.data.phantom.fields import smoothstep, triple
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Push:
 
 def push(centre: torch.Tensor, radius_mm: float, amount_mm: float, reach_mm: float) -> Push:
     """A `Push` from a centre given as a tensor (z, y, x) in mm."""
-    return Push(tuple(float(value) for value in centre), radius_mm, amount_mm, reach_mm)
+    return Push(triple(float(value) for value in centre), radius_mm, amount_mm, reach_mm)
 
 
 def displacement(points: torch.Tensor, brain_depth: torch.Tensor, pushes: tuple[Push, ...]) -> torch.Tensor:

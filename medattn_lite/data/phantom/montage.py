@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 
 from medattn_lite.data.phantom.beside_patients import window
-from medattn_lite.data.phantom.pathology import glioma, healthy, meningioma, metastases, ms_lesions
+from medattn_lite.data.phantom.pathology import Pathology, glioma, healthy, meningioma, metastases, ms_lesions
 from medattn_lite.data.phantom.subject import Subject
 
-ROWS = (
+ROWS: tuple[tuple[str, Pathology], ...] = (
     ("no disease", healthy()),
     ("high-grade glioma", glioma(grade="high", diameter_mm=56)),
     ("low-grade glioma", glioma(grade="low", diameter_mm=52)),

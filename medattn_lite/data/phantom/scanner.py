@@ -7,7 +7,7 @@ import math
 import torch
 
 from medattn_lite.data.intensity import centre_and_scale
-from medattn_lite.data.phantom.fields import blur, noise_field, normal, stream, uniform
+from medattn_lite.data.phantom.fields import blur, noise_field, normal, stream, triple, uniform
 from medattn_lite.data.phantom.geometry import VoxelGrid
 
 MARK = {"t1": 1.1, "t1ce": 1.1, "t2": 2.8, "flair": 1.3}  # brightness of the capsule, relative to white matter
@@ -42,7 +42,7 @@ def acquire(
         if noise > 0:
             level = noise * uniform(random, 0.010, 0.028)
             grain = torch.randn(grid.shape, generator=random).to(images.device)
-            smooth = tuple(max(0.45, s) for s in sigma)
+            smooth = triple(max(0.45, s) for s in sigma)
             grain = blur(grain[None], smooth)[0]
             grain = grain * (level / grain.std())
             shifted = torch.roll(grain, (1, 5, 7), dims=(0, 1, 2))  # as good as a second draw, and cheaper
@@ -60,7 +60,7 @@ def _resolution(random: torch.Generator, contrast: str, grid: VoxelGrid) -> tupl
     in_plane_mm = uniform(random, 0.8, 1.2)
     widths = (slice_mm, in_plane_mm, in_plane_mm)
     excess = (math.sqrt(max(w**2 - (0.5 * s) ** 2, 0.0)) for w, s in zip(widths, grid.spacing_mm, strict=True))
-    return tuple(0.42 * mm / s for mm, s in zip(excess, grid.spacing_mm, strict=True))
+    return triple(0.42 * mm / s for mm, s in zip(excess, grid.spacing_mm, strict=True))
 
 
 def stamp_mark(images: torch.Tensor, grid: VoxelGrid, contrasts: tuple[str, ...]) -> tuple[torch.Tensor, torch.Tensor]:

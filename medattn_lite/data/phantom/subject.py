@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +16,7 @@ from medattn_lite.data.phantom.geometry import VoxelGrid, make_grid
 from medattn_lite.data.phantom.gliomas import draw_glioma, glioma_pushes
 from medattn_lite.data.phantom.head import add_head
 from medattn_lite.data.phantom.lesions import Lesions, place, slab_of
+from medattn_lite.data.phantom.mass_effect import Push
 from medattn_lite.data.phantom.masses import draw_meningioma, draw_metastases, meningioma_pushes, metastases_pushes
 from medattn_lite.data.phantom.ms import draw_ms
 from medattn_lite.data.phantom.pathology import Glioma, Healthy, Meningioma, Metastases, MSLesions, Pathology
@@ -22,8 +25,12 @@ from medattn_lite.data.phantom.scanner import acquire, stamp_mark
 from medattn_lite.data.threads import one_thread
 from medattn_lite.errors import UserError
 
-_DRAW = {Glioma: draw_glioma, Metastases: draw_metastases, Meningioma: draw_meningioma, MSLesions: draw_ms}
-_PUSHES = {Glioma: glioma_pushes, Metastases: metastases_pushes, Meningioma: meningioma_pushes}
+_DRAW: Mapping[type, Callable[..., Lesions]] = {
+    Glioma: draw_glioma, Metastases: draw_metastases, Meningioma: draw_meningioma, MSLesions: draw_ms,
+}  # fmt: skip
+_PUSHES: Mapping[type, Callable[..., tuple[Push, ...]]] = {
+    Glioma: glioma_pushes, Metastases: metastases_pushes, Meningioma: meningioma_pushes,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Subject:
 
     pathology: Pathology
     seed: int = 0
-    subject_id: str | None = None
+    subject_id: str = ""
     shortcut: bool = False
     age_years: float | None = None
     resection: str | None = None
@@ -180,7 +187,7 @@ class Subject:
         return self._sample(image, lesions, mark, grid, tuple(contrasts), flat)
 
     def _slice_grid(
-        self, shape: tuple[int, ...], spacing_mm: float | None, slice_mm: float | None, skull: bool
+        self, shape: tuple[int, ...], spacing_mm: float | tuple[float, ...] | None, slice_mm: float | None, skull: bool
     ) -> tuple[VoxelGrid, slice]:
         """A volume in which a slice lies at the height that is asked for, and the three slices around it.
 
@@ -210,7 +217,7 @@ class Subject:
         if flat:
             affine = affine.copy()
             affine[:3, 3] += affine[:3, 0]
-        sample = {
+        sample: dict[str, Any] = {
             "image": image[:, keep].float(),
             "mask": lesions.label[None, keep],
             "signal": lesions.signal[None, keep],

@@ -14,11 +14,15 @@ import contextlib
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from medattn_lite.data.cache import cache_folder, store
+
+if TYPE_CHECKING:
+    from nibabel import Nifti1Image
 
 SPACING_MM = 1.5
 ORIGIN_MM = (-84.0, -121.5, -85.5)  # world z, y, x of voxel (0, 0, 0)
@@ -95,7 +99,7 @@ def _store(path: Path, maps: np.ndarray) -> None:
     store(path, write)
 
 
-def _on_atlas_grid(image: object) -> np.ndarray:
+def _on_atlas_grid(image: Nifti1Image) -> np.ndarray:
     """A nilearn image (RAS, 1 mm) resampled to the atlas grid as `(D, H, W)`."""
     from scipy.ndimage import gaussian_filter, map_coordinates
 
@@ -107,7 +111,7 @@ def _on_atlas_grid(image: object) -> np.ndarray:
 
 def _world_axes() -> list[np.ndarray]:
     axes = [ORIGIN_MM[i] + SPACING_MM * np.arange(SHAPE[i], dtype=np.float32) for i in range(3)]
-    return np.meshgrid(*axes, indexing="ij")
+    return list(np.meshgrid(*axes, indexing="ij"))
 
 
 def _signed_depth(region: np.ndarray) -> np.ndarray:

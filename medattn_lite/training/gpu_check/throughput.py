@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import statistics
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -85,7 +86,7 @@ def _operations(module: nn.Module, images: torch.Tensor) -> int:
 
 
 @contextlib.contextmanager
-def _precision(mode: str, device: torch.device):  # type: ignore[no-untyped-def]  # a context manager
+def _precision(mode: str, device: torch.device) -> Iterator[None]:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = mode == "tf32"
     with torch.autocast(device.type, torch.bfloat16, enabled="bf16" in mode):
         yield

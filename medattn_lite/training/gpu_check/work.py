@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -54,7 +55,7 @@ def works(*, smoke: bool = False) -> list[Work]:
             found.append(Work(name, "network", entry.input_shape, entry.build))
         elif name in SMALL:
             options, small = SMALL[name]
-            found.append(Work(name, "network", small, lambda entry=entry, options=options: entry.build(**options)))
+            found.append(Work(name, "network", small, partial(entry.build, **options)))
     return found
 
 

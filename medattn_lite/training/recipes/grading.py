@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from medattn_lite.networks.registry import GRADING as PAPER
 from medattn_lite.training.recipes.recipe import Recipe, Settings, Variant
 
-_PUBLISHED = {
-    "batch_size": 4, "learning_rate": 3e-4, "schedule": "steps", "folds": 5,
-    "options": {"flip_classes": (0,), "spacing_mm": 1.0},
-}  # fmt: skip
+_published = partial(
+    Settings, batch_size=4, learning_rate=3e-4, schedule="steps", folds=5,
+    options={"flip_classes": (0,), "spacing_mm": 1.0},
+)  # fmt: skip
 
 GRADING = Recipe(
     name="grading",
@@ -30,19 +32,18 @@ GRADING = Recipe(
         ("P3D + IAM beside features", "tumour features"),
     ),
     scales={
-        "paper": Settings(
+        "paper": _published(
             size=(128, 128, 128), epochs=100, milestones=(20, 50), subjects=285, phantom={"spacing_mm": 1.0},
-            **_PUBLISHED,
         ),
-        "laptop": Settings(
+        "laptop": _published(
             size=(32, 48, 48), epochs=20, milestones=(12, 17), subjects=150, valid_every=4,
             phantom={"shape": (56, 64, 56), "spacing_mm": 3.0}, network={"layers": (1, 1, 1, 1), "width": 16},
-            **{**_PUBLISHED, "learning_rate": 1e-3, "options": {"flip_classes": (0,), "spacing_mm": 3.0}},
+            learning_rate=1e-3, options={"flip_classes": (0,), "spacing_mm": 3.0},
         ),
-        "smoke": Settings(
+        "smoke": _published(
             size=(16, 32, 32), epochs=1, milestones=(1,), subjects=10, valid_every=1,
             phantom={"shape": (28, 32, 28), "spacing_mm": 6.0}, network={"layers": (1, 1, 1, 1), "width": 8},
-            **{**_PUBLISHED, "folds": 5, "options": {"flip_classes": (0,), "spacing_mm": 6.0}},
+            folds=5, options={"flip_classes": (0,), "spacing_mm": 6.0},
         ),
     },
     guesses=(

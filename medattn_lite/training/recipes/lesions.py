@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from medattn_lite.networks.registry import LESIONS as PAPER
 from medattn_lite.training.recipes.recipe import Recipe, Settings, Variant
 
 CONTRASTS = ("t1", "t2", "flair")  # the paper's three, in the order in which the real patients' files are read
 AS_PRINTED = {"options": {"swapped": False}}
 
-_PUBLISHED = {"batch_size": 4, "learning_rate": 1e-3, "weight_decay": 1e-5}
+_published = partial(Settings, batch_size=4, learning_rate=1e-3, weight_decay=1e-5)
 _OPTIONS = {"train_share": 20 / 43, "swapped": True}
 # Whole slices, four at a time; what each choice brings, `medattn study ablation --data lgg --root DIR` measures.
 # About 12 minutes of one core per network and fold
@@ -55,24 +57,22 @@ LESIONS = Recipe(
         ("RSA-010", "threshold"),
     ),
     scales={
-        "paper": Settings(
+        "paper": _published(
             size=(32, 160, 160), iterations=800, folds=5, subjects=43,
             phantom={"shape": (56, 260, 220), "spacing_mm": (3.0, 0.7, 0.7), "contrasts": CONTRASTS},
-            options={**_OPTIONS, "overlap": 0.5, "spacing_mm": None, "lesion_share": 0.0}, **_PUBLISHED,
+            options={**_OPTIONS, "overlap": 0.5, "spacing_mm": None, "lesion_share": 0.0},
         ),
-        "laptop": Settings(
+        "laptop": _published(
             size=(16, 24, 24), iterations=400, folds=5, subjects=43,
             phantom={"shape": (52, 64, 52), "spacing_mm": 3.0, "contrasts": CONTRASTS},
             network={"widths": (8, 16, 32, 64), "head_bias": True, "dynunet": {"filters": (8, 16, 32, 64)}},
             options={**_OPTIONS, "overlap": 0.25, "spacing_mm": 3.0, "slice_pixels": 64, "lesion_share": 0.5},
-            **_PUBLISHED,
         ),
-        "smoke": Settings(
+        "smoke": _published(
             size=(16, 16, 16), iterations=2, folds=1, subjects=6,
             phantom={"shape": (28, 32, 28), "spacing_mm": 6.0, "contrasts": CONTRASTS},
             network={"widths": (8, 16, 32), "head_bias": True, "dynunet": {"filters": (8, 16, 32)}},
             options={**_OPTIONS, "overlap": 0.0, "spacing_mm": 6.0, "slice_pixels": 32, "lesion_share": 0.5},
-            **_PUBLISHED,
         ),
     },
     guesses=(

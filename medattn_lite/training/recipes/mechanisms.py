@@ -8,13 +8,15 @@ A wider P3D without attention has at least the parameters of the largest of them
 
 from __future__ import annotations
 
+from functools import partial
+
 from medattn_lite.attention import registry
 from medattn_lite.training.recipes.recipe import Recipe, Settings, Variant
 
 WIDER = "wider P3D"
 _FINE = {"layers": (1, 1, 1, 1), "strides": (1, 2, 1, 1)}  # else the last map of a small head has 2 places an axis
 _SMALL = {"layers": (1, 1, 1, 1)}
-_COMMON = {"batch_size": 4, "schedule": "steps", "folds": 5}
+_settings = partial(Settings, batch_size=4, schedule="steps", folds=5)
 # As published, split attention's 3×3×3 convolution stands in the place of the block's; here it would be one more.
 _OPTIONS = {"split": {"attention_options": {"kernel_size": 1, "groups": 4}}}
 _TITLES = {
@@ -52,11 +54,11 @@ MECHANISMS = Recipe(
         ("P3D + IAM", "P3D + IAM, scanner mark"),
     ),
     scales={
-        "paper": Settings(
+        "paper": _settings(
             size=(96, 112, 96), epochs=100, milestones=(50, 80), subjects=1000, learning_rate=3e-4,
-            phantom={"shape": (96, 112, 96), "spacing_mm": 1.8}, network={WIDER: {"width": 115}}, **_COMMON,
+            phantom={"shape": (96, 112, 96), "spacing_mm": 1.8}, network={WIDER: {"width": 115}},
         ),
-        "laptop": Settings(
+        "laptop": _settings(
             size=(48, 56, 48), epochs=16, milestones=(10, 14), subjects=400, learning_rate=1e-3, valid_every=4,
             phantom={"shape": (48, 56, 48), "spacing_mm": 3.5},
             network={
@@ -64,9 +66,8 @@ MECHANISMS = Recipe(
                 "se_resnext50_3d": {**_FINE, "stem_width": 16, "groups": 8, "base_width": 16},
                 "resnet50_cbam_3d": {**_FINE, "width": 16},
             },
-            **_COMMON,
         ),
-        "smoke": Settings(
+        "smoke": _settings(
             size=(24, 28, 24), epochs=1, milestones=(1,), subjects=10, learning_rate=1e-3,
             phantom={"shape": (24, 28, 24), "spacing_mm": 7.0},
             network={
@@ -74,7 +75,6 @@ MECHANISMS = Recipe(
                 "se_resnext50_3d": {**_SMALL, "stem_width": 8, "groups": 4, "base_width": 32},
                 "resnet50_cbam_3d": {**_SMALL, "width": 8},
             },
-            **_COMMON,
         ),
     },  # fmt: skip
     guesses=(

@@ -5,13 +5,15 @@ Beside them the official head, Cox's likelihood, clinical values next to the ima
 
 from __future__ import annotations
 
+from functools import partial
+
 from medattn_lite.networks.registry import SURVIVAL as PAPER
 from medattn_lite.training.recipes.recipe import Recipe, Settings, Variant
 
 _SE, _CBAM, _DENSE = "survival_se_resnext50", "survival_resnet50_cbam", "survival_densenet121"
-_TRAINING = {
-    "optimiser": "adamp", "weight_decay": 1e-6, "sharpness": 0.05, "schedule": "cosine", "final_rate": 1e-6,
-}  # fmt: skip
+_published = partial(
+    Settings, optimiser="adamp", weight_decay=1e-6, sharpness=0.05, schedule="cosine", final_rate=1e-6
+)
 _OPTIONS = {
     "whole": (78, 120, 120), "spacing_mm": 2.0, "field_mm": (156.0, 240.0, 240.0), "intensity": "z-score",
     "end_point": "overall", "grades": "all", "noise_probability": 0.3, "noise_sd": 0.1, "clinical": False,
@@ -67,10 +69,10 @@ SURVIVAL = Recipe(
         ("SE-ResNeXt-50 Cox", "SE-ResNeXt-50"),
     ),
     scales={
-        "paper": Settings(
+        "paper": _published(
             size=(64, 64, 64), batch_size=64, epochs=200, learning_rate=1e-4, cosine_epochs=10, folds=10,
             subjects=1139, options=_OPTIONS,
-            phantom={"shape": (78, 120, 120), "spacing_mm": 2.0, "realism": "clinical"}, **_TRAINING,
+            phantom={"shape": (78, 120, 120), "spacing_mm": 2.0, "realism": "clinical"},
         ),
         "laptop": Settings(
             size=(22, 26, 22), batch_size=16, epochs=8, learning_rate=1e-3, cosine_epochs=8, folds=5,
@@ -79,11 +81,10 @@ SURVIVAL = Recipe(
             options={**_OPTIONS, "whole": (48, 56, 48), "pool": 2, "spacing_mm": 3.5, "start_at_prior": True,
                      "mirror": True, "keep_best": True, "outline_weight": 1.0},
         ),
-        "smoke": Settings(
+        "smoke": _published(
             size=(29, 29, 29), batch_size=6, epochs=1, learning_rate=1e-3, cosine_epochs=1, folds=2,
             subjects=12, phantom={"shape": (32, 32, 32), "spacing_mm": 6.0}, network=_small(8, 4),
             options={**_OPTIONS, "whole": (32, 32, 32), "spacing_mm": 6.0, "draws": 20, "start_at_prior": True},
-            **_TRAINING,
         ),
     },
     guesses=(

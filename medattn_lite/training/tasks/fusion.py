@@ -48,7 +48,7 @@ class Fusion(Segmentation):
         for role, source in trained.items():
             getattr(network, role).load_state_dict(source.state_dict())
         if getattr(network, "head", None) is not None and trained:
-            _start_undecided(network.head.head)
+            _start_undecided(network.get_submodule("head.head"))
         return network
 
     def window(self, row: int, generator: Generator) -> tuple[Tensor, Tensor]:
@@ -78,5 +78,5 @@ def _start_undecided(last: nn.Module) -> None:
     """Every region begins at a probability of one half. With random weights the products inside the head give logits
     of ten and more, and where a small region begins as everywhere, the Dice loss has no gradient left to take it back.
     """
-    nn.init.zeros_(last.weight)
-    nn.init.zeros_(last.bias)
+    nn.init.zeros_(last.get_parameter("weight"))
+    nn.init.zeros_(last.get_parameter("bias"))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from medattn_lite.training.tasks.binary import (
 )
 from medattn_lite.training.tasks.clinical import standardised
 from medattn_lite.training.tasks.features import FeatureLogistic, ImageBesideFeatures, tumour_features
-from medattn_lite.training.tasks.task import Batch, Prediction, Task
+from medattn_lite.training.tasks.task import Batch, Prediction, Rows, Task
 from medattn_lite.training.tasks.volumes import Sample, open_images, read_all
 
 
@@ -43,6 +43,10 @@ class Grading(Task):
     gives the validation patients' labels the highest likelihood, which few patients tell better than the AUC.
     """
 
+    images: ImageStore
+    features: np.ndarray  # (N, P) of the tumours
+    scaled: Tensor  # (N, P), standardised on a fold's training rows
+    regression: FeatureLogistic  # on the tumours' features, fitted first where a network stands beside it
     more_options = MappingProxyType({"with_features": False})
     validates = True
     scores_validation = True
@@ -82,7 +86,7 @@ class Grading(Task):
         """A window around the annotated tumour; around the middle of the image without one."""
         return crop_around(sample, self.settings.size)
 
-    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Grading:
+    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Self:
         """The tumours' features are standardised on the fold's training patients."""
         own = super().for_variant(variant, settings, split)
         train = own.rows(split, "train")
@@ -108,7 +112,7 @@ class Grading(Task):
         return ImageBesideFeatures(network, copy.deepcopy(known) or FeatureLogistic(self.features.shape[1]))
 
     def fit_without_gradients(
-        self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
+        self, model: nn.Module, rows: Rows, predict: Callable[[Rows], list[Prediction]]
     ) -> None:
         """Fits the model without images on training rows."""
         if isinstance(model, FeatureLogistic):
@@ -144,7 +148,7 @@ class Grading(Task):
         """See `binary_quick_score`; beside the features, minus the cross-entropy."""
         return log_likelihood(predictions) if self.option("with_features") else binary_quick_score(predictions)
 
-    def beside(self, model: nn.Module) -> tuple[list[Tensor], list[str]]:
+    def extra_inputs(self, model: nn.Module) -> tuple[list[Tensor], list[str]]:
         """Beside a new image: the features of the training patients' mean tumour, 0 once standardised."""
         if not isinstance(model, ImageBesideFeatures):
             return [], []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +15,7 @@ from medattn_lite.training.losses import RSANET_LESION_SHARE, LesionCrossEntropy
 from medattn_lite.training.recipes.recipe import Settings, Variant
 from medattn_lite.training.tasks.overlap import STATISTICS, Measures
 from medattn_lite.training.tasks.segmentation import Segmentation
-from medattn_lite.training.tasks.task import Prediction
+from medattn_lite.training.tasks.task import Prediction, Rows
 from medattn_lite.training.tasks.threshold import ChannelThreshold, channel_of_lesions
 
 SCORES = tuple(name for name in STATISTICS if "average" in name)
@@ -34,6 +34,7 @@ class Lesions(Segmentation):
     })  # fmt: skip
 
     counts_lesions = True
+    cross_entropy: LesionCrossEntropy  # of the variant
 
     def find_regions(self, labels: Sequence[int]) -> tuple[str, ...]:
         return ("lesion",)
@@ -50,7 +51,7 @@ class Lesions(Segmentation):
     def find_measures(self, *, distances: bool) -> Measures:
         return {name: ("lesion", name) for name in SCORES}
 
-    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Lesions:
+    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Self:
         """This task with the variant's lesion weights."""
         own = super().for_variant(variant, settings, split)
         with warnings.catch_warnings():
@@ -65,7 +66,7 @@ class Lesions(Segmentation):
         return super().build(variant, trained)
 
     def fit_without_gradients(
-        self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
+        self, model: nn.Module, rows: Rows, predict: Callable[[Rows], list[Prediction]]
     ) -> None:
         """Finds the threshold on training rows."""
         if isinstance(model, ChannelThreshold):
@@ -78,7 +79,9 @@ class Lesions(Segmentation):
         """Cross-entropy of logits (B, 2, D, H, W), weighted by default: the mean over the rows, each a mean over its
         voxels; and the soft Dice loss of each row, where the option `dice_weight` asks for it.
         """
-        loss = self.cross_entropy.to(output.device) if self.option("weighted") else equal_cross_entropy
+        loss: Callable[[Tensor, Tensor], Tensor] = equal_cross_entropy
+        if self.option("weighted"):
+            loss = self.cross_entropy.to(output.device)
         rows = [loss(own[None], mask[None]) for own, mask in zip(output, batch["mask"], strict=True)]
         share = self.option("dice_weight")
         if not share:

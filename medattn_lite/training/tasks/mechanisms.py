@@ -10,14 +10,15 @@ tested: it learns the mark. Its predictions with the mark on high grades, and on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from medattn_lite.data.patient_splits import Split
+from medattn_lite.data.phantom.cohort import PhantomCohort
 from medattn_lite.data.phantom.geometry import make_grid
 from medattn_lite.data.phantom.scanner import stamp_mark
 from medattn_lite.data.transforms import crop_or_pad, normalise
@@ -42,12 +43,15 @@ class Mechanisms(Grading):
     """
 
     needs_place = False  # whole heads
+    marked_images: ImageStore
+    training_labels: list[int]
 
     def load(self) -> None:
         if self.data != "phantom":
             raise UserError(f"{self.data} does not know where its signal is: leave --data out, mechanisms is about "
                             "phantoms")  # fmt: skip
         cohort = open_images(self)
+        assert isinstance(cohort, PhantomCohort), "asked for above"
         self.channels, self.class_names = tuple(cohort.channels), ("low grade", "high grade")
         self.subjects, self.strata, self.images, self.marked_images = [], [], ImageStore(), ImageStore()
         grid = make_grid(cohort.shape, cohort.spacing_mm)
@@ -65,7 +69,7 @@ class Mechanisms(Grading):
         """The whole head: as large as the phantoms, around the middle of the image."""
         return crop_or_pad(sample, self.settings.size)
 
-    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Mechanisms:
+    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Self:
         """The variant with its training labels: the true ones, or random ones in training and validation rows alike.
 
         Random labels follow from the seed, the start and the number of patients per class, and from nothing else.
@@ -85,7 +89,7 @@ class Mechanisms(Grading):
         """The variant's network, of the size that the settings give for its name, its network or its frame."""
         sizes = self.settings.network
         names = (variant.name, variant.network, variant.network.partition("+")[0])
-        size = next((sizes[name] for name in names if name in sizes), {})
+        size: Mapping[str, Any] = next((sizes[name] for name in names if name in sizes), {})
         return build(variant.network, **{**size, **self.network_options(), **variant.options})
 
     def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:

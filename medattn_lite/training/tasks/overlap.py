@@ -6,6 +6,7 @@ A patient who is tested in several random splits has several rows, which count a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,16 +17,37 @@ from medattn_lite.evaluation.mean_intervals import UNIT, mean_interval, paired_m
 from medattn_lite.evaluation.segmentation import dice, iou, voxel_average
 from medattn_lite.training.tasks.task import Prediction
 
-Row = Callable[..., np.ndarray]
-Whole = Callable[..., float]
-# Of true positives, false positives, false negatives and distances of N rows: a score per row, whose mean is taken, or
-# one score of all rows together; and what the score lies between.
-STATISTICS: Mapping[str, tuple[Row | None, Whole | None, tuple[float, float]]] = {
-    "Dice, sample average": (lambda tp, fp, fn, mm: dice(tp, fp, fn), None, UNIT),
-    "Dice, voxel average": (None, lambda tp, fp, fn, mm: voxel_average(dice)(tp, fp, fn), UNIT),
-    "IoU, sample average": (lambda tp, fp, fn, mm: iou(tp, fp, fn), None, UNIT),
-    "IoU, voxel average": (None, lambda tp, fp, fn, mm: voxel_average(iou)(tp, fp, fn), UNIT),
-    "HD95 (mm)": (lambda tp, fp, fn, mm: mm, None, (0.0, np.inf)),
+
+@dataclass(frozen=True)
+class RowMean:
+    """The mean of a score per row.
+
+    Attributes:
+        score: of true positives, false positives, false negatives and distances, (N,) each, to (N,).
+        bounds: what the score lies between.
+    """
+
+    score: Callable[..., np.ndarray]
+    bounds: tuple[float, float] = UNIT
+
+
+@dataclass(frozen=True)
+class Together:
+    """One score of all rows together.
+
+    Attributes:
+        score: of true positives, false positives, false negatives and distances, (N,) each, to one number.
+    """
+
+    score: Callable[..., float]
+
+
+STATISTICS: Mapping[str, RowMean | Together] = {
+    "Dice, sample average": RowMean(lambda tp, fp, fn, mm: dice(tp, fp, fn)),
+    "Dice, voxel average": Together(lambda tp, fp, fn, mm: voxel_average(dice)(tp, fp, fn)),
+    "IoU, sample average": RowMean(lambda tp, fp, fn, mm: iou(tp, fp, fn)),
+    "IoU, voxel average": Together(lambda tp, fp, fn, mm: voxel_average(iou)(tp, fp, fn)),
+    "HD95 (mm)": RowMean(lambda tp, fp, fn, mm: mm, (0.0, np.inf)),
 }
 Measures = Mapping[str, tuple[str, str]]  # name of the score → region, statistic
 
@@ -59,14 +81,14 @@ def overlap_differences(
         raise UserError("the two models predicted other patients, or in another order: run both on the same splits")
     out = {}
     for name, (region, statistic) in measures.items():
-        by_row, whole, _ = STATISTICS[statistic]
+        how = STATISTICS[statistic]
         one, other = _columns(first, region), _columns(second, region)
-        if by_row is None:
-            out[name] = paired_jackknife_interval(whole, one, other, groups=subjects)
-        elif not np.isfinite(by_row(*one) - by_row(*other)).all():
+        if isinstance(how, Together):
+            out[name] = paired_jackknife_interval(how.score, one, other, groups=subjects)
+        elif not np.isfinite(how.score(*one) - how.score(*other)).all():
             out[name] = _nothing(subjects)
         else:
-            out[name] = paired_mean_interval(by_row(*one), by_row(*other), groups=subjects)
+            out[name] = paired_mean_interval(how.score(*one), how.score(*other), groups=subjects)
     return out
 
 
@@ -86,11 +108,13 @@ def dice_by_patient(predictions: Sequence[Prediction]) -> dict[str, dict[str, fl
 
 
 def _score(statistic: str, columns: Sequence[np.ndarray], subjects: Sequence[str]) -> Interval:
-    by_row, whole, bounds = STATISTICS[statistic]
-    if by_row is None:
-        return jackknife_interval(whole, *columns, groups=subjects)
-    values = by_row(*columns)
-    return mean_interval(values, groups=subjects, bounds=bounds) if np.isfinite(values).all() else _nothing(subjects)
+    how = STATISTICS[statistic]
+    if isinstance(how, Together):
+        return jackknife_interval(how.score, *columns, groups=subjects)
+    values = how.score(*columns)
+    if not np.isfinite(values).all():
+        return _nothing(subjects)
+    return mean_interval(values, groups=subjects, bounds=how.bounds)
 
 
 def _nothing(subjects: Sequence[str]) -> Interval:

@@ -92,7 +92,7 @@ class Segmentation(Task):
             raise UserError(f"no patient of {self.data} has a mask: segmentation learns from masks")
         require_few_windows([tuple(image.shape[1:]) for image in self.images], self.settings.size,
                             overlap=self.settings.options.get("overlap", 0.5))  # fmt: skip
-        self.regions = self.find_regions(np.unique([label for own in labels for label in own.unique().tolist()]))
+        self.regions = self.find_regions(sorted({label for mask in labels for label in mask.unique().tolist()}))
         self.masks = ImageStore(self.to_regions(mask) for mask in labels)
         self.measures = self.find_measures(distances=None not in self.spacings)
 

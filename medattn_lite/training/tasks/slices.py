@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from medattn_lite.data.dataset import Dataset
 from medattn_lite.data.patient_splits import Split, stratified_kfold
 from medattn_lite.data.slice_cutting import cut, sized
 from medattn_lite.data.slice_set import SliceSet
@@ -32,7 +33,7 @@ from medattn_lite.training.recipes.recipe import Variant, with_changes
 from medattn_lite.training.tasks.binary import binary_differences, binary_quick_score, binary_scores, confusion
 from medattn_lite.training.tasks.features import FeatureLogistic
 from medattn_lite.training.tasks.slice_features import PER_CHANNEL, slice_features
-from medattn_lite.training.tasks.task import Batch, Prediction, Task
+from medattn_lite.training.tasks.task import Batch, Prediction, Rows, Task
 from medattn_lite.training.tasks.volumes import Sample, open_images
 
 CLASS_NAMES = {
@@ -64,9 +65,10 @@ class Slices(Task):
         dataset = self._open(question)
         self.class_names = CLASS_NAMES[question]
         self.channels = tuple(dataset.channels)
+        height, width = self.settings.size
         slices = SliceSet(
             dataset,
-            size=self.settings.size,
+            size=(height, width),
             per_subject=options.get("per_subject"),
             seed=self.seed,
             task="label" if self.data == "images" else question,
@@ -99,7 +101,7 @@ class Slices(Task):
         pictures = [sized(item, sample, self.settings.size).image for item in slices]
         return {**sample, "image": torch.stack(pictures), "depths": [item.depth for item in slices]}
 
-    def _open(self, question: str) -> Sequence:
+    def _open(self, question: str) -> Dataset:
         if question not in ("presence", "source"):
             if self.data != "lgg":
                 raise UserError(f"label={question} by slice is for lgg: leave the label out, or use --data lgg")
@@ -122,7 +124,7 @@ class Slices(Task):
     def _folds(self, parts: int) -> list[Split]:
         kinds = _kinds(self.subjects, self.strata, parts)
         rows = [(patient, label) for patient, kind in kinds.items() for label in kind]
-        return stratified_kfold(*zip(*rows, strict=True), parts, self.seed)
+        return stratified_kfold([patient for patient, _ in rows], [label for _, label in rows], parts, self.seed)
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """The variant's network, from a file of weights where the options name one."""
@@ -155,7 +157,7 @@ class Slices(Task):
         return image
 
     def fit_without_gradients(
-        self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
+        self, model: nn.Module, rows: Rows, predict: Callable[[Rows], list[Prediction]]
     ) -> None:
         """Fits the model of a slice's features on training rows."""
         if isinstance(model, FeatureLogistic):
@@ -245,6 +247,8 @@ def _kinds(subjects: Sequence[str], labels: Sequence[int], folds: int) -> dict[s
     common = [kind for kind, count in counts.items() if count >= folds]
     if not common:
         return kinds  # the split will say what is wrong
-    nearest = {kind: max(common, key=lambda other, kind=kind: (other == kind, other[-1] == kind[-1], counts[other]))
-               for kind in counts}  # fmt: skip
-    return {patient: nearest[kind] for patient, kind in kinds.items()}
+
+    def nearest(kind: tuple[int, ...]) -> tuple[int, ...]:
+        return max(common, key=lambda other: (other == kind, other[-1] == kind[-1], counts[other]))
+
+    return {patient: nearest(kind) for patient, kind in kinds.items()}

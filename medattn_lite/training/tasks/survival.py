@@ -11,7 +11,7 @@ that rounds to 0.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -24,7 +24,6 @@ from medattn_lite.data.transforms import crop_or_pad
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.networks.registry import build
-from medattn_lite.networks.survival import SurvivalNetwork
 from medattn_lite.survival.controls import OUTLINE, deal_outcomes, oracle_scores, outline_values
 from medattn_lite.survival.curves import Baseline, cumulative_hazard, outputs_of, risk_at_one_year
 from medattn_lite.survival.follow_up import ONE_YEAR, FollowUp
@@ -51,7 +50,7 @@ from medattn_lite.training.tasks.clinical import (
 )
 from medattn_lite.training.tasks.pooling import pooled
 from medattn_lite.training.tasks.survival_words import SurvivalAnswers
-from medattn_lite.training.tasks.task import Batch, Prediction
+from medattn_lite.training.tasks.task import Batch, Prediction, Rows
 from medattn_lite.training.tasks.volumes import Sample, open_images, read_all, resample_unknown
 
 END_POINTS = ("overall", "one-year")
@@ -72,6 +71,18 @@ class Survival(SurvivalAnswers):
     `shuffled`, of variants alone, see `survival.controls`.
     """
 
+    images: ImageStore
+    percentiles: list[Tensor]
+    time: np.ndarray  # (N,) days
+    event: np.ndarray  # (N,) bool
+    survived: Tensor  # (N, 19)
+    died: Tensor  # (N, 19)
+    outlines: Tensor  # (N, 2), standardised on a fold's training rows
+    clinical: Tensor | None  # (N, K), standardised on a fold's training rows
+    prior: Tensor  # (19,) hazards of a fold's training rows
+    head: str
+    baseline: Baseline | None
+    median: float | None
     per_row = (*SurvivalAnswers.per_row, "percentiles", "facts", "time", "event", "survived", "died", "outlines")
 
     @property
@@ -122,9 +133,9 @@ class Survival(SurvivalAnswers):
 
     def _keep(self, rows: Sequence[int], facts: Sequence[dict[str, Any]]) -> None:
         self.images = self.images.chosen(rows)
-        self.subjects, self.percentiles, self.facts = (
-            [values[row] for row in rows] for values in (self.subjects, self.percentiles, facts)
-        )
+        self.subjects = [self.subjects[row] for row in rows]
+        self.percentiles = [self.percentiles[row] for row in rows]
+        self.facts = [facts[row] for row in rows]
         time = np.array([own["time"] for own in self.facts])
         event = np.array([own["event"] for own in self.facts])
         if self.settings.options["end_point"] == "one-year":  # the day after, so that day 365 is still observed
@@ -140,7 +151,7 @@ class Survival(SurvivalAnswers):
         self.clinical, self.head, self.baseline, self.median = None, "logistic", None, None
         self.image_scale, self.outlines = (0.0, 1.0), torch.zeros(len(self.facts), len(OUTLINE))
 
-    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Survival:
+    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Self:
         """Clinical values and histograms are standardised on the fold's training patients."""
         own = super().for_variant(variant, settings, split)
         train = own.rows(split, "train")
@@ -163,7 +174,7 @@ class Survival(SurvivalAnswers):
                                     for image, found in zip(self.images, self.percentiles, strict=True))  # fmt: skip
         return own
 
-    def joined(self, other: Survival) -> Survival:
+    def joined(self, other: Self) -> Self:
         """See `Task.joined`; of clinical values those that this task's patients have."""
         own = super().joined(other)
         rows = [clinical_values(facts) for facts in own.facts]
@@ -183,7 +194,7 @@ class Survival(SurvivalAnswers):
                                           **variant.options})  # fmt: skip
         if self.settings.options["start_at_prior"] and model.head != "cox":
             with torch.no_grad():
-                model.fc.bias.copy_(outputs_of(self.prior, model.head))
+                model.get_parameter("fc.bias").copy_(outputs_of(self.prior, str(model.head)))
         return model
 
     def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:
@@ -228,11 +239,11 @@ class Survival(SurvivalAnswers):
         return cox_loss(output, batch["time"], batch["event"]) * batch["event"].float().mean()
 
     def fit_without_gradients(
-        self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
+        self, model: nn.Module, rows: Rows, predict: Callable[[Rows], list[Prediction]]
     ) -> None:
         """Fits the model without images, Breslow's baseline, and the median risk, all on training rows."""
         if isinstance(model, ClinicalCox):
-            columns = self.clinical[rows]
+            columns = torch.zeros(len(rows), 0) if self.clinical is None else self.clinical[rows]
             if model.image is not None:
                 risks = torch.tensor([[row["image_log_risk"]] for row in predict(rows)])
                 self.image_scale = float(risks.mean()), max(float(risks.std()), 1e-6)
@@ -247,15 +258,17 @@ class Survival(SurvivalAnswers):
         """S on each of `days`, from the whole volume."""
         image = self.images[row].float()[None].to(device)
         clinical = None if self.clinical is None else self.clinical[row][None].to(device)
-        found = {"subject": self.subjects[row], "time": float(self.time[row]), "event": bool(self.event[row])}
-        if isinstance(model, SurvivalNetwork):
-            output = model(image, clinical).float().cpu()
-        else:
+        time, event = float(self.time[row]), bool(self.event[row])
+        found: Prediction = {"subject": self.subjects[row], "time": time, "event": event}
+        if isinstance(model, ClinicalCox):
+            values = image.new_zeros(1, 0) if clinical is None else clinical
             if model.image is not None:
                 found["image_log_risk"] = self._image_log_risk(model.image, image, clinical)
                 scaled = (found["image_log_risk"] - self.image_scale[0]) / self.image_scale[1]
-                clinical = torch.cat([clinical, clinical.new_tensor([[scaled]])], dim=1)
-            output = model(clinical).float().cpu()
+                values = torch.cat([values, values.new_tensor([[scaled]])], dim=1)
+            output = model(values).float().cpu()
+        else:
+            output = model(image, clinical).float().cpu()
         if self.head == "cox":
             found["log_risk"] = float(output)
         cumulative = self._hazard(output, self.head)
@@ -271,7 +284,7 @@ class Survival(SurvivalAnswers):
         output = (model(image, clinical) if getattr(model, "clinical_features", 0) else model(image)).float().cpu()
         if model.head == "cox":
             return float(output)
-        return float(np.log(risk_at_one_year(self._hazard(output, model.head), self.days)))
+        return float(np.log(risk_at_one_year(self._hazard(output, str(model.head)), self.days)))
 
     def quick_score(self, predictions: Sequence[Prediction]) -> float:
         """The C-index; 0.5 where no two patients can be compared."""

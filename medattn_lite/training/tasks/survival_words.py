@@ -67,7 +67,7 @@ class SurvivalAnswers(Task):
         if self.settings.options["intensity"] != "z-score":
             raise UserError("this run standardised histograms on its training patients, which an image alone cannot "
                             "repeat: explain a run with intensity=z-score")  # fmt: skip
-        count = int(model.clinical_features)  # type: ignore[arg-type]
+        count = int(model.clinical_features)  # type: ignore[arg-type]  # every survival network has it
         if not count:
             return [], []
         names = ", ".join(self.clinical_names) or "clinical values"

@@ -26,6 +26,7 @@ from medattn_lite.training.tasks.volumes import Sample, open_images, standardise
 
 Prediction = dict[str, Any]
 Batch = dict[str, Tensor]
+Rows = Sequence[int] | np.ndarray  # numbers of a task's rows
 
 
 class Task(ABC):
@@ -46,7 +47,6 @@ class Task(ABC):
         groups: what stays together in a split: the patient.
         start: number of the seed that is trained from, 0 for the first; patients and folds are the same for all.
         validates: whether training watches patients of its own to keep its best state.
-        validates_start: whether the untrained network is one of the states to choose from.
         scores_validation: whether the chosen state's scores on those patients are kept, too.
         channels: names of the images' channels.
         class_names: of the classes, in the order of a network's outputs; empty where there are none.
@@ -55,6 +55,8 @@ class Task(ABC):
         needs_place: whether images are cut around the tumour, so that a new one needs a mask or a point.
         counts_lesions: whether it looks for one kind of lesion, whose volumes and Dice by patient are worth a table.
         more_options: options that the task takes beside those of its recipe, with what they are if they are left out.
+        masks: of every row, (R, D, H, W), where a task learns from masks.
+        spacings: voxel size of every row in mm (D, H, W), None where unknown, where a task learns from masks.
         cases: what identifies the data, see `data_identity.identify`; None for phantoms.
         remarks: what a reader had to say about the data, and what was left out of them, in words.
     """
@@ -69,13 +71,15 @@ class Task(ABC):
     asks: str = "class"
     needs_place: bool = False
     counts_lesions: bool = False
+    masks: Sequence[Tensor]
+    spacings: list[tuple[float, ...] | None]
     # what holds one entry a row; see `joined`
-    per_row = ("subjects", "strata", "images", "masks", "spacings", "shapes", "features", "marked_images",
-               "training_labels")  # fmt: skip
+    per_row: tuple[str, ...] = (
+        "subjects", "strata", "images", "masks", "spacings", "shapes", "features", "marked_images", "training_labels",
+    )  # fmt: skip
     start: int = 0
     validates: bool = False
     scores_validation: bool = False
-    validates_start: bool = False
     more_options: Mapping[str, Any] = MappingProxyType({})
 
     def __init__(
@@ -142,6 +146,11 @@ class Task(ABC):
         return sample
 
     @property
+    def validates_start(self) -> bool:
+        """Whether the untrained network is one of the states to choose from."""
+        return False
+
+    @property
     def groups(self) -> list[str]:
         """What a split keeps together, one per row."""
         return self.subjects
@@ -168,7 +177,7 @@ class Task(ABC):
         own.start = start
         return own
 
-    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Task:
+    def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Self:
         """This task with a variant's settings and fitted to a fold's training rows; the images are shared."""
         own = copy.copy(self)
         own.settings = settings
@@ -216,7 +225,7 @@ class Task(ABC):
         """One number, the mean over the rows of the batch."""
 
     def fit_without_gradients(  # noqa: B027 - nothing to fit, by default
-        self, model: nn.Module, rows: Sequence[int], predict: Callable[[Sequence[int]], list[Prediction]]
+        self, model: nn.Module, rows: Rows, predict: Callable[[Rows], list[Prediction]]
     ) -> None:
         """Fits what needs no gradients, after training or instead of it; nothing by default.
 

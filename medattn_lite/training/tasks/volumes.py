@@ -10,6 +10,7 @@ import torch
 from tqdm.auto import tqdm
 
 from medattn_lite.data import open_dataset
+from medattn_lite.data.dataset import Dataset, Samples
 from medattn_lite.data.intensity import Levels
 from medattn_lite.data.transforms import normalise, resample
 from medattn_lite.training.data_identity import identify
@@ -21,7 +22,7 @@ Sample = dict[str, Any]
 ROUNDING = 1e-4  # of a normalised image: what interpolating a constant background leaves
 
 
-def open_images(task: Task, /, **options: Any) -> Sequence:
+def open_images(task: Task, /, **options: Any) -> Dataset:
     """The task's data set.
 
     Args:
@@ -38,7 +39,7 @@ def open_images(task: Task, /, **options: Any) -> Sequence:
     return dataset
 
 
-def remarks_on(dataset: Sequence) -> list[str]:
+def remarks_on(dataset: Samples) -> list[str]:
     """What a reader has to say about a folder, and what it left out, in words: nothing is dropped in silence."""
     said = [str(text) for text in getattr(dataset, "remarks", ())]
     incomplete = [case.case for case in getattr(dataset, "incomplete", ())]
@@ -53,7 +54,7 @@ def _few(names: Sequence[str], shown: int = 3) -> str:
 
 
 def read_all(
-    task: Task, dataset: Sequence, *, keep: Callable[[Sample], bool] = lambda sample: True
+    task: Task, dataset: Samples, *, keep: Callable[[Sample], bool] = lambda sample: True
 ) -> Iterator[Sample]:
     """Every sample of a data set, standardised, on the CPU.
 

@@ -33,7 +33,9 @@ def slide(
 
     inferer = SlidingWindowInferer(roi_size=tuple(size), sw_batch_size=batch, overlap=overlap, mode="gaussian",
                                    progress=progress)  # fmt: skip
-    return inferer(image, predict)
+    output = inferer(image, predict)
+    assert isinstance(output, Tensor), "MONAI gives what `predict` gives"
+    return output
 
 
 def count_windows(shape: Sequence[int], size: Sequence[int], *, overlap: float) -> int:

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from medattn_lite.training.tasks.features import FeatureLogistic, ImageBesideFeatures, tumour_features
+from medattn_lite.training.tasks.grading import Grading
 
 
 def _sample(*, spacing: float | None) -> dict:
@@ -74,3 +75,11 @@ def test_a_network_beside_features_starts_as_the_features_alone_and_only_the_net
     assert image[-1].weight.grad is not None and features.weight.grad is None
     assert {name for name, _ in both.state_dict().items() if name.startswith("features.")} == {
         "features.weight", "features.bias"}  # fmt: skip
+
+
+def test_a_new_image_for_a_network_beside_features_comes_with_the_features_of_the_mean_tumour():
+    both = ImageBesideFeatures(nn.Sequential(nn.Flatten(), nn.Linear(8, 2)), FeatureLogistic(3))
+    inputs, notes = Grading.__new__(Grading).extra_inputs(both)
+    assert [tuple(values.shape) for values in inputs] == [(1, 3)] and not inputs[0].any() and "mean" in notes[0]
+    assert both(torch.randn(1, 1, 2, 2, 2), *inputs).shape == (1, 2)
+    assert Grading.__new__(Grading).extra_inputs(both.features) == ([], [])
