@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 
@@ -105,3 +107,30 @@ def put_channels_last(model: nn.Module) -> None:
     for parameter in model.parameters():
         if parameter.dim() in forms:
             parameter.data = parameter.data.to(memory_format=forms[parameter.dim()])
+
+
+@contextmanager
+def group_norms_in_fp32(model: nn.Module, *, enabled: bool = True) -> Iterator[None]:
+    """Inside, every group norm computes in fp32 what it is given in bf16, and gives bf16 back.
+
+    On a CPU the gradient of torch's bf16 group norm takes several times as long as in fp32: of a training step of
+    RSANet in bf16 it was more than half.
+
+    Args:
+        model: whose group norms are meant.
+        enabled: False changes nothing.
+    """
+    hooks = []
+    for layer in model.modules() if enabled else ():
+        if isinstance(layer, nn.GroupNorm):
+            hooks.append(layer.register_forward_pre_hook(lambda _, images: (images[0].float(), *images[1:])))
+            hooks.append(layer.register_forward_hook(_as_bf16))
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _as_bf16(layer: nn.Module, images: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
+    return output.to(torch.bfloat16) if torch.is_autocast_enabled("cpu") else output

@@ -79,6 +79,26 @@ def test_a_cpu_trains_in_fp32_and_a_faster_bf16_is_said(monkeypatch, capsys) -> 
         assert lines[0].startswith("device cpu, fp32") and len(lines) == (2 if said else 1) and said in lines[-1]
 
 
+def test_bf16_group_norms_of_a_cpu_compute_in_fp32_and_change_nothing_else() -> None:
+    torch.manual_seed(0)
+    model, images, seen = nn.Sequential(nn.Conv2d(2, 8, 3), nn.GroupNorm(4, 8)), torch.randn(3, 2, 9, 9), []
+    norm = model[1]
+    with torch.autocast("cpu", torch.bfloat16):
+        plain = model(images)
+        with devices.group_norms_in_fp32(model):
+            watch = norm.register_forward_pre_hook(lambda _, given: seen.append(given[0].dtype))
+            changed = model(images)
+            watch.remove()
+    exact = nn.functional.group_norm(model[0](images), 4, norm.weight, norm.bias)
+    assert seen == [torch.float32] and changed.dtype == plain.dtype == torch.bfloat16
+    assert not norm._forward_pre_hooks and not norm._forward_hooks
+    assert (changed.float() - exact).abs().max() <= (plain.float() - exact).abs().max() + 2**-7
+    with devices.group_norms_in_fp32(model, enabled=False):
+        assert not norm._forward_pre_hooks
+    with devices.group_norms_in_fp32(model):  # validated in fp32, a network's outputs stay fp32
+        assert model(images).dtype == torch.float32
+
+
 def test_unknown_and_absent_devices_are_refused_with_a_remedy() -> None:
     assert pick_device("cpu").type == "cpu"
     assert choose("auto").why
