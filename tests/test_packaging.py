@@ -83,6 +83,9 @@ def test_the_universal_lock_has_the_same_versions_and_names_the_public_index_alo
     (own,) = (package for package in packages if package["name"] == PROJECT["name"])
     asked = {canonicalize_name(need["name"]) for need in own["metadata"]["requires-dist"]} - {PROJECT["name"]}
     assert asked == set(needs(*PROJECT["optional-dependencies"]))  # else: uv lock
+    floors = {(canonicalize_name(need["name"]), need.get("specifier", "")) for need in own["metadata"]["requires-dist"]}
+    written = [*PROJECT["dependencies"], *(line for extra in PROJECT["optional-dependencies"].values() for line in extra)]
+    assert floors == {(canonicalize_name(one.name), str(one.specifier)) for one in map(Requirement, written)}
 
 
 def test_conda_gets_the_courses_packages_in_no_lower_versions() -> None:
@@ -93,6 +96,38 @@ def test_conda_gets_the_courses_packages_in_no_lower_versions() -> None:
     assert set(conda) == set(wanted)
     floor = {name: max(Version(part.version) for part in need.specifier) for name, need in wanted.items()}
     assert {name for name, line in conda.items() if Version(next(iter(line.specifier)).version) < floor[name]} <= set()
+
+
+def test_condas_pip_section_is_one_that_pip_can_read() -> None:
+    """conda writes it into a requirements file, where pip takes requirements and -e, but no --no-deps."""
+    text = (CHECKOUT / "environment.yml").read_text(encoding="utf-8")
+    lines = re.findall(r"^      - (.+)$", text.split("- pip:")[1], re.MULTILINE)
+    assert "-e ." in lines
+    for line in lines:
+        assert line == "-e ." or canonicalize_name(Requirement(line).name) in needs("viewer"), line
+
+
+def test_no_requirement_of_the_course_is_left_for_pip_to_replace_in_conda() -> None:
+    """`-e .` asks for the core: pip must find each of its requirements among conda's packages, in its range."""
+    text = (CHECKOUT / "environment.yml").read_text(encoding="utf-8")
+    conda = {canonicalize_name(CONDA_NAMES.get(name, name)): Version(floor)
+             for name, floor in re.findall(r"^  - ([\w.-]+)>=([\d.]+)$", text, re.MULTILINE)}  # fmt: skip
+    assert {name for name, need in needs().items() if not need.specifier.contains(conda[name])} == set()
+
+
+def test_python_is_the_same_everywhere() -> None:
+    """The floor of pyproject, conda's range, the matrix of the workflow and the table of platforms."""
+    floor = re.fullmatch(r">=(3\.\d+)", PROJECT["requires-python"])[1]
+    read = {name: (CHECKOUT / name).read_text(encoding="utf-8")
+            for name in ("environment.yml", ".github/workflows/tests.yml", "README.md")}  # fmt: skip
+    low, above = re.search(r"- python>=(3\.\d+),<(3\.\d+)", read["environment.yml"]).groups()
+    tested = re.findall(r'"(3\.\d+)"', re.search(r"python: \[(.*)\]", read[".github/workflows/tests.yml"])[1])
+    row = next(line for line in read["README.md"].splitlines() if line.startswith("| Linux, macOS, Windows, Python"))
+    newer = next(line for line in read["README.md"].splitlines() if line.startswith("| Python 3.") and "ecos" in line)
+    assert low == floor == tested[0] and re.findall(r"3\.\d+", row) == tested
+    assert above == re.search(r"3\.\d+", newer)[0] == f"3.{int(tested[-1].split('.')[1]) + 1}"
+    classified = [line.rsplit(" ", 1)[1] for line in PROJECT["classifiers"] if " :: Python :: 3." in line]
+    assert classified == tested
 
 
 def test_a_missing_extra_is_one_line_that_says_how_to_get_it() -> None:
