@@ -61,7 +61,8 @@ def write_page(folder: Path, names: Sequence[str]) -> Path:
     kernel = folder / "kernels" / _KERNEL
     kernel.mkdir(parents=True)
     run = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    (kernel / "kernel.json").write_text(json.dumps({"argv": run, "display_name": "this Python", "language": "python"}))
+    about_kernel = {"argv": run, "display_name": "this Python", "language": "python"}
+    (kernel / "kernel.json").write_text(json.dumps(about_kernel), encoding="utf-8")
     return page
 
 

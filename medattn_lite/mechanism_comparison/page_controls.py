@@ -72,7 +72,7 @@ def _score(entry: Mapping[str, Any] | None) -> str:
     if entry is None:
         return "–"
     scores = entry["scores"]
-    return f"{sum(scores) / len(scores):.3f}; seeds {min(scores):.3f} to {max(scores):.3f}"
+    return f"{sum(scores) / len(scores):.3f}; {len(scores)} seeds, {min(scores):.3f} to {max(scores):.3f}"
 
 
 def _cell(entry: Mapping[str, Any] | None) -> str:

@@ -69,7 +69,8 @@ def _plain(task: Mapping[str, Any]) -> str:
     if not scores:
         return "not run"
     mean = sum(scores) / len(scores)
-    return f"{mean:.3f}; seeds {min(scores):.3f} to {max(scores):.3f}, n = {task['data']['test_patients']}"
+    patients = task["data"]["test_patients"]
+    return f"{mean:.3f}; {len(scores)} seeds, {min(scores):.3f} to {max(scores):.3f}; n = {patients}"
 
 
 def _cell(task: Mapping[str, Any], row: Mapping[str, Any] | None, key: str, mechanism: str) -> str:

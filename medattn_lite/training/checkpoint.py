@@ -127,7 +127,9 @@ def _open(path: Path, *, tensors: bool) -> tuple[dict[str, Tensor], dict[str, An
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
-            found = {name: file.get_tensor(name) for name in file.keys()} if tensors else {}  # noqa: SIM118 - no dict
+            # copied: a tensor of safetensors lies in the file itself, which Windows then lets nobody replace, and which
+            # shows what another process writes into it
+            found = {name: file.get_tensor(name).clone() for name in file.keys()} if tensors else {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, RuntimeError, RecursionError) as error:
         raise UserError(f"cannot read {path} ({error}): it is damaged; {_remedy(path)}") from None
     written = facts.pop(CHECKSUM, None) if isinstance(facts, dict) else None

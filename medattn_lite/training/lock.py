@@ -38,6 +38,9 @@ def locked(folder: Path) -> Iterator[None]:
         with suppress(OSError):
             path.unlink()
         os.close(descriptor)
+        if sys.platform == "win32":  # where a file that is open cannot be removed
+            with suppress(OSError):
+                path.unlink()
 
 
 def _open(path: Path, folder: Path) -> int:

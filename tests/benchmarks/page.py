@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from itertools import groupby
@@ -20,7 +21,8 @@ HEAD = (
     "could have done the same number of operations in float32, or moved the same bytes, whichever takes longer, by "
     "the speed measured in the first table. The exponent is the slope of log time over log size from the row above: 1 "
     "is proportional, 2 means that every element meets every other. A dash: no peer, or not counted. In the table of "
-    "growth *theirs* is our own fused block. Made by `medattn study benchmarks`.\n"
+    "growth *theirs* is our own fused block. What is measured is printed to two digits, which is as far as it repeats; "
+    "what is counted to three. Made by `medattn study benchmarks`.\n"
 )
 TABLE = ("| work | compared with | ours | theirs | ratio | ours, MiB | theirs, MiB | of the limit | exponent |",
          "|---|---|--:|--:|--:|--:|--:|--:|--:|")  # fmt: skip
@@ -45,16 +47,27 @@ def markdown(records: Sequence[Record]) -> str:
 
 
 def _row(one: Record) -> str:
-    ratio = "–" if one.ratio is None else f"{one.ratio:.3g} [{one.low:.3g}, {one.high:.3g}]"
+    ratio = "–" if one.ratio is None else f"{digits(one.ratio)} [{digits(one.low)}, {digits(one.high)}]"
     near = f"{one.limit / one.ours:.0%}" if one.limit and one.ours else "–"
-    cells = [one.work, one.peer, f"{one.ours:.3g} {one.unit}", "–" if one.theirs is None else
-             f"{one.theirs:.3g} {one.unit}", ratio, _short(one.memory_ours), _short(one.memory_theirs), near,
-             _short(one.exponent, ".2f")]  # fmt: skip
+    cells = [one.work, one.peer, _amount(one.ours, one), _amount(one.theirs, one), ratio, _counted(one.memory_ours),
+             _counted(one.memory_theirs), near, "–" if one.exponent is None else f"{one.exponent:.2f}"]  # fmt: skip
     return f"| {' | '.join(cells)} |"
 
 
-def _short(value: float | None, form: str = ".3g") -> str:
-    return "–" if value is None else f"{value:{form}}"
+def digits(value: float, significant: int = 2) -> str:
+    """A number to so many digits, without an exponent: 1363 is 1,400, 0.4 is 0.40."""
+    if value == 0 or not math.isfinite(value):
+        return f"{value:g}"
+    rounded = float(f"{value:.{significant - 1}e}")
+    return f"{rounded:,.{max(0, significant - 1 - math.floor(math.log10(abs(rounded))))}f}"
+
+
+def _amount(value: float | None, one: Record) -> str:
+    return "–" if value is None else f"{digits(value, 3 if one.work.endswith('counted') else 2)} {one.unit}"
+
+
+def _counted(value: float | None) -> str:
+    return "–" if value is None else digits(value, 3)
 
 
 def curves(records: Sequence[Record], *, device: str = "cpu") -> dict[str, dict[str, dict[int, float]]]:

@@ -3,6 +3,7 @@
     medattn study benchmarks                         writes figures/benchmarks.json, .md and .png; or: make bench
     medattn study benchmarks --only rsa cox          these entries anew, the others stay as they are
     medattn study benchmarks --list                  the entries
+    medattn study benchmarks --page                  the page again, from the records that are there
     medattn study benchmarks --device cuda           on a GPU; or: make bench-gpu
 
 An interrupted run goes on where it stopped. Peers beyond the package's own needs: pip install "medattn-lite[bench]".
@@ -12,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from pathlib import Path
 import torch
 
 from tests.benchmarks.entries import entries
-from tests.benchmarks.machine import peaks_of
+from tests.benchmarks.machine import load, peaks_of
 from tests.benchmarks.measuring import BUDGET, Entry, Record, measure
 from tests.benchmarks.page import growth_picture, markdown
 
@@ -80,6 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="medattn study benchmarks", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these entries; all if left out")
     parser.add_argument("--list", action="store_true", help="names of the entries")
+    parser.add_argument("--page", action="store_true", help="write the page from the records, measure nothing")
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="cpu (default) or cuda")
     parser.add_argument("--seconds", type=float, default=BUDGET, help=f"of each comparison, about (default: {BUDGET})")
     parser.add_argument("--anew", action="store_true", help="also what an interrupted run has finished")
@@ -88,6 +89,10 @@ def main(arguments: list[str] | None = None) -> int:
     every = {one.name: one for one in (MACHINE, *entries(options.device))}
     if options.list:
         print("\n".join(f"{name:<16}{one.title}" for name, one in every.items()))
+        return 0
+    if options.page:
+        write(read(options.out / "benchmarks.json"), options.out)
+        print(options.out / "benchmarks.md")
         return 0
     unknown = [name for name in options.only if name not in every]
     if unknown:
@@ -123,7 +128,7 @@ def _one(entry: Entry, options: argparse.Namespace) -> bool:
         print(f"{entry.name} FAILED: {type(error).__name__}: {error}", flush=True)
         return False
     write(merged(read(options.out / "benchmarks.json"), new, entry, options.device), options.out)
-    print(f"-- {entry.name}: {time.process_time() - began:.0f} s of CPU, load {os.getloadavg()[0]:.1f}", flush=True)
+    print(f"-- {entry.name}: {time.process_time() - began:.0f} s of CPU{load()}", flush=True)
     return True
 
 

@@ -21,6 +21,7 @@ import torch
 from medattn_lite import widgets
 from medattn_lite.explain import held_out
 from medattn_lite.networks.trained import load_trained
+from tests.benchmarks.machine import load
 
 PAGE = Path(__file__).resolve().parents[2] / "figures" / "slider_times.md"
 GRADING = ("grade_p3d_iam", "grade_se_resnext", "grade_resnet_cbam")
@@ -72,7 +73,7 @@ def main() -> int:
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
     lines = ["# From slider to picture", "", "Made by `python -m tests.benchmarks.sliders`; do not edit by hand. "
              f"Seconds in the kernel, {torch.get_num_threads()} thread(s) of {os.cpu_count()} cores, "
-             f"{platform.machine()}, load {os.getloadavg()[0]:.1f} at the start.", "",
+             f"{platform.machine()}{load()} at the start.", "",
              "| widget | moves | median | slowest | slowest control |", "| --- | --- | --- | --- | --- |"]  # fmt: skip
     for name, make in WIDGETS.items():
         found = times(make())

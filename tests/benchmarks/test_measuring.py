@@ -20,7 +20,7 @@ from tests.benchmarks.entries.attention import beside, exact_cases
 from tests.benchmarks.machine import Peaks
 from tests.benchmarks.measuring import Case, Entry, Record, measure, memory_of, require_equal
 from tests.benchmarks.missing import importable
-from tests.benchmarks.page import curves, markdown
+from tests.benchmarks.page import curves, digits, markdown
 
 FIELDS = ["work", "peer", "device", "threads", "ours", "theirs", "unit", "ratio", "low", "high", "memory_ours",
           "memory_theirs", "limit", "exponent"]  # fmt: skip
@@ -173,6 +173,21 @@ def test_a_record_of_another_entry_is_refused() -> None:
         run.merged([], [record("other: x")], Entry("own", "Own", ("own:",), lambda: iter(())), "cpu")
 
 
+@pytest.mark.parametrize(("value", "shown"), [
+    (1363.0, "1,400"), (239.4, "240"), (21.34, "21"), (0.406, "0.41"), (0.4, "0.40"), (9.96, "10"), (0.0, "0"),
+    (0.0451, "0.045"), (float("nan"), "nan"),
+])
+def test_a_measured_number_has_two_digits_and_no_exponent(value: float, shown: str) -> None:
+    assert digits(value) == shown
+
+
+def test_the_page_in_the_repository_is_that_of_its_records(tmp_path: Path) -> None:
+    assert markdown(run.read(run.FIGURES / "benchmarks.json")) == (run.FIGURES / "benchmarks.md").read_text("utf-8")
+    (tmp_path / "benchmarks.json").write_text("[]", encoding="utf-8")
+    assert run.main(["--page", "--out", str(tmp_path)]) == 0
+    assert (tmp_path / "benchmarks.md").read_text("utf-8").startswith("# Benchmarks")
+
+
 def test_an_unknown_entry_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         run.main(["--only", "nothing"])
@@ -183,7 +198,7 @@ def test_the_page_says_how_near_we_are_and_the_curves_are_those_of_growth() -> N
     rows = [record("growth: RSA, 8³", ours=4.0, limit=1.0, memory_ours=3.0, exponent=1.234),
             record("growth: RSA, 8³, counted", ours=7.0, unit="10⁹ operations", ratio=None, theirs=None)]  # fmt: skip
     page = markdown(rows)
-    assert "| growth: RSA, 8³ | p | 4 ms | 2 ms | 0.5 [0.4, 0.6] | 3 | – | 25% | 1.23 |" in page
-    assert "| growth: RSA, 8³, counted | p | 7 10⁹ operations | – | – |" in page
+    assert "| growth: RSA, 8³ | p | 4.0 ms | 2.0 ms | 0.50 [0.40, 0.60] | 3.00 | – | 25% | 1.23 |" in page
+    assert "| growth: RSA, 8³, counted | p | 7.00 10⁹ operations | – | – |" in page
     assert curves(rows) == {"time, ms": {"RSA": {512: 4.0}}, "memory, MiB": {"RSA": {512: 3.0}},
                             "operations, 10⁹": {"RSA": {512: 7.0}}}  # fmt: skip

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import shutil
 import signal
 import time
@@ -41,6 +40,8 @@ def child(folder: Path, words: Sequence[str], *, replace: int | None = None, bef
         if replace is not None:
             _die_at(replace, before=before)
         if file_limit is not None:
+            import resource  # of POSIX alone: Windows collects this file too
+
             signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
             resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
         with toy_recipe():

@@ -40,6 +40,14 @@ TRAININGS = (
 )
 
 
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    """As Ctrl-C does; Windows has no such signal for a process, and a checkpoint survives its end at any moment."""
+    if sys.platform == "win32":
+        process.terminate()
+    else:
+        process.send_signal(signal.SIGINT)
+
+
 def run_training(
     training: Training, out: Path, *, scale: str, device: str, seconds: float, roots: dict[str, Path],
     extra: Sequence[str] = (),
@@ -64,7 +72,7 @@ def run_training(
         try:
             code: int | None = process.wait(timeout=max(seconds, 1.0))
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGINT)
+            _interrupt(process)
             code = None
             try:
                 process.wait(timeout=20)
