@@ -34,10 +34,6 @@ LGG ?=
 MS ?=
 # ImageNet weights of ResNeSt-50, which the paper starts from (medattn fetch resnest50); random where not given.
 WEIGHTS ?=
-START := $(if $(WEIGHTS),--set weights="$(WEIGHTS)",)
-# Other weights are another run, with a folder of its own.
-FROM := $(if $(WEIGHTS),-imagenet,)
-TRAIN := $(RUN) -m medattn_lite.cli train
 
 .PHONY: bench bench-gpu gpu help course test lint lab notebooks book teacher doctor paper clean
 
@@ -97,25 +93,8 @@ doctor: $(STAMP)
 
 # Days of one GPU. Every run goes on where it was stopped, so the same command may be given again.
 paper: $(STAMP)
-	if [ -n "$(WEIGHTS)" ] && ! [ -f "$(WEIGHTS)" ]; then \
-	  echo "there is no file of weights $(WEIGHTS): medattn fetch resnest50 gets it, or leave WEIGHTS out" >&2; exit 2; fi
-	for recipe in presence source; do \
-	  $(TRAIN) $$recipe --scale paper $(START) --out runs/$$recipe-phantom$(FROM)-paper-0 || exit; done
-	for recipe in grading presence-cnns lesions fusion survival mechanisms; do \
-	  $(TRAIN) $$recipe --scale paper --out runs/$$recipe-phantom-paper-0 || exit; done
-	$(RUN) -m medattn_lite.cli study transfer runs/survival-phantom-paper-0 --data phantom --scanner B --seed 1 --subjects 221
-	if [ -n "$(LGG)" ]; then \
-	  for recipe in presence presence-leak; do \
-	    $(TRAIN) $$recipe --scale paper $(START) --data lgg --root "$(LGG)" --out runs/$$recipe-lgg$(FROM)-paper-0 \
-	    || exit; done; \
-	  for recipe in lesions survival; do \
-	    $(TRAIN) $$recipe --scale paper --data lgg --root "$(LGG)" --out runs/$$recipe-lgg-paper-0 || exit; done; \
-	  for label in grade idh; do \
-	    $(TRAIN) grading --scale paper --data lgg --root "$(LGG)" --label $$label --out runs/grading-$$label-lgg-paper-0 \
-	    || exit; done; fi
-	if [ -n "$(MS)" ]; then \
-	  $(RUN) -m medattn_lite.training.transfer runs/lesions-phantom-paper-0 --data open-ms --root "$(MS)"; fi
-	$(RUN) -m medattn_lite.cli results runs/*-paper-0
+	$(RUN) -m medattn_lite.cli study paper $(if $(LGG),--lgg "$(LGG)",) $(if $(MS),--ms "$(MS)",) \
+	  $(if $(WEIGHTS),--weights "$(WEIGHTS)",)
 
 # The stamp is written last, so that an interrupted set-up is taken up again.
 $(STAMP): requirements.lock pyproject.toml

@@ -11,8 +11,7 @@ from medattn_lite.cli import main
 from medattn_lite.cli_study import STUDIES
 
 CHECKOUT = Path(__file__).resolve().parents[1]
-NOT_STUDIES = {"medattn_lite.cli", "medattn_lite.course.book", "medattn_lite.course.generate",
-               "medattn_lite.course.teacher"}  # fmt: skip  # commands of the Makefile
+NOT_STUDIES = {"medattn_lite.cli", "medattn_lite.course.generate"}  # `medattn`, and `medattn notebooks`
 
 
 def source(module: str) -> str:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from packaging.requirements import Requirement
@@ -84,7 +86,8 @@ def test_the_universal_lock_has_the_same_versions_and_names_the_public_index_alo
     asked = {canonicalize_name(need["name"]) for need in own["metadata"]["requires-dist"]} - {PROJECT["name"]}
     assert asked == set(needs(*PROJECT["optional-dependencies"]))  # else: uv lock
     floors = {(canonicalize_name(need["name"]), need.get("specifier", "")) for need in own["metadata"]["requires-dist"]}
-    written = [*PROJECT["dependencies"], *(line for extra in PROJECT["optional-dependencies"].values() for line in extra)]
+    extras = PROJECT["optional-dependencies"].values()
+    written = [*PROJECT["dependencies"], *(line for extra in extras for line in extra)]
     assert floors == {(canonicalize_name(one.name), str(one.specifier)) for one in map(Requirement, written)}
 
 
@@ -130,9 +133,59 @@ def test_python_is_the_same_everywhere() -> None:
     assert classified == tested
 
 
+@pytest.fixture(scope="module")
+def setup_py() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("own_setup", CHECKOUT / "setup.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_one_setting_gives_the_addresses_on_the_index_and_none_is_made_up(setup_py: ModuleType) -> None:
+    assert setup_py.addresses("", "main") == {} and "urls" in PROJECT["dynamic"] and "urls" not in PROJECT
+    given = setup_py.addresses("https://github.com/someone/a-fork", "main")
+    assert given["Repository"] == "https://github.com/someone/a-fork"
+    assert given["Book"] == "https://someone.github.io/a-fork/" and given["Issues"].endswith("/a-fork/issues")
+    assert given["Changelog"].endswith("/blob/main/CHANGELOG.md") and (CHECKOUT / "CHANGELOG.md").is_file()
+
+
+@pytest.mark.parametrize("repository", ["", "https://github.com/someone/a-fork"])
+def test_the_readme_has_no_dead_link_on_the_index(setup_py: ModuleType, repository: str) -> None:
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"\]\((?!https?:|#)", text)  # as it is, for the repository
+    shown = setup_py.read_me(text, repository, "main")
+    assert re.findall(r"\]\((?!https?:|#)[^)]*\)", shown) == []
+    if repository:
+        for picture, place in re.findall(r"(!?)\[[^\]]*\]\(https://github.com/someone/a-fork/\w+/main/([^)#]+)", shown):
+            assert (CHECKOUT / place).exists(), (picture, place)
+        assert "](https://github.com/someone/a-fork/raw/main/figures/counterfactual_widget.png)" in shown
+    else:
+        assert "![" not in shown and "](notebooks" not in shown
+
+
+def test_what_a_person_fills_in_is_named_in_one_place_that_is_true() -> None:
+    text = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Publishing")[1].split("\n## ")[0]
+    rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
+    named = re.findall(r"`([\w./]+\.(?:toml|md|cff|yml|py))`", "\n".join(rows))
+    assert set(named) >= {"pyproject.toml", "paper.md", "CITATION.cff"} and all((CHECKOUT / n).is_file() for n in named)
+    own = {name: (CHECKOUT / name).read_text(encoding="utf-8") for name in named if "/" not in name}
+    assert 'repository = "' in own["pyproject.toml"] and "authors:" in own["paper.md"]
+    cited = re.search(r"^version: (.+)$", own["CITATION.cff"], re.MULTILINE)
+    assert cited is not None and cited[1] == PROJECT["version"] and "contact" in own["CITATION.cff"]
+    for other in (".github", "SUPPORT.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "medattn_lite/course/anywhere.py"):
+        for path in [*(CHECKOUT / other).rglob("*.yml")] or [CHECKOUT / other]:
+            assert not re.search(r"TODO|FIXME|example@|your[-_]name", path.read_text(encoding="utf-8")), path
+
+
 def test_a_missing_extra_is_one_line_that_says_how_to_get_it() -> None:
     code = ("import sys; sys.modules['papermill'] = None; sys.modules['nbclient'] = None; "
             "from medattn_lite.cli import main; raise SystemExit(main(['course', '--only', '00']))")  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert "pip install 'medattn-lite[course]'" in done.stderr
+
+
+def test_the_networks_that_ship_leave_the_wheel_far_below_what_an_index_takes() -> None:
+    weights = list((CHECKOUT / "medattn_lite/networks/weights").glob("*.safetensors"))
+    assert weights and sum(path.stat().st_size for path in weights) < 60e6  # CONTRIBUTING, Publishing: else a hub

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from medattn_lite.cli import _parser
+from medattn_lite.cli_study import STUDIES
 from medattn_lite.errors import UserError
 from medattn_lite.training.gpu_check import trainings
 from medattn_lite.training.lock import NAME, locked
@@ -63,6 +65,31 @@ def test_this_search_finds_what_it_is_for(tmp_path: Path) -> None:
     (tmp_path / "a.py").write_text("import os, signal\ndef f():\n    from fcntl import flock\n    os.fork()\n"
                                    "    os.kill(1, signal.SIGKILL)\n", encoding="utf-8")  # fmt: skip
     assert sorted(used(tmp_path / "a.py")) == ["SIGKILL", "fcntl", "fork"]
+
+
+def twins() -> dict[str, str]:
+    """README's table: target of the Makefile → the commands that stand for it."""
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^\| `make ([a-z-]+)` \| (.+) \|$", text, re.MULTILINE))
+
+
+def test_every_target_of_the_makefile_has_a_command_that_needs_no_make() -> None:
+    text = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
+    targets = set(re.search(r"^\.PHONY: (.+)$", text, re.MULTILINE)[1].split()) - {"help"}  # type: ignore[index]
+    assert set(twins()) == targets
+
+
+@pytest.mark.parametrize("target", sorted(twins()))
+def test_the_command_without_make_exists(target: str) -> None:
+    """Its words are taken: --help in the place of what a study runs on, the parser for the rest."""
+    for words in re.findall(r"`medattn ([^`]+)`", twins()[target]):
+        own = words.split()
+        if own[0] == "study":
+            assert own[1] in STUDIES
+        else:
+            assert _parser().parse_args(own).run
+    for module in re.findall(r"`python -m (\w+)", twins()[target]):
+        assert module in {"ruff", "mypy", "pytest"}
 
 
 def test_no_test_file_needs_posix_before_its_tests_run() -> None:

@@ -1,16 +1,20 @@
 """Notebooks that open anywhere: a cell that installs the package where it is missing, and badges.
 
-Both follow from one setting, the repository's address in `pyproject.toml`:
+Both follow from one setting, the repository's address in `pyproject.toml`; so do the addresses on the index's page of
+the package and the README's links there (`setup.py`):
 
     [tool.medattn]
-    repository = "https://github.com/OWNER/NAME"    empty: no badges, and the package comes from the Python index
+    repository = "https://github.com/OWNER/NAME"    empty: no badges, and the cell says that nobody has said where from
     branch = "main"
+
+Without an address nothing is installed: a package of this name on an index need not be this one.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +22,7 @@ from typing import Any
 from medattn_lite.errors import UserError
 
 PACKAGE = "medattn-lite"
+_SURVIVAL = re.compile(r"\bsksurv\b|\bmedattn_lite\.survival\b|\bsurvival_explorer\b")
 _GITHUB = re.compile(r"https://github\.com/([\w.-]+)/([\w.-]+?)(?:\.git)?/?")
 
 
@@ -36,9 +41,14 @@ class Address:
     branch: str = "main"
 
     @property
-    def requirement(self) -> str:
-        """What pip installs."""
-        return f"{PACKAGE} @ git+https://github.com/{self.owner}/{self.name}" if self.owner else PACKAGE
+    def page(self) -> str:
+        """The repository's own address; empty where nobody has said where it is."""
+        return f"https://github.com/{self.owner}/{self.name}" if self.owner else ""
+
+    def requirement(self, extras: Sequence[str] = ()) -> str:
+        """What pip installs, such as "medattn-lite[survival] @ git+https://github.com/OWNER/NAME"."""
+        wanted = f"[{','.join(extras)}]" if extras else ""
+        return f"{PACKAGE}{wanted} @ git+{self.page}"
 
 
 def read_address(project: Path) -> Address:
@@ -59,16 +69,30 @@ def read_address(project: Path) -> Address:
     return Address(match[1], match[2], setting.get("branch", "main"))
 
 
-def install_cell(address: Address) -> Any:
-    """A cell that says nothing where the package is installed, and installs it where not."""
+def extras_of(code: str) -> list[str]:
+    """The extras that a notebook cannot do without, by what its cells import."""
+    return ["survival"] if _SURVIVAL.search(code) else []
+
+
+def install_cell(address: Address, extras: Sequence[str] = ()) -> Any:
+    """A cell that says nothing where the package is installed, and installs it where not.
+
+    Args:
+        address: of the repository; without one the cell installs nothing, and says what to do.
+        extras: of the package, that this notebook needs.
+    """
     from nbformat.v4 import new_code_cell
 
+    given = f'"{address.requirement(extras)}"'
     source = (
         "# Colab, Kaggle and the like lack the course's package: then, and only then, this installs it.\n"
         "import importlib.util\nimport subprocess\nimport sys\n\n"
         'if importlib.util.find_spec("medattn_lite") is None:\n'
-        f'    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", "{address.requirement}"])'
     )
+    source += (
+        f'    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", {given}])' if address.owner else
+        '    raise ModuleNotFoundError("medattn_lite is not installed: pip install its wheel (README: Installing)")'
+    )  # fmt: skip
     metadata = {
         "tags": ["install", "remove-cell"], "slideshow": {"slide_type": "skip"}, "jupyter": {"source_hidden": True},
     }  # fmt: skip

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from medattn_lite.course.anywhere import badges, install_cell, read_address
+from medattn_lite.course.anywhere import badges, extras_of, install_cell, read_address
 from medattn_lite.course.links import moved_down
 from medattn_lite.course.places import course_home
 from medattn_lite.course.slides import slide_type, slides_page
@@ -79,7 +79,9 @@ def generated(folder: Path = NOTEBOOKS) -> dict[Path, str]:
         try:
             source = sources[name]
             navigation = _navigation(before, after, titles)
-            opened, install = badges(address, f"notebooks/{name}.ipynb"), install_cell(address)
+            opened = badges(address, f"notebooks/{name}.ipynb")
+            code = "\n".join(cell.source for cell in source.cells if cell.cell_type == "code")
+            install = install_cell(address, extras_of(code))
             learner = _copy(source, navigation, opened, install, solutions=False)
             teacher = _copy(source, navigation, "", install, solutions=True)
             page = slides_page(teacher, title=titles[name])

@@ -36,7 +36,8 @@ def test_another_kind_of_address_is_refused(tmp_path, given):
 
 def test_without_an_address_there_are_no_badges(tmp_path):
     assert read_address(tmp_path / "none.toml") == Address() and badges(Address(), "notebooks/03_cbam.ipynb") == ""
-    assert '"medattn-lite"' in install_cell(Address()).source
+    source = install_cell(Address()).source
+    assert "pip\"" not in source and "raise ModuleNotFoundError" in source  # nobody knows whose package of that name is
 
 
 def test_badges_stand_in_the_learners_title_and_open_this_notebook(tmp_path):
@@ -50,6 +51,24 @@ def test_badges_stand_in_the_learners_title_and_open_this_notebook(tmp_path):
                     "src=https://github.com/someone/a-fork/blob/course/notebooks/00_start_here.ipynb"):  # fmt: skip
         assert address in first
     assert "colab" not in nbformat.read(tmp_path / "notebooks/solutions/00_start_here.ipynb", 4).cells[0].source
+
+
+def test_a_notebook_that_needs_scikit_survival_asks_for_it(tmp_path):
+    (tmp_path / "notebooks/source").mkdir(parents=True)
+    for name in ("00_start_here", "08_survival"):
+        shutil.copy(CHECKOUT / f"notebooks/source/{name}.py", tmp_path / "notebooks/source")
+    project(tmp_path, "https://github.com/someone/a-fork")
+    write(tmp_path / "notebooks")
+    cells = [nbformat.read(tmp_path / f"notebooks/{name}.ipynb", 4).cells[1].source for name in
+             ("00_start_here", "08_survival")]  # fmt: skip
+    assert '"medattn-lite @ git+https://github.com/someone/a-fork"' in cells[0]
+    assert '"medattn-lite[survival] @ git+https://github.com/someone/a-fork"' in cells[1]
+
+
+def test_without_an_address_and_without_the_package_the_cell_says_what_to_do():
+    code = "import importlib.util; importlib.util.find_spec = lambda name: None\n" + install_cell(Address()).source
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
+    assert done.returncode == 1 and "pip install its wheel" in done.stderr
 
 
 @pytest.mark.parametrize("installed", [True, False])

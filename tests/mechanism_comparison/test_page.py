@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,13 @@ def test_each_mechanism_is_compared_with_the_plain_control_of_its_size(records):
     assert rows["eca"]["control"] == "none-w9"
     assert rows["se"]["difference_to_control"]["low"] > 0.1
     assert rows["none-w9"]["wider"] and rows["none-w9"]["difference"]["seeds"] == 4
+
+
+def test_the_plain_networks_score_says_how_many_seeds_it_is_of(records, tmp_path):
+    write_json(tmp_path / "found.json", collect(records))
+    page = page_text(json.loads((tmp_path / "found.json").read_text(encoding="utf-8")), picture="x.png")
+    row = next(line for line in page.splitlines() if "plain network: its score" in line)
+    assert re.search(r"\d\.\d{3}; 4 seeds, \d\.\d{3} to \d\.\d{3}; n = 100 ", row), row
 
 
 def test_only_seeds_of_both_are_compared(records):

@@ -1,0 +1,96 @@
+"""Every recipe at its published size, one after the other: `make paper`, and the same where there is no make.
+
+    medattn study paper                            phantoms alone
+    medattn study paper --lgg DIR --ms DIR         also real patients
+    medattn study paper --weights FILE             ResNeSAt from ImageNet (medattn fetch resnest50)
+
+Days of one GPU. Each run goes on where it was stopped, so that the same command may be given again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from medattn_lite.errors import UserError, ends_in_one_line
+
+SLICES = ("presence", "source")  # recipes that may start from ImageNet weights
+VOLUMES = ("grading", "presence-cnns", "lesions", "fusion", "survival", "mechanisms")
+LGG_LABELS = ("grade", "idh")
+
+
+def commands(
+    *, lgg: Path | None = None, ms: Path | None = None, weights: Path | None = None, runs: Path = Path("runs")
+) -> list[list[str]]:
+    """The words after `medattn`, command by command.
+
+    Args:
+        lgg: folder of kaggle_3m; left out if None.
+        ms: folder of open_ms_data; left out if None.
+        weights: ImageNet weights of ResNeSt-50; other weights are another run, with a folder of its own.
+        runs: where the folders of the runs are.
+    """
+    start = [] if weights is None else ["--set", f"weights={weights}"]
+    origin = "" if weights is None else "-imagenet"
+
+    def train(recipe: str, name: str, *more: str) -> list[str]:
+        return ["train", recipe, "--scale", "paper", *more, "--out", str(runs / f"{name}-paper-0")]
+
+    found = [train(one, f"{one}-phantom{origin}", *start) for one in SLICES]
+    found += [train(one, f"{one}-phantom") for one in VOLUMES]
+    found.append(["study", "transfer", str(runs / "survival-phantom-paper-0"), "--data", "phantom", "--scanner", "B",
+                  "--seed", "1", "--subjects", "221"])  # fmt: skip
+    if lgg is not None:
+        real = ("--data", "lgg", "--root", str(lgg))
+        found += [train(one, f"{one}-lgg{origin}", *start, *real) for one in ("presence", "presence-leak")]
+        found += [train(one, f"{one}-lgg", *real) for one in ("lesions", "survival")]
+        found += [train("grading", f"grading-{label}-lgg", *real, "--label", label) for label in LGG_LABELS]
+    if ms is not None:
+        found.append(["study", "transfer", str(runs / "lesions-phantom-paper-0"), "--data", "open-ms", "--root",
+                      str(ms)])  # fmt: skip
+    return found
+
+
+def run_all(words: Sequence[Sequence[str]], run: Callable[[Sequence[str]], int], *, runs: Path = Path("runs")) -> int:
+    """Runs the commands until one fails, then the page of results over all finished ones; returns the exit code.
+
+    Args:
+        words: of `commands`.
+        run: runs one command; `medattn_lite.cli.main`.
+        runs: where the folders of the runs are.
+    """
+    for one in words:
+        print("medattn " + " ".join(one), flush=True)
+        code = run(one)
+        if code:
+            return code
+    return run(["results", *(str(folder) for folder in sorted(runs.glob("*-paper-0")))])
+
+
+@ends_in_one_line
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command."""
+    from medattn_lite.cli import main as medattn
+
+    parser = argparse.ArgumentParser(prog="medattn study paper", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--lgg", type=Path, metavar="DIR", help="folder of kaggle_3m, the LGG set (real patients)")
+    parser.add_argument("--ms", type=Path, metavar="DIR", help="folder of open_ms_data (real patients)")
+    parser.add_argument("--weights", type=Path, metavar="FILE", help="ImageNet weights of ResNeSt-50")
+    parser.add_argument("--list", action="store_true", help="print the commands, run nothing")
+    given = parser.parse_args(arguments)
+    if given.weights is not None and not given.weights.is_file():
+        raise UserError(f"no file of weights {given.weights}: medattn fetch resnest50 gets it, or leave it out")
+    for folder in (given.lgg, given.ms):
+        if folder is not None and not folder.is_dir():
+            raise UserError(f"{folder} is not a folder: check --lgg and --ms")
+    words = commands(lgg=given.lgg, ms=given.ms, weights=given.weights)
+    if given.list:
+        print("\n".join("medattn " + " ".join(one) for one in words))
+        return 0
+    return run_all(words, medattn)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
