@@ -1,13 +1,15 @@
 """Will ipywidgets show in JupyterLab? They need two halves that fit: one in the kernel, one in the server.
 
 The usual trouble: `jupyter lab` is started from another environment than the kernel's, and that one has no
-widget extension, or one of another major version. Then a cell says "Error displaying widget".
+widget extension, or one of another major version. Then a cell says "Error displaying widget". Colab and Kaggle draw
+widgets by a page of their own, to which what is installed beside the kernel says nothing.
 """
 
 from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -17,6 +19,7 @@ _EXTENSION = Path("share") / "jupyter" / "labextensions" / "@jupyter-widgets" / 
 _EXTENSION_NAME = "@jupyter-widgets/jupyterlab-manager"
 # Which major version of the server's half draws which of the kernel's half.
 _PAIRS = {8: (5,)}
+_HOSTED = {"COLAB_RELEASE_TAG": "Colab", "KAGGLE_KERNEL_RUN_TYPE": "Kaggle"}  # set in their kernels
 
 OK, REMARK, PROBLEM = "✓", "!", "✗"
 
@@ -31,7 +34,11 @@ def widget_findings(*, prefix: Path = Path(sys.prefix), server: str | None = Non
     try:
         kernel_half = importlib.metadata.version("ipywidgets")
     except importlib.metadata.PackageNotFoundError:
-        yield PROBLEM, "widgets", "ipywidgets is missing: run `pip install -r requirements.lock`"
+        yield PROBLEM, "widgets", "ipywidgets is missing: pip install ipywidgets"
+        return
+    host = next((name for variable, name in _HOSTED.items() if variable in os.environ), None)
+    if host is not None:
+        yield OK, "widgets", f"{host} draws those of ipywidgets {kernel_half} by its own page"
         return
     yield _pairing(prefix, kernel_half, "this environment")
     disabled = _disabled()
@@ -40,15 +47,19 @@ def widget_findings(*, prefix: Path = Path(sys.prefix), server: str | None = Non
                                   f"{_EXTENSION_NAME}`"
     found = server or shutil.which("jupyter-lab")
     if found is None:
-        own = prefix / "bin" / "jupyter-lab"
-        yield REMARK, "JupyterLab", f"not on the PATH; start it with `make lab`{f' or {own}' if own.exists() else ''}"
+        places = (prefix / "bin" / "jupyter-lab", prefix / "Scripts" / "jupyter-lab.exe")  # the second under Windows
+        own = [path for path in places if path.exists()]
+        yield REMARK, "JupyterLab", (
+            f"not on the PATH; `medattn start` opens it, or {own[0]}" if own else
+            "not in this environment: pip install 'medattn-lite[lab]', or open the notebooks in a Jupyter of your own"
+        )  # fmt: skip
         return
     home = Path(found).absolute().parent.parent
     if home.resolve() == prefix.resolve():
         yield OK, "JupyterLab", f"{found} is this environment's own"
         return
     mark, _, text = _pairing(home, kernel_half, f"the environment of {found}")
-    yield REMARK, "JupyterLab", f"{found}, the first on the PATH, is another environment's; `make lab` starts ours"
+    yield REMARK, "JupyterLab", f"{found}, the first on the PATH, is another environment's; `medattn start` opens ours"
     yield (REMARK if mark == PROBLEM else mark), "JupyterLab", text
 
 
@@ -61,7 +72,7 @@ def _pairing(prefix: Path, kernel_half: str, where: str) -> tuple[str, str, str]
     fitting = _PAIRS.get(int(kernel_half.split(".")[0]), ())
     if int(server_half.split(".")[0]) not in fitting:
         return PROBLEM, "widgets", f"ipywidgets {kernel_half} and the extension {server_half} of {where} do not fit: " \
-                                   "install ipywidgets and jupyterlab_widgets from requirements.lock in both"
+                                   "pip install 'ipywidgets>=8.1.5' 'jupyterlab_widgets>=3.0.13' in both"
     return OK, "widgets", f"will show: ipywidgets {kernel_half} and the extension {server_half} of {where} fit"
 
 

@@ -104,3 +104,29 @@ def test_widgets_show_only_when_the_servers_half_fits(tmp_path: Path) -> None:
     other = list(widget_findings(prefix=Path(sys.prefix), server=str(old / "bin" / "jupyter-lab")))
     assert [f[0] for f in other] == [OK, REMARK, REMARK]
     assert "another environment's" in other[1][2] and "do not fit" in other[2][2]
+
+
+@pytest.mark.parametrize(("variable", "host"), [("COLAB_RELEASE_TAG", "Colab"), ("KAGGLE_KERNEL_RUN_TYPE", "Kaggle")])
+def test_where_a_page_of_its_own_draws_widgets_nothing_is_asked_of_jupyterlab(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, host: str
+) -> None:
+    old = _extension(tmp_path / "old", "2.0.0")
+    own = str(old / "bin" / "jupyter-lab")
+    assert next(iter(widget_findings(prefix=old, server=own)))[0] == PROBLEM
+    monkeypatch.setenv(variable, "release")
+    [(mark, _, text)] = widget_findings(prefix=old, server=own)
+    assert mark == OK and host in text
+
+
+@pytest.mark.parametrize("place", ["bin/jupyter-lab", "Scripts/jupyter-lab.exe", None])
+def test_a_lab_that_is_not_on_the_path_is_named_and_none_is_said_to_be_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str | None
+) -> None:
+    good = _extension(tmp_path / "good", "5.0.16")
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    if place:
+        (good / place).parent.mkdir(exist_ok=True)
+        (good / place).write_text("", encoding="utf-8")
+    mark, _, text = list(widget_findings(prefix=good))[-1]
+    assert mark == REMARK and "make" not in text
+    assert (str(good / place) if place else "pip install 'medattn-lite[lab]'") in text

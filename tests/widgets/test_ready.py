@@ -9,6 +9,7 @@ import nbformat
 import pytest
 
 from medattn_lite import cli
+from medattn_lite.cli_explore import EXPLORERS
 from medattn_lite.course.explore import chosen, voila_command, write_page
 from medattn_lite.errors import UserError
 from medattn_lite.widgets import Explorer
@@ -44,7 +45,7 @@ def test_the_help_names_every_explorer(capsys):
     with pytest.raises(SystemExit):
         cli.main(["explore", "--help"])
     said = " ".join(capsys.readouterr().out.split())
-    assert all(name in said for name in READY)
+    assert all(name in said for name in READY) and EXPLORERS == tuple(READY)
 
 
 def test_the_list_names_them_and_opens_nothing(capsys):
