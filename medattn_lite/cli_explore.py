@@ -15,8 +15,8 @@ def explore_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `medattn explore` to its parser."""
     parser.description = (
         "Opens the explorers alone, without code, as one page in a browser: for a lecture hall, or for somebody who "
-        "has never seen a notebook. It needs the extra explore (pip install 'medattn-lite[explore]') and no network; all "
-        "heads are synthetic. The page takes some seconds per explorer to appear: name the ones you want. It ends "
+        "has never seen a notebook. It needs the extra explore (pip install 'medattn-lite[explore]') and no network; "
+        "all heads are synthetic. The page takes some seconds per explorer to appear: name the ones you want. It ends "
         "with Ctrl-C."
     )
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"{', '.join(EXPLORERS)}; all if left out, "

@@ -38,7 +38,7 @@ def test_every_explorer_fits_every_screen(open_notebook, write_notebook) -> None
     cells = [f"from medattn_lite.widgets.ready import ready\nready({name!r})" for name in READY_HERE]
     page = open_notebook(write_notebook("all.ipynb", [*cells, *OTHERS.values()]))
     page.run_all()
-    assert page.errors() == [] and page.crashes == [] and page.outside == []
+    assert page.errors() == []
     explorers = page.explorers()
     assert len(explorers) == len(names)
     found = {}
@@ -55,3 +55,4 @@ def test_every_explorer_fits_every_screen(open_notebook, write_notebook) -> None
                 one.scroll_into_view_if_needed()
                 one.screenshot(path=str(Path(KEEP) / f"{name}-{size[0]}.png"))
     assert found == {}
+    assert page.errors() == [] and page.outside == [] and page.crashes == [], "\n".join(page.crashes)
