@@ -23,7 +23,16 @@ from medattn_lite.cli_controls import controls_options
 from medattn_lite.cli_explain import explain_options
 from medattn_lite.cli_explore import explore_options
 from medattn_lite.cli_export import export_options, hub_options
-from medattn_lite.cli_faults import LARGEST_SEED, folder, give_up_output, outside_fault, path, take_any_text, whole
+from medattn_lite.cli_faults import (
+    LARGEST_SEED,
+    folder,
+    give_up_output,
+    in_options,
+    outside_fault,
+    path,
+    take_any_text,
+    whole,
+)
 from medattn_lite.cli_gpu import gpu_options
 from medattn_lite.cli_import import import_options
 from medattn_lite.cli_phantom import phantom_options
@@ -57,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except UserError as error:
         if options.debug:
             raise
-        print(f"medattn: {error}", file=sys.stderr)
+        print(f"medattn: {in_options(str(error), options)}", file=sys.stderr)
         return USER_MISTAKE
     except BrokenPipeError:  # the reader of our output, such as `head`, has gone
         sys.stderr.close()

@@ -16,6 +16,7 @@ from medattn_lite.escaping import printable
 from medattn_lite.optional import missing
 
 LARGEST_SEED = 2**32 - 1  # that NumPy's generators take
+_SAME = {"overwrite": ("force",)}  # argument of a function → option of a command that says it in another word
 
 
 def outside_fault(error: BaseException) -> str | None:
@@ -41,6 +42,23 @@ def outside_fault(error: BaseException) -> str | None:
     what = (error.strerror or str(error)).rstrip(".")
     return printable(" ".join(f"{place}{what}; {remedies.get(error.errno or 0, 'check the path and its permissions')}"
                               .splitlines()))
+
+
+def in_options(message: str, options: argparse.Namespace) -> str:
+    """A message that names an argument of a Python function, with the option of the command in its place.
+
+    `or pass overwrite=True` becomes `or add --force` where the command has it under that name, and is left out where
+    the command never replaces a file; `with layer=` becomes `with --layer`.
+    """
+
+    def option(found: re.Match[str]) -> str:
+        verb, name = found["verb"], found["name"]
+        same = next((one for one in (name, *_SAME.get(name, ())) if hasattr(options, one)), None)
+        if same is None:
+            return "" if verb == "pass" else found[0]
+        return f"{found['before']}{'add' if verb == 'pass' else verb} --{same.replace('_', '-')}"
+
+    return re.sub(r"(?P<before>,? ?(or )?)\b(?P<verb>pass|with) (?P<name>[a-z_]+)=(True)?(?![\w'\"(\[…])", option, message)
 
 
 def take_any_text() -> None:

@@ -57,7 +57,7 @@ def _train(options: argparse.Namespace) -> int:
     if options.list or options.recipe is None:
         print(list_recipes())
         return 0
-    from medattn_lite.training.experiment import Plan, run_experiment
+    from medattn_lite.training.experiment import Plan, check_plan, run_experiment
     from medattn_lite.training.run import Run
 
     recipe = find_recipe(options.recipe)
@@ -68,6 +68,7 @@ def _train(options: argparse.Namespace) -> int:
         seeds=options.seeds, variants=_variants(options.variants, recipe), folds=options.folds,
         first_folds=options.first_folds, changes=changes, out=options.out,
     )  # fmt: skip
+    check_plan(plan)  # before the device is looked for and measured
     accelerator = _accelerator(options.device, options.precision, options.log)
     results = run_experiment(plan, accelerator=accelerator, save_every=options.save_every, progress=not options.quiet)
     if accelerator.is_main_process:

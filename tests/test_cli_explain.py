@@ -68,6 +68,8 @@ def files(patient: Path, recipe: str) -> list[str]:
     ("grading", ["--at", "14,20,31", "--method", "attention", "--variant", "P3D + IAM"], ["attention at layer", "iam"]),
     ("grading", ["--mask", "{}/patient_seg.nii.gz", "--method", "gradcam++", "--target", "high grade", "--set",
                  "relu=true", "--layer", "layer1"], ["Grad-CAM++ of high grade at layer1"]),
+    ("presence", ["--mask", "{}/patient_seg.nii.gz"], ["the mask was not used: this run looks at the whole image"]),
+    ("grading", ["--mask", "{}/patient_seg.nii.gz", "--at", "14,20,31"], ["the mask was not used: a point was given"]),
     ("presence", [], ["tumour in ", "Grad-CAM of tumour", "too little head"]),
     ("lesions", ["--at", "14,20,31"], ["lesion: ", " mL", "Grad-CAM of lesion at 14, 20, 31", "windows of 16×16×16"]),
     ("survival", ["--fold", "0"], ["variant SE-ResNeXt-50 + clinical", "survival of 0.", "risk of death",

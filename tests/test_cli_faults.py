@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import errno
 import json
 import os
@@ -12,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from medattn_lite import cli
-from medattn_lite.cli_faults import outside_fault
+from medattn_lite.cli_faults import in_options, outside_fault
+from medattn_lite.data import new_file
 from medattn_lite.errors import UserError
 from medattn_lite.escaping import printable, without_tags
 from tests.data.makers import brain, save
@@ -45,6 +47,35 @@ def test_a_fault_of_the_machine_is_one_line_and_exit_code_2(error, command, monk
 @pytest.mark.parametrize("error", [ValueError("ours"), RuntimeError("ours"), KeyError("ours"), OSError("ours")])
 def test_a_bug_of_ours_stays_a_bug(error) -> None:
     assert outside_fault(error) is None
+
+
+@pytest.mark.parametrize(("has", "message", "said"), [
+    ({"overwrite": False}, "a exists: choose another name, or pass overwrite=True",
+     "a exists: choose another name, or add --overwrite"),
+    ({"force": True}, "a exists: choose another name, or pass overwrite=True",
+     "a exists: choose another name, or add --force"),
+    ({}, "a exists: choose another name, or pass overwrite=True", "a exists: choose another name"),
+    ({"layer": None}, "no layer gives a map of this image: name one with layer=",
+     "no layer gives a map of this image: name one with --layer"),
+    ({"target": None}, "say what to explain with target=", "say what to explain with --target"),
+    ({"label": None}, "cut with label=grade, as in label='idh'", "cut with label=grade, as in label='idh'"),
+    ({"overwrite": False}, "run the same command with --accept-licence (in Python: accept_licence=True)",
+     "run the same command with --accept-licence (in Python: accept_licence=True)"),
+])
+def test_a_message_on_the_command_line_names_options_and_not_arguments(has, message, said) -> None:
+    assert in_options(message, argparse.Namespace(**has)) == said
+
+
+def test_a_file_that_appeared_meanwhile_is_said_with_the_commands_option(tmp_path, monkeypatch, capsys) -> None:
+    (tmp_path / "map.nii").write_bytes(b"mine")
+
+    def writes(options: argparse.Namespace) -> int:
+        with new_file(tmp_path / "map.nii"):
+            return 0
+
+    monkeypatch.setattr("medattn_lite.cli_explain._explain", writes)
+    assert cli.main(["explain", "r", "--image", "i.nii", "--out", "map.nii"]) == 2
+    assert_one_line(capsys.readouterr().err, "exists already: choose another name, or add --force")
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no /dev/full")

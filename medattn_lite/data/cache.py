@@ -27,10 +27,18 @@ os.umask(_UMASK)
 
 
 def cache_folder() -> Path | None:
-    """The folder, which need not exist; None where nothing is to be kept, or a container has no HOME."""
+    """The folder, which need not exist; None where nothing is to be kept, or a container has no HOME.
+
+    Raises:
+        UserError: MEDATTN_CACHE names a file.
+    """
     named = os.environ.get("MEDATTN_CACHE")
     if named is not None:
-        return Path(named).expanduser() if named else None
+        folder = Path(named).expanduser() if named else None
+        if folder is not None and folder.is_file():
+            raise UserError(f"MEDATTN_CACHE={named} is a file: name a folder, or set it to an empty text to keep "
+                            "nothing on disk")
+        return folder
     if sys.platform == "win32":
         base = os.environ.get("LOCALAPPDATA") or _home("AppData", "Local")
     elif sys.platform == "darwin":

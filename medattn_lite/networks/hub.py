@@ -74,7 +74,7 @@ def pull(repository: str, folder: str | Path, *, revision: str | None = None) ->
 
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".unfinished-") as place:
         made = Path(place) / folder.name
-        with _in_one_line(repository):
+        with _in_one_line(repository, revision):
             snapshot_download(repository, revision=revision, local_dir=made, endpoint=endpoint(),
                               cache_dir=Path(place) / "cache")  # fmt: skip
         if not is_bundle(made):
@@ -97,12 +97,27 @@ def _require_name(repository: str) -> None:
 
 
 @contextmanager
-def _in_one_line(repository: str) -> Iterator[None]:
+def _in_one_line(repository: str, revision: str | None = None) -> Iterator[None]:
     """huggingface_hub's errors, whose messages have many lines, as one."""
-    from huggingface_hub.errors import HfHubHTTPError, LocalTokenNotFoundError, RepositoryNotFoundError
+    from huggingface_hub.constants import HF_HUB_OFFLINE
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        LocalEntryNotFoundError,
+        LocalTokenNotFoundError,
+        OfflineModeIsEnabled,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
     try:
         yield
+    except GatedRepoError as error:
+        raise UserError(f"{repository} is open to those who asked for it: ask on {endpoint()}/{repository}, and set "
+                        "HF_TOKEN") from error
+    except RevisionNotFoundError as error:
+        raise UserError(f"{repository} has no {revision!r}: name a branch, a tag or a commit of it, or leave the "
+                        "revision out") from error
     except RepositoryNotFoundError as error:
         raise UserError(f"{endpoint()} has no {repository}, or you may not see it: check the name, and HF_TOKEN") \
             from error
@@ -113,6 +128,11 @@ def _in_one_line(repository: str) -> Iterator[None]:
         remedy = "check HF_TOKEN and your rights" if status in (401, 403) else "try again later"
         raise UserError(f"{endpoint()} answered {status} for {repository}: {remedy}") from error
     except Exception as error:
+        if HF_HUB_OFFLINE and isinstance(error, (OfflineModeIsEnabled, LocalEntryNotFoundError)):
+            raise UserError("HF_HUB_OFFLINE is set, so that no hub is asked: unset it, or copy the folder of the "
+                            "bundle by hand") from error
+        if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+            error = error.__cause__  # "not in the cache", because of what went wrong before
         library = type(error).__module__.partition(".")[0]  # huggingface_hub has changed it more than once
         if not isinstance(error, OSError) and library not in ("httpx", "httpx2", "httpcore", "requests", "urllib3"):
             raise

@@ -31,7 +31,7 @@ from medattn_lite.training.trainer import SAVE_EVERY, Trainer, predict_rows
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["Plan", "build_variant", "run_experiment"]
+__all__ = ["Plan", "build_variant", "check_plan", "run_experiment"]
 
 
 def run_experiment(
@@ -52,11 +52,7 @@ def run_experiment(
         UserError: an unknown recipe, variant or scale; a value out of its range; data that do not fit; or a folder
             with another run in it, or with this one on other data, or in which another process is at work.
     """
-    recipe = find_recipe(plan.recipe)
-    settings = with_changes(recipe.at(plan.scale, plan.data), {**(plan.changes or {}), **_given(folds=plan.folds)})
-    chosen = _with_needs(recipe, [recipe.variant(name) for name in plan.variants] or list(recipe.variants))
-    for variant in chosen:
-        with_changes(settings, variant.settings)
+    recipe, settings, chosen = check_plan(plan)
     main, now = accelerator.is_main_process, environment(accelerator)
     claim = Claim(plan, recipe, settings, now)
     claim.require_free()
@@ -82,6 +78,23 @@ def run_experiment(
         write_json(run.environment_file, now)
         write_json(run.metrics_file, results)
     return results
+
+
+def check_plan(plan: Plan) -> tuple[Recipe, Settings, list[Variant]]:
+    """Looks at everything that can be checked without data and device.
+
+    Returns:
+        the recipe, its settings with the plan's changes, and the variants to run, those that they need among them.
+
+    Raises:
+        UserError: an unknown recipe, variant or scale, or a value out of its range.
+    """
+    recipe = find_recipe(plan.recipe)
+    settings = with_changes(recipe.at(plan.scale, plan.data), {**(plan.changes or {}), **_given(folds=plan.folds)})
+    chosen = _with_needs(recipe, [recipe.variant(name) for name in plan.variants] or list(recipe.variants))
+    for variant in chosen:
+        with_changes(settings, variant.settings)
+    return recipe, settings, chosen
 
 
 def _first(splits: list[Split], plan: Plan) -> list[Split]:

@@ -3,12 +3,15 @@
     MEDATTN_IMAGES_MB      at most this many MB of prepared images in memory, in each list of them (4,000 if not set)
 
 So a cohort of any size is trained on with the memory of a small one; the disk holds what the limit leaves out, in half
-precision, and gives it back when the program ends. A step reads its own rows only.
+precision, and gives it back when the program ends. A step reads its own rows only. Each read names its place in the
+file, so that processes that share the file, such as a loader's workers, do not move each other's place in it.
 """
 
 from __future__ import annotations
 
+import os
 import tempfile
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Self, overload
@@ -20,6 +23,7 @@ from medattn_lite.data.limits import limit_mb
 from medattn_lite.errors import UserError
 
 LIMIT_MB = 4000.0
+_ONE_AT_A_TIME = threading.Lock()  # where the system cannot read at a place without moving there first (Windows)
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,14 @@ class _OnDisk:
     dtype: torch.dtype
 
     def read(self) -> Tensor:
-        raw = bytearray(_bytes(self.shape, self.dtype))
-        self.file.seek(self.offset)
-        if self.file.readinto(raw) != len(raw):  # type: ignore[attr-defined]  # `IO` leaves it out
-            raise UserError("the temporary file of prepared images is shorter than it was: is the disk full? Run the "
-                            "same command again, which goes on")
+        raw, at = bytearray(_bytes(self.shape, self.dtype)), 0
+        while at < len(raw):  # one read gives at most 2 GB
+            part = _read_at(self.file, len(raw) - at, self.offset + at)
+            if not part:
+                raise UserError("the temporary file of prepared images is shorter than it was: is the disk full? Run "
+                                "the same command again, which goes on")
+            raw[at : at + len(part)] = part
+            at += len(part)
         return torch.frombuffer(raw, dtype=self.dtype).reshape(self.shape)
 
 
@@ -95,12 +102,13 @@ class ImageStore(Sequence[Tensor]):
         return self._of([*self._rows, *other._rows])
 
     def _written(self, value: Tensor, size: int) -> _OnDisk:
-        if self._file is None:
-            self._file = tempfile.TemporaryFile(prefix="medattn-images-")  # noqa: SIM115 - it lives as long as the rows
-        offset = self._end
+        offset, raw = self._end, memoryview(value.reshape(-1).view(torch.uint8).numpy())
         try:
+            if self._file is None:  # without a buffer: a full disk is noticed here, and other processes see the rows
+                self._file = tempfile.TemporaryFile(prefix="medattn-images-", buffering=0)  # noqa: SIM115 - as the rows
             self._file.seek(offset)
-            self._file.write(value.view(torch.uint8).numpy().data if value.dim() else value.numpy().tobytes())
+            while raw:
+                raw = raw[self._file.write(raw) :]
         except OSError as error:
             raise UserError(f"the prepared images do not fit on the disk of {tempfile.gettempdir()} "
                             f"({error.strerror}): free some space there, or name another folder with TMPDIR") from None
@@ -117,6 +125,14 @@ class ImageStore(Sequence[Tensor]):
         own.bytes_on_disk = sum(sizes) - own.bytes_in_memory
         own._limit = min(own._limit, own.bytes_in_memory)  # what is added goes to a file of its own
         return own
+
+
+def _read_at(file: IO[bytes], count: int, offset: int) -> bytes:
+    if hasattr(os, "pread"):
+        return os.pread(file.fileno(), count, offset)
+    with _ONE_AT_A_TIME:
+        file.seek(offset)
+        return file.read(count)
 
 
 def _bytes(shape: Sequence[int], dtype: torch.dtype) -> int:

@@ -125,10 +125,22 @@ def test_where_the_folder_cannot_be_written_heads_are_rendered_all_the_same(tmp_
     load_atlas()
     blocked = tmp_path / "file"
     blocked.write_text("not a folder")
-    monkeypatch.setenv("MEDATTN_CACHE", str(blocked))
+    monkeypatch.setenv("MEDATTN_CACHE", str(blocked / "inside"))
     cohort = PhantomCohort(1, shape=SHAPE)
     assert_same(cohort[0], cohort[0])
     assert len(renders) == 2 and blocked.read_text() == "not a folder"
+
+
+def test_a_file_in_the_folders_place_is_one_line(tmp_path, monkeypatch, capsys) -> None:
+    own = tmp_path / "file"
+    own.write_text("mine")
+    monkeypatch.setenv("MEDATTN_CACHE", str(own))
+    for words in (["cache"], ["cache", "--clear"], ["phantom", "--n", "1", "--out", str(tmp_path / "out")]):
+        assert main(words) == 2
+        said = capsys.readouterr().err.splitlines()
+        assert said[-1].startswith(f"medattn: MEDATTN_CACHE={own} is a file: name a folder")
+        assert not [line for line in said[:-1] if not line.startswith("phantoms")]  # a bar
+    assert own.read_text() == "mine" and [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("variable", ["MEDATTN_CACHE", "MEDATTN_CACHE_MB"])

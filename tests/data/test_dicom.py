@@ -189,3 +189,24 @@ def test_two_series_of_one_number_and_odd_headers_are_imported_side_by_side(tmp_
     assert names == ["flair_s004_1.nii.gz", "flair_s004_2.nii.gz"]
     rows = list(csv.DictReader((out / "series.tsv").open(encoding="utf-8"), delimiter="\t"))
     assert sorted(Path(row["file"]).name for row in rows) == names
+
+
+@pytest.mark.parametrize("damage", ["cut file", "short pixels", "no pixels in an end slice"])
+def test_a_slice_that_lacks_pixels_is_named_and_the_other_series_are_converted(tmp_path: Path, capsys, damage) -> None:
+    root, out = tmp_path / "dicom", tmp_path / "nifti"
+    paths = write(root / "a", series=4, description="AX T2 FLAIR", values=voxels(1))
+    write(root / "b", series=5, description="T1", values=voxels(2))
+    bad = paths[-1]
+    if damage == "cut file":
+        bad.write_bytes(bad.read_bytes()[:-30])
+    else:
+        item = pydicom.dcmread(bad)
+        if damage == "short pixels":
+            item.PixelData = item.PixelData[:-30]
+        else:
+            del item.PixelData
+        item.save_as(bad)
+    assert main(["import", str(root), str(out)]) == 1
+    said = capsys.readouterr().err
+    assert f"of its 6 files, {bad.name} lack pixels (cut short?)" in said and said.count("\n") == 1
+    assert [path.name for path in out.rglob("*.nii.gz")] == ["t1_s005.nii.gz"]

@@ -229,6 +229,21 @@ def test_nothing_is_fetched_before_the_licence_is_accepted(site, tmp_path):
     assert said and not site.requests and list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize(("name", "layout", "words"), [
+    ("open-ms", "native", "unknown layout 'native': choose one of MNI"), ("medmnist3d", "nose", "choose one of nodule"),
+    ("resnest50", "64", "has one layout only"), ("msd", "MNI", "has one layout only"),
+])
+@pytest.mark.parametrize("accepted", [False, True])
+def test_a_layout_that_is_none_is_said_before_the_licence_is_shown(name, layout, words, accepted, tmp_path) -> None:
+    said: list[str] = []
+    with pytest.raises(UserError, match=words):
+        fetch(name, tmp_path, layout=layout, accept_licence=accepted, say=said.append)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file: name a folder for the data"):
+        fetch(name, tmp_path / "file", accept_licence=accepted, say=said.append)
+    assert said == []
+
+
 def in_git(site: Site, files: dict[str, bytes]) -> Source:
     tree = [
         {

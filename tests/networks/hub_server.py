@@ -52,6 +52,8 @@ def answer(hub: Hub, method: str, path: str, body: bytes, token: str) -> tuple[i
         name, rest = found[1], found[2] or ""
         if name not in hub.files:
             return 404, {"X-Error-Code": "RepoNotFound"}, b"{}"
+        if rest.startswith("revision/") and rest not in ("revision/main", f"revision/{hub.commit(name)}"):
+            return 404, {"X-Error-Code": "RevisionNotFound"}, b"{}"
         if rest.startswith("preupload/"):
             files = json.loads(body)["files"]
             return _json({"files": [{"path": one["path"], "uploadMode": "regular", "shouldIgnore": False}

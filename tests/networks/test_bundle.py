@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -96,6 +99,17 @@ def test_a_run_is_exported_with_the_scores_of_its_fold(tmp_path, capsys):
     assert "exists already and is not replaced" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("inside", ["again", "configs/deep", "../copy/again"])
+def test_a_network_is_not_exported_into_itself(bundle, tmp_path, capsys, inside):
+    copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
+    before = sorted(path.name for path in copy.rglob("*"))
+    assert cli.main(["export", str(copy), str(copy / inside)]) == 2
+    said = capsys.readouterr().err
+    assert "which is exported: name a folder outside of it" in said and said.count("\n") == 1
+    assert sorted(path.name for path in copy.rglob("*")) == before
+    assert cli.main(["export", str(copy), str(tmp_path / "copy-2")]) == 0
+
+
 @pytest.mark.parametrize("damage", ["weights", "facts", "incomplete", "other", "missing", "pickle"])
 def test_a_damaged_bundle_is_one_line(bundle, tmp_path, damage):
     copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
@@ -156,6 +170,25 @@ def test_what_the_hub_refuses_is_one_line(hub: Hub, bundle, tmp_path, monkeypatc
     with pytest.raises(UserError, match="check the name, and HF_TOKEN|answered 401"):
         push(bundle, "me/grade")
     assert not list(tmp_path.glob("x*"))
+
+
+@pytest.mark.network
+def test_a_revision_that_is_not_there_is_one_line(hub: Hub, tmp_path):
+    hub.files["me/grade"], hub.private["me/grade"] = {"a.txt": b"a"}, False
+    with pytest.raises(UserError, match="me/grade has no 'v9': name a branch, a tag or a commit") as caught:
+        pull("me/grade", tmp_path / "x", revision="v9")
+    assert "\n" not in str(caught.value) and not (tmp_path / "x").exists()
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("offline", ["0", "1"])
+def test_without_a_hub_a_pull_says_why_in_one_line(tmp_path, offline):
+    code = f"from medattn_lite.cli import main; raise SystemExit(main(['hub', 'pull', 'me/x', {str(tmp_path / 'x')!r}]))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env={
+        **os.environ, "HF_HUB_OFFLINE": offline, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hf")})
+    expected = "HF_HUB_OFFLINE is set" if offline == "1" else "cannot reach http://127.0.0.1:9 ("
+    assert found.returncode == 2 and found.stderr.startswith("medattn: ") and expected in found.stderr
+    assert found.stderr.count("\n") == 1 and "refused" in found.stderr + "refused" * int(offline)
 
 
 @pytest.mark.network

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import gc
+import io
 import json
+import os
 from pathlib import Path
 
 import nibabel as nib
@@ -71,6 +74,67 @@ def test_memory_does_not_grow_with_the_number_of_images(monkeypatch):
         assert torch.equal(store[count - 1], torch.full((4, 8, 16, 16), (count - 1) % 7).half())
         del store
     assert kept[200] == kept[2000] and kept[2000][1] <= 1e6
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+def test_processes_that_share_the_file_do_not_move_each_others_place(monkeypatch):
+    monkeypatch.setenv("MEDATTN_IMAGES_MB", "0")
+    store = ImageStore(torch.full((64, 257), float(number)) for number in range(64))
+    child = os.fork()  # as a loader's workers: they share the open file, and with it its place
+    wrong = 0
+    for turn in range(40):
+        for row in range(64) if child else range(63, -1, -1):
+            wrong += not bool((store[row] == row).all())
+    if not child:
+        os._exit(min(wrong, 255))
+    assert wrong == 0 and os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_rows_are_right_where_the_system_cannot_read_at_a_place(monkeypatch):
+    monkeypatch.setenv("MEDATTN_IMAGES_MB", "0")
+    monkeypatch.delattr(os, "pread", raising=False)
+    values = [torch.rand(3, 5) for _ in range(9)]
+    store = ImageStore(values)
+    assert all(torch.equal(store[row], values[row]) for row in (4, 0, 8, 8, 1))
+
+
+class _FullAfter(io.FileIO):
+    """A file on a disk that is full after some bytes, and takes few of them at a time."""
+
+    room = 1000
+
+    def write(self, raw):
+        if self.room <= 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        part = bytes(raw)[: min(self.room, 100)]
+        type(self).room -= len(part)
+        return super().write(part)
+
+
+def test_a_full_disk_is_one_line_at_the_row_that_does_not_fit(tmp_path, monkeypatch):
+    monkeypatch.setenv("MEDATTN_IMAGES_MB", "0")
+    monkeypatch.setattr("tempfile.TemporaryFile", lambda *_, **__: _FullAfter(tmp_path / "file", "w+"))
+    monkeypatch.setattr(_FullAfter, "room", 1000)
+    values, store = [torch.rand(75) for _ in range(4)], ImageStore()
+    for value in values[:3]:
+        store.append(value)  # 300 bytes each
+    with pytest.raises(UserError, match=r"do not fit on the disk .*No space left.*TMPDIR"):
+        store.append(values[3])
+    assert len(store) == 3 and store.bytes_on_disk == 900
+    assert all(torch.equal(one, two) for one, two in zip(store, values, strict=False))
+    monkeypatch.setattr(_FullAfter, "room", 10_000)  # with room again the next row goes to the same place
+    store.append(values[3])
+    assert torch.equal(store[3], values[3])
+
+
+def test_a_folder_for_temporary_files_that_is_not_there_is_one_line(monkeypatch):
+    def fails(**_: object) -> None:
+        raise FileNotFoundError(errno.ENOENT, "No such file or directory", "/gone")
+
+    monkeypatch.setenv("MEDATTN_IMAGES_MB", "0")
+    monkeypatch.setattr("tempfile.TemporaryFile", fails)
+    with pytest.raises(UserError, match="name another folder with TMPDIR"):
+        ImageStore([torch.rand(3)])
 
 
 def test_no_limit_that_is_none(monkeypatch):

@@ -77,6 +77,23 @@ def test_a_tasks_own_options_can_be_set_though_the_recipe_does_not_name_them(tmp
     assert "zoom=1" in capsys.readouterr().err and not (tmp_path / "other").exists()
 
 
+@pytest.mark.parametrize("words", [
+    ["lesions", "--set", "zoom=1"], ["lesions", "--set", "mirror_axes=7"], ["grading", "--set", "learning_rate=-1"],
+    ["grading", "--set", "epochs=1.5"], ["grading", "--set", "size=1,2"], ["grading", "--set", "optimiser=none"],
+    ["grading", "--set", "nothing=1"], ["grading", "--variants", "P4D"], ["grading", "--scale", "huge"],
+    ["survival", "--set", "clinical=perhaps"], ["slices", "--set", "folds=0"], ["nothing"],
+])  # fmt: skip
+def test_a_wrong_word_is_said_before_the_device_is_looked_for(words, tmp_path, capsys, monkeypatch):
+    def fails(*_: object, **__: object) -> None:
+        raise AssertionError("the device was looked for")
+
+    for name in ("choose", "bf16_speed"):
+        monkeypatch.setattr(f"medattn_lite.training.device.{name}", fails)
+    assert main(["train", *words, "--out", str(tmp_path / "run")]) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("medattn: ") and said.count("\n") == 1 and not (tmp_path / "run").exists()
+
+
 def test_a_run_of_before_a_setting_was_known_goes_on_with_its_default(tmp_path, capsys):
     out = tmp_path / "run"
     command = ["train", "lesions", "--variants", "U-Net", "--out", str(out), "--device", "cpu", "--quiet"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -84,6 +84,10 @@ def fetch_source(
     say: Callable[[str], None] = print,
 ) -> Fetched:
     """`fetch` for a `Source` of your own."""
+    data = Path(dest).expanduser()
+    if data.exists() and not data.is_dir():
+        raise UserError(f"{data} is a file: name a folder for the data")
+    layout = _layout(what, layout)
     say(what.describe())
     if what.steps:
         say(f"{what.name} has to be got by hand:")
@@ -92,22 +96,13 @@ def fetch_source(
         say(f"  then: medattn check-data {what.reads_as} --root {Path(dest) / what.folder}")
         return Fetched(None, steps=what.steps)
     if not accept_licence:
-        raise UserError(f"{what.name} is under {what.licence} ({what.licence_url}): read it, then say so with "
-                        "accept_licence=True (on the command line: --accept-licence)")
-    data = Path(dest).expanduser()
-    if data.exists() and not data.is_dir():
-        raise UserError(f"{data} is a file: name a folder for the data")
+        raise UserError(f"{what.name} is under {what.licence} ({what.licence_url}): read it, then run the same command "
+                        "with --accept-licence (in Python: accept_licence=True)")
     home = data / what.folder
-    files = list(what.files)
     if what.git is not None:
         files = list_git(what.git, layout, home=what.folder)
-    elif what.layouts:
-        layout = layout or next(iter(what.layouts))
-        if layout not in what.layouts:
-            raise UserError(f"unknown layout {layout!r}: choose one of {', '.join(what.layouts)}")
-        files = list(what.layouts[layout])
-    elif layout is not None:
-        raise UserError(f"{what.name} has one layout only: leave layout out")
+    else:
+        files = list(what.files if layout is None else what.layouts[layout])
     unpacked = [file for file in files if file.unpack]
     if unpacked and home.exists() and any(home.iterdir()):
         say(f"{home} is there already: nothing was downloaded (move it away to fetch it again)")
@@ -137,9 +132,7 @@ def list_git(folder: GitFolder, layout: str | None, *, home: str) -> list[Remote
     Raises:
         UserError: unknown layout, no listing, a listing cut short, or nothing in it.
     """
-    layout = layout or next(iter(folder.folders))
-    if layout not in folder.folders:
-        raise UserError(f"unknown layout {layout!r}: choose one of {', '.join(folder.folders)}")
+    layout = _known_layout(layout, folder.folders)
     listing = _first_listing(folder)
     entries = listing.get("tree") if isinstance(listing, dict) else None
     if not isinstance(entries, list) or listing.get("truncated") or len(entries) > LONGEST_LISTING:
@@ -166,6 +159,21 @@ def list_git(folder: GitFolder, layout: str | None, *, home: str) -> list[Remote
     if not any(wanted in file.path for file in files):
         raise UserError(f"the source holds nothing in {wanted} at commit {folder.commit[:12]}: choose another layout")
     return files
+
+
+def _layout(what: Source, layout: str | None) -> str | None:
+    """The layout to take, None where there is one only; looked at before anything is shown or asked for."""
+    if what.git is not None or what.layouts:
+        return _known_layout(layout, what.layouts if what.git is None else what.git.folders)
+    if layout is not None:
+        raise UserError(f"{what.name} has one layout only: leave layout out")
+    return None
+
+
+def _known_layout(layout: str | None, known: Collection[str]) -> str:
+    if layout is not None and layout not in known:
+        raise UserError(f"unknown layout {layout!r}: choose one of {', '.join(known)}")
+    return layout or next(iter(known))
 
 
 def _first_listing(folder: GitFolder) -> Any:

@@ -141,6 +141,9 @@ def _convert(series: Series) -> tuple[Any, str] | str:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             slices = [pydicom.dcmread(path) for path in series.files]
+            cut = _incomplete(series, slices)
+            if cut:
+                return cut
             made = convert.dicom_array_to_nifti(slices, None, reorient_nifti=False)["NII"]
     except Exception as error:  # noqa: BLE001 - a bad series must not end the import of the others
         words = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
@@ -162,6 +165,31 @@ def _convert(series: Series) -> tuple[Any, str] | str:
         remark = f"{remark}; {fewer}" if remark else fewer
     return image, remark
 
+
+def _incomplete(series: Series, slices: Sequence[Any]) -> str:
+    """Which files lack pixels, in words; "" where none does. An end slice without them would be left out in silence."""
+    if not series.facts.get("Rows"):
+        return ""
+    lacking = [path.name for path, item in zip(series.files, slices, strict=True) if not _has_its_pixels(item)]
+    if not lacking:
+        return ""
+    more = f" and {len(lacking) - 1} more" if len(lacking) > 1 else ""
+    return f"of its {len(slices)} files, {lacking[0]}{more} lack pixels (cut short?): copy or export the series again"
+
+
+def _has_its_pixels(item: Any) -> bool:
+    """Whether a file holds as many bytes as its header says; where they are compressed, whether they can be decoded."""
+    if "PixelData" not in item:
+        return "FloatPixelData" in item or "DoubleFloatPixelData" in item
+    try:
+        if item.file_meta.TransferSyntaxUID.is_compressed:
+            return item.pixel_array is not None
+        bits = item.Rows * item.Columns * item.get("SamplesPerPixel", 1) * item.BitsAllocated
+        return len(item.PixelData) * 8 >= bits * int(item.get("NumberOfFrames") or 1)
+    except (AttributeError, TypeError, ImportError):  # a header that lacks a size, no decoder: the conversion says so
+        return True
+    except (RuntimeError, ValueError, EOFError, IndexError, OSError) as error:
+        return "plugin" in str(error).lower()  # no decoder is installed for this kind
 
 def _row(series: Series, path: Path, image: Any) -> dict[str, str]:
     sizes = np.linalg.norm(image.affine[:3, :3], axis=0)

@@ -102,6 +102,9 @@ def explain_sample(
     else:
         shown = {"progress": True} if progress and "progress" in chosen.options else {}
         found = _volume(run, sample, target, at, {**asked, **shown})
+    if "mask" in sample and (at is not None or not task.needs_place):
+        why = "a point was given, too" if task.needs_place else "this run looks at the whole image"
+        found = replace(found, notes=(*found.notes, f"the mask was not used: {why}"))
     head = head_of(sample)
     if found.values.max() > 0 and not head.flat[found.values.argmax()]:
         note = "the highest value lies outside the head, where there is nothing to see: do not trust this map blindly"
