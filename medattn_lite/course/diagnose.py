@@ -157,8 +157,9 @@ def _outcome(function: Callable[..., Any], case: tuple, names: Sequence[str]) ->
         raise NotYet(f"Your function changes its input{which}.", "Work on something new: `x = x * 2`, not `x *= 2`; "
                      "`sorted(x)`, not `x.sort()`; `x.clone()` before you write into it.")  # fmt: skip
     if is_stub(answer):
-        raise NotYet(f"Your function returns None, for {in_words(names, case)}.", "Does every way through it end with "
-                     "`return …`?")  # fmt: skip
+        shown = in_words(names, case)
+        raise NotYet(f"Your function returns None{f', for {shown}' if shown else ''}.", "Does every way through it "
+                     "end with `return …`?")  # fmt: skip
     return answer
 
 

@@ -15,7 +15,7 @@
 # - show a task that RSA must win, and destroy the result by editing its weights;
 # - recognise a network that has learned the background and finds nothing.
 #
-# **You need** notebooks [01](01_attention_scores.ipynb) (query, key, value, softmax) and [02](02_squeeze_excitation.ipynb) (intervals, controls). The exercises stand where they are needed, in sections 5, 6 and 7. New words link to the [glossary](glossary.md).
+# **You need** notebooks [01](01_attention_scores.ipynb) (query, key, value, softmax) and [02](02_squeeze_excitation.ipynb) (intervals, controls). The exercises stand where they are needed, in sections 5, 6 and 10. New words link to the [glossary](glossary.md).
 
 # %% tags=["parameters"]
 SCALE = "smoke"  # "smoke", "laptop" or "paper"
@@ -359,34 +359,17 @@ plots.show(plots.picture_table(rows, columns=["image", "lesions", *matrices], ma
 # %% [markdown]
 # *Figure 06.4.* Two test images, their lesions, and the weights of each direction: row $k$ says what slice $k$ looks at. (Non-local attention compares contents and does not know where a pixel lies: try `"non_local"` in the list. It wins another control, `"reference"`; both, with cheaper networks beside them, are in [the positive controls](../figures/positive_controls.md).)
 #
-# ### Exercise 06.3 · look everywhere alike
-#
-# *10 minutes, changes the experiment.* Give every slice the same weight for all slices. The block goes on mixing slices, but no longer chooses. Guess first: what is left?
-#
-# <details><summary>Hint 1</summary>The rows must still sum to 1. With S slices, how much does each get?</details>
-# <details><summary>Hint 2</summary>S is <code>maps.shape[-1]</code>: it differs from direction to direction.</details>
-
-# %% tags=["exercise"]
-def look_everywhere(maps):
-    """maps (B, S, S), row k for what slice k looks at; returns the same shape, every weight the same."""
-    ### BEGIN SOLUTION
-    return torch.full_like(maps, 1 / maps.shape[-1])
-    ### END SOLUTION
-
-
-# %%
-check("06-everywhere", look_everywhere)
+# The picture alone does not show that the weights are *needed*. Edit them, and look what is lost. **Guess:** what is left if each slice gives all slices the same weight?
 
 # %%
 from medattn_lite.explain import WEIGHT_EDITS, under_edits
 
-EDITS = WEIGHT_EDITS | ({"even": look_everywhere} if check("06-everywhere", look_everywhere).passed else {})
-on_control = under_edits(run.network, EDITS, lambda: right(object_hits(run.network, run.test)), kind="slice×slice")
+on_control = under_edits(run.network, WEIGHT_EDITS, lambda: right(object_hits(run.network, run.test)), kind="slice×slice")
 on_control["no mirror image"] = right(object_hits(run.network, without_cue(run)))
 plots.show(plots.forest(on_control, label="share of spots judged right", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 06.5.* Its own weights; even ones (your function; until it is right, the package's); *shifted* by half the slices; another image's; RSA switched *off*; and its own where every spot has a mirror image. **This is what it looks like when a network uses RSA.**
+# *Figure 06.5.* Its own weights; *even* ones; *shifted* by half the slices; another image's; RSA switched *off*; and its own where every spot has a mirror image. **This is what it looks like when a network uses RSA.**
 #
 # ## 8 · Heads, and networks that come trained
 #
@@ -451,7 +434,7 @@ def dice(own):
 
 own = shipped["RSA-010"]
 as_it_is = dice(own)
-others = {name: EDITS[name] for name in ("even", "off")}
+others = {name: WEIGHT_EDITS[name] for name in ("even", "off")}
 lost = {name: paired_mean_interval(changed, as_it_is)
         for name, changed in under_edits(own.network, others, lambda: dice(own), kind="slice×slice").items()}
 shares = read_affinities(own.network, heads[:1])["attention.center"].shares_by_steps
@@ -552,41 +535,63 @@ print("best:", best_of_all, "" if "U-Net" in best_of_all or "RSA" in best_of_all
 # %% [markdown]
 # ## 10 · What goes wrong
 #
-# Wrong variants of `attend_slices`, sagittal, with the same numbers. `off 1`: how far rows are from summing to 1. `largest`: the largest weight of a row. `mirror`: a mirrored image should give the mirrored result; how far off? `alone`: how much a result moves without the rest of its batch.
+# A wrong block has the right shape, and it trains. Section 4 compared ours with a right one; for a block of your own there is none. But some things must hold for *every* right one:
+#
+# 1. an image **alone** gets the result that it gets in a batch;
+# 2. if all values are **1**, the result is 1: each row of weights sums to 1;
+# 3. the **mirrored** image gets the mirrored result: no place is special.
+#
+# ### Exercise 06.3 · a test that finds wrong blocks
+#
+# *15 minutes, needs thought.* `attend(query, key, value, axis)` takes tensors (B, C, D, H, W) and one axis, 2, 3 or 4, as `attend_slices` does. Return the first that holds, along any axis: `"depends on the batch"`, `"changes a constant"`, `"changes in a mirror"`; if none does, `"nothing found"`. Differences below 0.001 are rounding. Choose the inputs yourself: which sizes would hide a fault?
+#
+# <details><summary>Hint 1</summary>Two images or more: <code>0.3 * torch.randn(2, 4, 3, 5, 6)</code> for each input. <code>torch.allclose(one, other, atol=1e-3)</code> leaves rounding out.</details>
+# <details><summary>Hint 2</summary>Mirror along the slices' own axis, all three inputs: <code>attend(query.flip(axis), key.flip(axis), value.flip(axis), axis)</code> must be the result, <code>.flip(axis)</code>.</details>
+
+# %% tags=["exercise"]
+def examine(attend):
+    """Tries a block along all three axes; returns the first of the four findings that holds."""
+    ### BEGIN SOLUTION
+    query, key, value = (0.3 * torch.randn(2, 4, 3, 5, 6) for _ in range(3))
+    ones, found = torch.ones_like(value), set()
+    for axis in (2, 3, 4):
+        out = attend(query, key, value, axis)
+        alone = attend(query[:1], key[:1], value[:1], axis)
+        mirrored = attend(query.flip(axis), key.flip(axis), value.flip(axis), axis)
+        pairs = {"depends on the batch": (alone, out[:1]), "changes a constant": (attend(query, key, ones, axis), ones),
+                 "changes in a mirror": (mirrored, out.flip(axis))}
+        found |= {name for name, (one, other) in pairs.items() if not torch.allclose(one, other, atol=1e-3)}
+    names = ("depends on the batch", "changes a constant", "changes in a mirror")
+    return next((name for name in names if name in found), "nothing found")
+    ### END SOLUTION
+
 
 # %%
-def variant(x, project=True, softmax=-1, move=True, scale=1.0):
-    generator = torch.Generator().manual_seed(SEED)
-    matrices = torch.randn(3, 8, 8, generator=generator) / 8**0.5 if project else torch.eye(8).expand(3, 8, 8)
-    rows = [torch.einsum("oc,bcdhw->bodhw", matrix, x) for matrix in matrices]
-    shape = x.movedim(4, 1).shape
-    rows = [part.movedim(4, 1).flatten(2) if move else part.reshape(len(x), x.shape[4], -1) for part in rows]
-    weights = (scale * rows[0] @ rows[1].mT).softmax(softmax)  # (B, W, W)
-    mixed = weights @ rows[2]
-    return weights, mixed.reshape(shape).movedim(1, 4) if move else mixed.reshape(x.shape)
+check("06-examine", examine)
 
+# %%
+from medattn_lite.course.exercises import SLICE_BLOCKS, findings_of
 
-x = 0.3 * torch.randn(2, 8, 6, 4, 5).relu()
-wrong = {"right": {}, "softmax over the queries": {"softmax": 1}, "softmax over the batch": {"softmax": 0},
-         "reshape without movedim": {"move": False}, "divided by √numbers": {"scale": (8 * 6 * 4) ** -0.5},
-         "no projections, features × 10": {"project": False}}  # fmt: skip
-print(f"{'variant':32}{'off 1':>9}{'largest':>9}{'mirror':>9}{'alone':>9}")
-for name, options in wrong.items():
-    image = 10 * x if "× 10" in name else x
-    (weights, out), (_, flipped), (_, alone) = (variant(part, **options) for part in (image, image.flip(4), image[:1]))
-    print(f"{name:32}{(weights.sum(-1) - 1).abs().max():9.2f}{weights.amax(-1).mean():9.2f}"
-          f"{(flipped.flip(4) - out).abs().max():9.2f}{(alone - out[:1]).abs().max():9.2f}")
+judge = examine if check("06-examine", examine).passed else findings_of
+for name, block in ({"yours, of section 3": attend_slices} | SLICE_BLOCKS).items():
+    print(f"{name:30} {judge(block)}")
+x = torch.randn(1, 8, 6, 4, 5).relu()
+own = attend_slices(10 * x, 10 * x, x, axis=4)  # no projections, large features
+record("no projections, features × 10: largest change of a value", (own - x).abs().max())
 
 # %% [markdown]
-# | variant | symptom |
+# | variant | what happens |
 # |---|---|
 # | softmax over the queries | columns sum to 1, rows do not: some slices get too much weight, others none |
 # | softmax over the batch | a patient's result depends on who else is in the batch |
-# | `reshape` without `movedim` | **right shape, wrong slices**: rows cut across the volume; only the mirror notices |
-# | divided by √numbers | no error, another function: flatter rows. It is an option of the package |
-# | no projections (the paper's eq. 1 as printed) | each slice looks at itself alone: the block is a factor $1 + \beta$ |
+# | no `movedim` on the way back | **right shape, wrong places**: only the mirror notices |
+# | the first slice is preferred | a place is special, as in a block that was given positions |
+# | divided by √numbers | no rule is broken, and it is another function: flatter rows. It is an option of the package |
 #
-# The paper's eq. 1 has no $\theta, \phi, g$. Its code has them. With a feature map of real size the printed $A$ is the identity, to the last digit.
+# **Defend a sentence:** of the last one the test says *nothing found*. Which do you write: "the block is right", or "three rules hold, along three axes, on one input"? Which of the two would a fourth rule change?
+
+# %% [markdown]
+# The last line of the output: the paper's eq. 1, as printed, has no $\theta, \phi, g$ (its code has them). On features of real size each slice then looks at itself alone: $A$ is the identity, and the block a factor $1 + \beta$.
 
 # %% [markdown]
 # ### The network that finds nothing

@@ -1,4 +1,4 @@
-"""Checks of notebook 06: what attention over voxels and slices costs, paths of three steps, even maps."""
+"""Checks of notebook 06: what attention over voxels and slices costs, paths of three steps."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from torch import Tensor
 
 from medattn_lite.course.checks import Result, exercise
 from medattn_lite.course.diagnose import Mistake, compare_function
+from medattn_lite.course.exercises.nb06_examine import SLICE_BLOCKS, check_examine, findings_of, slice_attention
 
 Pair = tuple[float, float]
 
@@ -154,59 +155,5 @@ def by_three_steps(coronal: Tensor, sagittal: Tensor, axial: Tensor, voxel: tupl
     return _outer(axial[d], coronal[h], sagittal[w])
 
 
-@exercise("06-everywhere", title="Exercise 06.3, look everywhere alike")
-def check_everywhere(look_everywhere: Callable[[Tensor], Tensor]) -> Result:
-    """(B, S, S) to the same shape, every weight 1 / S."""
-    generator = torch.Generator().manual_seed(6)
-    maps = [torch.rand(batch, size, size, generator=generator).softmax(-1) for batch, size in ((2, 4), (3, 7), (1, 5))]
-    maps.append(torch.eye(6).expand(2, 6, 6).clone())
-    return compare_function(
-        look_everywhere,
-        reference=even,
-        cases=[(each,) for each in maps],
-        mistakes=[
-            Mistake(torch.zeros_like, "all zeros look nowhere: the block would be off, not even",
-                    "Each row must sum to 1."),
-            Mistake(torch.ones_like, "all ones sum to S in each row, not to 1: the context would grow S times",
-                    "Divide by the number of slices."),
-            Mistake(lambda m: torch.eye(m.shape[-1]).expand_as(m), "that looks at itself alone",
-                    "Every slice gets the same weight."),
-            Mistake(lambda m: m.mean(dim=1, keepdim=True).expand_as(m),
-                    "you gave every slice the mean row: all slices now look alike, but still more here than there",
-                    "No slice may be preferred: 1 / S."),
-            Mistake(lambda m: m.mean(dim=0, keepdim=True).expand_as(m),
-                    "you averaged over the batch: the maps still choose", "No slice may be preferred: 1 / S."),
-            Mistake(lambda m: m.mean(dim=-1, keepdim=True),
-                    "the numbers are right, but the last axis has length 1: the mean of a row that sums to 1 is 1 / S",
-                    "`.expand_as(maps)` gives it to every slice."),
-            Mistake(lambda m: torch.full_like(m, 1 / m.numel()),
-                    "you divided by all weights of the batch; a row should sum to 1", "S is `maps.shape[-1]`."),
-            Mistake(lambda m: torch.full_like(m, 1 / m.shape[-1] ** 2),
-                    "you divided by S²: the whole map sums to 1, but each row should", "1 / S."),
-            Mistake(lambda m: torch.full_like(m, 1 / m.shape[0]),
-                    "you divided by the batch size", "S is `maps.shape[-1]`."),
-            Mistake(lambda m: m.mean(dim=1, keepdim=True), "that is one mean row, and it still prefers slices",
-                    "No slice may be preferred: 1 / S."),
-            Mistake(lambda m: torch.full_like(m, 1 / (m.shape[-1] - 1)), "you divided by S − 1: a row should sum to 1, "
-                    "itself included", "1 / S."),
-            Mistake(lambda m: (1 - torch.eye(m.shape[-1])).expand_as(m) / (m.shape[-1] - 1),
-                    "a slice looks at the others only; itself is one of the S", "Every weight 1 / S."),
-            Mistake(lambda m: m / m.shape[-1], "you divided the map's own weights by S: it still chooses",
-                    "Every weight the same: 1 / S."),
-            Mistake(lambda m: (m + m.mT) / 2, "that makes the map symmetric; it still chooses"),
-            Mistake(lambda m: torch.full(m.shape[1:], 1 / m.shape[-1]), "one map came back, not one for each head",
-                    "`torch.full_like(maps, …)` has the shape of `maps`."),
-            Mistake(lambda m: m.softmax(-1), "a second softmax makes the map flatter, not flat",
-                    "Every weight the same: 1 / S."),
-            Mistake(lambda m: m.clone(), "you returned the map as it was"),
-            Mistake(lambda m: m.mT, "you turned the map over its diagonal: it still chooses"),
-        ],
-        what="your map",
-        praise="Now the cell below asks whether the network misses its own.",
-        hint="S slices, S equal weights, sum 1.",
-    )
-
-
-def even(maps: Tensor) -> Tensor:
-    """(B, S, S) to the same shape: every slice looks at all slices alike."""
-    return torch.full_like(maps, 1 / maps.shape[-1])
+__all__ = ["SLICE_BLOCKS", "by_three_steps", "check_cost", "check_examine", "check_three_steps", "findings_of",
+           "slice_attention"]

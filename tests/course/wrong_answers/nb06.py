@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from tests.course.answers import Answer
+
 
 def right(c, d, h, w):
     n = d * h * w
@@ -103,46 +105,6 @@ def one_number(coronal, sagittal, axial, voxel):
     return axial[d, d] * coronal[h, h] * sagittal[w, w]
 
 
-def nowhere(maps):
-    return maps * 0
-
-
-def ones(maps):
-    return torch.ones_like(maps)
-
-
-def itself(maps):
-    return torch.eye(maps.shape[-1]).repeat(len(maps), 1, 1)
-
-
-def mean_row(maps):
-    return maps.mean(dim=1, keepdim=True).expand_as(maps)
-
-
-def over_batch(maps):
-    return maps.mean(dim=0, keepdim=True).expand_as(maps)
-
-
-def one_column(maps):
-    return maps.mean(dim=-1, keepdim=True)
-
-
-def by_everything(maps):
-    return torch.ones_like(maps) / maps.numel()
-
-
-def by_the_square(maps):
-    return torch.ones_like(maps) / maps.shape[-1] ** 2
-
-
-def second_softmax(maps):
-    return maps.softmax(dim=-1)
-
-
-def turned(maps):
-    return maps.transpose(1, 2)
-
-
 WRONG_ANSWERS = {
     "06-cost": [
         (changed_places, "changed places"),
@@ -169,16 +131,40 @@ WRONG_ANSWERS = {
         (to_the_largest, "divided by the largest"),
         (one_number, "that is one number"),
     ],
-    "06-everywhere": [
-        (nowhere, "look nowhere"),
-        (ones, "sum to S"),
-        (itself, "itself alone"),
-        (mean_row, "the mean row"),
-        (over_batch, "averaged over the batch"),
-        (one_column, "last axis has length 1"),
-        (by_everything, "all weights of the batch"),
-        (by_the_square, "divided by S²"),
-        (second_softmax, "second softmax"),
-        (turned, "over its diagonal"),
+    "06-examine": [
+        Answer("never an alarm", "lambda attend: 'nothing found'", "it cannot fail"),
+        Answer("always an alarm", "lambda attend: 'depends on the batch'", "nothing found"),
+        Answer("says right", "lambda attend: 'right'", "not one of the four findings"),
+        Answer("True or False", "lambda attend: True", "True"),
+        Answer("exactly equal", [("not torch.allclose(one, other, atol=1e-3)", "not torch.equal(one, other)")],
+               "last digits"),
+        Answer("axis 2 only", [("for axis in (2, 3, 4)", "for axis in (2,)")], "some of the axes"),
+        Answer("axes 3 and 4", [("for axis in (2, 3, 4)", "for axis in (3, 4)")], "some of the axes"),
+        Answer("no batch", [("(alone, out[:1])", "(alone, alone)")], "without its batch"),
+        Answer("no constant", [("(attend(query, key, ones, axis), ones)", "(ones, ones)")], "weights sum to 1"),
+        Answer("no mirror", [("(mirrored, out.flip(axis))", "(mirrored, mirrored)")], "never mirrors"),
+        Answer("one image", [("torch.randn(2, 4, 3, 5, 6)", "torch.randn(1, 4, 3, 5, 6)")], "one image"),
+        Answer("result not mirrored", [("out.flip(axis)", "out")], "half a mirror"),
+        Answer("values alone mirrored", [("attend(query.flip(axis), key.flip(axis),", "attend(query, key,")],
+               "half a mirror"),
+        Answer("mirrored along H", [("(query.flip(axis), key.flip(axis), value.flip(axis), axis)",
+                                     "(query.flip(3), key.flip(3), value.flip(3), axis)"),
+                                    ("out.flip(axis)", "out.flip(3)")], "expected"),
+        Answer("ones become S", [("(attend(query, key, ones, axis), ones)",
+                                  "(attend(query, key, ones, axis), ones * ones.shape[axis])")], "a mean, not a sum"),
+        Answer("the mirror is asked about first", [("names = (\"depends on the batch\", \"changes a constant\", "
+                                                    "\"changes in a mirror\")",
+                                                    "names = (\"changes in a mirror\", \"changes a constant\", "
+                                                    "\"depends on the batch\")")], "the order is that of the four"),
+        Answer("the constant is asked about first", [("names = (\"depends on the batch\", \"changes a constant\"",
+                                                      "names = (\"changes a constant\", \"depends on the batch\"")],
+               "the batch is asked about first"),
+        Answer("compares with the formula", [("(mirrored, out.flip(axis))", "(attend_slices(query, key, value, axis), "
+                                              "out)")], "the formula itself"),
+        Answer("all findings", [("return next((name for name in names if name in found), \"nothing found\")",
+                                 "return [name for name in names if name in found] or [\"nothing found\"]")],
+               "finding"),
+        Answer("capital letters", [("\"nothing found\")", "\"Nothing found\")")], "finding"),
+        Answer("prints it", [("return next(", "print(")], "None"),
     ],
 }

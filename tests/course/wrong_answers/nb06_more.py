@@ -77,22 +77,4 @@ WRONG_ANSWERS = {
             "was expected"),
         Answer("square of a row", [("sagittal[w][None", "sagittal[w].square()[None")], "other numbers"),
     ],
-    "06-everywhere": [
-        Answer("constant one half", "lambda maps: torch.full_like(maps, 0.5)", "everywhere, whatever"),
-        Answer("mean row alone", "lambda maps: maps.mean(1, keepdim=True)", "That is one mean row"),
-        Answer("S minus one", [("1 / maps.shape[-1]", "1 / (maps.shape[-1] - 1)")], "You divided by S − 1"),
-        Answer("not itself",
-            "lambda maps: (1 - torch.eye(maps.shape[-1])).expand_as(maps) / (maps.shape[-1] - 1)",
-            "A slice looks at the others only"),
-        Answer("weights over S", "lambda maps: maps / maps.shape[-1]", "You divided the map's own weights by S"),
-        Answer("symmetric", "lambda maps: (maps + maps.mT) / 2", "That makes the map symmetric"),
-        Answer("one map", "lambda maps: torch.full(maps.shape[1:], 1 / maps.shape[-1])", "One map came back"),
-        Answer("quarter, as in the example", "lambda maps: torch.full_like(maps, 0.25)", "everywhere, whatever"),
-        Answer("half way", "lambda maps: (maps + 1 / maps.shape[-1]) / 2", "sum to 1 along"),
-        Answer("random rows", "lambda maps: torch.rand_like(maps).softmax(-1)", "sum to 1 along"),
-        Answer("number of heads", [("maps.shape[-1]", "maps.shape[0]")], "You divided by the batch size"),
-        Answer("S instead of its inverse", [
-            ("1 / maps.shape[-1]", "maps.shape[-1]"),
-        ], "Your numbers are 1 over the right ones"),
-    ],
 }  # fmt: skip
