@@ -58,7 +58,8 @@ def in_options(message: str, options: argparse.Namespace) -> str:
             return "" if verb == "pass" else found[0]
         return f"{found['before']}{'add' if verb == 'pass' else verb} --{same.replace('_', '-')}"
 
-    return re.sub(r"(?P<before>,? ?(or )?)\b(?P<verb>pass|with) (?P<name>[a-z_]+)=(True)?(?![\w'\"(\[…])", option, message)
+    argument = r"(?P<before>,? ?(or )?)\b(?P<verb>pass|with) (?P<name>[a-z_]+)=(True)?(?![\w'\"(\[…])"
+    return re.sub(argument, option, message)
 
 
 def take_any_text() -> None:

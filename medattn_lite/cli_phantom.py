@@ -58,10 +58,12 @@ def _phantom(options: argparse.Namespace) -> int:
         return _phantom_sharpness(options)
     if options.timings:
         return _phantom_timings(options)
+    from medattn_lite.data.cache import cache_folder
     from medattn_lite.data.phantom import PhantomCohort
     from medattn_lite.data.phantom.export import export_cohort
     from medattn_lite.training.device import pick_device
 
+    cache_folder()  # which may be named by mistake: said before anything is written
     n = 4 if options.n is None else options.n
     cohort = PhantomCohort(n, task=options.task, realism=options.realism, shape=options.shape,
                            seed=options.seed, device=pick_device(options.device))

@@ -113,7 +113,7 @@ plots.show(fig)
 #
 # $$e_i = \mathrm{score}(s, h_i) = s^\top h_i \tag{01.1}$$
 #
-# **Weights.** Scores can be anything. We want shares: positive, 1 together. Take the number $\exp(1) = 2.718…$ to
+# **Weights.** Scores can be anything. We want shares: positive, and 1 in total. Take the number $\exp(1) = 2.718…$ to
 # the power of each score and divide by the total: [softmax](glossary.md#softmax).
 #
 # $$\alpha_i = \frac{\exp(e_i)}{\sum_j \exp(e_j)} \tag{01.2}$$
@@ -359,7 +359,7 @@ parity("package: MultiHeadAttention, output", heads(x)[0], packaged(x))
 # ## 8 · Your turn
 #
 # Replace `...` by your code, run the cell, then run the check under it. Until you try, the check says *not
-# attempted yet*, and the notebook goes on without you. A wrong answer gets told what it seems to do.
+# attempted yet*, and the notebook goes on without you. Of a wrong answer the check says what it seems to compute.
 #
 # ### Exercise 01.1 · softmax with a temperature
 #

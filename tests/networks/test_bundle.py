@@ -183,8 +183,8 @@ def test_a_revision_that_is_not_there_is_one_line(hub: Hub, tmp_path):
 @pytest.mark.network
 @pytest.mark.parametrize("offline", ["0", "1"])
 def test_without_a_hub_a_pull_says_why_in_one_line(tmp_path, offline):
-    code = f"from medattn_lite.cli import main; raise SystemExit(main(['hub', 'pull', 'me/x', {str(tmp_path / 'x')!r}]))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, env={
+    words = [sys.executable, "-m", "medattn_lite.cli", "hub", "pull", "me/x", str(tmp_path / "x")]
+    found = subprocess.run(words, capture_output=True, text=True, timeout=300, env={
         **os.environ, "HF_HUB_OFFLINE": offline, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hf")})
     expected = "HF_HUB_OFFLINE is set" if offline == "1" else "cannot reach http://127.0.0.1:9 ("
     assert found.returncode == 2 and found.stderr.startswith("medattn: ") and expected in found.stderr

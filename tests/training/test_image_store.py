@@ -82,7 +82,7 @@ def test_processes_that_share_the_file_do_not_move_each_others_place(monkeypatch
     store = ImageStore(torch.full((64, 257), float(number)) for number in range(64))
     child = os.fork()  # as a loader's workers: they share the open file, and with it its place
     wrong = 0
-    for turn in range(40):
+    for _turn in range(40):
         for row in range(64) if child else range(63, -1, -1):
             wrong += not bool((store[row] == row).all())
     if not child:

@@ -93,8 +93,8 @@ def check_examine(examine: Callable[[Attend], str]) -> Result:
                     "The order is that of the four findings."),
             Mistake(by(asked=(2, 1, 0, 3)), "a block may break several rules: the findings have an order, and the "
                     "mirror comes last", "The order is that of the four findings."),
-            Mistake(by(mirrored="input"), "its mirror is half a mirror: queries, keys and values are mirrored, and what "
-                    "they give is compared with the mirrored result", _MIRROR),
+            Mistake(by(mirrored="input"), "its mirror is half a mirror: queries, keys and values are mirrored, and "
+                    "what they give is compared with the mirrored result", _MIRROR),
             Mistake(by(mirrored="value"), "its mirror is half a mirror: it turns the values alone", _MIRROR),
             Mistake(by(mirrored="other axis"), "it mirrors along an axis that is not the slices': the slices keep "
                     "their places, and nothing is tested", _MIRROR),

@@ -45,7 +45,8 @@ RIGHT_ANSWERS = {
         Answer("returns at once", [
             ("    ones, found = torch.ones_like(value), set()\n", "    ones = torch.ones_like(value)\n"),
             ("    for axis in (2, 3, 4):\n", "    seen = []\n    for axis in (4, 3, 2):\n"),
-            ("        found |= {name for name, (one, other) in pairs.items() if not torch.allclose(one, other, atol=1e-3)}",
+            ("        found |= {name for name, (one, other) in pairs.items() if not torch.allclose(one, other, "
+             "atol=1e-3)}",
              "        seen += [k for k, (a, b) in enumerate(pairs.values()) if (a - b).abs().max() > 1e-3]"),
             ("    return next((name for name in names if name in found), \"nothing found\")",
              "    return [*names, \"nothing found\"][min(seen, default=3)]"),

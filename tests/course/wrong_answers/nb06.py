@@ -140,7 +140,7 @@ WRONG_ANSWERS = {
                "last digits"),
         Answer("axis 2 only", [("for axis in (2, 3, 4)", "for axis in (2,)")], "some of the axes"),
         Answer("axes 3 and 4", [("for axis in (2, 3, 4)", "for axis in (3, 4)")], "some of the axes"),
-        Answer("no batch", [("(alone, out[:1])", "(alone, alone)")], "without its batch"),
+        Answer("no batch", [("(alone, out[:1])", "(alone, alone)")], "among others"),
         Answer("no constant", [("(attend(query, key, ones, axis), ones)", "(ones, ones)")], "weights sum to 1"),
         Answer("no mirror", [("(mirrored, out.flip(axis))", "(mirrored, mirrored)")], "never mirrors"),
         Answer("one image", [("torch.randn(2, 4, 3, 5, 6)", "torch.randn(1, 4, 3, 5, 6)")], "one image"),
