@@ -15,7 +15,7 @@ from medattn_lite.course.book_api import rooms
 
 ROOT = Path(__file__).resolve().parents[1]
 CODE = sorted((ROOT / "medattn_lite").rglob("*.py"))
-DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "notebooks" / "source").glob("*.py"))]
 COUNTED = (
     "one|values?|numbers?|channels|images|dots?|rows?|pictures|files?|weights?|samples?|gates?|tokens?|voxels?|"
     "logits|draws|steps|seeds|bytes|patients|blocks|labels?|panels|pixels|slices|masks?|seconds|inches|mm|generator"
@@ -32,6 +32,9 @@ PHRASES: dict[str, str] = {
     r"\b[Aa] figure with its interval\b|\bthe figure alone\b": '"value"; a figure is a picture',
     r"\bforgetful twin\b|\bthe twin\b": '"re-initialised network"',
     r"\ba coin\b": '"chance"',
+    r"\b(dealt|deals?) (slices|patients|by slice|by patient)\b": '"split", "assigned"',
+    r"\bknows? no network\b|\bnever met it\b|\bfall silent\b|\bno feature speaks\b": "what is measured",
+    r"\b(promises? (are )?kept|second opinion|made up its mind|through the eyes of)\b": "what is measured",
     r"\bseed by seed\b": '"one seed after another", "per seed"',
     r"(?<!there )\bis no (number|file|folder|record|mask|name|point|page|text|JSON|whole|channel|proportion)\b":
         '"is not a"',

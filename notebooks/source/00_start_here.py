@@ -149,7 +149,7 @@ plots.show(plots.contrasts_row(image, names=sample["channels"], position=depth, 
 inside = mask[0] > 0                                        # (D, H, W) bool: marked tissue
 rest = foreground(image)[0] & ~inside                       # (D, H, W) bool: head, but not marked
 for name, channel in zip(sample["channels"], normalise(image), strict=True):
-    difference = 25 * (channel[inside].mean() - channel[rest].mean())   # 1 is a quarter of white matter
+    difference = 25 * (channel[inside].mean() - channel[rest].mean())   # normalised (section 7): 1 is 25 % of white matter
     record(f"{name}: marked tissue minus the rest", difference, "% of white matter's brightness")
 
 # %% [markdown] slideshow={"slide_type": "slide"}
@@ -177,7 +177,7 @@ for name, value in zip(sample["channels"], image[:, d, h, w], strict=True):
     print(f"{name:6s} at voxel {(d, h, w)}, label {int(mask[0, d, h, w])}: {value:.1f}")
 
 # %% [markdown]
-# These numbers have **no unit**: what is bright in one channel cannot be compared with another channel, or with
+# These numbers have **no unit**: a 200 in one channel does not mean what a 200 means in another channel, or in
 # another scan (section 7). Nor does one voxel stand for the tumour: this one lies in the middle, and its label says
 # in which part (section 4).
 #

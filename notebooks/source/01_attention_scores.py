@@ -230,13 +230,13 @@ plots.show(fig)
 # %% [markdown] slideshow={"slide_type": "slide"}
 # *Figure 01.4.* Cold ($\tau$ small): the winner takes all. Hot ($\tau$ large): all shares alike, and the
 # context becomes a plain mean. Nothing about the scores changed. Keep this in mind whenever somebody shows you
-# a sharp attention map: sharpness can be bought with one number.
+# a sharp attention map: one number, $\tau$, makes any map sharp.
 #
 # ## 6 · Why divide by $\sqrt d$
 #
 # Take a query and keys whose $d$ numbers are independent, mean 0, variance 1. A dot product adds $d$ products,
 # each of variance 1. Variances add, so a score has variance $d$ and typically a size of $\sqrt d$. Longer
-# vectors act like a colder temperature that nobody asked for. We measure it.
+# vectors have the effect of a lower temperature. We measure it.
 
 # %%
 sizes = (1, 4, 16, 64, 256, 1024)
@@ -257,7 +257,7 @@ plots.show(fig)
 # everything once $d$ is large.
 #
 # Why is that bad? A weight changes with its own score at the rate $\alpha_i (1 - \alpha_i)$. At
-# $\alpha_i \approx 1$ or $\approx 0$ that is almost zero: the layer has made up its mind **before** it has
+# $\alpha_i \approx 1$ or $\approx 0$ that is almost zero: the layer has made its choice **before** it has
 # learned anything, and gradients no longer reach the scores. Dividing by $\sqrt d$ gives back variance 1 at
 # every $d$.
 

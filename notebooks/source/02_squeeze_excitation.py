@@ -44,7 +44,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # %% [markdown]
 # ## 1 · The question
 #
-# A convolution layer turns one picture into many: its [**channels**](glossary.md#channel). One responds to bright spots, one to edges, one to dark fluid. The next layer reads all of them, with equal weight.
+# A convolution layer turns one picture into many: its [**channels**](glossary.md#channel). One responds to bright spots, one to edges, one to dark fluid. The next layer reads all of them, with the same weights for every image.
 #
 # Below is one slice of a head with a tumour (yellow line) in FLAIR, a kind of MRI in which swollen tissue is bright and free fluid is dark. Beside it are four channels made by hand.
 #
@@ -80,7 +80,7 @@ plots.show(plots.picture_table(
 # %% [markdown]
 # *Figure 02.1.* One slice, four channels. The air counts as dark; exercise 02.1 comes back to that. The heads are synthetic, unless `DATA` names real patients.
 #
-# How well does **one number per channel**, its mean over the whole picture, tell slices with tumour from slices without? The measure is the [AUC](glossary.md#auc): take one slice with tumour and one without; how often has the first the larger number? 0.5 is chance, 1 is perfect. The bar is a 95 % [interval](glossary.md#interval): how far the figure would plausibly move with other patients.
+# How well does **one number per channel**, its mean over the whole picture, tell slices with tumour from slices without? The measure is the [AUC](glossary.md#auc): take one slice with tumour and one without; how often has the first the larger number? 0.5 is chance, 1 is perfect. The bar is a 95 % [interval](glossary.md#interval): how far the value would plausibly move with other patients.
 
 # %%
 from medattn_lite.evaluation import auc_interval
@@ -299,7 +299,7 @@ check("02-se-conv", SEConv3d)
 #
 # A [residual block](glossary.md#residual-block) adds what its layers find, the *branch*, to its own input, the *shortcut*. The gate sits on the **branch, before the addition**. So a closed gate removes what the block *adds*, and not what came before. (Were it after the addition, sixteen gates of one half in a row would leave $1/65\,536$ of the input.)
 #
-# A ResNet is a stack of such blocks. ResNeXt is a ResNet whose middle convolution is [grouped](glossary.md#grouped-convolution): the channels are dealt into 32 groups, and each output channel reads only its own group. Fewer links, so more channels for the same cost.
+# A ResNet is a stack of such blocks. ResNeXt is a ResNet whose middle convolution is [grouped](glossary.md#grouped-convolution): the channels are divided into 32 groups, and each output channel reads only its own group. Fewer links, so more channels for the same cost.
 
 # %%
 plots.show(plots.residual_block("squeeze-excitation"))
@@ -599,11 +599,6 @@ print(f"ResNet-50: {base / 1e9:.3f} billion")
 for name, extra in (("two layers", layers), ("layers and squeeze", layers + squeezed), ("product too", layers + squeezed + scaled)):
     record(f"SE adds, counting the {name}", 100 * extra / base, "%")
 record("the deck's number, from its two rounded ones", 100 * (3.87 / 3.86 - 1), "%")
-print(f"\nIn this run ({SCALE}, seed {SEED}, {len(set(train.subjects))} + {len(set(patients))} heads, {DATA}), AUC gained")
-for name, gain in gains.items():
-    print(f"{name:24} {gain.text()}")
-print("own gates, frozen, all one half: control {:.2f}, {:.2f}, {:.2f} right; shipped network's AUC {:.2f}, {:.2f}, {:.2f}".format(
-    *(found[name].value for found in (on_control, on_heads) for name in ("its own", "frozen", "all one half"))))
 
 # %% [markdown]
 # So **0.26 % is no count**: it is $3.87 / 3.86$, two rounded numbers. The share depends on what you count. "Well under one per cent" holds.
@@ -612,7 +607,7 @@ print("own gates, frozen, all one half: control {:.2f}, {:.2f}, {:.2f} right; sh
 # |---|---|
 # | deck: computation grows by 0.26 % | right in size, a rounding in its digits |
 # | deck: little extra computation | yes; but nearly a tenth more parameters (section 6) |
-# | deck, paper: and it helps any network | figure 02.9 and the lines above: more than a second seed? Every mechanism by task: [comparison](../figures/mechanisms.md) |
+# | deck, paper: and it helps any network | the gains under figure 02.9: more than a second seed? Every mechanism by task: [comparison](../figures/mechanisms.md) |
 # | paper: early gates are alike for all classes | the table under figure 02.10 |
 # | gates depend on the image, and are needed | where they must be (figure 02.6); for grading, see figure 02.7 |
 #

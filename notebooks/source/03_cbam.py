@@ -121,7 +121,7 @@ print("max   ", described[0], "\nmean  ", described[1])
 print("logits", logits, "\nmap   ", logits.sigmoid())
 
 # %% [markdown]
-# The middle is open, its neighbours are shut. But look at the **two ends**: they are open too, though nothing is there. Their neighbours outside are zeros from the padding, so the kernel finds them "more than my neighbours". Keep this in mind when a map glows along the border of a picture.
+# The middle is open, its neighbours are shut. But look at the **two ends**: they are open too, though nothing is there. Their neighbours outside are zeros from the padding, so the kernel finds them "more than my neighbours". Keep this in mind when a map is bright along the border of a picture.
 #
 # ## 3 · From loops to a module
 #
@@ -224,7 +224,7 @@ print(f"the authors' map at the start: from {start.min():.3f} to {start.max():.3
 # %% [markdown]
 # So weights trained in one reading are **wrong in the other**, without any error message: only the order of two channels differs. (That the package equals the *authors'* code is checked in `tests/parity` on numbers frozen from it; no library installed here has CBAM.)
 #
-# The last line is the authors' start: their batch norm begins with weight 0, so the map is σ(0) at every place. It begins without an opinion, and halves every branch. That is harmless if you train from the start. In a network that is trained already it changes all numbers; `initial_gate=0.99` is the gentler start.
+# The last line is the authors' start: their batch norm begins with weight 0, so the map is σ(0) at every place. It begins without preferring any place, and halves every branch. That is harmless if you train from the start. In a network that is trained already it changes all numbers; `initial_gate=0.99` is the gentler start.
 
 # %% [markdown]
 # ## 5 · Your turn
@@ -644,7 +644,7 @@ quiz([
 # ## Summary
 #
 # - **Channel attention**: mean and max over space, one shared MLP, sum, sigmoid. **Spatial attention**: max and mean over channels, one convolution, sigmoid. First what, then where.
-# - Three readings of CBAM are in use; weights of one are wrong in another, silently.
+# - Three readings of CBAM are in use; weights of one are wrong in another, without any error message.
 # - The map is a few hundred parameters; the channel MLPs cost the rest.
 # - A map is a part of the computation. Whether it lies on the tumour, and whether the network needs it, are two questions; you have measured both.
 #

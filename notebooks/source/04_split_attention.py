@@ -5,7 +5,7 @@
 #
 # A gate turns a channel up or down. [Split attention](glossary.md#split-attention) makes **several versions of each channel** and lets them compete for one whole. It is the attention inside ResNeSt; a map of places on top makes it **ResNeSAt**, a network that asks two things of a slice: is there a tumour, and did it start in the brain or come from elsewhere?
 #
-# Its paper reports an [accuracy](glossary.md#accuracy) of 99 % over ten [folds](glossary.md#fold). You will also learn the question to ask of such a number: *what was dealt into the folds, patients or pictures?*
+# Its paper reports an [accuracy](glossary.md#accuracy) of 99 % over ten [folds](glossary.md#fold). You will also learn the question to ask of such a number: *what was divided into folds, patients or pictures?*
 
 # %% [markdown]
 # ## At the end you can
@@ -13,7 +13,7 @@
 # - write the block for slices and volumes, and show that with radix 1 it is squeeze-and-excitation;
 # - show a task that no fixed mixture solves and split attention does, and destroy the result by editing the shares;
 # - test whether a network for tumours needs its shares, and train one for presence and source;
-# - show what a [leak](glossary.md#leak) between training and test pretends, with labels that mean nothing.
+# - show what a [leak](glossary.md#leak) between training and test does to a result, with labels drawn at random.
 #
 # **You need** notebooks [02](02_squeeze_excitation.ipynb) (squeeze, two layers, split by patient) and [03](03_cbam.ipynb) (map of places). Softmax is from [01](01_attention_scores.ipynb). New words link to the [glossary](glossary.md).
 
@@ -134,7 +134,7 @@ print("sigmoid of the difference of the logits:", (logits[0] - logits[1]).sigmoi
 # $$a = \mathrm{softmax}_r\big(W_2\,\delta(\mathrm{BN}(W_1 z))\big) \tag{04.3}$$
 # $$x' = \textstyle\sum_r a_r \otimes u_r \tag{04.4}$$
 #
-# $R$ is the **radix**, the number of splits; $\delta$ the [ReLU](glossary.md#relu); BN a [batch norm](glossary.md#batch-normalisation). The small print is in $x_r$: the channels of $x$ are **dealt into R parts, and split $r$ reads only part $r$**, a [grouped convolution](glossary.md#grouped-convolution). The versions differ in what they read, not only in their weights.
+# $R$ is the **radix**, the number of splits; $\delta$ the [ReLU](glossary.md#relu); BN a [batch norm](glossary.md#batch-normalisation). The small print is in $x_r$: the channels of $x$ are **divided into R parts, and split $r$ reads only part $r$**, a [grouped convolution](glossary.md#grouped-convolution). The versions differ in what they read, not only in their weights.
 
 # %%
 def mix_loop(u, logits):
@@ -369,7 +369,7 @@ for name, interval in on_heads.items():
     record(f"shipped network, AUC, {name}", interval)
 
 # %% [markdown]
-# *Figure 04.6.* Compare with figure 04.5. If *even* is as good as *its own*, the competition bought nothing here: a plain mean of the versions does. *Swapped* may still cost something: the network has learned with its own shares, and swapping disturbs what follows. Needing a mechanism and being used to it are two things.
+# *Figure 04.6.* Compare with figure 04.5. If *even* is as good as *its own*, the competition is not needed here: a plain mean of the versions does. *Swapped* may still cost something: the network has learned with its own shares, and swapping disturbs what follows. Needing a mechanism and being used to it are two things.
 #
 # Look at single slices: both splits of a channel, their shares, the mixture. Move **towards even**: all shares go towards one half. Does the prediction care?
 
@@ -460,7 +460,7 @@ beaten = results["ResNeSAt"].value > results["control: brightest pixel"].value
 print("Your network beats one pixel." if beaten else "Your network does NOT beat one pixel: it has not learned enough.")
 
 # %% [markdown]
-# *Figure 04.9.* AUC on the test patients. Compare ResNeSAt − ResNeSt with what the second seed makes of ResNeSt, and the networks with the [control](glossary.md#control), one pixel. A network that does not beat it says nothing about its shares: `laptop` trains longer.
+# *Figure 04.9.* AUC on the test patients. Compare ResNeSAt − ResNeSt with what the second seed makes of ResNeSt, and the networks with the [control](glossary.md#control), one pixel. A network that does not beat it allows no statement about its shares: `laptop` trains longer.
 #
 # **Source.** The second question goes to slices *with* tumour only: glioma or metastasis? Here the label belongs to the **patient**; all slices of a head have the same answer. Train twice, with the same network and budget. Once split by patient. Once with the **slices** shuffled and split, as is quickly done when pictures lie in one folder. Guess the two figures.
 
@@ -483,12 +483,12 @@ plots.show(plots.forest(leaks, label=f"AUC, {KINDS[0]} or {KINDS[1]}", reference
 # %% [markdown]
 # *Figure 04.10.* One question, one network, one budget. The LEAKY bar is not a better network: it has met its test patients. (Where much is learned honestly, the gap is small.)
 #
-# ### Exercise 04.3 · deal patients, not slices
+# ### Exercise 04.3 · split patients, not slices
 #
-# *10 minutes, changes the experiment.* Deal slices into folds so that **all slices of a patient get the same fold number**. Shuffle the patients by the seed first; the folds' numbers of patients differ by one at most.
+# *10 minutes, changes the experiment.* Assign slices to folds so that **all slices of a patient get the same fold number**. Shuffle the patients by the seed first; the folds' numbers of patients differ by one at most.
 #
-# <details><summary>Hint 1</summary>List the patients, each once. Deal <i>them</i>; then give each slice its patient's number.</details>
-# <details><summary>Hint 2</summary><code>np.random.default_rng(seed).permutation(sorted(set(subjects)))</code> shuffles the patients, <code>number % folds</code> deals them like cards.</details>
+# <details><summary>Hint 1</summary>List the patients, each once. Give <i>them</i> fold numbers; then give each slice its patient's.</details>
+# <details><summary>Hint 2</summary><code>np.random.default_rng(seed).permutation(sorted(set(subjects)))</code> shuffles the patients, <code>number % folds</code> counts 0, 1, …, folds − 1 again and again.</details>
 
 # %% tags=["exercise"]
 def deal(subjects, folds, seed):
@@ -504,7 +504,7 @@ def deal(subjects, folds, seed):
 check("04-deal", deal)
 
 # %% [markdown]
-# The experiment: **ten folds, without any network.** The "model" only looks things up: it answers with the label of the most similar slice of the other nine folds, its [nearest neighbour](glossary.md#nearest-neighbour). It is asked for presence, for source, and for a **coin** that was tossed for each patient: heads or tails, there is nothing to be learned. (Until your function is right, the package's deals.)
+# The experiment: **ten folds, without any network.** The "model" only looks things up: it answers with the label of the most similar slice of the other nine folds, its [nearest neighbour](glossary.md#nearest-neighbour). It is asked for presence, for source, and for a **random label** that was drawn for each patient: there is nothing to be learned. (Until your function is right, the package's is used.)
 
 # %%
 from medattn_lite.course.exercises import dealt
@@ -513,8 +513,8 @@ my_deal = deal if check("04-deal", deal).passed else dealt
 looks = slices.images.flatten(1)
 looks = functional.normalize(looks - looks.mean(1, keepdim=True), dim=1)  # (N, pixels): similar = large product
 heads = sorted(set(slices.subjects))
-tossed = np.random.default_rng(SEED).permutation(len(heads)) % 2  # half of the heads get a 1
-coin = torch.tensor([int(tossed[heads.index(subject)]) for subject in slices.subjects])
+drawn = np.random.default_rng(SEED).permutation(len(heads)) % 2  # half of the heads get a 1
+by_chance = torch.tensor([int(drawn[heads.index(subject)]) for subject in slices.subjects])
 
 
 def look_up(labels, folds, rows):
@@ -526,7 +526,7 @@ def look_up(labels, folds, rows):
 
 
 found, every = {}, torch.arange(len(slices))
-for name, labels, rows in (("presence", tumour, every), ("source", own_kind, shown), ("a coin", coin, every)):
+for name, labels, rows in (("presence", tumour, every), ("source", own_kind, shown), ("a random label", by_chance, every)):
     people = [slices.subjects[i] for i in rows]
     by_slice = torch.arange(len(rows))[torch.randperm(len(rows), generator=torch.Generator().manual_seed(SEED))] % 10
     for way, folds in (("LEAKY, by slice", by_slice), ("by patient", torch.as_tensor(my_deal(people, 10, SEED)))):
@@ -535,7 +535,7 @@ for name, labels, rows in (("presence", tumour, every), ("source", own_kind, sho
 plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 04.11.* What ten folds pretend. The look-up "predicts" the toss of a coin, because it meets the same head again. Dealt by patient, that skill is gone; what presence and source keep is honest. (A little *below* one half is no skill either: with a patient left out, the coins that remain show the other side more often.)
+# *Figure 04.11.* What a leak does. The look-up "predicts" a random label, because it finds the same head in the other folds. Split by patient, that is gone; what presence and source keep is real. (A little *below* one half is no skill either: with a patient left out, the other label is more frequent among those that remain.)
 #
 # On glioma patients, ResNeSAt at `laptop`, AUC ([results](../figures/results.md)):
 #
@@ -561,7 +561,7 @@ variants = {
     "softmax over the batch": lambda u, t: (t.softmax(0), u),
     "sigmoids": lambda u, t: (t.sigmoid(), u),
     "no softmax": lambda u, t: (t, u),
-    "logits dealt one by one": lambda u, t: (dealt_out(t).softmax(1), u),
+    "logits in turn, not in blocks": lambda u, t: (dealt_out(t).softmax(1), u),
     "even shares": lambda u, t: (torch.full_like(t, 0.5), u),
 }
 right = mix(u, logits)
@@ -579,7 +579,7 @@ for name, variant in variants.items():
 # | softmax over the batch | an image's result depends on the others |
 # | sigmoids | sums up to 2 |
 # | no softmax | negative "shares" |
-# | logits dealt one by one | **none in the numbers**: it trains, and reads published weights wrongly |
+# | logits in turn, not in blocks | **none in the numbers**: it trains, and reads published weights wrongly |
 # | even shares | none: it is a convolution in groups, and perhaps all you need |
 #
 # Forgetting `groups=radix` shows in the parameters: the 3×3 convolution is R times as large.
@@ -608,12 +608,12 @@ for where, found in {"control, share right": on_control, "shipped network, AUC":
 # | source: recall, [F1](glossary.md#f1), accuracy improve | specificity and precision fall in the same table. Phantoms: AUC 0.038 [−0.015, 0.095] |
 # | the printed precision of the source | fits neither way of counting its Table I: the balance is not stated |
 # | pays more attention to the tumour | figure 04.8, with controls; and figure 04.6: is it needed? |
-# | ten folds: 99 % | 3,670 images of 70 patients; it is not said which of the two were dealt |
+# | ten folds: 99 % | 3,670 images of 70 patients; it is not said which of the two were split |
 #
 # Ours are `laptop` runs ([results](../figures/results.md)), not the paper's sizes or patients; earlier phantoms.
 
 # %% [markdown]
-# The last row has a twist. All 1,834 images without tumour are from **11 people**, the images with tumour from 59 others. So presence, too, is a label of the *patient* there: who knows the head knows the answer. This does not prove a leak. It says what must be reported.
+# One more fact about the last row. All 1,834 images without tumour are from **11 people**, the images with tumour from 59 others. So presence, too, is a label of the *patient* there: who knows the head knows the answer. This does not prove a leak. It says what must be reported.
 #
 # ## Quiz
 #
@@ -637,10 +637,10 @@ quiz([
     ),
     Question(
         "Ten folds, 3,670 slices of 70 patients, accuracy 0.99. What do you ask first?",
-        ["Which optimiser was used?", "Were patients dealt, or slices?", "How many parameters are there?"],
-        "Were patients dealt, or slices?",
+        ["Which optimiser was used?", "Were patients split, or slices?", "How many parameters are there?"],
+        "Were patients split, or slices?",
         ["That may move an accuracy by a little.",
-         "Yes. Figure 04.11: dealt by slice, even the toss of a coin can be \"predicted\".",
+         "Yes. Figure 04.11: split by slice, even a random label can be \"predicted\".",
          "It does not change what the accuracy means."],
     ),
 ])
@@ -652,7 +652,7 @@ quiz([
 # - Radix 1 is squeeze-and-excitation; with radix 2 the softmax is one gate and its complement.
 # - The convolutions cost the same at any radix.
 # - Whether the competition matters is an experiment: even shares.
-# - **Deal patients.** Slices of one head on both sides turn a coin's toss into a finding.
+# - **Split patients.** With slices of one head on both sides, even a random label is "found".
 #
 # **Next:** [05 · Pseudo-3-D and inter-slice attention](05_p3d_iam.ipynb): the whole volume, and which *slice* of it matters.
 #

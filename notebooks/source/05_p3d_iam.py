@@ -204,7 +204,7 @@ plots.show(plots.data_flow("inter-slice"))
 #
 # ## 4 · Does it equal the real thing?
 #
-# There is no public code of IAM, so three other checks. The package's class, with your weights. A library, where the formula allows it: in a volume of **one slice** only the middle weight of each kernel meets anything, so $a^c$ must be squeeze-and-excitation; [MONAI](glossary.md#monai) has that. And the **reach**: two convolutions of 3 slices, so a gate should hear of two slices on either side, and of no more. The gradient tells.
+# There is no public code of IAM, so three other checks. The package's class, with your weights. A library, where the formula allows it: in a volume of **one slice** only the middle weight of each kernel meets anything, so $a^c$ must be squeeze-and-excitation; [MONAI](glossary.md#monai) has that. And the **reach**: two convolutions of 3 slices, so a gate should depend on two slices on either side, and on no more. The gradient tells.
 
 # %%
 from monai.networks.blocks import ChannelSELayer
@@ -224,8 +224,8 @@ middle = [p[:, :, 1, 0, 0] if p.ndim > 1 else p for layer in (gate.reduce, gate.
 se.load_state_dict(dict(zip(se.state_dict(), middle, strict=True)))
 torch.testing.assert_close(gate(one) * one, se(one))
 print("one slice: equal to MONAI's squeeze-and-excitation")
-heard = torch.autograd.grad(gate(x)[:, :, 4].sum(), x)[0].abs().sum((0, 1, 3, 4)) > 0  # (D,)
-print("the gate of slice 4 hears of slices", heard.nonzero()[:, 0].tolist())
+reached = torch.autograd.grad(gate(x)[:, :, 4].sum(), x)[0].abs().sum((0, 1, 3, 4)) > 0  # (D,)
+print("the gate of slice 4 depends on slices", reached.nonzero()[:, 0].tolist())
 
 # %% [markdown]
 # Deeper in the network a slice stands for many, so the reach grows. (The package's block with P3D equals a public PyTorch version of P3D, on numbers frozen from it: [table](../figures/parity.md), row `p3d_a_bottleneck_a`.)
@@ -507,7 +507,7 @@ plots.show(plots.forest(results, label="AUC on test patients", reference=0.5, re
 for name, interval in (results | {f"gain, {name}": gain for name, gain in gains.items()}).items():
     record(f"AUC {name}", interval)
 if 0.5 in results["P3D + IAM"] or not results["P3D + IAM"].is_given:
-    print("Your network with IAM is not told apart from chance: it has NOT learned to grade. Nothing can be said of its "
+    print("Your network with IAM does not differ from chance in this interval: it has NOT learned to grade. Nothing can be said of its "
           "gates. Use SCALE = \"laptop\", or the shipped network.")
 
 # %% [markdown]
@@ -548,7 +548,7 @@ for name, gate in variants.items():
 # | variant | symptom |
 # |---|---|
 # | slices averaged too | no difference by slice: squeeze-and-excitation |
-# | kernel along the width | **runs, and looks right**; no slice hears of its neighbours |
+# | kernel along the width | **runs, and looks right**; no gate depends on the neighbouring slices |
 # | no sigmoid | values below 0 and above 1 |
 # | softmax over slices | the slices of a channel share one whole: none opens as far as it did, and in a deep volume all fade |
 # | softmax over the batch | a patient's result depends on the others |

@@ -297,7 +297,7 @@ for place, what in enumerate(("products", "operations of the whole block", "memo
 # %% [markdown]
 # ## 6 · How far does it see, and how strongly?
 #
-# One step of slice attention joins a voxel with those on **one line** through it: same row, same column, other slices. After the second direction it has heard of a plane, after the third of everything. So says figure 4 of the paper, and so say the numbers: which voxels can reach the middle of a 5×5×5 volume?
+# One step of slice attention joins a voxel with those on **one line** through it: same row, same column, other slices. After the second direction it has received from a whole plane, after the third from everywhere. So says figure 4 of the paper, and so say the numbers: which voxels can reach the middle of a 5×5×5 volume?
 
 # %%
 from medattn_lite.explain import looks_at, read_affinities
@@ -591,16 +591,13 @@ record("no projections, features × 10: largest change of a value", (own - x).ab
 # **Defend a sentence:** of the last one the test says *nothing found*. Which do you write: "the block is right", or "three rules hold, along three axes, on one input"? Which of the two would a fourth rule change?
 
 # %% [markdown]
-# The last line of the output: the paper's eq. 1, as printed, has no $\theta, \phi, g$ (its code has them). On features of real size each slice then looks at itself alone: $A$ is the identity, and the block a factor $1 + \beta$.
-
-# %% [markdown]
 # ### The network that finds nothing
 #
 # Look at the first steps of training again: the highest probability anywhere, and the share of lesion voxels above 0.4 and above 0.5. The published last layer, the network's [head](glossary.md#head), has no [bias](glossary.md#bias) and reads features after a [ReLU](glossary.md#relu). Where all features are 0, both [logits](glossary.md#logit) are 0, and the probability is **exactly one half**. Beside it the same network with a bias.
 
 # %%
 empty = torch.zeros(1, settings.network.get("widths", (32,))[0], 4, 4, 4, device=device)
-print("probability where no feature speaks:", networks["U-Net"].final(empty).softmax(1)[0, 1].max().item())
+print("probability where all features are 0:", networks["U-Net"].final(empty).softmax(1)[0, 1].max().item())
 steps = 6 * settings.iterations // 10
 _, watched_bias = train(new_network(None, head_bias=True), iterations=steps)
 watched = runs["U-Net"][1][:steps]
@@ -621,7 +618,7 @@ for name, values in (("published head", watched), ("with a bias", watched_bias))
     record(f"iterations without a probability above 0.6, {name}", 10 * int((smooth(values[:, 0]) <= 0.6).sum()))
 
 # %% [markdown]
-# *Figure 06.11.* A network learns what is common first: the background. Its features come to say "background", and a lesion is where **they fall silent**. So the probability on lesions climbs to one half and waits there, below every threshold of one half. Then features *for* lesions appear, and it breaks through.
+# *Figure 06.11.* A network learns what is common first: the background. Its features come to stand for "background", and on a lesion **they are 0**. So the probability on lesions climbs to one half and waits there, below every threshold of one half. Then features *for* lesions appear, and it breaks through.
 #
 # In the flat stretch a threshold of 0.5 finds next to nothing and 0.4 finds part of the lesions. A short training can end there. On LGG patients a U-Net with the published head had Dice 0.03 at 0.5 and 0.54 at 0.45 (400 steps, 12 patients, one training).
 #
@@ -636,6 +633,7 @@ for name, values in (("published head", watched), ("with a bias", watched_bias))
 # | 28× less memory | where the network has its block it is *more*; against the plain one true from 1/4 on; with today's kernels 1.1–1.7× |
 # | each voxel is a weighted sum of all | it reaches all; in the shipped network nothing comes of it (section 8) |
 # | RSA beats NCL, NCL the U-Net (Dice of 010: 65.3, 64.3, 64.0; best, RSA-111: 66.0) | no intervals; ours: below |
+# | eq. 1 has no $\theta, \phi, g$ | its code has them; without them each slice looks at itself alone (the last number of section 10's test) |
 # | lesions count more in the loss | as printed they count less |
 
 # %% [markdown]
@@ -688,7 +686,7 @@ quiz([
 # - The saving is $N/(D+H+W)$. It is large where the map is large, and none where it is small.
 # - Three steps reach every voxel, along a product of three rows, at the strength $\beta^3$.
 # - Pictures of attention show where a block looks. Switch it off: is it used?
-# - A probability of one half may mean "no feature speaks".
+# - A probability of one half may mean that all features are 0.
 #
 # **Next:** [07 · Dual fusion](07_dual_fusion.ipynb): two networks outline one tumour.
 #

@@ -46,13 +46,6 @@ NUMBERS = scale_numbers(
     paper={"spacing_mm": 1.0, "n": 285, "window": 128, "tokens": 16, "steps": 10000, "head_steps": 10000,
            "filters": (32, 64, 128, 256, 320, 320), "init_filters": 16, "channels": 32, "rate": 3e-4},
 )
-size = tuple(round(side / NUMBERS["spacing_mm"]) for side in (155, 190, 160))  # of a head in voxels, (D, H, W)
-CHANGES = {
-    "size": (NUMBERS["window"],) * 3, "subjects": NUMBERS["n"], "batch_size": 2,
-    "phantom": {"shape": size, "spacing_mm": NUMBERS["spacing_mm"]},
-    "options": {"spacing_mm": NUMBERS["spacing_mm"], "train_share": 0.67, "overlap": 0.25,
-                "lesion_share": 0.0 if SCALE == "paper" else 1.0},  # windows to train on that must hold tumour
-}
 device = pick_device(DEVICE)
 torch.manual_seed(SEED)
 print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
@@ -73,11 +66,9 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # **Guess before you go on.** Which one would you ask for which region? And what is the average of the two worth?
 
 # %%
-from medattn_lite.training.recipes import find_recipe, with_changes
-from medattn_lite.training.tasks import open_task
+from medattn_lite.course import open_fusion_task
 
-settings = with_changes(find_recipe("fusion").at(SCALE), CHANGES)
-task = open_task(find_recipe("fusion"), settings, data=DATA, root=DATA_ROOT, seed=SEED, progress=False)
+task = open_fusion_task(NUMBERS, scale=SCALE, data=DATA, root=DATA_ROOT, seed=SEED)
 test_rows = task.rows(task.splits()[0], "test").tolist()
 train_rows = sorted({*range(len(task.subjects))} - {*test_rows})  # rows are patients; none is on both sides
 print(f"{len(train_rows)} patients to train on, {len(test_rows)} to test; regions {', '.join(task.regions)}")
@@ -185,7 +176,7 @@ print("block", block, "\nearly", early, "\nV    ", value)
 # %% [markdown]
 # **Global fusion** is the attention of notebook 01. The *query* of a voxel comes from the first network, the *keys* from the second, the *values* are $V$: "I found something here. Where did you find something like it? Then tell me what we both think of that place." One more thing is new: the result is **multiplied** by $V$.
 #
-# **Local attention** is a small [residual block](glossary.md#residual-block): what stands out against its neighbours is added. (By the words of notebook 01 it is no attention at all: nobody looks at anybody. The name is the paper's.)
+# **Local attention** is a small [residual block](glossary.md#residual-block): what stands out against its neighbours is added. (By the words of notebook 01 it is not attention: no place looks at another. The name is the paper's.)
 #
 # Guess first: what will voxel 3 ask for, and what does it get?
 
@@ -203,7 +194,7 @@ print("L      ", fused + 0.5 * functional.gelu(contrast))  # GELU: a ReLU with a
 # %% [markdown]
 # Voxels 1 and 2 ask, and find 2 and 3. Voxel 3 has nothing to ask with: its query is 0, all scores are equal, and it gets the **mean of everything**. Only the second network has seen it, and only the first may ask. (Swap `n1` and `n2` in the first line, and voxel 1 has the empty query.)
 #
-# Look at voxel 0: whatever it is told, the product with $V = 0$ keeps it at 0. And look at the sizes: $V$ goes up to 4, $G$ up to 11. The product makes the result grow with the **square** of $V$. Keep that in mind for section 11.
+# Look at voxel 0: whatever the context is, the product with $V = 0$ keeps it at 0. And look at the sizes: $V$ goes up to 4, $G$ up to 11. The product makes the result grow with the **square** of $V$. Keep that in mind for section 11.
 
 # %% [markdown]
 # ## 4 · From loops to a module
@@ -439,7 +430,7 @@ print("the map:", map_score(run))
 # %% [markdown]
 # *Figure 07.5.* One test image of the control. The last line: how much of a patch's weight lies on those of its direction, and how much would by chance. (Where dual fusion is at chance, too, try another `SEED`.)
 #
-# ### Exercise 07.3 · blinkers
+# ### Exercise 07.3 · near places only
 #
 # *10 minutes, changes the experiment.* Let each token look only at tokens at most `reach` steps away along each axis, and share its whole among those. `steps_apart(grid)` gives the steps from each place to each, (d, h, w, d, h, w). How far must one see?
 #
@@ -495,7 +486,7 @@ histories = train_side_by_side(task, alone, train_rows, steps=NUMBERS["steps"], 
 #
 # - **early fusion**: two 1×1×1 convolutions on both maps, what the paper compares with;
 # - **dual fusion**, and the same from a **second seed**;
-# - **DynUNet twice**: the dual fusion head on DynUNet's map and itself. A head adds layers and training of its own. This control has both, and no second opinion.
+# - **DynUNet twice**: the dual fusion head on DynUNet's map and itself. A head adds layers and training of its own. This control has both, and no second network.
 #
 # **Late fusion** is the mean of the two probabilities; nothing is learned. The last layer of each head starts at 0, so that every probability begins at one half (section 11 says why).
 
@@ -528,6 +519,9 @@ plots.show(plots.training_curve(histories))
 # Now the test patients. Two **controls** need no network: the two *rules* of figure 07.1 (FLAIR for WT, T1ce for TC and ET), and the answer *nothing*. Guess what Dice "nothing" will get for ET.
 
 # %%
+from medattn_lite.course import score_answers
+
+
 def rules_of(row):
     return torch.stack([bright(task.images[row], "flair" if name == "WT" else after) for name in task.regions])
 
@@ -536,15 +530,7 @@ answers = {"control: rules": rules_of, "control: nothing": lambda row: torch.zer
 for name, network in networks.items():
     network.eval()
     answers[name] = lambda row, network=network: task.segment(network, row, device)
-distances = None not in task.spacings  # some files do not know how large their voxels are
-predicted, results = {}, {}
-for name, answer in answers.items():
-    with torch.no_grad():
-        predicted[name] = [task.measured(answer(row), row, distances=distances) for row in test_rows]
-    results[name] = task.score(predicted[name], draws=500)  # "WT Dice" → value and interval
-print(f"{'':20}" + "".join(f"{score:>14}" for score in task.measures))
-for name, scores in results.items():
-    print(f"{name:20}" + "".join(f"{scores[score].value:14.2f}" for score in task.measures))
+predicted, results = score_answers(task, answers, test_rows)  # "WT Dice", … → value and interval
 plots.show(plots.forest(
     {f"{region}, {name}": scores[f"{region} Dice"] for region in task.regions for name, scores in results.items()
      if name not in ("control: nothing", "dual fusion, second seed")}, label="Dice on test patients"))
@@ -580,7 +566,7 @@ from medattn_lite.widgets import affinity_explorer
 shown = max(test_rows, key=lambda row: int(task.masks[row][0].sum()))
 spacing = task.spacings[shown] or (1.0, 1.0, 1.0)  # (D, H, W) in mm
 people = [{"image": task.images[row].float(), "mask": task.masks[row][:1]} for row in [shown, *test_rows][:4]]
-windows = {key: torch.stack([crop_around(one, settings.size)[key] for one in people]) for key in ("image", "mask")}
+windows = {key: torch.stack([crop_around(one, task.settings.size)[key] for one in people]) for key in ("image", "mask")}
 looking = affinity_explorer({"dual fusion": fusions["dual fusion"].cpu()}, windows["image"], masks=windows["mask"],
                             channels=task.channels, spacing=spacing, title="window")
 display(looking)
@@ -588,7 +574,7 @@ display(looking)
 # %% [markdown]
 # *Figure 07.10.* Where one voxel looks, tumour outlined. Left: how much each axial slice looks at each other one.
 #
-# Now the blinkers of exercise 07.3, on the trained fusion network, unchanged but for its weights. *Wrong places* lets each query look where its mirror image in all three directions should.
+# Now the limited view of exercise 07.3, on the trained fusion network, unchanged but for its weights. *Wrong places* lets each query look where its mirror image in all three directions should.
 
 # %%
 from medattn_lite.explain import edited_maps
@@ -609,7 +595,7 @@ for name, difference in lost.items():
     record(f"Dice with other weights, {name}", difference)
 
 # %% [markdown]
-# *Figure 07.11.* What the trained network loses when it looks elsewhere. Compare with figure 07.6. If **its own token** is as good, it need not look around at all: global fusion is a product of $V$ with itself, and the 16 TiB bought nothing here. If **even** is as good, a mean over the window does: notebook 02's squeeze, times $V$. If **wrong places** are much worse, what it is told matters.
+# *Figure 07.11.* What the trained network loses when it looks elsewhere. Compare with figure 07.6. If **its own token** is as good, it need not look around at all: global fusion is a product of $V$ with itself, and the map of 16 TiB is not needed here. If **even** is as good, a mean over the window does: notebook 02's squeeze, times $V$. If **wrong places** are much worse, it matters where it looks.
 #
 # ## 11 · What goes wrong
 #
@@ -654,7 +640,7 @@ for name, options in variants.items():
 # | $V$ ten times larger | ten times the size ÷ V: it grows with the square |
 # | keys ten times larger | looks at one or two places |
 #
-# The last two **happen**: SegResNet ends in norm, ReLU and a convolution. Is its "last feature map" the one before the norm, or behind it? Before it, nothing holds the map's size. Guess what an untrained head makes of both, and what a Dice loss makes of a region that begins as "everywhere".
+# The last two **happen**: SegResNet ends in norm, ReLU and a convolution. Is its "last feature map" the one before the norm, or behind it? Before it, nothing limits the size of the map's values. Guess what an untrained head makes of both, and what a Dice loss makes of a region that begins as "everywhere".
 
 # %%
 from medattn_lite.training import RegionDiceLoss
@@ -685,6 +671,8 @@ for start in (0.0, -10.0, 10.0, 20.0):
 # The paper's gain of dual over early fusion is 0.010 in WT, without an interval. How many patients would a study need to find 0.010 with a *power* of 80 %? (1.96 for the interval, 0.84 for the power; 1.96 alone misses it every second time.)
 
 # %%
+from medattn_lite.training.recipes import find_recipe
+
 printed = find_recipe("fusion").published
 for one, other in (("Late fusion", "DynUNet"), ("Early fusion", "Late fusion"), ("Dual fusion", "Early fusion")):
     print(f"printed, {one} − {other}:", *(f"{score} {float(printed[one][score]) - float(printed[other][score]):+.3f}"
@@ -708,7 +696,7 @@ record("patients needed to find a gain of 0.010 in 80 % of studies", math.ceil((
 # %% [markdown]
 # The patients on whom training stopped seem to be those that are scored, and nobody trained a head without attention: the gain may be the head's.
 #
-# The whole [recipe](glossary.md#recipe) on 100 phantoms of an earlier version (`medattn train fusion --scale laptop`), then with SegResNet's map before its norm, is in the [results](../figures/results.md). Dual − early: WT Dice −0.047 [−0.062, −0.030], TC −0.007 [−0.020, 0.005], ET −0.018 [−0.030, −0.008]. Its HD95 for WT was shorter by 17 mm (interval 6 to 29): it threw out stray blobs and paid for it in overlap. Tested on 20 synthetic heads, trained once: no verdict on the method.
+# The whole [recipe](glossary.md#recipe) on 100 phantoms of an earlier version (`medattn train fusion --scale laptop`), then with SegResNet's map before its norm, is in the [results](../figures/results.md). Dual − early: WT Dice −0.047 [−0.062, −0.030], TC −0.007 [−0.020, 0.005], ET −0.018 [−0.030, −0.008]. Its HD95 for WT was shorter by 17 mm (interval 6 to 29): it removed stray blobs and lost overlap. Tested on 20 synthetic heads, trained once: no verdict on the method.
 #
 # ## Quiz
 #

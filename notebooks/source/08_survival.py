@@ -13,7 +13,7 @@
 # - draw a [Kaplan-Meier curve](glossary.md#kaplan-meier-curve) with a pencil, and read its band and the numbers under it;
 # - write the loss of [hazards](glossary.md#hazard) by interval and Cox's, and show that they equal a library's;
 # - train a 3-D network on survival, beside clinical values and a known ceiling;
-# - judge it by order ([C-index](glossary.md#c-index)), by size of the error ([Brier score](glossary.md#brier-score)) and by promise kept ([calibration](glossary.md#calibration));
+# - judge it by order ([C-index](glossary.md#c-index)), by size of the error ([Brier score](glossary.md#brier-score)) and by whether its probabilities come true ([calibration](glossary.md#calibration));
 # - name six traps, and how each shows.
 #
 # **You need** notebook [02](02_squeeze_excitation.ipynb) for AUC, interval and control, and from [01](01_attention_scores.ipynb) the softmax. New words link to the [glossary](glossary.md).
@@ -116,9 +116,9 @@ print("S at the end of each interval", [round(float(s), 3) for s in survival])
 print(f"P: {likelihood_p:.2f}, loss {-likelihood_p.log():.3f}      Q: {likelihood_q:.2f}, loss {-likelihood_q.log():.3f}")
 
 # %% [markdown]
-# The loss is minus the logarithm: small if what happened was thought likely. Q is censored, and still teaches something.
+# The loss is minus the logarithm: small if what happened had a high probability. Q is censored, and still teaches something.
 #
-# ### Cox: who of us?
+# ### Cox: which of those at risk?
 #
 # Somebody died today: **which of those at risk was it?** Give everyone a [log risk](glossary.md#log-risk) $\eta$ and let the chances be a [softmax](glossary.md#softmax), that of notebook 01:
 #
@@ -259,7 +259,7 @@ np.testing.assert_allclose(weights.detach(), library.coef_, atol=1e-4)
 print("the same weights; C-index of the veterans", round(library.score(values.numpy(), outcome), 4))
 
 # %% [markdown]
-# (The C-index of patients on whom a model was fitted is flattered. More of that below.)
+# (The C-index of patients on whom a model was fitted is too high. More of that below.)
 #
 # ## 5 · Your turn
 #
@@ -334,24 +334,14 @@ check("08-c-index", my_c_index)
 # With so few patients the networks get help: a box around the tumour.
 
 # %%
-from medattn_lite.data import crop_around, normalise, open_dataset, train_valid_test
+from medattn_lite.course import boxed_patients
+from medattn_lite.data import open_dataset, train_valid_test
 from medattn_lite.survival import kaplan_meier
-from medattn_lite.training.tasks import resample_unknown
 
-spacing, side = NUMBERS["spacing_mm"], NUMBERS["side"]
-shape = tuple(round(mm / spacing) for mm in (176, 198, 176))  # (D, H, W)
-phantom = {"n": NUMBERS["n"], "shape": shape, "spacing_mm": spacing, "task": "survival", "seed": SEED}
+shape = tuple(round(mm / NUMBERS["spacing_mm"]) for mm in (176, 198, 176))  # (D, H, W)
+phantom = {"n": NUMBERS["n"], "shape": shape, "spacing_mm": NUMBERS["spacing_mm"], "task": "survival", "seed": SEED}
 dataset = open_dataset(DATA, DATA_ROOT, **(phantom if DATA == "phantom" else {}))
-
-
-def prepare(sample):
-    """A box around the tumour; an image of unknown voxel size is taken to cover a head."""
-    sample = {**sample, "image": normalise(sample["image"])}
-    return crop_around(resample_unknown(sample, (156.0, 240.0, 240.0), spacing), (side,) * 3)
-
-
-everyone = (dataset[i] for i in range(len(dataset)))
-samples = [prepare(sample) for sample in everyone if sample.get("time")]  # those with follow-up
+samples = boxed_patients(dataset, spacing_mm=NUMBERS["spacing_mm"], side=NUMBERS["side"])  # those with follow-up
 subjects = [sample["subject"] for sample in samples]
 images = torch.stack([sample["image"] for sample in samples])  # (N, C, side, side, side)
 masks = torch.stack([sample["mask"] for sample in samples])  # (N, 1, side, side, side)
@@ -381,12 +371,12 @@ days_lived, died_seen, random = lived.numpy(), dead.numpy(), np.random.default_r
 risk = out_of_fold_risk(outline, days_lived, died_seen)  # of each patient, by the patients of the other four fifths
 record("C-index: volume and dead share, all patients", c_index_interval(died_seen, days_lived, risk))
 orders = [random.permutation(len(samples)) for _ in range(60)]
-dealt = [(days_lived[order], died_seen[order]) for order in orders]
-found = [harrell_c(died, days, out_of_fold_risk(outline, days, died)) for days, died in dealt]
-print("the same, outcomes dealt at random: 95 % of", len(found), "within", np.percentile(found, (2.5, 97.5)).round(2))
+shuffled = [(days_lived[order], died_seen[order]) for order in orders]
+found = [harrell_c(died, days, out_of_fold_risk(outline, days, died)) for days, died in shuffled]
+print("the same, outcomes shuffled: 95 % of", len(found), "within", np.percentile(found, (2.5, 97.5)).round(2))
 
 # %% [markdown]
-# The last line is a *negative control*: the same model, outcomes dealt at random. It scatters around one half (a little below: whom a fold leaves out is missing in the others), as wide as the number of patients makes it. A C-index inside that range shows nothing. Is yours outside?
+# The last line is a *negative control*: the same model on shuffled outcomes. It scatters around one half (a little below: whom a fold leaves out is missing in the others), as wide as the number of patients makes it. A C-index inside that range shows nothing. Is yours outside?
 #
 # So the cohort and the score work, and the mask holds what can be known. A network has to find it in grey values. If it stays below the control, reading the tumour is what fails.
 #
@@ -476,6 +466,7 @@ def from_network(network, inputs):
     return Predicted(seen["test"], grid, curves.numpy(), risk.numpy(), test_names, train=seen["train"])
 
 # %%
+from medattn_lite.course import true_log_risks
 from medattn_lite.survival import c_index, c_index_ipcw, integrated_brier
 from medattn_lite.training.tasks import clinical_table, clinical_values, standardised
 
@@ -487,13 +478,7 @@ by_outline = CoxModel(np.zeros(2, dtype=bool)).fit(outline[train], days_lived[tr
 predicted["volume and dead share, Cox"] = from_log_risk(by_outline.predict(outline))
 predicted["clinical values, Cox"] = from_log_risk(clinical @ cox.coef_)
 if DATA == "phantom":
-    from medattn_lite.data.phantom import AGE, RESECTIONS
-
-    meta = [sample["meta"] for sample in samples]
-    truth = np.array([own["oracle_risk"] for own in meta])
-    beside = np.array([AGE * (own["age_years"] - 60) / 10 + RESECTIONS[own["resection"]] for own in meta])
-    predicted["ceiling: the tumour"] = from_log_risk(truth - beside)
-    predicted["ceiling: everything"] = from_log_risk(truth)
+    predicted |= {name: from_log_risk(risk) for name, risk in true_log_risks(samples).items()}
 print("clinical values:", ", ".join(value_names))
 results = {name: c_index_interval(own.patients.event, own.patients.time, own.risk) for name, own in predicted.items()}
 plots.show(plots.forest(results, label="C-index on test patients", reference=0.5, reference_label="chance"))
@@ -512,12 +497,12 @@ for name, interval in results.items():
 # At `smoke` they had 53 heads: expect nothing. At [`laptop`](../figures/course_laptop.md) (seed 0, 300 heads of an earlier phantom, 99 tested): hazards 0.51 [0.43, 0.58] and 0.51 [0.43, 0.59], Cox 0.61 [0.53, 0.68], clinical 0.72 [0.64, 0.80]; ceilings 0.67, 0.78. Section 10 has networks that did learn.
 
 # %% [markdown]
-# ### A right order may still be a wrong promise
+# ### A right order is not yet a right probability
 #
 # A doctor does not tell a patient "you come before number 17". Two more questions:
 #
-# - **[Brier score](glossary.md#brier-score)**: the mean square of "predicted to be alive minus was alive", on one day. 0 is perfect, ¼ is who always says one half. The bar to beat is **one curve for all**: the Kaplan-Meier curve, told to everybody. (Printed above, *integrated*: the mean over all days.)
-# - **[Calibration](glossary.md#calibration)**: of those told "70 %", do 70 % live?
+# - **[Brier score](glossary.md#brier-score)**: the mean square of "predicted to be alive minus was alive", on one day. 0 is perfect, ¼ is the score of always predicting one half. The bar to beat is **one curve for all**: the Kaplan-Meier curve, predicted for everybody. (Printed above, *integrated*: the mean over all days.)
+# - **[Calibration](glossary.md#calibration)**: of those with a prediction of 70 %, do 70 % live?
 #
 # Below, a third model joins: the clinical values, but every hazard three times as large. Guess: which of the three scores notices?
 
@@ -532,9 +517,9 @@ for name, one in shown.items():
 plots.show(plots.survival_calibration({name: one.calibration(365.0, groups=3) for name, one in shown.items()}))
 
 # %% [markdown]
-# *Figure 08.5.* Test patients in three groups by what they were told, and how many of each lived. On the dashed line promises are kept; below it, patients live shorter. The C-index of "hazards × 3" is that of the clinical model, to the last digit: order says nothing about probabilities.
+# *Figure 08.5.* Test patients in three groups by their prediction, and how many of each lived. On the dashed line as many lived as predicted; below it, fewer. The C-index of "hazards × 3" is that of the clinical model, to the last digit: order says nothing about probabilities.
 #
-# Look at the highest group: if its promise is much higher, the network is too sure.
+# Look at the group with the highest prediction: if far fewer of it lived, the network is too sure.
 #
 # ## 8 · Look
 #
@@ -609,9 +594,11 @@ print(f"Cox's loss of such a batch {loss.item():.0f}, largest gradient {alone.gr
 #
 # Everything above assumes that leaving says **nothing** about dying. Suppose the sick stop coming. You cannot see it in the data; here you can, because they are made up. Guess which way the curve goes.
 #
-# And a risk that knows early deaths only: the more patients leave, the fewer late pairs are left to get wrong. Which of the two C-indices flatters it?
+# And a risk that knows early deaths only: the more patients leave, the fewer late pairs are left to get wrong. Which of the two C-indices becomes too high?
 
 # %%
+from medattn_lite.course import cohorts_that_leave
+
 random = np.random.default_rng(SEED)
 sick = random.normal(size=3000)
 death = random.exponential(400 * np.exp(-sick))
@@ -623,13 +610,9 @@ plots.show(plots.survival_curves(curves, mark=(365, "one year")))
 for name, one in curves.items():
     record(f"alive at one year, {name}", one.at([365])[0])
 
-known = random.normal(size=3000)  # tells who dies early, within a year or so, and nothing of those who die later
-years = np.where(random.random(3000) < 0.5, random.exponential(np.exp(-1.5 * known)), 3 + random.exponential(2, 3000))
 left, indices = [], {"Harrell": [], "Uno": []}
-for longest in (1e6, 40, 20, 12, 8):  # patients leave evenly until that year; the study closes in year 7
-    end = np.minimum(random.uniform(0, longest, size=3000), 7)
-    cohort = FollowUp(np.minimum(years, end), years <= end)
-    left.append(100 * np.mean((end < years) & (end < 7)))
+for share, cohort, known in cohorts_that_leave(SEED):  # `known` tells who dies first of those who die early
+    left.append(share)
     indices["Harrell"].append(harrell_c(cohort.event, cohort.time, known))
     indices["Uno"].append(c_index_ipcw(cohort, known, until=7, n=0).value)
 plots.show(plots.lines(left, indices, xlabel="patients who leave before they die, %", ylabel="C-index"))

@@ -194,11 +194,11 @@ for layer in ("layer1", "layer2", "layer3", "layer4"):
     print(f"{layer}: equal to the package and to captum; {'×'.join(map(str, own.shape[1:]))} places")
 
 # %% [markdown]
-# ## 5 · Put it in its place
+# ## 5 · Put the map in the right place
 #
 # The map has 6×7×6 places, the head 48×56×48 voxels. Most tools now call a resize function. Look at what a **strided convolution** reads, along one axis. Kernel 3, [stride](glossary.md#stride) 2, padding 1: output 0 reads voxels −1, 0, 1, so its middle is voxel **0**. Output 1 is in the middle of 1, 2, 3: voxel **2**. After three such layers, output $i$ looks at voxel $8i$.
 #
-# A resize thinks of blocks: output 0 stands for voxels 0 to 7, with the middle at **3½**. So the map comes to lie 3½ voxels too far. In general $(S-1)/2$, for a total stride $S$.
+# A resize takes outputs for blocks: output 0 stands for voxels 0 to 7, with the middle at **3½**. So the map comes to lie 3½ voxels too far. In general $(S-1)/2$, for a total stride $S$.
 
 # %%
 def places(layers):
@@ -213,7 +213,7 @@ def places(layers):
 print("kernel 3, stride 2, padding 1:", places([(3, 2, 1)] * 3), " kernel 2, stride 2:", places([(2, 2, 0)] * 3))
 
 # %% [markdown]
-# (step, first place) of three layers each; a resize always thinks (8, 3½). It is right for blocks without overlap. Strided odd kernels are what networks have.
+# (step, first place) of three layers each; a resize always assumes (8, 3½). It is right for blocks without overlap. Strided odd kernels are what networks have.
 #
 # Now see it in 3-D. A cube of light at a known place; three strided convolutions; Grad-CAM of the mean. The map must lie on the cube. **Guess:** in which of these ways will it?
 
@@ -280,27 +280,16 @@ for name, way in ways.items():
 # table asks four networks at two layers: the AUC of the map against the signal (section 7 explains it).
 
 # %%
+from medattn_lite.course import print_two_ways, score_two_ways
+
 coarse = grad_cam(model, case.image, target=case.target, layer="layer4").values  # (1, d, h, w)
 box = layer_box(model, case.image, coarse.shape[1:])
 too_far = (size[0] - sum(box[0])) / 2  # voxels from the middle of the layer's box to that of the image
-record("the two ways lay this map apart by", too_far * float(np.linalg.norm(case.affine[:3, 0])), "mm")
+record("distance between the two places of this map", too_far * float(np.linalg.norm(case.affine[:3, 0])), "mm")
 right, wrong = to_image_grid(coarse, size, box=box)[0], to_image_grid(coarse, size)[0]
 rows = [plots.MapRow("by strides", right), plots.MapRow("edge on edge", wrong)]
 plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affine, outline=case.signal))
-print(f"{'':30}{'by strides':>11}{'resized':>9}{'strides better':>16}{'peak in the air':>17}")
-for known in ("grade_p3d_iam", "grade_p3d", "grade_se_resnext", "grade_resnet_cbam"):
-    one, scores = load_trained(known), {}
-    for layer in ("layer3", "layer4"):
-        for own in cases:
-            values = grad_cam(one.network, own.image, target=own.target, layer=layer).values
-            box = layer_box(one.network, own.image, values.shape[1:])
-            ways_laid = (to_image_grid(values, one.size, box=box)[0], to_image_grid(values, one.size)[0])
-            air = not own.head.flatten()[ways_laid[0].argmax()]
-            row = [*(localise(laid_so, own.signal, within=own.head).auc for laid_so in ways_laid), air]
-            scores.setdefault(layer, []).append(row)
-        by_strides, resized, air = np.array(scores[layer]).T
-        print(f"{one.facts['variant'] + ', ' + layer:30}{by_strides.mean():11.2f}{resized.mean():9.2f}"
-              f"{int((by_strides > resized).sum()):11d} of {len(cases)}{int(air.sum()):12d} of {len(cases)}")
+print_two_ways(score_two_ways(cases))
 print("(peak in the air: the zeros of the padding look like an edge to every layer, and a map may mark it)")
 
 # %% [markdown]
@@ -379,7 +368,7 @@ plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affin
 # %% [markdown]
 # *Figure 09.5.* One network, one head, one question, four layers. The [AUC](glossary.md#auc) asks whether voxels of the signal have higher values than others: 1 always, 0.5 by chance, **below 0.5 the map points away**.
 #
-# Four stages of one network, different stories. At an early layer, one channel means different things at different places, and (09.1) takes one mean over them all; such a map may point *away* from a tumour that the network uses well. So say the layer whenever you show a map, and choose it before you look. The package takes the deepest stage with at least four places along each axis.
+# Four stages of one network, four different maps. At an early layer, one channel means different things at different places, and (09.1) takes one mean over them all; such a map may point *away* from a tumour that the network uses well. So say the layer whenever you show a map, and choose it before you look. The package takes the deepest stage with at least four places along each axis.
 #
 # Now all the methods, among them [integrated gradients](glossary.md#integrated-gradients) and [occlusion](glossary.md#occlusion).
 
@@ -438,7 +427,7 @@ late = explain_image(risk, two, target=LogRisk("logistic"), layer="features").va
 print("risk of death, Grad-CAM", late, sep="\n")
 
 # %% [markdown]
-# Grad-CAM also marks the *other* bright pixel, of which you did not ask. The mean in (09.1) forgets where the gradient was: it says **what** mattered, and then paints it everywhere. Integrated gradients keep the place. (For the risk, the factor between hazards and log risk changes the numbers and not the picture.)
+# Grad-CAM also marks the *other* bright pixel, of which you did not ask. The mean in (09.1) drops where the gradient was: it says **what** mattered, and marks it wherever it occurs. Integrated gradients keep the place. (For the risk, the factor between hazards and log risk changes the numbers and not the picture.)
 #
 # The same on a trained network for [MS](glossary.md#multiple-sclerosis) lesions. You ask about **one voxel**, where the planes meet:
 
@@ -484,7 +473,7 @@ for plane, value in even.items():
     record(f"relevance mass of an even map, {plane}", value)
 
 # %% [markdown]
-# The even map knows nothing, and still it "localises" unequally: planes cut heads of different size. Without this control you compare heads, not maps.
+# The even map needs no network, and still it "localises" unequally: planes cut heads of different size. Without this control you compare heads, not maps.
 #
 # ### Exercise 09.3 · a fair score for a plane
 #
@@ -557,44 +546,35 @@ if not networks:
     print("no table here: `medattn study faithfulness` makes it")
 
 # %% [markdown]
-# Why should a plane matter at all? Clinical slices are often 5 mm thick and 0.5 mm fine within, so a map changes its looks with the plane. Phantoms have equal edges: this cause is absent here. What the deck saw may come from its scans; this notebook cannot decide that.
+# Why should a plane matter at all? Clinical slices are often 5 mm thick, with pixels of 0.5 mm, so a map looks different from plane to plane. Phantoms have equal edges: this cause is absent here. What the deck saw may come from its scans; this notebook cannot decide that.
 #
 # ## 10 · Onto your own file
 #
 # `medattn explain` takes a run, a patient's files and a name for the map, and brings the map **back onto your file's own grid**, with its [affine](glossary.md#affine): it lies on the scan in any viewer.
 #
-# Here with a throw-away run that was trained for seconds and knows nothing, on a file whose axes are permuted and flipped on purpose.
+# Here with a run that was trained for seconds and has learned nothing, on a file whose axes are permuted and flipped on purpose.
 
 # %%
-import subprocess
-import sys
 import tempfile
 
 import nibabel
 
+from medattn_lite.cli import main
+from medattn_lite.course import run_medattn, turned_copy
+
 folder = Path(tempfile.mkdtemp())
-
-
-def command(words):  # what you would type into a terminal
-    print("$ medattn", words.replace(str(folder), "."))
-    order = [sys.executable, "-m", "medattn_lite.cli", *words.split()]
-    return subprocess.run(order, capture_output=True, text=True, check=True).stdout.replace(str(folder), ".")
-
-
-command(f"train mechanisms --scale smoke --variants P3D --folds 2 --first-folds 1 --device cpu --out {folder}/run")
-command(f"phantom --n 1 --shape 24,28,24 --out {folder}/patients")
-files = {path.name.split("_")[-1].split(".")[0]: path for path in folder.glob("patients/*/*/*.nii.gz")}
-for name, path in files.items():  # another axis order, and one axis backwards: the affine follows
-    scan = nibabel.load(path)
-    turned = nibabel.orientations.axcodes2ornt(("P", "S", "R"))
-    nibabel.save(scan.as_reoriented(nibabel.orientations.ornt_transform(
-        nibabel.orientations.io_orientation(scan.affine), turned)), folder / f"{name}.nii.gz")
+run_medattn(main, f"train mechanisms --scale smoke --variants P3D --folds 2 --first-folds 1 --device cpu --quiet "
+            f"--out {folder}/run", hide=folder, show=False)
+run_medattn(main, f"phantom --n 1 --shape 24,28,24 --out {folder}/patients", hide=folder, show=False)
+for path in folder.glob("patients/*/*/*.nii.gz"):
+    turned_copy(path, folder, axes="PSR")  # another axis order, and axes backwards: the affine follows
 channels = " ".join(f"{name}={folder}/{name}.nii.gz" for name in trained.channels)
-print(command(f"explain {folder}/run --image {channels} --out {folder}/map.nii.gz"))
+run_medattn(main, f"explain {folder}/run --image {channels} --out {folder}/map.nii.gz", hide=folder)
 scan, drawn = nibabel.load(folder / "t1ce.nii.gz"), nibabel.load(folder / "map.nii.gz")
 print("axes of your file:", nibabel.aff2axcodes(scan.affine), " of the map:", nibabel.aff2axcodes(drawn.affine))
 print("same shape:", scan.shape == drawn.shape, " same affine:", np.allclose(scan.affine, drawn.affine))
-print("highest value at voxel", *(peak := np.unravel_index(np.argmax(drawn.get_fdata()), drawn.shape)), "which is at", np.round(drawn.affine @ (*peak, 1))[:3], "mm")
+peak = np.unravel_index(np.argmax(drawn.get_fdata()), drawn.shape)
+print("highest value at voxel", *map(int, peak), "which is at", np.round(drawn.affine @ (*peak, 1))[:3], "mm")
 view_volume(folder / "t1ce.nii.gz", folder / "map.nii.gz")
 
 # %% [markdown]

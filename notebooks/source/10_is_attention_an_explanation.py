@@ -5,7 +5,7 @@
 #
 # A warm spot on the tumour convinces everybody. But would the same spot be there if the network had learned nothing? Does the network need what the spot marks? And what if it learned to read a mark of the scanner, and is right for the wrong reason?
 #
-# With patients, nobody knows which voxels *should* decide. With phantoms you do. So here a map is not admired, it is **scored**.
+# With patients, nobody knows which voxels *should* decide. With phantoms you do. So here each map is **scored**.
 
 # %% [markdown]
 # ## At the end you can
@@ -83,7 +83,7 @@ for name, trained in (("A", first), ("B", second)):
 #
 # **Guess before you go on.** Would a map give it away? Which one: attention, Grad-CAM, something else? What would you have to look at?
 #
-# You need a ruler first.
+# First you need a way to score maps.
 
 # %% [markdown]
 # ## 2 · By hand
@@ -215,7 +215,7 @@ check("10-deletion", deletion_scores)
 # %% [markdown]
 # ## 6 · Do the maps lie on the signal?
 #
-# Network A on heads it never saw: the methods, and four maps that **know no network**: noise, the middle of the head, its edges, its brightness. A method has shown something only where it beats those.
+# Network A on heads it never saw: the methods, and four maps that are made **without a network**: noise, the middle of the head, its edges, its brightness. A method has shown something only where it beats those.
 #
 # **Guess:** which method is best, and does any lose to plain brightness?
 
@@ -243,10 +243,10 @@ def located(maps, score):
 auc_of = {name: located(own, "AUC") for name, own in {**maps, **blind}.items()}
 for name, interval in auc_of.items():
     record(f"AUC against the signal, {name}", interval)
-plots.show(plots.forest(auc_of, label="AUC of the map against the signal", reference=0.5, reference_label="knows nothing"))
+plots.show(plots.forest(auc_of, label="AUC of the map against the signal", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 10.1.* The ways to ask one network, and four maps that never met it. Left of the line a map points *away* from the signal.
+# *Figure 10.1.* The ways to ask one network, and four maps made without it. Left of the line a map points *away* from the signal.
 #
 # Now the other two scores. Do they agree on who is best?
 
@@ -343,7 +343,7 @@ print("reached:", ", ".join(stages))
 # %% [markdown]
 # *Figure 10.3.* A map that stays near 1 shows the image, not the network. One seed and one head; try others.
 #
-# The second check needs a training: the same network on **shuffled labels**. Labels were dealt at random among the patients it was trained on, and among those its checkpoint was chosen by, so neither training nor choice knew a grade. It is tested on true ones: 0.5 should lie in the interval of its AUC, though one training's figure may fall to either side. Where do *its* maps lie?
+# The second check needs a training: the same network on **shuffled labels**. Labels were shuffled among the patients it was trained on, and among those its checkpoint was chosen by, so neither training nor choice knew a grade. It is tested on true ones: 0.5 should lie in the interval of its AUC, though one training's figure may fall to either side. Where do *its* maps lie?
 
 # %%
 shuffled = load_trained("grade_p3d_iam_shuffled")
@@ -354,7 +354,7 @@ for name in ("Grad-CAM", "Grad-CAM++", "attention"):
     for who, model in (("trained", first.network), ("shuffled labels", shuffled.network), ("re-initialised", forgot)):
         checked[f"{name}, {who}"] = located([map_of(model, own, name) for own in cases], "AUC")
         record(f"AUC of the map, {name}, {who}", checked[f"{name}, {who}"])
-plots.show(plots.forest(checked, label="AUC of the map against the signal", reference=0.5, reference_label="knows nothing"))
+plots.show(plots.forest(checked, label="AUC of the map against the signal", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
 # *Figure 10.4.* Three networks of one build. Where the bar of a network that knows nothing is clear of one half, its maps find tumours without having learned any: tumours are bright and edged, and random filters respond to bright edges. **Only what the trained network adds to that was learned.** One warm spot on a tumour does not say which it is.
@@ -400,7 +400,7 @@ for name in ("Grad-CAM", "Grad-CAM++", "integrated gradients", "attention"):  # 
         found = on_the_mark(trained, name)["AUC"]
         caught[f"{name}: {who}"] = mean_interval(found, bounds=(0, 1))
         record(f"AUC of the map against the mark, {name}, network {who}", caught[f"{name}: {who}"])
-plots.show(plots.forest(caught, label="AUC of the map against the mark", reference=0.5, reference_label="knows nothing"))
+plots.show(plots.forest(caught, label="AUC of the map against the mark", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
 # *Figure 10.5.* How well each map finds the mark, for network A and for network B, which reads it. **Compare within a method**: a map may lie on the mark of A as well, since a mark is bright and edged.
@@ -419,7 +419,7 @@ plots.show(plots.explanation_rows(flair, rows, position=place, affine=own.affine
 # What it took to find the shortcut:
 #
 # - **to look outside the head.** Who masks the background for a prettier picture hides the mark;
-# - a method that can point at something small: a map of few places smears it;
+# - a method that can point at something small: a coarse map spreads it over its surroundings;
 # - a comparison, with an honest network or with the head without the mark;
 # - and in the end **not a map but an experiment**.
 #
@@ -436,7 +436,7 @@ for name, known in NAMES.items():
     for method in ("Grad-CAM", "Grad-CAM++", *(["attention"] if has_map else [])):
         everyone[f"{name}: {method}"] = located([map_of(trained.network, own, method) for own in cases], "AUC")
 everyone["brightness alone"] = auc_of["brightness"]
-plots.show(plots.forest(everyone, label="AUC of the map against the signal", reference=0.5, reference_label="knows nothing"))
+plots.show(plots.forest(everyone, label="AUC of the map against the signal", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
 # *Figure 10.7.* Mechanisms and methods. The package's own table has more heads and all scores; it is read here, not typed:
@@ -458,7 +458,7 @@ display(Markdown("\n".join(lines) if networks else "No table here: `medattn stud
 #
 # ## 11 · What goes wrong
 #
-# Scores can flatter too. "The middle of the head" knows nothing; see what it can be made to score.
+# Scores can be made too high. "The middle of the head" is a map made without a network; see what it can be made to score.
 
 # %%
 own, middle = cases[0], blind["middle"][0]
@@ -481,7 +481,7 @@ for fill in ("blur", "dark"):
 # | generous tolerance | hits without aim |
 # | another fill | all areas move; areas of two papers cannot be compared |
 # | curve of the probability | flat where the network is sure |
-# | no map beside it that knows no network | brightness looks like a finding |
+# | no comparison with a map made without a network | brightness looks like a finding |
 # | one head shown | chosen because it looked right |
 
 # %% [markdown]
@@ -495,7 +495,7 @@ scores = {name: np.array([localise(v, o.signal, within=o.head).auc for v, o in z
 for name in METHODS:
     gap = paired_mean_interval(scores[name], scores["brightness"])
     verdict = "no verdict against" if not gap.is_given else "beats" if gap.low > 0 else "loses to" if gap.high < 0 \
-        else "is not told apart from"  # fmt: skip
+        else "does not differ (in this interval) from"  # fmt: skip
     print(f"{name}: AUC {auc_of[name].text(2)}; {verdict} brightness: {gap.text(2)}")
 print(f"network B on marked heads, attention against the mark: AUC {caught['attention: B, reads the mark'].text(2)}")
 
@@ -538,7 +538,7 @@ quiz([
          "Compute its test AUC"],
         "Take the mark away, change nothing else, and see the answer move",
         ["That raises a suspicion; an honest network's map may be warm there too.",
-         "Yes: an intervention, with an honest network beside it.", "It is splendid where test heads carry the mark too."],
+         "Yes: an intervention, with an honest network beside it.", "It is high where test heads carry the mark too."],
     ),
 ])
 
@@ -546,7 +546,7 @@ quiz([
 # ## Summary
 #
 # - Score maps: where they lie, whether the network needs it, whether they depend on learning.
-# - Beside every score: chance, maps that know no network, a re-initialised copy, an interval.
+# - Beside every score: chance, maps made without a network, a re-initialised copy, an interval.
 # - Attention says what passes. It is not asked about the answer.
 # - A map raises a suspicion. An intervention proves it.
 #

@@ -95,7 +95,7 @@ medians = [np.median([mm for mm, label in zip(ordered, cohort.labels, strict=Tru
 print("median diameter: low grade {:.0f} mm, high grade {:.0f} mm".format(*medians))
 
 # %% [markdown]
-# **Guess.** You shrink the tumour and change nothing else: it still has its rim of enhancement and its necrotic core. Will the networks stay with "high grade"? Which will let go first? (One may say "low" from the start: a high AUC means the right *order* of heads, and all probabilities may still lie too low.)
+# **Guess.** You shrink the tumour and change nothing else: it still has its rim of enhancement and its necrotic core. Will the networks stay with "high grade"? Which changes its answer first? (One may say "low" from the start: a high AUC means the right *order* of heads, and all probabilities may still lie too low.)
 #
 # Move **diameter** from 80 down to 0. What do they say of a head with no tumour at all? (They have only two answers, and neither is "healthy".)
 #
@@ -192,7 +192,7 @@ for mark in (False, True):
 explorer.set(diameter_mm=44.0, mark=True, network="P3D + IAM, scanner mark", method="Grad-CAM++", opacity=0.6)
 
 # %% [markdown]
-# *Figure 11.4.* The head with the mark, through the eyes of the network that learned it.
+# *Figure 11.4.* The head with the mark, and the map of the network that learned the mark.
 #
 # ### Exercise 11.2 · an effect, beside its control
 #
@@ -323,7 +323,7 @@ affinities = affinity_explorer(
 display(affinities)
 
 # %% [markdown]
-# *Figure 11.7.* What one voxel looks at. A table of one colour means that everybody looks at everybody alike. The summary under the live explorer gives it in numbers; here for a lesion and for healthy tissue:
+# *Figure 11.7.* What one voxel looks at. A table of one colour means that every place looks at all places alike. The summary under the live explorer gives it in numbers; here for a lesion and for healthy tissue:
 
 # %%
 print(affinities.summary)
@@ -375,7 +375,7 @@ display(survival)
 # | outside the training range | answers to 80 mm or 0 mm mean little: they were not trained there |
 # | two things moved at once | a larger tumour also displaces the brain |
 # | "the map follows the tumour" | so would the map of a re-initialised copy |
-# | the story came after the look | guess first, write it down |
+# | the explanation was made up after the result | guess first, write it down |
 #
 # How much does the head matter? The same tumour in several heads:
 
@@ -393,7 +393,7 @@ for name, values in spread.items():
 #
 # | claim | where you saw it |
 # |---|---|
-# | the network looks at the tumour | exploration 3: one of them looks at a mark, and was right wherever the mark told the grade |
+# | the network looks at the tumour | exploration 3: one of them looks at a mark, and was right wherever the mark went with the grade |
 # | attention finds what matters | figures 11.5 and 11.6, each beside the re-initialised copy or the signal |
 # | enhancement and necrosis decide the grade | exploration 2: how far each slider moves each network |
 # | non-local and slice attention link lesions | figure 11.7, for a lesion and for healthy tissue |
@@ -437,7 +437,7 @@ quiz([
 # ## Summary
 #
 # - Change one thing, keep the rest, guess first.
-# - A network answers even where it was never taught.
+# - A network answers even for images unlike any it was trained on.
 # - Look at a map beside that of the re-initialised copy; look at an effect beside a control's.
 # - An exploration is where questions come from. The answers need notebook 10.
 #

@@ -141,8 +141,7 @@ print("\nexit code", report.exit_code)
 # Each picture is the slice with most of the mask. Which patient is it?
 
 # %%
-import torch
-
+from medattn_lite.course import show_masked_slices, slice_with_most
 from medattn_lite.data import normalise, open_dataset
 
 CHANNEL = "flair"  # yours to change: a channel in which the disease is bright
@@ -150,22 +149,14 @@ dataset = open_dataset(KIND, ROOT)
 broken = {case.subject for case in report.cases if any("affine" in text for text in case.problems)}
 readable = dataset.subset([name for name in dataset.subjects if name not in broken][:12])
 channel = readable.channels.index(CHANNEL) if CHANNEL in readable.channels else 0
-names, pictures, masks, brighter = [], [], [], {}
+slices, brighter = {}, {}
 for sample in readable:
     image = normalise(sample["image"])[channel]  # (D, H, W)
     mask = sample["mask"][0] > 0 if sample.get("mask") is not None else image > image.max()  # none: empty
+    k = slice_with_most(mask)
+    slices[sample["subject"]] = image[k], mask[k]
     brighter[sample["subject"]] = float(image[mask].mean() - image[mask.flip(-1)].mean())  # than at the mirrored place
-    k = int(mask.sum(dim=(1, 2)).argmax()) if mask.any() else len(mask) // 2  # the slice with most of the mask
-    names.append(sample["subject"])
-    pictures.append(image[k])
-    masks.append(mask[k])
-
-if len({picture.shape for picture in pictures}) == 1:  # one sheet where all slices are of one size
-    plots.show(plots.image_grid(torch.stack(pictures), titles=names, overlays=torch.stack(masks).to(torch.uint8),
-                                labels={1: "mask"}, opacity=0.35, letters=True, title=CHANNEL))
-else:
-    for name, picture, mask in zip(names, pictures, masks, strict=True):
-        plots.show(plots.image_grid(picture[None], titles=[name], overlays=mask[None].to(torch.uint8), letters=True))
+show_masked_slices(slices, title=CHANNEL)
 
 # %% [markdown]
 # *Figure 12.1.* One slice of each patient, and the mask that claims to lie on the tumour. In one of them the bright place is on the *other* side.
@@ -233,22 +224,8 @@ check("12-split", tested)
 # Always take a [control](glossary.md#control) **without a network** into the comparison. `tumour features` is a [logistic regression](glossary.md#logistic-regression) on volume and mean intensities. What a network cannot beat, you do not need a network for.
 
 # %%
-import contextlib
-import io
-import shlex
-
 from medattn_lite.cli import main
-from medattn_lite.course import choose_recipe
-
-
-def medattn(command):
-    """Run a command of the package here; in a terminal, write it as it is printed."""
-    print("$ medattn", command.replace(str(WORK), "…"))
-    with contextlib.redirect_stderr(io.StringIO()) as said:  # progress bars, and what went wrong
-        code = main(shlex.split(command))
-    if code:
-        print(said.getvalue().strip().splitlines()[-1].replace(str(WORK), "…"), f"(exit code {code})\n")
-
+from medattn_lite.course import choose_recipe, run_medattn
 
 labelled = {label for case in report.cases for label in case.mask_labels}
 choice = choose_recipe(open_dataset(KIND, ROOT), labelled)
@@ -259,7 +236,7 @@ own = f"--folds {NUMBERS['folds']} --set spacing_mm={NUMBERS['spacing_mm']} {cho
 if RECIPE == "grading":
     own += f" --set epochs={NUMBERS['epochs']}"
     own += " --set milestones=(6,) --set learning_rate=0.001" if SCALE == "smoke" else ""
-medattn(f"train {RECIPE} {SETTINGS} --variants '{','.join(VARIANTS)}' {own} --out '{RUN}'")
+run_medattn(main, f"train {RECIPE} {SETTINGS} --variants '{','.join(VARIANTS)}' {own} --out '{RUN}'", hide=WORK)
 
 # %% [markdown]
 # The files were read once, turned to one orientation, normalised, and **then** brought to voxels of one size. A box around the mask was cut out; [folds](glossary.md#fold) were drawn by patient. Training goes by [epochs](glossary.md#epoch). Stop it when you like: the same command goes on where it was.
@@ -310,7 +287,7 @@ case = next(case for case in open_dataset(KIND, ROOT).cases if case.subject == C
 files = " ".join(f"'{name}={path}'" for name, path in case.images.items())
 crop = f"--mask '{case.mask}'" if case.mask and RECIPE == "grading" else ""  # the box around the tumour
 CAM = WORK / "cam.nii.gz"
-medattn(f"explain '{RUN}' --variant '{VARIANTS[0]}' --fold 0 --image {files} {crop} --out '{CAM}'")
+run_medattn(main, f"explain '{RUN}' --variant '{VARIANTS[0]}' --fold 0 --image {files} {crop} --out '{CAM}'", hide=WORK)
 
 # %% [markdown]
 # Believe no file that you have not read back. Three questions, asked with `nibabel` alone, as any viewer would: has it as many voxels; the same affine; and **where, in millimetres, is its peak**? That point should lie in the patient's head, where the scan is not 0 (air). If grid and affine fit and it does not, the place is right and the map points at nothing, as after a training of seconds; `medattn explain` says so above.
@@ -357,9 +334,10 @@ view_volume(chosen, CAM if values.any() else None, title=CASE)
 # %%
 TWO = "train fusion --variants DynUNet --first-folds 1 --set epochs=2 --set spacing_mm=6"  # yours to change
 TWO += f" --data {KIND} --root '{ROOT}' --scale smoke --device cpu --quiet"
-medattn(f"{TWO} --out '{WORK / 'one'}'")
+run_medattn(main, f"{TWO} --out '{WORK / 'one'}'", hide=WORK)
 
 import os
+import shlex
 import subprocess
 import sys
 
@@ -411,7 +389,7 @@ for title, paths in (("raw", series), ("one grid", onto_one_grid(series, referen
 # %% [markdown]
 # ## 11 · What gives the label away?
 #
-# A network may be right for a reason that has nothing to do with the disease: one hospital's blur, one class's field of view. So ask dull questions first: does one single fact tell the label? Does a small model of **everything but the lesion**? `medattn audit` asks them of a folder of yours; with `--given age` it asks what the rest tells beyond age. Here, of phantoms, in which you may plant what it has to find.
+# A network may be right for a reason that has nothing to do with the disease: one hospital's blur, one class's field of view. So ask simple questions first: does one single fact tell the label? Does a small model of **everything but the lesion**? `medattn audit` asks them of a folder of yours; with `--given age` it asks what the rest tells beyond age. Here, of phantoms, in which you may plant what it has to find.
 #
 # **Guess before you run:** the leak below smooths tissue by half a voxel. Would you see it?
 
@@ -434,11 +412,11 @@ record("audit of the planted leak: what tells the grade now and did not before",
 plots.show(plots.audit_view(planted.findings, title=f"planted: {LEAK}"))
 
 # %% [markdown]
-# *Figure 12.4.* Factors and models. Squares are what *should* tell; grey bars are models on labels dealt at random. Diamonds tell the grade and should not. Plant another leak, or look at another group: **an audit finds what it looks at.**
+# *Figure 12.4.* Factors and models. Squares are what *should* tell; grey bars are models on shuffled labels. Diamonds tell the grade and should not. Plant another leak, or look at another group: **an audit finds what it looks at.**
 #
 # ### Exercise 12.3 · many questions, one error
 #
-# *8 minutes, needs care.* Of 40 factors that know nothing, two have p < 0.05. Holm's rule: the smallest of m p values must be at most level / m, the next level / (m − 1), …; **stop at the first that fails**.
+# *8 minutes, needs care.* Of 40 factors that have nothing to do with the label, two have p < 0.05 on average. Holm's rule: the smallest of m p values must be at most level / m, the next level / (m − 1), …; **stop at the first that fails**.
 #
 # <details><summary>Hint 1</summary>Walk through the places in the order of their p values; keep the marks in the order of the factors.</details>
 # <details><summary>Hint 2</summary><code>for step, at in enumerate(np.argsort(p_values))</code>; <code>break</code> where <code>p_values[at] &gt; level / (m - step)</code>.</details>
@@ -496,7 +474,7 @@ print("peak of the map, its own affine:", (cam.affine @ [*peak, 1])[:3], "mm; wi
 # %% [markdown]
 # All of them look like numbers. The z-score after resampling shifts every patient by another amount, depending on how much border its head has. The second puts the map somewhere else, in any viewer that knows millimetres, and fits perfectly in `matplotlib`, which does not.
 #
-# **Loudly.** These mistakes are told in a line each, with exit code 2. Read the messages; can you say of each what to do?
+# **Loudly.** Each of these mistakes ends in one line, with exit code 2. Read the messages; can you say of each what to do?
 
 # %%
 (WORK / "bad").mkdir(exist_ok=True)
@@ -510,7 +488,7 @@ for command in (
     f"explain '{RUN}' --image '{case.mask}' --out '{WORK / 'y.nii.gz'}'",
     f"explain '{RUN}' --image {files} {crop} --out '{CAM}'",
 ):
-    medattn(command)
+    run_medattn(main, command, hide=WORK)
 
 # %% [markdown]
 # ### Before you believe your result
@@ -530,7 +508,7 @@ for command in (
 # %% [markdown]
 # ## 13 · Your own network
 #
-# The looks of this course are not tied to its networks. `capture_attention` knows the attention of PyTorch and [MONAI](https://monai.io): a ViT's heads, Swin-UNETR's windows, AttentionUnet's gates, SE networks. Modules that it does not know are named by `register_adapter`; where it finds nothing, it says so. `explain_image` takes wrapped and compiled networks, several outputs, and a function as target.
+# The ways of looking inside a network work for other networks, too. `capture_attention` knows the attention of PyTorch and [MONAI](https://monai.io): a ViT's heads, Swin-UNETR's windows, AttentionUnet's gates, SE networks. Modules that it does not know are named by `register_adapter`; where it finds nothing, it says so. `explain_image` takes wrapped and compiled networks, several outputs, and a function as target.
 #
 # Each row of a head's matrix says where one token looks: in a ViT one of 64 patches or the class token, in Swin-UNETR one of the voxels of its window. Guess before you run: what do heads of networks look like that have learned nothing?
 
@@ -558,7 +536,7 @@ answer = explain_image(vit, brick, target=lambda output: output[0][:, 1])
 print(f"Grad-CAM at {answer.layer}: {answer.note}")
 
 # %% [markdown]
-# *Figure 12.5.* What the class token looks at in the last block, head by head, on the middle slice: weights drawn at random already prefer some patches to others, by the factor printed as *highest ÷ even*. A peak is no knowledge: compare with the re-initialised network (notebook [10](10_is_attention_an_explanation.ipynb)). Give `vit` your trained weights and ask the same; `method="attention"` brings the heads' mean to the image.
+# *Figure 12.5.* What the class token looks at in the last block, head by head, on the middle slice: weights drawn at random already prefer some patches to others, by the factor printed as *highest ÷ even*. A peak does not show that anything was learned: compare with the re-initialised network (notebook [10](10_is_attention_an_explanation.ipynb)). Give `vit` your trained weights and ask the same; `method="attention"` brings the heads' mean to the image.
 
 # %% [markdown]
 # ## 14 · What the papers say, and what we found

@@ -1,4 +1,4 @@
-"""Checks of notebook 04: shares over the splits, split attention for volumes, folds dealt by patient."""
+"""Checks of notebook 04: shares over the splits, split attention for volumes, folds split by patient."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Check of notebook 04: folds dealt by patient, tried for what a deal must hold, not for one deal."""
+"""Check of notebook 04: folds split by patient, tried for what a deal must hold, not for one deal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SETS_HINT = "`sorted(set(subjects))` has one order for ever; shuffle that."
 REMAINDER_HINT = "Patient number i of the shuffled list goes to fold i % folds."
 
 
-@exercise("04-deal", title="Exercise 04.3, deal patients, not slices")
+@exercise("04-deal", title="Exercise 04.3, split patients, not slices")
 def check_deal(deal: Callable[[Sequence[str], int, int], Any]) -> Result:
     """The slices' patients (N,) to fold numbers (N,): a patient in one fold, folds alike, other folds by seed."""
     if not callable(deal):

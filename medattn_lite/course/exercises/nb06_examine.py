@@ -115,7 +115,7 @@ def findings_of(
     attend: Attend, *, axes: tuple[int, ...] = (2, 3, 4), asked: tuple[int, ...] = (0, 1, 2, 3), exact: bool = False,
     mirrored: str = "both", constant: str = "mean", against_reference: bool = False,
 ) -> str:  # fmt: skip
-    """Examines a block of slice attention: returns the first of `FINDINGS` that holds; options make a worse test.
+    """Tests a block of slice attention: returns the first of `FINDINGS` that holds; options make a worse test.
 
     Args:
         attend: query, key, value (B, C, D, H, W) and an axis to (B, C, D, H, W).

@@ -1,4 +1,4 @@
-"""Checks of notebook 07: Dice by region, exact attention block by block, blinkers that hide what is far."""
+"""Checks of notebook 07: Dice by region, exact attention block by block, weights for near places only."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def _dice_mistakes() -> list[Mistake]:
     ]  # fmt: skip
 
 
-@exercise("07-blinkers", title="Exercise 07.3, blinkers")
+@exercise("07-blinkers", title="Exercise 07.3, near places only")
 def check_blinkers(blinkers: Callable[[Tensor, int], Tensor]) -> Result:
     """(B, d, h, w, d, h, w) and a reach to the same shape: far keys get 0, the others share the whole."""
     generator = torch.Generator().manual_seed(7)

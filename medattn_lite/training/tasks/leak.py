@@ -19,7 +19,7 @@ from medattn_lite.training.tasks.slices import Slices
 
 
 class LeakySlices(Slices):
-    """`Slices`, whose rows are dealt by slice for a variant with the option `split_by="slice"`."""
+    """`Slices`, whose rows are split by slice for a variant with the option `split_by="slice"`."""
 
     @property
     def leaks(self) -> bool:

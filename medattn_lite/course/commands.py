@@ -1,0 +1,62 @@
+"""The command `medattn` inside a notebook, and a file that is stored in other axes, to try it on.
+
+    from medattn_lite.cli import main
+    run_medattn(main, "check-data nifti --root scans", hide=WORK)
+
+prints `$ medattn check-data nifti --root scans` and what the command printed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import shlex
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+def run_medattn(main: Callable[[Sequence[str]], int], command: str, *, hide: str | Path, show: bool = True) -> int:
+    """Runs the command `medattn` in this process, as a terminal would, and prints the command and its output.
+
+    Args:
+        main: of `medattn_lite.cli`.
+        command: the words after `medattn`; a name with blanks in it stands in quotes.
+        hide: a folder whose long name is printed as "…".
+        show: print the output; a mistake's line is printed in any case.
+
+    Returns:
+        the exit code.
+    """
+    hidden = str(hide)
+    print("$ medattn", command.replace(hidden, "…"))
+    with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+        try:
+            code = main(shlex.split(command))
+        except SystemExit as end:  # a word that the command does not know
+            code = int(end.code) if isinstance(end.code, int) else 2
+    if show and out.getvalue():
+        print(out.getvalue().rstrip().replace(hidden, "…"))
+    if code:  # the last line: above it stand progress bars
+        print((err.getvalue().strip().splitlines() or [""])[-1].replace(hidden, "…"), f"(exit code {code})\n")
+    return code
+
+
+def turned_copy(path: str | Path, folder: str | Path, *, axes: str = "PSR") -> Path:
+    """Writes a NIfTI file with its axes in another order and direction; its affine follows, so nothing moves in space.
+
+    Args:
+        path: the file.
+        folder: of the copy, whose name is the last part of the file's: `…_t1ce.nii.gz` becomes `t1ce.nii.gz`.
+        axes: where the three axes of the copy point to, such as "PSR": posterior, superior, right.
+
+    Returns:
+        the copy's path.
+    """
+    import nibabel
+    from nibabel import orientations
+
+    scan = nibabel.load(path)
+    turn = orientations.ornt_transform(orientations.io_orientation(scan.affine), orientations.axcodes2ornt(tuple(axes)))
+    copy = Path(folder) / Path(path).name.rpartition("_")[2]
+    nibabel.save(scan.as_reoriented(turn), copy)
+    return copy

@@ -1,0 +1,49 @@
+"""What notebook 09 asks of networks that come trained: is a map better where strides lay it, or resized?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+NETWORKS = ("grade_p3d_iam", "grade_p3d", "grade_se_resnext", "grade_resnet_cbam")
+
+
+def score_two_ways(
+    cases: Sequence[Any], *, networks: Sequence[str] = NETWORKS, layers: Sequence[str] = ("layer3", "layer4")
+) -> dict[str, np.ndarray]:
+    """Lays the Grad-CAM of each head by the strides and by a resize, and scores both against the signal.
+
+    Args:
+        cases: heads with their signal, of `held_out`.
+        networks: names, as `load_trained` takes them.
+        layers: whose maps are taken.
+
+    Returns:
+        "network, layer" → (heads, 3): AUC by strides, AUC resized, and 1 where the peak by strides lies in the air.
+    """
+    from medattn_lite.explain import grad_cam, layer_box, localise, to_image_grid
+    from medattn_lite.networks import load_trained
+
+    scores = {}
+    for trained in map(load_trained, networks):
+        for layer in layers:
+            rows = []
+            for case in cases:
+                values = grad_cam(trained.network, case.image, target=case.target, layer=layer).values
+                box = layer_box(trained.network, case.image, values.shape[1:])
+                laid = to_image_grid(values, trained.size, box=box)[0], to_image_grid(values, trained.size)[0]
+                air = not case.head.flatten()[laid[0].argmax()]
+                rows.append([*(localise(one, case.signal, within=case.head).auc for one in laid), air])
+            scores[f"{trained.facts['variant']}, {layer}"] = np.array(rows, dtype=float)
+    return scores
+
+
+def print_two_ways(scores: dict[str, np.ndarray]) -> None:
+    """Prints a line for each network and layer of `score_two_ways`."""
+    print(f"{'':30}{'by strides':>11}{'resized':>9}{'strides better':>16}{'peak in the air':>17}")
+    for name, rows in scores.items():
+        by_strides, resized, air = rows.T
+        print(f"{name:30}{by_strides.mean():11.2f}{resized.mean():9.2f}{int((by_strides > resized).sum()):11d} of "
+              f"{len(rows)}{int(air.sum()):12d} of {len(rows)}")
