@@ -31,7 +31,7 @@ of the others. One training per network: another start could move a figure by mo
   and not what was learned.
 - What takes many passes (integrated gradients, occlusion, deletion, insertion) is scored on the first subjects alone:
   see each n.
-- *In italics*: maps that are made without a network at all. A method has shown something where it beats them.
+- *In italics*: maps that are made without a network. A method has shown something where it beats them.
 """
 COLUMNS = {**{name: name for name in LOCALISATION}, "deletion area": "deletion", "insertion area": "insertion",
            LIKENESS: LIKENESS}  # fmt: skip
