@@ -35,7 +35,7 @@ MS ?=
 # ImageNet weights of ResNeSt-50, which the paper starts from (medattn fetch resnest50); random where not given.
 WEIGHTS ?=
 
-.PHONY: bench bench-gpu gpu help course test lint lab notebooks book teacher doctor paper clean
+.PHONY: bench bench-gpu gpu help course test pytest lint lab notebooks book teacher doctor paper clean
 
 help:
 	@echo "make course     set up, run every notebook at SCALE=$(SCALE), JOBS=$(JOBS) at a time, report in $(OUT)/report.html"
@@ -53,8 +53,12 @@ help:
 course: $(STAMP)
 	$(RUN) -m medattn_lite.cli course --scale $(SCALE) --jobs $(JOBS) --out $(OUT)
 
-test: lint
-	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS)
+# The linters run beside the tests, which wait for a browser now and then; what either finds ends with an error.
+test: $(STAMP)
+	$(MAKE) --no-print-directory -j 2 lint pytest
+
+pytest: $(STAMP)
+	OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 $(RUN) -m pytest -n $(WORKERS) --dist worksteal
 
 lint: $(STAMP)
 	$(RUN) -m ruff check .

@@ -9,6 +9,8 @@ import pytest
 import torch
 from hypothesis import settings
 
+from tests.order import dealt
+
 # The same examples in every run, so that a red test means a change. HYPOTHESIS_PROFILE=search draws new ones.
 settings.register_profile("steady", derandomize=True, deadline=None)
 settings.register_profile("search", max_examples=1000, deadline=None)
@@ -28,6 +30,18 @@ def real_data() -> Path:
     if not root.is_dir():
         pytest.skip(f"needs real patients: no folder {root} (set MEDATTN_TEST_DATA to it)")
     return root
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With several workers, each begins with its share of what takes longest, so that all end at about the same time.
+
+    `--dist worksteal` deals the tests out in equal stretches, and gives a worker that has none left those at the end of
+    another's. The order is the same for every worker, as xdist wants it, and without workers it stays as it is.
+    """
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    if workers > 1:
+        items[:] = dealt(items, workers, longest=lambda item: item.get_closest_marker("slow") is not None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

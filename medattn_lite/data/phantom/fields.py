@@ -10,6 +10,7 @@ import hashlib
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeVar
 
 import torch
@@ -91,19 +92,33 @@ def noise_field(
     count = max(8, 2 * math.ceil(3.2 * period / wavelength_mm))
     # Noise drawn as its spectrum: the inverse transform of random coefficients is random too.
     white = torch.randn(channels, count, count, count // 2 + 1, 2, generator=generator)
-    frequency = torch.fft.fftfreq(count, d=period / count)
-    half = torch.fft.rfftfreq(count, d=period / count)
-    grid = torch.stack(torch.meshgrid(frequency, frequency, half, indexing="ij"))
-    relative = grid.square().sum(0).sqrt() * wavelength_mm
-    if low_pass:
-        response = torch.exp(-0.5 * math.log(2.0) * relative.square())
-    else:
-        response = torch.exp(-0.5 * ((relative - 1.0) / bandwidth).square())
-    response[0, 0, 0] = 0.0
+    response = _response(count, period, wavelength_mm, None if low_pass else bandwidth)
     shaped = torch.fft.irfftn(torch.view_as_complex(white) * response, s=(count,) * 3, dim=(1, 2, 3))
     shaped = shaped / shaped.std(dim=(1, 2, 3), keepdim=True)
     padded = functional.pad(shaped[None], (0, 1, 0, 1, 0, 1), mode="circular")[0]
     return NoiseField(padded, triple(period * factor for factor in stretch))
+
+
+@lru_cache(maxsize=24)  # most wavelengths are the same in every head; 0.8 MB each at most
+def _response(count: int, period: float, wavelength_mm: float, bandwidth: float | None) -> torch.Tensor:
+    """How much of each spatial frequency a field keeps, `(count, count, count // 2 + 1)`; not to be changed in place.
+
+    Args:
+        count: Samples along an axis.
+        period: Their extent in mm.
+        wavelength_mm: Centre of the band, or half-power point of the low pass.
+        bandwidth: Relative width of the band; None for a low pass.
+    """
+    frequency = torch.fft.fftfreq(count, d=period / count)
+    half = torch.fft.rfftfreq(count, d=period / count)
+    grid = torch.stack(torch.meshgrid(frequency, frequency, half, indexing="ij"))
+    relative = grid.square().sum(0).sqrt() * wavelength_mm
+    if bandwidth is None:
+        response = torch.exp(-0.5 * math.log(2.0) * relative.square())
+    else:
+        response = torch.exp(-0.5 * ((relative - 1.0) / bandwidth).square())
+    response[0, 0, 0] = 0.0
+    return response
 
 
 def sample(volume: torch.Tensor, coordinates: torch.Tensor) -> torch.Tensor:
