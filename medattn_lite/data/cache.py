@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from medattn_lite.data.limits import limit_mb
+from medattn_lite.errors import UserError
 
 LIMIT_MB = 2000
 _CHECK_EVERY = 64  # files written by this process between two looks at the folder's size
