@@ -14,6 +14,8 @@ import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from medattn_lite.errors import UserError
+
 
 def run_medattn(main: Callable[[Sequence[str]], int], command: str, *, hide: str | Path, show: bool = True) -> int:
     """Runs the command `medattn` in this process, as a terminal would, and prints the command and its output.
@@ -51,11 +53,17 @@ def turned_copy(path: str | Path, folder: str | Path, *, axes: str = "PSR") -> P
 
     Returns:
         the copy's path.
+
+    Raises:
+        UserError: the file holds no image with an affine.
     """
     import nibabel
     from nibabel import orientations
+    from nibabel.spatialimages import SpatialImage
 
     scan = nibabel.load(path)
+    if not isinstance(scan, SpatialImage):
+        raise UserError(f"{path} is no image with an affine: give a NIfTI file")
     turn = orientations.ornt_transform(orientations.io_orientation(scan.affine), orientations.axcodes2ornt(tuple(axes)))
     copy = Path(folder) / Path(path).name.rpartition("_")[2]
     nibabel.save(scan.as_reoriented(turn), copy)

@@ -102,7 +102,7 @@ class ImageStore(Sequence[Tensor]):
         return self._of([*self._rows, *other._rows])
 
     def _written(self, value: Tensor, size: int) -> _OnDisk:
-        offset, raw = self._end, memoryview(value.reshape(-1).view(torch.uint8).numpy())
+        offset, raw = self._end, memoryview(value.reshape(-1).view(torch.uint8).numpy().data)
         try:
             if self._file is None:  # without a buffer: a full disk is noticed here, and other processes see the rows
                 self._file = tempfile.TemporaryFile(prefix="medattn-images-", buffering=0)  # noqa: SIM115 - as the rows

@@ -142,9 +142,8 @@ def findings_of(
         if against_reference:
             return differ(slice_attention(query, key, value, axis), out)
         along = 2 + (axis - 1) % 3 if mirrored == "other axis" else axis
-        turned = [query, key, value.flip(along)] if mirrored == "value" else [
-            part.flip(along) for part in (query, key, value)]
-        return differ(attend(*turned, axis), out if mirrored == "input" else out.flip(along))
+        turned = (query, key) if mirrored == "value" else (query.flip(along), key.flip(along))
+        return differ(attend(*turned, value.flip(along), axis), out if mirrored == "input" else out.flip(along))
 
     return FINDINGS[next(rule for rule in asked if rule == 3 or any(breaks(rule, axis) for axis in axes))]
 
