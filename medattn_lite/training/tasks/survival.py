@@ -71,18 +71,6 @@ class Survival(SurvivalAnswers):
     `shuffled`, of variants alone, see `survival.controls`.
     """
 
-    images: ImageStore
-    percentiles: list[Tensor]
-    time: np.ndarray  # (N,) days
-    event: np.ndarray  # (N,) bool
-    survived: Tensor  # (N, 19)
-    died: Tensor  # (N, 19)
-    outlines: Tensor  # (N, 2), standardised on a fold's training rows
-    clinical: Tensor | None  # (N, K), standardised on a fold's training rows
-    prior: Tensor  # (19,) hazards of a fold's training rows
-    head: str
-    baseline: Baseline | None
-    median: float | None
     per_row = (*SurvivalAnswers.per_row, "percentiles", "facts", "time", "event", "survived", "died", "outlines")
 
     @property

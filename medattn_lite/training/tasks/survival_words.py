@@ -10,11 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.survival.curves import cumulative_hazard
+from medattn_lite.survival.curves import Baseline, cumulative_hazard
 from medattn_lite.survival.deck_columns import deck_columns
 from medattn_lite.survival.follow_up import ONE_YEAR
 from medattn_lite.survival.prediction_scores import risk_group_report
 from medattn_lite.survival.time_intervals import interval_breaks
+from medattn_lite.training.image_store import ImageStore
 from medattn_lite.training.recipes.recipe import Variant
 from medattn_lite.training.tasks.clinical import GRADE_ORDER, of_highest_grade
 from medattn_lite.training.tasks.task import Prediction, Task
@@ -27,6 +28,18 @@ class SurvivalAnswers(Task):
     clinical_names: tuple[str, ...]
     run_options: Mapping[str, Any]
     facts: list[dict[str, Any]]
+    images: ImageStore
+    percentiles: list[Tensor]
+    time: np.ndarray  # (N,) days
+    event: np.ndarray  # (N,) bool
+    survived: Tensor  # (N, 19)
+    died: Tensor  # (N, 19)
+    outlines: Tensor  # (N, 2), standardised on a fold's training rows
+    clinical: Tensor | None  # (N, K), standardised on a fold's training rows
+    prior: Tensor  # (19,) hazards of a fold's training rows
+    head: str
+    baseline: Baseline | None
+    median: float | None
 
     def reads(self, variant: Variant, option: str) -> bool:
         """Whether a variant reads "clinical" values or the "outline": by its own settings, else by those of the run.
