@@ -93,7 +93,10 @@ def random_rotation(
 
 
 def rotate(image: Tensor, masks: Tensor, *, axis: int, angle: float) -> tuple[Tensor, Tensor]:
-    """Turns image and masks by an angle in radians about axis 0 (D), 1 (H) or 2 (W)."""
+    """Turns image and masks by an angle in radians about axis 0 (D), 1 (H) or 2 (W).
+
+    A positive angle turns from the later of the other two axes towards the earlier one, as `torch.rot90` with k = −1.
+    """
     first, second = [other for other in range(3) if other != axis]
     turn = torch.eye(3)
     turn[first, first] = turn[second, second] = math.cos(angle)

@@ -96,6 +96,30 @@ def test_slice_attention_weighs_whole_slices_along_its_plane(plane: str, dim: in
     assert (block.beta * (mixed - wrong)).abs().max() > 1e-3
 
 
+@pytest.mark.parametrize("scaled", [False, True])
+@pytest.mark.parametrize(
+    ("plane", "dim", "spatial_dims"),
+    [("axial", 2, 3), ("coronal", 3, 3), ("sagittal", 4, 3), ("rows", 2, 2), ("columns", 3, 2)],
+)
+def test_slice_attention_equals_torch_attention_whose_tokens_are_whole_slices(
+    plane: str, dim: int, spatial_dims: int, scaled: bool
+) -> None:
+    torch.manual_seed(0)
+    block = stirred(SliceAttention(16, plane=plane, spatial_dims=spatial_dims, scaled=scaled), scale=0.1)
+    x = features(spatial_dims) * (3.0 if scaled else 0.1)
+    slices_first = x.movedim(dim, 1).shape  # (B, S, C, …)
+    parts = [part.movedim(dim, 1).flatten(2) for part in block.projections(x)]  # 3 × (B, S, C·H·W)
+    maps = []
+    block.affinity.register_forward_hook(lambda module, inputs, output: maps.append(output))
+    unseen = SliceAttention(16, plane=plane, spatial_dims=spatial_dims, scaled=scaled)
+    unseen.load_state_dict(block.state_dict())
+    for scale, alike in ((None if scaled else 1.0, True), (1 / parts[0].shape[2], False)):  # torch's own: 1 / √(C·H·W)
+        context = F.scaled_dot_product_attention(*parts, scale=scale).reshape(slices_first).movedim(1, dim)
+        for own in (block, unseen):  # watched, and through the kernel
+            assert torch.allclose(own(x), x + block.beta * context, rtol=1e-4, atol=1e-5) == alike
+    assert maps[0].shape == (2, x.shape[dim], x.shape[dim])
+
+
 def test_recurrent_slice_attention_is_slice_attention_in_turn_with_shared_projections() -> None:
     torch.manual_seed(0)
     block = stirred(RecurrentSliceAttention(8, scaled=True))

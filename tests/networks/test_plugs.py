@@ -61,6 +61,41 @@ def test_a_mechanism_is_a_part_of_each_block_by_its_own_name(frame: str) -> None
     assert "layer1.0.eca.gate.convolution.weight" in network.state_dict()
 
 
+class HalfAndOne(nn.Module):
+    """A mechanism whose action is known: x / 2 + 1, which tells apart before, after and beside the addition."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x / 2 + 1
+
+
+@pytest.mark.parametrize("frame", [frame for frame in FRAMES if "U-Net" not in frame])
+def test_the_mechanism_acts_on_the_branch_alone_and_the_shortcut_goes_around_it(
+    frame: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    monkeypatch.setitem(SHORT, "layers", (1, 1, 2, 1))  # one block whose shortcut is its input itself
+    spatial_dims, make = FRAMES[frame]
+    network = make(attention="none").eval()
+    seen: dict[str, dict[str, torch.Tensor]] = {}
+    for name, block in network.named_modules():
+        if isinstance(block, AttentiveBlock):
+            setattr(block, block.mechanism, HalfAndOne())
+            block.register_forward_hook(
+                lambda module, inputs, output, name=name: seen.update({name: {"x": inputs[0], "y": output}})
+            )
+    with torch.no_grad():
+        network(torch.randn(1, 1, *(LARGER if frame == "ResNeSt 3-D" else SIZES[spatial_dims])))
+        assert list(seen) == ["layer1.0", "layer2.0", "layer3.0", "layer3.1", "layer4.0"]
+        for name, own in seen.items():
+            block = network.get_submodule(name)
+            assert (block.downsample is None) == (name == "layer3.1")
+            shortcut = own["x"] if block.downsample is None else block.downsample(own["x"])
+            wanted = block.activate(block.branch(own["x"]) / 2 + 1 + shortcut)
+            torch.testing.assert_close(own["y"], wanted)
+            activation = nn.functional.leaky_relu if frame == "P3D" else torch.relu
+            torch.testing.assert_close(block.activate(shortcut - 1), activation(shortcut - 1))
+
+
 def test_options_of_the_mechanism_reach_it_and_those_of_the_published_one_are_its_own() -> None:
     network = ResNetCBAM(spatial_dims=2, width=8, attention="eca", attention_options={"kernel_size": 9}, **SHORT)
     assert network.layer1[0].eca.gate.convolution.kernel_size == (9,)

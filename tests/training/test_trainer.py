@@ -184,6 +184,47 @@ def test_another_seed_gives_another_run_and_the_same_seed_the_same(tmp_path):
     assert torch.equal(runs[0], runs[1]) and not torch.allclose(runs[0], runs[2])
 
 
+class NotedDropout(torch.nn.Dropout):
+    """Dropout that keeps its masks, and the seed that torch's numbers came from."""
+
+    def __init__(self):
+        super().__init__(0.5)
+        self.masks, self.seeds = [], []
+
+    def forward(self, x):
+        mask = super().forward(torch.ones_like(x))
+        if self.training:
+            self.masks.append(mask > 0)
+            self.seeds.append(torch.initial_seed())
+        return x * mask
+
+
+def test_every_step_drops_other_units_and_changes_every_image_by_numbers_of_its_own(tmp_path):
+    found = {}
+    for name, seed in (("first", 3), ("again", 3), ("other", 4)):
+        own, drop, seeds = settings(), NotedDropout(), []
+        task = toy_task(own)
+        batch = task.batch
+
+        def noting(rows, generators, batch=batch, seeds=seeds):
+            seeds += [generator.initial_seed() for generator in generators]
+            return batch(rows, generators)
+
+        task.batch = noting
+        model = torch.nn.Sequential(torch.nn.Flatten(), drop, torch.nn.Linear(144, 2))
+        Trainer(task, own, tmp_path / name, Accelerator(cpu=True), seed=seed, progress=False).fit(model, range(16))
+        found[name] = torch.stack(drop.masks), drop.seeds, seeds
+    masks, dropped_by, changed_by = found["first"]
+    assert masks.shape == (30, 4, 144)  # a mask per step, image and unit
+    alike = torch.corrcoef(masks.flatten(1).float()).fill_diagonal_(0)
+    assert alike.abs().max() < 0.25, "two steps drop alike"
+    kept = masks.float().mean((0, 1))
+    assert kept.min() > 0.25 and kept.max() < 0.75, "a unit is nearly always dropped, or nearly never"
+    assert len({*dropped_by, *changed_by}) == 30 + 30 * 4, "two draws come from one seed"
+    assert torch.equal(masks, found["again"][0]) and changed_by == found["again"][2]
+    assert not {*dropped_by, *changed_by} & {*found["other"][1], *found["other"][2]}
+
+
 def test_every_image_is_seen_once_an_epoch(tmp_path):
     own = settings(iterations=4)
     trainer = Trainer(toy_task(own), own, tmp_path, Accelerator(cpu=True), progress=False)
