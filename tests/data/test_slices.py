@@ -10,7 +10,7 @@ import torch
 
 from medattn_lite.data import open_dataset
 from medattn_lite.data.patient_splits import train_valid_test
-from medattn_lite.data.slice_cutting import cut
+from medattn_lite.data.slice_cutting import Slice, cut, fitted, sized
 from medattn_lite.data.slice_set import ENOUGH_TUMOUR, SliceSet
 from medattn_lite.errors import UserError
 from tests.data.makers import brain, lgg_case
@@ -128,6 +128,42 @@ def test_slices_keep_their_aspect_ratio():
     head = slices.images[len(slices) // 2, 0] > slices.images.min() + 0.5
     rows, columns = head.any(dim=1).sum(), head.any(dim=0).sum()
     assert abs(int(rows) - int(columns)) <= 4
+
+
+ASPECTS = [((40, 90), (1.0, 1.0), (64, 64)), ((90, 40), (1.0, 1.0), (64, 64)), ((30, 30), (3.0, 1.0), (60, 60)),
+           ((30, 30), (0.5, 1.5), (60, 60)), ((50, 40), (2.0, 1.1), (48, 96)), ((64, 64), (1.0, 1.0), (96, 48)),
+           ((20, 16), (1.0, 1.0), (80, 64)), ((2, 200), (1.0, 1.0), (32, 32))]  # fmt: skip
+
+
+@pytest.mark.parametrize(("shape", "spacing", "size"), ASPECTS)
+def test_a_slice_is_fitted_whole_with_its_true_aspect_and_touches_two_edges(shape, spacing, size):
+    affine = np.diag([1.0, spacing[0], spacing[1], 1.0])[[2, 1, 0, 3]]
+    (rows, columns), pads = fitted(shape, affine, size)
+    assert (rows + pads[2] + pads[3], columns + pads[0] + pads[1]) == size and min(pads) >= 0
+    assert abs(pads[0] - pads[1]) <= 1 and abs(pads[2] - pads[3]) <= 1  # in the middle
+    assert rows == size[0] or columns == size[1]  # as large as fits
+    mm = [count * edge for count, edge in zip(shape, spacing, strict=True)]
+    scale = rows / mm[0] if rows == size[0] else columns / mm[1]  # of both sides, to within half a pixel
+    assert abs(rows - scale * mm[0]) <= 0.5 or rows == 1
+    assert abs(columns - scale * mm[1]) <= 0.5 or columns == 1
+
+
+@pytest.mark.parametrize(("shape", "spacing", "size"), ASPECTS[:6])
+def test_a_disc_in_millimetres_is_a_disc_in_the_picture_of_any_slice(shape, spacing, size):
+    grid = np.mgrid[: shape[0], : shape[1]]
+    away = [(axis - (count - 1) / 2) * edge for axis, count, edge in zip(grid, shape, spacing, strict=True)]
+    radius = 0.4 * min(count * edge for count, edge in zip(shape, spacing, strict=True))
+    disc = torch.from_numpy(np.hypot(*away) <= radius)[None]
+    item = Slice("p0", 0, 0.0, 1.0, 0.1, 1, disc.float(), disc.to(torch.uint8), disc)
+    found = sized(item, {"affine": np.diag([1.0, spacing[0], spacing[1], 1.0])[[2, 1, 0, 3]]}, size)
+    for picture in (found.image[0] > 0.5, found.mask[0] > 0, found.signal[0]):
+        assert picture.shape == size
+        rows, columns = picture.nonzero().T
+        assert abs((rows.max() - rows.min()) - (columns.max() - columns.min())) <= 3
+        middle = torch.tensor([float(rows.float().mean()), float(columns.float().mean())])
+        assert (middle - (torch.tensor(size) - 1) / 2).abs().max() <= 1
+    assert 2 * ((found.image[0] > 0.5) & (found.mask[0] > 0)).sum() > 0.95 * (
+        (found.image[0] > 0.5).sum() + (found.mask[0] > 0).sum())  # fmt: skip
 
 
 def test_another_task_takes_the_patients_label_for_slices_with_tumour():

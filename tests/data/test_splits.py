@@ -90,6 +90,36 @@ def test_slices_of_both_classes_stay_with_their_patient():
     assert len({split for split in stratified_kfold(subjects, labels, 5)}) == 5
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    counts=st.fixed_dictionaries({("a",): st.integers(3, 9), ("b",): st.integers(3, 9), ("a", "b"): st.integers(3, 9)}),
+    repeats=st.integers(1, 3),
+    seed=st.integers(0, 99),
+)
+def test_patients_with_rows_of_two_classes_are_a_stratum_of_their_own(counts, repeats, seed):
+    """Spread over folds and parts as evenly as those of one class, whichever of their labels comes first."""
+    own = {f"p{'-'.join(kind)}-{number}": kind for kind, count in counts.items() for number in range(count)}
+    rows = [(patient, label) for patient, kind in own.items() for label in kind for _ in range(repeats)]
+    order = np.random.default_rng(seed).permutation(len(rows))
+    subjects, labels = zip(*[rows[place] for place in order], strict=True)
+    folds = stratified_kfold(subjects, labels, 3, seed)
+    parts = train_valid_test(subjects, labels, (0.4, 0.3, 0.3), seed)
+    for kind, count in counts.items():
+        tested = [sum(own[patient] == kind for patient in fold.test) for fold in folds]
+        assert max(tested) - min(tested) <= 1 and sum(tested) == count, (kind, tested)
+        for side, share in ((parts.train, 0.4), (parts.valid, 0.3), (parts.test, 0.3)):
+            found = sum(own[patient] == kind for patient in side)
+            assert found >= 1 and abs(found - share * count) <= 1 + (count < 6), (kind, found)
+
+
+def test_a_stratum_of_two_classes_that_is_too_small_is_named_by_both():
+    subjects, labels = [*PATIENTS, "q", "q"], [*GRADES, 0, 1]
+    with pytest.raises(UserError, match="2 folds but only 1 patient of class 0 and 1: add patients"):
+        stratified_kfold(subjects, labels, 2)
+    with pytest.raises(UserError, match="only 1 patient of class 0 and 1: a split into 3 parts"):
+        train_valid_test(subjects, labels)
+
+
 def test_rows_are_found_by_patient():
     split = Split(train=("a", "b"), test=("c",))
     np.testing.assert_array_equal(split.rows("train", ["c", "a", "b", "a"]), [1, 2, 3])

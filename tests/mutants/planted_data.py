@@ -31,7 +31,7 @@ DATA: tuple[Mutant, ...] = (
         "scale = min(size[0] / height, size[1] / width)",
         "scale = max(size[0] / height, size[1] / width)",
         "data/test_slices.py",
-        "aspect",
+        "aspect or disc",
     ),
     planted(
         "data",

@@ -33,6 +33,25 @@ def test_a_forest_of_close_figures_has_more_decimals(width: float, said: str) ->
     assert f"off {said}" in plots.alt_text(figure)
 
 
+@pytest.mark.parametrize(
+    ("units", "said"), [((43, 43), "n = 43"), ((43, 12), "n = 12 to 43"), ((0, 43), "n = 43"), ((0, 0), "")]
+)
+@pytest.mark.parametrize("missing", ["", "too few for an interval"])
+def test_a_forest_says_how_many_units_it_rests_on_and_why_an_interval_is_missing(
+    units: tuple[int, int], said: str, missing: str
+) -> None:
+    whole = Interval(0.9, 0.8, 0.95, units=units[0])
+    lacking = Interval(0.6, 0.5, 0.72, units=units[1], missing=missing)
+    figure = plots.forest({"with": whole, "without": lacking}, label="AUC")
+    under = "; ".join(part for part in (said, missing) if part)
+    assert figure.axes[0].get_xlabel() == (f"AUC\n{under}" if under else "AUC")
+    text = plots.alt_text(figure)
+    end = f" {under[0].upper()}{under[1:]}." if under else " from 0.50 to 0.72."
+    assert text.endswith(end)
+    bars = [line for line in figure.axes[0].lines if line.get_linewidth() == 3]
+    assert len(bars) == (1 if missing else 2) and ("without 0.60, no interval" in text) == bool(missing)
+
+
 def test_a_forest_without_results_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         plots.forest({}, label="AUC")

@@ -9,6 +9,7 @@ import torch
 from medattn_lite.attention import attend
 from medattn_lite.errors import UserError
 from medattn_lite.explain import channel_gates, ranked_channels, spatial_gates, switched_off
+from medattn_lite.plots.gate_view import gate_view
 from medattn_lite.training import predict_probabilities
 from medattn_lite.widgets import attention_playground, gate_explorer, slice_explorer
 from tests.widgets.conftest import make_explorer, make_images, make_model, make_sample
@@ -196,6 +197,29 @@ def test_volumes_are_explored_slice_by_slice():
     before = bytes(explorer.picture.value)
     explorer.set(slice=3)
     assert "Axial slice 3" in explorer.summary and bytes(explorer.picture.value) != before
+
+
+def test_the_spatial_map_and_the_picture_are_of_the_slice_that_is_chosen(monkeypatch):
+    model, images = make_model("cbam", 3), make_images(3)
+    drawn = []
+
+    def noting(picture, **options):
+        drawn.append((picture, options["spatial"]))
+        return gate_view(picture, **options)
+
+    monkeypatch.setattr("medattn_lite.widgets.gates.gate_view", noting)
+    explorer = gate_explorer(model, images)
+    layer = explorer.state["spatial"]
+    coarse = spatial_gates(model, images[1:2])[layer][0]  # (D, H, W): every fourth voxel, from the first on
+    assert len(coarse) > 2 and (coarse[1:] - coarse[:1]).abs().amax(dim=(1, 2)).min() > 1e-4, "all slices alike"
+    for level in range(0, 32, 4):
+        explorer.set(image=1, slice=level, background=1)
+        assert explorer.error is None
+        picture, map_ = drawn[-1]
+        assert torch.equal(picture, images[1, 1, level])
+        torch.testing.assert_close(map_[::4, ::4], coarse[level // 4])
+        low, high = float(map_.min()), float(map_.max())
+        assert f"Axial slice {level}." in explorer.summary and f"from {low:.2f} to {high:.2f}" in explorer.summary
 
 
 def test_one_image_is_enough():

@@ -14,7 +14,7 @@ from medattn_lite.networks.coarse import CoarseInPlane
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task
-from medattn_lite.training.tasks.overlap import mean_dice, overlap_scores
+from medattn_lite.training.tasks.overlap import dice_by_patient, mean_dice, overlap_scores
 from medattn_lite.training.tasks.segmentation import head_box, shrink_slices
 from medattn_lite.training.tasks.windows import MOST_WINDOWS, count_windows, slide
 
@@ -230,6 +230,19 @@ def test_a_patient_tested_twice_counts_once() -> None:
     many = [row(f"p{number}", number % 9) for number in range(30)]
     once, twice = (overlap_scores(rows, measures)["Dice"] for rows in (many, many * 2))
     assert (twice.low, twice.high) == pytest.approx((once.low, once.high)) and once.low < once.value < once.high
+
+
+def test_dice_of_a_patient_tested_twice_is_the_mean_of_its_tests_by_region() -> None:
+    def row(subject: str, **right: int) -> dict:
+        return {"subject": subject, "regions": {name: {"tp": own, "fp": 0, "fn": 2 * (8 - own), "hd95": None}
+                                                for name, own in right.items()}}  # fmt: skip
+
+    # Dice = 2 tp / (2 tp + fn) = tp / 8
+    tests = [row("b", WT=6, ET=0), row("a", WT=8, ET=4), row("b", WT=2, ET=8), row("b", WT=1, ET=1)]
+    wanted = {"a": {"WT": 1.0, "ET": 0.5}, "b": {"WT": 3 / 8, "ET": 3 / 8}}
+    for order in (tests, tests[::-1], [tests[2], *tests[:2], tests[3]]):
+        found = dice_by_patient(order)
+        assert list(found) == ["a", "b"] and found == {name: pytest.approx(own) for name, own in wanted.items()}
 
 
 def test_settings_of_all_scales_are_the_recipes(tasks) -> None:
