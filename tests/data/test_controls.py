@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 import torch
+from scipy.ndimage import find_objects
+from scipy.ndimage import label as islands
 
 from medattn_lite.data.controls import CONTROLS, LESION, LOOK_ALIKE, Control, Drawn, find_control
 from medattn_lite.errors import UserError
@@ -70,6 +75,59 @@ def test_the_cue_of_a_candidate_lies_outside_the_declared_field(control: Control
             raise AssertionError("a candidate without a cue")
         pixels = [torch.nonzero(mask)[:, -2:].float() for mask in (drawn.numbers[index] == number, own)]
         assert torch.cdist(*pixels, p=float("inf")).min() > (control.field - 1) / 2
+
+
+def patches(image: torch.Tensor, mask: torch.Tensor, *, half: int = 2) -> list[np.ndarray]:
+    """The middle 5 × 5 pixels of each island of a mask, as unit vectors without their mean."""
+    found = []
+    for rows, columns in find_objects(islands(mask.numpy())[0]):
+        row, column = (rows.start + rows.stop) // 2, (columns.start + columns.stop) // 2
+        own = image[row - half : row + half + 1, column - half : column + half + 1].double().flatten().numpy()
+        found.append((own - own.mean()) / np.linalg.norm(own - own.mean()))
+    return found
+
+
+def resemblance(channel: int) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor], float]:
+    def read(image: torch.Tensor, own: torch.Tensor, cue: torch.Tensor) -> float:
+        (candidate,) = patches(image[0], own)
+        return float(np.mean([candidate @ other for other in patches(image[channel], cue)]))
+
+    return read
+
+
+def zoomed(image: torch.Tensor, own: torch.Tensor, cue: torch.Tensor) -> float:
+    long = float(image[0][cue].mean()) - 4 / 3  # 2 where the whole bar is bright, 2/3 where a third of it is
+    return long if own.sum() < 10 else -long
+
+
+# What a reader who knows the rule finds: of an image (C, *S), pixels of a candidate and of its cue, a number that is
+# larger for a lesion. Written from the stories, not from the code.
+READERS: dict[str, Callable[[torch.Tensor, torch.Tensor, torch.Tensor], float]] = {
+    "sequence": lambda image, own, cue: float(image[0][cue].mean() * image[0][own].mean()),
+    "central-vein": lambda image, own, cue: -float(image[0][cue].mean()),
+    "zoom": zoomed,
+    "slice-above": lambda image, own, cue: -float(image[0][cue].mean()),
+    "reference": resemblance(0),
+    "mirror": lambda image, own, cue: -float(image[0][cue].mean()),
+    "two-scans": resemblance(1),
+    "reading-order": lambda image, own, cue: float(image[0][cue].mean()),
+}
+
+
+def reader_auc(control: Control, drawn: Drawn) -> float:
+    found: dict[int, list[float]] = {LESION: [], LOOK_ALIKE: []}
+    for index, number in candidates(drawn):
+        cue = drawn.cue[index] & ((drawn.cue_numbers[index] == number) | (drawn.cue_numbers[index] == 0))
+        said = READERS[control.name](drawn.images[index], drawn.numbers[index] == number, cue)
+        found[label(drawn, index, number)].append(said)
+    lesions, others = np.array(found[LESION])[:, None], np.array(found[LOOK_ALIKE])
+    return float(((lesions > others) + 0.5 * (lesions == others)).mean())
+
+
+@EACH
+def test_who_reads_the_cue_tells_lesions_and_without_the_cue_nobody_does(control: Control) -> None:
+    assert reader_auc(control, control.draw(IMAGES, seed=2)) > 0.95
+    assert abs(reader_auc(control, control.draw(IMAGES, seed=2, cue=False)) - 0.5) < 0.15
 
 
 def test_the_state_says_which_spots_are_lesions() -> None:

@@ -112,6 +112,34 @@ def test_nothing_is_learned_from_the_values_of_those_whom_it_predicts():
     assert model.predict(others)[0] == pytest.approx(alone[0])
 
 
+def test_the_units_of_a_clinical_value_and_the_tails_of_a_feature_change_no_risk():
+    table = made(80, radiomics=3)
+    values, is_image = table.matrix(("age", RADIOMICS))
+    values = np.column_stack([values, np.random.default_rng(1).normal(size=80)])  # one more clinical value
+    is_image = np.append(is_image, False)
+    other = values.copy()
+    other[:, ~is_image] = [60.0, -5.0] + values[:, ~is_image] * [365.25 * 12, 0.001]  # days for years, kg for g
+    other[:, is_image] = np.exp(3 * values[:, is_image])  # the same order, over several powers of ten
+    plain, changed = (CoxModel(is_image, image_penalty=30.0).fit(own, table.time, table.event).predict(own)
+                      for own in (values, other))  # fmt: skip
+    assert changed == pytest.approx(plain, rel=1e-6, abs=1e-6) and plain.std() > 0.3
+
+
+@pytest.mark.parametrize("penalty", [1.0, 40.0])
+def test_weights_are_where_cox_s_likelihood_of_z_scores_and_the_ridge_balance(penalty):
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=(60, 2)) * [9.0, 0.01] + [60.0, 3.0]
+    time, event = rng.permutation(60) + 1.0, rng.random(60) < 0.7
+    model = CoxModel(np.zeros(2, dtype=bool), clinical_penalty=penalty).fit(values, time, event)
+    scores = (values - values.mean(axis=0)) / values.std(axis=0)
+    weights = model.fitted.coef_
+    gradient = np.zeros(2)  # of the log partial likelihood: each death against the mean of those at risk
+    for row in np.flatnonzero(event):
+        at_risk = time >= time[row]
+        gradient += scores[row] - np.average(scores[at_risk], axis=0, weights=np.exp(scores[at_risk] @ weights))
+    assert gradient == pytest.approx(penalty * weights, abs=1e-4) and np.abs(weights).max() > 0.02
+
+
 def test_pairs_of_one_repeat_give_harrell_s_c_index_within_folds():
     table = made(40)
     agreeing, comparable, _ = out_of_fold(table, ("age",), repeats=1, seed=0, show=False)

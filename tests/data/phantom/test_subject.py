@@ -99,6 +99,30 @@ def test_fluid_grey_and_white_matter_have_the_order_of_each_sequence() -> None:
     assert fluid[flair] < white[flair] < grey[flair]
 
 
+def test_a_sequence_has_a_scale_a_sharpness_and_noise_of_its_own_whichever_others_are_scanned() -> None:
+    from medattn_lite.data.phantom.contrasts import CONTRASTS
+    from medattn_lite.data.phantom.geometry import make_grid
+    from medattn_lite.data.phantom.scanner import acquire
+
+    grid = make_grid((24, 28, 24), 2.0)
+    flat, point, head = torch.ones(4, *grid.shape), torch.zeros(4, *grid.shape), torch.ones(grid.shape)
+    point[:, 12, 14, 12] = 1
+    scales, peaks = [], []
+    for seed in range(12):
+        quiet, noisy = (acquire(flat, head, grid, seed, CONTRASTS, noise=level) for level in (0.0, 1.0))
+        noise = noisy / noisy.mean((1, 2, 3), keepdim=True) - quiet / quiet.mean((1, 2, 3), keepdim=True)
+        assert torch.corrcoef(noise.flatten(1)).fill_diagonal_(0).abs().max() < 0.3, "two sequences share their noise"
+        scales.append(quiet.mean((1, 2, 3)).log())
+        blurred = acquire(point, head, grid, seed, CONTRASTS, noise=0.0).flatten(1)
+        peaks.append(blurred.amax(1) / blurred.sum(1))
+        for some in (CONTRASTS[::-1], CONTRASTS[2:3]):
+            alone = acquire(flat[: len(some)], head, grid, seed, some)
+            assert torch.equal(alone, noisy[[CONTRASTS.index(name) for name in some]])
+    for one, other in ((one, other) for one in range(4) for other in range(one)):
+        assert torch.stack(scales)[:, [one, other]].diff(dim=1).std() > 0.2, "two sequences share their scale"
+        assert torch.stack(peaks)[:, [one, other]].diff(dim=1).std() > 0.01, "two sequences share their blur"
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_brain_and_tissue_volumes_are_human(seed: int) -> None:
     from medattn_lite.data.phantom.anatomy import anatomy_of
