@@ -1,6 +1,6 @@
 """Plants mistakes and asks the tests: python -m tests.mutants [--only NAME …] [--minutes M] [--again] [--list]
 
-Outside the test suite: about 15 s of one core per mutant. A run that was stopped goes on with what is left.
+Outside the test suite: about 10 s of one core per mutant. A run that was stopped goes on with what is left.
 """
 
 from __future__ import annotations

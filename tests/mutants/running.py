@@ -11,16 +11,18 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from tests.mutants.mutant import Mutant
+from tests.mutants.warm import WarmPytest
 
 CPU_SECONDS = 300  # a mutant that runs longer is caught: its tests would never end
 FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+\.py::.+?)(?: - .*)?$", re.MULTILINE)
 MARKS = "not slow and not browser and not network"
+Pytest = Callable[[Sequence[str]], tuple[int, str, float]]  # arguments → exit code, output, CPU seconds
 
 
 class Misplanted(Exception):
@@ -72,7 +74,9 @@ def copy_checkout(root: Path, copy: Path) -> None:
             shutil.copy2(root / name, copy / name)
 
 
-def judge(mutant: Mutant, copy: Path, *, package: str = "medattn_lite", tests: str = "tests") -> dict[str, Any]:
+def judge(
+    mutant: Mutant, copy: Path, *, package: str = "medattn_lite", tests: str = "tests", pytest: Pytest | None = None
+) -> dict[str, Any]:
     """Plants a mutant in a copy, asks its tests, and takes it out again.
 
     Args:
@@ -80,6 +84,7 @@ def judge(mutant: Mutant, copy: Path, *, package: str = "medattn_lite", tests: s
         copy: of the checkout; as it was afterwards.
         package: its folder of code.
         tests: its folder of tests.
+        pytest: runs it; a process of its own by default.
 
     Returns:
         the mutant's fields, `outcome` ("caught" or "survived"), `caught_by` (a test, or why), `file`, `cpu_seconds`.
@@ -91,7 +96,7 @@ def judge(mutant: Mutant, copy: Path, *, package: str = "medattn_lite", tests: s
     whole = path.read_text(encoding="utf-8")
     path.write_text(whole.replace(mutant.text, mutant.replacement), encoding="utf-8")
     try:
-        code, output, seconds = ask(files, mutant.words, copy)
+        code, output, seconds = ask(files, mutant.words, copy, pytest=pytest)
     finally:
         path.write_text(whole, encoding="utf-8")
     seen = FAILED.findall(output)
@@ -107,18 +112,27 @@ def judge(mutant: Mutant, copy: Path, *, package: str = "medattn_lite", tests: s
             "cpu_seconds": round(seconds, 1)}  # fmt: skip
 
 
-def ask(files: Sequence[Path], words: str, copy: Path) -> tuple[int, str, float]:
+def ask(files: Sequence[Path], words: str, copy: Path, *, pytest: Pytest | None = None) -> tuple[int, str, float]:
     """pytest's exit code and output, and its CPU seconds; it stops at the first failure."""
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "-m", MARKS, "--no-header"]
-    command += [*(["-k", words] if words else []), *map(str, files)]
-    environment = {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
-                   "MKL_NUM_THREADS": "1", "MPLBACKEND": "agg"}  # fmt: skip
+    arguments = ["-x", "-q", "-p", "no:cacheprovider", "-m", MARKS, "--no-header"]
+    arguments += [*(["-k", words] if words else []), *map(str, files)]
+    if pytest is not None:
+        return pytest(arguments)
     before = _children()
-    done = subprocess.run(command, cwd=copy, env=environment, capture_output=True, text=True, preexec_fn=_limited)
+    done = subprocess.run([sys.executable, "-m", "pytest", *arguments], cwd=copy, env=environment_of(copy),
+                          capture_output=True, text=True, preexec_fn=_limited)  # fmt: skip
     return done.returncode, done.stdout + done.stderr, _children() - before
 
 
-def require_green(mutants: Sequence[Mutant], copy: Path, *, tests: str = "tests") -> None:
+def environment_of(copy: Path) -> dict[str, str]:
+    """Of pytest: the copy's package, one thread, no window, no bytecode of a mutant left behind."""
+    return {**os.environ, "PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
+            "MKL_NUM_THREADS": "1", "MPLBACKEND": "agg"}  # fmt: skip
+
+
+def require_green(
+    mutants: Sequence[Mutant], copy: Path, *, tests: str = "tests", pytest: Pytest | None = None
+) -> None:
     """The tests of these mutants pass without a mutant; else a failure would say nothing.
 
     Raises:
@@ -126,7 +140,7 @@ def require_green(mutants: Sequence[Mutant], copy: Path, *, tests: str = "tests"
     """
     for words, names in sorted({(mutant.words, mutant.tests) for mutant in mutants}):
         mutant = next(one for one in mutants if (one.words, one.tests) == (words, names))
-        code, output, _ = ask(named_tests(mutant, copy / tests), words, copy)
+        code, output, _ = ask(named_tests(mutant, copy / tests), words, copy, pytest=pytest)
         if code:
             raise Misplanted(f"{mutant.name}: its tests do not pass without it (pytest ended with {code}):\n"
                              f"{output[-1500:]}")  # fmt: skip
@@ -157,14 +171,21 @@ def run(
     if not wanted:
         return []
     copy_checkout(root, copy)
+    with WarmPytest(copy, environment_of(copy), cpu_seconds=CPU_SECONDS) as pytest:
+        return _run_all(wanted, root, copy, record, minutes=minutes, pytest=pytest)
+
+
+def _run_all(
+    wanted: Sequence[Mutant], root: Path, copy: Path, record: dict[str, Any], *, minutes: float, pytest: Pytest
+) -> list[str]:
     began, problems = time.monotonic(), []
     for number, mutant in enumerate(wanted, start=1):
         if time.monotonic() - began > 60 * minutes:
             print(f"{len(wanted) - number + 1} mutants are left: give the same command again")
             break
         try:
-            require_green([mutant], copy)
-            record[mutant.name] = {**judge(mutant, copy), "fingerprint": fingerprint(mutant)}
+            require_green([mutant], copy, pytest=pytest)
+            record[mutant.name] = {**judge(mutant, copy, pytest=pytest), "fingerprint": fingerprint(mutant)}
         except Misplanted as problem:
             problems.append(str(problem))
             print(f"{number}/{len(wanted)} {mutant.name}: not judged", flush=True)

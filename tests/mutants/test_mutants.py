@@ -9,7 +9,16 @@ import pytest
 from tests.mutants.mutant import Mutant
 from tests.mutants.page import page_of
 from tests.mutants.planted import MUTANTS
-from tests.mutants.running import Misplanted, fingerprint, judge, named_tests, place_of, require_green
+from tests.mutants.running import (
+    Misplanted,
+    environment_of,
+    fingerprint,
+    judge,
+    named_tests,
+    place_of,
+    require_green,
+)
+from tests.mutants.warm import WarmPytest
 
 ROOT = Path(__file__).resolve().parents[2]
 TOY = Mutant("sign", "toy", "adds instead of subtracting", "return a - b", "return a + b", ("test_toy.py",))
@@ -56,6 +65,20 @@ def test_a_mutant_is_caught_by_a_test_that_can_fail_and_survives_one_that_cannot
     assert "a - b" in (toy / "medattn_lite" / "toy.py").read_text()
     write_test(toy, "minus(3, 0) == 3")
     assert judge(TOY, toy)["outcome"] == "survived"
+
+
+def test_a_process_that_is_forked_judges_the_files_as_they_lie_there_now(toy: Path) -> None:
+    write_test(toy, "minus(3, 1) == 2")
+    with WarmPytest(toy, environment_of(toy), cpu_seconds=20, libraries=("json", "no_such_library")) as pytest:
+        for _ in range(2):
+            require_green([TOY], toy, pytest=pytest)
+            found = judge(TOY, toy, pytest=pytest)
+            assert (found["outcome"], found["caught_by"]) == ("caught", "tests/test_toy.py::test_minus")
+            assert found["cpu_seconds"] > 0
+        write_test(toy, "minus(3, 0) == 3")
+        assert judge(TOY, toy, pytest=pytest)["outcome"] == "survived"
+        (toy / "tests" / "test_toy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+        assert "no end" in judge(TOY, toy, pytest=pytest)["caught_by"]
 
 
 def test_what_cannot_be_judged_is_said(toy: Path) -> None:
