@@ -5,7 +5,11 @@
     search.fit(table[["age", "volume"]], table[["time", "event"]], groups=table["subject"])
 
 The outcome is a table with `time` and `event`, a `FollowUp`, or scikit-survival's structured array. Rows of one patient
-belong into one fold: give `groups`, as above.
+belong into one fold: give `groups`, as above. With image columns and no `image_penalty`, `fit` draws inner folds of its
+own, which need them too: `CoxEstimator(…).fit(X, y, groups=patients)`, or within a search
+
+    sklearn.set_config(enable_metadata_routing=True)
+    search = GridSearchCV(CoxEstimator(…).set_fit_request(groups=True), …, cv=GroupKFold(5))
 """
 
 from __future__ import annotations
@@ -50,25 +54,30 @@ class CoxEstimator(BaseEstimator):
         self.image_penalty = image_penalty
         self.seed = seed
 
-    def fit(self, X: pd.DataFrame | np.ndarray, y: Any) -> CoxEstimator:  # noqa: N803 - scikit-learn's names
-        """Learns from N patients.
+    def fit(
+        self, X: pd.DataFrame | np.ndarray, y: Any, groups: Any = None  # noqa: N803 - scikit-learn's names
+    ) -> CoxEstimator:
+        """Learns from N rows.
 
         Args:
             X: (N, K) numbers; NaN where missing.
             y: their follow-up.
+            groups: (N,) patient of each row, whose rows stay together in the inner folds; None where each row is a
+                patient.
 
         Raises:
-            UserError: no follow-up, none of a patient of X, no death, or a column that is not there.
+            UserError: no follow-up, none of a patient of X, no death, too few of them to choose the ridge on image
+                features, or a column that is not there.
         """
         values = self._values(X, reset=True)
         outcome = follow_up(y)
         if len(outcome.time) != len(values):
             raise UserError(f"{len(values)} rows and {len(outcome.time)} outcomes: give one for each")
         if not outcome.event.any():
-            raise UserError(f"no death among {len(values)} patients: Cox's model learns from deaths")
+            raise UserError(f"no death among {len(values)} rows: Cox's model learns from deaths; add patients who died")
         self.model_ = CoxModel(self._is_image(), self.seed, clinical_penalty=self.clinical_penalty,
                                image_penalty=self.image_penalty)  # fmt: skip
-        self.model_.fit(values, outcome.time, outcome.event)
+        self.model_.fit(values, outcome.time, outcome.event, _patients(groups, len(values)))
         return self
 
     def predict(self, X: pd.DataFrame | np.ndarray) -> np.ndarray:  # noqa: N803
@@ -105,6 +114,24 @@ class CoxEstimator(BaseEstimator):
                                 f"{', '.join(names) or f'{len(marked)} columns without names'}")
             marked[names.index(column) if isinstance(column, str) else int(column)] = True
         return marked
+
+
+def _patients(groups: Any, rows: int) -> list[str] | None:
+    """Patients as texts, one per row.
+
+    Raises:
+        UserError: another number of them, or one is missing.
+    """
+    if groups is None:
+        return None
+    import pandas as pd
+
+    given = np.asarray(groups, dtype=object).ravel()
+    if len(given) != rows:
+        raise UserError(f"{rows} rows and {len(given)} groups: give the patient of each row")
+    if pd.isna(given).any():
+        raise UserError("groups has a row without a patient: name the patient of each row")
+    return [str(own) for own in given.tolist()]
 
 
 def follow_up(outcome: Any) -> FollowUp:

@@ -4,16 +4,19 @@
     image features     normal scores by rank, cut at ±3, along the axes that hold 99 % of their variance,
                        with the ridge whose C-index within inner folds is best
 
-Radiomics repeat one another (a hundred features, some twenty axes) and have tails over many powers of ten.
+Radiomics repeat one another (a hundred features, some twenty axes) and have tails over many powers of ten. The inner
+folds keep a patient's rows together and spread deaths evenly; where nearly all died they are plain.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
-from medattn_lite.data.patient_splits import stratified_kfold
+from medattn_lite.data.patient_splits import Split, stratified_kfold
+from medattn_lite.errors import UserError
 from medattn_lite.survival.concordance import pair_counts
 
 INNER_FOLDS = 3
@@ -41,10 +44,23 @@ class CoxModel:
         self.clinical_penalty, self.chosen = clinical_penalty, image_penalty
         self.penalty = PENALTIES[0] if image_penalty is None else image_penalty
 
-    def fit(self, values: np.ndarray, time: np.ndarray, event: np.ndarray) -> CoxModel:
-        """Learns from (N, K) values of N patients."""
+    def fit(
+        self, values: np.ndarray, time: np.ndarray, event: np.ndarray, groups: Sequence[str] | None = None
+    ) -> CoxModel:
+        """Learns from (N, K) values.
+
+        Args:
+            values: of N rows.
+            time: (N,) days.
+            event: (N,) bool, True for death.
+            groups: patient of each row, whose rows stay together in the inner folds; None where each row is a patient.
+
+        Raises:
+            UserError: too few patients or deaths to choose the ridge on image features by inner folds.
+        """
         if self.is_image.any() and self.chosen is None:
-            self.penalty = PENALTIES[int(np.argmax(self._inner_scores(values, time, event)))]
+            patients = [str(row) for row in range(len(time))] if groups is None else list(groups)
+            self.penalty = PENALTIES[int(np.argmax(self._inner_scores(values, time, event, patients)))]
         self._learn_scale(values)
         self._weigh(self._prepared(values), time, event)
         return self
@@ -88,20 +104,55 @@ class CoxModel:
         penalties = np.r_[np.full(light, self.clinical_penalty), np.full(prepared.shape[1] - light, self.penalty)]
         self.fitted = CoxPHSurvivalAnalysis(alpha=penalties, ties="efron").fit(prepared, Surv.from_arrays(event, time))
 
-    def _inner_scores(self, values: np.ndarray, time: np.ndarray, event: np.ndarray) -> np.ndarray:
+    def _inner_scores(
+        self, values: np.ndarray, time: np.ndarray, event: np.ndarray, patients: Sequence[str]
+    ) -> np.ndarray:
         """C-index within inner folds for each of the penalties."""
         inner = CoxModel(self.is_image, clinical_penalty=self.clinical_penalty)
         risk, fold = np.zeros((len(PENALTIES), len(time))), np.zeros(len(time), dtype=int)
-        names = [str(row) for row in range(len(time))]
-        for number, split in enumerate(stratified_kfold(names, event.tolist(), INNER_FOLDS, self.seed)):
-            train, test = split.rows("train", names), split.rows("test", names)
+        for number, split in enumerate(inner_folds(patients, event, self.seed)):
+            train, test = split.rows("train", patients), split.rows("test", patients)
             inner._learn_scale(values[train])
             learned, asked = inner._prepared(values[train]), inner._prepared(values[test])
             fold[test] = number
             for place, inner.penalty in enumerate(PENALTIES):
                 inner._weigh(learned, time[train], event[train])
                 risk[place, test] = inner.fitted.predict(asked)
-        return np.array([pair_counts(event, time, own, tolerance=0.0, within=fold).c_index for own in risk])
+        found = np.array([pair_counts(event, time, own, tolerance=0.0, within=fold).c_index for own in risk])
+        if not np.isfinite(found).all():
+            raise _too_few(event, patients)
+        return found
+
+
+def inner_folds(patients: Sequence[str], event: np.ndarray, seed: int) -> list[Split]:
+    """Folds by patient to choose a ridge by: deaths spread evenly, or plain where too few patients are without one.
+
+    Args:
+        patients: of N rows.
+        event: (N,) bool, True for death.
+        seed: of the shuffle.
+
+    Raises:
+        UserError: fewer patients who died than folds.
+    """
+    died = {patient: False for patient in patients}
+    for patient, own in zip(patients, np.asarray(event).tolist(), strict=True):
+        died[patient] |= own
+    deaths = sum(died.values())
+    if deaths < INNER_FOLDS:
+        raise _too_few(event, patients)
+    if len(died) - deaths >= INNER_FOLDS:
+        return stratified_kfold(patients, [died[patient] for patient in patients], INNER_FOLDS, seed)
+    everyone = np.random.default_rng(seed).permutation(sorted(died)).tolist()
+    return [Split(tuple(sorted(set(everyone) - set(test))), tuple(sorted(test)))
+            for test in (everyone[number::INNER_FOLDS] for number in range(INNER_FOLDS))]  # fmt: skip
+
+
+def _too_few(event: np.ndarray, patients: Sequence[str]) -> UserError:
+    deaths = len({patient for patient, died in zip(patients, np.asarray(event).tolist(), strict=True) if died})
+    return UserError(f"{deaths} deaths among {len(set(patients))} patients are too few to choose the ridge on image "
+                     f"features by {INNER_FOLDS} inner folds: give image_penalty (from {PENALTIES[0]:g} to "
+                     f"{PENALTIES[-1]:g}), or more patients")  # fmt: skip
 
 
 def out_of_fold_risk(

@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("sksurv", reason="the extra 'survival' is not installed")
 
+import sklearn
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, GroupKFold, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -18,6 +19,7 @@ from sklearn.utils import estimator_checks
 
 from medattn_lite.errors import UserError
 from medattn_lite.survival import CoxEstimator, CoxModel, FollowUp
+from medattn_lite.survival.cox_model import INNER_FOLDS, PENALTIES, inner_folds
 
 # those that fit no numbers of their own as y: follow-up is two columns
 CONTRACT = ("check_no_attributes_set_in_init", "check_parameters_default_constructible", "check_get_params_invariance",
@@ -108,9 +110,97 @@ def test_out_of_fold_it_knows_what_is_told_and_nothing_where_nothing_is():
         (lambda frame: (frame[COLUMNS], frame[["time", "event"]].assign(event=False)), "no death among 120"),
         (lambda frame: (frame[COLUMNS], frame[["time", "event"]][:9]), "120 rows and 9 outcomes"),
         (lambda frame: (frame[["age", "f0"]], frame[["time", "event"]]), "image_columns names 'f1'"),
+        (lambda frame: (frame[COLUMNS], frame[["time", "event"]], frame["subject"][:9]), "120 rows and 9 groups"),
+        (lambda frame: (frame[COLUMNS], frame[["time", "event"]], frame["subject"].where(frame["subject"] > 0)),
+         "a row without a patient"),
+        (lambda frame: (frame[COLUMNS], frame[["time", "event"]].assign(event=frame.index < 2)),
+         "2 deaths among 120 patients are too few .* by 3 inner folds: give image_penalty"),
+        (lambda frame: (frame[COLUMNS], frame[["time", "event"]], ["one patient"] * 120),
+         "1 deaths among 1 patients are too few"),
+        (lambda frame: (frame[COLUMNS][:3], frame[["time", "event"]][:3].assign(event=True)),
+         "3 deaths among 3 patients are too few"),  # each test fold has one patient: nobody to compare with
     ],
-)
+)  # fmt: skip
 def test_a_mistake_is_one_line(change, message):
-    features, outcome = change(table())
-    with pytest.raises(UserError, match=message):
-        CoxEstimator(IMAGES).fit(features, outcome)
+    with pytest.raises(UserError, match=message) as error:
+        CoxEstimator(IMAGES).fit(*change(table()))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("alive", [0, 1, 2])
+def test_image_features_can_be_learned_from_where_nearly_all_patients_died(alive):
+    frame = table(60).assign(event=lambda own: own.index >= alive)
+    found = CoxEstimator(IMAGES).fit(frame[COLUMNS], frame[["time", "event"]])
+    assert found.model_.penalty in PENALTIES and found.score(frame[COLUMNS], frame[["time", "event"]]) > 0.7
+    folds = inner_folds([f"p{row}" for row in frame.index], frame["event"].to_numpy(), 0)
+    assert sorted(patient for fold in folds for patient in fold.test) == sorted(f"p{row}" for row in frame.index)
+    assert [len(fold.test) for fold in folds] == [20] * INNER_FOLDS and len({fold.test for fold in folds}) == 3
+    assert all(set(fold.train) | set(fold.test) == {f"p{row}" for row in frame.index} for fold in folds)
+    assert folds == inner_folds([f"p{row}" for row in frame.index], frame["event"].to_numpy(), 0)
+    assert folds != inner_folds([f"p{row}" for row in frame.index], frame["event"].to_numpy(), 1)
+
+
+def test_few_deaths_are_enough_with_a_penalty_that_is_given():
+    frame = table().assign(event=lambda own: own.index < 2)
+    found = CoxEstimator(IMAGES, image_penalty=100.0).fit(frame[COLUMNS], frame[["time", "event"]])
+    assert np.isfinite(found.predict(frame[COLUMNS])).all()
+
+
+def test_the_seed_draws_the_inner_folds_that_choose_the_penalty():
+    frame = table(60, tell=0.4)
+    follow = frame[["time", "event"]]
+    chosen = [CoxEstimator(IMAGES, seed=seed).fit(frame[COLUMNS], follow).model_.penalty for seed in range(6)]
+    assert len(set(chosen)) > 1, "no seed changes anything"
+    for seed in range(6):
+        plain = CoxModel(np.array([True] * 12 + [False]), seed)
+        plain.fit(frame[COLUMNS].to_numpy(), follow["time"].to_numpy(), follow["event"].to_numpy())
+        assert plain.penalty == chosen[seed]
+
+
+def scans(seed: int, count: int = 40, *, repeats: int = 3) -> pd.DataFrame:
+    """Several scans per patient, all alike, of features that tell nothing: who is known is known by heart."""
+    rng = np.random.default_rng(seed)
+    images = rng.normal(size=(count, 12))
+    time = rng.exponential(400, count)
+    frame = pd.DataFrame(images, columns=IMAGES).assign(
+        age=60.0, time=time, event=rng.random(count) < 0.7, subject=[f"p{row}" for row in range(count)])  # fmt: skip
+    return pd.concat([frame] * repeats, ignore_index=True)
+
+
+def test_inner_folds_keep_the_rows_of_a_patient_together_where_groups_are_given(monkeypatch):
+    weighed = []
+    plain = CoxModel._learn_scale
+    monkeypatch.setattr(CoxModel, "_learn_scale", lambda self, values: (weighed.append(values), plain(self, values)))
+    penalties = {"by patient": [], "by row": []}
+    for seed in range(4):
+        frame = scans(seed)
+        for name, groups in (("by patient", frame["subject"].astype("category")), ("by row", None)):
+            weighed.clear()
+            model = CoxEstimator(IMAGES).fit(frame[COLUMNS], frame[["time", "event"]], groups=groups).model_
+            penalties[name].append(model.penalty)
+            assert len(weighed) == INNER_FOLDS + 1
+            for values in weighed[:-1]:  # rows that an inner fold is fitted to
+                _, counts = np.unique(values, axis=0, return_counts=True)
+                assert (set(counts) == {3}) == (name == "by patient")
+    # noise deserves a strong ridge; rows of known patients in the test folds make a weak one look best
+    assert np.mean(np.log10(penalties["by patient"])) > np.mean(np.log10(penalties["by row"])) + 0.3
+
+
+def test_each_row_is_a_patient_where_no_groups_are_given():
+    frame = table(60)
+    rows = [CoxEstimator(IMAGES).fit(frame[COLUMNS], frame[["time", "event"]], groups).predict(frame[COLUMNS])
+            for groups in (None, [str(row) for row in range(60)])]  # fmt: skip
+    assert np.array_equal(*rows)
+
+
+def test_a_search_passes_the_patients_on_to_the_inner_folds(monkeypatch):
+    frame, seen = scans(5, 30, repeats=2), []
+    plain = CoxModel.fit
+    monkeypatch.setattr(CoxModel, "fit", lambda self, values, time, event, groups=None: (
+        seen.append(groups), plain(self, values, time, event, groups))[1])  # fmt: skip
+    with sklearn.config_context(enable_metadata_routing=True):
+        search = GridSearchCV(CoxEstimator(IMAGES).set_fit_request(groups=True), {"clinical_penalty": [1.0, 10.0]},
+                              cv=GroupKFold(3), error_score="raise")  # fmt: skip
+        search.fit(frame[COLUMNS], frame[["time", "event"]], groups=frame["subject"])
+    assert len(seen) == 2 * 3 + 1 and set(seen[-1]) == set(frame["subject"])
+    assert all(len(own) == 2 * len(set(own)) == 40 for own in seen[:-1])

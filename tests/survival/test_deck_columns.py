@@ -32,6 +32,32 @@ def test_each_column_scores_its_own_patients_and_follow_up():
     assert values["C-index, one-year"] == pytest.approx((5 + 1 + 3) / 12)
 
 
+def test_a_death_on_day_365_is_within_the_year_and_one_after_it_is_not():
+    times = [364, 365, 365, 365.5, 366, 367, 800]
+    events = [1, 1, 0, 1, 1, 0, 1]
+    risks = [0.9, 0.3, 0.6, 0.2, 0.7, 0.5, 0.1]
+    found = deck_columns(predicted(times, events, risks), {"p1", "p3", "p4"}, draws=0)
+    assert found["deaths"] == {"highest grade": 3, "one-year": 2, "one-year, highest grade": 1}
+    values = {name: own["value"] for name, own in found["scores"].items()}
+    # p0 before 6 others, all of lower risk; p1 before who was last seen on its day and the 4 who outlived it: of these
+    # p3 and p6 have a lower risk. Who died after the year is compared with nobody as the earlier one.
+    assert values["C-index, one-year"] == pytest.approx((6 + 2) / (6 + 5))
+    # p1 (0.3) before p3 (0.2) is right, before p4 (0.7) is wrong
+    assert values["C-index, one-year, highest grade"] == pytest.approx(1 / 2)
+    assert values["C-index, highest grade"] == pytest.approx((1 + 0) / 3)  # p3 (0.2) before p4 (0.7) is wrong
+
+
+@pytest.mark.parametrize("late", [365.5, 366.0, 367.0, 2000.0])
+def test_brier_at_one_year_is_that_of_who_outlived_day_365(late):
+    times, risks = [100, 365, late, late], [0.9, 0.4, 0.3, 0.8]
+    rows = predicted(times, [1, 1, 1, 0], risks)
+    found = deck_columns(rows, {"p0", "p1", "p2", "p3"}, draws=0)["scores"]
+    alive = np.array([0, 0, 1, 1])  # nobody left before day 365: no weights
+    by_hand = float(np.mean((np.exp(-np.array(risks)) - alive) ** 2))
+    for column in COLUMNS:  # to cut follow-up at one year changes nothing about that year
+        assert found[f"Brier at one year, {column}"]["value"] == pytest.approx(by_hand, abs=1e-9), column
+
+
 def test_nobody_of_the_highest_grade_is_no_error():
     found = deck_columns(predicted([50, 200], [1, 1], [0.9, 0.2]), set(), draws=0)
     assert found["patients"]["highest grade"] == 0 and "C-index, highest grade" not in found["scores"]
