@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,7 +17,7 @@ from medattn_lite.errors import UserError
 from medattn_lite.training.recipes import NAMES, find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task
-from medattn_lite.training.transfer import averaged, transfer
+from medattn_lite.training.transfer import _predict, _require_apart, averaged, transfer
 
 SMALL = {"survival": ["SE-ResNeXt-50 Cox", "clinical", "outline", "SE-ResNeXt-50 risk + clinical"],
          "grading": ["P3D", "tumour features"], "presence": ["ResNeSAt"], "fusion": ["DynUNet"],
@@ -72,6 +74,97 @@ def test_clinical_values_of_new_patients_are_scaled_as_the_training_patients_are
     assert float(own.clinical[len(source.subjects) :, age].mean()) > 1
 
 
+class Untrained:
+    """Stands for a run whose networks are as they start: whatever else is known, a fold learned beside its weights."""
+
+    def trained_on(self, task, variant, fold, split, *, start=0):
+        own = task.at_start(start).for_variant(variant, with_changes(task.settings, variant.settings), split)
+        torch.manual_seed(fold)
+        needed = {role: own.build(task.recipe.variant(name), {}) for role, name in variant.needs.items()}
+        return own, own.build(variant, needed).eval()
+
+
+class Leaky(Untrained):
+    """The same, but what a fold learns beside its weights it learns of the tested patients, too."""
+
+    def trained_on(self, task, variant, fold, split, *, start=0):
+        own, model = super().trained_on(task, variant, fold, split, start=start)
+        own.rows = lambda split, side: np.arange(len(own.subjects))
+        return own, model
+
+
+def with_truth_of_others(task):
+    """The same patients, each with the outcome or class of the next one."""
+    own, order = copy.copy(task), np.roll(np.arange(len(task.subjects)), -1)
+    for name in ("strata", "time", "event", "survived", "died", "training_labels"):
+        if hasattr(task, name):
+            values = getattr(task, name)
+            setattr(own, name, [values[row] for row in order] if isinstance(values, list) else values[order])
+    if hasattr(task, "facts"):
+        own.facts = [{**facts, **{name: task.facts[row][name] for name in ("time", "event")}}
+                     for facts, row in zip(task.facts, order, strict=True)]  # fmt: skip
+    return own
+
+
+def first_patients(task, count):
+    own = copy.copy(task)
+    for name in task.per_row:
+        if hasattr(task, name):
+            setattr(own, name, getattr(task, name)[:count])
+    return own
+
+
+def told(rows):
+    """Predictions without the truth that stands beside them."""
+    return [{name: value for name, value in row.items() if name not in ("time", "event", "label")} for row in rows]
+
+
+@pytest.mark.parametrize(("recipe", "name"), [
+    ("survival", "clinical"), ("survival", "outline"), ("grading", "tumour features"),
+    *(pytest.param(*own, marks=pytest.mark.slow) for own in (
+        ("survival", "SE-ResNeXt-50 Cox"), ("survival", "SE-ResNeXt-50 risk + clinical"), ("presence", "ResNeSAt")))])
+def test_nothing_is_learned_from_the_patients_of_an_external_test(recipe, name):
+    own = find_recipe(recipe)
+    variant = own.variant(name)
+    settings = with_changes(own.at("smoke"), {"subjects": 16, "options": {"clinical": True}})
+    source, tested = (open_task(own, settings, seed=seed, progress=False) for seed in (0, 1))
+
+    def predictions(tested, run=None):
+        return _predict(run or Untrained(), source, source.joined(tested), variant, 2, torch.device("cpu"))
+
+    found, others = predictions(tested), predictions(with_truth_of_others(tested))
+    assert [row["subject"] for row in found[0]] == list(tested.subjects) and len(found) == 2
+    assert [told(rows) for rows in others] == [told(rows) for rows in found]  # not from their outcomes
+    truth = ("time", "event", "label")
+    assert [[row.get(name) for name in truth] for row in others[0]] != [[row.get(name) for name in truth]
+                                                                       for row in found[0]]  # fmt: skip
+    fewer = predictions(first_patients(tested, 5))
+    assert [told(rows) for rows in fewer] == [told(rows[:5]) for rows in found]  # nor from their images and values
+    if name != "ResNeSAt":  # whose networks learn nothing beside their weights
+        leaky = [predictions(one, Leaky()) for one in (tested, with_truth_of_others(tested))]
+        assert [told(rows) for rows in leaky[0]] != [told(rows) for rows in leaky[1]], "this would notice nothing"
+
+
+@pytest.mark.parametrize(
+    ("subjects", "regions", "message"),
+    [
+        (["c", "b"], ("WT",), r"b is a patient of both \(1 in all\): test on others"),
+        (["b", "a", "c", "a"], ("WT",), r"a is a patient of both \(2 in all\)"),
+        (["c", "d"], ("WT", "ET"), "the run knows the regions WT, lgg WT, ET: test on data with the same ones"),
+        (["c", "d"], None, "the run knows the regions WT, lgg : test on data"),
+        (["c", "d"], ("WT",), None),
+    ],
+)
+def test_patients_of_both_cohorts_and_other_regions_are_refused(subjects, regions, message):
+    source = SimpleNamespace(subjects=["a", "b", "a"], regions=("WT",), data="brats")
+    tested = SimpleNamespace(subjects=subjects, data="lgg", **({} if regions is None else {"regions": regions}))
+    if message is None:
+        _require_apart(source, tested)
+        return
+    with pytest.raises(UserError, match=message):
+        _require_apart(source, tested)
+
+
 def test_answers_of_several_networks_are_averaged_by_patient():
     folds = [[{"subject": "a", "label": 1, "probability": value, "survival": [1.0, value], "event": True}]
              for value in (0.25, 0.75)]  # fmt: skip
@@ -79,7 +172,7 @@ def test_answers_of_several_networks_are_averaged_by_patient():
     assert row == {"subject": "a", "label": 1, "probability": 0.5, "survival": [1.0, 0.5], "event": True}
 
 
-def test_patients_of_the_run_are_no_external_test(tmp_path):
+def test_patients_of_the_run_are_no_external_test(tmp_path, monkeypatch):
     folder = tmp_path / "run"
     assert main(["train", "survival", "--variants", "outline", "--device", "cpu", "--quiet", "--out", str(folder)]) == 0
     for seed in (None, 0):
@@ -89,3 +182,14 @@ def test_patients_of_the_run_are_no_external_test(tmp_path):
     assert found["data_facts"]["patients"] == 60 and found["scanner"] == "B"
     value = found["variants"]["outline"]["pooled"]["C-index"]
     assert 0 < value["low"] < value["value"] < value["high"] < 1
+
+    def with_one_of_the_run(*words, seed, **options):
+        task = open_task(*words, seed=seed, **options)
+        task.subjects = [*task.subjects[:-1], "phantom-again"] if seed else ["phantom-again", *task.subjects[1:]]
+        return task
+
+    monkeypatch.setattr("medattn_lite.training.transfer.open_task", with_one_of_the_run)
+    before = sorted(folder.iterdir())
+    with pytest.raises(UserError, match=r"phantom-again is a patient of both \(1 in all\)"):
+        transfer(folder, data="phantom", seed=4, subjects=8, progress=False)
+    assert sorted(folder.iterdir()) == before
