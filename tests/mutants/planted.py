@@ -9,6 +9,8 @@ from __future__ import annotations
 from tests.mutants.mutant import Mutant
 from tests.mutants.planted_data import DATA
 from tests.mutants.planted_models import MODELS
+from tests.mutants.planted_scores import SCORES
+from tests.mutants.planted_training import TRAINING
 from tests.mutants.planted_views import VIEWS
 
-MUTANTS: tuple[Mutant, ...] = (*MODELS, *DATA, *VIEWS)
+MUTANTS: tuple[Mutant, ...] = (*MODELS, *TRAINING, *DATA, *SCORES, *VIEWS)

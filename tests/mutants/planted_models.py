@@ -1,4 +1,4 @@
-"""Mistakes planted in mechanisms, networks, trainings and explanations."""
+"""Mistakes planted in mechanisms, networks and explanations."""
 
 from __future__ import annotations
 
@@ -123,107 +123,6 @@ MODELS: tuple[Mutant, ...] = (
         "return x.flatten(2).mean(dim=2)",
         "networks/test_survival.py",
         "densenet_with_our_mean",
-    ),
-    # Training
-    planted(
-        "training",
-        "validation-in-training-mode",
-        "validation runs with dropout and batch statistics",
-        "with evaluating(plain), torch.no_grad(), accelerator.autocast():",
-        "with torch.no_grad(), accelerator.autocast():",
-        "test_trainer.py",
-        "eval_mode",
-    ),
-    planted(
-        "training",
-        "last-state-kept",
-        "the last state is kept although validation chose another",
-        "if chosen and math.isfinite(done.best):",
-        "if False:",
-        "test_trainer.py",
-        "best_state",
-    ),
-    planted(
-        "training",
-        "one-dropout-mask",
-        "every step draws the same dropout mask",
-        "self._set_seed(_mixed(self.seed, iteration, 0, 1))",
-        "self._set_seed(_mixed(self.seed, 0, 1))",
-        "test_trainer.py",
-        "drops",
-    ),
-    planted(
-        "training",
-        "rotation-of-image-alone",
-        "a rotation leaves the masks where they are",
-        'moved = F.grid_sample(masks[None].float(), mode="nearest", padding_mode="zeros", **options)[0]',
-        "moved = masks",
-        "test_augmentation.py",
-        "turn",
-    ),
-    planted(
-        "training",
-        "rotation-the-other-way",
-        "a rotation about an axis turns the other way",
-        "turn[first, second], turn[second, first] = -math.sin(angle), math.sin(angle)",
-        "turn[first, second], turn[second, first] = math.sin(angle), -math.sin(angle)",
-        "test_augmentation.py",
-        "quarter",
-    ),
-    planted(
-        "training",
-        "lesion-weights-swapped",
-        "the printed weights of RSANet are the other way round",
-        "return (lesion, 1 - lesion) if swapped else (1 - lesion, lesion)",
-        "return (1 - lesion, lesion) if swapped else (lesion, 1 - lesion)",
-        "training/test_losses.py",
-        "weights",
-    ),
-    planted(
-        "training",
-        "checksum-not-checked",
-        "a checkpoint with a turned bit is read",
-        "if not isinstance(facts, dict) or tensors and written not in (None, _checksum(found, facts)):",
-        "if not isinstance(facts, dict):",
-        "test_checkpoint.py",
-        "bit",
-    ),
-    planted(
-        "training",
-        "record-of-another-fold",
-        "predictions of another fold are taken for this one's",
-        "if other or patients != set(self.task.subjects):",
-        "if patients != set(self.task.subjects):",
-        "test_run_and_its_data.py",
-        "another_fold",
-    ),
-    # Tasks and recipes
-    planted(
-        "tasks",
-        "slivers-are-healthy",
-        "a slice with a sliver of tumour counts as healthy",
-        "return 1 if area >= min_tumour else 0 if area == 0 else None",
-        "return 1 if area >= min_tumour else 0",
-        "data/test_slices.py",
-        "slivers or smallest",
-    ),
-    planted(
-        "tasks",
-        "dice-of-one-region",
-        "validation looks at the first region alone",
-        "return float(np.mean([dice(*_columns(predictions, region)[:3]) for region in regions]))",
-        "return float(np.mean([dice(*_columns(predictions, region)[:3]) for region in list(regions)[:1]]))",
-        "tasks/test_segmentation.py",
-        "mean_over_all_regions",
-    ),
-    planted(
-        "tasks",
-        "patient-tested-twice",
-        "of a patient tested twice the last test alone counts",
-        "out[subject] = {region: float(np.mean(dice(*_columns(own, region)[:3])))",
-        "out[subject] = {region: float(dice(*_columns(own, region)[:3])[-1])",
-        "tasks/test_segmentation.py",
-        "twice",
     ),
     # Explanations
     planted(
