@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from typing import Any
 
 import matplotlib.pyplot as plt
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
+from matplotlib.image import imsave
+from matplotlib.typing import ColorType
 
 from medattn_lite.plots.alt import alt_text
 from medattn_lite.plots.dark import DARK_PAPER
-from medattn_lite.plots.style import styled
+from medattn_lite.plots.style import PAPER, styled
 
 DPI = 100
 DARK_PNG = "application/vnd.medattn.dark+png"  # base64, beside image/png: the same picture for a dark page
@@ -28,17 +33,35 @@ def render_png(figure: Figure, *, dpi: int = DPI) -> bytes:
         b'PNG'
     """
     stream = BytesIO()
-    own: dict[str, Any] = {"facecolor": figure.get_facecolor()} if to_hex(figure.get_facecolor()) == DARK_PAPER else {}
+    metadata, pil_kwargs = {"Software": None, "Description": alt_text(figure)}, {"compress_level": 4}
+    face = figure.get_facecolor() if to_hex(figure.get_facecolor()) == DARK_PAPER else PAPER
     with styled():  # ticks are made while drawing, so the style must hold here too
-        figure.savefig(
-            stream,
-            format="png",
-            dpi=dpi,
-            **own,
-            metadata={"Software": None, "Description": alt_text(figure)},
-            pil_kwargs={"compress_level": 4},
-        )
+        if not isinstance(figure.canvas, FigureCanvasAgg) or figure.canvas.manager is not None:  # made by pyplot
+            figure.savefig(stream, format="png", dpi=dpi, facecolor=face, metadata=metadata, pil_kwargs=pil_kwargs)
+        else:
+            with _as_saved(figure, dpi, face):
+                figure.canvas.draw()
+                imsave(stream, figure.canvas.buffer_rgba(), format="png", origin="upper", dpi=dpi,
+                       metadata=metadata, pil_kwargs=pil_kwargs)  # type: ignore[arg-type]
     return stream.getvalue()
+
+
+@contextmanager
+def _as_saved(figure: Figure, dpi: int, face: ColorType) -> Iterator[None]:
+    """What `savefig` sets while it draws, without the second pass over all artists that it makes for the layout."""
+    before, engine, paper = figure.dpi, figure.get_layout_engine(), figure.get_facecolor()
+    figure.set_dpi(dpi)
+    figure.set_facecolor(face)
+    try:
+        if engine is not None and figure.axes:
+            engine.execute(figure)
+            figure.set_layout_engine("none")
+        yield
+    finally:
+        figure.set_dpi(before)
+        figure.set_facecolor(paper)
+        if engine is not None:
+            figure.set_layout_engine(engine)
 
 
 def mime_bundle(figure: Figure, *, dpi: int = DPI) -> tuple[dict[str, Any], dict[str, Any]]:

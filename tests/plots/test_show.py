@@ -7,10 +7,15 @@ import pickle
 
 import matplotlib.pyplot as plt
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
 from PIL import Image
 
-from medattn_lite.plots import alt_text, new_figure, render_png, set_alt, show
+from medattn_lite.plots import alt_text, new_figure, render_png, set_alt, show, styled
 from medattn_lite.plots.alt import listed
+from medattn_lite.plots.dark import DARK_PAPER, on_dark
+from tests.plots.test_figures import EXAMPLES
 
 
 @pytest.fixture
@@ -62,3 +67,45 @@ def test_lists_read_as_a_sentence():
     assert listed([]) == "" and listed(["t1"]) == "t1"
     assert listed(["t1", "t2", "flair"]) == "t1, t2 and flair"
     assert listed([str(i) for i in range(9)], limit=4) == "0, 1, 2 and 6 more"
+
+
+def saved(figure: Figure) -> bytes:
+    """The picture that matplotlib's own `savefig` makes."""
+    stream, face = io.BytesIO(), figure.get_facecolor()
+    dark = {"facecolor": face} if to_hex(face) == DARK_PAPER else {}
+    with styled():
+        figure.savefig(stream, format="png", dpi=100, metadata={"Software": None, "Description": alt_text(figure)},
+                       pil_kwargs={"compress_level": 4}, **dark)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("example", ["affinity_view", "attention_matrix", "audit_view", "forest", "three_planes"])
+@pytest.mark.parametrize("dark", [False, True])
+def test_a_picture_is_what_savefig_makes_of_it(example: str, dark: bool) -> None:
+    one, other = EXAMPLES[example](), EXAMPLES[example]()
+    if dark:
+        one, other = on_dark(one), on_dark(other)
+    assert render_png(one) == saved(other)
+    assert render_png(one) == saved(other), "and the figure is left as savefig leaves it"
+
+
+def test_each_axes_is_drawn_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[int] = []
+    draw = Axes.draw
+    monkeypatch.setattr(Axes, "draw", lambda axes, renderer: drawn.append(id(axes)) or draw(axes, renderer))
+    figure = EXAMPLES["attention_matrix"]()
+    assert figure.get_layout_engine() is not None
+    engine, dpi = figure.get_layout_engine(), figure.dpi
+    render_png(figure, dpi=60)
+    assert sorted(drawn) == sorted(set(drawn)) == sorted(map(id, figure.axes))
+    assert figure.get_layout_engine() is engine and figure.dpi == dpi
+
+
+def test_a_figure_of_pyplots_is_saved_by_its_own_canvas() -> None:
+    figure, axes = plt.subplots()
+    axes.plot([0, 1], [1, 0])
+    set_alt(figure, "a line")
+    try:
+        assert render_png(figure) == saved(figure)
+    finally:
+        plt.close(figure)
