@@ -41,7 +41,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
     if workers > 1:
-        items[:] = dealt(items, workers, longest=lambda item: item.get_closest_marker("slow") is not None)
+        items[:] = dealt(items, workers, longest=_is_long_and_alone)
+
+
+def _is_long_and_alone(item: pytest.Item) -> bool:
+    """A slow test that shares nothing with the other tests of its file, which would be made once more elsewhere."""
+    information = getattr(item, "_fixtureinfo", None)
+    definitions = information.name2fixturedefs.values() if information is not None else ()
+    shares = any(one.scope in ("module", "class", "package") for several in definitions for one in several)
+    return item.get_closest_marker("slow") is not None and not shares
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
