@@ -61,7 +61,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
                             "what the notebooks measured at a longer scale"),
     "reliability": Study("tests.hostile", "figures/reliability.md",
                          "bad words for every option, damaged files, kills: what is not one line, what is lost?"),
-    "paper": Study("medattn_lite.training.paper_runs", "runs", "every recipe at its published size, on a GPU"),
+    "paper": Study("medattn_lite.cli_paper", "runs", "every recipe at its published size, on a GPU"),
     "book": Study("medattn_lite.course.book", "runs/book", "an executed course as pages: runs/course runs/book"),
     "teacher": Study("medattn_lite.course.teacher", "runs/teacher.zip",
                      "solutions, slides, syllabuses, assignments: runs/course/report.json runs/teacher.zip"),

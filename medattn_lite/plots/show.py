@@ -42,7 +42,7 @@ def render_png(figure: Figure, *, dpi: int = DPI) -> bytes:
             with _as_saved(figure, dpi, face):
                 figure.canvas.draw()
                 imsave(stream, figure.canvas.buffer_rgba(), format="png", origin="upper", dpi=dpi,
-                       metadata=metadata, pil_kwargs=pil_kwargs)  # type: ignore[arg-type]
+                       metadata=metadata, pil_kwargs=pil_kwargs)  # type: ignore[arg-type]  # None leaves it out
     return stream.getvalue()
 
 

@@ -7,11 +7,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 FAST = 1.5  # times: from here on a user is told that bf16 is faster
 
@@ -107,6 +111,11 @@ def put_channels_last(model: nn.Module) -> None:
     for parameter in model.parameters():
         if parameter.dim() in forms:
             parameter.data = parameter.data.to(memory_format=forms[parameter.dim()])
+
+
+def is_cpu_bf16(accelerator: Accelerator) -> bool:
+    """Whether it trains in bf16 on a CPU."""
+    return accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16"
 
 
 @contextmanager

@@ -44,7 +44,8 @@ class OneChannel(nn.Module):
 def write_map(sample: dict[str, Any], channel: str, path: Path) -> np.ndarray:
     """The file's voxels of a map of a sample, written to `path`."""
     network = OneChannel(len(sample["channels"]), list(sample["channels"]).index(channel))
-    found = explain_image(network, sample["image"][None].float(), method="Grad-CAM", layer="layer", target=lambda output: output[:, 1])
+    found = explain_image(network, sample["image"][None].float(), method="Grad-CAM", layer="layer",
+                          target=lambda output: output[:, 1])  # fmt: skip
     place = {"affine": sample["affine"]} if sample["grid"] is None else {"grid": sample["grid"]}
     save_volume(found.values[0], path, **place)
     return np.asarray(nib.load(path).dataobj)

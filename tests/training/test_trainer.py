@@ -69,6 +69,7 @@ def test_the_end_of_a_fold_collects_what_the_fold_made_and_leaves_the_rest_alone
         if phase == "start" and info["generation"] == 2:
             looked_at.append(len(gc.get_objects()) / before)
 
+    train(tmp_path / "first", settings(iterations=1))  # imports what a training needs, which stays
     before, frozen = len(gc.get_objects()), gc.get_freeze_count()
     gc.callbacks.append(note)
     try:

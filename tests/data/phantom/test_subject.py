@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -118,7 +119,7 @@ def test_a_sequence_has_a_scale_a_sharpness_and_noise_of_its_own_whichever_other
         for some in (CONTRASTS[::-1], CONTRASTS[2:3]):
             alone = acquire(flat[: len(some)], head, grid, seed, some)
             assert torch.equal(alone, noisy[[CONTRASTS.index(name) for name in some]])
-    for one, other in ((one, other) for one in range(4) for other in range(one)):
+    for one, other in combinations(range(4), 2):
         assert torch.stack(scales)[:, [one, other]].diff(dim=1).std() > 0.2, "two sequences share their scale"
         assert torch.stack(peaks)[:, [one, other]].diff(dim=1).std() > 0.01, "two sequences share their blur"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from medattn_lite.cli import _parser
-from medattn_lite.training.paper_runs import commands, main, run_all
+from medattn_lite.cli_paper import commands, main, run_all
 from medattn_lite.training.recipes import find_recipe
 
 
