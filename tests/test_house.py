@@ -47,6 +47,7 @@ FLOORS = {
     "cli_import": 7,
     "cli_results": 7,
     "cli_map_facts": 7,
+    "cli_paper": 7,
     "cli_phantom": 7,
     "cli_start": 7,
     "cli_study": 7,

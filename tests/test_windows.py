@@ -27,7 +27,7 @@ POSIX_NAMES = {  # "Availability: Unix" in the library's reference; those of `si
     "uname", "getloadavg", "sched_getaffinity", "wait3", "wait4", "pread", "pwrite", "sysconf", "statvfs", "lchown",
     "SIGKILL", "SIGHUP", "SIGALRM", "SIGUSR1", "SIGUSR2", "SIGCHLD", "SIGQUIT", "SIGXFSZ", "alarm", "setitimer",
 }  # fmt: skip
-GUARDED = {("training/lock.py", "fcntl")}  # in the branch that is not Windows'
+GUARDED = {("training/lock.py", "fcntl"), ("training/image_store.py", "pread")}  # where it is there alone
 WITHOUT_POSIX = """
 import torch, numpy, psutil, matplotlib, jupyter_client, pkgutil, importlib, os, sys  # which ask for it themselves
 for name in {modules!r}: sys.modules[name] = None

@@ -12,7 +12,6 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import resource
 import subprocess
 import sys
 import tempfile
@@ -81,6 +80,8 @@ def _run_pytest(arguments: list[str], output: int, cpu_seconds: int) -> None:
     """In the fork: never returns."""
     code = 3  # pytest's own for an internal error
     try:
+        import resource  # of POSIX alone, as fork is: Windows collects this file too
+
         resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
