@@ -191,7 +191,7 @@ def _changes(words: list[str], label: str | None, recipe: Recipe, settings: Sett
 def _accelerator(device: str, precision: str, log: Sequence[str] = ()) -> Accelerator:
     from accelerate import Accelerator
 
-    from medattn_lite.training.device import FAST, bf16_speed, choose
+    from medattn_lite.training.device import choose, refuse_unsafe_bf16
     from medattn_lite.training.trackers import find_trackers
 
     trackers = find_trackers(log)
@@ -203,13 +203,11 @@ def _accelerator(device: str, precision: str, log: Sequence[str] = ()) -> Accele
         raise UserError(f"--device {device}: choose GPUs with CUDA_VISIBLE_DEVICES, and leave --device cuda")
     wanted = chosen.precision if precision == "auto" else precision
     if wanted == "fp16" and chosen.device.type == "cpu":
-        raise UserError("fp16 needs a GPU: use --precision fp32 or bf16 on a CPU")
+        raise UserError("fp16 needs a GPU: use --precision fp32 on a CPU")
+    if wanted == "bf16":
+        refuse_unsafe_bf16(chosen.device)
     accelerator = Accelerator(cpu=chosen.device.type == "cpu", mixed_precision=PRECISIONS[wanted],
                               log_with=trackers or None, project_dir="runs" if trackers else None)
     if accelerator.is_main_process:
         print(f"device {accelerator.device}, {wanted}: {chosen.why}", file=sys.stderr)
-        speed = bf16_speed() if precision == "auto" and chosen.device.type == "cpu" else None
-        if speed and speed >= FAST:
-            print(f"a small convolution and product are {speed:.1f} times as fast in bf16 on this CPU: --precision "
-                  "bf16 may train faster; its effect on scores was not measured", file=sys.stderr)  # fmt: skip
     return accelerator

@@ -142,7 +142,8 @@ def _device(name: str) -> Iterator[Finding]:
     measured = f"bf16 runs a small convolution and product {speed:.1f} times as fast as fp32 here" if speed else \
         "bf16 does not run here"
     unused = chosen.precision == "fp32" and speed is not None and speed > 1.5
-    why = "; fp32 is used all the same, since results shall not depend on the machine" if unused else ""
+    why = ("; fp32 is used all the same: results shall not depend on the machine, and bf16 is not right on all of them"
+           if unused else "")  # fmt: skip
     yield Finding(OK, "precision", f"{chosen.precision}; measured now: {measured}{why}")
 
 

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
 
-if TYPE_CHECKING:
-    from accelerate import Accelerator
-
-FAST = 1.5  # times: from here on a user is told that bf16 is faster
+WITHOUT_AMX = ("AVX2", "AVX512_CORE", "AVX512_CORE_VNNI", "AVX512_CORE_BF16")  # values of ONEDNN_MAX_CPU_ISA
 
 
 @dataclass(frozen=True)
@@ -44,8 +39,8 @@ def pick_device(name: str = "auto") -> torch.device:
 def choose(name: str = "auto") -> DeviceChoice:
     """Chooses like `pick_device`, with the precision and the reason.
 
-    bf16 is chosen only on a GPU that computes it itself. CPUs differ: on some it is several times faster, on most
-    slower, and a result shall not depend on which one it was; `bf16_speed` says what it would be.
+    bf16 is chosen only on a GPU that computes it itself. CPUs differ: on most it is slower, on those with AMX several
+    times faster and wrong, see `refuse_unsafe_bf16`; and a result shall not depend on which one it was.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -64,6 +59,26 @@ def choose(name: str = "auto") -> DeviceChoice:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise UserError("device 'mps' is not here: use auto or cpu")
     return DeviceChoice(device, "fp32", f"{name} was asked for; fp32")
+
+
+def refuse_unsafe_bf16(device: torch.device) -> None:
+    """Raises where torch's own bf16 convolutions cannot be trusted.
+
+    On CPUs that compute bf16 in matrices (AMX), the gradient of a 3-D convolution's weights writes outside its memory
+    for some sizes (torch 2.13: 16 channels, kernel 1×3×3, slices of 128×112): "double free or corruption", or a NaN in
+    one weight and no word. ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16, set before the start, goes without AMX: right, and
+    slower than fp32.
+
+    Raises:
+        UserError: the device is such a CPU.
+    """
+    if device.type == "cpu" and _has_amx() and os.environ.get("ONEDNN_MAX_CPU_ISA") not in WITHOUT_AMX:
+        raise UserError("bf16 is not safe on this CPU: with AMX, torch's 3-D convolutions write outside their memory; "
+                        "use --precision fp32")  # fmt: skip
+
+
+def _has_amx() -> bool:
+    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
 
 
 @cache
@@ -111,35 +126,3 @@ def put_channels_last(model: nn.Module) -> None:
     for parameter in model.parameters():
         if parameter.dim() in forms:
             parameter.data = parameter.data.to(memory_format=forms[parameter.dim()])
-
-
-def is_cpu_bf16(accelerator: Accelerator) -> bool:
-    """Whether it trains in bf16 on a CPU."""
-    return accelerator.device.type == "cpu" and accelerator.mixed_precision == "bf16"
-
-
-@contextmanager
-def group_norms_in_fp32(model: nn.Module, *, enabled: bool = True) -> Iterator[None]:
-    """Inside, every group norm computes in fp32 what it is given in bf16, and gives bf16 back.
-
-    On a CPU the gradient of torch's bf16 group norm takes several times as long as in fp32: of a training step of
-    RSANet in bf16 it was more than half.
-
-    Args:
-        model: whose group norms are meant.
-        enabled: False changes nothing.
-    """
-    hooks = []
-    for layer in model.modules() if enabled else ():
-        if isinstance(layer, nn.GroupNorm):
-            hooks.append(layer.register_forward_pre_hook(lambda _, images: (images[0].float(), *images[1:])))
-            hooks.append(layer.register_forward_hook(_as_bf16))
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _as_bf16(layer: nn.Module, images: tuple[torch.Tensor, ...], output: torch.Tensor) -> torch.Tensor:
-    return output.to(torch.bfloat16) if torch.is_autocast_enabled("cpu") else output

@@ -32,7 +32,7 @@ from medattn_lite.training.checkpoint import (
     save_state,
     save_weights,
 )
-from medattn_lite.training.device import group_norms_in_fp32, is_cpu_bf16, put_channels_last
+from medattn_lite.training.device import put_channels_last
 from medattn_lite.training.inference import evaluating
 from medattn_lite.training.log import read_log, write_log
 from medattn_lite.training.optimisers import learning_rate, make_optimiser, sam_ascent
@@ -147,8 +147,8 @@ class Trainer:
         if len(valid) and self.task.validates_start and not done.iteration:
             self._validate(model, valid, done)
         bar = tqdm(left, initial=done.iteration, total=iterations, desc="training", disable=not self.show, leave=False)
-        norms, began = group_norms_in_fp32(model, enabled=is_cpu_bf16(self.accelerator)), time.monotonic()
-        with norms, tracked(self.accelerator, self.folder, self.settings, done=done.iteration):
+        began = time.monotonic()
+        with tracked(self.accelerator, self.folder, self.settings, done=done.iteration):
             for iteration in bar:
                 rate = learning_rate(self.settings, iteration, steps, iterations)
                 loss = self._step(model, optimiser, self._rows(train_rows, iteration, steps), iteration, rate)

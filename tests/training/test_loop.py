@@ -68,35 +68,31 @@ def test_impossible_budget_is_refused() -> None:
         fit(network(), *toy(), iterations=0, progress=False)
 
 
-def test_a_cpu_trains_in_fp32_and_a_faster_bf16_is_said(monkeypatch, capsys) -> None:
+def test_a_cpu_trains_in_fp32_and_says_so(capsys) -> None:
     speed = devices.bf16_speed("cpu", repeats=1)
     assert speed is None or speed > 0
     assert choose("cpu").precision == "fp32"
-    for times, said in ((2.5, "2.5 times as fast in bf16 on this CPU"), (1.1, ""), (None, "")):
-        monkeypatch.setattr(devices, "bf16_speed", lambda times=times: times)
-        assert cli_train._accelerator("cpu", "auto").mixed_precision == "no"
-        lines = capsys.readouterr().err.splitlines()
-        assert lines[0].startswith("device cpu, fp32") and len(lines) == (2 if said else 1) and said in lines[-1]
+    assert cli_train._accelerator("cpu", "auto").mixed_precision == "no"
+    assert capsys.readouterr().err.splitlines() == ["device cpu, fp32: cpu was asked for; fp32"]
 
 
-def test_bf16_group_norms_of_a_cpu_compute_in_fp32_and_change_nothing_else() -> None:
-    torch.manual_seed(0)
-    model, images, seen = nn.Sequential(nn.Conv2d(2, 8, 3), nn.GroupNorm(4, 8)), torch.randn(3, 2, 9, 9), []
-    norm = model[1]
-    with torch.autocast("cpu", torch.bfloat16):
-        plain = model(images)
-        with devices.group_norms_in_fp32(model):
-            watch = norm.register_forward_pre_hook(lambda _, given: seen.append(given[0].dtype))
-            changed = model(images)
-            watch.remove()
-    exact = nn.functional.group_norm(model[0](images), 4, norm.weight, norm.bias)
-    assert seen == [torch.float32] and changed.dtype == plain.dtype == torch.bfloat16
-    assert not norm._forward_pre_hooks and not norm._forward_hooks
-    assert (changed.float() - exact).abs().max() <= (plain.float() - exact).abs().max() + 2**-7
-    with devices.group_norms_in_fp32(model, enabled=False):
-        assert not norm._forward_pre_hooks
-    with devices.group_norms_in_fp32(model):  # validated in fp32, a network's outputs stay fp32
-        assert model(images).dtype == torch.float32
+@pytest.mark.parametrize(("amx", "limit", "safe"), [
+    (False, None, True), (True, None, False), (True, "AVX512_CORE_AMX", False), (True, "AVX512_CORE_BF16", True),
+    (True, "AVX2", True),
+])  # fmt: skip
+def test_bf16_is_refused_on_a_cpu_whose_convolutions_write_outside_their_memory(amx, limit, safe, monkeypatch) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    monkeypatch.delenv("ONEDNN_MAX_CPU_ISA", raising=False)
+    if limit:
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+    devices.refuse_unsafe_bf16(torch.device("cuda"))
+    if safe:
+        devices.refuse_unsafe_bf16(torch.device("cpu"))
+        return
+    with pytest.raises(UserError, match="--precision fp32"):
+        devices.refuse_unsafe_bf16(torch.device("cpu"))
+    with pytest.raises(UserError, match="not safe on this CPU"):
+        cli_train._accelerator("cpu", "bf16")
 
 
 def test_unknown_and_absent_devices_are_refused_with_a_remedy() -> None:

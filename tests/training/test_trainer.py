@@ -10,14 +10,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from torch import nn
 
 from medattn_lite.errors import UserError
 from medattn_lite.training.checkpoint import load_weights
@@ -247,8 +244,6 @@ from pathlib import Path
 import torch
 torch.set_num_threads(1)
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
-from torch import nn
 from tests.training.toy import TOY, settings, toy_task
 from medattn_lite.training.trainer import Trainer, predict_rows
 own = settings(iterations=int(sys.argv[2]), options={"dropout": 0.0})
@@ -329,22 +324,3 @@ def test_the_command_gives_the_same_loss_curve_under_accelerate_launch_on_two_pr
     assert [row[2] for row in logs[1]] == pytest.approx([row[2] for row in logs[0]], rel=1e-3)
     one, two = (json.loads((tmp_path / name / "metrics.json").read_text())["variants"] for name in ("one", "two"))
     assert one["DynUNet"]["pooled"].keys() == two["DynUNet"]["pooled"].keys()
-
-
-@pytest.fixture
-def bf16() -> Iterator[Accelerator]:
-    """accelerate holds one precision for the whole process: put back afterwards."""
-    AcceleratorState._reset_state(reset_partial_state=True)
-    yield Accelerator(cpu=True, mixed_precision="bf16")
-    AcceleratorState._reset_state(reset_partial_state=True)
-
-
-def test_training_in_bf16_on_a_cpu_computes_group_norms_in_fp32(tmp_path, bf16: Accelerator) -> None:
-    task, seen = toy_task(), []
-    model = task.build(TOY.variants[0], {})
-    norm = next(layer for layer in model.modules() if isinstance(layer, nn.GroupNorm))
-    convolution, forward = model[0], norm.forward
-    convolution.register_forward_hook(lambda *own: seen.append(own[2].dtype))
-    norm.forward = lambda images: seen.append(images.dtype) or forward(images)
-    Trainer(task, settings(iterations=1), tmp_path, bf16, progress=False).fit(model, range(8))
-    assert seen == [torch.bfloat16, torch.float32]
