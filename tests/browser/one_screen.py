@@ -7,7 +7,6 @@ from medattn_lite.plots.show import DPI
 HEIGHT, WIDE = 640, 900  # pixels: a screen of 768 below JupyterLab's bars; from this width on both stand side by side
 SMALLEST_LETTER = 9.0  # pixels on the screen
 POINTS = 10.0  # the smallest letter in a figure
-SIZES = ((1366, 768), (1920, 1080), (820, 1180), (683, 384))  # the last: 1366×768 at 200 %
 
 SEE = """explorer => {
   const box = e => { const b = e.getBoundingClientRect(); return [b.left, b.top, b.right, b.bottom]; };
@@ -21,18 +20,12 @@ SEE = """explorer => {
 }"""
 
 
-def zoom(size: tuple[int, int]) -> float:
-    """How much larger things are on the screen than the window's pixels say."""
-    return 2.0 if size == SIZES[-1] else 1.0
-
-
-def faults(explorer: object, *, must_be_low: bool = True, zoom: float = 1.0) -> list[str]:
+def faults(explorer: object, *, must_be_low: bool = True) -> list[str]:
     """What keeps an explorer from being used on one screen, in words.
 
     Args:
         explorer: Playwright's locator of it.
         must_be_low: whether its height counts; not where the picture stands below the controls.
-        zoom: of the browser, where its window is measured in pixels before zooming: letters are so much larger.
     """
     seen = explorer.evaluate(SEE)  # type: ignore[attr-defined]
     left, top, right, bottom = seen["explorer"]
@@ -45,7 +38,7 @@ def faults(explorer: object, *, must_be_low: bool = True, zoom: float = 1.0) -> 
         found.append(f"controls outside the view: {', '.join(outside)}")
     if seen["picture"][2] > edge:
         found.append("a picture outside the view")
-    letter = zoom * POINTS / 72 * DPI * (seen["picture"][2] - seen["picture"][0]) / seen["natural"]
-    if letter < SMALLEST_LETTER:
+    letter = POINTS / 72 * DPI * (seen["picture"][2] - seen["picture"][0]) / seen["natural"]
+    if letter < SMALLEST_LETTER and right - left >= WIDE:
         found.append(f"letters of {letter:.1f} pixels in the picture")
     return found
