@@ -91,7 +91,7 @@ def _listed() -> list[str]:
     from medattn_lite.attention import MECHANISMS
     from medattn_lite.data.controls import CONTROLS
     from medattn_lite.mechanism_comparison import PLANS
-    from medattn_lite.mechanism_comparison.frames import FRAMES
+    from medattn_lite.mechanism_comparison.small_networks import FRAMES
 
     lines = ["Tasks"]
     for plan in PLANS.values():

@@ -48,7 +48,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
                       "what each choice of a recipe brings: one taken back at a time, on training patients"),
     "cox-tables": Study("medattn_lite.survival.cox_tables", "figures/results/survival-tables.json",
                         "Cox regression on public clinical tables, without images"),
-    "ship": Study("medattn_lite.training.ship", "medattn_lite/networks/weights",
+    "ship": Study("medattn_lite.training.ship_network", "medattn_lite/networks/weights",
                   "a finished run becomes a network that comes with the package"),
     "network-list": Study("medattn_lite.networks.description", "medattn_lite/networks/published.json",
                           "what `medattn networks` lists, measured anew", options=False),

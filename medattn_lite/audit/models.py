@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from medattn_lite.audit.given import adjusted
+from medattn_lite.audit.covariates import adjusted
 from medattn_lite.audit.target import Target
 
 PENALTIES = (0.003, 0.03, 0.3)  # C of the logistic regression; the ridge's is 1 / C

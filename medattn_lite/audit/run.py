@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from medattn_lite.audit.given import adjusted, given_columns
+from medattn_lite.audit.covariates import adjusted, given_columns
 from medattn_lite.audit.measuring import Measured, measure
 from medattn_lite.audit.models import CATEGORY_REPEATS, boosting, category_rates, linear, p_value, tested
 from medattn_lite.audit.regions import MARGIN_MM

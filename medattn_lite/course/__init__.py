@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from medattn_lite.course.checks import check
     from medattn_lite.course.commands import run_medattn, turned_copy
     from medattn_lite.course.environment import environment_line
-    from medattn_lite.course.finer import finer_head, row_to_show
+    from medattn_lite.course.finer_heads import finer_head, row_to_show
     from medattn_lite.course.fusion_steps import open_fusion_task, score_answers
     from medattn_lite.course.letters import letters_right, practice_words, train_backwards
     from medattn_lite.course.masked_slices import show_masked_slices, slice_with_most
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from medattn_lite.course.own_recipe import choose_recipe
     from medattn_lite.course.quizzes import Question, quiz
     from medattn_lite.course.scales import scale_numbers
+    from medattn_lite.course.strides_or_resizing import print_two_ways, score_two_ways
     from medattn_lite.course.survival_records import recorded_c_indices, trained_c_indices
     from medattn_lite.course.survival_steps import boxed_patients, cohorts_that_leave, true_log_risks
-    from medattn_lite.course.two_ways import print_two_ways, score_two_ways
 else:
     __getattr__, __dir__ = attach(__name__, __file__)
 

@@ -30,7 +30,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from medattn_lite.course.raised import advice, one_line, where
+from medattn_lite.course.error_words import advice, one_line, where
 from medattn_lite.course.stubs import STUB_LINE, is_stub, keeps_stub_line
 
 CHECK_MIME = "application/vnd.medattn.check+json"

@@ -16,7 +16,7 @@ from typing import Any
 
 from medattn_lite.course.cases import in_words, names_of, unchanged, unused
 from medattn_lite.course.checks import NotAttempted, NotYet, Result, passed
-from medattn_lite.course.raised import CASE
+from medattn_lite.course.error_words import CASE
 from medattn_lite.course.relations import relation
 from medattn_lite.course.stubs import is_stub
 from medattn_lite.course.values import difference, kind, same

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from medattn_lite.course.checks import NotAttempted, NotYet, Result
 from medattn_lite.course.diagnose import Mistake, compare_function
-from medattn_lite.course.raised import one_line
+from medattn_lite.course.error_words import one_line
 from medattn_lite.course.stubs import is_stub
 
 

@@ -18,8 +18,8 @@ from torch.nn import functional as F
 from medattn_lite.evaluation.metrics import auc
 from medattn_lite.evaluation.segmentation import dice
 from medattn_lite.mechanism_comparison.cohort import Cohort
-from medattn_lite.mechanism_comparison.frames import started
 from medattn_lite.mechanism_comparison.plans import TaskPlan
+from medattn_lite.mechanism_comparison.small_networks import started
 
 ORDER = 1000  # added to the seed of the weights, so that the order of the rows is drawn apart from them
 TESTED_AT_ONCE = 16

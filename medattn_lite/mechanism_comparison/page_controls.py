@@ -12,7 +12,7 @@ from typing import Any
 from medattn_lite.attention import names
 from medattn_lite.evaluation.crossed import seed_difference
 from medattn_lite.evaluation.intervals import Interval
-from medattn_lite.mechanism_comparison.frames import PLAIN
+from medattn_lite.mechanism_comparison.small_networks import PLAIN
 
 WIDER = "plain"  # plain convolutions of at least the largest mechanism's parameters
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medattn_lite.evaluation.intervals import Interval
-from medattn_lite.mechanism_comparison.frames import FRAMES, PLAIN
 from medattn_lite.mechanism_comparison.page_controls import control_lines, signed
+from medattn_lite.mechanism_comparison.small_networks import FRAMES, PLAIN
 
 HEADING = "# One frame, every mechanism\n"
 

@@ -18,8 +18,8 @@ from medattn_lite.errors import UserError
 from medattn_lite.evaluation.crossed import crossed_auc_difference, crossed_mean_difference
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.multiplicity import SURVIVES, holm
-from medattn_lite.mechanism_comparison.frames import PLAIN, is_defined, matched_width
 from medattn_lite.mechanism_comparison.plans import PLANS, TaskPlan
+from medattn_lite.mechanism_comparison.small_networks import PLAIN, is_defined, matched_width
 from medattn_lite.mechanism_comparison.store import Row, TaskStore, plain, read_json
 
 LEVEL = 0.05

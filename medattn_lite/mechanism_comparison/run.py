@@ -18,8 +18,8 @@ from medattn_lite.attention import registry
 from medattn_lite.errors import UserError
 from medattn_lite.mechanism_comparison.cell import frame_of, train_cell
 from medattn_lite.mechanism_comparison.cohort import Cohort, open_cohort
-from medattn_lite.mechanism_comparison.frames import PLAIN, is_defined, matched_width
 from medattn_lite.mechanism_comparison.plans import TaskPlan
+from medattn_lite.mechanism_comparison.small_networks import PLAIN, is_defined, matched_width
 from medattn_lite.mechanism_comparison.store import Row, TaskStore, plain
 from medattn_lite.mechanism_comparison.timing import measure_costs
 from medattn_lite.training.records import write_json

@@ -20,8 +20,8 @@ from typing import Any
 from medattn_lite.data.versions import versions
 from medattn_lite.errors import UserError
 from medattn_lite.mechanism_comparison.cohort import Cohort
-from medattn_lite.mechanism_comparison.frames import PLAIN
 from medattn_lite.mechanism_comparison.plans import TaskPlan
+from medattn_lite.mechanism_comparison.small_networks import PLAIN
 from medattn_lite.training.records import write_json
 
 

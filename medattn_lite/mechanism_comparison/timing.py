@@ -16,8 +16,8 @@ from torch import Tensor, nn
 
 from medattn_lite.mechanism_comparison.cell import batches, frame_of, loss_of
 from medattn_lite.mechanism_comparison.cohort import Cohort
-from medattn_lite.mechanism_comparison.frames import make_network
 from medattn_lite.mechanism_comparison.plans import TaskPlan
+from medattn_lite.mechanism_comparison.small_networks import make_network
 from medattn_lite.mechanism_comparison.store import Row
 from medattn_lite.networks.costs import cost_of
 

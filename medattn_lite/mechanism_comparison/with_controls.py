@@ -13,8 +13,8 @@ from typing import Any
 
 from medattn_lite.attention import names
 from medattn_lite.data.controls import CONTROLS, find_control
-from medattn_lite.mechanism_comparison.frames import PLAIN
 from medattn_lite.mechanism_comparison.page_controls import WIDER
+from medattn_lite.mechanism_comparison.small_networks import PLAIN
 from medattn_lite.positive_controls.table import all_columns, claim_columns, control_table
 
 FILE = "positive_controls.json"

@@ -28,7 +28,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.networks.plug import choose_attention
+from medattn_lite.networks.attention_plug import choose_attention
 from medattn_lite.networks.residual import EXPANSION, AttentiveBlock, ResidualNetwork, make_shortcut, make_stages
 
 ORDERS = ("norm-act", "act-norm")

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from medattn_lite.attention.dimensions import check_positive, spatial_indices
 from medattn_lite.attention.maps import AttentionMap
 from medattn_lite.errors import UserError
-from medattn_lite.networks.plug import make_attention
+from medattn_lite.networks.attention_plug import make_attention
 
 EXPANSION = 4  # a bottleneck block of width w has 4w channels out
 

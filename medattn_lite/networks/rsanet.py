@@ -30,7 +30,7 @@ from torch.nn import functional as F
 
 from medattn_lite.attention.dimensions import CONVOLUTION, check_spatial_dims
 from medattn_lite.errors import UserError
-from medattn_lite.networks.plug import make_attention
+from medattn_lite.networks.attention_plug import make_attention
 
 POSITIONS = ("encoder", "center", "decoder")
 DROPOUT = {2: nn.Dropout2d, 3: nn.Dropout3d}

@@ -19,8 +19,8 @@ from typing import Any
 from torch import nn
 
 from medattn_lite.attention.dimensions import BATCH_NORM, CONVOLUTION, MAX_POOL, check_spatial_dims
+from medattn_lite.networks.attention_plug import choose_attention
 from medattn_lite.networks.bottleneck import Bottleneck
-from medattn_lite.networks.plug import choose_attention
 from medattn_lite.networks.residual import EXPANSION, ResidualNetwork, make_stages
 
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 
 from medattn_lite.attention import SpatialAttention, names
 from medattn_lite.attention.dimensions import CONVOLUTION, INTERPOLATION, spatial_indices
-from medattn_lite.networks.plug import make_attention
+from medattn_lite.networks.attention_plug import make_attention
 
 
 class Plain(nn.Module):

@@ -23,11 +23,17 @@ if TYPE_CHECKING:
     from medattn_lite.survival.controls import outline_values
     from medattn_lite.survival.cox_estimator import CoxEstimator
     from medattn_lite.survival.cox_model import CoxModel, out_of_fold_risk
-    from medattn_lite.survival.curves import Baseline, cumulative_hazard, outputs_of, survival_at, survival_curve
     from medattn_lite.survival.follow_up import ONE_YEAR, FollowUp
     from medattn_lite.survival.heads import HEADS, LINKS, logistic_log_probabilities, official_log_probabilities
     from medattn_lite.survival.kaplan_meier_curves import KaplanMeier, kaplan_meier, log_rank, risk_groups
     from medattn_lite.survival.losses import cox_loss, discrete_time_nll, logistic_hazard_nll
+    from medattn_lite.survival.predicted_curves import (
+        Baseline,
+        cumulative_hazard,
+        outputs_of,
+        survival_at,
+        survival_curve,
+    )
     from medattn_lite.survival.prediction_scores import survival_differences, survival_scores
     from medattn_lite.survival.predictions import Predicted
     from medattn_lite.survival.scores import brier, integrated_brier, time_auc

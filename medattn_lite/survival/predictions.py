@@ -17,9 +17,9 @@ import torch
 from medattn_lite.errors import UserError
 from medattn_lite.survival.calibration import Calibration, calibration
 from medattn_lite.survival.concordance import PairCounts, pair_counts
-from medattn_lite.survival.curves import log_survival_at
 from medattn_lite.survival.follow_up import FollowUp
 from medattn_lite.survival.kaplan_meier_curves import KaplanMeier, LogRank, kaplan_meier, log_rank
+from medattn_lite.survival.predicted_curves import log_survival_at
 from medattn_lite.survival.scores import brier, time_auc, usable_times
 
 LOW, HIGH = "low risk", "high risk"

@@ -16,7 +16,6 @@ import torch
 
 from medattn_lite.data.patient_splits import Split
 from medattn_lite.errors import UserError
-from medattn_lite.training.claim import Claim
 from medattn_lite.training.collect import collect
 from medattn_lite.training.lock import locked
 from medattn_lite.training.plan import Plan
@@ -24,6 +23,7 @@ from medattn_lite.training.recipes import Recipe, Settings, Variant, find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.records import environment, write_json
 from medattn_lite.training.run import Run, build_variant
+from medattn_lite.training.run_identity import Claim
 from medattn_lite.training.tasks import Task, open_task
 from medattn_lite.training.tasks.task import Rows
 from medattn_lite.training.trainer import SAVE_EVERY, Trainer, predict_rows

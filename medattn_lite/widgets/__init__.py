@@ -8,10 +8,10 @@ from medattn_lite.widgets.explanations import explanation_browser
 from medattn_lite.widgets.explorer import Explorer
 from medattn_lite.widgets.gates import gate_explorer
 from medattn_lite.widgets.inter_slice import inter_slice_explorer
-from medattn_lite.widgets.mechanisms import mechanism_comparison
+from medattn_lite.widgets.network_comparison import mechanism_comparison
 from medattn_lite.widgets.playground import attention_playground
 from medattn_lite.widgets.slices import slice_explorer
-from medattn_lite.widgets.splits import split_explorer
+from medattn_lite.widgets.split_attention import split_explorer
 from medattn_lite.widgets.survival import survival_explorer
 from medattn_lite.widgets.viewer import view_volume
 

@@ -39,7 +39,7 @@ def _explanations() -> Any:
 
 def _mechanisms() -> Any:
     from medattn_lite.networks.trained import load_trained, trained_facts
-    from medattn_lite.widgets.mechanisms import mechanism_comparison
+    from medattn_lite.widgets.network_comparison import mechanism_comparison
 
     shown = ("grade_p3d_iam", "grade_se_resnext", "grade_resnet_cbam", "presence_resnesat")
     return mechanism_comparison({trained_facts(name)["variant"]: load_trained(name) for name in shown})

@@ -9,7 +9,7 @@ import pytest
 
 from medattn_lite import cli
 from medattn_lite.audit import audit_dataset, run
-from medattn_lite.audit.given import adjusted, given_columns
+from medattn_lite.audit.covariates import adjusted, given_columns
 from medattn_lite.errors import UserError
 from tests.audit.toys import toys
 from tests.data.makers import brain, save, tumour

@@ -11,7 +11,8 @@ from scipy import ndimage
 from scipy.stats import wilcoxon
 
 from medattn_lite.audit import PlantedLeak, audit_measured, declared_of, given_of, measure, phantoms
-from medattn_lite.data.phantom import PhantomCohort, Subject, healthy, masses, metastases
+from medattn_lite.data.phantom import PhantomCohort, Subject, healthy, metastases
+from medattn_lite.data.phantom import metastases_and_meningiomas as masses
 from medattn_lite.data.phantom.anatomy import forget
 from medattn_lite.data.phantom.geometry import make_grid
 from medattn_lite.data.phantom.lesions import draw_site

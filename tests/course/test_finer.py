@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from medattn_lite.course.finer import finer_head, row_to_show
+from medattn_lite.course.finer_heads import finer_head, row_to_show
 from medattn_lite.data import open_dataset
 
 COARSE = {"n": 3, "shape": (22, 26, 22), "spacing_mm": 8.0, "task": "segmentation", "seed": 4}

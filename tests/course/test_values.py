@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from medattn_lite.course.cases import in_words, unchanged, unused
-from medattn_lite.course.raised import advice
+from medattn_lite.course.error_words import advice
 from medattn_lite.course.relations import relation
 from medattn_lite.course.values import apart, difference, same
 

@@ -20,7 +20,7 @@ from medattn_lite.networks.trained import load_trained
 from medattn_lite.training.experiment import Plan, run_experiment
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
-from medattn_lite.training.ship import ship
+from medattn_lite.training.ship_network import ship
 from medattn_lite.training.tasks import open_task
 
 NAMES = {"iam": "P3D + IAM", "marked": "P3D + IAM, scanner mark", "cbam": "ResNet-50-CBAM"}

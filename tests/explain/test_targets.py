@@ -9,7 +9,7 @@ import torch
 from medattn_lite.errors import UserError
 from medattn_lite.explain.model.targets import ClassLogit, LogRisk, RegionSum, default_target
 from medattn_lite.networks.registry import build
-from medattn_lite.survival.curves import cumulative_hazard
+from medattn_lite.survival.predicted_curves import cumulative_hazard
 from medattn_lite.survival.time_intervals import interval_breaks
 
 

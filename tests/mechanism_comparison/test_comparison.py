@@ -13,8 +13,8 @@ from medattn_lite.cli import main
 from medattn_lite.errors import UserError
 from medattn_lite.mechanism_comparison import cell, compare_mechanisms, find_plan, run
 from medattn_lite.mechanism_comparison.cohort import Cohort, open_cohort, resized
-from medattn_lite.mechanism_comparison.frames import FRAMES, make_network, matched_width, parameters, started
 from medattn_lite.mechanism_comparison.plans import TaskPlan
+from medattn_lite.mechanism_comparison.small_networks import FRAMES, make_network, matched_width, parameters, started
 from medattn_lite.mechanism_comparison.store import Row, TaskStore, plain
 from medattn_lite.mechanism_comparison.timing import measure_costs
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
-from medattn_lite.survival.curves import survival_at, survival_curve
+from medattn_lite.survival.predicted_curves import survival_at, survival_curve
 from medattn_lite.survival.time_intervals import interval_breaks, interval_labels
 
 BREAKS = torch.tensor([0.0, 10.0, 20.0, 40.0], dtype=torch.float64)

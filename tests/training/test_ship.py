@@ -19,7 +19,7 @@ from medattn_lite.training.checkpoint import read_facts
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.grading import GRADING
 from medattn_lite.training.run import Run
-from medattn_lite.training.ship import ship
+from medattn_lite.training.ship_network import ship
 
 
 @pytest.fixture(scope="module")

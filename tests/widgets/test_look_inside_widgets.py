@@ -18,7 +18,7 @@ from medattn_lite.plots.alt import alt_text
 from medattn_lite.widgets.counterfactual import counterfactual_phantom
 from medattn_lite.widgets.explanations import explanation_browser
 from medattn_lite.widgets.explorer import Explorer
-from medattn_lite.widgets.mechanisms import _row, _told, mechanism_comparison
+from medattn_lite.widgets.network_comparison import _row, _told, mechanism_comparison
 from tests.explain.test_counterfactual import untrained
 
 NAMES = ("P3D + IAM", "ResNet-50-CBAM", "SE-ResNeXt-50")

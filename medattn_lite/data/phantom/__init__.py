@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from medattn_lite.data.phantom.cohort import PhantomCohort
-from medattn_lite.data.phantom.draws import LABELS, REALISMS, TASKS
+from medattn_lite.data.phantom.disease_draws import LABELS, REALISMS, TASKS
 from medattn_lite.data.phantom.pathology import (
     Glioma,
     Healthy,

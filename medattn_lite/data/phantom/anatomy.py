@@ -17,8 +17,14 @@ from collections import OrderedDict
 import torch
 import torch.nn.functional as functional
 
+from medattn_lite.data.phantom.cortical_folds import (
+    FoldedFields,
+    cerebellum_tissues,
+    cortex_tissues,
+    deep_tissues,
+    folding_of,
+)
 from medattn_lite.data.phantom.fields import sample, smoothstep
-from medattn_lite.data.phantom.folding import FoldedFields, cerebellum_tissues, cortex_tissues, deep_tissues, folding_of
 from medattn_lite.data.phantom.geometry import Cloud, VoxelGrid, head_of
 from medattn_lite.data.phantom.mass_effect import Push, displacement
 from medattn_lite.data.phantom.person import Person

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from medattn_lite.data.phantom.draws import CORRELATED, DECLARED, LABELS, REALISMS, TASKS, draw_disease
+from medattn_lite.data.phantom.disease_draws import CORRELATED, DECLARED, LABELS, REALISMS, TASKS, draw_disease
 from medattn_lite.data.phantom.fields import stream, uniform
 from medattn_lite.data.phantom.lesions import ball_ml
 from medattn_lite.data.phantom.pathology import Glioma, Healthy, MSLesions

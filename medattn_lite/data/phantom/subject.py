@@ -17,7 +17,12 @@ from medattn_lite.data.phantom.gliomas import draw_glioma, glioma_pushes
 from medattn_lite.data.phantom.head import add_head
 from medattn_lite.data.phantom.lesions import Lesions, place, slab_of
 from medattn_lite.data.phantom.mass_effect import Push
-from medattn_lite.data.phantom.masses import draw_meningioma, draw_metastases, meningioma_pushes, metastases_pushes
+from medattn_lite.data.phantom.metastases_and_meningiomas import (
+    draw_meningioma,
+    draw_metastases,
+    meningioma_pushes,
+    metastases_pushes,
+)
 from medattn_lite.data.phantom.ms import draw_ms
 from medattn_lite.data.phantom.pathology import Glioma, Healthy, Meningioma, Metastases, MSLesions, Pathology
 from medattn_lite.data.phantom.person import Person, draw_person

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
+from medattn_lite.data.phantom.cortical_folds import FoldedFields
 from medattn_lite.data.phantom.fields import smoothstep
-from medattn_lite.data.phantom.folding import FoldedFields
 
 
 def draw_vessels(

@@ -25,11 +25,11 @@ from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.networks.registry import build
 from medattn_lite.survival.controls import OUTLINE, deal_outcomes, oracle_scores, outline_values
-from medattn_lite.survival.curves import Baseline, cumulative_hazard, outputs_of, risk_at_one_year
 from medattn_lite.survival.follow_up import ONE_YEAR, FollowUp
 from medattn_lite.survival.heads import LINKS
 from medattn_lite.survival.kaplan_meier_curves import kaplan_meier
 from medattn_lite.survival.losses import cox_loss, discrete_time_nll
+from medattn_lite.survival.predicted_curves import Baseline, cumulative_hazard, outputs_of, risk_at_one_year
 from medattn_lite.survival.prediction_scores import (
     harrell,
     reference_scores,

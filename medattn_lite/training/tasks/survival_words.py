@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.survival.curves import Baseline, cumulative_hazard
 from medattn_lite.survival.deck_columns import deck_columns
 from medattn_lite.survival.follow_up import ONE_YEAR
+from medattn_lite.survival.predicted_curves import Baseline, cumulative_hazard
 from medattn_lite.survival.prediction_scores import risk_group_report
 from medattn_lite.survival.time_intervals import interval_breaks
 from medattn_lite.training.image_store import ImageStore

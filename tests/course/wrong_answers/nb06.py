@@ -151,7 +151,8 @@ WRONG_ANSWERS = {
                                      "(query.flip(3), key.flip(3), value.flip(3), axis)"),
                                     ("out.flip(axis)", "out.flip(3)")], "expected"),
         Answer("ones become S", [("(attend(query, key, ones, axis), ones)",
-                                  "(attend(query, key, ones, axis), ones * ones.shape[axis])")], "a mean and not a sum"),
+                                  "(attend(query, key, ones, axis), ones * ones.shape[axis])")],
+               "a mean and not a sum"),
         Answer("the mirror is asked about first", [("names = (\"depends on the batch\", \"changes a constant\", "
                                                     "\"changes in a mirror\")",
                                                     "names = (\"changes in a mirror\", \"changes a constant\", "

@@ -12,7 +12,7 @@ from scipy.stats import kruskal
 
 from medattn_lite.data.phantom import TASKS, PhantomCohort, Subject, glioma, healthy, meningioma, metastases, ms_lesions
 from medattn_lite.data.phantom.anatomy import forget
-from medattn_lite.data.phantom.draws import CORRELATED, DECLARED
+from medattn_lite.data.phantom.disease_draws import CORRELATED, DECLARED
 from medattn_lite.data.phantom.lesions import ball_ml
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError

@@ -14,7 +14,7 @@ from medattn_lite.data.readers.registry import open_dataset
 from medattn_lite.errors import UserError
 from medattn_lite.survival.concordance import harrell_c
 from medattn_lite.survival.controls import deal_outcomes, outline_values
-from medattn_lite.survival.curves import Baseline
+from medattn_lite.survival.predicted_curves import Baseline
 from medattn_lite.survival.prediction_scores import risk_group_report, survival_differences, survival_scores
 from medattn_lite.survival.time_intervals import interval_labels
 from medattn_lite.training.recipes import find_recipe

@@ -1,6 +1,6 @@
 """Puts one trained fold of a run into the package, with how it was made and what it scores on its test subjects.
 
-    python -m medattn_lite.training.ship runs/mechanisms-phantom-laptop-0 grade_p3d_iam="P3D + IAM"
+    python -m medattn_lite.training.ship_network runs/mechanisms-phantom-laptop-0 grade_p3d_iam="P3D + IAM"
 
 The weights are those of the run's first seed. Where the run has more, what each of them scores on the same subjects
 stands beside the weights, so that one training cannot pass for all. Only of phantoms: weights that patients' images
@@ -148,7 +148,8 @@ def _command(plan: Plan, variant: str) -> str:
 @ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m medattn_lite.training.ship", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m medattn_lite.training.ship_network",
+                                     description=__doc__.splitlines()[0])  # fmt: skip
     parser.add_argument("run", type=Path)
     parser.add_argument("chosen", nargs="+", metavar="NAME=VARIANT")
     parser.add_argument("--fold", type=int, default=0)
