@@ -271,8 +271,6 @@ for level in levels:
     ratios = [[f"{a / b:12.1f}" for a, b in zip(one[level], rsa[level], strict=True)] for one in (full, usual)]
     print(f"{level:>8}", *ratios[0], "  |   ", *ratios[1])
 print("fused ÷ RSA's kernel, memory:", ", ".join(f"{ratio:.1f} at {at}" for at, ratio in zip(levels, kernels, strict=True)))
-
-# %%
 x = [int(np.prod(size)) for _, size in levels.values()]
 series = {f"{kind}, {name}": [one[level][k] / rsa[level][k] for level in levels]
           for kind, k in (("products", 0), ("memory", 2)) for name, one in (("plain", full), ("usual", usual))}  # fmt: skip
@@ -540,10 +538,11 @@ print("best:", best_of_all, "" if "U-Net" in best_of_all or "RSA" in best_of_all
 # 1. an image **alone** gets the result that it gets in a batch;
 # 2. if all values are **1**, the result is 1: each row of weights sums to 1;
 # 3. the **mirrored** image gets the mirrored result: no place is special.
-#
+
+# %% [markdown]
 # ### Exercise 06.3 · a test that finds wrong blocks
 #
-# *15 minutes, needs thought.* `attend(query, key, value, axis)` takes tensors (B, C, D, H, W) and one axis, 2, 3 or 4, as `attend_slices` does. Return the first that holds, along any axis: `"depends on the batch"`, `"changes a constant"`, `"changes in a mirror"`; if none does, `"nothing found"`. Differences below 0.001 are rounding. Choose the inputs yourself: which sizes would hide a fault?
+# *15 minutes, needs thought.* `attend(query, key, value, axis)` takes tensors (B, C, D, H, W) and one axis, 2, 3 or 4, as `attend_slices` does. Return the first that holds, along any axis: `"depends on the batch"`, `"changes a constant"`, `"changes in a mirror"`; else `"nothing found"`. Differences below 0.001 are rounding. Choose the inputs: which sizes would hide a fault?
 #
 # <details><summary>Hint 1</summary>Two images or more: <code>0.3 * torch.randn(2, 4, 3, 5, 6)</code> for each input. <code>torch.allclose(one, other, atol=1e-3)</code> leaves rounding out.</details>
 # <details><summary>Hint 2</summary>Mirror along the slices' own axis, all three inputs: <code>attend(query.flip(axis), key.flip(axis), value.flip(axis), axis)</code> must be the result, <code>.flip(axis)</code>.</details>
@@ -585,8 +584,8 @@ record("no projections, features × 10: largest change of a value", (own - x).ab
 # | softmax over the queries | columns sum to 1, rows do not: some slices get too much weight, others none |
 # | softmax over the batch | a patient's result depends on who else is in the batch |
 # | no `movedim` on the way back | **right shape, wrong places**: only the mirror notices |
-# | the first slice is preferred | a place is special, as in a block that was given positions |
-# | divided by √numbers | no rule is broken, and it is another function: flatter rows. It is an option of the package |
+# | the first slice is preferred | a place is special, as with given positions |
+# | divided by √numbers | no rule is broken, and it is another function: flatter rows |
 #
 # **Defend a sentence:** of the last one the test says *nothing found*. Which do you write: "the block is right", or "three rules hold, along three axes, on one input"? Which of the two would a fourth rule change?
 
@@ -629,11 +628,11 @@ for name, values in (("published head", watched), ("with a bias", watched_bias))
 #
 # | claim | what we found |
 # |---|---|
-# | 100× fewer operations for the maps | $N/(D+H+W)$: 25× where the published network has its block; eight times less against the usual block |
-# | 28× less memory | where the network has its block it is *more*; against the plain one true from 1/4 on; with today's kernels 1.1–1.7× |
-# | each voxel is a weighted sum of all | it reaches all; in the shipped network nothing comes of it (section 8) |
-# | RSA beats NCL, NCL the U-Net (Dice of 010: 65.3, 64.3, 64.0; best, RSA-111: 66.0) | no intervals; ours: below |
-# | eq. 1 has no $\theta, \phi, g$ | its code has them; without them each slice looks at itself alone (the last number of section 10's test) |
+# | 100× fewer operations for the maps | $N/(D+H+W)$: 25× at the published place; eight times less against the usual block |
+# | 28× less memory | at the published place *more*; against the plain one true from 1/4 on; with today's kernels 1.1–1.7× |
+# | each voxel is a weighted sum of all | it reaches all; the shipped network makes no use of it (section 8) |
+# | RSA beats NCL, NCL the U-Net (Dice of 010: 65.3, 64.3, 64.0; best, RSA-111: 66.0) | no intervals; below |
+# | eq. 1 has no $\theta, \phi, g$ | its code has them; without, each slice looks at itself (section 10) |
 # | lesions count more in the loss | as printed they count less |
 
 # %% [markdown]
@@ -686,7 +685,7 @@ quiz([
 # - The saving is $N/(D+H+W)$. It is large where the map is large, and none where it is small.
 # - Three steps reach every voxel, along a product of three rows, at the strength $\beta^3$.
 # - Pictures of attention show where a block looks. Switch it off: is it used?
-# - A probability of one half may mean that all features are 0.
+# - A probability of one half may mean all features are 0.
 #
 # **Next:** [07 · Dual fusion](07_dual_fusion.ipynb): two networks outline one tumour.
 #

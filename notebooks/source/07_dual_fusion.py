@@ -567,9 +567,8 @@ shown = max(test_rows, key=lambda row: int(task.masks[row][0].sum()))
 spacing = task.spacings[shown] or (1.0, 1.0, 1.0)  # (D, H, W) in mm
 people = [{"image": task.images[row].float(), "mask": task.masks[row][:1]} for row in [shown, *test_rows][:4]]
 windows = {key: torch.stack([crop_around(one, task.settings.size)[key] for one in people]) for key in ("image", "mask")}
-looking = affinity_explorer({"dual fusion": fusions["dual fusion"].cpu()}, windows["image"], masks=windows["mask"],
-                            channels=task.channels, spacing=spacing, title="window")
-display(looking)
+display(affinity_explorer({"dual fusion": fusions["dual fusion"].cpu()}, windows["image"], masks=windows["mask"],
+                          channels=task.channels, spacing=spacing, title="window"))
 
 # %% [markdown]
 # *Figure 07.10.* Where one voxel looks, tumour outlined. Left: how much each axial slice looks at each other one.
@@ -640,7 +639,7 @@ for name, options in variants.items():
 # | $V$ ten times larger | ten times the size ÷ V: it grows with the square |
 # | keys ten times larger | looks at one or two places |
 #
-# The last two **happen**: SegResNet ends in norm, ReLU and a convolution. Is its "last feature map" the one before the norm, or behind it? Before it, nothing limits the size of the map's values. Guess what an untrained head makes of both, and what a Dice loss makes of a region that begins as "everywhere".
+# The last two **happen**: SegResNet ends in norm, ReLU and a convolution. Is its "last feature map" the one before the norm, or behind it? Before it, nothing limits the size of the map's values. Guess what an untrained head makes of both, and a Dice loss of a region that begins as "everywhere".
 
 # %%
 from medattn_lite.training import RegionDiceLoss

@@ -119,7 +119,7 @@ DATA: tuple[Mutant, ...] = (
         "a control without its cue still shows it",
         "if cue:\n            canvas.images[index, 0][where] += np.where(ventricle",
         "if True:\n            canvas.images[index, 0][where] += np.where(ventricle",
-        "test_controls.py",
+        "data/test_controls.py",
     ),
     planted(
         "phantom",
@@ -127,6 +127,6 @@ DATA: tuple[Mutant, ...] = (
         "a control's ventricle is bright in every sequence: the cue tells nothing",
         "canvas.images[index, 0][where] += np.where(ventricle, 2.0 if bright else -2.0, 0)",
         "canvas.images[index, 0][where] += np.where(ventricle, 2.0, 0)",
-        "test_controls.py",
+        "data/test_controls.py",
     ),
 )

@@ -37,7 +37,7 @@ TRAINING: tuple[Mutant, ...] = (
         "training",
         "rotation-of-image-alone",
         "a rotation leaves the masks where they are",
-        'moved = F.grid_sample(masks[None].float(), mode="nearest", padding_mode="zeros", **options)[0]',
+        'moved = F.grid_sample(masks[None].float(), grid, mode="nearest", padding_mode="zeros", align_corners=False)[0]',
         "moved = masks",
         "test_augmentation.py",
         "turn",

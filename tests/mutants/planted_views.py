@@ -101,7 +101,7 @@ VIEWS: tuple[Mutant, ...] = (
         "cli",
         "user-mistake-ends-with-one",
         "a user's mistake ends with exit code 1",
-        'print(f"medattn: {error}", file=sys.stderr)\n        return USER_MISTAKE',
+        'print(f"medattn: {in_options(str(error), options)}", file=sys.stderr)\n        return USER_MISTAKE',
         'print(f"medattn: {error}", file=sys.stderr)\n        return 1',
         "test_cli.py",
         "mistake_is_one_line",

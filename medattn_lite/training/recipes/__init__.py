@@ -12,11 +12,11 @@ __all__ = ["NAMES", "SCALES", "Recipe", "Settings", "Variant", "find_recipe", "w
 # name → module and constant
 _PLACES = {
     "grading": "grading:GRADING",
-    "presence": "slices:PRESENCE",
-    "presence-leak": "slices:PRESENCE_LEAK",
-    "presence-cnns": "slices:PRESENCE_CNNS",
-    "source": "slices:SOURCE",
-    "source-leak": "slices:SOURCE_LEAK",
+    "presence": "presence_and_source:PRESENCE",
+    "presence-leak": "presence_and_source:PRESENCE_LEAK",
+    "presence-cnns": "presence_and_source:PRESENCE_CNNS",
+    "source": "presence_and_source:SOURCE",
+    "source-leak": "presence_and_source:SOURCE_LEAK",
     "lesions": "lesions:LESIONS",
     "fusion": "fusion:FUSION",
     "survival": "survival:SURVIVAL",

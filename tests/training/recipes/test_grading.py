@@ -135,7 +135,7 @@ def test_beside_the_features_the_untrained_state_is_the_features_alone_and_may_b
     row = int(own.rows(split, "test")[0])
     assert own.predict(network, row, torch.device("cpu"))["probability"] == pytest.approx(
         beside["predictions"][0]["probability"])  # fmt: skip
-    zeros, notes = own.beside(network)
+    zeros, notes = own.extra_inputs(network)
     assert zeros[0].shape == (1, own.features.shape[1]) and "mean" in notes[0]
 
 
