@@ -5,14 +5,15 @@ a name computed from them, and the cells that define what those use. A training 
 that is drawn of numbers in the text, is the same computation twice, and is run once.
 
 The dependencies are read from the source, statement by statement. A name counts as changed where it is assigned, where
-an attribute or an element of it is, and where a method of it is called, unless it was imported.
+an attribute or an element of it is, and where a method of it is called, unless it was imported. A method may change
+what its object was made of, too: an optimiser's step changes the weights that it was given.
 """
 
 from __future__ import annotations
 
 import ast
 import symtable
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import nbformat
@@ -52,12 +53,13 @@ def data_lines(notebook: nbformat.NotebookNode, *, sources: frozenset[str] = DAT
                 affected |= step.changes - imported
             else:
                 affected -= step.assigns - sources
+    parts = _parts([step for number in code for line in steps[number] for step in line], imported)
     needed: set[str] = set()
     kept: dict[int, str] = {}
     for number in reversed(code):
         text, lines = notebook.cells[number].source.splitlines(), []
         for line, own in zip(reversed(parsed[number]), reversed(steps[number]), strict=True):
-            if number not in whole and not any(step.changes & needed for step in own):
+            if number not in whole and not any(_reach(step, parts) & needed for step in own):
                 continue
             first = min([line.lineno, *(mark.lineno for mark in getattr(line, "decorator_list", []))])
             lines[:0] = text[first - 1:line.end_lineno]
@@ -66,6 +68,22 @@ def data_lines(notebook: nbformat.NotebookNode, *, sources: frozenset[str] = DAT
         if lines:
             kept[number] = "\n".join(text if number in whole else lines)
     return dict(sorted(kept.items()))
+
+
+def _parts(steps: Sequence[Step], imported: set[str]) -> dict[str, set[str]]:
+    """What each name may hold: the names that it was made of, and what those hold."""
+    parts: dict[str, set[str]] = {}
+    for step in steps:
+        inside = step.reads - imported
+        whole = inside.union(*(parts.get(name, set()) for name in inside))
+        for name in step.changes:
+            parts[name] = parts.get(name, set()) | whole
+    return parts
+
+
+def _reach(step: Step, parts: Mapping[str, set[str]]) -> frozenset[str]:
+    """What a step changes, and what it may change inside of it."""
+    return step.changes.union(*(parts.get(name, set()) for name in step.changes - step.assigns))
 
 
 def only_data_lines(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:

@@ -50,6 +50,12 @@ def test_what_changes_a_needed_value_stays(changed: str) -> None:
     assert kept("rows = []", changed, "show(load(DATA), rows)") == ["rows = []", changed, "show(load(DATA), rows)"]
 
 
+def test_a_method_may_change_what_its_object_was_made_of() -> None:
+    cells = ["weights = zeros(8)", "optimiser = LBFGS([weights])", "optimiser.step()"]
+    assert kept(*cells, "show(load(DATA), weights)") == [*cells, "show(load(DATA), weights)"]
+    assert kept(*cells, "show(load(DATA))") == ["show(load(DATA))"]
+
+
 def test_dependence_goes_through_functions_loops_conditions_and_elements() -> None:
     for cell in ("def shown():\n    return heads", "for name in heads:\n    total = 1", "if heads:\n    total = 2",
                  "found = [one for one in SCALE if heads]", "table['x'] = heads"):  # fmt: skip
