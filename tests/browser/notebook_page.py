@@ -86,12 +86,6 @@ class NotebookPage:
         self.page.wait_for_function(IDLE, timeout=RUN)
         self.wait_for_widgets()
 
-    def save(self) -> None:
-        """File → Save Notebook, and wait until nothing is unsaved."""
-        self.page.get_by_role("menuitem", name="File", exact=True).click()
-        self.page.get_by_role("menuitem", name="Save Notebook", exact=True).click()
-        self.page.wait_for_function("() => !document.querySelector('.jp-mod-dirty')", timeout=RUN)
-
     def wait_for_widgets(self) -> None:
         """Wait until every output is drawn and every explorer has its picture."""
         self.page.wait_for_function(ALL_DRAWN, timeout=MOVE)
