@@ -72,6 +72,8 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
                        "every wrong and unusual answer, and what it hears", options=False),
     "benchmarks": Study("tests.benchmarks.run", "figures/benchmarks.md",
                         "time, memory and growth beside MONAI, captum, pycox, lifelines, the authors' formulations"),
+    "bf16-on-cpu": Study("tests.benchmarks.bf16_on_cpu", "figures/bf16_on_cpu.md",
+                         "bf16 convolutions on this CPU: right? faster?", options=False),
     "slider-times": Study("tests.benchmarks.sliders", "figures/slider_times.md", "from moved slider to picture",
                           options=False),
     "gallery": Study("medattn_lite.widgets.gallery", "figures/gallery.md", "pictures of the explorers, README's too",

@@ -40,7 +40,7 @@ def train_options(parser: argparse.ArgumentParser) -> None:
                         help="train each network N times, from N seeds, on the same patients and folds")  # fmt: skip
     parser.add_argument("--out", type=path, metavar="DIR", help="runs/RECIPE-DATA-SCALE-SEED if left out")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
-    parser.add_argument("--precision", default="auto", help="auto, fp32, bf16 or fp16")
+    parser.add_argument("--precision", default="auto", help="auto or fp32; on a GPU also bf16 or fp16")
     parser.add_argument("--save-every", type=whole(1, 10_000_000), default=50, metavar="N",
                         help="steps between two saved states")
     parser.add_argument("--log", nargs="+", default=[], metavar="TRACKER",
@@ -191,7 +191,7 @@ def _changes(words: list[str], label: str | None, recipe: Recipe, settings: Sett
 def _accelerator(device: str, precision: str, log: Sequence[str] = ()) -> Accelerator:
     from accelerate import Accelerator
 
-    from medattn_lite.training.device import choose, refuse_unsafe_bf16
+    from medattn_lite.training.device import choose
     from medattn_lite.training.trackers import find_trackers
 
     trackers = find_trackers(log)
@@ -202,10 +202,9 @@ def _accelerator(device: str, precision: str, log: Sequence[str] = ()) -> Accele
     if chosen.device.type == "cuda" and chosen.device.index is not None:
         raise UserError(f"--device {device}: choose GPUs with CUDA_VISIBLE_DEVICES, and leave --device cuda")
     wanted = chosen.precision if precision == "auto" else precision
-    if wanted == "fp16" and chosen.device.type == "cpu":
-        raise UserError("fp16 needs a GPU: use --precision fp32 on a CPU")
-    if wanted == "bf16":
-        refuse_unsafe_bf16(chosen.device)
+    if wanted != "fp32" and chosen.device.type == "cpu":
+        why = "torch's bf16 convolutions have wrong gradients on CPUs" if wanted == "bf16" else "a CPU has no fp16"
+        raise UserError(f"{wanted} needs a GPU: use --precision fp32 ({why})")
     accelerator = Accelerator(cpu=chosen.device.type == "cpu", mixed_precision=PRECISIONS[wanted],
                               log_with=trackers or None, project_dir="runs" if trackers else None)
     if accelerator.is_main_process:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import dataclass
 from functools import cache
@@ -11,8 +10,6 @@ import torch
 from torch import nn
 
 from medattn_lite.errors import UserError
-
-WITHOUT_AMX = ("AVX2", "AVX512_CORE", "AVX512_CORE_VNNI", "AVX512_CORE_BF16")  # values of ONEDNN_MAX_CPU_ISA
 
 
 @dataclass(frozen=True)
@@ -39,8 +36,8 @@ def pick_device(name: str = "auto") -> torch.device:
 def choose(name: str = "auto") -> DeviceChoice:
     """Chooses like `pick_device`, with the precision and the reason.
 
-    bf16 is chosen only on a GPU that computes it itself. CPUs differ: on most it is slower, on those with AMX several
-    times faster and wrong, see `refuse_unsafe_bf16`; and a result shall not depend on which one it was.
+    bf16 is chosen only on a GPU that computes it itself. On a CPU torch's bf16 convolutions have wrong gradients for
+    some sizes, or end the process: `medattn study bf16-on-cpu`.
     """
     if name == "auto":
         if torch.cuda.is_available():
@@ -59,26 +56,6 @@ def choose(name: str = "auto") -> DeviceChoice:
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise UserError("device 'mps' is not here: use auto or cpu")
     return DeviceChoice(device, "fp32", f"{name} was asked for; fp32")
-
-
-def refuse_unsafe_bf16(device: torch.device) -> None:
-    """Raises where torch's own bf16 convolutions cannot be trusted.
-
-    On CPUs that compute bf16 in matrices (AMX), the gradient of a 3-D convolution's weights writes outside its memory
-    for some sizes (torch 2.13: 16 channels, kernel 1×3×3, slices of 128×112): "double free or corruption", or a NaN in
-    one weight and no word. ONEDNN_MAX_CPU_ISA=AVX512_CORE_BF16, set before the start, goes without AMX: right, and
-    slower than fp32.
-
-    Raises:
-        UserError: the device is such a CPU.
-    """
-    if device.type == "cpu" and _has_amx() and os.environ.get("ONEDNN_MAX_CPU_ISA") not in WITHOUT_AMX:
-        raise UserError("bf16 is not safe on this CPU: with AMX, torch's 3-D convolutions write outside their memory; "
-                        "use --precision fp32")  # fmt: skip
-
-
-def _has_amx() -> bool:
-    return bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
 
 
 @cache

@@ -286,3 +286,18 @@ def test_swin_unetr_is_explained_at_a_map_of_its_decoder_and_has_no_attention_ov
     assert found.values.shape == (3, 64, 128) and found.grid[1] == 2 * found.grid[0]
     with pytest.raises(UserError, match="no attention over places, only over query×key"):
         explain_image(model, x, method="attention")
+
+
+@pytest.mark.parametrize("method", ASKING)
+def test_the_number_of_a_class_asks_for_its_logit(method: str) -> None:
+    torch.manual_seed(0)
+    network, image = Small(2).eval(), torch.randn(1, 2, 12, 12)
+    one, other = (explain_image(network, image, method=method, target=number) for number in (0, 1))
+    torch.testing.assert_close(one.values, explain_image(network, image, method=method, target=ClassLogit(0)).values)
+    assert one.target == "class 0" and not torch.equal(one.values, other.values)
+
+
+@pytest.mark.parametrize("given", ["high grade", [1], 1.5, True])
+def test_what_is_no_target_is_one_line_that_says_what_is(given: object) -> None:
+    with pytest.raises(UserError, match="target=1, or a function"):
+        explain_image(Small(2).eval(), torch.randn(1, 2, 12, 12), target=given)

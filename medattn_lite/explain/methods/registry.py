@@ -97,9 +97,9 @@ def explain_image(
         model: any network, wrapped or compiled too; left in its mode, with its gradients and hooks as they were.
         image: (B, C, D, H, W) or (B, C, H, W), as the network takes it.
         method: one of `METHODS`.
-        target: what is explained, see `targets`, or a function of the network's output to one number for each image;
-            None for the network's risk, first region, or predicted class. Of several outputs the first is explained,
-            or the one called logits; a function gets them all.
+        target: what is explained, see `targets`; the number of a class; a function of the network's output to one
+            number for each image; None for the network's risk, first region, or predicted class. Of several outputs the
+            first is explained, or the one called logits; a function gets them all.
         layer: of class activation maps and attention; None for a default that the explanation names.
         extra_inputs: what the network takes besides the image, such as clinical values (B, K).
         **options: `relu` of class activation maps, and `token_sides`, the sides of a transformer's grid of patches,

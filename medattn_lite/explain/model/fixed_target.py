@@ -1,5 +1,7 @@
-"""What a user asks for, as a target: one of `targets`, any function of the output, or the default of the network.
+"""What a user asks for, as a target: one of `targets`, the number of a class, any function of the output, or the
+default of the network.
 
+    explain_image(model, image, target=1)
     explain_image(model, image, target=lambda output: output["grade"][:, 1])
 """
 
@@ -12,10 +14,10 @@ from typing import Any
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.explain.model.targets import OfAnyImage, Target, default_target
+from medattn_lite.explain.model.targets import ClassLogit, OfAnyImage, Target, default_target
 from medattn_lite.explain.model.wrapped import unwrapped_network
 
-TargetLike = Target | Callable[[Any], Tensor]  # what a user may give as a target
+TargetLike = Target | Callable[[Any], Tensor] | int  # what a user may give as a target
 
 
 @dataclass(frozen=True)
@@ -51,14 +53,18 @@ class FixedTarget:
 
     Args:
         model: the network.
-        target: a target, a function of the network's output, or None for `default_target`.
+        target: a target, the number of a class from 0, a function of the network's output, or None for
+            `default_target`.
         image: (B, C, …), the image to explain.
         extra_inputs: what the network takes besides the image.
+
+    Raises:
+        UserError: the target is none of these.
     """
 
-    def __init__(self, model: nn.Module, target: Target | Callable[[Any], Tensor] | None, image: Tensor,
+    def __init__(self, model: nn.Module, target: TargetLike | None, image: Tensor,
                  extra_inputs: Sequence[Tensor] = ()) -> None:  # fmt: skip
-        self._asked = target if target is None or hasattr(target, "fixed") else OutputNumber(target)
+        self._asked = None if target is None else _as_target(target)
         self._network = unwrapped_network(model, image, extra_inputs=extra_inputs) if target is None else model
         self._fixed: Target | None = None
 
@@ -79,3 +85,14 @@ class FixedTarget:
             target = default_target(self._network, output) if self._asked is None else self._asked
             self._fixed = target.fixed(output)
         return self._fixed
+
+
+def _as_target(given: Any) -> Target:
+    if hasattr(given, "fixed"):
+        return given
+    if isinstance(given, int) and not isinstance(given, bool):
+        return ClassLogit(given)
+    if callable(given):
+        return OutputNumber(given)
+    raise UserError(f"target={given!r}: give the number of a class, as target=1, or a function of the network's "
+                    "output, as target=lambda output: output[:, 1]")  # fmt: skip
