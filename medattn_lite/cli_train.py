@@ -203,8 +203,8 @@ def _accelerator(device: str, precision: str, log: Sequence[str] = ()) -> Accele
         raise UserError(f"--device {device}: choose GPUs with CUDA_VISIBLE_DEVICES, and leave --device cuda")
     wanted = chosen.precision if precision == "auto" else precision
     if wanted != "fp32" and chosen.device.type == "cpu":
-        why = "torch's bf16 convolutions have wrong gradients on CPUs" if wanted == "bf16" else "a CPU has no fp16"
-        raise UserError(f"{wanted} needs a GPU: use --precision fp32 ({why})")
+        why = " (on CPUs torch's bf16 convolutions have wrong gradients for some sizes)" if wanted == "bf16" else ""
+        raise UserError(f"{wanted} needs a GPU: use --precision fp32{why}")
     accelerator = Accelerator(cpu=chosen.device.type == "cpu", mixed_precision=PRECISIONS[wanted],
                               log_with=trackers or None, project_dir="runs" if trackers else None)
     if accelerator.is_main_process:

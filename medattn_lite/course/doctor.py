@@ -139,7 +139,7 @@ def _device(name: str) -> Iterator[Finding]:
     threads = f", {torch.get_num_threads()} threads" if chosen.device.type == "cpu" else ""
     yield Finding(OK, "device", f"{chosen.device}{threads}: {chosen.why}")
     if chosen.device.type == "cpu":
-        yield Finding(OK, "precision", "fp32: torch's bf16 convolutions have wrong gradients on CPUs")
+        yield Finding(OK, "precision", "fp32: torch's bf16 convolutions have wrong gradients for some sizes on CPUs")
         return
     speed = bf16_speed(chosen.device)
     measured = f"bf16 runs a small convolution and product {speed:.1f} times as fast as fp32 here" if speed else \

@@ -51,9 +51,10 @@ RULE = """**The rule of this table.** Every run of a recipe in `figures/results`
 that the recipe names, whatever came out, by one measure per system (the three regions for fusion); the other measures,
 and models without images, are on the [page of results](figures/results.md). Of each system the recipe's own task stands
 first (phantoms, then real patients), then other labels, then runs with changed settings; a recipe without a run says
-so. A line gives both scores, their difference, its 95 % interval by patient, and n. **Bold**: the interval leaves out
-0. ‡: it survives Holm's correction for all {count} differences of that page ({surviving} do). Where the mean over folds
-differs from the pooled value, it is printed next to it. Networks are trained from one seed unless a row says more;
+so. A line gives both scores, their difference, its 95 % interval by patient (none where a class has too few patients
+for one that would hold), and n. **Bold**: the interval leaves out 0. ‡: it survives Holm's correction for all {count}
+differences of that page ({surviving} do). Where the mean over folds differs from the pooled value, it is printed next
+to it. Networks are trained from one seed unless a row says more;
 another seed could change a number by more than its interval shows.{old}"""
 
 OLD = """ †: made with an older version of the phantom or of the intensity scale

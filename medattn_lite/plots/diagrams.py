@@ -138,7 +138,7 @@ def split_attention(radix: int = 2) -> Figure:
     Example:
         >>> from medattn_lite import plots
         >>> print(plots.alt_text(plots.split_attention(2))[:60])
-        Drawing of split attention. The channels of x are dealt into
+        Drawing of split attention. The channels of x are divided into
     """
     if radix < 2 or radix % 2:
         raise ValueError(f"radix is {radix}: the drawing is made for 2, 4, … splits")
@@ -172,7 +172,7 @@ def split_attention(radix: int = 2) -> Figure:
     axes.axis("off")
     return set_alt(
         figure,
-        f"Drawing of split attention. The channels of x are dealt into {radix} parts; each part goes through a 3×3 "
+        f"Drawing of split attention. The channels of x are divided into {radix} parts; each part goes through a 3×3 "
         f"convolution of its own and gives a version of all channels. The versions are added, averaged over space and "
         f"sent through two small layers and a softmax over the {radix} splits. Each version is multiplied by its "
         "share, and the products are added.",

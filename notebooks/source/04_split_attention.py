@@ -491,7 +491,7 @@ plots.show(plots.forest(leaks, label=f"AUC, {KINDS[0]} or {KINDS[1]}", reference
 # <details><summary>Hint 2</summary><code>np.random.default_rng(seed).permutation(sorted(set(subjects)))</code> shuffles the patients, <code>number % folds</code> counts 0, 1, …, folds − 1 again and again.</details>
 
 # %% tags=["exercise"]
-def deal(subjects, folds, seed):
+def assign_folds(subjects, folds, seed):
     """subjects: the patient of each slice (N,); returns a fold number, 0 to folds - 1, for each slice (N,)."""
     ### BEGIN SOLUTION
     people = np.random.default_rng(seed).permutation(sorted(set(subjects)))
@@ -501,15 +501,15 @@ def deal(subjects, folds, seed):
 
 
 # %%
-check("04-deal", deal)
+check("04-folds", assign_folds)
 
 # %% [markdown]
 # The experiment: **ten folds, without any network.** The "model" only looks things up: it answers with the label of the most similar slice of the other nine folds, its [nearest neighbour](glossary.md#nearest-neighbour). It is asked for presence, for source, and for a **random label** that was drawn for each patient: there is nothing to be learned. (Until your function is right, the package's is used.)
 
 # %%
-from medattn_lite.course.exercises import dealt
+from medattn_lite.course.exercises import folds_by_patient
 
-my_deal = deal if check("04-deal", deal).passed else dealt
+assign = assign_folds if check("04-folds", assign_folds).passed else folds_by_patient
 looks = slices.images.flatten(1)
 looks = functional.normalize(looks - looks.mean(1, keepdim=True), dim=1)  # (N, pixels): similar = large product
 heads = sorted(set(slices.subjects))
@@ -529,7 +529,7 @@ found, every = {}, torch.arange(len(slices))
 for name, labels, rows in (("presence", tumour, every), ("source", own_kind, shown), ("a random label", by_chance, every)):
     people = [slices.subjects[i] for i in rows]
     by_slice = torch.arange(len(rows))[torch.randperm(len(rows), generator=torch.Generator().manual_seed(SEED))] % 10
-    for way, folds in (("LEAKY, by slice", by_slice), ("by patient", torch.as_tensor(my_deal(people, 10, SEED)))):
+    for way, folds in (("LEAKY, by slice", by_slice), ("by patient", torch.as_tensor(assign(people, 10, SEED)))):
         found[f"{name}, {way}"] = auc_interval(labels[rows].numpy(), look_up(labels, folds, rows), groups=people)
         record(f"ten folds, look-up, AUC {name}, {way}", found[f"{name}, {way}"])
 plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.5, reference_label="chance"))
@@ -554,14 +554,14 @@ plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.
 # %%
 u = torch.rand(8, 2, 16, 12, 12, generator=torch.Generator().manual_seed(SEED))  # (B, R, C, H, W)
 logits = 2 * torch.randn(8, 2, 16, generator=torch.Generator().manual_seed(SEED))  # (B, R, C)
-dealt_out = lambda t: t.flatten(1).unflatten(1, (-1, 2)).transpose(1, 2)  # one by one, not block by block
+in_turn = lambda t: t.flatten(1).unflatten(1, (-1, 2)).transpose(1, 2)  # one by one, not block by block
 variants = {
     "right": lambda u, t: (t.softmax(1), u),
     "softmax over channels": lambda u, t: (t.softmax(2), u),
     "softmax over the batch": lambda u, t: (t.softmax(0), u),
     "sigmoids": lambda u, t: (t.sigmoid(), u),
     "no softmax": lambda u, t: (t, u),
-    "logits in turn, not in blocks": lambda u, t: (dealt_out(t).softmax(1), u),
+    "logits in turn, not in blocks": lambda u, t: (in_turn(t).softmax(1), u),
     "even shares": lambda u, t: (torch.full_like(t, 0.5), u),
 }
 right = mix(u, logits)

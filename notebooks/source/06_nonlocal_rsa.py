@@ -533,7 +533,7 @@ print("best:", best_of_all, "" if "U-Net" in best_of_all or "RSA" in best_of_all
 # %% [markdown]
 # ## 10 · What goes wrong
 #
-# A wrong block has the right shape, and it trains. Section 4 compared ours with a right one; for a block of your own there is none. But some things must hold for *every* right one:
+# A wrong block has the right shape, and it trains. Section 4 compared ours with a right one; for a block of your own there is none. But some things must hold for every right block of this kind, which compares slices by their content alone, without positions, each image by itself:
 #
 # 1. an image **alone** gets the result that it gets in a batch;
 # 2. if all values are **1**, the result is 1: each row of weights sums to 1;
@@ -542,7 +542,7 @@ print("best:", best_of_all, "" if "U-Net" in best_of_all or "RSA" in best_of_all
 # %% [markdown]
 # ### Exercise 06.3 · a test that finds wrong blocks
 #
-# *15 minutes, needs thought.* `attend(query, key, value, axis)` takes tensors (B, C, D, H, W) and one axis, 2, 3 or 4, as `attend_slices` does. Return the first that holds, along any axis: `"depends on the batch"`, `"changes a constant"`, `"changes in a mirror"`; else `"nothing found"`. Differences below 0.001 are rounding. Choose the inputs: which sizes would hide a fault?
+# *15 minutes, needs thought.* `attend(query, key, value, axis)` takes tensors (B, C, D, H, W) and one axis, 2, 3 or 4, as `attend_slices` does. Return the first that holds, along any axis: `"depends on the batch"`, `"changes a constant"`, `"changes in a mirror"`; else `"nothing found"`. Below 0.001 is rounding. Choose the inputs: which numbers and shapes would hide a fault?
 #
 # <details><summary>Hint 1</summary>Two images or more: <code>0.3 * torch.randn(2, 4, 3, 5, 6)</code> for each input. <code>torch.allclose(one, other, atol=1e-3)</code> leaves rounding out.</details>
 # <details><summary>Hint 2</summary>Mirror along the slices' own axis, all three inputs: <code>attend(query.flip(axis), key.flip(axis), value.flip(axis), axis)</code> must be the result, <code>.flip(axis)</code>.</details>
@@ -581,13 +581,14 @@ record("no projections, features × 10: largest change of a value", (own - x).ab
 # %% [markdown]
 # | variant | what happens |
 # |---|---|
-# | softmax over the queries | columns sum to 1, rows do not: some slices get too much weight, others none |
+# | softmax over the queries | rows do not sum to 1: some slices get too much weight, others none |
 # | softmax over the batch | a patient's result depends on who else is in the batch |
 # | no `movedim` on the way back | **right shape, wrong places**: only the mirror notices |
-# | the first slice is preferred | a place is special, as with given positions |
-# | divided by √numbers | no rule is broken, and it is another function: flatter rows |
+# | the first slice is preferred | a place is special |
+# | divided by √numbers | no rule is broken; another function, with flatter rows |
+# | no projections (eq. 1 as printed) | the last line: each slice looks at itself alone |
 #
-# **Defend a sentence:** of the last one the test says *nothing found*. Which do you write: "the block is right", or "three rules hold, along three axes, on one input"? Which of the two would a fourth rule change?
+# **Defend a sentence:** of *divided by √numbers* the test says *nothing found*. Which do you write: "the block is right", or "three rules hold, on one input"? If the block breaks a fourth rule, which was wrong?
 
 # %% [markdown]
 # ### The network that finds nothing
@@ -631,8 +632,8 @@ for name, values in (("published head", watched), ("with a bias", watched_bias))
 # | 100× fewer operations for the maps | $N/(D+H+W)$: 25× at the published place; eight times less against the usual block |
 # | 28× less memory | at the published place *more*; against the plain one true from 1/4 on; with today's kernels 1.1–1.7× |
 # | each voxel is a weighted sum of all | it reaches all; the shipped network makes no use of it (section 8) |
-# | RSA beats NCL, NCL the U-Net (Dice of 010: 65.3, 64.3, 64.0; best, RSA-111: 66.0) | no intervals; below |
-# | eq. 1 has no $\theta, \phi, g$ | its code has them; without, each slice looks at itself (section 10) |
+# | RSA beats NCL, NCL the U-Net (Dice of 010: 65.3, 64.3, 64.0; best, RSA-111: 66.0) | no intervals; see below |
+# | eq. 1 has no $\theta, \phi, g$ | its code has them; without, see section 10 |
 # | lesions count more in the loss | as printed they count less |
 
 # %% [markdown]

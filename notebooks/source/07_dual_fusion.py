@@ -441,7 +441,7 @@ print("the map:", map_score(run))
 from medattn_lite.course.exercises import steps_apart
 
 
-def blinkers(affinity, reach):
+def near_places(affinity, reach):
     """affinity (B, d, h, w, d, h, w): queries, then keys; returns the same shape."""
     ### BEGIN SOLUTION
     near = affinity * (steps_apart(affinity.shape[1:4]).to(affinity.device) <= reach)
@@ -450,13 +450,13 @@ def blinkers(affinity, reach):
 
 
 # %%
-check("07-blinkers", blinkers)
+check("07-near-places", near_places)
 
 # %%
 from medattn_lite.course.exercises import near_only
 from medattn_lite.explain import under_edits
 
-mine = blinkers if check("07-blinkers", blinkers).passed else near_only
+mine = near_places if check("07-near-places", near_places).passed else near_only
 flat = lambda a, reach: mine(a[:, None, :, :, None], reach)[:, 0, :, :, 0]  # (B, h, w, h, w): one slice of a volume
 EDITS = {"its own": lambda a: a} | {f"reach {r}": lambda a, r=r: flat(a, r) for r in (0, 2, 7)}
 on_control = under_edits(run.network, EDITS, lambda: right(object_hits(run.network, run.test)), kind="voxel×voxel")
@@ -623,9 +623,9 @@ print(f"{'variant':26}{'sums':>14}{'looks at':>10}{'follows':>9}{'size ÷ V':>10
 for name, options in variants.items():
     given = [options.pop(letter, own) for letter, own in (("q", q), ("k", k3), ("v", v))]
     weights, out = attend(*given, **options)
-    dealt = attend(*(x[:, :, order] for x in given), **options)[1]
+    shuffled = attend(*(x[:, :, order] for x in given), **options)[1]
     sums, places = weights.sum(-1), torch.special.entr(weights).sum(-1).exp().mean()
-    follows = (dealt - out[:, :, order]).norm() / out.norm()
+    follows = (shuffled - out[:, :, order]).norm() / out.norm()
     size = out.std() / given[2].std()
     print(f"{name:26}{sums.min():7.2f}{sums.max():7.2f}{places:10.0f}{follows:9.1e}{size:10.2f}")
 

@@ -495,7 +495,7 @@ scores = {name: np.array([localise(v, o.signal, within=o.head).auc for v, o in z
 for name in METHODS:
     gap = paired_mean_interval(scores[name], scores["brightness"])
     verdict = "no verdict against" if not gap.is_given else "beats" if gap.low > 0 else "loses to" if gap.high < 0 \
-        else "does not differ (in this interval) from"  # fmt: skip
+        else "is not shown to differ from"  # fmt: skip
     print(f"{name}: AUC {auc_of[name].text(2)}; {verdict} brightness: {gap.text(2)}")
 print(f"network B on marked heads, attention against the mark: AUC {caught['attention: B, reads the mark'].text(2)}")
 

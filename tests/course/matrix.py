@@ -19,7 +19,7 @@ PAGE = Path(__file__).resolve().parents[2] / "figures" / "exercises.md"
 HEAD = """# What each answer hears
 
 Made by `python -m tests.course.matrix`; do not edit by hand. Every exercise with its stub, its solution, right answers
-in other forms and wrong ones, run through the check that the learner runs. A test holds every line.
+in other forms and wrong ones, run through the check that the learner runs. The tests run the same pairs.
 
 The answers are written by the course's authors and by its reviewers, and most of the wrong ones were written after the
 checks: how often a real learner's mistake is named, they do not tell.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import torch
 
 from medattn_lite.course.checks import NOT_ATTEMPTED, NOT_YET, PASSED, check, exercises
 from medattn_lite.course.generate import read_source, source_paths
+from tests.course import matrix
 from tests.course.answers import Answer
 from tests.course.exercise_source import source_exercises
 from tests.course.right_answers import all_right_answers
@@ -92,3 +94,10 @@ def test_a_check_says_the_same_each_time_and_leaves_chance_as_it_was(name: str) 
 @pytest.mark.parametrize("answer", [3, "text", [], object, lambda *a, **k: a[0].no_such_attribute])
 def test_a_check_survives_any_answer_and_never_passes_nonsense(name: str, answer: object) -> None:
     assert check(name, answer).state != PASSED
+
+
+def test_the_page_of_answers_is_of_this_course() -> None:
+    text = matrix.PAGE.read_text(encoding="utf-8")
+    assert set(re.findall(r"^## ([\w-]+):", text, re.MULTILINE)) == set(NAMES)
+    assert f"{sum(map(len, WRONG.values()))} wrong answers" in text
+    assert f"{sum(map(len, RIGHT.values()))} right answers" in text

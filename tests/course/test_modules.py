@@ -89,7 +89,7 @@ def test_numpy_is_judged_by_its_memory() -> None:
 
 
 @pytest.mark.parametrize(("name", "code", "says"), [
-    ("04-deal", lambda subjects, folds, seed: (subjects.sort(), [0] * len(subjects))[1], "changes its input"),
+    ("04-folds", lambda subjects, folds, seed: (subjects.sort(), [0] * len(subjects))[1], "changes its input"),
     ("12-split", lambda subjects, n: [subjects.pop() == "a" for _ in list(subjects)], "changes its input, `subjects`"),
     ("09-place", lambda index, layers: layers.append((1, 1, 0, 1)) or 0.0, "changes its input, `layers`"),
     ("11-effect", lambda look, tumour, change, a, b: change.clear() or 0.0, "changes its input, `change`"),

@@ -6,7 +6,8 @@ that is drawn of numbers in the text, is the same computation twice, and is run 
 
 The dependencies are read from the source, statement by statement. A name counts as changed where it is assigned, where
 an attribute or an element of it is, and where a method of it is called, unless it was imported. A method may change
-what its object was made of, too: an optimiser's step changes the weights that it was given.
+what its object was made of, too: an optimiser's step changes the weights that it was given. So may a function that is
+called for what it does, and not for what it returns: `train(model)`.
 """
 
 from __future__ import annotations
@@ -18,16 +19,18 @@ from dataclasses import dataclass
 
 import nbformat
 
+ONLY_SHOW = ("print", "display", "record", "check", "plots.show", "quiz")  # take values and change none
 DATA_NAMES = frozenset({"DATA", "DATA_ROOT"})
 
 
 @dataclass(frozen=True)
 class Step:
-    """Names of a statement without statements in it: those that it reads, assigns anew, and changes in any way."""
+    """Names of a statement without statements in it: what it reads, assigns anew, changes in any way, and calls."""
 
     reads: frozenset[str] = frozenset()
     assigns: frozenset[str] = frozenset()
     changes: frozenset[str] = frozenset()
+    calls: frozenset[str] = frozenset()
 
 
 def data_lines(notebook: nbformat.NotebookNode, *, sources: frozenset[str] = DATA_NAMES) -> dict[int, str]:
@@ -74,7 +77,7 @@ def _parts(steps: Sequence[Step], imported: set[str]) -> dict[str, set[str]]:
     """What each name may hold: the names that it was made of, and what those hold."""
     parts: dict[str, set[str]] = {}
     for step in steps:
-        inside = step.reads - imported
+        inside = step.reads - step.calls - imported
         whole = inside.union(*(parts.get(name, set()) for name in inside))
         for name in step.changes:
             parts[name] = parts.get(name, set()) | whole
@@ -132,7 +135,8 @@ def _step(line: ast.stmt, imported: set[str], given: frozenset[str], certain: bo
         reads |= stored
     anew = certain and isinstance(line, ast.Assign | ast.AnnAssign | ast.FunctionDef | ast.ClassDef)
     changes = stored | set(_changed_inside(line, imported))
-    return Step(given | reads, frozenset(stored if anew else ()), frozenset(changes))
+    calls = {node.func.id for node in ast.walk(line) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    return Step(given | reads, frozenset(stored if anew else ()), frozenset(changes), frozenset(calls))
 
 
 def _globals_inside(table: symtable.SymbolTable) -> Iterator[str]:
@@ -144,7 +148,11 @@ def _globals_inside(table: symtable.SymbolTable) -> Iterator[str]:
 
 
 def _changed_inside(line: ast.stmt, imported: set[str]) -> Iterator[str]:
-    """Names whose attribute or element is assigned, or a method of which is called."""
+    """Names whose attribute or element is assigned, a method of which is called, or that a bare call is given."""
+    if isinstance(line, ast.Expr) and isinstance(line.value, ast.Call):
+        called = ast.unparse(line.value.func)
+        given = [*line.value.args, *(word.value for word in line.value.keywords)] if called not in ONLY_SHOW else []
+        yield from (part.id for part in given if isinstance(part, ast.Name) and part.id not in imported)
     for node in ast.walk(line):
         part: ast.AST | None = None
         if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):

@@ -56,6 +56,14 @@ def test_a_method_may_change_what_its_object_was_made_of() -> None:
     assert kept(*cells, "show(load(DATA))") == ["show(load(DATA))"]
 
 
+def test_a_function_that_is_called_for_what_it_does_may_change_what_it_is_given() -> None:
+    cells = ["model = Net()", "train(model)", "show(load(DATA), model)"]
+    assert kept(*cells) == cells
+    cells = ["model = Net()", "fit(model, load(DATA))", "print(model)"]
+    assert kept(*cells) == cells
+    assert kept("model = Net()", "print(model)", "load(DATA)") == ["load(DATA)"]
+
+
 def test_dependence_goes_through_functions_loops_conditions_and_elements() -> None:
     for cell in ("def shown():\n    return heads", "for name in heads:\n    total = 1", "if heads:\n    total = 2",
                  "found = [one for one in SCALE if heads]", "table['x'] = heads"):  # fmt: skip

@@ -8,7 +8,7 @@ from medattn_lite.lazy import attach
 
 if TYPE_CHECKING:
     from medattn_lite.course.exercises.nb03 import print_sentences, sentence_for
-    from medattn_lite.course.exercises.nb04 import dealt
+    from medattn_lite.course.exercises.nb04 import folds_by_patient
     from medattn_lite.course.exercises.nb05 import another_place
     from medattn_lite.course.exercises.nb06 import SLICE_BLOCKS, findings_of, slice_attention
     from medattn_lite.course.exercises.nb07 import near_only, steps_apart
@@ -22,7 +22,7 @@ __all__ = [
     "another_place",
     "print_sentences",
     "sentence_for",
-    "dealt",
+    "folds_by_patient",
     "effect_of",
     "fair_mass",
     "findings_of",

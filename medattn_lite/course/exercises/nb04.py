@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from medattn_lite.attention import SplitAttention
 from medattn_lite.course.checks import NotYet, Result, exercise
 from medattn_lite.course.diagnose import Mistake, compare_function
-from medattn_lite.course.exercises.nb04_deal import check_deal, dealt
+from medattn_lite.course.exercises.nb04_folds import check_folds, folds_by_patient
 from medattn_lite.course.modules import Setting, judge_module, no_linear_layers
 
 WHOLE_HINT = "For one image and one channel, the R shares sum to 1: softmax over axis 1 of (B, R, C)."
@@ -36,9 +36,9 @@ def check_shares(shares: Callable[[Tensor, int], Tensor]) -> Result:
             Mistake(lambda t, r: t.softmax(1).unflatten(1, (r, -1)),
                     "the softmax runs over splits and channels together: all R·C numbers share one whole", WHOLE_HINT),
             Mistake(lambda t, r: _interleaved(t, r).softmax(1),
-                    "the logits are dealt one by one, split 1, split 2, split 1, …", LAYOUT_HINT),
+                    "the logits come in turn, split 1, split 2, split 1, …", LAYOUT_HINT),
             Mistake(lambda t, r: t.unflatten(1, (-1, r)).softmax(2),
-                    "the axes are (B, C, R), and the logits are dealt one by one", LAYOUT_HINT),
+                    "the axes are (B, C, R), and the logits come in turn", LAYOUT_HINT),
             Mistake(lambda t, r: _shares(t, r).transpose(1, 2), "the axes are (B, C, R); (B, R, C) was asked for",
                     "Splits come on axis 1."),
             Mistake(lambda t, r: _table(t, r).sigmoid(),
@@ -172,9 +172,9 @@ def _split_mistakes(reference: SplitAttention) -> list[Mistake]:
         Mistake(lambda x: mix(_table(logits(parts(x)), radix), parts(x)),
                 "the softmax is missing: you mix with the logits", WHOLE_HINT),
         Mistake(lambda x: mix(_interleaved(logits(parts(x)), radix).softmax(1), parts(x)),
-                "the logits are dealt one by one; they come as R blocks of C", LAYOUT_HINT),
-        Mistake(lambda x: right(parts(x, layout="dealt"), logits(parts(x, layout="dealt"))),
-                "the convolution's channels are dealt one by one; they come as R blocks of C", LAYOUT_HINT),
+                "the logits come in turn; they come as R blocks of C", LAYOUT_HINT),
+        Mistake(lambda x: right(parts(x, layout="in turn"), logits(parts(x, layout="in turn"))),
+                "the convolution's channels come in turn; they come as R blocks of C", LAYOUT_HINT),
         Mistake(lambda x: right(parts(x), logits(parts(x), pool="mean")),
                 "you described the mean of the splits; (04.2) has their sum", "`u.sum(dim=1)`"),
         Mistake(lambda x: right(parts(x), logits(parts(x), pool="max")),
@@ -215,4 +215,4 @@ def _split_mistakes(reference: SplitAttention) -> list[Mistake]:
     ]
 
 
-__all__ = ["check_deal", "check_shares", "check_split", "dealt"]
+__all__ = ["check_folds", "check_shares", "check_split", "folds_by_patient"]

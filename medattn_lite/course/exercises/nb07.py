@@ -128,8 +128,8 @@ def _dice_mistakes() -> list[Mistake]:
     ]  # fmt: skip
 
 
-@exercise("07-blinkers", title="Exercise 07.3, near places only")
-def check_blinkers(blinkers: Callable[[Tensor, int], Tensor]) -> Result:
+@exercise("07-near-places", title="Exercise 07.3, near places only")
+def check_near_places(near_places: Callable[[Tensor, int], Tensor]) -> Result:
     """(B, d, h, w, d, h, w) and a reach to the same shape: far keys get 0, the others share the whole."""
     generator = torch.Generator().manual_seed(7)
 
@@ -147,7 +147,7 @@ def check_blinkers(blinkers: Callable[[Tensor, int], Tensor]) -> Result:
     one_whole = "Each query hands out one whole: divide by the sum over its keys, axes 4, 5 and 6, with keepdim=True."
     nothing_left = "With reach 0 a query keeps its own place: `<=`, not `<`."
     return compare_function(
-        blinkers,
+        near_places,
         reference=near_only,
         cases=[case(1, (3, 2, 2), 0), case(2, (2, 3, 4), 1), case(1, (4, 3, 3), 2), case(1, (1, 5, 2), 3),
                case(1, (2, 2, 2), 9)],
@@ -218,4 +218,4 @@ def near_only(affinity: Tensor, reach: int) -> Tensor:
     return near / near.sum(KEYS, keepdim=True).clamp(min=1e-9)
 
 
-__all__ = ["check_blinkers", "check_blocks", "check_dice", "dice_by_region", "near_only", "steps_apart"]
+__all__ = ["check_near_places", "check_blocks", "check_dice", "dice_by_region", "near_only", "steps_apart"]

@@ -71,53 +71,53 @@ RIGHT_ANSWERS = {
              "sum(logits.softmax(dim=1)[:, r] * u[:, r] for r in range(self.radix))"),
         ]),
     ],
-    "04-deal": [
+    "04-folds": [
         Answer("pandas",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    import pandas as pd\n"
             "    people = pd.Series(sorted(set(subjects))).sample(frac=1, "
             "random_state=seed).reset_index(drop=True)\n"
             "    return pd.Series(subjects).map({p: k % folds for k, p in people.items()})"),
         Answer("scikit-learn's KFold on patients",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    from sklearn.model_selection import KFold\n"
             "    people, fold = sorted(set(subjects)), {}\n"
             "    for k, (_, test) in enumerate(KFold(folds, shuffle=True, random_state=seed).split(people)):\n"
             "        fold |= {people[i]: k for i in test}\n"
             "    return [fold[s] for s in subjects]"),
         Answer("random.Random",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    import random\n"
             "    people = sorted(set(subjects))\n"
             "    random.Random(seed).shuffle(people)\n"
             "    return [people.index(s) % folds for s in subjects]"),
         Answer("numpy, unique and inverse",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    people, inverse = np.unique(subjects, return_inverse=True)\n"
             "    return (np.random.default_rng(seed).permutation(len(people)) % folds)[inverse]"),
         Answer("torch",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    people = sorted(set(subjects))\n"
             "    order = torch.randperm(len(people), generator=torch.Generator().manual_seed(seed))\n"
             "    return torch.stack([order[people.index(s)] for s in subjects]) % folds"),
         Answer("seeded global chance",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    np.random.seed(seed)\n"
             "    people = np.random.permutation(sorted(set(subjects)))\n"
             "    where = {p: k % folds for k, p in enumerate(people)}\n"
             "    return np.array([where[s] for s in subjects])"),
         Answer("a hash of name and seed",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    import hashlib\n"
             "    people = sorted({*subjects}, key=lambda p: hashlib.md5(f'{p}{seed}'.encode()).hexdigest())\n"
             "    return [people.index(s) % folds for s in subjects]"),
         Answer("array_split",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    people = np.random.default_rng(seed).permutation(sorted(set(subjects)))\n"
             "    where = {p: k for k, part in enumerate(np.array_split(people, folds)) for p in part}\n"
             "    return [where[s] for s in subjects]"),
         Answer("order of the table, shuffled",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    people = np.random.default_rng(seed).permutation(list(dict.fromkeys(subjects)))\n"
             "    where = {p: k % folds for k, p in enumerate(people)}\n"
             "    return tuple(where[s] for s in subjects)"),

@@ -108,29 +108,29 @@ RIGHT_ANSWERS = {
             "        top = new\n"
             "    return context.div_(total)"),
     ],
-    "07-blinkers": [
+    "07-near-places": [
         Answer("masked_fill",
-            "def blinkers(affinity, reach):\n"
+            "def near_places(affinity, reach):\n"
             "    near = affinity.masked_fill(steps_apart(affinity.shape[1:4]) > reach, 0.0)\n"
             "    return near / near.sum((4, 5, 6), keepdim=True)"),
         Answer("where and flatten",
-            "def blinkers(affinity, reach):\n"
+            "def near_places(affinity, reach):\n"
             "    near = torch.where(steps_apart(affinity.shape[1:4]) <= reach, affinity, 0).flatten(4)\n"
             "    return (near / near.sum(-1, keepdim=True)).reshape(affinity.shape)"),
         Answer("softmax of the logarithm",
             "lambda affinity, reach: affinity.log().masked_fill(steps_apart(affinity.shape[1:4]) > reach, "
             "-math.inf).flatten(4).softmax(-1).reshape(affinity.shape)"),
         Answer("numpy",
-            "def blinkers(affinity, reach):\n"
+            "def near_places(affinity, reach):\n"
             "    near = affinity.numpy() * (steps_apart(affinity.shape[1:4]).numpy() <= reach)\n"
             "    return near / near.sum((4, 5, 6), keepdims=True)"),
         Answer("own steps",
-            "def blinkers(affinity, reach):\n"
+            "def near_places(affinity, reach):\n"
             "    p = torch.stack(torch.meshgrid(*map(torch.arange, affinity.shape[1:4]), indexing='ij'), -1)\n"
             "    near = affinity * ((p[:, :, :, None, None, None] - p).abs() <= reach).all(-1)\n"
             "    return near / near.sum((-3, -2, -1), True)"),
         Answer("normalize",
-            "def blinkers(affinity, reach):\n"
+            "def near_places(affinity, reach):\n"
             "    near = affinity * (steps_apart(affinity.shape[1:4]) <= reach)\n"
             "    return torch.nn.functional.normalize(near.flatten(4), p=1, dim=-1).reshape(affinity.shape)"),
     ],

@@ -19,7 +19,7 @@ def over_everything(logits, radix):
     return logits.softmax(dim=1).unflatten(1, (radix, -1))
 
 
-def dealt_one_by_one(logits, radix):
+def one_by_one(logits, radix):
     return logits.unflatten(1, (-1, radix)).transpose(1, 2).softmax(dim=1)
 
 
@@ -99,12 +99,12 @@ class Logits(Block):
         return self.logits(u).unflatten(1, (self.radix, -1))
 
 
-class LogitsDealt(Block):
+class LogitsInTurn(Block):
     def shares(self, u):
         return self.logits(u).unflatten(1, (-1, self.radix)).transpose(1, 2).softmax(dim=1)
 
 
-class ChannelsDealt(Block):
+class ChannelsInTurn(Block):
     def splits(self, x):
         return self.conv(x).relu().unflatten(1, (-1, self.radix)).transpose(1, 2)
 
@@ -254,7 +254,7 @@ WRONG_ANSWERS = {
         (over_channels, "runs over the channels"),
         (over_batch, "runs over the batch"),
         (over_everything, "all R·C numbers"),
-        (dealt_one_by_one, "dealt one by one"),
+        (one_by_one, "come in turn"),
         (channels_first, "(B, C, R)"),
         (turned, "(B, R, C) was asked for"),
         (gates, "sigmoid lets each split decide"),
@@ -268,8 +268,8 @@ WRONG_ANSWERS = {
         (SoftmaxOverBatch, "softmax runs over the batch"),
         (Sigmoids, "sigmoid makes R gates"),
         (Logits, "softmax is missing"),
-        (LogitsDealt, "logits are dealt one by one"),
-        (ChannelsDealt, "convolution's channels are dealt"),
+        (LogitsInTurn, "logits come in turn"),
+        (ChannelsInTurn, "convolution's channels come in turn"),
         (MeanOfSplits, "mean of the splits; (04.2)"),
         (FirstSplitOnly, "first split alone"),
         (LargestPlace, "largest value"),
@@ -286,7 +286,7 @@ WRONG_ANSWERS = {
         (SlicesOnly, "nn.Conv2d` is for slices"),
         (NoLayers, "no layers to learn"),
     ],
-    "04-deal": [
+    "04-folds": [
         (deal_slices, "is trained on and tested"),
         (deal_in_row, "is trained on and tested"),
         (one_a_patient, "one number for each patient"),

@@ -112,21 +112,21 @@ WRONG_ANSWERS = {
             ("self.fc2(self.fc1(z).relu())", "self.fc[1](self.fc[0](z).relu())"),
         ], "`self.fc` is a plain list: torch does no"),
     ],
-    "04-deal": [
+    "04-folds": [
         Answer("set without sorted", [
             ("sorted(set(subjects))", "list(set(subjects))"),
-        ], "Your deal depends on the order of a `set`"),
+        ], "Your split depends on the order of a `set`"),
         Answer("set in braces", [
             ("sorted(set(subjects))", "list({s for s in subjects})"),
-        ], "Your deal depends on the order of a `set`"),
+        ], "Your split depends on the order of a `set`"),
         Answer("seed renames the folds",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    people = sorted(set(subjects))\n"
             "    fold_of = {p: (k + seed) % folds for k, p in enumerate(people)}\n"
             "    return [fold_of[s] for s in subjects]",
             "With seeds 0 and 1"),
         Answer("seed rotates the list",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    people = sorted(set(subjects))\n"
             "    people = people[seed:] + people[:seed]\n"
             "    fold_of = {p: k % folds for k, p in enumerate(people)}\n"
@@ -144,24 +144,24 @@ WRONG_ANSWERS = {
         Answer("seed fixed at 0", [("default_rng(seed)", "default_rng(0)")], "The seed changes nothing"),
         Answer("global chance", [
             ("np.random.default_rng(seed).permutation", "np.random.permutation"),
-        ], "The same seed gave two different deals"),
+        ], "The same seed gave two different splits"),
         Answer("in place shuffle of the input",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    np.random.default_rng(seed).shuffle(subjects)\n"
             "    return [k % folds for k in range(len(subjects))]",
             "Your function changes its input"),
         Answer("a list per fold",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    people = np.random.default_rng(seed).permutation(sorted(set(subjects)))\n"
             "    return [list(people[k::folds]) for k in range(folds)]",
             "Your answer is a list of 5 values"),
         Answer("True for the test fold",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    people = np.random.default_rng(seed).permutation(sorted(set(subjects)))\n"
             "    return [s in set(people[::folds]) for s in subjects]",
             "Fold 2 of 5 is empty"),
         Answer("even slices, not patients",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    people = np.random.default_rng(seed).permutation(sorted(set(subjects)))\n"
             "    load, fold_of = [0] * folds, {}\n"
             "    for p in people:\n"
@@ -171,13 +171,13 @@ WRONG_ANSWERS = {
             "    return [fold_of[s] for s in subjects]",
             "The folds have 3 to 7 patients"),
         Answer("seed reverses the list",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    people = sorted(set(subjects), reverse=seed % 2 == 1)\n"
             "    fold_of = {p: k % folds for k, p in enumerate(people)}\n"
             "    return [fold_of[s] for s in subjects]",
             "With seeds 0 and 1"),
         Answer("checksum of the name",
-            "def deal(subjects, folds, seed):\n"
+            "def assign_folds(subjects, folds, seed):\n"
             "    import zlib\n"
             "    return [zlib.crc32(s.encode()) % folds for s in subjects]",
             "The folds have 2 to 7 patients"),

@@ -239,7 +239,7 @@ WRONG_ANSWERS = {
         (the_whole_map, "in memory at once"),
         (blocks_of_queries, "in memory at once"),
     ],
-    "07-blinkers": [
+    "07-near-places": [
         (not_shared_anew, "no longer sums to 1"),
         (the_far_ones, "kept the far places"),
         (the_far_ones_without_nan, "kept the far places"),

@@ -107,9 +107,9 @@ WRONG_ANSWERS = {
             ("return context / total", "return context"),
         ], "other numbers"),
     ],
-    "07-blinkers": [
+    "07-near-places": [
         Answer("Manhattan steps",
-            "def blinkers(affinity, reach):\n"
+            "def near_places(affinity, reach):\n"
             "    grid = affinity.shape[1:4]\n"
             "    p = torch.stack(torch.meshgrid(*[torch.arange(n) for n in grid], indexing='ij'), -1)\n"
             "    far = (p[:, :, :, None, None, None] - p).abs().sum(-1)\n"
@@ -117,7 +117,7 @@ WRONG_ANSWERS = {
             "    return near / near.sum(dim=(4, 5, 6), keepdim=True)",
             "You added up the steps along the axes"),
         Answer("straight distance",
-            "def blinkers(affinity, reach):\n"
+            "def near_places(affinity, reach):\n"
             "    grid = affinity.shape[1:4]\n"
             "    p = torch.stack(torch.meshgrid(*[torch.arange(n) for n in grid], indexing='ij'), -1)\n"
             "    far = (p[:, :, :, None, None, None] - p).float().norm(dim=-1)\n"

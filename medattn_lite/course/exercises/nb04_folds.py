@@ -1,4 +1,4 @@
-"""Check of notebook 04: folds split by patient, tried for what a deal must hold, not for one deal."""
+"""Check of notebook 04: folds split by patient, tried for what any split must hold, not for one split."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from medattn_lite.course.sets import in_another_order, writes_sets_in_braces
 from medattn_lite.course.stubs import is_stub
 from medattn_lite.course.values import as_array, kind
 
-SHUFFLE_HINT = "Shuffle the patients with `np.random.default_rng(seed).permutation(…)` before you deal them."
+SHUFFLE_HINT = "Shuffle the patients with `np.random.default_rng(seed).permutation(…)` before you give them folds."
 SETS_HINT = "`sorted(set(subjects))` has one order for ever; shuffle that."
 REMAINDER_HINT = "Patient number i of the shuffled list goes to fold i % folds."
 
 
-@exercise("04-deal", title="Exercise 04.3, split patients, not slices")
-def check_deal(deal: Callable[[Sequence[str], int, int], Any]) -> Result:
+@exercise("04-folds", title="Exercise 04.3, split patients, not slices")
+def check_folds(assign: Callable[[Sequence[str], int, int], Any]) -> Result:
     """The slices' patients (N,) to fold numbers (N,): a patient in one fold, folds alike, other folds by seed."""
-    if not callable(deal):
-        raise NotYet(f"You handed over {kind(deal)}, not the function itself.", "Leave out the brackets.")
-    if is_stub(deal):
+    if not callable(assign):
+        raise NotYet(f"You handed over {kind(assign)}, not the function itself.", "Leave out the brackets.")
+    if is_stub(assign):
         raise NotAttempted
     subjects = _slices_of(23)
-    dealt_by_seed = [_one_deal(deal, subjects, 5, seed) for seed in range(6)]
+    by_seed = [_one_split(assign, subjects, 5, seed) for seed in range(6)]
     for patients, folds, seed in ((23, 4, 2), (12, 3, 0), (31, 7, 11), (6, 6, 3)):
-        _one_deal(deal, _slices_of(patients), folds, seed)
-    if _one_deal(deal, subjects, 5, 0) != dealt_by_seed[0]:
-        raise NotYet("The same seed gave two different deals.", "Take all chance from `np.random.default_rng(seed)`.")
-    _does_not_hang_on_a_set(deal, subjects)
-    if all(each == dealt_by_seed[0] for each in dealt_by_seed):
-        raise NotYet("The seed changes nothing: patients are dealt in the same order every time.", SHUFFLE_HINT)
-    for seed, (one, other) in enumerate(zip(dealt_by_seed[:-1], dealt_by_seed[1:], strict=True)):
+        _one_split(assign, _slices_of(patients), folds, seed)
+    if _one_split(assign, subjects, 5, 0) != by_seed[0]:
+        raise NotYet("The same seed gave two different splits.", "Take all chance from `np.random.default_rng(seed)`.")
+    _does_not_hang_on_a_set(assign, subjects)
+    if all(each == by_seed[0] for each in by_seed):
+        raise NotYet("The seed changes nothing: patients have the same folds every time.", SHUFFLE_HINT)
+    for seed, (one, other) in enumerate(zip(by_seed[:-1], by_seed[1:], strict=True)):
         kept = _kept_together(one, other)
         if kept > 0.6:
             raise NotYet(
@@ -51,17 +51,17 @@ def _slices_of(patients: int) -> list[str]:
     return [f"patient-{number:02d}" for number in np.random.default_rng(4).permutation(numbers)]
 
 
-def _does_not_hang_on_a_set(deal: Callable[..., Any], subjects: list[str]) -> None:
+def _does_not_hang_on_a_set(assign: Callable[..., Any], subjects: list[str]) -> None:
     """A set of texts has another order after each start of Python; here, in each of these calls."""
-    dealt_twice = []
+    tried = []
     for salt in ("one", "two"):
-        with in_another_order(deal, salt):
-            dealt_twice.append(_one_deal(deal, subjects, 5, 0))
-    if writes_sets_in_braces(deal):  # the order of these is this process's; other names of the same order have another
-        dealt_twice += [_one_deal(deal, [f"{each[0]}{n}{each}" for each in subjects], 5, 0) for n in range(3)]
-    if any(each != dealt_twice[0] for each in dealt_twice):
-        raise NotYet("Your deal depends on the order of a `set`, and Python orders the texts in a set anew at each "
-                     "start: tomorrow the same seed would deal other folds.", SETS_HINT)  # fmt: skip
+        with in_another_order(assign, salt):
+            tried.append(_one_split(assign, subjects, 5, 0))
+    if writes_sets_in_braces(assign):  # their order is this process's; other names have another
+        tried += [_one_split(assign, [f"{each[0]}{n}{each}" for each in subjects], 5, 0) for n in range(3)]
+    if any(each != tried[0] for each in tried):
+        raise NotYet("Your split depends on the order of a `set`, and Python orders the texts in a set anew at each "
+                     "start: tomorrow the same seed would give other folds.", SETS_HINT)  # fmt: skip
 
 
 def _kept_together(one: list[int], other: list[int]) -> float:
@@ -72,14 +72,14 @@ def _kept_together(one: list[int], other: list[int]) -> float:
     return float((second[:, None] == second)[pairs].mean())
 
 
-def _one_deal(deal: Callable[..., Any], subjects: list[str], folds: int, seed: int) -> list[int]:
+def _one_split(assign: Callable[..., Any], subjects: list[str], folds: int, seed: int) -> list[int]:
     """The fold of every slice, as plain numbers.
 
     Raises:
         NotYet: the answer is no such list, or breaks a rule that has a name.
     """
     given = list(subjects)
-    answer = deal(given, folds, seed)
+    answer = assign(given, folds, seed)
     if not unchanged(given, subjects):
         raise NotYet("Your function changes its input.", "Shuffle a list of your own: `sorted(set(subjects))`.")
     numbers = _as_numbers(answer)
@@ -98,8 +98,9 @@ def _one_deal(deal: Callable[..., Any], subjects: list[str], folds: int, seed: i
         own.setdefault(subject, set()).add(number)
     torn = next((subject for subject in people if len(own[subject]) > 1), None)
     if torn is not None:
-        raise NotYet(f"The slices of {torn} lie in folds {' and '.join(map(str, sorted(own[torn])[:2]))}: that patient "
-                     "is trained on and tested.", "Deal the patients first; a slice goes where its patient goes.")
+        raise NotYet(f"The slices of {torn} lie in folds {' and '.join(map(str, sorted(own[torn])[:2]))}: that "
+                     "patient is trained on and tested.",
+                     "Give the patients their folds first; a slice goes where its patient goes.")
     sizes = Counter(next(iter(folds_of)) for folds_of in own.values())
     counts = [sizes.get(fold, 0) for fold in range(folds)]
     if min(counts) == 0:
@@ -125,7 +126,7 @@ def _as_numbers(answer: Any) -> list[int]:
     return [int(number) for number in numbers]
 
 
-def dealt(subjects: Sequence[str], folds: int, seed: int) -> list[int]:
+def folds_by_patient(subjects: Sequence[str], folds: int, seed: int) -> list[int]:
     """Assigns a fold number to each slice; all slices of a patient are in one fold."""
     people = np.random.default_rng(seed).permutation(sorted(set(subjects)))
     fold_of = {patient: number % folds for number, patient in enumerate(people)}
