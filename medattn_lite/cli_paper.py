@@ -10,11 +10,13 @@ Days of one GPU. Each run goes on where it was stopped, so that the same command
 from __future__ import annotations
 
 import argparse
+import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from medattn_lite.errors import UserError, ends_in_one_line
+from medattn_lite.training.run import Run
 
 SLICES = ("presence", "source")  # recipes that may start from ImageNet weights
 VOLUMES = ("grading", "presence-cnns", "lesions", "fusion", "survival", "mechanisms")
@@ -62,11 +64,12 @@ def run_all(words: Sequence[Sequence[str]], run: Callable[[Sequence[str]], int],
         runs: where the folders of the runs are.
     """
     for one in words:
-        print("medattn " + " ".join(one), flush=True)
+        print(shlex.join(["medattn", *one]), flush=True)
         code = run(one)
         if code:
             return code
-    return run(["results", *(str(folder) for folder in sorted(runs.glob("*-paper-0")))])
+    folders = sorted(runs.glob("*-paper-0"))
+    return run(["results", *(str(folder) for folder in folders if Run(folder).is_finished)])
 
 
 @ends_in_one_line
@@ -87,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UserError(f"{folder} is not a folder: check --lgg and --ms")
     words = commands(lgg=given.lgg, ms=given.ms, weights=given.weights)
     if given.list:
-        print("\n".join("medattn " + " ".join(one) for one in words))
+        print("\n".join(shlex.join(["medattn", *one]) for one in words))
         return 0
     return run_all(words, medattn)
 

@@ -191,7 +191,7 @@ def _changes(words: list[str], label: str | None, recipe: Recipe, settings: Sett
 def _accelerator(device: str, precision: str, log: Sequence[str] = ()) -> Accelerator:
     from accelerate import Accelerator
 
-    from medattn_lite.training.device import choose
+    from medattn_lite.training.device import choose, require_precision
     from medattn_lite.training.trackers import find_trackers
 
     trackers = find_trackers(log)
@@ -202,9 +202,7 @@ def _accelerator(device: str, precision: str, log: Sequence[str] = ()) -> Accele
     if chosen.device.type == "cuda" and chosen.device.index is not None:
         raise UserError(f"--device {device}: choose GPUs with CUDA_VISIBLE_DEVICES, and leave --device cuda")
     wanted = chosen.precision if precision == "auto" else precision
-    if wanted != "fp32" and chosen.device.type == "cpu":
-        why = " (on CPUs torch's bf16 convolutions have wrong gradients for some sizes)" if wanted == "bf16" else ""
-        raise UserError(f"{wanted} needs a GPU: use --precision fp32{why}")
+    require_precision(chosen.device, wanted)
     accelerator = Accelerator(cpu=chosen.device.type == "cpu", mixed_precision=PRECISIONS[wanted],
                               log_with=trackers or None, project_dir="runs" if trackers else None)
     if accelerator.is_main_process:

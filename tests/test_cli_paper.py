@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from medattn_lite.cli import _parser
@@ -37,6 +38,8 @@ def test_a_transfer_comes_after_the_run_that_it_tests(tmp_path: Path) -> None:
 
 def test_it_stops_at_the_first_that_fails_and_ends_with_the_page_of_results(tmp_path: Path) -> None:
     (tmp_path / "grading-phantom-paper-0").mkdir()
+    (tmp_path / "grading-phantom-paper-0" / "metrics.json").write_text("{}")
+    (tmp_path / "presence-phantom-imagenet-paper-0").mkdir()  # stopped before its end
     (tmp_path / "another").mkdir()
     ran: list[list[str]] = []
 
@@ -51,10 +54,15 @@ def test_it_stops_at_the_first_that_fails_and_ends_with_the_page_of_results(tmp_
 
 
 def test_a_file_or_folder_that_is_missing_is_said_before_anything_runs(tmp_path: Path, capsys) -> None:
+    tmp_path = tmp_path / "my scans"
+    tmp_path.mkdir()
     assert main(["--weights", str(tmp_path / "no.pth")]) == 2
     assert "medattn fetch resnest50 gets it" in capsys.readouterr().err
     assert main(["--lgg", str(tmp_path / "no")]) == 2
     assert "is not a folder: check --lgg" in capsys.readouterr().err
     assert main(["--list"]) == 0
     said = capsys.readouterr().out.splitlines()
+    assert main(["--list", "--lgg", str(tmp_path)]) == 0
+    copied = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
+    assert copied == [["medattn", *words] for words in commands(lgg=tmp_path)]
     assert len(said) == len(commands()) and all(line.startswith("medattn ") for line in said)

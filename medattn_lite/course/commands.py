@@ -22,7 +22,7 @@ def run_medattn(main: Callable[[Sequence[str]], int], command: str, *, hide: str
 
     Args:
         main: of `medattn_lite.cli`.
-        command: the words after `medattn`; a name with blanks in it stands in quotes.
+        command: the words after `medattn`; a name with blanks in it stands in quotes, but for the folder of `hide`.
         hide: a folder whose long name is printed as "…".
         show: print the output; a mistake's line is printed in any case.
 
@@ -31,11 +31,13 @@ def run_medattn(main: Callable[[Sequence[str]], int], command: str, *, hide: str
     """
     hidden = str(hide)
     print("$ medattn", command.replace(hidden, "…"))
+    # A folder's own blanks, quotes and backslashes are no part of the command's grammar
+    words = [word.replace("\0", hidden) for word in shlex.split(command.replace(hidden, "\0"))]
     with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
         try:
-            code = main(shlex.split(command))
+            code = main(words)
         except SystemExit as end:  # a word that the command does not know
-            code = int(end.code) if isinstance(end.code, int) else 2
+            code = 0 if end.code is None else end.code if isinstance(end.code, int) else 2
     if show and out.getvalue():
         print(out.getvalue().rstrip().replace(hidden, "…"))
     if code:  # the last line: above it stand progress bars
@@ -55,7 +57,7 @@ def turned_copy(path: str | Path, folder: str | Path, *, axes: str = "PSR") -> P
         the copy's path.
 
     Raises:
-        UserError: the file holds no image with an affine.
+        UserError: the file holds no image with an affine, or the copy would take its place.
     """
     import nibabel
     from nibabel import orientations
@@ -66,5 +68,7 @@ def turned_copy(path: str | Path, folder: str | Path, *, axes: str = "PSR") -> P
         raise UserError(f"{path} is no image with an affine: give a NIfTI file")
     turn = orientations.ornt_transform(orientations.io_orientation(scan.affine), orientations.axcodes2ornt(tuple(axes)))
     copy = Path(folder) / Path(path).name.rpartition("_")[2]
+    if copy.resolve() == Path(path).resolve():
+        raise UserError(f"the copy of {path} would take its place: name another folder")
     nibabel.save(scan.as_reoriented(turn), copy)
     return copy

@@ -123,18 +123,29 @@ def _in_one_line(repository: str, revision: str | None = None) -> Iterator[None]
             from error
     except LocalTokenNotFoundError as error:
         raise UserError("no token for the hub: set HF_TOKEN, or run hf auth login") from error
+    except OfflineModeIsEnabled as error:
+        raise UserError(_OFFLINE) from error
+    except LocalEntryNotFoundError as error:  # "not in the cache": before 1.0 of the library an error of HTTP, too
+        if HF_HUB_OFFLINE:
+            raise UserError(_OFFLINE) from error
+        raise _unreachable(error.__cause__ if isinstance(error.__cause__, Exception) else error) from error
     except HfHubHTTPError as error:
         status = getattr(error.response, "status_code", "?")
         remedy = "check HF_TOKEN and your rights" if status in (401, 403) else "try again later"
         raise UserError(f"{endpoint()} answered {status} for {repository}: {remedy}") from error
     except Exception as error:
-        if HF_HUB_OFFLINE and isinstance(error, (OfflineModeIsEnabled, LocalEntryNotFoundError)):
-            raise UserError("HF_HUB_OFFLINE is set, so that no hub is asked: unset it, or copy the folder of the "
-                            "bundle by hand") from error
-        if isinstance(error, LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
-            error = error.__cause__  # "not in the cache", because of what went wrong before
         library = type(error).__module__.partition(".")[0]  # huggingface_hub has changed it more than once
         if not isinstance(error, OSError) and library not in ("httpx", "httpx2", "httpcore", "requests", "urllib3"):
             raise
-        words = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
-        raise UserError(f"cannot reach {endpoint()} ({words}): check the connection, or HF_ENDPOINT") from error
+        raise _unreachable(error) from error
+
+
+_OFFLINE = "HF_HUB_OFFLINE is set, so that no hub is asked: unset it, or copy the folder of the bundle by hand"
+
+
+def _unreachable(error: Exception) -> UserError:
+    words = (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status is not None:
+        return UserError(f"{endpoint()} answered {status}: try again later")
+    return UserError(f"cannot reach {endpoint()} ({words}): check the connection, or HF_ENDPOINT")

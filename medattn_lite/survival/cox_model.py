@@ -120,7 +120,7 @@ class CoxModel:
                 risk[place, test] = inner.fitted.predict(asked)
         found = np.array([pair_counts(event, time, own, tolerance=0.0, within=fold).c_index for own in risk])
         if not np.isfinite(found).all():
-            raise _too_few(event, patients)
+            raise _too_few(event, patients, "; in some inner fold no death can be compared with a longer survival")
         return found
 
 
@@ -148,10 +148,10 @@ def inner_folds(patients: Sequence[str], event: np.ndarray, seed: int) -> list[S
             for test in (everyone[number::INNER_FOLDS] for number in range(INNER_FOLDS))]  # fmt: skip
 
 
-def _too_few(event: np.ndarray, patients: Sequence[str]) -> UserError:
+def _too_few(event: np.ndarray, patients: Sequence[str], more: str = "") -> UserError:
     deaths = len({patient for patient, died in zip(patients, np.asarray(event).tolist(), strict=True) if died})
     return UserError(f"{deaths} deaths among {len(set(patients))} patients are too few to choose the ridge on image "
-                     f"features by {INNER_FOLDS} inner folds: give image_penalty (from {PENALTIES[0]:g} to "
+                     f"features by {INNER_FOLDS} inner folds{more}: give image_penalty (from {PENALTIES[0]:g} to "
                      f"{PENALTIES[-1]:g}), or more patients")  # fmt: skip
 
 

@@ -58,8 +58,15 @@ def choose(name: str = "auto") -> DeviceChoice:
     return DeviceChoice(device, "fp32", f"{name} was asked for; fp32")
 
 
+def require_precision(device: torch.device, precision: str) -> None:
+    """Raises a UserError where a device cannot train at a precision: fp32, bf16 or fp16."""
+    if precision != "fp32" and device.type == "cpu":
+        why = " (on CPUs torch's bf16 convolutions have wrong gradients for some sizes)" if precision == "bf16" else ""
+        raise UserError(f"{precision} needs a GPU: use --precision fp32{why}")
+
+
 @cache
-def bf16_speed(device: str | torch.device = "cpu", *, repeats: int = 7) -> float | None:
+def bf16_speed(device: str | torch.device, *, repeats: int = 7) -> float | None:
     """How many times faster a small 3-D convolution and a matrix product, with gradients, are in bf16 than in fp32.
 
     Measured once in a process, in some tens of milliseconds: the least of several rounds, so that other programs

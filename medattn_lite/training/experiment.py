@@ -17,6 +17,7 @@ import torch
 from medattn_lite.data.patient_splits import Split
 from medattn_lite.errors import UserError
 from medattn_lite.training.collect import collect
+from medattn_lite.training.device import require_precision
 from medattn_lite.training.lock import locked
 from medattn_lite.training.plan import Plan
 from medattn_lite.training.recipes import Recipe, Settings, Variant, find_recipe
@@ -53,6 +54,7 @@ def run_experiment(
             with another run in it, or with this one on other data, or in which another process is at work.
     """
     recipe, settings, chosen = check_plan(plan)
+    require_precision(accelerator.device, {"no": "fp32"}.get(accelerator.mixed_precision, accelerator.mixed_precision))
     main, now = accelerator.is_main_process, environment(accelerator)
     claim = Claim(plan, recipe, settings, now)
     claim.require_free()

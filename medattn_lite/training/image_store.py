@@ -9,6 +9,7 @@ file, so that processes that share the file, such as a loader's workers, do not 
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 import threading
@@ -110,8 +111,12 @@ class ImageStore(Sequence[Tensor]):
             while raw:
                 raw = raw[self._file.write(raw) :]
         except OSError as error:
-            raise UserError(f"the prepared images do not fit on the disk of {tempfile.gettempdir()} "
-                            f"({error.strerror}): free some space there, or name another folder with TMPDIR") from None
+            if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+                raise UserError(f"the prepared images do not fit on the disk of {tempfile.gettempdir()} "
+                                f"({error.strerror}): free some space there, or name another folder with "
+                                "TMPDIR") from None
+            raise UserError(f"cannot write prepared images to a temporary file ({error.strerror}): name another folder "
+                            "with TMPDIR, or raise MEDATTN_IMAGES_MB") from None
         self._end += size
         self.bytes_on_disk += size
         return _OnDisk(self._file, offset, tuple(value.shape), value.dtype)

@@ -542,7 +542,7 @@ print("best:", best_of_all, "" if "U-Net" in best_of_all or "RSA" in best_of_all
 # %% [markdown]
 # ### Exercise 06.3 · a test that finds wrong blocks
 #
-# *15 minutes, needs thought.* `attend(query, key, value, axis)` takes tensors (B, C, D, H, W) and one axis, 2, 3 or 4, as `attend_slices` does. Return the first that holds, along any axis: `"depends on the batch"`, `"changes a constant"`, `"changes in a mirror"`; else `"nothing found"`. Below 0.001 is rounding. Choose the inputs: which numbers and shapes would hide a fault?
+# *15 minutes, needs thought.* `attend(query, key, value, axis)` takes tensors (B, C, D, H, W) and one axis, 2, 3 or 4. Return the first that holds, along any axis: `"depends on the batch"`, `"changes a constant"`, `"changes in a mirror"`; else `"nothing found"`. Below 0.001 is rounding. Which numbers and shapes of the inputs would hide a fault?
 #
 # <details><summary>Hint 1</summary>Two images or more: <code>0.3 * torch.randn(2, 4, 3, 5, 6)</code> for each input. <code>torch.allclose(one, other, atol=1e-3)</code> leaves rounding out.</details>
 # <details><summary>Hint 2</summary>Mirror along the slices' own axis, all three inputs: <code>attend(query.flip(axis), key.flip(axis), value.flip(axis), axis)</code> must be the result, <code>.flip(axis)</code>.</details>
@@ -581,8 +581,8 @@ record("no projections, features × 10: largest change of a value", (own - x).ab
 # %% [markdown]
 # | variant | what happens |
 # |---|---|
-# | softmax over the queries | rows do not sum to 1: some slices get too much weight, others none |
-# | softmax over the batch | a patient's result depends on who else is in the batch |
+# | softmax over the queries | rows do not sum to 1: some slices get too much weight |
+# | softmax over the batch | a result depends on who else is in the batch |
 # | no `movedim` on the way back | **right shape, wrong places**: only the mirror notices |
 # | the first slice is preferred | a place is special |
 # | divided by √numbers | no rule is broken; another function, with flatter rows |

@@ -19,6 +19,7 @@ from medattn_lite.course import (
     true_log_risks,
     turned_copy,
 )
+from medattn_lite.errors import UserError
 from medattn_lite.survival import harrell_c
 
 
@@ -31,6 +32,21 @@ def test_a_command_is_printed_with_its_output_and_without_the_long_folder(tmp_pa
     assert run_medattn(main, "train --list", hide=tmp_path, show=False) == 0
     assert capsys.readouterr().out == "$ medattn train --list\n"
     assert run_medattn(main, "no-such-command", hide=tmp_path) == 2 and "exit code 2" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("folder", [r"C:\Users\Ann\Temp\ab", "/tmp/my scans", "/home/o'brien/ab"])
+@pytest.mark.parametrize("quote", ["", "'"])
+def test_the_hidden_folder_may_hold_blanks_quotes_and_backslashes(folder: str, quote: str) -> None:
+    words: list[str] = []
+    command = f"explain {quote}{folder}/run{quote} --fold 0"
+    assert run_medattn(lambda given: words.extend(given) or 0, command, hide=folder) == 0
+    assert words == ["explain", f"{folder}/run", "--fold", "0"]
+
+
+def test_a_copy_never_takes_its_sources_place(tmp_path: Path) -> None:
+    nibabel.save(nibabel.Nifti1Image(np.zeros((3, 4, 5), np.float32), np.eye(4)), tmp_path / "t1.nii.gz")
+    with pytest.raises(UserError, match="name another folder"):
+        turned_copy(tmp_path / "t1.nii.gz", tmp_path)
 
 
 def test_a_turned_copy_has_other_axes_and_the_same_places(tmp_path: Path) -> None:

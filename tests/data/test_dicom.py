@@ -12,9 +12,13 @@ import pytest
 
 from medattn_lite.cli import main
 from medattn_lite.data import open_dataset
+from medattn_lite.data.readers.dicom_import import _can_be_read
 
 pydicom = pytest.importorskip("pydicom", reason="the extra 'dicom' is not installed")
 pytest.importorskip("dicom2nifti", reason="the extra 'dicom' is not installed")
+from pydicom.encaps import encapsulate, generate_frames  # noqa: E402 - an extra
+from pydicom.uid import UID, ExplicitVRLittleEndian, RLELossless  # noqa: E402
+
 SECRETS = ("Doe", "HOSP-4711", "19500102", "20240304", "Clinic", "1.2.826.0.1")
 SHAPE, SPACING = (12, 10, 6), (0.9, 1.1, 3.0)  # columns, rows, slices; mm along x, y, z
 
@@ -210,3 +214,25 @@ def test_a_slice_that_lacks_pixels_is_named_and_the_other_series_are_converted(t
     said = capsys.readouterr().err
     assert f"of its 6 files, {bad.name} lack pixels (cut short?)" in said and said.count("\n") == 1
     assert [path.name for path in out.rglob("*.nii.gz")] == ["t1_s005.nii.gz"]
+
+
+def test_a_damaged_slice_of_a_compressed_series_is_named(tmp_path: Path, capsys) -> None:
+    root, out = tmp_path / "dicom", tmp_path / "nifti"
+    paths = write(root / "a", series=4, description="AX T2 FLAIR", values=voxels(1))
+    write(root / "b", series=5, description="T1", values=voxels(2))
+    for path in paths:
+        item = pydicom.dcmread(path)
+        item.compress(RLELossless)
+        item.save_as(path)
+    item = pydicom.dcmread(paths[-1])
+    frame = next(generate_frames(item.PixelData, number_of_frames=1))
+    item.PixelData = encapsulate([frame[: len(frame) // 2]])
+    item.save_as(paths[-1])
+    assert main(["import", str(root), str(out)]) == 1
+    said = capsys.readouterr().err
+    assert f"of its 6 files, {paths[-1].name} lack pixels" in said and said.count("\n") == 1
+
+
+def test_pixels_stored_in_a_makers_own_way_are_not_called_missing() -> None:
+    assert not _can_be_read(UID("1.2.840.113619.5.2")) and _can_be_read(ExplicitVRLittleEndian)
+    assert _can_be_read(RLELossless)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -297,7 +298,12 @@ def test_the_number_of_a_class_asks_for_its_logit(method: str) -> None:
     assert one.target == "class 0" and not torch.equal(one.values, other.values)
 
 
-@pytest.mark.parametrize("given", ["high grade", [1], 1.5, True])
+@pytest.mark.parametrize("number", [np.int64(1), torch.tensor(1), np.array([[0.0, 2.0]]).argmax()])
+def test_numbers_of_numpy_and_torch_are_numbers_of_a_class(number: object) -> None:
+    assert explain_image(Small(2).eval(), torch.randn(1, 2, 12, 12), target=number).target == "class 1"
+
+
+@pytest.mark.parametrize("given", ["high grade", [1], 1.5, True, np.True_, torch.tensor(True), torch.tensor([1, 2])])
 def test_what_is_no_target_is_one_line_that_says_what_is(given: object) -> None:
     with pytest.raises(UserError, match="target=1, or a function"):
         explain_image(Small(2).eval(), torch.randn(1, 2, 12, 12), target=given)

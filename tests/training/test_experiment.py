@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from accelerate import Accelerator
 
 from medattn_lite.errors import UserError
@@ -24,6 +26,13 @@ def toy(monkeypatch):
 
 def run(folder, **changes):
     return run_experiment(Plan("toy", out=folder, **changes), accelerator=Accelerator(cpu=True), progress=False)
+
+
+def test_a_cpu_trains_in_fp32_alone_and_nothing_is_written_before(tmp_path):
+    cpu = SimpleNamespace(device=torch.device("cpu"), mixed_precision="bf16", is_main_process=True)
+    with pytest.raises(UserError, match="bf16 needs a GPU"):
+        run_experiment(Plan("toy", out=tmp_path / "run"), accelerator=cpu, progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_record_holds_pooled_scores_folds_means_and_paired_differences(tmp_path):

@@ -111,6 +111,16 @@ class _FullAfter(io.FileIO):
         return super().write(part)
 
 
+def test_a_temporary_file_that_cannot_be_made_is_not_called_a_full_disk(monkeypatch):
+    def fails(*_, **__):
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setenv("MEDATTN_IMAGES_MB", "0")
+    monkeypatch.setattr("tempfile.TemporaryFile", fails)
+    with pytest.raises(UserError, match="cannot write prepared images .*Too many open files"):
+        ImageStore().append(torch.rand(75))
+
+
 def test_a_full_disk_is_one_line_at_the_row_that_does_not_fit(tmp_path, monkeypatch):
     monkeypatch.setenv("MEDATTN_IMAGES_MB", "0")
     monkeypatch.setattr("tempfile.TemporaryFile", lambda *_, **__: _FullAfter(tmp_path / "file", "w+"))

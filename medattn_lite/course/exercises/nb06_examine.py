@@ -62,7 +62,8 @@ SLICE_BLOCKS: Mapping[str, Attend] = MappingProxyType({
 def check_examine(examine: Callable[[Attend], str]) -> Result:
     """A block of slice attention to the first of four findings that holds."""
     # Right ones first: an alarm about one of them is worse than a fault that is missed.
-    blocks = [slice_attention, _by_einsum, SLICE_BLOCKS["divided by √numbers"], *SLICE_BLOCKS.values(),
+    wrong_ones = [block for name, block in SLICE_BLOCKS.items() if name != "divided by √numbers"]
+    blocks = [slice_attention, _by_einsum, SLICE_BLOCKS["divided by √numbers"], *wrong_ones,
               partial(slice_attention, centred=True)]  # fmt: skip
     wrongs = ({"softmax": 1}, {"move": False}, {"first": 3.0}, {"centred": True})
     blocks += [partial(slice_attention, only=axis, **wrong) for axis in (2, 3, 4) for wrong in wrongs]
@@ -98,9 +99,9 @@ def check_examine(examine: Callable[[Attend], str]) -> Result:
             Mistake(by(mirrored="value"), "its mirror is half a mirror: it turns the values alone", _MIRROR),
             Mistake(by(mirrored="other axis"), "it mirrors along an axis that is not the slices': the slices keep "
                     "their places, and nothing is tested", _MIRROR),
-            Mistake(by(numbers=0.01), "your numbers are so small that all weights are alike, and a wrong softmax "
+            Mistake(by(spread=0.01), "your numbers are so small that all weights are alike, and a wrong softmax "
                     "gives the same", "`0.3 * torch.randn(…)`"),
-            Mistake(by(numbers=10.0), "your numbers are so large that each slice looks at one alone, whatever is wrong "
+            Mistake(by(spread=10.0), "your numbers are so large that each slice looks at one alone, whatever is wrong "
                     "with its weights", "`0.3 * torch.randn(…)`"),
             Mistake(by(constant="sum"), "ones are compared with the number of slices: weights that sum to 1 make a "
                     "mean, not a sum", _CONSTANT),
@@ -118,7 +119,7 @@ def check_examine(examine: Callable[[Attend], str]) -> Result:
 def findings_of(
     attend: Attend, *, axes: tuple[int, ...] = (2, 3, 4), asked: tuple[int, ...] = (0, 1, 2, 3), exact: bool = False,
     mirrored: str = "both", constant: str = "mean", against_reference: bool = False,
-    numbers: float = 0.3,
+    spread: float = 0.3,
 ) -> str:  # fmt: skip
     """Tests a block of slice attention: returns the first of `FINDINGS` that holds; options make a worse test.
 
@@ -130,11 +131,11 @@ def findings_of(
         mirrored: "both", input and result; or "input", "value", "other axis".
         constant: what ones must become: "mean" is 1, "sum" the number of slices.
         against_reference: compare with the right block in place of the mirror.
-        numbers: standard deviation of the inputs; tiny ones make all weights alike, large ones make each slice look at
+        spread: standard deviation of the inputs; tiny ones make all weights alike, large ones make each slice look at
             one alone.
     """
     generator = torch.Generator().manual_seed(6)
-    query, key, value = (numbers * torch.randn(2, 4, 3, 5, 6, generator=generator) for _ in range(3))
+    query, key, value = (spread * torch.randn(2, 4, 3, 5, 6, generator=generator) for _ in range(3))
 
     def differ(one: Tensor, other: Tensor) -> bool:
         return not (torch.equal(one, other) if exact else torch.allclose(one, other, atol=_NEAR))

@@ -182,14 +182,29 @@ def _has_its_pixels(item: Any) -> bool:
     if "PixelData" not in item:
         return "FloatPixelData" in item or "DoubleFloatPixelData" in item
     try:
+        if not _can_be_read(item.file_meta.TransferSyntaxUID):
+            return True  # the conversion says so
         if item.file_meta.TransferSyntaxUID.is_compressed:
             return item.pixel_array is not None
         bits = item.Rows * item.Columns * item.get("SamplesPerPixel", 1) * item.BitsAllocated
         return len(item.PixelData) * 8 >= bits * int(item.get("NumberOfFrames") or 1)
-    except (AttributeError, TypeError, ImportError):  # a header that lacks a size, no decoder: the conversion says so
+    except (AttributeError, TypeError, ImportError):  # a header that lacks a size: the conversion says so
         return True
-    except (RuntimeError, ValueError, EOFError, IndexError, OSError) as error:
-        return "plugin" in str(error).lower()  # no decoder is installed for this kind
+    except (RuntimeError, ValueError, EOFError, IndexError, OSError):
+        return False
+
+
+def _can_be_read(syntax: Any) -> bool:
+    """Whether pixels stored in this way can be read here: not in a maker's own way, nor without its decoder."""
+    from pydicom.pixels import get_decoder
+
+    if not syntax.is_transfer_syntax:
+        return False
+    try:
+        return not syntax.is_compressed or get_decoder(syntax).is_available
+    except NotImplementedError:
+        return False
+
 
 def _row(series: Series, path: Path, image: Any) -> dict[str, str]:
     sizes = np.linalg.norm(image.affine[:3, :3], axis=0)

@@ -7,10 +7,14 @@ default of the network.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
@@ -90,8 +94,9 @@ class FixedTarget:
 def _as_target(given: Any) -> Target:
     if hasattr(given, "fixed"):
         return given
-    if isinstance(given, int) and not isinstance(given, bool):
-        return ClassLogit(given)
+    if not isinstance(given, bool) and getattr(given, "dtype", None) not in (torch.bool, np.bool_):
+        with suppress(TypeError):
+            return ClassLogit(operator.index(given))  # numbers of NumPy and torch, too
     if callable(given):
         return OutputNumber(given)
     raise UserError(f"target={given!r}: give the number of a class, as target=1, or a function of the network's "

@@ -81,7 +81,7 @@ def explain_sample(
         method: one of `METHODS`.
         target: name or number of a class or a region; None for the class predicted (tumour, where a run asks for
             its presence), the first region, or the risk.
-        at: a point in RAS millimetres, as viewers show it: the middle of a crop around the tumour where there is no
+        at: a point in RAS millimetres, as viewers show it: the middle of a crop around the tumour, in place of a
             mask, or the only voxel of a region to explain.
         layer: see `explain_image`.
         progress: show a bar where it takes long.
