@@ -137,7 +137,7 @@ def split_attention(radix: int = 2) -> Figure:
 
     Example:
         >>> from medattn_lite import plots
-        >>> print(plots.alt_text(plots.split_attention(2))[:60])
+        >>> print(plots.alt_text(plots.split_attention(2))[:62])
         Drawing of split attention. The channels of x are divided into
     """
     if radix < 2 or radix % 2:

@@ -196,12 +196,10 @@ def _has_its_pixels(item: Any) -> bool:
 
 def _can_be_read(syntax: Any) -> bool:
     """Whether pixels stored in this way can be read here: not in a maker's own way, nor without its decoder."""
-    from pydicom.pixels import get_decoder
-
     if not syntax.is_transfer_syntax:
         return False
     try:
-        return not syntax.is_compressed or get_decoder(syntax).is_available
+        return not syntax.is_compressed or optional("pydicom.pixels").get_decoder(syntax).is_available
     except NotImplementedError:
         return False
 
