@@ -123,6 +123,7 @@ def jupyter_lab(root: Path, home: Path, *, dark: bool = False) -> Iterator[Serve
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ServerApp.ip=127.0.0.1", "--allow-root"]
     command += [f"--ServerApp.port={port}", "--ServerApp.port_retries=0", f"--IdentityProvider.token={token}"]
     command += [f"--ServerApp.root_dir={root}", "--LabApp.extension_manager=readonly"]
+    command += ["--LabApp.expose_app_in_browser=True"]  # its commands can be called by tests: saving
     home.mkdir(parents=True, exist_ok=True)
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(
@@ -170,11 +171,9 @@ def _wait_until_up(server: Server, process: subprocess.Popen, log: Path, patienc
 
 def _end(process: subprocess.Popen) -> None:
     """End the server's process group; kernels are in groups of their own, so ask politely first."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+    for number in (signal.SIGTERM, signal.SIGKILL):  # at SIGINT JupyterLab asks back, unless a second one is seen
         try:
             os.killpg(process.pid, number)
-            if number == signal.SIGINT:
-                os.killpg(process.pid, number)  # JupyterLab asks back at the first one
             process.wait(timeout=10)
             return
         except subprocess.TimeoutExpired:

@@ -10,6 +10,7 @@ from tests.browser.lab import Server
 OPEN = 90_000  # milliseconds; generous, for a busy computer
 RUN = 480_000
 MOVE = 30_000
+LOOK = 100  # between two looks at the page: looking at every frame takes the time from the kernel
 
 # JupyterLab gives an error output the same type as a line on stderr: its words tell it from a warning.
 JUPYTER_ERRORS = """() => {
@@ -82,9 +83,13 @@ class NotebookPage:
         """Run → Run All Cells, and wait until every cell has its number and the kernel rests."""
         self.page.get_by_role("menuitem", name="Run", exact=True).click()
         self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        self.page.wait_for_function(ALL_RUN, timeout=RUN)
-        self.page.wait_for_function(IDLE, timeout=RUN)
+        self.page.wait_for_function(ALL_RUN, timeout=RUN, polling=LOOK)
+        self.page.wait_for_function(IDLE, timeout=RUN, polling=LOOK)
         self.wait_for_widgets()
+
+    def save(self) -> None:
+        """Save the notebook with its outputs to its file."""
+        self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
 
     def wait_for_widgets(self) -> None:
         """Wait until every output is drawn and every explorer has its picture."""
@@ -154,7 +159,7 @@ class NotebookPage:
         else:
             return "does not move"
         try:
-            self.page.wait_for_function(CHANGED, arg=[element, before], timeout=MOVE)
+            self.page.wait_for_function(CHANGED, arg=[element, before], timeout=MOVE, polling=LOOK // 2)
         except Exception as error:
             if "Timeout" not in type(error).__name__:
                 raise

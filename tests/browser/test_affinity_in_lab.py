@@ -20,20 +20,13 @@ affinity_explorer(networks, images, masks=images[:, 0] > 0.95, channels=("t1", "
 """
 
 
-def test_every_slider_of_the_affinity_explorer_moves_picture_text_and_readout(open_notebook, write_notebook):
+def test_every_slider_moves_picture_and_words_and_a_chosen_direction_brings_its_matrix(open_notebook, write_notebook):
     page = open_notebook(write_notebook("affinity.ipynb", [EXPLORER]))
     page.run_all()
     [explorer] = page.explorers()
     moved = page.move_sliders(explorer)
     assert set(moved) == {"image", "axial I→S", "coronal P→A", "sagittal L→R", "opacity"}
     assert set(moved.values()) == {"moved"}, moved
-    assert page.errors() == [] and page.outside == [] and page.crashes == []
-
-
-def test_one_direction_is_chosen_by_keyboard_and_brings_its_matrix(open_notebook, write_notebook):
-    page = open_notebook(write_notebook("steps.ipynb", [EXPLORER]))
-    page.run_all()
-    [explorer] = page.explorers()
     steps = explorer.locator(".widget-dropdown", has_text="RSA steps").locator("select")
     steps.focus()
     for key in ("Enter", "ArrowDown", "Enter"):  # all paths → coronal; a closed menu leaves its arrows to JupyterLab
@@ -42,4 +35,4 @@ def test_one_direction_is_chosen_by_keyboard_and_brings_its_matrix(open_notebook
     explorer.locator(".medattn-readout", has_text="coronal step alone").wait_for(timeout=30_000)
     assert explorer.locator(".widget-dropdown", has_text="matrix of").locator("select").input_value() == "coronal"
     assert "20 coronal slices counted from posterior to anterior" in explorer.locator("img").get_attribute("title")
-    assert page.errors() == []
+    assert page.errors() == [] and page.outside == [] and page.crashes == []

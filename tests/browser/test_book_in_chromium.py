@@ -6,20 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from medattn_lite.course.book import build_book
-from medattn_lite.plots.show import DARK_PNG
-from tests.course.test_book import PIXEL, WIDGET, executed, new_output, picture
+from tests.course.test_book import write_small_book
+from tests.made_once import made_once
 
 pytestmark = pytest.mark.browser
-PAGES = ("index", "notebooks/01_small", "notebooks/glossary", "figures/results", "search")
+PAGES = ("index", "notebooks/03_dark", "notebooks/glossary", "figures/results", "search")
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("book")
-    shown = picture("A slider's picture", **WIDGET, **{DARK_PNG: PIXEL})
-    executed(place / "run", shown, new_output("stream", name="stdout", text="0.9"))
-    return build_book(place / "run", place / "site").parent
+    return made_once(tmp_path_factory, "book", write_small_book) / "site"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -42,7 +38,7 @@ def test_axe_finds_nothing_serious_on_any_kind_of_page(site: Path, browser: obje
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_an_explorers_picture_is_dark_where_the_page_is(site: Path, browser: object, scheme: str) -> None:
     page = browser.new_page(color_scheme=scheme)
-    page.goto(f"{site.as_uri()}/notebooks/01_small.html")
+    page.goto(f"{site.as_uri()}/notebooks/03_dark.html")
     pictures = page.locator("img.figure").all()
     seen = [one.get_attribute("class") for one in pictures if one.is_visible()]
     page.close()
@@ -62,6 +58,6 @@ def test_the_search_finds_a_page_from_a_folder_and_the_picture_is_drawn(site: Pa
     page.goto(f"{site.as_uri()}/search.html?q=excitation")
     page.wait_for_selector("#search-results li a", timeout=20_000)
     assert any("glossary" in link.get_attribute("href") for link in page.query_selector_all("#search-results li a"))
-    page.goto(f"{site.as_uri()}/notebooks/01_small.html")
+    page.goto(f"{site.as_uri()}/notebooks/03_dark.html")
     assert page.evaluate("document.querySelector('img.figure').naturalWidth") == 1
     page.close()

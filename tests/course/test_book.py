@@ -16,6 +16,7 @@ from medattn_lite.course.book_notebook import book_notebook
 from medattn_lite.errors import UserError
 from medattn_lite.plots.show import DARK_PNG
 from medattn_lite.widgets import view_volume
+from tests.made_once import made_once
 
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 WIDGET = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}, "text/plain": "VBox(children=(IntSlider()))"}
@@ -52,9 +53,8 @@ def cleaned(tmp_path: Path, *outputs: object) -> list:
     return nbformat.read(page, as_version=4).cells[1].outputs
 
 
-@pytest.fixture(scope="module")
-def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("book")
+def write_small_book(place: Path) -> None:
+    """One book of three notebooks, for the tests of this file and for those in Chromium."""
     shown = [picture("A slider's picture", **WIDGET), picture("A slider's picture"),
              new_output("stream", name="stdout", text="AUC 0.9\n")]  # fmt: skip
     executed(place / "run", *shown)
@@ -62,7 +62,14 @@ def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
                new_output("display_data", {"text/html": "<p onclick='alert(1)'>P1<script>alert(1)</script></p>"}),
                new_output("display_data", {"text/plain": "<Markdown>", "text/markdown": MARKDOWN})]  # fmt: skip
     executed(place / "run", *hostile, name="02_hostile")
-    return build_book(place / "run", place / "site").parent
+    in_the_dark = picture("A slider's picture", **WIDGET, **{DARK_PNG: PIXEL})
+    executed(place / "run", in_the_dark, new_output("stream", name="stdout", text="0.9"), name="03_dark")
+    build_book(place / "run", place / "site")
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_once(tmp_path_factory, "book", write_small_book) / "site"
 
 
 def test_an_explorer_is_dark_on_a_dark_page(tmp_path: Path) -> None:
