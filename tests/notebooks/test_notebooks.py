@@ -20,12 +20,14 @@ from medattn_lite.course.runner import parameter_names, run_notebook
 from medattn_lite.course.whole import notebook_paths
 from tests.course.exercise_source import check_call
 from tests.notebooks.data_cells import only_data_lines
+from tests.notebooks.fewer import fewer_patients, with_short_controls
 from tests.notebooks.limits import CODE_LINES_MOST, MARKDOWN_WORDS, PARAMETERS, broken_limits, words
 
 NAMES = [path.stem for path in source_paths(NOTEBOOKS)]
 LEARNER = {name: NOTEBOOKS / f"{name}.ipynb" for name in NAMES}
 COPIES = [pytest.param(NOTEBOOKS / part / f"{name}.ipynb", id=f"{part or 'learner'}-{name}")
           for part in ("", "solutions") for name in NAMES]
+ON_ALL_PATIENTS = ("02", "08")  # slices of all, and of all the days that they lived
 every_notebook = pytest.mark.parametrize("name", NAMES)
 every_copy = pytest.mark.parametrize("path", COPIES)
 
@@ -38,10 +40,12 @@ def read(path: Path) -> nbformat.NotebookNode:
 @pytest.mark.parametrize("name", [name for name in NAMES if name[:2] <= "08"])  # the others need phantoms
 def test_a_notebook_runs_on_real_patients(name: str, tmp_path: Path, real_data: Path) -> None:
     """The code that depends on the data: the rest does the same on phantoms, where the whole notebook is run."""
-    data, folder = ("open-ms", "open_ms_data") if name.startswith("06") else ("lgg", "kaggle_3m")
+    data, root = ("open-ms", real_data / "open_ms_data") if name[:2] == "06" else ("lgg", real_data / "kaggle_3m")
+    if data == "lgg" and name[:2] not in ON_ALL_PATIENTS:
+        root = fewer_patients(root, tmp_path / root.name)
     notebook = tmp_path / LEARNER[name].name
-    nbformat.write(only_data_lines(read(LEARNER[name])), notebook)
-    values = {"SCALE": "smoke", "DEVICE": "cpu", "SEED": 0, "DATA": data, "DATA_ROOT": str(real_data / folder)}
+    nbformat.write(with_short_controls(only_data_lines(read(LEARNER[name]))), notebook)
+    values = {"SCALE": "smoke", "DEVICE": "cpu", "SEED": 0, "DATA": data, "DATA_ROOT": str(root)}
     run = run_notebook(notebook, out=tmp_path / "run", parameters=values, cell_timeout=600)
     assert run.ok, "\n".join(run.errors)
     assert run.metrics, "a training notebook reports its figures"
