@@ -15,12 +15,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import torch
-
 from medattn_lite.attention import names
 from medattn_lite.data.controls import CONTROLS, Control, find_control
 from medattn_lite.data.files import new_file
 from medattn_lite.errors import UserError
+from medattn_lite.positive_controls.denormals import flushed_denormals
 from medattn_lite.positive_controls.maps import EDITS, edited_accuracy, map_score
 from medattn_lite.positive_controls.settings import SETTINGS, steps_at
 from medattn_lite.positive_controls.train import ControlRun, build_network, object_hits, train_control, without_cue
@@ -107,13 +106,12 @@ def control_table(
 
 def measured(control: Control, attention: str, seed: int, scale: str = "smoke") -> dict[str, Any]:
     """Trains one network and measures it; plain JSON values."""
-    flushed = torch.set_flush_denormal(True)  # saturated weights underflow, and cost ten times the time where they may
     before = time.process_time()
     run = train_control(control, attention, seed=seed, scale=scale)
     seconds = time.process_time() - before
-    found = _found(run)
-    torch.set_flush_denormal(False)
-    return {**found, "cpu_seconds": round(seconds, 2), "flushed_denormals": bool(flushed)}
+    with flushed_denormals() as flushed:
+        found = _found(run)
+    return {**found, "cpu_seconds": round(seconds, 2), "flushed_denormals": flushed}
 
 
 def read_record(path: Path, scale: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 from medattn_lite.data.controls import LESION, Control, Drawn, find_control
 from medattn_lite.errors import UserError
 from medattn_lite.explain import CapturedMap, capture_attention
+from medattn_lite.positive_controls.denormals import flushed_denormals
 from medattn_lite.positive_controls.networks import ControlNet, TwoScanNet
 from medattn_lite.positive_controls.reading import READERS, ReadingNet
 from medattn_lite.positive_controls.settings import SETTINGS, Settings, steps_at
@@ -85,7 +86,8 @@ def train_control(
     training, test = draws(control, seed)
     torch.manual_seed(seed)
     network = build_network(control, attention)
-    losses = _fit(network, training, settings, steps=steps, seed=seed, progress=progress)
+    with flushed_denormals():
+        losses = _fit(network, training, settings, steps=steps, seed=seed, progress=progress)
     with capture_attention(network, empty_ok=True) as maps, torch.no_grad():
         network(test.images[:LOOKED_AT])
     return ControlRun(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from medattn_lite.data.controls import CONTROLS, Control
 from medattn_lite.errors import UserError
 from medattn_lite.positive_controls import page, proof, readme, table
 from medattn_lite.positive_controls import train as training
+from medattn_lite.positive_controls.denormals import are_flushed, flushed_denormals
 from medattn_lite.positive_controls.stand_ins import STAND_INS, make_plug
 from medattn_lite.positive_controls.train import build_network, count, object_labels, object_logits
 
@@ -117,6 +119,20 @@ def test_each_control_is_won_by_its_mechanism_and_not_by_a_plain_network(name: s
     plain = controls.train_control(control, "last" if control.mechanism == "seq2seq" else "plain", seed=201)
     # A state of fixed size holds a part of a short scan: above chance, and far from its rival.
     assert plain.accuracy < (0.85 if control.mechanism == "seq2seq" else 0.65) and plain.accuracy < run.accuracy - 0.1
+
+
+def test_saturated_attention_trains_without_denormals_to_the_same_losses(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, loss = [], training.control_loss
+    monkeypatch.setattr(training, "control_loss", lambda *given: seen.append(are_flushed()) or loss(*given))
+    assert not are_flushed()
+    flushed = controls.train_control("mirror", seed=201, steps=12).losses
+    assert seen == [True] * 12 and not are_flushed()
+    monkeypatch.setattr(training, "flushed_denormals", nullcontext)
+    assert controls.train_control("mirror", seed=201, steps=12).losses == flushed and not any(seen[12:])
+    with flushed_denormals():  # whoever has set it so keeps it
+        controls.train_control("mirror", seed=201, steps=1)
+        assert are_flushed()
+    assert not are_flushed()
 
 
 @pytest.mark.usefixtures("small")
