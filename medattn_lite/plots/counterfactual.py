@@ -72,14 +72,14 @@ def counterfactual_view(
     figure = new_figure(WIDTH, height, layout=None)
     shown = make_overlay(overlay, volume.shape, opacity=opacity, title=overlay_title)
     mask = None if outline is None else as_array(outline) > 0
-    bottom, left = height - TOP - tall * scale, 0.0
+    bottom, left, window = height - TOP - tall * scale, 0.0, default_window(volume)
     for plane in PLANES:
         wide = size[plane.columns] * scale
         axes = figure.add_axes((left / WIDTH, bottom / height, wide / WIDTH, tall * scale / height))
         index = position[plane.across]
         draw_plane(
             axes, cut(volume, plane, index), spacing=(edges[plane.rows], edges[plane.columns]),
-            window=default_window(volume), letters=plane.letters, box=(tall, size[plane.columns]),
+            window=window, letters=plane.letters, box=(tall, size[plane.columns]),
             overlay=None if shown is None else (shown, cut(shown.values, plane, index)),
         )  # fmt: skip
         if mask is not None:

@@ -110,8 +110,9 @@ def draw_plane(
         axes.set_xlim(middle_x - box[1] / 2, middle_x + box[1] / 2)
         axes.set_ylim(middle_y - box[0] / 2, middle_y + box[0] / 2)
     axes.set_facecolor("black")
-    axes.set_xticks([])
-    axes.set_yticks([])
+    for axis in (axes.xaxis, axes.yaxis):  # no ticks and no labels: nothing to lay out
+        axis.set_ticks([])
+        axis.set_visible(False)
     for spine in axes.spines.values():
         spine.set_visible(False)
     if cross is not None:
