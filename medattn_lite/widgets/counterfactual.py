@@ -16,6 +16,7 @@ from medattn_lite.explain import METHODS, SITES, Laboratory, Outcome, Tumour
 from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.counterfactual import counterfactual_view
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
+from medattn_lite.widgets.waiting import SlowMaps
 
 NO_MAP = "no map"
 QUICK = ("Grad-CAM", "Grad-CAM++", "attention", "integrated gradients")  # occlusion takes seconds
@@ -48,7 +49,7 @@ class CounterfactualPhantom(Explorer[CounterfactualState]):
     def __init__(self, laboratory: Laboratory, *, start: Tumour) -> None:
         self._laboratory = laboratory
         self._before = laboratory.look(start, method=None)
-        self._start_tumour = start
+        self._start_tumour, self._slow = start, SlowMaps()
         style = {"style": LABEL, "layout": CONTROL}
         controls: dict[str, ipywidgets.ValueWidget] = {
             "diameter_mm": ipywidgets.FloatSlider(
@@ -83,6 +84,9 @@ class CounterfactualPhantom(Explorer[CounterfactualState]):
             ),
         }  # fmt: skip
         super().__init__(controls)
+
+    def waits_for(self, state: CounterfactualState) -> str:
+        return self._slow.announce(state.method, dataclasses.replace(state, channel="", opacity=0.0))
 
     def view(self, state: CounterfactualState) -> tuple[Figure, str]:
         tumour = Tumour(**{field.name: getattr(state, field.name) for field in dataclasses.fields(Tumour)})

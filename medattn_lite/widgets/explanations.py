@@ -16,6 +16,7 @@ from medattn_lite.networks.trained import Trained, load_trained
 from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.explanations import MapRow, explanation_rows
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
+from medattn_lite.widgets.waiting import SlowMaps
 
 DEFAULT = "default"  # layer, target
 AXES = ("axial", "coronal", "sagittal")
@@ -50,7 +51,7 @@ class ExplanationBrowser(Explorer[BrowserState]):
     State = BrowserState
 
     def __init__(self, browser: Browser) -> None:
-        self._browser = browser
+        self._browser, self._slow = browser, SlowMaps()
         self._volumes = browser.cases[0].image.dim() == 5
         style = {"style": LABEL, "layout": CONTROL}
         network = next(iter(browser.networks))
@@ -93,6 +94,9 @@ class ExplanationBrowser(Explorer[BrowserState]):
         if name == "case" and self._volumes:
             for axis, index in zip(AXES, self._middle(self.controls["case"].value), strict=True):
                 self.controls[axis].value = index
+
+    def waits_for(self, state: BrowserState) -> str:
+        return self._slow.announce(state.method, state.case, state.network, state.target)
 
     def view(self, state: BrowserState) -> tuple[Figure, str]:
         number, network, method = state.case, state.network, state.method

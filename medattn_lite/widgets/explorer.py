@@ -22,6 +22,7 @@ from medattn_lite.plots.places import PlanePlace, plane_places
 from medattn_lite.plots.show import DARK_PNG, mime_bundle, render_png
 from medattn_lite.widgets.page import page_pointer
 from medattn_lite.widgets.pointing import Pointing
+from medattn_lite.widgets.waiting import progress_html
 
 LABEL = {"description_width": "104px"}
 CONTROL = {"width": "290px"}
@@ -118,6 +119,10 @@ class Explorer(ipywidgets.Box, Generic[StateT]):
         """
         raise NotImplementedError(f"{type(self).__name__} does not say how it looks")
 
+    def waits_for(self, state: StateT) -> str:
+        """What a reader of this state waits for, in a sentence, where its picture takes a second or more; else ""."""
+        return ""
+
     def adjust(self, name: str) -> None:
         """Called when a control has moved, before the redraw: a place to fit the range of other controls."""
 
@@ -164,7 +169,10 @@ class Explorer(ipywidgets.Box, Generic[StateT]):
     def redraw(self) -> None:
         """Draw the present state. An error is written into the readout, kept in `error`, and raised."""
         try:
-            figure, summary = self.view(self.state_with())
+            state = self.state_with()
+            if waiting := self.waits_for(state):
+                self.readout.value = progress_html(waiting, style=SMALL)
+            figure, summary = self.view(state)
             dark = self._page is not None and self._page.dark
             png, alt = render_png(on_dark(figure) if dark else figure), alt_text(figure)
             self._places = plane_places(figure)

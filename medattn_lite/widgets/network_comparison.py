@@ -18,6 +18,7 @@ from medattn_lite.plots.alt import alt_text, set_alt
 from medattn_lite.plots.explanation_grid import explanation_grid
 from medattn_lite.plots.explanations import MapRow
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
+from medattn_lite.widgets.waiting import SlowMaps
 
 TASKS = {"mechanisms": "grade of the head", "presence": "tumour in a slice", "lesions": "MS lesions",
          "fusion": "tumour regions"}  # fmt: skip
@@ -41,7 +42,7 @@ class MechanismComparison(Explorer[ComparisonState]):
     State = ComparisonState
 
     def __init__(self, networks: Mapping[str, Trained], *, person: int) -> None:
-        self._networks = dict(networks)
+        self._networks, self._slow = dict(networks), SlowMaps()
         self._found = lru_cache(maxsize=16)(self._all_networks)
         style = {"style": LABEL, "layout": CONTROL}
         controls: dict[str, ipywidgets.ValueWidget] = {
@@ -63,6 +64,9 @@ class MechanismComparison(Explorer[ComparisonState]):
             ),
         }
         super().__init__(controls)
+
+    def waits_for(self, state: ComparisonState) -> str:
+        return self._slow.announce(state.method, state.person, state.diameter_mm, state.site)
 
     def view(self, state: ComparisonState) -> tuple[Figure, str]:
         found = self._found(state.person, state.diameter_mm, state.site, state.method)

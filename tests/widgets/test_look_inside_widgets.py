@@ -151,3 +151,31 @@ def test_a_map_below_zero_everywhere_is_not_drawn_and_its_row_says_so(networks):
     assert "not drawn" in _row("one", below).caption
     assert "not drawn" not in _row("one", above).caption
     assert "not drawn" in _told("one", below) and "not drawn" not in _told("one", above)
+
+
+def readouts(explorer, monkeypatch):
+    """The readout at the time of each picture, from now on."""
+    seen, view = [], explorer.view
+    monkeypatch.setattr(explorer, "view", lambda state: seen.append(explorer.readout.value) or view(state))
+    return seen
+
+
+@pytest.mark.parametrize("kind", ["phantom", "browser"])
+def test_a_slow_method_has_a_progress_bar_until_its_picture_is_there(kind, request, monkeypatch):
+    explorer = request.getfixturevalue(kind)
+    explorer.reset()
+    seen = readouts(explorer, monkeypatch)
+    explorer.controls["method"].value = "integrated gradients"
+    assert "<progress" in seen[-1] and "Computing integrated gradients" in seen[-1]
+    assert "<progress" not in explorer.readout.value and "Opacity" in explorer.readout.value
+    explorer.controls["opacity"].value = 0.2  # its map is there
+    explorer.controls["method"].value = "Grad-CAM"
+    assert len(seen) == 3 and not any("<progress" in one for one in seen[1:])
+
+
+def test_the_comparison_announces_a_slow_method_too(networks, monkeypatch):
+    explorer = mechanism_comparison({"P3D + IAM": networks["P3D + IAM"]})
+    seen = readouts(explorer, monkeypatch)
+    explorer.controls["method"].value = "integrated gradients"
+    explorer.controls["plane"].value = "coronal"
+    assert ["<progress" in one for one in seen] == [True, False]
