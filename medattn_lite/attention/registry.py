@@ -68,7 +68,9 @@ def names(spatial_dims: int | None = None) -> tuple[str, ...]:
         >>> "iam" in names(spatial_dims=2)
         False
     """
-    return tuple(name for name, own in MECHANISMS.items() if spatial_dims is None or spatial_dims in own.spatial_dims)
+    return tuple(
+        name for name, mechanism in MECHANISMS.items() if spatial_dims is None or spatial_dims in mechanism.spatial_dims
+    )
 
 
 def find(name: str) -> Mechanism:
@@ -97,14 +99,14 @@ def options(name: str) -> dict[str, Any]:
     return {one.name: one.default for one in parameters if one.name not in _NO_OPTIONS}
 
 
-def create(name: str, channels: int, *, spatial_dims: int, **given: Any) -> nn.Module:
+def create(name: str, channels: int, *, spatial_dims: int, **extra_options: Any) -> nn.Module:
     """Creates a mechanism by its name.
 
     Args:
         name: one of `names()`.
         channels: C, channels of the input and the output.
         spatial_dims: 2 for (B, C, H, W), 3 for (B, C, D, H, W).
-        **given: options of the mechanism's class; see `options(name)`.
+        **extra_options: options of the mechanism's class; see `options(name)`.
 
     Raises:
         ValueError: no such mechanism, none in so many dimensions, an unknown option, or sizes that do not fit.
@@ -118,11 +120,11 @@ def create(name: str, channels: int, *, spatial_dims: int, **given: Any) -> nn.M
     """
     mechanism = find(name)
     known = options(name)
-    unknown = [option for option in given if option not in known]
+    unknown = [option for option in extra_options if option not in known]
     if unknown:
         has = f"it has {', '.join(known)}" if known else "it has none"
         raise ValueError(f"{name!r} has no option {', '.join(map(repr, unknown))}: {has}")
     if spatial_dims in (2, 3) and spatial_dims not in mechanism.spatial_dims:
         fitting = ", ".join(names(spatial_dims))
         raise ValueError(f"{name!r} is not defined in {spatial_dims}-D: use one of {fitting}")
-    return mechanism.load()(channels, spatial_dims=spatial_dims, **given)
+    return mechanism.load()(channels, spatial_dims=spatial_dims, **extra_options)

@@ -33,12 +33,12 @@ def given_columns(facts: Sequence[Facts], given: Collection[str]) -> np.ndarray 
     """
     if not given:
         return None
-    known = sorted({name for own in facts for name in own})
+    known = sorted({name for row_facts in facts for name in row_facts})
     columns = [np.ones(len(facts))]
     for name in given:
         if name not in known:
             raise UserError(f"--given {name}: no such fact; there are {', '.join(known)}")
-        columns += _columns([own.get(name) for own in facts])
+        columns += _columns([row_facts.get(name) for row_facts in facts])
     if len(columns) * PATIENTS_PER_COLUMN > len(facts):
         raise UserError(f"--given {','.join(given)}: {len(columns) - 1} numbers and categories are too many for "
                         f"{len(facts)} patients: give fewer facts")  # fmt: skip

@@ -50,9 +50,9 @@ class Measured:
         Raises:
             UserError: too few of a class, or too few deaths.
         """
-        own = self.rows if rows is None else [self.rows[row] for row in rows]
-        labels = np.array([row.label for row in own], dtype=int)
-        times = None if self.classes else np.array([row.time for row in own], dtype=float)
+        chosen_rows = self.rows if rows is None else [self.rows[row] for row in rows]
+        labels = np.array([row.label for row in chosen_rows], dtype=int)
+        times = None if self.classes else np.array([row.time for row in chosen_rows], dtype=float)
         return Target(self.name, self.classes, labels, times).checked()
 
     def numbers(self, group: str) -> tuple[np.ndarray, np.ndarray]:
@@ -91,12 +91,12 @@ def measure(
     rows = [row for row in rows if row.label is not None and (label != SURVIVAL or row.time is not None)]
     if not rows:
         raise UserError(f"no case has a {label}: name another with --label, or complete the table")
-    found = () if label == SURVIVAL else _classes(rows, label, names)
+    class_names = () if label == SURVIVAL else _classes(rows, label, names)
     for row in rows:
-        row.label = int(bool(row.label)) if label == SURVIVAL else found.index(_word(row.label, names))
+        row.label = int(bool(row.label)) if label == SURVIVAL else class_names.index(_word(row.label, names))
     fill_shares(rows)
     joined = by_patient(rows)
-    measured = Measured(label, found, joined, len(rows), _notes(dataset, rows, joined))
+    measured = Measured(label, class_names, joined, len(rows), _notes(dataset, rows, joined))
     measured.target()  # refuses what is too small, before anything is computed
     return measured
 
@@ -150,10 +150,10 @@ def _borrowed(rows: Sequence[Row], zones: Sequence[Zone | None], label: str) -> 
         chosen = choose_zones(labelled, [zones[at] for at in labelled], partners=partners)
     else:
         chosen = choose_zones([str(rows[at].label) for at in labelled], [zones[at] for at in labelled])
-    found: list[list[Zone]] = [[] for _ in rows]
-    for at, own in zip(labelled, chosen, strict=True):
-        found[at] = own + [zone for zone in (zones[at],) if zone is not None]
-    return found
+    borrowed: list[list[Zone]] = [[] for _ in rows]
+    for at, lent in zip(labelled, chosen, strict=True):
+        borrowed[at] = lent + [zone for zone in (zones[at],) if zone is not None]
+    return borrowed
 
 
 def _row(sample: dict, label: str, column: str | None, case: Case | None) -> Row:
@@ -176,11 +176,11 @@ def _measure_into(row: Row, sample: dict, borrowed: Sequence[Zone], margin_mm: f
 
 def _classes(rows: Sequence[Row], label: str, names: Sequence[str] | None) -> tuple[str, ...]:
     """The classes that occur, in the order of the given names, or of their numbers or letters."""
-    found = {_word(row.label, names) for row in rows}
-    if len(found) > MOST_CLASSES:
-        raise UserError(f"{label} has {len(found)} different values: an audit needs at most {MOST_CLASSES} classes")
-    known = [str(name) for name in names or () if str(name) in found]
-    return (*known, *sorted(found - set(known), key=_by_number))
+    values = {_word(row.label, names) for row in rows}
+    if len(values) > MOST_CLASSES:
+        raise UserError(f"{label} has {len(values)} different values: an audit needs at most {MOST_CLASSES} classes")
+    known = [str(name) for name in names or () if str(name) in values]
+    return (*known, *sorted(values - set(known), key=_by_number))
 
 
 def _word(value: Any, names: Sequence[str] | None) -> str:

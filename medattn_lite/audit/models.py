@@ -158,8 +158,8 @@ def _prepared(numbers: np.ndarray, train: np.ndarray) -> np.ndarray:
     """Missing values filled, scaled by the training rows, and cut at 5 standard deviations."""
     known = np.isfinite(numbers[train])
     with np.errstate(all="ignore"):
-        middle = np.array([np.median(column[own]) if own.any() else 0.0
-                           for column, own in zip(numbers[train].T, known.T, strict=True)])
+        middle = np.array([np.median(column[present]) if present.any() else 0.0
+                           for column, present in zip(numbers[train].T, known.T, strict=True)])
     filled = np.where(np.isfinite(numbers), numbers, middle)
     spread = filled[train].std(0)
     return np.clip((filled - filled[train].mean(0)) / np.where(spread > 0, spread, 1.0), -5, 5)

@@ -50,9 +50,9 @@ def open_labelled(name: str, root: str | Path | None, label: str | None, **optio
     Raises:
         UserError: there is no such label; the line says which there are.
     """
-    own = {task: classes for (source, task), classes in CLASSES.items() if source == name}
-    label = label or next(iter(own), OWN)
-    if name == "lgg" and label in own:
+    tasks = {task: classes for (source, task), classes in CLASSES.items() if source == name}
+    label = label or next(iter(tasks), OWN)
+    if name == "lgg" and label in tasks:
         options = {"task": label, **options}
     if name == "msd":
         options.setdefault("part", "all")
@@ -61,25 +61,27 @@ def open_labelled(name: str, root: str | Path | None, label: str | None, **optio
         raise UserError(f"{name} has no patients to audit by label: name a folder of patients")
     if name == "lgg":
         dataset.cases = _with_persons(dataset.cases, dataset.root)
-    known = _labels([*dataset.cases, *dataset.incomplete], list(own))
+    known = _labels([*dataset.cases, *dataset.incomplete], list(tasks))
     if not known:
         raise UserError(f"no label of any kind in {dataset.root}: add a column label, or time and event, to its table")
     if label not in known:
         raise UserError(f"no {label} in {dataset.root}: --label can be {', '.join(known)}")
-    return Opened(dataset, label, None if label in (*own, OWN, SURVIVAL) else label, own.get(label))
+    return Opened(dataset, label, None if label in (*tasks, OWN, SURVIVAL) else label, tasks.get(label))
 
 
-def _labels(cases: Sequence[Case], own: list[str]) -> list[str]:
+def _labels(cases: Sequence[Case], tasks: list[str]) -> list[str]:
     """What can be asked for: the source's labels, survival, and columns with a few different values."""
     labelled = any(case.label is not None for case in cases)
-    known = own if own and labelled else [OWN] if labelled else []
+    known = tasks if tasks and labelled else [OWN] if labelled else []
     if sum(case.event is not None and case.time is not None for case in cases) > 1:
         known = [*known, SURVIVAL]
     values: dict[str, set] = {}
     for case in cases:
         for fact, value in meta_facts(case.meta).items():
             values.setdefault(fact, set()).add(value)
-    return known + [fact for fact, found in values.items() if 2 <= len(found) <= MOST_CLASSES and fact not in known]
+    return known + [
+        fact for fact, different in values.items() if 2 <= len(different) <= MOST_CLASSES and fact not in known
+    ]
 
 
 def _with_persons(cases: Sequence[Case], root: Path) -> list[Case]:

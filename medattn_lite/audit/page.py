@@ -103,7 +103,7 @@ def read_all(path: Path, *, command: str) -> tuple[dict[str, Audit], dict[str, f
     try:
         content = json.loads(file.read_text(encoding="utf-8"))
         made, seconds = content["command"], content["seconds"]
-        audits = {task: _audit(own) for task, own in content["tasks"].items()}
+        audits = {task: _audit(facts) for task, facts in content["tasks"].items()}
     except (ValueError, KeyError, TypeError) as problem:
         raise UserError(f"{file} is not a page of tasks that can be completed: leave --only out") from problem
     if made != command:
@@ -125,8 +125,10 @@ def all_page(audits: Mapping[str, Audit], *, command: str, seconds: Mapping[str,
     for task, audit in audits.items():
         first = f"{audit.leaks[0].name}: {_figures(audit.leaks[0])}" if audit.leaks else "—"
         patients = ", ".join(f"{name} {count}" for name, count in audit.classes.items())
-        given = ", ".join(audit.settings.get("given", ())) or "—"
-        lines.append(f"| [{task}](#{task}) | {patients} | {given} | {audit.tests} | {len(audit.leaks)} | {first} |")
+        adjusted_for = ", ".join(audit.settings.get("given", ())) or "—"
+        lines.append(
+            f"| [{task}](#{task}) | {patients} | {adjusted_for} | {audit.tests} | {len(audit.leaks)} | {first} |"
+        )
     lines += ["", _reading(next(iter(audits.values())), tests="")]
     for task, audit in audits.items():
         lines += ["", f"## {task}", "", *_body(audit, level=3)]
@@ -135,15 +137,22 @@ def all_page(audits: Mapping[str, Audit], *, command: str, seconds: Mapping[str,
 
 def as_dict(audit: Audit) -> dict[str, object]:
     """Plain JSON values."""
-    return {"label": audit.label, "classes": audit.classes, "tests": audit.tests, "settings": audit.settings,
-            "findings": [own.as_dict() for own in audit.findings], "constant": audit.constant, "notes": audit.notes}
+    return {
+        "label": audit.label,
+        "classes": audit.classes,
+        "tests": audit.tests,
+        "settings": audit.settings,
+        "findings": [finding.as_dict() for finding in audit.findings],
+        "constant": audit.constant,
+        "notes": audit.notes,
+    }
 
 
 def _audit(content: dict) -> Audit:
     findings = []
-    for own in content["findings"]:
-        known = {name: value for name, value in own.items() if value is not None and name in Finding.__annotations__}
-        known |= {name: tuple(own[name]) for name in ("null", "given") if own.get(name) is not None}
+    for facts in content["findings"]:
+        known = {name: value for name, value in facts.items() if value is not None and name in Finding.__annotations__}
+        known |= {name: tuple(facts[name]) for name in ("null", "given") if facts.get(name) is not None}
         findings.append(Finding(**known))
     plain = {name: content[name] for name in ("label", "classes", "constant", "notes", "settings")}
     return Audit(findings=findings, **plain)
@@ -155,18 +164,18 @@ def _body(audit: Audit, *, level: int) -> list[str]:
              "it better than chance.", "", *(f"- {inline(note)}" for note in audit.notes)]
     lines += [""] if audit.notes else []
     if audit.settings.get("given"):
-        given = ", ".join(map(inline, audit.settings["given"]))
-        lines += [f"Adjusted for {given}: what the others tell beyond that.", ""]
+        adjusted_for = ", ".join(map(inline, audit.settings["given"]))
+        lines += [f"Adjusted for {adjusted_for}: what the others tell beyond that.", ""]
     for verdict, heading in HEADINGS.items():
-        own = audit.by_verdict(verdict)
-        if own and verdict == SILENT:
+        findings = audit.by_verdict(verdict)
+        if findings and verdict == SILENT:
             lines += [f"{'#' * level} {heading}", "",
-                      *(f"- {inline(found.name)}: {inline(found.why)}" for found in own), ""]
-        elif own:
+                      *(f"- {inline(finding.name)}: {inline(finding.why)}" for finding in findings), ""]
+        elif findings:
             lines += [f"{'#' * level} {heading}", "",
                       "| factor or model | verdict | on shuffled labels | p | p, Holm |", "|---" * 5 + "|"]
-            lines += [f"| {_cell(found.name)} | {_cell(found.sentence)} | {_null(found)} | {_p(found.p)} | "
-                      f"{_p(found.p_holm)} |" for found in own] + [""]
+            lines += [f"| {_cell(finding.name)} | {_cell(finding.sentence)} | {_null(finding)} | {_p(finding.p)} | "
+                      f"{_p(finding.p_holm)} |" for finding in findings] + [""]
     if audit.constant:
         lines += [f"The same in every case: {', '.join(map(inline, audit.constant))}.", ""]
     return lines
@@ -182,12 +191,12 @@ def _reading(audit: Audit, *, tests: str | None = None) -> str:
     return " ".join(text.split())
 
 
-def _figures(found: Finding) -> str:
-    return found.ends
+def _figures(finding: Finding) -> str:
+    return finding.ends
 
 
-def _null(found: Finding) -> str:
-    return "—" if found.null is None else f"{found.null[0]:.2f} (sd {found.null[1]:.2f})"
+def _null(finding: Finding) -> str:
+    return "—" if finding.null is None else f"{finding.null[0]:.2f} (sd {finding.null[1]:.2f})"
 
 
 def _p(value: float) -> str:

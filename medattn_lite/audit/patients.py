@@ -46,7 +46,7 @@ def by_patient(rows: Sequence[Row]) -> list[Row]:
     owners: dict[tuple[str, Any], list[Row]] = defaultdict(list)
     for row in rows:
         owners[row.subject, row.label].append(row)
-    joined = [own[0] if len(own) == 1 else _joined(own) for own in owners.values()]
+    joined = [scans[0] if len(scans) == 1 else _joined(scans) for scans in owners.values()]
     for row in joined:
         row.facts["scans of the patient"] = float(len(owners[row.subject, row.label]))
     return joined
@@ -60,6 +60,6 @@ def _joined(rows: Sequence[Row]) -> Row:
         words = len(numbers) < len(values)
         facts[name] = Counter(map(str, values)).most_common(1)[0][0] if words else float(np.mean(numbers))
     used = [row.statistics for row in rows if row.statistics]
-    statistics = {group: {name: float(np.mean([own[group].get(name, np.nan) for own in used])) for name in numbers}
+    statistics = {group: {name: float(np.mean([scan[group].get(name, np.nan) for scan in used])) for name in numbers}
                   for group, numbers in used[0].items()} if used else None  # fmt: skip
     return Row(rows[0].subject, rows[0].label, rows[0].time, facts, statistics)

@@ -38,8 +38,8 @@ def given_of(cohort: PhantomCohort) -> tuple[str, ...]:
 
 def declared_of(cohort: PhantomCohort) -> tuple[str, ...]:
     """Lists the facts that are the signal of a cohort's task, in `meta` and among those that the audit computes."""
-    own = set(cohort.declared)
-    return tuple(sorted(own | {name for name, parents in FOLLOWS.items() if parents & own}))
+    declared = set(cohort.declared)
+    return tuple(sorted(declared | {name for name, parents in FOLLOWS.items() if parents & declared}))
 
 
 def audit_phantom(

@@ -104,9 +104,9 @@ def near(lesion: np.ndarray, size: tuple[float, ...], margin_mm: float) -> np.nd
 
     if not lesion.any():
         return None
-    found = ndimage.find_objects(lesion.astype(np.uint8))[0]
+    bounds = ndimage.find_objects(lesion.astype(np.uint8))[0]
     reach = [int(np.ceil(margin_mm / side)) + 1 for side in size]
-    box = tuple(slice(max(0, part.start - more), part.stop + more) for part, more in zip(found, reach, strict=True))
+    box = tuple(slice(max(0, part.start - more), part.stop + more) for part, more in zip(bounds, reach, strict=True))
     near = np.zeros(lesion.shape, dtype=bool)
     near[box] = ndimage.distance_transform_edt(~lesion[box], sampling=size) < margin_mm
     return near

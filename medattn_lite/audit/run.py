@@ -47,8 +47,8 @@ class Audit:
 
     def by_verdict(self, verdict: str) -> list[Finding]:
         """The findings of a verdict, the strongest first."""
-        own = [finding for finding in self.findings if finding.verdict == verdict]
-        return sorted(own, key=lambda finding: -finding.value if np.isfinite(finding.value) else 0.0)
+        findings = [finding for finding in self.findings if finding.verdict == verdict]
+        return sorted(findings, key=lambda finding: -finding.value if np.isfinite(finding.value) else 0.0)
 
     @property
     def leaks(self) -> list[Finding]:
@@ -58,13 +58,15 @@ class Audit:
     @property
     def lines(self) -> list[str]:
         """One line for each factor and model, what tells the label first."""
-        ordered = [own for verdict in (TELLS, DECLARED, GIVEN, CHANCE, SILENT) for own in self.by_verdict(verdict)]
-        return [f"{own.name}: {own.sentence}" for own in ordered]
+        ordered = [
+            finding for verdict in (TELLS, DECLARED, GIVEN, CHANCE, SILENT) for finding in self.by_verdict(verdict)
+        ]
+        return [f"{finding.name}: {finding.sentence}" for finding in ordered]
 
     @property
     def tests(self) -> int:
         """How many comparisons Holm's correction is for."""
-        return max((own.tests for own in self.findings), default=0)
+        return max((finding.tests for finding in self.findings), default=0)
 
     def __str__(self) -> str:
         return "\n".join(self.lines)
@@ -123,7 +125,9 @@ def audit_measured(
         else:
             findings.append(_factor(measured, name, kind, columns if kind == "factor" else None, seed))
     findings += _models(measured, groups, columns, repeats, seed, progress)
-    findings = [replace(own, given=tuple(given)) if own.kind in ("factor", "model") else own for own in findings]
+    findings = [
+        replace(finding, given=tuple(given)) if finding.kind in ("factor", "model") else finding for finding in findings
+    ]
     target = measured.target()
     classes = {name: int((target.labels == at).sum()) for at, name in enumerate(measured.classes)}
     if target.time is not None:
@@ -157,20 +161,20 @@ def _factor(measured: Measured, name: str, kind: str, columns: np.ndarray | None
     except UserError:
         return _silent(empty, "it is known of too few patients of one class" if measured.classes else
                        "it is known of too few patients who died")
-    own = None if columns is None else columns[known]
+    adjust_for = None if columns is None else columns[known]
     words = any(isinstance(value, str) for value in values)
     if words:
         codes = np.unique([str(value) for value in values], return_inverse=True)[1]
         if codes.max() + 1 > len(known) / 3:
             return _silent(empty, "nearly every patient has a word of his own")
     elif len(measured.classes) > 2:
-        codes = _binned(adjusted(np.array(values, dtype=float), own))
+        codes = _binned(adjusted(np.array(values, dtype=float), adjust_for))
     if words or len(measured.classes) > 2:
         patients = np.array([measured.rows[at].subject for at in known])
         scores, null = tested(category_rates, codes[:, None], target, patients, repeats=CATEGORY_REPEATS, seed=seed,
-                              raw=True, given=own if words else None)
+                              raw=True, given=adjust_for if words else None)
         return _cross_validated(empty, target, scores, null, seed)
-    return _number(empty, target, adjusted(np.array(values, dtype=float), own), seed)
+    return _number(empty, target, adjusted(np.array(values, dtype=float), adjust_for), seed)
 
 
 def _number(empty: Finding, target: Target, values: np.ndarray, seed: int) -> Finding:
@@ -181,8 +185,8 @@ def _number(empty: Finding, target: Target, values: np.ndarray, seed: int) -> Fi
     if target.time is None:
         from scipy.stats import mannwhitneyu
 
-        own = target.labels == 1
-        p = float(mannwhitneyu(values[own], values[~own], method="asymptotic").pvalue)
+        positive = target.labels == 1
+        p = float(mannwhitneyu(values[positive], values[~positive], method="asymptotic").pvalue)
         direction = f"{'lower' if turned else 'higher'} in {target.classes[1]}"
     else:
         generator = np.random.default_rng(seed)
@@ -198,9 +202,9 @@ def _models(
 ) -> list[Finding]:
     from tqdm.auto import tqdm
 
-    asked = [(group, model) for group in groups for model in MODELS]
+    combinations = [(group, model) for group in groups for model in MODELS]
     findings = []
-    for group, model in tqdm(asked, desc="models", disable=not progress, leave=False):
+    for group, model in tqdm(combinations, desc="models", disable=not progress, leave=False):
         used, numbers = measured.numbers(group)
         called = model if measured.classes or model != "logistic regression" else "ridge regression"
         empty = Finding(f"{IN_WORDS[group]} ({called})", "model", measured.name, n=len(used))

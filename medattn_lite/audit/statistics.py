@@ -44,18 +44,18 @@ def image_statistics(sample: Mapping[str, Any], regions: Regions) -> dict[str, N
     """
     image = as_volume(sample["image"]).astype(np.float32)
     names = [str(name) for name in sample.get("channels", range(len(image)))]
-    found: dict[str, Numbers] = {group: {} for group in GROUPS}
+    statistics: dict[str, Numbers] = {group: {} for group in GROUPS}
     normalised = _normalised(sample["image"], image.shape)
     for name, channel, scored in zip(names, image, normalised, strict=True):
         inside = channel[regions.outside]
-        found["outside"] |= _named(_moments(inside), name)
-        found["normalised"] |= _named(_moments(scored[regions.outside]), name)
-        found["sharpness"] |= _named(_sharpness(channel, regions.outside), name)
+        statistics["outside"] |= _named(_moments(inside), name)
+        statistics["normalised"] |= _named(_moments(scored[regions.outside]), name)
+        statistics["sharpness"] |= _named(_sharpness(channel, regions.outside), name)
         level = float(np.median(inside)) if inside.size else np.nan
-        found["border"] |= _named(_border(channel, regions, level), name)
-        found["background"] |= _named(_background(channel, regions, level), name)
-    found["background"] |= _frame(regions.head)
-    return found
+        statistics["border"] |= _named(_border(channel, regions, level), name)
+        statistics["background"] |= _named(_background(channel, regions, level), name)
+    statistics["background"] |= _frame(regions.head)
+    return statistics
 
 
 def _moments(values: np.ndarray) -> Numbers:
@@ -68,16 +68,16 @@ def _moments(values: np.ndarray) -> Numbers:
 
 def _sharpness(channel: np.ndarray, region: np.ndarray) -> Numbers:
     """Logarithms of second differences, relative to the region's spread, so that the scanner's gain cancels."""
-    found: Numbers = {}
+    ratios: Numbers = {}
     values = channel[region]
     spread = float(np.subtract(*np.percentile(values, (75, 25)))) if values.size >= FEWEST else np.nan
     spread = spread if spread > 0 else float(values.std()) if values.size else np.nan
     for scale in SCALES:
         rough = np.concatenate([_second_difference(channel, region, axis, scale) for axis in (1, 2)])
-        found[f"roughness at {scale}"] = _log_ratio(np.median, rough, spread)
-        found[f"mean roughness at {scale}"] = _log_ratio(np.mean, rough, spread)
+        ratios[f"roughness at {scale}"] = _log_ratio(np.median, rough, spread)
+        ratios[f"mean roughness at {scale}"] = _log_ratio(np.mean, rough, spread)
     if channel.shape[0] > 1:
-        found["roughness across slices"] = _log_ratio(np.median, _second_difference(channel, region, 0, 1), spread)
+        ratios["roughness across slices"] = _log_ratio(np.median, _second_difference(channel, region, 0, 1), spread)
     # what neither a slope nor an edge along an axis leaves: noise (Immerkær 1996)
     rows = channel[:, 2:] - 2 * channel[:, 1:-1] + channel[:, :-2]
     both = np.abs(rows[:, :, 2:] - 2 * rows[:, :, 1:-1] + rows[:, :, :-2])
@@ -87,9 +87,9 @@ def _sharpness(channel: np.ndarray, region: np.ndarray) -> Numbers:
         for step in (0, 2):
             part = np.take(region, range(step, step + length), axis=axis)
             kept = kept & (part[:, :, 1:-1] if axis == 1 else part[:, 1:-1])
-    found["noise"] = _log_ratio(np.median, both[kept] / (6 * 0.6745), spread)
-    found["noise, as it is"] = _log_ratio(np.median, both[kept] / (6 * 0.6745), 1.0)
-    return found
+    ratios["noise"] = _log_ratio(np.median, both[kept] / (6 * 0.6745), spread)
+    ratios["noise, as it is"] = _log_ratio(np.median, both[kept] / (6 * 0.6745), 1.0)
+    return ratios
 
 
 def _second_difference(channel: np.ndarray, region: np.ndarray, axis: int, step: int) -> np.ndarray:
@@ -131,13 +131,13 @@ def _background(channel: np.ndarray, regions: Regions, level: float) -> Numbers:
 
 def _frame(head: np.ndarray) -> Numbers:
     """First and last place of the head along each axis, as a share of the frame."""
-    found: Numbers = {}
+    positions: Numbers = {}
     for axis, name in enumerate(("slices", "rows", "columns")):
         used = np.flatnonzero(head.any(axis=tuple({0, 1, 2} - {axis})))
         ends = (used[0], used[-1] + 1) if len(used) else (np.nan, np.nan)
-        found[f"first of the {name}"] = float(ends[0] / head.shape[axis])
-        found[f"last of the {name}"] = float(ends[1] / head.shape[axis])
-    return found
+        positions[f"first of the {name}"] = float(ends[0] / head.shape[axis])
+        positions[f"last of the {name}"] = float(ends[1] / head.shape[axis])
+    return positions
 
 
 def _normalised(tensor: Any, shape: tuple[int, ...]) -> np.ndarray:

@@ -88,8 +88,8 @@ class Target:
             return c_index_interval(self.labels.astype(bool), self.time, scores.reshape(-1))
         if scores.ndim == 1:
             return auc_interval(self.labels, scores)
-        own = [self.labels == at for at in range(scores.shape[1])]
-        return _drawn([one[:, None] & ~one for one in own], list(scores.T), seed)
+        in_class = [self.labels == at for at in range(scores.shape[1])]
+        return _drawn([one[:, None] & ~one for one in in_class], list(scores.T), seed)
 
 
 def _mean_auc(labels: np.ndarray, scores: np.ndarray) -> float:
@@ -106,7 +106,9 @@ def _drawn(pairs: Sequence[np.ndarray], scores: Sequence[np.ndarray], seed: int)
     count = len(scores[0])
     drawn = np.random.default_rng(seed).multinomial(count, np.full(count, 1 / count), size=DRAWS)
     weights = np.concatenate([np.ones((1, count)), drawn])
-    values = np.mean([_right_share(own, score, weights) for own, score in zip(pairs, scores, strict=True)], axis=0)
+    values = np.mean(
+        [_right_share(class_pairs, score, weights) for class_pairs, score in zip(pairs, scores, strict=True)], axis=0
+    )
     draws = values[1:][np.isfinite(values[1:])]
     if count < MINIMUM_UNITS["percentile bootstrap"]:
         return without_interval(float(values[0]), count, "too few for an interval")
@@ -131,10 +133,10 @@ def weighted_concordance(event: np.ndarray, time: np.ndarray, risk: np.ndarray, 
 
 def _right_share(pairs: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """(B,) share of the pairs (row, column) in which the row has the higher score."""
-    asked = pairs.astype(float)
-    right = asked * ((scores[:, None] > scores) + 0.5 * (scores[:, None] == scores))
+    weight = pairs.astype(float)
+    right = weight * ((scores[:, None] > scores) + 0.5 * (scores[:, None] == scores))
     with np.errstate(invalid="ignore"):
-        return (weights @ right * weights).sum(1) / (weights @ asked * weights).sum(1)
+        return (weights @ right * weights).sum(1) / (weights @ weight * weights).sum(1)
 
 
 def comparable(event: np.ndarray, time: np.ndarray) -> np.ndarray:

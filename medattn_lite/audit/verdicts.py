@@ -84,9 +84,9 @@ class Finding:
 
     def as_dict(self) -> dict[str, object]:
         """Plain JSON values; None for what is not a number."""
-        found = {**asdict(self), "verdict": self.verdict, "sentence": self.sentence}
+        facts = {**asdict(self), "verdict": self.verdict, "sentence": self.sentence}
         return {key: None if isinstance(value, float) and not np.isfinite(value) else value
-                for key, value in found.items()}
+                for key, value in facts.items()}
 
 
 def holm(p_values: Sequence[float]) -> np.ndarray:
@@ -108,8 +108,9 @@ def holm(p_values: Sequence[float]) -> np.ndarray:
 
 def corrected(findings: Sequence[Finding]) -> list[Finding]:
     """The same findings with Holm's p values over all that were tested; declared signal and what is given are not."""
-    tested = [at for at, own in enumerate(findings) if own.kind not in (DECLARED, GIVEN) and np.isfinite(own.p)]
-    found = list(findings)
+    tested = [place for place, finding in enumerate(findings)
+              if finding.kind not in (DECLARED, GIVEN) and np.isfinite(finding.p)]
+    result = list(findings)
     for at, p_value in zip(tested, holm([findings[at].p for at in tested]), strict=True):
-        found[at] = replace(findings[at], p_holm=float(p_value), tests=len(tested))
-    return found
+        result[at] = replace(findings[at], p_holm=float(p_value), tests=len(tested))
+    return result

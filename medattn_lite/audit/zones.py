@@ -39,10 +39,10 @@ class Zone:
 
     def fitted(self, head: np.ndarray) -> np.ndarray:
         """The zone at the same place of another head, (D, H, W) bool."""
-        found, box = np.zeros(head.shape, dtype=bool), box_of(head)
+        mask, box = np.zeros(head.shape, dtype=bool), box_of(head)
         if box is not None:
-            found[box] = self.cells[_places(self.cells.shape, found[box].shape)]
-        return found
+            mask[box] = self.cells[_places(self.cells.shape, mask[box].shape)]
+        return mask
 
 
 def box_of(head: np.ndarray) -> tuple[slice, slice, slice] | None:
@@ -72,10 +72,10 @@ def choose_zones(
     owners = {group: random.permutation([at for at in known if groups[at] == group]) for group in dict.fromkeys(groups)}
     used = dict.fromkeys(owners, 0)
     chosen = []
-    for group, own in zip(groups, zones, strict=True):
+    for group, zone in zip(groups, zones, strict=True):
         borrowed = []
         for other, cases in owners.items():
-            if len(cases) and (other != group or own is None):  # in turn, so that each is borrowed about as often
+            if len(cases) and (other != group or zone is None):  # in turn, so that each is borrowed about as often
                 borrowed.append(zones[cases[used[other] % len(cases)]])
                 used[other] += 1
         chosen.append(borrowed)

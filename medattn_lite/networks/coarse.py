@@ -38,6 +38,6 @@ class CoarseInPlane(nn.Module):
         size = (1, self.step, self.step)
         small = F.avg_pool3d(x, size, ceil_mode=True, count_include_pad=False)  # (B, C, D, H / n, W / n)
         logits = self.network(small)  # (B, K, D, H / n, W / n)
-        factors = [float(own) for own in size]
+        factors = [float(factor) for factor in size]
         large = F.interpolate(logits, scale_factor=factors, mode="trilinear")  # (B, K, D, H, W), or a pixel more
         return large[..., : x.shape[-2], : x.shape[-1]]  # (B, K, D, H, W)

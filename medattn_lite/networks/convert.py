@@ -180,22 +180,24 @@ def load_matching(network: nn.Module, state_dict: Mapping[str, Tensor]) -> LoadR
         >>> print(load_matching(small, {"weight": small.weight, "bias": big.bias}))
         loaded 1 tensors; other shape: bias
     """
-    own = network.state_dict()
-    given = without_wrapper(state_dict)
-    matching = {key: value for key, value in given.items() if key in own and own[key].shape == value.shape}
+    expected = network.state_dict()
+    checkpoint = without_wrapper(state_dict)
+    matching = {
+        key: value for key, value in checkpoint.items() if key in expected and expected[key].shape == value.shape
+    }
     if not matching:
         raise UserError(
             f"nothing in the checkpoint fits {type(network).__name__}: it has names such as "
-            f"{', '.join(list(given)[:3]) or '(none)'}; convert it first, or choose the network it was made with"
+            f"{', '.join(list(checkpoint)[:3]) or '(none)'}; convert it first, or choose the network it was made with"
         )
     network.load_state_dict(matching, strict=False)
     # A counter that old checkpoints lack; its absence says nothing about the weights.
-    missing = [key for key in own if key not in given and not key.endswith("num_batches_tracked")]
+    missing = [key for key in expected if key not in checkpoint and not key.endswith("num_batches_tracked")]
     return LoadReport(
         loaded=tuple(matching),
-        other_shape=tuple(key for key in given if key in own and key not in matching),
+        other_shape=tuple(key for key in checkpoint if key in expected and key not in matching),
         missing=tuple(missing),
-        unused=tuple(key for key in given if key not in own),
+        unused=tuple(key for key in checkpoint if key not in expected),
     )
 
 

@@ -53,7 +53,7 @@ def multiplications(model: Callable[..., Any], *inputs: Tensor) -> int:
     """Multiply-accumulates of one pass without gradients; `model` is a network, or anything that calls one."""
     from torch.utils.flop_counter import FlopCounterMode, sdpa_flop_count
 
-    def products(query: tuple, key: tuple, value: tuple, *given: object, **named: object) -> int:
+    def products(query: tuple, key: tuple, value: tuple, *rest: object, **named: object) -> int:
         return sdpa_flop_count(query, key, value)
 
     kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu  # missing in torch's own list

@@ -37,7 +37,9 @@ class Description:
     @classmethod
     def from_dict(cls, facts: dict[str, Any]) -> Description:
         """The inverse of `as_dict`."""
-        values: dict[str, Any] = {key: tuple(own) if isinstance(own, list) else own for key, own in facts.items()}
+        values: dict[str, Any] = {
+            key: tuple(value) if isinstance(value, list) else value for key, value in facts.items()
+        }
         return cls(**values)
 
 

@@ -228,7 +228,7 @@ def pad_to_multiple(x: Tensor, *, multiple: int | Sequence[int], minimum: int) -
 def padded_sides(size: Sequence[int], *, multiple: int | Sequence[int], minimum: int) -> tuple[int, ...]:
     """The sides that `pad_to_multiple` gives an image of this size."""
     each = [multiple] * len(size) if isinstance(multiple, int) else multiple
-    target = [-(-int(side) // own) * own for side, own in zip(size, each, strict=True)]
+    target = [-(-int(side) // multiple) * multiple for side, multiple in zip(size, each, strict=True)]
     longest = max(range(len(target)), key=lambda axis: (target[axis], axis))
     target[longest] = max(target[longest], minimum)
     return tuple(target)

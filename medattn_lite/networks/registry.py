@@ -90,9 +90,9 @@ class Entry:
         """The network at published size; options of the factory make it another size."""
         module, function = self.factory.split(":")
         factory = getattr(importlib.import_module(f"medattn_lite.networks.{module}"), function)
-        given = {**self.options, **options}
-        network = factory(**given)
-        network.built_from = {"network": self.name, "options": given}  # what a trained copy needs to be built again
+        settings = {**self.options, **options}
+        network = factory(**settings)
+        network.built_from = {"network": self.name, "options": settings}  # what a trained copy needs to be built again
         return network
 
 
@@ -217,9 +217,9 @@ def describe(name: str) -> Description:
 def mechanism_table() -> list[str]:
     """Lines of text: one per attention mechanism, with its parameters at 64 channels, and where it fits."""
     lines = [f"Attention mechanisms, each in any frame by NETWORK+MECHANISM, such as p3d+eca ({SIZE} channels)"]
-    for name, own in attention.MECHANISMS.items():
-        block = attention.create(name, SIZE, spatial_dims=own.spatial_dims[-1])
+    for name, mechanism in attention.MECHANISMS.items():
+        block = attention.create(name, SIZE, spatial_dims=mechanism.spatial_dims[-1])
         size = sum(parameter.numel() for parameter in block.parameters())
-        where = "2-D and 3-D" if len(own.spatial_dims) == 2 else f"{own.spatial_dims[0]}-D only"
-        lines.append(f"  {name:<24}{size:>12,}  {where:<40}{own.title}")
+        where = "2-D and 3-D" if len(mechanism.spatial_dims) == 2 else f"{mechanism.spatial_dims[0]}-D only"
+        lines.append(f"  {name:<24}{size:>12,}  {where:<40}{mechanism.title}")
     return [*lines, f"Frames: {', '.join(name for name, entry in NETWORKS.items() if entry.is_frame)}"]

@@ -63,11 +63,13 @@ class SurvivalNetwork(nn.Module):
         With `auxiliary`, what its layer tells stands behind the outputs, (B, intervals + auxiliary).
         """
         features = self.backbone(images)  # (B, F)
-        told = self.auxiliary(features) if auxiliary and self.auxiliary is not None else features[:, :0]  # (B, A)
+        auxiliary_output = (
+            self.auxiliary(features) if auxiliary and self.auxiliary is not None else features[:, :0]
+        )  # (B, A)
         self._check_clinical(len(features), clinical)
         if clinical is not None:
             features = torch.cat([features, clinical], dim=1)  # (B, F + K)
-        return torch.cat([self.fc(features), told], dim=1)  # (B, intervals + A)
+        return torch.cat([self.fc(features), auxiliary_output], dim=1)  # (B, intervals + A)
 
     def log_probabilities(self, outputs: Tensor) -> tuple[Tensor, Tensor]:
         """Log of surviving and of dying in each interval, from this network's outputs; not for Cox.
@@ -84,11 +86,11 @@ class SurvivalNetwork(nn.Module):
         return self.log_probabilities(outputs)[1].exp()
 
     def _check_clinical(self, batch: int, clinical: Tensor | None) -> None:
-        given = (batch, 0) if clinical is None else tuple(clinical.shape)
-        if given != (batch, self.clinical_features):
+        shape = (batch, 0) if clinical is None else tuple(clinical.shape)
+        if shape != (batch, self.clinical_features):
             raise UserError(
                 f"the survival network takes {self.clinical_features} clinical values per patient and got "
-                f"{'none' if clinical is None else f'shape {given} for {batch} patients'}"
+                f"{'none' if clinical is None else f'shape {shape} for {batch} patients'}"
             )
 
 
