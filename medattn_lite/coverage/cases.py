@@ -69,11 +69,11 @@ def mean_cases() -> Iterator[Case]:
     for sd, is_extreme in ((0.6, False), (1.0, True)):
         yield Case("mean above 0", f"lognormal, sd of the logarithm {sd}", FEW, lambda rng, n, sd=sd: (
             mean_interval(rng.lognormal(0, sd, n), bounds=(0, np.inf)), float(np.exp(sd**2 / 2))), is_extreme)
-    for one, other, alike in (((5, 1), (5, 1), 0.7), ((5, 1), (3, 1), 0.7), ((8, 2), (2, 2), 0.5),
+    for one, other, correlation in (((5, 1), (5, 1), 0.7), ((5, 1), (3, 1), 0.7), ((8, 2), (2, 2), 0.5),
                               ((18, 2), (5, 1), 0.9)):  # fmt: skip
-        truth = f"beta{one} minus beta{other}, correlation {alike} before"
-        yield Case("difference of means", truth, FEW, lambda rng, n, one=one, other=other, alike=alike: (
-            paired_mean_interval(*_pair(rng, n, one, other, alike)), one[0] / sum(one) - other[0] / sum(other)))
+        truth = f"beta{one} minus beta{other}, correlation {correlation} before"
+        yield Case("difference of means", truth, FEW, lambda rng, n, one=one, other=other, correlation=correlation: (
+            paired_mean_interval(*_pair(rng, n, one, other, correlation)), one[0] / sum(one) - other[0] / sum(other)))
 
 
 def proportion_cases() -> Iterator[Case]:
@@ -104,13 +104,22 @@ def auc_cases() -> Iterator[Case]:
                    lambda rng, n, truth=truth: _auc_of_slices(rng, n, truth))  # fmt: skip
     yield Case("AUC", "0.97, the classes' spread 2 to 1", (12, 20, 40, 75), lambda rng, n: (
         auc_interval(*_binormal(rng, n, n, 0.97, spread=0.5)), 0.97), True)
-    for one, other, alike in ((0.5, 0.5, 0.5), (0.87, 0.87, 0.7), (0.87, 0.78, 0.5), (0.97, 0.97, 0.7),
+    for one, other, correlation in ((0.5, 0.5, 0.5), (0.87, 0.87, 0.7), (0.87, 0.78, 0.5), (0.97, 0.97, 0.7),
                               (0.97, 0.87, 0.5), (0.87, 0.85, 0.95)):  # fmt: skip
         for rest in (None, 64):
-            words = f"{one} and {other}, correlation {alike}, " + ("64" if rest else "as many") + " of the other class"
+            words = (
+                f"{one} and {other}, correlation {correlation}, "
+                + ("64" if rest else "as many")
+                + " of the other class"
+            )
             units = (11,) if rest else (*few[:4], 30, 36, *few[4:])
-            yield Case("difference of AUCs", words, units, lambda rng, n, own=(one, other, alike), rest=rest: (
-                _two_aucs(rng, n, rest or n, *own)), simulations=0.5)
+            yield Case(
+                "difference of AUCs",
+                words,
+                units,
+                lambda rng, n, arguments=(one, other, correlation), rest=rest: _two_aucs(rng, n, rest or n, *arguments),
+                simulations=0.5,
+            )
 
 
 def other_cases() -> Iterator[Case]:
@@ -137,18 +146,18 @@ def _some_fail(rng: Generator, n: int) -> tuple[Interval, float]:
     return mean_interval(scores, bounds=UNIT), 0.9 * 0.8 + 0.1 / 7
 
 
-def _pair(rng: Generator, n: int, one: tuple, other: tuple, alike: float) -> tuple[np.ndarray, np.ndarray]:
+def _pair(rng: Generator, n: int, one: tuple, other: tuple, correlation: float) -> tuple[np.ndarray, np.ndarray]:
     from scipy.special import betaincinv, ndtr
 
     first = rng.standard_normal(n)
-    second = alike * first + np.sqrt(1 - alike**2) * rng.standard_normal(n)
+    second = correlation * first + np.sqrt(1 - correlation**2) * rng.standard_normal(n)
     return betaincinv(*one, ndtr(first)), betaincinv(*other, ndtr(second))
 
 
 def _share_of_slices(rng: Generator, n: int, rate: float) -> tuple[Interval, float]:
     patient = np.repeat(np.arange(n), 6)
-    own = rng.beta(3 * rate, 3 * (1 - rate), n)[patient]  # correlation 1/4 within a patient
-    return share_interval(rng.random(len(own)) < own, groups=patient.tolist()), rate
+    rates = rng.beta(3 * rate, 3 * (1 - rate), n)[patient]  # correlation 1/4 within a patient
+    return share_interval(rng.random(len(rates)) < rates, groups=patient.tolist()), rate
 
 
 def _paired_hits(rng: Generator, n: int, one: float, other: float) -> tuple[np.ndarray, np.ndarray]:
@@ -180,19 +189,19 @@ def _binormal_shift(truth: float) -> float:
 
 
 def _two_aucs(
-    rng: Generator, ones: int, zeros: int, one: float, other: float, alike: float
+    rng: Generator, ones: int, zeros: int, one: float, other: float, correlation: float
 ) -> tuple[Interval, float]:
     labels = np.repeat([1, 0], [ones, zeros])
     first = rng.standard_normal(ones + zeros)
-    second = alike * first + np.sqrt(1 - alike**2) * rng.standard_normal(ones + zeros)
+    second = correlation * first + np.sqrt(1 - correlation**2) * rng.standard_normal(ones + zeros)
     shifts = _binormal_shift(one), _binormal_shift(other)
     return paired_auc_interval(labels, first + shifts[0] * labels, second + shifts[1] * labels), one - other
 
 
 def _voxels(rng: Generator, n: int, sd: float) -> tuple[Interval, float]:
     volume = rng.lognormal(0, sd, n) * 1000
-    found = rng.beta(8, 2, n)
-    true, wrong = volume * found, volume * 0.3 * rng.beta(2, 2, n)
+    detected = rng.beta(8, 2, n)
+    true, wrong = volume * detected, volume * 0.3 * rng.beta(2, 2, n)
     # 2 E[v f] / (E[v f] + E[v w] + E[v]), where volume is independent of what is found
     truth = 2 * 0.8 / (0.8 + 0.15 + 1)
     return jackknife_interval(voxel_average(dice), true, wrong, volume - true), truth

@@ -72,13 +72,13 @@ def coverage(case: Case, units: int, *, simulations: int, seed: int) -> dict[str
             interval, truth = case.draw(rng, units)
             ends[number] = interval.low, interval.high, truth
     low, high, truth = ends[np.isfinite(ends).all(1)].T
-    given = len(low)
-    share = float(((low <= truth) & (truth <= high)).mean()) if given else math.nan
+    intervals = len(low)
+    share = float(((low <= truth) & (truth <= high)).mean()) if intervals else math.nan
     return {
         "kind": case.kind, "truth": case.truth, "units": units,
         "counted": units if case.counted is None else case.counted(units), "simulations": count,
-        "coverage": share, "error": math.sqrt(share * (1 - share) / given) if given else math.nan,
-        "too_low": float((high < truth).mean()), "too_high": float((low > truth).mean()), "given": given / count,
+        "coverage": share, "error": math.sqrt(share * (1 - share) / intervals) if intervals else math.nan,
+        "too_low": float((high < truth).mean()), "too_high": float((low > truth).mean()), "given": intervals / count,
         "is_extreme": case.is_extreme,
     }  # fmt: skip
 
@@ -86,12 +86,12 @@ def coverage(case: Case, units: int, *, simulations: int, seed: int) -> dict[str
 def fewest_units(rows: Iterable[Mapping[str, Any]]) -> dict[str, int]:
     """Kind → the fewest units from which every row passes; one more than the most tried where none does."""
     rows = [row for row in rows if not row["is_extreme"]]
-    found = {}
+    fewest = {}
     for kind in dict.fromkeys(row["kind"] for row in rows):
-        own = [row for row in rows if row["kind"] == kind]
-        failed = max((row["counted"] for row in own if not _passes(row)), default=0)
-        found[kind] = min((row["counted"] for row in own if row["counted"] > failed), default=failed + 1)
-    return found
+        kind_rows = [row for row in rows if row["kind"] == kind]
+        failed = max((row["counted"] for row in kind_rows if not _passes(row)), default=0)
+        fewest[kind] = min((row["counted"] for row in kind_rows if row["counted"] > failed), default=failed + 1)
+    return fewest
 
 
 def run(*, simulations: int, seed: int = 0, progress: bool = True) -> dict[str, Any]:
@@ -111,11 +111,11 @@ def page_of(record: Mapping[str, Any]) -> str:
     lines += [f"| {kind} | {units} | {COUNTED.get(kind, 'patients')} |\n"
               for kind, units in record["minimum_units"].items()]  # fmt: skip
     for kind in record["minimum_units"]:
-        own = [row for row in record["rows"] if row["kind"] == kind]
+        kind_rows = [row for row in record["rows"] if row["kind"] == kind]
         lines += [f"\n## {kind[0].upper()}{kind[1:]}\n\n",
                   "| population | n | coverage | misses below, above | samples with an interval |\n",
                   "| --- | --- | --- | --- | --- |\n"]  # fmt: skip
-        for row in own:
+        for row in kind_rows:
             mark = " †" if row["is_extreme"] else ""
             units = f"{row['units']}" + ("" if row["counted"] == row["units"] else f" ({row['counted']} deaths)")
             lines.append(f"| {row['truth']}{mark} | {units} | {_share(row)} | {row['too_low']:.3f}, "
@@ -143,13 +143,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--simulations", type=int, default=4000, help="samples of each population")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
-    given = parser.parse_args(arguments)
-    record = run(simulations=given.simulations, seed=given.seed)
-    given.out.mkdir(parents=True, exist_ok=True)
+    options = parser.parse_args(arguments)
+    record = run(simulations=options.simulations, seed=options.seed)
+    options.out.mkdir(parents=True, exist_ok=True)
     text = json.dumps(record, indent=1) + "\n"
-    (given.out / "interval_coverage.json").write_text(text, encoding="utf-8")
-    (given.out / "interval_coverage.md").write_text(page_of(record), encoding="utf-8")
-    print(given.out / "interval_coverage.md")
+    (options.out / "interval_coverage.json").write_text(text, encoding="utf-8")
+    (options.out / "interval_coverage.md").write_text(page_of(record), encoding="utf-8")
+    print(options.out / "interval_coverage.md")
     for kind, units in record["minimum_units"].items():
         print(f"  {kind}: from {units} {COUNTED.get(kind, 'patients')} on")
 

@@ -34,16 +34,16 @@ def survival_cases() -> Iterator[Case]:
         share = SHARES[follow_up]
         for effect, noise in ((0.0, 1.0), (1.0, 1.0), (2.5, 0.1)):
             yield Case("C-index", f"{_truth(effect, follow_up, noise):.2f}, {share:.0%} die", (16, 24, 40, 80),
-                       lambda rng, n, own=(effect, follow_up, noise): _alone(rng, n, *own),
+                       lambda rng, n, arguments=(effect, follow_up, noise): _alone(rng, n, *arguments),
                        counted=lambda n, share=share: round(n * share))  # fmt: skip
         for one, other in ((1.0, 1.0), (0.3, 1.5)):
             words = f"{_truth(1.5, follow_up, one):.2f} and {_truth(1.5, follow_up, other):.2f}, {share:.0%} die"
             yield Case("difference of C-indices", words, (16, 24, 40, 80),
-                       lambda rng, n, own=(follow_up, one, other): _paired(rng, n, *own), simulations=0.5,
+                       lambda rng, n, arguments=(follow_up, one, other): _paired(rng, n, *arguments), simulations=0.5,
                        counted=lambda n, share=share: round(n * share))  # fmt: skip
         words = f"C-index {_truth(1.0, follow_up, 1.0):.2f}, {share:.0%} die"
-        yield Case("percentile bootstrap", words, (24, 40, 80, 150), lambda rng, n, own=(1.0, follow_up, 1.0): (
-            _alone(rng, n, *own, drawn=True)), simulations=0.4)
+        yield Case("percentile bootstrap", words, (24, 40, 80, 150), lambda rng, n, arguments=(1.0, follow_up, 1.0): (
+            _alone(rng, n, *arguments, drawn=True)), simulations=0.4)
     for name in ("Brier score on a day", "integrated Brier score", "AUC on a day"):
         yield Case("jackknife", name, (24, 40, 80), lambda rng, n, name=name: _on_days(rng, n, name), simulations=0.1)
 
@@ -57,21 +57,21 @@ def _cohort(rng: Generator, n: int, effect: float, follow_up: float) -> tuple[Fo
 @cache
 def _truth(effect: float, follow_up: float, noise: float) -> float:
     """The C-index of predictions with this noise, from 16 cohorts of 2000."""
-    found = []
+    values = []
     for number in range(16):
         rng = np.random.default_rng([number, 7])
         cohort, risk = _cohort(rng, 2000, effect, follow_up)
-        said = risk + noise * rng.standard_normal(2000)
-        found.append(c_index_estimate(cohort.event, cohort.time, said).value)
-    return float(np.mean(found))
+        prediction = risk + noise * rng.standard_normal(2000)
+        values.append(c_index_estimate(cohort.event, cohort.time, prediction).value)
+    return float(np.mean(values))
 
 
 def _alone(
     rng: Generator, n: int, effect: float, follow_up: float, noise: float, *, drawn: bool = False
 ) -> tuple[Interval, float]:
     cohort, risk = _cohort(rng, n, effect, follow_up)
-    said, truth = risk + noise * rng.standard_normal(n), _truth(effect, follow_up, noise)
-    return c_index(cohort, said) if drawn else c_index_interval(cohort.event, cohort.time, said), truth
+    prediction, truth = risk + noise * rng.standard_normal(n), _truth(effect, follow_up, noise)
+    return c_index(cohort, prediction) if drawn else c_index_interval(cohort.event, cohort.time, prediction), truth
 
 
 def _paired(rng: Generator, n: int, follow_up: float, one: float, other: float) -> tuple[Interval, float]:
@@ -102,15 +102,15 @@ def _truth_on_days(name: str) -> float:
 
 def _on_days(rng: Generator, n: int, name: str) -> tuple[Interval, float]:
     cohort, risk = _cohort(rng, n, 1.0, LONG)
-    said, day = _predicted(risk), DAYS.index(DAY)
+    survival, day = _predicted(risk), DAYS.index(DAY)
     if name.startswith("AUC"):
         deaths = int((cohort.event & (cohort.time <= DAY)).sum())
-        own = jackknife_interval(lambda t, e, r: time_auc(FollowUp(t, e), r, [DAY])[0], cohort.time, cohort.event, risk,
-                                 freedom=deaths - 1)  # fmt: skip
+        interval = jackknife_interval(lambda t, e, r: time_auc(FollowUp(t, e), r, [DAY])[0], cohort.time, cohort.event,
+                                      risk, freedom=deaths - 1)  # fmt: skip
     elif name.startswith("Brier"):
-        own = jackknife_interval(lambda t, e, s: brier(FollowUp(t, e), s, [DAY])[0], cohort.time, cohort.event,
-                                 said[:, [day]])  # fmt: skip
+        interval = jackknife_interval(lambda t, e, s: brier(FollowUp(t, e), s, [DAY])[0], cohort.time, cohort.event,
+                                      survival[:, [day]])  # fmt: skip
     else:
-        own = jackknife_interval(lambda t, e, s: integrated_brier(FollowUp(t, e), s, DAYS), cohort.time, cohort.event,
-                                 said)  # fmt: skip
-    return own, _truth_on_days(name)
+        interval = jackknife_interval(lambda t, e, s: integrated_brier(FollowUp(t, e), s, DAYS), cohort.time,
+                                      cohort.event, survival)  # fmt: skip
+    return interval, _truth_on_days(name)

@@ -71,17 +71,17 @@ def auc_estimate(labels: Column, scores: Column, groups: Sequence | np.ndarray |
                         "the network says of them before it is scored")  # fmt: skip
     unit, units = units_of(len(labels), groups)
     parts, value = [], float("nan")
-    for own in (labels == 1, labels == 0):
-        if not 0 < own.sum() < len(labels):
+    for in_class in (labels == 1, labels == 0):
+        if not 0 < in_class.sum() < len(labels):
             return Estimate(value, np.zeros(units), 0, 0, "share")
-        others = np.sort(scores[~own])
-        below = others.searchsorted(scores[own], "left") + others.searchsorted(scores[own], "right")
+        others = np.sort(scores[~in_class])
+        below = others.searchsorted(scores[in_class], "left") + others.searchsorted(scores[in_class], "right")
         beaten = below / (2 * len(others))  # share of the other class that lies below, a tie as one half
-        here = int(np.count_nonzero(np.bincount(unit[own], minlength=units)))
-        moved = np.bincount(unit[own], beaten - beaten.mean(), minlength=units) / own.sum()
+        here = int(np.count_nonzero(np.bincount(unit[in_class], minlength=units)))
+        moved = np.bincount(unit[in_class], beaten - beaten.mean(), minlength=units) / in_class.sum()
         parts.append((moved * np.sqrt(here / max(here - 1, 1)), here, float(beaten.mean())))
     (ones, n_ones, value), (zeros, n_zeros, _) = parts
     squares = [float((part**2).sum()) for part in (ones, zeros)]
-    spread = sum(own**2 / max(count - 1, 1) for own, count in zip(squares, (n_ones, n_zeros), strict=True))
+    spread = sum(square**2 / max(count - 1, 1) for square, count in zip(squares, (n_ones, n_zeros), strict=True))
     freedom = sum(squares) ** 2 / spread if spread > TINY**4 else min(n_ones, n_zeros) - 1
     return Estimate(value, ones - zeros, freedom, min(n_ones, n_zeros), "share")

@@ -95,7 +95,7 @@ def crossed_mean_difference(
         moved = np.bincount(unit, values - mean, minlength=units) / len(values)
         return Estimate(mean, moved * math.sqrt(units / max(units - 1, 1)), units - 1, units)
 
-    pairs = [(estimate(own), estimate(other)) for own, other in zip(first, second, strict=True)]
+    pairs = [(estimate(scores), estimate(other)) for scores, other in zip(first, second, strict=True)]
     return _crossed(pairs, "difference of means", level)
 
 
@@ -114,7 +114,7 @@ def seed_difference(
     Raises:
         UserError: lists of different lengths, or values that are no numbers.
     """
-    first, second = _tables([[own] for own in first], [[own] for own in second])
+    first, second = _tables([[values] for values in first], [[values] for values in second])
     return _over_seeds((first - second).ravel(), level)
 
 

@@ -79,8 +79,8 @@ class Interval:
         if self.is_given:
             value += f" [{self.low:.{digits}f}, {self.high:.{digits}f}]"
             return f"{value}, n = {self.units}" if self.units else value
-        said = ", ".join(part for part in (f"n = {self.units}" if self.units else "", self.missing) if part)
-        return f"{value} ({said})" if said else value
+        notes = ", ".join(part for part in (f"n = {self.units}" if self.units else "", self.missing) if part)
+        return f"{value} ({notes})" if notes else value
 
     def __contains__(self, number: float) -> bool:
         """Whether the interval does not rule the number out; a missing interval rules nothing out."""

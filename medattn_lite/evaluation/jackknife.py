@@ -46,8 +46,8 @@ def jackknife_interval(
         >>> jackknife_interval(auc, labels, labels + rng.normal(size=100)).text(2)
         '0.81 [0.71, 0.88], n = 100'
     """
-    own = jackknife_estimate(statistic, *arrays, groups=groups, scale=scale, freedom=freedom, seed=seed)
-    return interval_of(own, "jackknife", method="jackknife by patient", level=level, units=own.counted)
+    estimate = jackknife_estimate(statistic, *arrays, groups=groups, scale=scale, freedom=freedom, seed=seed)
+    return interval_of(estimate, "jackknife", method="jackknife by patient", level=level, units=estimate.counted)
 
 
 def paired_jackknife_interval(

@@ -51,12 +51,12 @@ def mean_interval(
     if np.isfinite([low, high]).all():
         method = f"Student's t on the logit scale between {low:g} and {high:g}{_by(groups)}"
         share = _mean((values - low) / (high - low), groups, "share")
-        own = interval_of(share, "mean in 0 to 1", method=method, level=level)
-        return _moved(own, low, high - low)
+        interval = interval_of(share, "mean in 0 to 1", method=method, level=level)
+        return _moved(interval, low, high - low)
     if np.isfinite(low):
-        own = interval_of(_mean(values - low, groups, "positive"), "mean above 0", level=level,
-                          method=f"Student's t on the logarithmic scale above {low:g}{_by(groups)}")  # fmt: skip
-        return _moved(own, low, 1.0)
+        interval = interval_of(_mean(values - low, groups, "positive"), "mean above 0", level=level,
+                               method=f"Student's t on the logarithmic scale above {low:g}{_by(groups)}")  # fmt: skip
+        return _moved(interval, low, 1.0)
     return interval_of(_mean(values, groups, "plain"), "mean", method=f"Student's t{_by(groups)}", level=level)
 
 
@@ -151,15 +151,15 @@ def share_estimate(hits: Values, groups: Sequence | np.ndarray | None = None) ->
     hits = _numbers(hits)
     if (hits < 0).any() or (hits > 1).any():
         raise UserError(f"hits from {hits.min():g} to {hits.max():g}: give 0 for a miss and 1 for a hit")
-    own = _mean(hits, groups, "proportion")
-    units, rows = own.counted, len(hits)
+    estimate = _mean(hits, groups, "proportion")
+    units, rows = estimate.counted, len(hits)
     if units == rows:
-        return Estimate(own.value, own.influence, own.freedom, units, "proportion", float(rows))
-    spread = own.value * (1 - own.value)
-    trials = spread / own.error**2 if own.error > TINY and spread > 0 else float(units)
+        return Estimate(estimate.value, estimate.influence, estimate.freedom, units, "proportion", float(rows))
+    spread = estimate.value * (1 - estimate.value)
+    trials = spread / estimate.error**2 if estimate.error > TINY and spread > 0 else float(units)
     if units > 1:
         trials *= float(ndtri(0.975) / stdtrit(units - 1, 0.975)) ** 2
-    return Estimate(own.value, own.influence, own.freedom, units, "proportion", min(trials, float(rows)))
+    return Estimate(estimate.value, estimate.influence, estimate.freedom, units, "proportion", min(trials, float(rows)))
 
 
 def _mean(values: np.ndarray, groups: Sequence | np.ndarray | None, scale: str) -> Estimate:
@@ -177,9 +177,9 @@ def _numbers(values: Values) -> np.ndarray:
     return values
 
 
-def _moved(own: Interval, low: float, width: float) -> Interval:
-    ends = {name: low + width * getattr(own, name) for name in ("value", "low", "high")}
-    return Interval(**{**vars(own), **ends})
+def _moved(interval: Interval, low: float, width: float) -> Interval:
+    ends = {name: low + width * getattr(interval, name) for name in ("value", "low", "high")}
+    return Interval(**{**vars(interval), **ends})
 
 
 def _by(groups: Sequence | np.ndarray | None) -> str:

@@ -61,8 +61,8 @@ def precision(labels: np.ndarray, scores: np.ndarray) -> float:
 
 def f1(labels: np.ndarray, scores: np.ndarray) -> float:
     """Harmonic mean of precision and recall at threshold 0.5; NaN where one of them is undefined."""
-    found, right = recall(labels, scores), precision(labels, scores)
-    return 2 * found * right / (found + right) if found + right > 0 else float("nan")
+    sensitivity, right = recall(labels, scores), precision(labels, scores)
+    return 2 * sensitivity * right / (sensitivity + right) if sensitivity + right > 0 else float("nan")
 
 
 CLASSIFICATION = {

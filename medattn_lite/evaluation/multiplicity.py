@@ -78,11 +78,11 @@ def mark(records: Sequence[Mapping[str, Any]], *, level: float = 0.05) -> Family
         records: of runs and of tables; their difference intervals get the key `survives_holm`.
         level: of the family.
     """
-    found = [(own, p) for own in differences(records) if math.isfinite(p := p_value(own))]
-    for (own, _), adjusted in zip(found, holm([p for _, p in found]), strict=True):
-        own[SURVIVES] = adjusted < level
-    clear = sum(not own["low"] <= 0 <= own["high"] for own, _ in found)
-    return Family(len(found), clear, sum(own[SURVIVES] for own, _ in found), level)
+    tested = [(record, p) for record in differences(records) if math.isfinite(p := p_value(record))]
+    for (record, _), adjusted in zip(tested, holm([p for _, p in tested]), strict=True):
+        record[SURVIVES] = adjusted < level
+    clear = sum(not record["low"] <= 0 <= record["high"] for record, _ in tested)
+    return Family(len(tested), clear, sum(record[SURVIVES] for record, _ in tested), level)
 
 
 def differences(records: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -80,10 +80,10 @@ def readme_table(
     rows = [["system", "on", "by", "first − second = difference [95 % interval] (n)"]]
     for name in names:
         label = SYSTEMS.get(name, name)
-        own = sorted((record for record in runs if record["recipe"] == name), key=_place)
+        of_recipe = sorted((record for record in runs if record["recipe"] == name), key=_place)
         rows += [[label if place == 0 else "", _on(record), " / ".join(_measures(record)),
-                  "<br>".join(_lines(record)) or _alone(record)] for place, record in enumerate(own)]  # fmt: skip
-        rows += [] if own else [[label, "not run yet", "", ""]]
+                  "<br>".join(_lines(record)) or _alone(record)] for place, record in enumerate(of_recipe)]  # fmt: skip
+        rows += [] if of_recipe else [[label, "not run yet", "", ""]]
     count = sum(bool(outdated(record)) for record in runs)
     old = OLD.format(count=count, runs=len(runs)) if count else ""
     return "\n".join([RULE.format(**vars(family), old=old), "", *table(rows)])
@@ -119,11 +119,11 @@ def _place(record: Mapping[str, Any]) -> tuple[bool, bool, bool, str]:
 def _on(record: Mapping[str, Any]) -> str:
     changed = ", ".join(f"{name} {plain(value)}" for name, value in changed_settings(record).items())
     seeds = len(record.get("training_seeds", ()))
-    said = [where(record), f"`{record['scale']}`", folds_text(record) if "folds" in record else ""]
-    said += [f"{seeds} seeds"] if seeds > 1 else []
-    said += [f"changed settings: {changed}"] if changed else []
-    said += ["†"] if outdated(record) else []
-    return "; ".join(part for part in said if part)
+    parts = [where(record), f"`{record['scale']}`", folds_text(record) if "folds" in record else ""]
+    parts += [f"{seeds} seeds"] if seeds > 1 else []
+    parts += [f"changed settings: {changed}"] if changed else []
+    parts += ["†"] if outdated(record) else []
+    return "; ".join(part for part in parts if part)
 
 
 def _lines(record: Mapping[str, Any]) -> list[str]:
@@ -135,8 +135,8 @@ def _line(record: Mapping[str, Any], pair: Mapping[str, Any]) -> str:
     """One comparison; "" where the run does not score its measures."""
     measures = [name for name in _measures(record) if name in pair["difference"]]
     first, second = (f"{pair[place]} {_values(record, pair[place], measures)}" for place in ("first", "second"))
-    found = [_difference(record, pair, name) for name in measures]
-    return f"{first} − {second} = {' / '.join(found)}" if found else ""
+    texts = [_difference(record, pair, name) for name in measures]
+    return f"{first} − {second} = {' / '.join(texts)}" if texts else ""
 
 
 def _difference(record: Mapping[str, Any], pair: Mapping[str, Any], measure: str) -> str:
@@ -151,8 +151,8 @@ def _difference(record: Mapping[str, Any], pair: Mapping[str, Any], measure: str
 def _alone(record: Mapping[str, Any]) -> str:
     """The scores themselves, where a run holds nothing to compare."""
     variants = record.get("variants", {})
-    return "<br>".join(f"{name}: {interval_text(own['pooled'][measure])}" for name, own in variants.items()
-                       for measure in _measures(record) if measure in own["pooled"])  # fmt: skip
+    return "<br>".join(f"{name}: {interval_text(variant['pooled'][measure])}" for name, variant in variants.items()
+                       for measure in _measures(record) if measure in variant["pooled"])  # fmt: skip
 
 
 def _measures(record: Mapping[str, Any]) -> tuple[str, ...]:

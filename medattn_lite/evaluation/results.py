@@ -67,11 +67,11 @@ def page(folder: Path, *, command: str, new: Mapping[Path, dict[str, Any]] | Non
     records.sort(key=lambda record: (order[record["recipe"]], record["data"] == "phantom", record["scale"],
                                      bool(changed_settings(record))))  # fmt: skip
     parts = [INTRODUCTION.format(command=command, folder=printable(folder.as_posix()), comparisons=count_text(family))]
-    told: set[str] = set()
+    guesses_shown: set[str] = set()
     for record in records:
         guesses = "\n".join(record.get("guesses", ()))
-        parts.append(section(record, with_guesses=guesses not in told))
-        told.add(guesses)
+        parts.append(section(record, with_guesses=guesses not in guesses_shown))
+        guesses_shown.add(guesses)
     parts += [tables_section(record) for record in tables]
     return "\n".join(parts)
 
@@ -88,11 +88,11 @@ def read_records(
     Raises:
         UserError: no record is there, or one cannot be read.
     """
-    given = {path: copy.deepcopy(record) for path, record in (new or {}).items()}
-    files = sorted({*given, *(folder.glob("*.json") if folder.is_dir() else ())})
+    by_path = {path: copy.deepcopy(record) for path, record in (new or {}).items()}
+    files = sorted({*by_path, *(folder.glob("*.json") if folder.is_dir() else ())})
     if not files:
         raise UserError(f"no record in {folder}: name finished runs (medattn results runs/…)")
-    records = [given[path] if path in given else _read(path) for path in files]
+    records = [by_path[path] if path in by_path else _read(path) for path in files]
     records = [inline_all(record) for record in records]
     return records, mark(records)
 

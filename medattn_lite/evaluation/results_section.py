@@ -55,12 +55,12 @@ def fold_difference(record: Mapping[str, Any], pair: Mapping[str, Any], score: s
 def over_folds(record: Mapping[str, Any]) -> list[str]:
     """Means over folds of the scores that differ from the pooled ones, for the variants and for their differences."""
     variants = record["variants"]
-    names = [name for name in _score_names(variants) if any(_differs(own, name) for own in variants.values())]
+    names = [name for name in _score_names(variants) if any(_differs(variant, name) for variant in variants.values())]
     if not names:
         return []
     rows = [["mean over folds (sd of the folds)", *names]]
-    for name, own in variants.items():
-        rows.append([name, *(mean_text(own["mean_over_folds"].get(score)) for score in names)])
+    for name, variant in variants.items():
+        rows.append([name, *(mean_text(variant["mean_over_folds"].get(score)) for score in names)])
     for pair in record.get("comparisons", ()):
         cells = [mean_text(fold_difference(record, pair, score)) for score in names]
         rows.append([f"{pair['first']} − {pair['second']}", *cells])
@@ -69,8 +69,8 @@ def over_folds(record: Mapping[str, Any]) -> list[str]:
             ""]  # fmt: skip
 
 
-def _differs(own: Mapping[str, Any], score: str) -> bool:
-    mean, pooled = own.get("mean_over_folds", {}).get(score), own["pooled"].get(score)
+def _differs(variant: Mapping[str, Any], score: str) -> bool:
+    mean, pooled = variant.get("mean_over_folds", {}).get(score), variant["pooled"].get(score)
     if mean is None or pooled is None or mean["folds"] < 2 or not is_finite(pooled["value"]):
         return False
     return abs(mean["mean"] - pooled["value"]) >= SAME
@@ -78,78 +78,80 @@ def _differs(own: Mapping[str, Any], score: str) -> bool:
 
 def _facts(record: Mapping[str, Any]) -> str:
     facts = record.get("data_facts", {})
-    said = [record.get("summary", "")]
+    texts = [record.get("summary", "")]
     changed = changed_settings(record)
     if changed:
         words = ", ".join(f"{name} {plain(value)}" for name, value in changed.items())
-        said.append(f"**not the recipe's settings at this scale:** {words}")
+        texts.append(f"**not the recipe's settings at this scale:** {words}")
     if outdated(record):
-        said.append(f"**made with an older version of the data and to be made anew:** {outdated(record)}")
+        texts.append(f"**made with an older version of the data and to be made anew:** {outdated(record)}")
     if "patients" in facts:
         rows = f", {facts['rows']} rows" if facts.get("rows", 0) != facts["patients"] else ""
-        said.append(f"{facts['patients']} patients{rows}")
+        texts.append(f"{facts['patients']} patients{rows}")
     for name, value in facts.items():
         if name not in ("patients", "rows", "channels") and value not in ([], {}):
-            said.append(f"{name.replace('_', ' ')}: {plain(value)}")
+            texts.append(f"{name.replace('_', ' ')}: {plain(value)}")
     if "folds" in record:
         starts = record.get("training_seeds", [record.get("seed", 0)])
         trainings = "one training per fold" if len(starts) == 1 else f"trained from {len(starts)} seeds per fold"
-        said.append(f"{folds_text(record)}, seed {record.get('seed', 0)}, {trainings}")
+        texts.append(f"{folds_text(record)}, seed {record.get('seed', 0)}, {trainings}")
     environment = record.get("environment")
     if environment and "device_name" in environment:
-        said.append(f"on {environment['device_name']} ({environment['device']}, {environment['precision']}), "
+        texts.append(f"on {environment['device_name']} ({environment['device']}, {environment['precision']}), "
                     f"torch {environment['torch']}")  # fmt: skip
-    return "; ".join(part for part in said if part) + "."
+    return "; ".join(part for part in texts if part) + "."
 
 
 def _scores(record: Mapping[str, Any]) -> list[str]:
     variants = record["variants"]
     names = _score_names(variants)
     rows = [["pooled over folds", "parameters", *names, "training, s per fold"]]
-    for name, own in variants.items():
-        seconds = own.get("training_seconds") or [0.0]
-        cells = [interval_text(own["pooled"].get(score)) for score in names]
-        parameters = f"{own['parameters']:,}" if own.get("parameters") else "—"
+    for name, variant in variants.items():
+        seconds = variant.get("training_seconds") or [0.0]
+        cells = [interval_text(variant["pooled"].get(score)) for score in names]
+        parameters = f"{variant['parameters']:,}" if variant.get("parameters") else "—"
         rows.append([name, parameters, *cells, f"{sum(seconds) / len(seconds):.0f}"])
     return table(rows)
 
 
 def _validation(record: Mapping[str, Any]) -> list[str]:
     """Scores on the patients that chose the state, where the run kept them."""
-    known = {name: own["validation_mean_over_folds"] for name, own in record["variants"].items()
-             if own.get("validation_mean_over_folds")}  # fmt: skip
+    known = {name: variant["validation_mean_over_folds"] for name, variant in record["variants"].items()
+             if variant.get("validation_mean_over_folds")}  # fmt: skip
     if not known:
         return []
-    scores = list(dict.fromkeys(score for own in known.values() for score in own))
+    scores = list(dict.fromkeys(score for means in known.values() for score in means))
     rows = [["validation patients, mean over folds (sd)", *scores]]
-    rows += [[name, *(mean_text(own.get(score)) for score in scores)] for name, own in known.items()]
+    rows += [[name, *(mean_text(means.get(score)) for score in scores)] for name, means in known.items()]
     return ["On the patients by whom the state was chosen, and so too good:", "", *table(rows), ""]
 
 
 def _columns(record: Mapping[str, Any]) -> list[str]:
     """The same predictions on other columns of the paper's table: fewer patients, or shorter follow-up."""
-    known = {name: own["columns"] for name, own in record["variants"].items() if own.get("columns")}
+    known = {name: variant["columns"] for name, variant in record["variants"].items() if variant.get("columns")}
     if not known:
         return []
     first = next(iter(known.values()))
     who = "; ".join(f"{column}: {count} patients, {first['deaths'][column]} deaths"
                     for column, count in first["patients"].items())  # fmt: skip
-    names = list(dict.fromkeys(score for own in known.values() for score in own["scores"]))
+    names = list(dict.fromkeys(score for columns in known.values() for score in columns["scores"]))
     rows = [["the same trainings, by column", *names]]
-    rows += [[name, *(interval_text(own["scores"].get(score)) for score in names)] for name, own in known.items()]
+    rows += [
+        [name, *(interval_text(columns["scores"].get(score)) for score in names)] for name, columns in known.items()
+    ]
     return [f"The same predictions scored again as the paper's other columns ({who}):", "", *table(rows), ""]
 
 
 def _over_seeds(record: Mapping[str, Any]) -> list[str]:
     """Means over seeds, and each seed's figure, for the variants and for their differences."""
-    variants = {name: own for name, own in record["variants"].items() if own.get("over_seeds")}
+    variants = {name: variant for name, variant in record["variants"].items() if variant.get("over_seeds")}
     if not variants:
         return []
     names, seeds = _score_names(variants), len(record["training_seeds"])
     rows = [[f"mean over {seeds} seeds (sd of the seeds): each", *names]]
-    for name, own in variants.items():
-        each = [one["pooled"] for one in own["by_seed"].values()]
-        rows.append([name, *(_seeds_text(own["over_seeds"].get(score), each, score) for score in names)])
+    for name, variant in variants.items():
+        each = [one["pooled"] for one in variant["by_seed"].values()]
+        rows.append([name, *(_seeds_text(variant["over_seeds"].get(score), each, score) for score in names)])
     for pair in record.get("comparisons", ()):
         each = list(pair.get("by_seed", {}).values())
         cells = [_seeds_text(pair.get("over_seeds", {}).get(score), each, score) for score in names]
@@ -159,7 +161,7 @@ def _over_seeds(record: Mapping[str, Any]) -> list[str]:
 
 
 def _seeds_text(spread: Mapping[str, Any] | None, each: Sequence[Mapping[str, Any]], score: str) -> str:
-    values = [own[score]["value"] for own in each if score in own]
+    values = [pooled[score]["value"] for pooled in each if score in pooled]
     return f"{mean_text(spread)}: " + ", ".join(f"{value:.3f}" if is_finite(value) else "—" for value in values)
 
 
@@ -176,15 +178,16 @@ def _differences(comparisons: Sequence[Mapping[str, Any]]) -> list[str]:
 def _published(record: Mapping[str, Any]) -> list[str]:
     """The paper's figures for what was run; what it prints beside them is named."""
     published, variants = record["published"], record["variants"]
-    run = {*_score_names(variants), *(f"validation {name}" for own in variants.values()
-                                      for name in own.get("validation_mean_over_folds", ())),
-           *(name for own in variants.values() for name in own.get("columns", {}).get("scores", ()))}  # fmt: skip
-    names = list(dict.fromkeys(score for own in published.values() for score in own))
+    run = {*_score_names(variants), *(f"validation {name}" for variant in variants.values()
+                                      for name in variant.get("validation_mean_over_folds", ())),
+           *(name for variant in variants.values()
+             for name in variant.get("columns", {}).get("scores", ()))}  # fmt: skip
+    names = list(dict.fromkeys(score for scores_by_name in published.values() for score in scores_by_name))
     shown = [name for name in names if name in run]
     lines = []
     if shown:
         rows = [["as the paper prints it", *shown]]
-        rows += [[name, *(own.get(score, "—") for score in shown)] for name, own in published.items()]
+        rows += [[name, *(values.get(score, "—") for score in shown)] for name, values in published.items()]
         lines = table(rows)
     if len(shown) < len(names):
         left = "; ".join(name for name in names if name not in run)
@@ -201,10 +204,10 @@ def _transfer(transfer: Mapping[str, Any]) -> list[str]:
     lines = [f"The same networks, untouched, on {len(size)} {kind} of {transfer['tested_on']}: Dice by patient. "
              "So few bear no interval.", ""]  # fmt: skip
     rows = [["", *(f"{patient}, {volume:.1f} mL" for patient, volume in size.items())]]
-    thresholds = {f"FLAIR threshold, {name.replace('_', ' ')}": own
-                  for name, own in transfer.get("flair_threshold", {}).items()}  # fmt: skip
-    for name, own in {**transfer["variants"], **thresholds}.items():
-        rows.append([name, *(f"{own['dice_by_patient'][patient]:.3f}" for patient in size)])
+    thresholds = {f"FLAIR threshold, {name.replace('_', ' ')}": result
+                  for name, result in transfer.get("flair_threshold", {}).items()}  # fmt: skip
+    for name, result in {**transfer["variants"], **thresholds}.items():
+        rows.append([name, *(f"{result['dice_by_patient'][patient]:.3f}" for patient in size)])
     return lines + table(rows)
 
 
@@ -213,10 +216,12 @@ def _external(transfer: Mapping[str, Any]) -> list[str]:
     scanner = f", scanner {transfer['scanner']}" if "scanner" in transfer else ""
     patients = transfer["data_facts"]["patients"]
     rows = [["external test", *names]]
-    rows += [[name, *(interval_text(own["pooled"].get(score)) for score in names)] for name, own in variants.items()]
+    rows += [
+        [name, *(interval_text(variant["pooled"].get(score)) for score in names)] for name, variant in variants.items()
+    ]
     return [f"The same networks, untouched, on {patients} patients of another source "
             f"({transfer['tested_on']}{scanner}), the folds' answers averaged:", "", *table(rows)]  # fmt: skip
 
 
 def _score_names(variants: Mapping[str, Any]) -> list[str]:
-    return list(dict.fromkeys(score for own in variants.values() for score in own["pooled"]))
+    return list(dict.fromkeys(score for variant in variants.values() for score in variant["pooled"]))

@@ -44,12 +44,14 @@ def voxel_counts(predicted: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -
     if len(predicted) != len(truth) or not len(truth):
         raise UserError(f"{len(predicted)} predictions for {len(truth)} masks: give one per patient, above 0")
     rows = []
-    for number, (found, wanted) in enumerate(zip(predicted, truth, strict=True)):
-        found, wanted = _as_mask(found, f"prediction {number}"), _as_mask(wanted, f"mask {number}")
-        if found.shape != wanted.shape:
-            raise UserError(f"prediction {number} has shape {found.shape} and its mask {wanted.shape}: make them equal")
-        both, space = found & wanted, tuple(range(1, found.ndim))
-        rows.append([both.sum(space), (found & ~wanted).sum(space), (wanted & ~found).sum(space)])
+    for number, (prediction, wanted) in enumerate(zip(predicted, truth, strict=True)):
+        prediction, wanted = _as_mask(prediction, f"prediction {number}"), _as_mask(wanted, f"mask {number}")
+        if prediction.shape != wanted.shape:
+            raise UserError(
+                f"prediction {number} has shape {prediction.shape} and its mask {wanted.shape}: make them equal"
+            )
+        both, space = prediction & wanted, tuple(range(1, prediction.ndim))
+        rows.append([both.sum(space), (prediction & ~wanted).sum(space), (wanted & ~prediction).sum(space)])
     if len({len(row[0]) for row in rows}) > 1:
         raise UserError(f"patients have {sorted({len(row[0]) for row in rows})} regions: give each the same ones")
     return VoxelCounts(*np.moveaxis(np.array(rows, dtype=np.int64), 1, 0))

@@ -75,16 +75,16 @@ def calibration(
     cuts = np.quantile(survival, np.arange(1, groups) / groups)
     group = np.searchsorted(cuts, survival, side="left")
     members = [group == number for number in np.unique(group)]
-    columns = np.array([_observed(patients, own, day, level) for own in members])
+    columns = np.array([_observed(patients, members_of_bin, day, level) for members_of_bin in members])
     everyone = _observed(patients, np.ones(len(survival), dtype=bool), day, level)
     return Calibration(
         day=float(day),
-        predicted=np.array([survival[own].mean() for own in members]),
+        predicted=np.array([survival[in_bin].mean() for in_bin in members]),
         observed=columns[:, 0],
         low=columns[:, 1],
         high=columns[:, 2],
-        patients=np.array([own.sum() for own in members]),
-        deaths=np.array([(own & patients.event & (patients.time <= day)).sum() for own in members]),
+        patients=np.array([in_bin.sum() for in_bin in members]),
+        deaths=np.array([(in_bin & patients.event & (patients.time <= day)).sum() for in_bin in members]),
         predicted_of_all=float(survival.mean()),
         observed_of_all=Interval(*everyone, level=level, units=len(survival), method="Kaplan–Meier"),
     )
@@ -134,9 +134,9 @@ def _slope(time: np.ndarray, event: np.ndarray, log_hazard: np.ndarray) -> float
     return float(model.fit(log_hazard[:, None], FollowUp(time, event).records()).coef_[0])
 
 
-def _observed(patients: FollowUp, own: np.ndarray, day: float, level: float) -> tuple[float, float, float]:
+def _observed(patients: FollowUp, in_bin: np.ndarray, day: float, level: float) -> tuple[float, float, float]:
     """Kaplan–Meier of some patients on the day, and its interval."""
-    curve = kaplan_meier(FollowUp(patients.time[own], patients.event[own]), level=level)
+    curve = kaplan_meier(FollowUp(patients.time[in_bin], patients.event[in_bin]), level=level)
     value = float(curve.at([day])[0])
     tail = (1 - level) / 2
     if value == 1:

@@ -65,9 +65,9 @@ def pair_counts(
     if within is not None:
         columns, total = [np.asarray(column) for column in (event, time, risk)], np.zeros((3, len(within)), dtype=int)
         for fold in np.unique(within):
-            own = np.asarray(within) == fold
-            inside = pair_counts(*(column[own] for column in columns), tolerance=tolerance)
-            total[:, own] = inside.concordant, inside.tied, inside.comparable
+            in_fold = np.asarray(within) == fold
+            inside = pair_counts(*(column[in_fold] for column in columns), tolerance=tolerance)
+            total[:, in_fold] = inside.concordant, inside.tied, inside.comparable
         return PairCounts(*total)
     event, time, risk = np.asarray(event, dtype=bool), np.asarray(time, dtype=float), np.asarray(risk, dtype=float)
     order = np.lexsort((~event, time))  # who left alive on the day of a death stands behind it
@@ -88,9 +88,9 @@ def pair_counts(
     lower, not_higher = _rows_behind(rank[died][::-1], len(died) - earlier, wanted)
     counts += earlier - not_higher, not_higher - lower, earlier
 
-    found = np.empty_like(counts)
-    found[:, order] = counts
-    return PairCounts(*found)
+    ordered = np.empty_like(counts)
+    ordered[:, order] = counts
+    return PairCounts(*ordered)
 
 
 def harrell_c(event: np.ndarray, time: np.ndarray, risk: np.ndarray) -> float:
@@ -125,12 +125,12 @@ def _ranks(risk: np.ndarray, tolerance: float) -> tuple[np.ndarray, np.ndarray, 
 
 def _count(different: np.ndarray, apart: float, *, side: Literal["left", "right"]) -> np.ndarray:
     """For each of K rising numbers, how many come before it by more than `apart` ("left"), or no less ("right")."""
-    found = np.searchsorted(different, different - apart, side=side)
+    place = np.searchsorted(different, different - apart, side=side)
     inside = np.r_[different, np.inf]
     beyond = np.greater if side == "left" else np.greater_equal
     # Subtracting rounds, so the place may be one off: the difference itself decides.
-    found -= (found > 0) & ~beyond(different - inside[found - 1], apart)
-    return found + beyond(different - inside[found], apart)
+    place -= (place > 0) & ~beyond(different - inside[place - 1], apart)
+    return place + beyond(different - inside[place], apart)
 
 
 def _rows_behind(rank: np.ndarray, start: np.ndarray, wanted: Sequence[np.ndarray]) -> np.ndarray:
@@ -146,15 +146,17 @@ def _rows_behind(rank: np.ndarray, start: np.ndarray, wanted: Sequence[np.ndarra
     blocks = np.full(rows, beyond)
     blocks[1 : len(rank) + 1] = np.minimum(rank, beyond)  # from row 1 on: 0 has no binary digit to begin a block with
     at = start + 1
-    found = np.zeros((len(wanted), len(start)), dtype=np.int64)
+    rows_behind = np.zeros((len(wanted), len(start)), dtype=np.int64)
     width = 1
     while width < rows:
-        asked = np.flatnonzero(at & width)
-        number = at[asked] // width
+        right_children = np.flatnonzero(at & width)
+        number = at[right_children] // width
         blocks = np.sort(blocks.reshape(-1, width), axis=1)
         keys = (blocks + (beyond + 1) * np.arange(len(blocks))[:, None]).ravel()  # rising from block to block
-        for counts, ranks in zip(found, wanted, strict=True):
-            counts[asked] += np.searchsorted(keys, ranks[asked] + (beyond + 1) * number) - width * number
-        at[asked] += width
+        for counts, ranks in zip(rows_behind, wanted, strict=True):
+            counts[right_children] += (
+                np.searchsorted(keys, ranks[right_children] + (beyond + 1) * number) - width * number
+            )
+        at[right_children] += width
         width *= 2
-    return found
+    return rows_behind

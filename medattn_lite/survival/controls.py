@@ -68,7 +68,9 @@ def oracle_scores(
         event: (N,) bool.
         draws: of the bootstrap.
     """
-    whole = np.array([own["oracle_risk"] for own in facts])
-    beside = np.array([AGE * (own["age_years"] - 60) / 10 + RESECTIONS[own["resection"]] for own in facts])
-    risks = {"all": whole, "age and resection": beside, "tumour": whole - beside}
+    whole = np.array([row_facts["oracle_risk"] for row_facts in facts])
+    clinical = np.array(
+        [AGE * (row_facts["age_years"] - 60) / 10 + RESECTIONS[row_facts["resection"]] for row_facts in facts]
+    )
+    risks = {"all": whole, "age and resection": clinical, "tumour": whole - clinical}
     return {name: c_index(FollowUp(time, event), risk, n=draws).as_dict() for name, risk in risks.items()}

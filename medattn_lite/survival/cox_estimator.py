@@ -126,12 +126,12 @@ def _patients(groups: Any, rows: int) -> list[str] | None:
         return None
     import pandas as pd
 
-    given = np.asarray(groups, dtype=object).ravel()
-    if len(given) != rows:
-        raise UserError(f"{rows} rows and {len(given)} groups: give the patient of each row")
-    if pd.isna(given).any():
+    labels = np.asarray(groups, dtype=object).ravel()
+    if len(labels) != rows:
+        raise UserError(f"{rows} rows and {len(labels)} groups: give the patient of each row")
+    if pd.isna(labels).any():
         raise UserError("groups has a row without a patient: name the patient of each row")
-    return [str(own) for own in given.tolist()]
+    return [str(label) for label in labels.tolist()]
 
 
 def follow_up(outcome: Any) -> FollowUp:

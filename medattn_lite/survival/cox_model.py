@@ -113,15 +113,17 @@ class CoxModel:
         for number, split in enumerate(inner_folds(patients, event, self.seed)):
             train, test = split.rows("train", patients), split.rows("test", patients)
             inner._learn_scale(values[train])
-            learned, asked = inner._prepared(values[train]), inner._prepared(values[test])
+            learned, test_values = inner._prepared(values[train]), inner._prepared(values[test])
             fold[test] = number
             for place, inner.penalty in enumerate(PENALTIES):
                 inner._weigh(learned, time[train], event[train])
-                risk[place, test] = inner.fitted.predict(asked)
-        found = np.array([pair_counts(event, time, own, tolerance=0.0, within=fold).c_index for own in risk])
-        if not np.isfinite(found).all():
+                risk[place, test] = inner.fitted.predict(test_values)
+        c_indices = np.array(
+            [pair_counts(event, time, fold_risk, tolerance=0.0, within=fold).c_index for fold_risk in risk]
+        )
+        if not np.isfinite(c_indices).all():
             raise _too_few(event, patients, "; in some inner fold no death can be compared with a longer survival")
-        return found
+        return c_indices
 
 
 def inner_folds(patients: Sequence[str], event: np.ndarray, seed: int) -> list[Split]:
@@ -136,8 +138,8 @@ def inner_folds(patients: Sequence[str], event: np.ndarray, seed: int) -> list[S
         UserError: fewer patients who died than folds.
     """
     died = {patient: False for patient in patients}
-    for patient, own in zip(patients, np.asarray(event).tolist(), strict=True):
-        died[patient] |= own
+    for patient, event_of_row in zip(patients, np.asarray(event).tolist(), strict=True):
+        died[patient] |= event_of_row
     deaths = sum(died.values())
     if deaths < INNER_FOLDS:
         raise _too_few(event, patients)

@@ -52,8 +52,8 @@ def out_of_fold(
             model = CoxModel(is_image, seed + repeat).fit(values[train], table.time[train], table.event[train])
             risk[test], fold[test] = model.predict(values[test]), number
             penalties.append(model.penalty if is_image.any() else CLINICAL_PENALTY)
-        own = pair_counts(table.event, table.time, risk, tolerance=0.0, within=fold)
-        agreeing, comparable = agreeing + own.agreeing, comparable + own.comparable
+        counts = pair_counts(table.event, table.time, risk, tolerance=0.0, within=fold)
+        agreeing, comparable = agreeing + counts.agreeing, comparable + counts.comparable
     return agreeing, comparable, penalties
 
 
@@ -61,14 +61,14 @@ def analyse(
     table: PatientTable, *, repeats: int = 5, shuffles: int = 10, draws: int = 1000, seed: int = 0, show: bool = True
 ) -> dict[str, Any]:
     """C-index of each set with its interval, paired differences, the shuffled control, hazard ratios, Kaplan–Meier."""
-    found = {
+    pair_totals = {
         name: out_of_fold(table, parts, repeats=repeats, seed=seed, show=show) for name, parts in table.sets.items()
     }
-    own = {name: pair_estimate(agreeing, comparable, table.event, table.subjects)
-           for name, (agreeing, comparable, _) in found.items()}  # fmt: skip
-    c_index = {name: interval_of(estimate, "C-index", method=PAIRS) for name, estimate in own.items()}
+    estimates = {name: pair_estimate(agreeing, comparable, table.event, table.subjects)
+                 for name, (agreeing, comparable, _) in pair_totals.items()}  # fmt: skip
+    c_index = {name: interval_of(estimate, "C-index", method=PAIRS) for name, estimate in estimates.items()}
     differences = {
-        (first, second): difference_of(own[first], own[second], "difference of C-indices",
+        (first, second): difference_of(estimates[first], estimates[second], "difference of C-indices",
                                        method=f"square-and-add of {PAIRS}")
         for first, second in table.comparisons
     }  # fmt: skip
@@ -76,8 +76,9 @@ def analyse(
     return {
         "patients": len(table.time), "deaths": int(table.event.sum()), "left_out": dict(table.left_out),
         "median_follow_up_days": kaplan_meier(FollowUp(table.time, ~table.event)).median,
-        "missing": {name: int(np.isnan(own).sum()) for name, own in table.values.items() if np.isnan(own).any()},
-        "c_index": {name: {"columns": table.matrix(parts)[0].shape[1], "penalties": _counts(found[name][2]),
+        "missing": {name: int(np.isnan(column).sum()) for name, column in table.values.items()
+                    if np.isnan(column).any()},
+        "c_index": {name: {"columns": table.matrix(parts)[0].shape[1], "penalties": _counts(pair_totals[name][2]),
                            "C-index": c_index[name].as_dict()} for name, parts in table.sets.items()},
         "differences": [{"first": first, "second": second, "C-index": interval.as_dict()}
                         for (first, second), interval in differences.items()],
@@ -91,14 +92,14 @@ def analyse(
 def shuffled_outcomes(table: PatientTable, *, shuffles: int, seed: int, show: bool) -> dict[str, Any]:
     """C-index of the widest set with outcomes dealt out at random, several times; one alone strays by some 0.04."""
     widest = max(table.sets, key=lambda name: table.matrix(table.sets[name])[0].shape[1])
-    found = []
+    c_indices = []
     for shuffle in range(shuffles):
         order = np.random.default_rng([seed, shuffle]).permutation(len(table.time))
         mixed = replace(table, time=table.time[order], event=table.event[order])
         agreeing, comparable, _ = out_of_fold(mixed, table.sets[widest], repeats=1, seed=seed + shuffle, show=show)
-        found.append(float(agreeing.sum() / comparable.sum()))
-    spread = float(np.std(found, ddof=1)) if shuffles > 1 else float("nan")
-    return {"set": widest, "shuffles": shuffles, "mean": float(np.mean(found)), "sd": spread}
+        c_indices.append(float(agreeing.sum() / comparable.sum()))
+    spread = float(np.std(c_indices, ddof=1)) if shuffles > 1 else float("nan")
+    return {"set": widest, "shuffles": shuffles, "mean": float(np.mean(c_indices)), "sd": spread}
 
 
 def hazard_ratios(table: PatientTable, *, draws: int, seed: int) -> dict[str, Any]:
@@ -126,12 +127,12 @@ def kaplan_meier_by(table: PatientTable, groups: np.ndarray) -> dict[str, Any]:
     known = groups != ""
     report: dict[str, Any] = {"unknown": int((~known).sum()), "groups": {}}
     for name in np.unique(groups[known]).tolist():
-        own = groups == name
-        curve = kaplan_meier(FollowUp(table.time[own], table.event[own]))
+        in_group = groups == name
+        curve = kaplan_meier(FollowUp(table.time[in_group], table.event[in_group]))
         ends = [curve.times[np.nan_to_num(end, nan=0.0) <= 0.5] for end in (curve.low, curve.high)]
         low, high = (float(end[0]) if len(end) else float("inf") for end in ends)
         report["groups"][name] = {
-            "patients": int(own.sum()), "deaths": int(table.event[own].sum()),
+            "patients": int(in_group.sum()), "deaths": int(table.event[in_group].sum()),
             "median_days": {"value": curve.median, "low": low, "high": high},
         }  # fmt: skip
     try:
@@ -176,13 +177,13 @@ def main(words: Sequence[str] | None = None) -> None:
         "what": "Cox's model of tables, cross-validated by patient", "folds": FOLDS, **chosen,
         "compared": "patients of one test fold", "tables": results,
     })  # fmt: skip
-    for name, own in results.items():
-        print(f"{name}: {own['patients']} patients, {own['deaths']} deaths")
-        for part, scores in own["c_index"].items():
+    for name, table in results.items():
+        print(f"{name}: {table['patients']} patients, {table['deaths']} deaths")
+        for part, scores in table["c_index"].items():
             print(f"  {part}: C-index {Interval.from_dict(scores['C-index']).text()}")
-        for pair in own["differences"]:
+        for pair in table["differences"]:
             print(f"  {pair['first']} minus {pair['second']}: {Interval.from_dict(pair['C-index']).text()}")
-        control = own["shuffled_outcomes"]
+        control = table["shuffled_outcomes"]
         print(f"  {control['set']}, outcomes shuffled: mean C-index {control['mean']:.3f}, sd {control['sd']:.3f}")
 
 

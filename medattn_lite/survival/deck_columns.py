@@ -37,8 +37,8 @@ def deck_columns(
         rows = [row for row in predictions if "highest" not in column or row["subject"] in highest]
         rows = [_cut(row) for row in rows] if column.startswith("one-year") else rows
         patients[column], deaths[column] = len(rows), sum(bool(row["event"]) for row in rows)
-        found = survival_scores(rows, draws=draws) if rows else {}
-        scores |= {f"{name}, {column}": found[name].as_dict() for name in SCORES if name in found}
+        intervals = survival_scores(rows, draws=draws) if rows else {}
+        scores |= {f"{name}, {column}": intervals[name].as_dict() for name in SCORES if name in intervals}
     return {"scores": scores, "patients": patients, "deaths": deaths}
 
 

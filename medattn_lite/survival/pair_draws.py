@@ -32,16 +32,16 @@ def c_index_draws(
         seed: of the draws.
     """
     unit, units = units_of(len(time), groups)
-    found = []
+    c_indices = []
     for counts in drawn_counts(units, n, seed):
         weights = counts[:, unit]  # (draws, N)
         agreeing, comparable = np.zeros(len(weights)), np.zeros(len(weights))
         for rows, in_order, known in pair_blocks(event, time, risk):
-            own = weights[:, rows]
-            agreeing += np.einsum("dn,dn->d", own @ in_order, weights)
-            comparable += np.einsum("dn,dn->d", own @ known, weights)
-        found.append(np.divide(agreeing, comparable, out=np.full(len(weights), np.nan), where=comparable > 0))
-    return np.concatenate(found)
+            block_weights = weights[:, rows]
+            agreeing += np.einsum("dn,dn->d", block_weights @ in_order, weights)
+            comparable += np.einsum("dn,dn->d", block_weights @ known, weights)
+        c_indices.append(np.divide(agreeing, comparable, out=np.full(len(weights), np.nan), where=comparable > 0))
+    return np.concatenate(c_indices)
 
 
 def pair_blocks(
@@ -49,9 +49,9 @@ def pair_blocks(
 ) -> Iterator[tuple[slice, np.ndarray, np.ndarray]]:
     """Pairs (i, j) in which i dies first, some i at a time: the i, in order (0, ½, 1) and comparable, (R, N) each."""
     for first in range(0, len(time), rows):
-        own = slice(first, first + rows)
-        day = time[own, None]
-        known = ((day < time) | ((day == time) & ~event)) & event[own, None]
-        apart = risk[own, None] - risk
+        block = slice(first, first + rows)
+        day = time[block, None]
+        known = ((day < time) | ((day == time) & ~event)) & event[block, None]
+        apart = risk[block, None] - risk
         in_order = known * ((apart > SAME_RISK) + 0.5 * (np.abs(apart) <= SAME_RISK))
-        yield own, in_order, known.astype(float)
+        yield block, in_order, known.astype(float)

@@ -62,8 +62,10 @@ class PatientTable:
 
     def only(self, name: str, keep: np.ndarray, left_out: str) -> PatientTable:
         """The patients with `keep` (N,) bool; values that no longer differ are left out of the sets."""
-        values = {key: own[keep] for key, own in self.values.items()}
-        differ = {key for key, own in values.items() if len(np.unique(own[np.isfinite(own)])) > 1} | {RADIOMICS}
+        values = {key: column[keep] for key, column in self.values.items()}
+        differ = {key for key, column in values.items() if len(np.unique(column[np.isfinite(column)])) > 1} | {
+            RADIOMICS
+        }
         sets = {key: tuple(part for part in parts if part in differ) for key, parts in self.sets.items()}
         sets = {key: parts for key, parts in sets.items() if parts}
         return replace(
@@ -71,7 +73,7 @@ class PatientTable:
             event=self.event[keep], values=values, radiomics=self.radiomics[keep], sets=sets,
             comparisons=tuple(pair for pair in self.comparisons if set(pair) <= set(sets)
                               and set(sets[pair[0]]) != set(sets[pair[1]])),
-            groups={key: own[keep] for key, own in self.groups.items()},
+            groups={key: groups[keep] for key, groups in self.groups.items()},
             left_out={**self.left_out, left_out: int((~keep).sum())},
         )  # fmt: skip
 
@@ -97,7 +99,9 @@ def read_ucsf(path: Path) -> PatientTable:
     diagnosis = cells.texts("Final pathologic diagnosis (WHO 2021)")
     methylated = _coded(mgmt, {"positive": 1.0, "negative": 0.0})
     mutant = np.where(idh == "", np.nan, (idh != "wildtype").astype(float))
-    alike = [str(own) for own in zip(sex, age, diagnosis, cells.texts("MGMT index"), idh, days, death, strict=True)]
+    identities = [
+        str(values) for values in zip(sex, age, diagnosis, cells.texts("MGMT index"), idh, days, death, strict=True)
+    ]
     table = PatientTable(
         name="UCSF-PDGM",
         subjects=tuple(cells.texts("ID").tolist()),
@@ -123,13 +127,13 @@ def read_ucsf(path: Path) -> PatientTable:
             ("clinical and radiomics", "clinical"),
         ),
         groups={
-            "grade": np.array([f"grade {own:.0f}" if math.isfinite(own) else "" for own in grade]),
+            "grade": np.array([f"grade {value:.0f}" if math.isfinite(value) else "" for value in grade]),
             "IDH": np.where(np.isnan(mutant), "", np.where(mutant == 1, "mutant", "wild type")),
             "diagnosis": diagnosis,
             "MGMT": np.where(np.isnan(methylated), "", np.where(methylated == 1, "methylated", "unmethylated")),
         },
     )  # fmt: skip
-    first = np.array([alike.index(own) == row for row, own in enumerate(alike)])
+    first = np.array([identities.index(identity) == row for row, identity in enumerate(identities)])
     table = table.only(table.name, first, "second scan of a patient")
     return table.only(table.name, np.isfinite(table.time) & (table.time > 0), "no days of follow-up")
 
@@ -173,8 +177,8 @@ def read_tcga(path: Path) -> PatientTable:
         groups={"grade": grade, "type": kind},
     )  # fmt: skip
     redacted, treated = cells.texts("Redaction") != "", histology == "Treated primary GBM"
-    for reason, own in (("redacted", redacted), ("treated before the sample", treated & ~redacted)):
-        gone = np.array(cells.texts("bcr_patient_barcode"))[own]
+    for reason, left_out in (("redacted", redacted), ("treated before the sample", treated & ~redacted)):
+        gone = np.array(cells.texts("bcr_patient_barcode"))[left_out]
         table = table.only(table.name, ~np.isin(table.subjects, gone), reason)
     return table.only(table.name, np.isfinite(table.time) & (table.time > 0), "no days of follow-up")
 
@@ -186,14 +190,16 @@ class _Cells:
         self.frame, self.path = frame, path
 
     def _column(self, name: str) -> list:
-        found = column(self.frame, [name])
-        if found is None:
+        name_in_table = column(self.frame, [name])
+        if name_in_table is None:
             raise UserError(f"{self.path} has no column {name!r}: is it the right table?")
-        return self.frame[found].tolist()
+        return self.frame[name_in_table].tolist()
 
     def numbers(self, name: str) -> np.ndarray:
-        found = [number(cell) for cell in self._column(name)]
-        return np.array([math.nan if own is None else own for own in found], dtype=float)
+        numbers = [number(cell) for cell in self._column(name)]
+        return np.array(
+            [math.nan if number_or_none is None else number_or_none for number_or_none in numbers], dtype=float
+        )
 
     def texts(self, name: str) -> np.ndarray:
         return np.array([text(cell) or "" for cell in self._column(name)])

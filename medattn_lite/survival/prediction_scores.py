@@ -43,8 +43,8 @@ def survival_scores(predictions: Sequence[Prediction], *, draws: int = 1000) -> 
         if not draws:
             out[name] = without_interval(_safe(score, cohort, np.arange(len(cohort))), patients, "")
             continue
-        own, kind, method = _estimate(name, score, cohort)
-        out[name] = interval_of(own, kind, method=method, units=patients)
+        estimate, kind, method = _estimate(name, score, cohort)
+        out[name] = interval_of(estimate, kind, method=method, units=patients)
     return out
 
 
@@ -61,9 +61,9 @@ def survival_differences(
         raise UserError("the two models predicted other patients, or in another order: run both on the same folds")
     out, patients = {}, len(set(one.subjects))
     for name, score in _statistics(one).items():
-        (own, kind, method), (others, _, _) = _estimate(name, score, one), _estimate(name, score, other)
+        (estimate, kind, method), (others, _, _) = _estimate(name, score, one), _estimate(name, score, other)
         kind = "difference of C-indices" if kind == "C-index" else kind
-        out[name] = difference_of(own, others, kind, method=f"square-and-add of {method}", units=patients)
+        out[name] = difference_of(estimate, others, kind, method=f"square-and-add of {method}", units=patients)
         if not draws:
             out[name] = without_interval(out[name].value, patients, "")
     return out
@@ -95,13 +95,13 @@ def risk_group_report(predictions: Sequence[Prediction]) -> dict[str, Any]:
     group = np.array([row["group"] for row in predictions])
     report: dict[str, Any] = {}
     for number, name in enumerate(("low risk", "high risk")):
-        own = group == number
-        if not own.any():
+        in_group = group == number
+        if not in_group.any():
             report[name] = {"patients": 0, "deaths": 0}
             continue
-        curve = kaplan_meier(FollowUp(patients.time[own], patients.event[own]))
+        curve = kaplan_meier(FollowUp(patients.time[in_group], patients.event[in_group]))
         report[name] = {
-            "patients": int(own.sum()), "deaths": int(patients.event[own].sum()), "median_days": curve.median,
+            "patients": int(in_group.sum()), "deaths": int(patients.event[in_group].sum()), "median_days": curve.median,
             "survival_at_one_year": float(curve.at([ONE_YEAR])[0]),
         }  # fmt: skip
     try:
@@ -113,10 +113,10 @@ def risk_group_report(predictions: Sequence[Prediction]) -> dict[str, Any]:
 
 def _statistics(cohort: Predicted) -> dict[str, Statistic]:
     """Scores by name; each takes a cohort and the rows drawn."""
-    found: dict[str, Statistic] = {"C-index": lambda cohort, _: cohort.pairs.c_index}
+    statistics: dict[str, Statistic] = {"C-index": lambda cohort, _: cohort.pairs.c_index}
     if cohort.fold is not None:
-        found["C-index within folds"] = lambda cohort, _: cohort.pairs_within.c_index
-    return found | {"Brier at one year": _brier, "integrated Brier": _integrated, "AUC at one year": _auc}
+        statistics["C-index within folds"] = lambda cohort, _: cohort.pairs_within.c_index
+    return statistics | {"Brier at one year": _brier, "integrated Brier": _integrated, "AUC at one year": _auc}
 
 
 def _some(cohort: Predicted, rows: np.ndarray) -> FollowUp:
@@ -153,10 +153,10 @@ def _estimate(name: str, score: Statistic, cohort: Predicted) -> tuple[Estimate,
     counted = {"C-index": "pairs", "C-index within folds": "pairs_within"}
     if name in counted:
         pairs: PairCounts = getattr(cohort, counted[name])
-        own = pair_estimate(pairs.agreeing, pairs.comparable, cohort.patients.event, cohort.subjects)
-        return own, "C-index", PAIRS
+        estimate = pair_estimate(pairs.agreeing, pairs.comparable, cohort.patients.event, cohort.subjects)
+        return estimate, "C-index", PAIRS
     deaths = int((cohort.patients.event & (cohort.patients.time <= ONE_YEAR)).sum())
     freedom = deaths - 1 if name == "AUC at one year" else None
     rows = np.arange(len(cohort))
-    own = jackknife_estimate(partial(_safe, score, cohort), rows, groups=cohort.subjects, freedom=freedom)
-    return own, "jackknife", "jackknife by patient"
+    estimate = jackknife_estimate(partial(_safe, score, cohort), rows, groups=cohort.subjects, freedom=freedom)
+    return estimate, "jackknife", "jackknife by patient"

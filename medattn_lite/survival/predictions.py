@@ -125,11 +125,11 @@ class Predicted:
         Raises:
             UserError: a day before 0 or after the last one predicted.
         """
-        asked = np.atleast_1d(np.asarray(days, dtype=float))
+        at_days = np.atleast_1d(np.asarray(days, dtype=float))
         known, log_curve = self.days, np.log(np.maximum(self.survival, SMALLEST))
         if known[0] > 0:
             known, log_curve = np.r_[0.0, known], np.column_stack([np.zeros(len(log_curve)), log_curve])
-        read = log_survival_at(torch.from_numpy(log_curve), torch.from_numpy(asked), torch.from_numpy(known))
+        read = log_survival_at(torch.from_numpy(log_curve), torch.from_numpy(at_days), torch.from_numpy(known))
         survival = read.exp().numpy()  # (N, M)
         return survival[:, 0] if np.ndim(days) == 0 else survival
 
@@ -146,7 +146,11 @@ class Predicted:
     def split(self, threshold: float) -> RiskSplit:
         """The two groups at a cut of the risk; one of them may be empty."""
         high = self.risk > threshold
-        curves = {name: kaplan_meier(self._some(own)) for name, own in ((LOW, ~high), (HIGH, high)) if own.any()}
+        curves = {
+            name: kaplan_meier(self._some(in_group))
+            for name, in_group in ((LOW, ~high), (HIGH, high))
+            if in_group.any()
+        }
         try:
             return RiskSplit(float(threshold), high, curves, log_rank(self.patients, high), "")
         except UserError as error:
@@ -154,16 +158,16 @@ class Predicted:
 
     def scores(self, day: float) -> DayScores:
         """Brier score and AUC on a day."""
-        own, alike = self.brier_scores([day])
+        model_brier, reference_brier = self.brier_scores([day])
         auc = time_auc(self.patients, self.risk, [day], train=self.train or self.patients)
-        return DayScores(float(own[0]), float(alike[0]), float(auc[0]))
+        return DayScores(float(model_brier[0]), float(reference_brier[0]), float(auc[0]))
 
     def brier_scores(self, days: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Brier score on M rising days, (M,), and what everybody's Kaplan–Meier estimate scores; NaN where unknown."""
         everyone = self.train or self.patients
-        alike = np.broadcast_to(kaplan_meier(everyone).at(days), (len(self), len(days)))
-        known = np.isfinite(alike).all(axis=0)
-        scored = brier(self.patients, np.where(known, alike, 0.0), days, train=everyone)
+        reference_survival = np.broadcast_to(kaplan_meier(everyone).at(days), (len(self), len(days)))
+        known = np.isfinite(reference_survival).all(axis=0)
+        scored = brier(self.patients, np.where(known, reference_survival, 0.0), days, train=everyone)
         return brier(self.patients, self.at(days), days, train=everyone), np.where(known, scored, np.nan)
 
     def calibration(self, day: float, *, groups: int = 4) -> Calibration:
@@ -177,8 +181,8 @@ class Predicted:
         usable = days[usable_times(self.patients, days, train=self.train)] if last > first else days[:0]
         return usable if len(usable) else np.array([last])
 
-    def _some(self, own: np.ndarray) -> FollowUp:
-        return FollowUp(self.patients.time[own], self.patients.event[own])
+    def _some(self, rows: np.ndarray) -> FollowUp:
+        return FollowUp(self.patients.time[rows], self.patients.event[rows])
 
 
 def _reason(high: np.ndarray, error: str) -> str:
