@@ -85,19 +85,19 @@ class MonaiSamples(Sequence):
         sample = self.dataset[index]
         case = str(sample.get("meta", {}).get("case", sample["subject"]))
         affine = torch.as_tensor(np.asarray(sample["affine"]), dtype=torch.float64)
-        found: Sample = {"image": MetaTensor(sample["image"], affine=affine, meta={"filename_or_obj": case})}
+        item: Sample = {"image": MetaTensor(sample["image"], affine=affine, meta={"filename_or_obj": case})}
         if sample.get("mask") is not None:
-            found["mask"] = MetaTensor(sample["mask"], affine=affine, meta={"filename_or_obj": case})
+            item["mask"] = MetaTensor(sample["mask"], affine=affine, meta={"filename_or_obj": case})
         elif any(self._masked):
             raise UserError(f"{sample['subject']} has no mask and others of this data set have one: leave it out with "
                             "dataset.subset, or use collate")
-        found["subject"] = str(sample["subject"])
-        found["case"] = case
-        told = self._told or [name for name in UNKNOWN if sample.get(name) is not None]
-        for name in told:
+        item["subject"] = str(sample["subject"])
+        item["case"] = case
+        unknown = self._told or [name for name in UNKNOWN if sample.get(name) is not None]
+        for name in unknown:
             value = sample.get(name)
-            found[name] = UNKNOWN[name] if value is None else float(value) if name == "time" else int(value)
-        return found if self.transform is None else self.transform(found)
+            item[name] = UNKNOWN[name] if value is None else float(value) if name == "time" else int(value)
+        return item if self.transform is None else self.transform(item)
 
 
 def _together(name: str, values: list[Any]) -> Any:

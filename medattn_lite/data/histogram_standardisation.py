@@ -30,35 +30,35 @@ def percentiles(image: Tensor, inside: Tensor) -> Tensor:
     """
     values = image[:, inside].float().sort(dim=1).values  # (C, N)
     place = torch.tensor(PERCENTILES) / 100 * (values.shape[1] - 1)
-    found = values[:, place.round().long()]
-    least = SMALLEST_STEP * (found[:, -1:] - found[:, :1]).clamp(min=SMALLEST_STEP)
-    return found.cummax(dim=1).values + least * torch.arange(len(PERCENTILES))
+    quantiles = values[:, place.round().long()]
+    least = SMALLEST_STEP * (quantiles[:, -1:] - quantiles[:, :1]).clamp(min=SMALLEST_STEP)
+    return quantiles.cummax(dim=1).values + least * torch.arange(len(PERCENTILES))
 
 
-def landmarks(found: Sequence[Tensor]) -> Tensor:
+def landmarks(quantiles: Sequence[Tensor]) -> Tensor:
     """Mean places of the percentiles between 0 and 100.
 
     Args:
-        found: `percentiles` of each training image, (C, 13).
+        quantiles: `percentiles` of each training image, (C, 13).
 
     Returns:
         (C, 13) from 0 to 100.
     """
-    every = torch.stack(list(found))  # (images, C, 13)
+    every = torch.stack(list(quantiles))  # (images, C, 13)
     low, high = every[..., :1], every[..., -1:]
     return (100 * (every - low) / (high - low)).mean(dim=0)
 
 
-def standardise(image: Tensor, own: Tensor, learned: Tensor) -> Tensor:
+def standardise(image: Tensor, image_landmarks: Tensor, learned: Tensor) -> Tensor:
     """An image with its percentiles moved to the landmarks.
 
     Args:
         image: (C, *spatial).
-        own: (C, 13), the image's `percentiles`.
+        image_landmarks: (C, 13), the image's `percentiles`.
         learned: (C, 13), `landmarks`.
     """
     bent = []
-    for channel, before, after in zip(image.float(), own, learned, strict=True):
+    for channel, before, after in zip(image.float(), image_landmarks, learned, strict=True):
         slopes = (after[1:] - after[:-1]) / (before[1:] - before[:-1])
         part = torch.bucketize(channel, before[1:-1])  # (*spatial), the line that each voxel lies on
         bent.append(after[part] + slopes[part] * (channel - before[part]))

@@ -120,7 +120,9 @@ def train_valid_test(
     generator = np.random.default_rng(seed)
     sides: list[list[str]] = [[], [], []]
     for stratum in sorted(set(strata), key=str):
-        members = [patient for patient, own in zip(patients, strata, strict=True) if own == stratum]
+        members = [
+            patient for patient, patient_stratum in zip(patients, strata, strict=True) if patient_stratum == stratum
+        ]
         if len(members) < np.count_nonzero(shares):
             raise UserError(f"only {_patients_in_words(len(members))} of class {_name(stratum)}: a split into "
                             f"{np.count_nonzero(shares)} parts needs at least that many; add patients")
@@ -156,15 +158,17 @@ def _patients(
     for subject, value in zip(rows, values, strict=True):
         if value is None or value != value:
             raise UserError(f"patient {subject} has no label: leave out the patients without one before you split")
-    found: dict[str, set] = {}
+    by_subject: dict[str, set] = {}
     for subject, value in zip(rows, values, strict=True):
-        if repeats == "error" and subject in found:
+        if repeats == "error" and subject in by_subject:
             raise UserError(f"patient {subject} is listed twice: give one row for every patient")
-        found.setdefault(subject, set()).add(value)
-    if len({value for own in found.values() for value in own}) < 2:
-        raise UserError(f"all {len(found)} patients are of class {values[0]}: a stratified split needs two classes")
-    patients = sorted(found)
-    return patients, [tuple(sorted(found[patient], key=str)) for patient in patients]
+        by_subject.setdefault(subject, set()).add(value)
+    if len({value for values in by_subject.values() for value in values}) < 2:
+        raise UserError(
+            f"all {len(by_subject)} patients are of class {values[0]}: a stratified split needs two classes"
+        )
+    patients = sorted(by_subject)
+    return patients, [tuple(sorted(by_subject[patient], key=str)) for patient in patients]
 
 
 def _patients_in_words(count: int) -> str:

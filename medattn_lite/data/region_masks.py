@@ -58,8 +58,8 @@ def tumour_regions(mask: Tensor, names: Sequence[str] = tuple(REGIONS)) -> Tenso
     unknown = [name for name in names if name not in REGIONS]
     if unknown:
         raise UserError(f"no tumour region is called {unknown[0]!r}: use {', '.join(REGIONS)}")
-    own = [torch.isin(mask, torch.tensor(REGIONS[name], dtype=mask.dtype, device=mask.device)) for name in names]
-    return torch.cat(own).to(torch.uint8)
+    masks = [torch.isin(mask, torch.tensor(REGIONS[name], dtype=mask.dtype, device=mask.device)) for name in names]
+    return torch.cat(masks).to(torch.uint8)
 
 
 def region_labels(regions: Tensor, names: Sequence[str]) -> Tensor:

@@ -79,14 +79,18 @@ class SliceSet:
         generator = np.random.default_rng(seed)
         slices: list[Slice] = []
         for sample in samples_of(dataset, progress):
-            own = [item for item in cut(sample, task, min_tumour) if item.label is not None]
+            candidates = [item for item in cut(sample, task, min_tumour) if item.label is not None]
             # heights are matched over all patients below, so keep the spare negatives until then
             spare = None if per_subject is None else (4 if match_height and task == "presence" else 1) * per_subject
-            slices += [sized(item, sample, size) for item in _draw(own, spare, generator)]
+            slices += [sized(item, sample, size) for item in _draw(candidates, spare, generator)]
         if task == "presence" and match_height:
             slices = _match_heights(slices, generator)
         if per_subject is not None:
-            slices = [item for own in _by_subject(slices).values() for item in _draw(own, per_subject, generator)]
+            slices = [
+                item
+                for subject_slices in _by_subject(slices).values()
+                for item in _draw(subject_slices, per_subject, generator)
+            ]
         if not slices:
             raise UserError(
                 "no slice has both enough head and a label: the data set needs "

@@ -54,8 +54,8 @@ DATA: tuple[Mutant, ...] = (
         "data",
         "strata-mixed",
         "a patient with slices of two classes counts as one of the first class",
-        "return patients, [tuple(sorted(found[patient], key=str)) for patient in patients]",
-        "return patients, [tuple(sorted(found[patient], key=str)[:1]) for patient in patients]",
+        "return patients, [tuple(sorted(by_subject[patient], key=str)) for patient in patients]",
+        "return patients, [tuple(sorted(by_subject[patient], key=str)[:1]) for patient in patients]",
         "data/test_splits.py",
     ),
     planted(

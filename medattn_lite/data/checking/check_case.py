@@ -69,8 +69,8 @@ class Inspection:
         facts = "×".join(map(str, self.shape)) if self.shape else "not read"
         if self.mask_voxels is not None:
             facts += f", mask {self.mask_voxels} voxels"
-        said = [*(f"PROBLEM {text}" for text in self.problems), *(f"note: {text}" for text in self.remarks)]
-        return printable(f"  {self.case} ({facts}): {'; '.join(said) or 'ok'}").replace("\n", "\\n")
+        parts = [*(f"PROBLEM {text}" for text in self.problems), *(f"note: {text}" for text in self.remarks)]
+        return printable(f"  {self.case} ({facts}): {'; '.join(parts) or 'ok'}").replace("\n", "\\n")
 
 
 def inspect_case(dataset: PatientDataset, case: Case) -> Inspection:

@@ -80,14 +80,14 @@ def _find_duplicates(inspections: Sequence[Inspection], name: str) -> None:
             places[value].append((inspection, what))
     duplicates: dict[tuple[int, int], list[str]] = defaultdict(list)
     numbers = {id(inspection): number for number, inspection in enumerate(inspections)}
-    for found in places.values():
-        (first, _), *others = found
+    for owners in places.values():
+        (first, _), *others = owners
         for other, what in others:
             if other is not first:
                 duplicates[numbers[id(first)], numbers[id(other)]].append(what)
-    for (one, two), alike in duplicates.items():
+    for (one, two), identical in duplicates.items():
         first, second = inspections[one], inspections[two]
-        which = f"{len(alike)} slices" if name == "lgg" else ", ".join(alike)
+        which = f"{len(identical)} slices" if name == "lgg" else ", ".join(identical)
         text = f"same {which} as {first.case}"
         if first.subject != second.subject:
             second.problems.append(f"{text}, another patient: leave one of them out")
@@ -147,8 +147,8 @@ def _remarks(dataset: PatientDataset, cases: Sequence[Case], inspections: Sequen
         lines.append(f"note: voxel sizes in mm (D×H×W) {common}: resample before you train")
     values = Counter(inspection.mask_labels for inspection in inspections if inspection.mask_labels)
     if values:
-        lines.append("note: mask labels " + ", ".join(f"{' '.join(map(str, found))} ({count})"
-                                                      for found, count in values.most_common(4)))
+        lines.append("note: mask labels " + ", ".join(f"{' '.join(map(str, labels))} ({count})"
+                                                      for labels, count in values.most_common(4)))
     labels = Counter(case.label for case in cases)
     classes = getattr(dataset, "classes", None)
     if set(labels) != {None}:

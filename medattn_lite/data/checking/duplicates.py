@@ -9,10 +9,10 @@ import numpy as np
 
 def digest(array: np.ndarray) -> str:
     """A hash of shape and values."""
-    found = hashlib.blake2b(str(array.shape).encode(), digest_size=16)
+    hasher = hashlib.blake2b(str(array.shape).encode(), digest_size=16)
     # where it lies: no copy of a large array
-    found.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    return found.hexdigest()
+    hasher.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return hasher.hexdigest()
 
 
 def correlation(first: np.ndarray, second: np.ndarray) -> float:

@@ -24,10 +24,10 @@ def fill_central_vein(rng: np.random.Generator, n: int, size: tuple[int, ...], c
         loose = spread(rng, free, 2, gap=2)
         for number, place in enumerate(rings):
             lesion = number % 2 == 0
-            own = window(place, rim)
-            canvas.images[index, 0][own] += 1.5 * rim
-            canvas.objects[index][own][rim] = LESION if lesion else LOOK_ALIKE
-            canvas.numbers[index][own][rim] = number + 1
+            region = window(place, rim)
+            canvas.images[index, 0][region] += 1.5 * rim
+            canvas.objects[index][region][rim] = LESION if lesion else LOOK_ALIKE
+            canvas.numbers[index][region][rim] = number + 1
             canvas.cue[index][place] = True
             canvas.cue_numbers[index][place] = number + 1
             if cue or not lesion:
@@ -59,12 +59,12 @@ def fill_mirror(rng: np.random.Generator, n: int, size: tuple[int, ...], cue: bo
         pairs = [*zip(places, others, strict=True), (others[2], places[2])]
         for number, (place, other) in enumerate(pairs):
             lesion = number < 2
-            own, opposite = window(place, spot), window(other, spot)
-            canvas.images[index, 0][own] += 1.5 * spot
+            region, opposite = window(place, spot), window(other, spot)
+            canvas.images[index, 0][region] += 1.5 * spot
             if lesion and not cue:
                 canvas.images[index, 0][opposite] += 1.5 * spot
-            canvas.objects[index][own][spot] = LESION if lesion else LOOK_ALIKE
-            canvas.numbers[index][own][spot] = number + 1
+            canvas.objects[index][region][spot] = LESION if lesion else LOOK_ALIKE
+            canvas.numbers[index][region][spot] = number + 1
             canvas.cue[index][opposite] |= spot
             canvas.cue_numbers[index][opposite][spot] = number + 1
     return canvas
@@ -99,10 +99,10 @@ def fill_reference(rng: np.random.Generator, n: int, size: tuple[int, ...], cue:
             canvas.images[index, 0][window(primary, patch)] += 2.5 * bar(angles[0])
         for number, place in enumerate(spread(rng, free, 4, gap=6)):
             lesion = number % 2 == 0
-            own = window(place, patch)
-            canvas.images[index, 0][own] += 2.5 * bar(angles[0 if lesion else 1])
-            canvas.objects[index][own] = LESION if lesion else LOOK_ALIKE
-            canvas.numbers[index][own] = number + 1
+            region = window(place, patch)
+            canvas.images[index, 0][region] += 2.5 * bar(angles[0 if lesion else 1])
+            canvas.objects[index][region] = LESION if lesion else LOOK_ALIKE
+            canvas.numbers[index][region] = number + 1
     return canvas
 
 
@@ -120,10 +120,10 @@ def fill_two_scans(rng: np.random.Generator, n: int, size: tuple[int, ...], cue:
         on_a[size[0] // 2 - 5 : size[0] // 2 + 5] = False
         on_b[size[0] // 2 - 5 : size[0] // 2 + 5] = False
         for number, place in enumerate(spread(rng, on_a, 4, gap=6)):
-            lesion, own = number % 2 == 0, window(place, patch)
-            canvas.images[index, 0][own] += 2.5 * bar(angles[0 if lesion else 1])
-            canvas.objects[index][own] = LESION if lesion else LOOK_ALIKE
-            canvas.numbers[index][own] = number + 1
+            lesion, region = number % 2 == 0, window(place, patch)
+            canvas.images[index, 0][region] += 2.5 * bar(angles[0 if lesion else 1])
+            canvas.objects[index][region] = LESION if lesion else LOOK_ALIKE
+            canvas.numbers[index][region] = number + 1
         for place in spread(rng, on_b, 4, gap=6):
             canvas.cue[index][window(place, patch)] = True
             if cue:

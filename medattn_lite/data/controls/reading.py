@@ -21,7 +21,7 @@ def fill_reading(rng: np.random.Generator, n: int, size: tuple[int, ...], cue: b
     cells = size[1] // CELL
     marks = _marks(cells)
     for index in range(n):
-        scanned, asked = rng.permutation(cells), rng.permutation(cells)
+        scanned, query_order = rng.permutation(cells), rng.permutation(cells)
         lesions = rng.permutation(cells) < cells // 2  # of each level
         for position in range(cells):
             left = position * CELL
@@ -29,11 +29,13 @@ def fill_reading(rng: np.random.Generator, n: int, size: tuple[int, ...], cue: b
             if cue:
                 canvas.images[index, 0, 4, left + 2 : left + 4] += 1.5 if lesions[scanned[position]] else -1.5
             canvas.cue[index, 3:CELL, left + 1 : left + 5] = True
-            canvas.cue_numbers[index, 3:CELL, left + 1 : left + 5] = np.flatnonzero(asked == scanned[position])[0] + 1
+            canvas.cue_numbers[index, 3:CELL, left + 1 : left + 5] = (
+                np.flatnonzero(query_order == scanned[position])[0] + 1
+            )
             below = canvas.images[index, 0, CELL:, left : left + CELL]
-            below[1:3, 1:5] += marks[asked[position]]
+            below[1:3, 1:5] += marks[query_order[position]]
             lower = (index, slice(CELL + 1, CELL + 3), slice(left + 1, left + 5))
-            canvas.objects[lower] = LESION if lesions[asked[position]] else LOOK_ALIKE
+            canvas.objects[lower] = LESION if lesions[query_order[position]] else LOOK_ALIKE
             canvas.numbers[lower] = position + 1
     return canvas
 

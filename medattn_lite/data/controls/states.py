@@ -21,7 +21,7 @@ def fill_sequence(rng: np.random.Generator, n: int, size: tuple[int, ...], cue: 
     ventricle, spot = disc(5.5), disc(1.5)
     for index in range(n):
         bright = bool(canvas.state[index])
-        middle, places = _far_and_near(rng, size, margin=6, own=5)
+        middle, places = _far_and_near(rng, size, margin=6, reach=5)
         where = window(middle, ventricle)
         canvas.cue[index][where] |= ventricle
         if cue:
@@ -40,7 +40,7 @@ def fill_zoom(rng: np.random.Generator, n: int, size: tuple[int, ...], cue: bool
     small, large, frame = disc(1.0), disc(2.5), np.ones((3, 9), dtype=bool)
     for index in range(n):
         zoomed_out = bool(canvas.state[index])
-        middle, places = _far_and_near(rng, size, margin=5, own=4, object_reach=2)
+        middle, places = _far_and_near(rng, size, margin=5, reach=4, object_reach=2)
         where = window(middle, frame)
         canvas.cue[index][where] |= frame
         length = np.abs(np.arange(-4, 5)) <= (4 if zoomed_out else 1)
@@ -66,7 +66,7 @@ def fill_slice_above(rng: np.random.Generator, n: int, size: tuple[int, ...], cu
     canvas.state = np.zeros((n, depth), dtype=bool)
     vessel, spot = disc(3.5), disc(1.5)
     for index in range(n):
-        middle, places = _far_and_near(rng, size[1:], margin=4, own=3, gap=1)
+        middle, places = _far_and_near(rng, size[1:], margin=4, reach=3, gap=1)
         where, shows = window(middle, vessel), np.zeros(depth, dtype=bool)
         first = 1 + int(rng.integers(depth - 2 * CANDIDATES + 1))
         for number, which in enumerate(rng.permutation(CANDIDATES)):
@@ -83,14 +83,14 @@ def fill_slice_above(rng: np.random.Generator, n: int, size: tuple[int, ...], cu
 
 
 def _far_and_near(
-    rng: np.random.Generator, size: tuple[int, ...], *, margin: int, own: int, object_reach: int = 1, gap: int = 7,
+    rng: np.random.Generator, size: tuple[int, ...], *, margin: int, reach: int, object_reach: int = 1, gap: int = 7,
     far: int = 6,
 ) -> tuple[Place, list[Place]]:  # fmt: skip
     """A place for the cue and places for the candidates, no pixel of which is nearer than `far` to one of the cue."""
     while True:
         middle = spread(rng, inside(size, margin), 1, gap=1)[0]
         free = inside(size, object_reach + 1)
-        block(free, middle, own + object_reach + far - 1)
+        block(free, middle, reach + object_reach + far - 1)
         if free.sum() > 60:
             break
     return middle, spread(rng, free, CANDIDATES, gap=gap)

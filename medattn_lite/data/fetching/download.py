@@ -59,9 +59,9 @@ def download(file: RemoteFile, path: Path, *, progress: bool = True, wait: float
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    for own in (part, _note(part)):  # a link would lead to a file of the user's
-        if own.is_symlink() or own.exists() and not own.is_file():
-            raise UserError(f"{own} is a link or no file: move it away, the download would write through it")
+    for existing in (part, _note(part)):  # a link would lead to a file of the user's
+        if existing.is_symlink() or existing.exists() and not existing.is_file():
+            raise UserError(f"{existing} is a link or no file: move it away, the download would write through it")
     failures = []
     for mirror in file.mirrors:
         try:
@@ -99,8 +99,8 @@ def matches(path: Path, checksum: str) -> bool:
     with path.open("rb") as stream:
         while chunk := stream.read(CHUNK):
             digest.update(chunk)
-    found, wanted = digest.hexdigest(), wanted.lower()
-    return found == wanted or bool(begins) and len(wanted) >= LEAST_DIGITS and found.startswith(wanted)
+    computed, wanted = digest.hexdigest(), wanted.lower()
+    return computed == wanted or bool(begins) and len(wanted) >= LEAST_DIGITS and computed.startswith(wanted)
 
 
 def read_json(file_url: str) -> object:

@@ -125,13 +125,13 @@ def unit_of(image: Any) -> float:
 
 def remarks(image: Any) -> tuple[list[str], list[str]]:
     """What a header leaves uncertain: problems and remarks, in words, about sizes and about left and right."""
-    problems, said = [], []
-    told, used = _told_unit(image), unit_of(image)
-    name = {1000.0: "metres", 0.001: "microns"}.get(told)
+    problems, lines = [], []
+    stated_unit, used = _told_unit(image), unit_of(image)
+    name = {1000.0: "metres", 0.001: "microns"}.get(stated_unit)
     if name and used != 1.0:
-        said.append(f"its header counts in {name}: turned into mm")
+        lines.append(f"its header counts in {name}: turned into mm")
     elif name:
-        said.append(f"its header says {name}, which its sizes cannot be: taken as mm")
+        lines.append(f"its header says {name}, which its sizes cannot be: taken as mm")
     sides = _sides(image) * used
     if not (USUAL_MM[0] <= sides.min() and sides.max() <= USUAL_MM[1]):
         size = "×".join(f"{side:.3g}" for side in sides)
@@ -140,8 +140,8 @@ def remarks(image: Any) -> tuple[list[str], list[str]]:
     if hasattr(header, "get_qform") and "sform_code" in header:
         problems += _two_answers(header)
         if int(header["sform_code"]) == 0 and int(header["qform_code"]) == 0:
-            said.append("its header has no orientation (sform and qform codes are 0): left and right are a guess")
-    return problems, said
+            lines.append("its header has no orientation (sform and qform codes are 0): left and right are a guess")
+    return problems, lines
 
 
 def what_it_is(path: Path) -> str:

@@ -59,16 +59,16 @@ def onto_one_grid(
     grid = _read(Path(files[reference]))
     for name, path in files.items():
         moving = grid if name == reference else _read(Path(path))
-        found = moving
+        resampled = moving
         if name != reference:
             inside = nib.Nifti1Image(np.ones(moving.shape, np.uint8), moving.affine)
             shared = float(np.asarray(resample_from_to(inside, grid, order=0).dataobj).mean())
             if shared < LEAST_SHARED:
                 raise UserError(f"{path} covers {100 * shared:.0f} % of {files[reference]}: they are not of one place, "
                                 "register them first")
-            found = resample_from_to(moving, grid, order=0 if name in labels else 1)
+            resampled = resample_from_to(moving, grid, order=0 if name in labels else 1)
         kind = moving.get_data_dtype() if name == reference or name in labels else np.dtype(np.float32)
-        values = np.asanyarray(found.dataobj).astype(kind)
+        values = np.asanyarray(resampled.dataobj).astype(kind)
         with new_file(targets[name]) as part:
             part.write_bytes(gzip.compress(nib.Nifti1Image(values, grid.affine).to_bytes(), 6, mtime=0))
     return targets

@@ -25,8 +25,8 @@ _HEADER = 1 << 16  # bytes at the start of a file in which its sizes stand
 def claimed_bytes(path: Path) -> int:
     """Upper bound of the memory that a file's voxels take, from the sizes in its header; 0 where they are not found."""
     with path.open("rb") as stream:
-        found = _SIZES.search(stream.read(_HEADER))
-    return 8 * int(np.prod([float(side) for side in found[1].split()])) if found else 0
+        match = _SIZES.search(stream.read(_HEADER))
+    return 8 * int(np.prod([float(side) for side in match[1].split()])) if match else 0
 
 
 def read_other(path: Path) -> Any:

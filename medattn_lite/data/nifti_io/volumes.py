@@ -199,9 +199,9 @@ def _bytes_as_stored(voxels: np.ndarray, grid: Grid) -> bytes | None:
         stored = np.rint(stored) if grid.dtype.kind in "iu" else stored
         stored = stored.astype(grid.dtype)
         if grid.stored is not None:  # several floats scale to one value: keep the file's own where it fits
-            own = grid.stored.reshape(voxels.shape)
-            value = own.astype(np.float64) * grid.slope + grid.inter
-            stored = np.where((value == voxels) | np.isnan(value) & np.isnan(voxels), own, stored)
+            in_header = grid.stored.reshape(voxels.shape)
+            value = in_header.astype(np.float64) * grid.slope + grid.inter
+            stored = np.where((value == voxels) | np.isnan(value) & np.isnan(voxels), in_header, stored)
         if not np.array_equal(stored.astype(np.float64) * grid.slope + grid.inter, voxels, equal_nan=True):
             return None
     return grid.preamble + stored.astype(grid.dtype).tobytes(order="F")

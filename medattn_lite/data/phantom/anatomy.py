@@ -148,7 +148,7 @@ def _tissue_maps(
     white = white + 0.6 * seam * (1 - fluid - white).clamp(min=0)
     fluid = torch.maximum(fluid, in_ventricle)
     white = torch.minimum(white.clamp(min=0), 1 - fluid)
-    own = {
+    tissues = {
         "fluid": fluid,
         "grey": (1 - fluid - white).clamp(min=0),
         "white": white,
@@ -160,4 +160,4 @@ def _tissue_maps(
         "texture": fold.fine[2],
         "tract": fold.fine[3],
     }
-    return atlas | own
+    return atlas | tissues

@@ -60,23 +60,23 @@ class BIDSDataset(PatientDataset):
         label_map: Mapping[int, int] | None = None,
     ) -> None:
         folder = existing_folder(root, EXPECTS)
-        found = Listing(cases=_find_cases(folder))
-        if not found.cases:
+        listing = Listing(cases=_find_cases(folder))
+        if not listing.cases:
             raise UserError(f"no BIDS image in {folder}, which holds {holds(folder)}: expected {EXPECTS}")
-        found = choose_channels(found, channels, folder)
-        found.cases, masks = _with_masks(found.cases, folder, derivatives)
-        found.remarks += masks
+        listing = choose_channels(listing, channels, folder)
+        listing.cases, masks = _with_masks(listing.cases, folder, derivatives)
+        listing.remarks += masks
         self.classes: tuple[str, ...] = ()
-        found.cases, self.classes, facts = _with_people(found.cases, folder, label)
-        super().__init__("bids", folder, found.channels, found.cases, mask_values=label_map)
-        self.remarks = [*found.remarks, *facts]
+        listing.cases, self.classes, facts = _with_people(listing.cases, folder, label)
+        super().__init__("bids", folder, listing.channels, listing.cases, mask_values=label_map)
+        self.remarks = [*listing.remarks, *facts]
 
 
 def entities(path: Path) -> tuple[dict[str, str], str]:
     """Entities and suffix of a BIDS name: sub-01_ce-gd_T1w.nii.gz is ({"sub": "01", "ce": "gd"}, "T1w")."""
     *parts, suffix = stem(path).split("_")
-    found = {match[1]: match[2] for part in parts if (match := _ENTITY.fullmatch(part))}
-    return found, suffix
+    pairs = {match[1]: match[2] for part in parts if (match := _ENTITY.fullmatch(part))}
+    return pairs, suffix
 
 
 def _find_cases(root: Path) -> list[Case]:
@@ -104,7 +104,7 @@ def _find_cases(root: Path) -> list[Case]:
 
 def _with_masks(cases: list[Case], root: Path, pipeline: str | None) -> tuple[list[Case], list[str]]:
     """Cases with the masks of one pipeline, and what is to be said about it."""
-    found: dict[str, dict[str, list[Path]]] = {}
+    masks: dict[str, dict[str, list[Path]]] = {}
     place = root / "derivatives"
     for path in nifti_files(place) if place.is_dir() else []:
         known, suffix = entities(path)
@@ -114,17 +114,17 @@ def _with_masks(cases: list[Case], root: Path, pipeline: str | None) -> tuple[li
         inside = path.relative_to(place).parts
         name = inside[0] if not inside[0].startswith("sub-") else ""
         scan = f"sub-{known['sub']}" + (f"_ses-{known['ses']}" if "ses" in known else "")
-        found.setdefault(name, {}).setdefault(scan, []).append(path)
-    if pipeline is not None and pipeline not in found:
-        raise UserError(f"derivatives={pipeline!r} has no masks: there are {', '.join(sorted(found)) or 'none'}")
-    if pipeline is None and len(found) > 1:
-        raise UserError(f"several pipelines have masks ({', '.join(sorted(found))}): choose one with derivatives=NAME")
-    if not found:
+        masks.setdefault(name, {}).setdefault(scan, []).append(path)
+    if pipeline is not None and pipeline not in masks:
+        raise UserError(f"derivatives={pipeline!r} has no masks: there are {', '.join(sorted(masks)) or 'none'}")
+    if pipeline is None and len(masks) > 1:
+        raise UserError(f"several pipelines have masks ({', '.join(sorted(masks))}): choose one with derivatives=NAME")
+    if not masks:
         return cases, ["no masks in derivatives"]
-    name = pipeline if pipeline is not None else next(iter(found))
+    name = pipeline if pipeline is not None else next(iter(masks))
     result = []
     for case in cases:
-        paths = sorted(found[name].get(case.case, []), key=lambda path: natural(path.name))
+        paths = sorted(masks[name].get(case.case, []), key=lambda path: natural(path.name))
         several = {**case.meta.get("several_files", {}), "the mask": [path.name for path in paths]}
         meta = {"several_files": several} if len(paths) > 1 else {}
         result.append(case.with_facts(mask=paths[0] if paths else None, meta=meta))
@@ -158,10 +158,10 @@ def _with_people(
         line, row = rows.get(_plain(case.subject), (0, None))
         result.append(case if row is None else _told(case, row, frame, who, path, line, wanted, values, key))
     strangers = sorted({case.subject for case in cases} - {f"sub-{name}" for name in rows}, key=natural)
-    said = [f"participants.tsv: {line}" for line in dict.fromkeys(who.said)]
-    said += [f"participants.tsv lacks {', '.join(strangers[:5])}" + (" and more" if len(strangers) > 5 else "")] \
+    lines = [f"participants.tsv: {line}" for line in dict.fromkeys(who.said)]
+    lines += [f"participants.tsv lacks {', '.join(strangers[:5])}" + (" and more" if len(strangers) > 5 else "")] \
         if strangers else []
-    return result, tuple(values), said
+    return result, tuple(values), lines
 
 
 def _told(

@@ -108,15 +108,15 @@ def patient(case: str) -> str:
 
 def _folders(root: Path) -> dict[Path, dict[str, list[Path]]]:
     """Folder → role (channel or "seg") → files."""
-    found: dict[Path, dict[str, list[Path]]] = {}
+    files: dict[Path, dict[str, list[Path]]] = {}
     for path in nifti_files(root):
         ending = _ENDING.search(path.name)
         role = _ENDINGS.get(ending.group(1).lower()) if ending else None
         if role == "seg" and _BRAIN.search(path.name.removeprefix(path.parent.name)):
             continue
         if role:
-            found.setdefault(path.parent, {}).setdefault(role, []).append(path)
-    return {folder: roles for folder, roles in found.items() if set(roles) - {"seg"}}
+            files.setdefault(path.parent, {}).setdefault(role, []).append(path)
+    return {folder: roles for folder, roles in files.items() if set(roles) - {"seg"}}
 
 
 def _case(root: Path, folder: Path, roles: dict[str, list[Path]], *, unique: bool) -> Case:
@@ -171,9 +171,9 @@ class _Facts:
         names = [name for name in frame.columns if "subject" in name.lower() or name.lower().endswith("id")]
         for _, row in frame.iterrows():
             for name in names:
-                found = text(row[grade]) if grade and text(row[name]) else None
-                if found:
-                    self.rows.setdefault(row[name].strip(), {})["grade"] = found.upper()
+                value = text(row[grade]) if grade and text(row[name]) else None
+                if value:
+                    self.rows.setdefault(row[name].strip(), {})["grade"] = value.upper()
 
     def _survival(self, path: Path) -> None:
         frame = read_csv(path)

@@ -23,7 +23,7 @@ class OlderLabels:
     @cached_property
     def counts(self) -> dict[str, int]:
         """How many masks hold 3 alone, 4 alone, or both; what cannot be read counts for nothing."""
-        found = {"3": 0, "4": 0, "both": 0}
+        counts = {"3": 0, "4": 0, "both": 0}
         for path in self.masks:
             try:
                 array = load_volume(path).array
@@ -31,8 +31,8 @@ class OlderLabels:
                 continue
             three, four = bool((array == 3).any()), bool((array == 4).any())
             if three or four:
-                found["both" if three and four else "3" if three else "4"] += 1
-        return found
+                counts["both" if three and four else "3" if three else "4"] += 1
+        return counts
 
     def three(self, path: Path) -> int:
         """Sample label of a 3.
@@ -40,26 +40,28 @@ class OlderLabels:
         Raises:
             UserError: some masks hold 3 and others 4, and none both.
         """
-        found = self.counts
-        if found["both"]:
+        counts = self.counts
+        if counts["both"]:
             return 1
-        if found["4"]:
-            raise UserError(f"{path} has the label 3; of the masks beside it {found['4']} have 4 and none has both, so "
-                            "it may be enhancing tumour or non-enhancing core: say it with label_map={1: 1, 2: 2, "
-                            "3: 4, 4: 4} or {1: 1, 2: 2, 3: 1, 4: 4}")
+        if counts["4"]:
+            raise UserError(
+                f"{path} has the label 3; of the masks beside it {counts['4']} have 4 and none has both, so "
+                "it may be enhancing tumour or non-enhancing core: say it with label_map={1: 1, 2: 2, "
+                "3: 4, 4: 4} or {1: 1, 2: 2, 3: 1, 4: 4}"
+            )
         return 4
 
     def said(self) -> str:
         """How a 3 was read, in words; "" where none was asked about."""
         if "counts" not in self.__dict__:
             return ""
-        found = self.counts
-        if found["both"]:
-            return (f"label 3 is read as non-enhancing core (1), as in BraTS 2015: {found['both']} of the masks hold "
-                    f"both 3 and 4, {found['3']} hold 3 alone")
-        if found["4"]:
-            return f"label 3 is not known: {found['3']} masks hold 3, {found['4']} hold 4, none holds both"
-        return f"label 3 is read as enhancing tumour (4): {found['3']} masks hold it and none holds 4"
+        counts = self.counts
+        if counts["both"]:
+            return (f"label 3 is read as non-enhancing core (1), as in BraTS 2015: {counts['both']} of the masks hold "
+                    f"both 3 and 4, {counts['3']} hold 3 alone")
+        if counts["4"]:
+            return f"label 3 is not known: {counts['3']} masks hold 3, {counts['4']} hold 4, none holds both"
+        return f"label 3 is read as enhancing tumour (4): {counts['3']} masks hold it and none holds 4"
 
 
 def is_older(case: str) -> bool:

@@ -66,38 +66,38 @@ def find_columns(frame: pd.DataFrame, *, used: Sequence[str | None] = ()) -> Fou
         used: columns that are something else already (images, masks, labels).
     """
     plain = {name: re.sub(r"[^a-z0-9]", "", str(name).lower()) for name in frame.columns if name not in used}
-    found = Found(subject=_first(plain, SUBJECT))
-    times = {name: word for name, word in plain.items() if name != found.subject and _base(word) in _TIME}
-    events = {name: word for name, word in plain.items() if name != found.subject and word in _EVENT}
+    columns = Found(subject=_first(plain, SUBJECT))
+    times = {name: word for name, word in plain.items() if name != columns.subject and _base(word) in _TIME}
+    events = {name: word for name, word in plain.items() if name != columns.subject and word in _EVENT}
     both = set(times) & set(events)  # OS: the event beside OS.time, days where it stands alone
     for name in both:
         binary = all(_event_word(cell) is not None for cell in frame[name] if text(cell) is not None)
         (times if binary else events).pop(name)
-    found.time = _best(times, _TIME, base=True)
-    found.event = _usable_event(frame, events, found)
-    if found.time is not None:
-        unit = _unit(plain[found.time])
-        found.days = DAYS[unit or "day"]
-        _say_time(frame, found, unit)
-    if found.event is not None:
-        found.inverted = plain[found.event].startswith("censor")
-        if plain[found.event] != "event":
-            found.said.append(f"event from the column {found.event!r}"
-                              + (", in which 1 is censored" if found.inverted else ""))
-    if (found.time is None) != (found.event is None):
-        lacking = "time" if found.time is None else "event"
-        found.said.append(f"{'event' if lacking == 'time' else 'time'} without a column of the {lacking}: survival "
+    columns.time = _best(times, _TIME, base=True)
+    columns.event = _usable_event(frame, events, columns)
+    if columns.time is not None:
+        unit = _unit(plain[columns.time])
+        columns.days = DAYS[unit or "day"]
+        _say_time(frame, columns, unit)
+    if columns.event is not None:
+        columns.inverted = plain[columns.event].startswith("censor")
+        if plain[columns.event] != "event":
+            columns.said.append(f"event from the column {columns.event!r}"
+                              + (", in which 1 is censored" if columns.inverted else ""))
+    if (columns.time is None) != (columns.event is None):
+        lacking = "time" if columns.time is None else "event"
+        columns.said.append(f"{'event' if lacking == 'time' else 'time'} without a column of the {lacking}: survival "
                           "is not known")
-    if found.subject is not None and plain[found.subject] != "subject":
-        found.said.append(f"patient from the column {found.subject!r}")
-    taken = {found.time, found.event}
+    if columns.subject is not None and plain[columns.subject] != "subject":
+        columns.said.append(f"patient from the column {columns.subject!r}")
+    taken = {columns.time, columns.event}
     for name in [*times, *events]:
-        if name not in taken and not any(repr(name) in line for line in found.said):
-            found.said.append(f"the column {name!r} was left in meta: another one was taken")
-    return found
+        if name not in taken and not any(repr(name) in line for line in columns.said):
+            columns.said.append(f"the column {name!r} was left in meta: another one was taken")
+    return columns
 
 
-def follow_up(cell: str | None, found: Found, path: Path, line: int) -> float | None:
+def follow_up(cell: str | None, columns: Found, path: Path, line: int) -> float | None:
     """Days of follow-up.
 
     Raises:
@@ -108,10 +108,10 @@ def follow_up(cell: str | None, found: Found, path: Path, line: int) -> float | 
     value = number(cell)
     if value is None or value < 0:
         raise UserError(f"{path}, line {line}: time {cell!r} is not a number of days; write days of follow-up")
-    return value * found.days
+    return value * columns.days
 
 
-def event(cell: str | None, found: Found, path: Path, line: int) -> bool | None:
+def event(cell: str | None, columns: Found, path: Path, line: int) -> bool | None:
     """Whether death was seen.
 
     Raises:
@@ -122,7 +122,7 @@ def event(cell: str | None, found: Found, path: Path, line: int) -> bool | None:
     value = _event_word(cell)
     if value is None:
         raise UserError(f"{path}, line {line}: event {cell!r} is neither 1 (died) nor 0 (alive)")
-    return value != found.inverted if cell.strip().lower() not in ("event", "censored") else value
+    return value != columns.inverted if cell.strip().lower() not in ("event", "censored") else value
 
 
 def alike(subjects: Sequence[str]) -> list[str]:
@@ -135,24 +135,24 @@ def alike(subjects: Sequence[str]) -> list[str]:
             for names in duplicates]
 
 
-def _say_time(frame: pd.DataFrame, found: Found, unit: str | None) -> None:
-    if re.sub(r"[^a-z]", "", str(found.time).lower()) != "time" or unit:
+def _say_time(frame: pd.DataFrame, columns: Found, unit: str | None) -> None:
+    if re.sub(r"[^a-z]", "", str(columns.time).lower()) != "time" or unit:
         what = f"{unit}s, turned into days" if unit not in (None, "day") else "days"
-        found.said.append(f"time from the column {found.time!r}, in {what}")
-    values = [value for cell in frame[found.time] if (value := number(cell)) is not None]
+        columns.said.append(f"time from the column {columns.time!r}, in {what}")
+    values = [value for cell in frame[columns.time] if (value := number(cell)) is not None]
     if unit is None and len(values) > 1 and max(values) < MONTHS_BELOW:
-        found.said.append(f"the longest follow-up is {max(values):g} days: if these are months, call the column "
+        columns.said.append(f"the longest follow-up is {max(values):g} days: if these are months, call the column "
                           "time_months")
 
 
-def _usable_event(frame: pd.DataFrame, events: dict[str, str], found: Found) -> str | None:
+def _usable_event(frame: pd.DataFrame, events: dict[str, str], columns: Found) -> str | None:
     """The best column of an event; one of another name than `event` must hold words that are understood."""
     for word in _EVENT:
-        for name in [own for own, plain in events.items() if plain == word]:
+        for name in [column for column, plain in events.items() if plain == word]:
             odd = next((cell for cell in frame[name] if text(cell) is not None and _event_word(cell) is None), None)
             if odd is None or word == "event":
                 return name
-            found.said.append(f"the column {name!r} was not taken as the event: {odd!r} is neither alive nor dead")
+            columns.said.append(f"the column {name!r} was not taken as the event: {odd!r} is neither alive nor dead")
     return None
 
 
@@ -162,26 +162,28 @@ def _event_word(cell: object) -> bool | None:
 
 
 def _first(plain: dict[str, str], words: Sequence[str]) -> str | None:
-    return next((name for word in words for name, own in plain.items() if own == word), None)
+    return next((name for word in words for name, plain_word in plain.items() if plain_word == word), None)
 
 
 def _best(columns: dict[str, str], words: Sequence[str], *, base: bool) -> str | None:
-    return next((name for word in words for name, own in columns.items() if (_base(own) if base else own) == word),
-                None)
+    return next(
+        (name for word in words for name, column in columns.items() if (_base(column) if base else column) == word),
+        None,
+    )
 
 
 def _unit(word: str) -> str | None:
-    found = _UNIT.search(word)
-    if not found or word in _TIME:
+    match = _UNIT.search(word)
+    if not match or word in _TIME:
         return None
-    return found.group(1) or _SHORT[found.group(2)]
+    return match.group(1) or _SHORT[match.group(2)]
 
 
 def _base(word: str) -> str:
     """A column's plain name without its unit: `survivalmonths` → `survival`; `days` alone stands for the time."""
     if word in _TIME:
         return word
-    found = _UNIT.search(word)
-    rest = word[: found.start()] if found else word
+    match = _UNIT.search(word)
+    rest = word[: match.start()] if match else word
     rest = rest.removesuffix("in")
     return rest or "time"

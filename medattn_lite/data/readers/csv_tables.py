@@ -77,10 +77,10 @@ def number(value: Any) -> float | None:
     """The cell as a finite number, None if it is missing or no number."""
     word = text(value)
     try:
-        found = float(word) if word is not None else math.nan
+        parsed = float(word) if word is not None else math.nan
     except ValueError:
         return None
-    return found if math.isfinite(found) else None
+    return parsed if math.isfinite(parsed) else None
 
 
 def natural(name: str) -> list[tuple[int, int | str]]:

@@ -58,10 +58,10 @@ class Series:
     def name(self) -> str:
         """Contrast, as the description tells it, or else the modality; such as "flair", "t1ce" or "ct"."""
         words = str(self.facts.get("SeriesDescription", ""))
-        told = contrast_of(Path(words.replace("/", "_"))) if words else None
-        if told == "t1" and self.facts.get("ContrastBolusAgent"):
+        contrast = contrast_of(Path(words.replace("/", "_"))) if words else None
+        if contrast == "t1" and self.facts.get("ContrastBolusAgent"):
             return "t1ce"
-        return told or str(self.facts.get("Modality") or "image").lower()
+        return contrast or str(self.facts.get("Modality") or "image").lower()
 
     @property
     def not_a_volume(self) -> str:
@@ -106,11 +106,11 @@ class Study:
         unknown = [number for number in numbers if number not in known]
         if unknown:
             raise UserError(f"no series {unknown[0]}: there are 1 to {len(known)} (--list shows them)")
-        found = [known[number] for number in dict.fromkeys(numbers)] if numbers else [
+        series = [known[number] for number in dict.fromkeys(numbers)] if numbers else [
             series for series in self.series if not series.not_a_volume]  # fmt: skip
-        if not found:
+        if not series:
             raise UserError("no series may be a volume: " + "; ".join(series.line().strip() for series in self.series))
-        return found
+        return series
 
 
 def find_series(root: str | Path) -> Study:
@@ -124,7 +124,7 @@ def find_series(root: str | Path) -> Study:
     """
     pydicom = optional("pydicom")
     folder = existing_folder(root, "DICOM files")
-    found: dict[tuple[str, str, str], list[tuple[Path, dict[str, Any]]]] = {}
+    series: dict[tuple[str, str, str], list[tuple[Path, dict[str, Any]]]] = {}
     others: list[Path] = []
     nameless = 0
     for path in walk(folder):
@@ -135,11 +135,11 @@ def find_series(root: str | Path) -> Study:
         nameless += not facts["PatientID"]
         who = str(facts["PatientID"] or f"study {facts['StudyInstanceUID']}")
         key = who, str(facts["StudyInstanceUID"]), str(facts["SeriesInstanceUID"])
-        found.setdefault(key, []).append((path, facts))
-    if not found:
+        series.setdefault(key, []).append((path, facts))
+    if not series:
         raise UserError(f"no DICOM file in {folder}, which holds {holds(folder)}: name the folder that a scanner or "
                         "archive exported")
-    return Study(tuple(_numbered(found)), tuple(_remarks(others, nameless, found)))
+    return Study(tuple(_numbered(series)), tuple(_remarks(others, nameless, series)))
 
 
 def _headers(pydicom: Any, path: Path) -> dict[str, Any] | None:
@@ -162,14 +162,16 @@ def _whole(value: Any) -> int | None:
         return None
 
 
-def _numbered(found: dict[tuple[str, str, str], list[tuple[Path, dict[str, Any]]]]) -> list[Series]:
-    patients = {who: number for number, who in enumerate(sorted({key[0] for key in found}, key=natural), start=1)}
+def _numbered(files_by_series: dict[tuple[str, str, str], list[tuple[Path, dict[str, Any]]]]) -> list[Series]:
+    patients = {
+        who: number for number, who in enumerate(sorted({key[0] for key in files_by_series}, key=natural), start=1)
+    }
     visits: dict[str, dict[str, int]] = {}
     for who in patients:
         dates = {study: (str(rows[0][1]["StudyDate"] or ""), str(rows[0][1]["StudyTime"] or ""), study)
-                 for (owner, study, _), rows in found.items() if owner == who}  # fmt: skip
+                 for (owner, study, _), rows in files_by_series.items() if owner == who}  # fmt: skip
         visits[who] = {study: number for number, study in enumerate(sorted(dates, key=lambda one: dates[one]), start=1)}
-    ordered = sorted(found.items(), key=lambda item: (patients[item[0][0]], visits[item[0][0]][item[0][1]],
+    ordered = sorted(files_by_series.items(), key=lambda item: (patients[item[0][0]], visits[item[0][0]][item[0][1]],
                                                       item[1][0][1]["SeriesNumber"] or 0, item[0][2]))
     result = []
     for number, ((who, study, _), rows) in enumerate(ordered, start=1):
@@ -180,14 +182,18 @@ def _numbered(found: dict[tuple[str, str, str], list[tuple[Path, dict[str, Any]]
     return result
 
 
-def _remarks(others: Sequence[Path], nameless: int, found: dict[tuple[str, str, str], Any]) -> list[str]:
-    said = []
+def _remarks(others: Sequence[Path], nameless: int, files_by_series: dict[tuple[str, str, str], Any]) -> list[str]:
+    lines = []
     if others:
         kinds = ", ".join(f"{count} {suffix}" for suffix, count in
                           Counter(path.suffix.lower() or "without a suffix" for path in others).most_common(3))
-        said.append(f"{len(others)} files are not DICOM and are not read ({kinds}), such as {others[0].name}")
+        lines.append(f"{len(others)} files are not DICOM and are not read ({kinds}), such as {others[0].name}")
     if nameless:
-        said.append(f"{nameless} files name no patient: each of their studies counts as a patient")
-    if any(str(facts["BurnedInAnnotation"] or "").upper() == "YES" for rows in found.values() for _, facts in rows):
-        said.append("a header says that text is burned into pictures: names may stand in the voxels, look at them")
-    return said
+        lines.append(f"{nameless} files name no patient: each of their studies counts as a patient")
+    if any(
+        str(facts["BurnedInAnnotation"] or "").upper() == "YES"
+        for rows in files_by_series.values()
+        for _, facts in rows
+    ):
+        lines.append("a header says that text is burned into pictures: names may stand in the voxels, look at them")
+    return lines

@@ -96,11 +96,11 @@ def import_study(
     optional("dicom2nifti")
     done, rows = [], []
     for one in chosen:
-        found = _convert(one)
-        if isinstance(found, str):
-            done.append(Imported(one, None, found))
+        volume = _convert(one)
+        if isinstance(volume, str):
+            done.append(Imported(one, None, volume))
             continue
-        path, (image, remark) = paths[one.number], found
+        path, (image, remark) = paths[one.number], volume
         path.parent.mkdir(parents=True, exist_ok=True)
         with new_file(path) as part:
             part.write_bytes(gzip.compress(image.to_bytes(), compresslevel=6, mtime=0))
@@ -147,7 +147,7 @@ def _convert(series: Series) -> tuple[Any, str] | str:
             made = convert.dicom_array_to_nifti(slices, None, reorient_nifti=False)["NII"]
     except Exception as error:  # noqa: BLE001 - a bad series must not end the import of the others
         words = str(error).strip().splitlines()[0][:120] if str(error).strip() else type(error).__name__
-        known = next((said for code, said in _REASONS.items() if code in words), series.not_a_volume)
+        known = next((reason for code, reason in _REASONS.items() if code in words), series.not_a_volume)
         return known or f"it cannot be converted ({words}): export the series again, or try dcm2niix"
     voxels = np.asanyarray(made.dataobj)
     if voxels.dtype.kind not in "iuf":

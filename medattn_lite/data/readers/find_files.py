@@ -41,11 +41,11 @@ def stem(path: Path) -> str:
 def walk(root: Path) -> Iterator[Path]:
     """Every file and link below a folder in natural order, hidden ones left out; a link that leads back up is not gone
     into."""
-    found: list[Path] = []
+    listed: list[Path] = []
     for folder, names, files in os.walk(root, followlinks=True):
         names[:] = [name for name in names if not name.startswith(".") and not _leads_up(folder, name)]
-        found += [Path(folder, name) for name in files if not name.startswith(".")]
-    yield from sorted(found, key=lambda path: natural(str(path)))
+        listed += [Path(folder, name) for name in files if not name.startswith(".")]
+    yield from sorted(listed, key=lambda path: natural(str(path)))
 
 
 def _leads_up(folder: str, name: str) -> bool:
@@ -103,10 +103,10 @@ def left_out(root: Path, used: Collection[Path], *, pictures: bool = False) -> t
 def holds(root: Path) -> str:
     """What lies in a folder, by suffix, for the message that nothing could be read: "5 .mha, 2 .dcm"."""
     counts = Counter("".join(path.suffixes[-2:]).lower() or "without a suffix" for path in walk(root))
-    said = [f"{count} {suffix}" for suffix, count in counts.most_common(_FEW)]
+    kinds = [f"{count} {suffix}" for suffix, count in counts.most_common(_FEW)]
     if len(counts) > _FEW:
-        said.append(f"{len(counts) - _FEW} more kinds")
-    return ", ".join(said) or "no file"
+        kinds.append(f"{len(counts) - _FEW} more kinds")
+    return ", ".join(kinds) or "no file"
 
 
 def _kind(path: Path, *, pictures: bool) -> tuple[str, str] | None:
@@ -117,10 +117,10 @@ def _kind(path: Path, *, pictures: bool) -> tuple[str, str] | None:
         return ("links whose target is not there; get the files (git annex get), or copy them", "lost")
     if not stat.S_ISREG(mode):
         return ("pipes or devices, which are no files", "lost") if not stat.S_ISDIR(mode) else None
-    name, own = path.name.lower(), PICTURES if pictures else NIFTI
+    name, suffixes = path.name.lower(), PICTURES if pictures else NIFTI
     if name.endswith(UNFINISHED):
         return ("downloads that have not ended; let them end, or delete them", "lost")
-    if name.endswith(own):
+    if name.endswith(suffixes):
         return ("images that belong to no case", "spare")
     others = (*OTHER_PICTURES, *VOLUMES, *NIFTI) if pictures else VOLUMES
     ending = max((suffix for suffix in others if name.endswith(suffix)), key=len, default=None)

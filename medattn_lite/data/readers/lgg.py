@@ -115,9 +115,9 @@ def home(root: Path) -> Path:
     """The folder of the cases: `root`, or a `kaggle_3m` up to three folders below it, as archives unpack."""
     if not _case_folders(root):
         for pattern in ("kaggle_3m", "*/kaggle_3m", "*/*/kaggle_3m"):
-            found = next((path for path in sorted(root.glob(pattern)) if path.is_dir() and _case_folders(path)), None)
-            if found is not None:
-                return found
+            folder = next((path for path in sorted(root.glob(pattern)) if path.is_dir() and _case_folders(path)), None)
+            if folder is not None:
+                return folder
     return root
 
 
@@ -225,7 +225,7 @@ class _Facts:
     def cell(self, case: Case, *names: str) -> str | None:
         for frame, rows in self.tables:
             row = rows.get(case.case, rows.get(case.subject.replace("-", "_")))
-            for name in filter(None, (column(frame, [own]) for own in names)):
+            for name in filter(None, (column(frame, [alias]) for alias in names)):
                 if row is not None and text(row[name]) is not None:
                     return text(row[name])
         return None

@@ -93,16 +93,16 @@ class MedMNIST3DDataset(PatientDataset):
         self.file = place if place.is_file() else _chosen(folder, which, side)
         self._arrays: dict[str, np.ndarray] = {}
         name = self.file.name.lower().partition("mnist3d")[0]
-        labels = {own: _read(self.file, f"{key}_labels") for key, own in PARTS.items() if part in (None, own)}
+        labels = {name: _read(self.file, f"{key}_labels") for key, name in PARTS.items() if part in (None, name)}
         largest = max(int(values.max(initial=0)) for values in labels.values())
         self.classes = SETS[name].classes if name in SETS else tuple(str(label) for label in range(largest + 1))
         if largest >= len(self.classes):
             raise UserError(f"{self.file} has the label {largest} and {name} has {len(self.classes)} classes: is it "
                             "another file under this name? download it again")
         cases = [
-            Case(case=f"{own}-{row:05d}", subject=f"{own}-{row:05d}", images={"grey": self.file}, label=int(label),
-                 meta={"part": own, "row": row, "class": self.classes[int(label)], "patient_known": False})
-            for own, values in labels.items() for row, label in enumerate(values.reshape(-1))
+            Case(case=f"{name}-{row:05d}", subject=f"{name}-{row:05d}", images={"grey": self.file}, label=int(label),
+                 meta={"part": name, "row": row, "class": self.classes[int(label)], "patient_known": False})
+            for name, values in labels.items() for row, label in enumerate(values.reshape(-1))
         ]  # fmt: skip
         super().__init__("medmnist3d", folder, ("grey",), cases)
         self.set_aside = list(folder.glob("*.npz"))
@@ -111,8 +111,8 @@ class MedMNIST3DDataset(PatientDataset):
         """(1, D, H, W), an affine that counts in voxels, and no grid; a part is unpacked once and kept."""
         part = case.meta["part"]
         if part not in self._arrays:
-            key = next(name for name, own in PARTS.items() if own == part)
-            values, labels = _read(self.file, f"{key}_images"), sum(own.meta["part"] == part for own in self.cases)
+            key = next(name for name, prefix in PARTS.items() if prefix == part)
+            values, labels = _read(self.file, f"{key}_images"), sum(case.meta["part"] == part for case in self.cases)
             if values.ndim != 4 or len(values) < labels:
                 raise UserError(f"{self.file}: {key}_images has shape {values.shape} for {labels} labels: it is "
                                 "damaged, download it again")
@@ -134,14 +134,14 @@ def _chosen(folder: Path, which: str | None, side: int | None) -> Path:
         raise UserError(f"side={side!r}: the files have 28 or 64 voxels per side")
     sizes = (28, 64) if side is None else (side,)
     wanted = [file_name(name, size) for name in ([which] if which else SETS) for size in sizes]
-    found = [folder / name for name in wanted if (folder / name).is_file()]
-    if not found:
+    files = [folder / name for name in wanted if (folder / name).is_file()]
+    if not files:
         raise UserError(f"no {wanted[0] if len(wanted) == 1 else 'set of MedMNIST 3-D'} in {folder}, which holds "
                         f"{holds(folder)}: get one with medattn fetch medmnist3d")
-    if len(found) > 1:
-        raise UserError(f"{folder} holds {', '.join(path.name for path in found)}: choose with which=NAME and "
+    if len(files) > 1:
+        raise UserError(f"{folder} holds {', '.join(path.name for path in files)}: choose with which=NAME and "
                         "side=28 or side=64")
-    return found[0]
+    return files[0]
 
 
 def _read(path: Path, key: str) -> np.ndarray:

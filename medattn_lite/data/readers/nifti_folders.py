@@ -53,9 +53,9 @@ class NiftiDataset(PatientDataset):
         label_map: Mapping[int, int] | None = None,
     ) -> None:
         folder = existing_folder(root, "NIfTI files, one folder per case, or with a CSV that names them")
-        found = find_cases(folder, csv=csv, channels=channels)
-        super().__init__("nifti", folder, found.channels, found.cases, mask_values=label_map)
-        self.remarks, self.set_aside, self.by_table = found.remarks, found.set_aside, found.by_table
+        listing = find_cases(folder, csv=csv, channels=channels)
+        super().__init__("nifti", folder, listing.channels, listing.cases, mask_values=label_map)
+        self.remarks, self.set_aside, self.by_table = listing.remarks, listing.set_aside, listing.by_table
 
 
 @dataclass
@@ -76,32 +76,32 @@ def find_cases(root: Path, *, csv: str | Path | None = None, channels: Sequence[
         UserError: there is no NIfTI file, the CSV lacks a column, or a cell is wrong.
     """
     table = find_csv(root, csv)
-    found = Listing(by_table=table is not None)
+    listing = Listing(by_table=table is not None)
     if table:
-        found.cases, found.remarks = read_table(table, _channel)
+        listing.cases, listing.remarks = read_table(table, _channel)
     else:
-        found.cases, found.set_aside = _from_folders(root)
-    cases = found.cases
+        listing.cases, listing.set_aside = _from_folders(root)
+    cases = listing.cases
     if table and not cases:
         raise UserError(f"{table} names no image: give it a row for every case under its header")
     if not cases:
         raise UserError(f"no NIfTI file (.nii, .nii.gz) in {root}, which holds {holds(root)}: name the folder that "
                         "holds the images, or convert them (DICOM: medattn import)")
-    return choose_channels(found, channels, root)
+    return choose_channels(listing, channels, root)
 
 
-def choose_channels(found: Listing, channels: Sequence[str] | None, root: Path) -> Listing:
+def choose_channels(listing: Listing, channels: Sequence[str] | None, root: Path) -> Listing:
     """The listing with its channels chosen, and what each case lacks of them.
 
     Args:
-        found: cases with all their files.
+        listing: cases with all their files.
         channels: what is asked for, in order; None takes what at least half of the cases have.
         root: the folder, for messages.
 
     Raises:
         UserError: no case has a channel that is asked for.
     """
-    cases = found.cases
+    cases = listing.cases
     if isinstance(channels, str):
         channels = [channels]
     if channels is None:
@@ -113,17 +113,17 @@ def choose_channels(found: Listing, channels: Sequence[str] | None, root: Path) 
         channels = [name for name, count in counts.items() if 2 * count >= len(cases)] or list(counts)
         few = [f"{name} ({counts[name]} of {len(cases)})" for name in counts if name not in channels]
         if few:
-            found.remarks.append(f"not read, since fewer than half of the cases have them: {', '.join(few)}; ask for "
-                                 "them with channels=…")
+            listing.remarks.append(f"not read, since fewer than half of the cases have them: {', '.join(few)}; ask for "
+                                   "them with channels=…")
     missing = [name for name in channels
                if not any(name in case.images or name in case.meta.get("not_found", {}) for case in cases)]
     if missing:
         raise UserError(f"no case in {root} has a channel {missing[0]!r}: there are "
                         f"{', '.join(sorted({name for case in cases for name in case.images}))}")
-    found.channels = tuple(channels)
-    found.cases = [case.with_facts(missing=tuple(name for name in channels if name not in case.images))
-                   for case in cases]
-    return found
+    listing.channels = tuple(channels)
+    listing.cases = [case.with_facts(missing=tuple(name for name in channels if name not in case.images))
+                     for case in cases]
+    return listing
 
 
 def _from_folders(root: Path) -> tuple[list[Case], list[Path]]:
@@ -150,11 +150,11 @@ def _from_folders(root: Path) -> tuple[list[Case], list[Path]]:
 def _one_name(cases: list[Case]) -> list[Case]:
     """A case of one file, `t1.nii.gz`, beside cases of several: its channel is t1 there, and not "image" here."""
     several = {name for case in cases if len(case.images) > 1 for name in case.images}
-    found = []
+    split_cases = []
     for case in cases:
         name = _channel(stem(case.images["image"])) if list(case.images) == ["image"] else None
-        found.append(case.with_facts(images={name: case.images["image"]}) if name in several else case)
-    return found
+        split_cases.append(case.with_facts(images={name: case.images["image"]}) if name in several else case)
+    return split_cases
 
 
 def _flat(files: Sequence[Path]) -> list[Case]:

@@ -26,10 +26,10 @@ def find_csv(root: Path, csv: str | Path | None) -> Path | None:
     """The table that names the files, or None."""
     if csv is not None:
         places = [Path(csv).expanduser(), root / csv]
-        found = next((path for path in places if path.is_file()), None)
-        if found is None:
+        table = next((path for path in places if path.is_file()), None)
+        if table is None:
             raise UserError(f"no table {csv}: check the path")
-        return found
+        return table
     files = [path for path in sorted(root.iterdir())
              if path.name.lower().endswith(".csv") and not path.name.startswith(".")]
     tables = [path for path in files if path.is_file()]  # a pipe would never end
@@ -76,13 +76,13 @@ def read_table(path: Path, channel: Callable[[str], str]) -> tuple[list[Case], l
         # a file's name alone is not a name where every patient has a folder of his own: p1/t1.nii.gz, p2/t1.nii.gz
         first = Path(_posix(next(iter(cells.values()))))
         name = stem(first) if shared[first.name] < 2 else str(first.with_name(stem(first)))
-        absent = {own: file for own, file in paths.items() if not file.is_file()}
+        absent = {channel: file for channel, file in paths.items() if not file.is_file()}
         own_mask = text(row[mask]) if mask else None
         subject = subjects[line - 2]
         cases.append(Case(
             case=name,
             subject=subject or named(Path(name).parts)[0],
-            images={own: file for own, file in paths.items() if own not in absent},
+            images={channel: file for channel, file in paths.items() if channel not in absent},
             mask=found_file(path.parent, own_mask) if own_mask else None,
             label=_whole(text(row[label]) if label else None, path, line, "label"),
             time=clinical_columns.follow_up(text(row[who.time]) if who.time else None, who, path, line),
@@ -110,13 +110,13 @@ def _subjects(frame: pd.DataFrame, who: clinical_columns.Found) -> list[str | No
     if who.subject is None:
         return [None] * len(frame)
     written: dict[str, str] = {}
-    found: list[str | None] = []
+    subjects: list[str | None] = []
     for cell in frame[who.subject]:
         name = text(cell)
-        found.append(None if name is None else written.setdefault(name.casefold(), name))
+        subjects.append(None if name is None else written.setdefault(name.casefold(), name))
         if name is not None and written[name.casefold()] != name:
             who.said.append(f"{written[name.casefold()]!r} and {name!r} count as one patient")
-    return found
+    return subjects
 
 
 def _said(path: Path, frame: pd.DataFrame, cases: Sequence[Case], who: clinical_columns.Found,
@@ -126,13 +126,13 @@ def _said(path: Path, frame: pd.DataFrame, cases: Sequence[Case], who: clinical_
     if rest:
         lines.append(f"{path.name}: no part of a sample but of its meta: {', '.join(rest)}")
     lines += [f"{path.name}: {line}" for line in clinical_columns.alike(sorted({case.subject for case in cases}))]
-    told: dict[str, set[tuple]] = {}
+    outcomes: dict[str, set[tuple]] = {}
     for case in cases:
         if case.time is not None:
-            told.setdefault(case.subject, set()).add((case.time, case.event))
-    several = [subject for subject, values in told.items() if len(values) > 1]
+            outcomes.setdefault(case.subject, set()).add((case.time, case.event))
+    several = [subject for subject, values in outcomes.items() if len(values) > 1]
     if several:
-        shown = " and ".join(f"{time:g}" for time, _ in sorted(told[several[0]], key=str))
+        shown = " and ".join(f"{time:g}" for time, _ in sorted(outcomes[several[0]], key=str))
         lines.append(f"{path.name}: {len(several)} patients have several follow-ups ({several[0]}: {shown} days): one "
                      "a scan is right if each counts from its scan")
     return lines
@@ -141,7 +141,7 @@ def _said(path: Path, frame: pd.DataFrame, cases: Sequence[Case], who: clinical_
 def _cells(row: pd.Series, images: Mapping[str, str], single: str | None) -> dict[str, str]:
     """Channel → what the row names for it, without the empty cells."""
     if images:
-        return {name: cell for name, own in images.items() if (cell := text(row[own]))}
+        return {name: cell for name, column in images.items() if (cell := text(row[column]))}
     files = [part.strip() for part in row[single].split(";") if part.strip()]
     return {"image" if len(files) == 1 else f"channel{place}": file for place, file in enumerate(files)}
 

@@ -42,16 +42,16 @@ def named(parts: Sequence[str]) -> tuple[str, bool]:
     Returns:
         The patient, and whether the name follows a pattern that tells patients from visits.
     """
-    own = [part for part in parts if part]
-    for place, part in enumerate(own):
+    words = [part for part in parts if part]
+    for place, part in enumerate(words):
         bids = _BIDS.fullmatch(part)
         if bids:  # two sites may have a sub-01 each
-            return "/".join([*own[:place], bids.group(1)]), True
-    kept = [part for part in own if not (_IS_VISIT.fullmatch(part) or _INNER.fullmatch(part))] or own
+            return "/".join([*words[:place], bids.group(1)]), True
+    kept = [part for part in words if not (_IS_VISIT.fullmatch(part) or _INNER.fullmatch(part))] or words
     for pattern in _KNOWN:
-        found = pattern.fullmatch(kept[-1])
-        if found:
-            return found.group(1), True
+        match = pattern.fullmatch(kept[-1])
+        if match:
+            return match.group(1), True
     timed = _ENDS_IN_VISIT.fullmatch(kept[-1])
     # MR_20200101 and MR_20200102 are no visits of a patient called MR
     last = timed.group(1) if timed and re.search(r"\d", timed.group(1)) else kept[-1]

@@ -79,16 +79,16 @@ def find_cases(
     if pattern is not None and pattern.groups < 1:
         raise UserError(f"patient={patient!r} has no group: put the part that names the patient in parentheses")
     known = _table(Path(patients).expanduser()) if patients is not None else None
-    found: list[tuple[str, str, Path]] = []
+    class_pictures: list[tuple[str, str, Path]] = []
     for part, place in _parts(root):
         for folder in sorted(path for path in place.iterdir() if path.is_dir() and not path.name.startswith(".")):
-            found += [(part, folder.name, path) for path in pictures(folder)]
-    if not found:
+            class_pictures += [(part, folder.name, path) for path in pictures(folder)]
+    if not class_pictures:
         raise UserError(f"no class folder with pictures in {root}, which holds {holds(root)}: put them as "
                         f"{root.name}/CLASS/picture.png")
-    classes = sorted({name for _, name, _ in found}, key=natural)
+    classes = sorted({name for _, name, _ in class_pictures}, key=natural)
     cases = []
-    for part, name, path in found:
+    for part, name, path in class_pictures:
         inside = str(path.relative_to(root))
         subject = _subject(pattern, path, inside) if known is None else known.get(inside, known.get(path.name))
         if subject is None:
