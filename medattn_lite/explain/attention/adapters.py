@@ -166,10 +166,10 @@ def register_adapter(
 
 def adapter_of(module: nn.Module) -> Source | None:
     """Looks up the adapter of a module's type or of its nearest base; None where there is none."""
-    for own in type(module).__mro__:
-        found = _REGISTERED.get(own) or _REGISTERED.get(f"{own.__module__}.{own.__qualname__}")
-        if found is not None:
-            return found
+    for kind in type(module).__mro__:
+        registered = _REGISTERED.get(kind) or _REGISTERED.get(f"{kind.__module__}.{kind.__qualname__}")
+        if registered is not None:
+            return registered
     return None
 
 

@@ -103,7 +103,7 @@ def slice_matrices(model: nn.Module, image: Tensor) -> dict[str, dict[str, Tenso
     Raises:
         UserError: a network without such a block.
     """
-    return {name: own.on_image_slices() for name, own in read_affinities(model, image).items()}
+    return {name: affinities.on_image_slices() for name, affinities in read_affinities(model, image).items()}
 
 
 def looks_at(
@@ -219,7 +219,7 @@ def _read(
     size, grid = tuple(image.shape[2:]), tuple(inputs[0].shape[2:])
     box = layer_box(model, image, grid)
     if isinstance(block, SLICE_BLOCKS):
-        matrices = {str(block.get_submodule(own.layer).plane): own.values.float().cpu() for own in maps.values()}
+        matrices = {str(block.get_submodule(taken.layer).plane): taken.values.float().cpu() for taken in maps.values()}
         return SliceAffinities(name, matrices, path_strengths(block), grid, size, box)
     if isinstance(block, GlobalFusion):  # its tokens are means over parts of the same box
         inputs = tuple(block.to_tokens(features) for features in inputs[:2])
@@ -230,9 +230,9 @@ def _read(
     return VoxelAffinities(name, affinity, query, key, tuple(query.shape[2:]), size, box)
 
 
-def _one(found: dict[str, Affinities], layer: str | None) -> Affinities:
+def _one(by_layer: dict[str, Affinities], layer: str | None) -> Affinities:
     if layer is None:
-        return next(iter(found.values()))
-    if layer not in found:
-        raise UserError(f"there is no affinity called {layer!r}; choose one of {', '.join(found)}")
-    return found[layer]
+        return next(iter(by_layer.values()))
+    if layer not in by_layer:
+        raise UserError(f"there is no affinity called {layer!r}; choose one of {', '.join(by_layer)}")
+    return by_layer[layer]

@@ -138,8 +138,8 @@ def has_attention(model: nn.Module, *kinds: str) -> bool:
         >>> has_attention(nn.MultiheadAttention(8, 2)), has_attention(nn.Linear(8, 8))
         (True, False)
     """
-    found = {source.kind for module in model.modules() if (source := _source(module)) is not None}
-    return bool(found & set(kinds) if kinds else found)
+    kinds_present = {source.kind for module in model.modules() if (source := _source(module)) is not None}
+    return bool(kinds_present & set(kinds) if kinds else kinds_present)
 
 
 def _source(module: nn.Module) -> Any:

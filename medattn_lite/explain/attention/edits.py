@@ -92,11 +92,11 @@ def under_edits(
         >>> changes["open"]
         0.0
     """
-    found = {}
+    measured = {}
     for name, edit in edits.items():
         with edited_maps(model, edit, kind=kind, layer=layer):
-            found[name] = measure()
-    return found
+            measured[name] = measure()
+    return measured
 
 
 @contextmanager
@@ -147,8 +147,8 @@ def _replacing(edit: Edit, name: str) -> Callable[..., Tensor]:
     def hook(module: nn.Module, inputs: tuple, output: Tensor) -> Tensor:
         changed = edit(output)
         if not isinstance(changed, Tensor) or changed.shape != output.shape:
-            found = tuple(changed.shape) if isinstance(changed, Tensor) else type(changed).__name__
-            raise UserError(f"the edited map of {name!r} is {found}, not of shape {tuple(output.shape)}")
+            shape = tuple(changed.shape) if isinstance(changed, Tensor) else type(changed).__name__
+            raise UserError(f"the edited map of {name!r} is {shape}, not of shape {tuple(output.shape)}")
         return changed
 
     return hook

@@ -111,8 +111,8 @@ def read_inter_slice(
     gates = {name: one.values[0].flatten(1) for name, one in maps.items() if one.kind == CHANNEL_SLICE}
     if layer not in gates:
         raise UserError(f"{layer!r} has no gates by slice: choose one of {', '.join(gates)}")
-    found = {name: spatial_map_in(maps, name.rpartition(".")[0]) for name in gates}
-    spatial = {name: values for name, values in found.items() if values is not None}  # each (d, h, w)
+    maps_by_gate = {name: spatial_map_in(maps, name.rpartition(".")[0]) for name in gates}
+    spatial = {name: values for name, values in maps_by_gate.items() if values is not None}  # each (d, h, w)
     boxes = {name: layer_box(model, image, values.shape) for name, values in spatial.items()}
     chosen = to_image_grid(spatial[layer], image.shape[2:], box=boxes[layer])  # (D, H, W)
     return InterSliceReading(gates, chosen, {name: box[0] for name, box in boxes.items()}, logits.softmax(1)[0])

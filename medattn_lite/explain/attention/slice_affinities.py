@@ -76,10 +76,10 @@ class SliceAffinities:
     @property
     def shares_by_steps(self) -> dict[int, float]:
         """Number of steps, 1 to 3 → the share of all paths that take so many; all 0 where every β is 0."""
-        found: dict[int, float] = {}
+        shares: dict[int, float] = {}
         for path, share in self.shares.items():
-            found[len(path)] = found.get(len(path), 0.0) + share
-        return found
+            shares[len(path)] = shares.get(len(path), 0.0) + share
+        return shares
 
     def on_image_slices(self) -> dict[str, Tensor]:
         """See `medattn_lite.explain.attention.affinities.slice_matrices`."""
@@ -124,10 +124,10 @@ class SliceAffinities:
 
     def _checked(self, path: str | Path) -> Path:
         wanted = {path} if isinstance(path, str) else set(path)
-        found = tuple(plane for plane in self.planes if plane in wanted)
-        if not found or len(found) != len(wanted):
+        planes = tuple(plane for plane in self.planes if plane in wanted)
+        if not planes or len(planes) != len(wanted):
             raise UserError(f"{self.layer} has no path {path!r}; choose among its steps {', '.join(self.planes)}")
-        return found
+        return planes
 
 
 def path_strengths(block: SliceAttention | RecurrentSliceAttention) -> dict[Path, float]:

@@ -89,7 +89,7 @@ class VoxelAffinities:
 
     def on_image_slices(self) -> dict[str, Tensor]:
         """Plane → (B, S, S): how the voxels of slice i look, in the mean, at slice j; see `slice_matrices`."""
-        found = {}
+        matrices = {}
         for plane, axis in PLANES[len(self.size)].items():
             length, extent, slices = self.size[axis - 2], self.box[axis - 2], self.query.shape[axis]
             rows = []
@@ -97,8 +97,8 @@ class VoxelAffinities:
                 asking = torch.zeros(len(self.query), *self.query.shape[2:])
                 asking.select(axis - 1, index).fill_(1.0)
                 rows.append(self._mean_row(asking).movedim(axis - 1, 1).flatten(2).sum(2))  # (B, s)
-            found[plane] = rows_on_image(torch.stack(rows, dim=1), length, extent, softmax=self.sums_to_one)
-        return found
+            matrices[plane] = rows_on_image(torch.stack(rows, dim=1), length, extent, softmax=self.sums_to_one)
+        return matrices
 
     def _mean_row(self, asking: Tensor) -> Tensor:
         """The mean of the rows of queries with weights (B, …) on their grid; (B, d, h, w), made part by part."""

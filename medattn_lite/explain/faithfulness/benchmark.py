@@ -78,7 +78,7 @@ def score_network(
     for part, count in wanted.items():
         if len(known[part]) >= count:
             continue
-        done = [own[0]["subject"] for own in known[part]]
+        done = [part_rows[0]["subject"] for part_rows in known[part]]
         cases = held_out(trained, limit=count, marked=marked, more=True, known=done)
         for case in tqdm(cases, desc=trained.name, total=count - len(done), disable=not progress, leave=False):
             if time.monotonic() > until:
@@ -88,7 +88,7 @@ def score_network(
             if keep is not None:
                 with keep.open("a", encoding="utf-8") as file:
                     file.write(json.dumps({"part": part, "rows": known[part][-1]}) + "\n")
-    rows = [row for part in PARTS for own in known[part][: wanted[part]] for row in own]
+    rows = [row for part in PARTS for part_rows in known[part][: wanted[part]] for row in part_rows]
     if not rows and until == math.inf:
         raise UserError(f"no tested subject of {trained.name} has anything to find: train on more phantoms")
     return rows, len(known["quick"]) >= subjects
@@ -113,14 +113,14 @@ def summarise(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
     rows = list(rows)
     table: dict[str, dict[str, Any]] = {}
     for method in dict.fromkeys(row["method"] for row in rows):
-        own = [row for row in rows if row["method"] == method]
-        scores = dict.fromkeys(name for row in own for name in row if name not in FACTS)
+        of_method = [row for row in rows if row["method"] == method]
+        scores = dict.fromkeys(name for row in of_method for name in row if name not in FACTS)
         for score in scores:
-            values = np.array([row[score] for row in own if row.get(score) is not None], dtype=float)
+            values = np.array([row[score] for row in of_method if row.get(score) is not None], dtype=float)
             values = values[np.isfinite(values)]
             if len(values):
                 table.setdefault(method, {})[score] = _mean(score, values).as_dict()
-        notes = {note for row in own if (note := row["note"])}
+        notes = {note for row in of_method if (note := row["note"])}
         if notes:
             table.setdefault(method, {})["notes"] = sorted(notes)
     return table
@@ -135,19 +135,19 @@ def run(
     for name in names:
         trained = load_trained(name)
         keep = None if rows is None else rows / f"{name}.jsonl"
-        found, done = score_network(trained, subjects=subjects, curves=curves, progress=progress, costly=costly,
-                                    keep=keep, until=until)  # fmt: skip
+        scored, done = score_network(trained, subjects=subjects, curves=curves, progress=progress, costly=costly,
+                                     keep=keep, until=until)  # fmt: skip
         if not done:
-            print(f"{name}: {len({row['subject'] for row in found})} of {subjects} subjects; give the command again")
+            print(f"{name}: {len({row['subject'] for row in scored})} of {subjects} subjects; give the command again")
             continue
         facts = trained.facts
         networks[name] = {
             "network": facts["network"], "variant": facts["variant"], "recipe": facts["recipe"],
-            "subjects": len({row["subject"] for row in found}), "scores": facts["scores"],
-            "methods": summarise(row for row in found if not row.get("stage")),
-            "stages": summarise(row for row in found if row.get("stage")),
-            "gains": {method: {score: gain.as_dict() for score, gain in own.items()}
-                      for method, own in gains(found).items()},
+            "subjects": len({row["subject"] for row in scored}), "scores": facts["scores"],
+            "methods": summarise(row for row in scored if not row.get("stage")),
+            "stages": summarise(row for row in scored if row.get("stage")),
+            "gains": {method: {score: gain.as_dict() for score, gain in by_score.items()}
+                      for method, by_score in gains(scored).items()},
         }  # fmt: skip
     return {"data": "phantom (synthetic)", "twin": "all weights drawn anew, seed 0", "networks": networks}
 
@@ -190,19 +190,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--minutes", type=float, default=math.inf, help="stop after about so long")
     parser.add_argument("--no-curves", action="store_true", help="leave deletion and insertion out")
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
-    given = parser.parse_args(arguments)
-    names = given.networks.split(",") if given.networks else known_networks()
-    if given.subjects < 2:
-        raise UserError(f"--subjects {given.subjects}: an interval needs at least 2")
-    until = time.monotonic() + 60 * given.minutes
-    for folder in [given.out, *([given.rows] if given.rows else [])]:
+    options = parser.parse_args(arguments)
+    names = options.networks.split(",") if options.networks else known_networks()
+    if options.subjects < 2:
+        raise UserError(f"--subjects {options.subjects}: an interval needs at least 2")
+    until = time.monotonic() + 60 * options.minutes
+    for folder in [options.out, *([options.rows] if options.rows else [])]:
         folder.mkdir(parents=True, exist_ok=True)
-    fresh = not given.networks and given.rows is None
+    fresh = not options.networks and options.rows is None
     for name in names:  # written after each: hours of work are not lost with the last
-        record = run([name], subjects=given.subjects, curves=not given.no_curves, costly=given.costly,
-                     rows=given.rows, until=until)  # fmt: skip
-        _add(record, given.out / "faithfulness.json", fresh=fresh and name == names[0])
-    print(write_page(given.out))
+        record = run([name], subjects=options.subjects, curves=not options.no_curves, costly=options.costly,
+                     rows=options.rows, until=until)  # fmt: skip
+        _add(record, options.out / "faithfulness.json", fresh=fresh and name == names[0])
+    print(write_page(options.out))
     return 0
 
 

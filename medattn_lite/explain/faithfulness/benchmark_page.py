@@ -51,28 +51,28 @@ def write_page(folder: Path) -> Path:
 def page_of(record: Mapping[str, Any]) -> str:
     """The page as Markdown."""
     parts: list[str | None] = [INTRODUCTION]
-    for name, own in record["networks"].items():
-        parts += [_section(name, own), ""]
+    for name, measured in record["networks"].items():
+        parts += [_section(name, measured), ""]
     parts += [*_stages(record["networks"]), _planes(record["networks"]), "", _marks(record["networks"])]
     return "\n".join(part for part in parts if part is not None).rstrip() + "\n"
 
 
-def _earlier(name: str, own: Mapping[str, Any], score: str) -> str:
+def _earlier(name: str, facts: Mapping[str, Any], score: str) -> str:
     """A sentence where the network that ships under this name today is another one than the one that was measured."""
     if name not in trained_names():
         return ""
     today = trained_facts(name)["scores"].get(score, {}).get("value")
-    if today == own["scores"][score]["value"]:
+    if today == facts["scores"][score]["value"]:
         return ""
     return " **Measured on an earlier network of this name and an earlier phantom; to be made anew.**"
 
 
-def _section(name: str, own: Mapping[str, Any]) -> str:
-    score, found = next(iter(own["scores"].items()))
-    lines = [f"## {own['variant']} · {TITLES.get(own['recipe'], own['recipe'])}", "",
-             f"{own['subjects']} subjects. On all its tested subjects: {score} {_text(found)}."
-             + _earlier(name, own, score), ""]  # fmt: skip
-    methods = own["methods"]
+def _section(name: str, facts: Mapping[str, Any]) -> str:
+    score, result = next(iter(facts["scores"].items()))
+    lines = [f"## {facts['variant']} · {TITLES.get(facts['recipe'], facts['recipe'])}", "",
+             f"{facts['subjects']} subjects. On all its tested subjects: {score} {_text(result)}."
+             + _earlier(name, facts, score), ""]  # fmt: skip
+    methods = facts["methods"]
     names = [name for name in COLUMNS if any(name in scores for scores in methods.values())]
     rows = [["", *(COLUMNS[name] for name in names)]]
     ordered = [name for name in methods if name not in IGNORANT] + [name for name in IGNORANT if name in methods]
@@ -83,8 +83,8 @@ def _section(name: str, own: Mapping[str, Any]) -> str:
     if "Grad-CAM" in methods and "deletion area" not in methods["Grad-CAM"]:
         lines += ["", "Not measured on this network yet: integrated gradients, occlusion, deletion, insertion."]
     notes = {method: scores["notes"] for method, scores in methods.items() if scores.get("notes")}
-    said = [f"- {method}: in some subjects, {'; '.join(own)}" for method, own in notes.items()]
-    lines += ["", *said] if said else []
+    lines_of_notes = [f"- {method}: in some subjects, {'; '.join(texts)}" for method, texts in notes.items()]
+    lines += ["", *lines_of_notes] if lines_of_notes else []
     return "\n".join(lines)
 
 
@@ -104,13 +104,13 @@ STAGE_SCORES = {"pointing game": "pointing game", "mass ÷ chance": "mass ÷ cha
 
 def _stages(networks: Mapping[str, Any]) -> list[str]:
     """Scores by stage, fusion and padding."""
-    measured = {name: own for name, own in networks.items() if own.get("stages")}
+    measured = {name: facts for name, facts in networks.items() if facts.get("stages")}
     if not measured:
         return []
     parts = [FINER, *_gains(measured)]
-    for own in measured.values():
-        rows = [[own["variant"], *STAGE_SCORES.values()]]
-        for method, scores in own["stages"].items():
+    for facts in measured.values():
+        rows = [[facts["variant"], *STAGE_SCORES.values()]]
+        for method, scores in facts["stages"].items():
             rows.append([method, *(_text(scores.get(score)) for score in STAGE_SCORES)])
         parts += ["\n".join(_table(rows)), ""]
     return parts
@@ -119,9 +119,9 @@ def _stages(networks: Mapping[str, Any]) -> list[str]:
 def _gains(measured: Mapping[str, Any]) -> list[str]:
     """What finer maps win over Grad-CAM, network by network."""
     rows = [["minus Grad-CAM at its default layer, subject by subject", "network", *GAINS]]
-    for own in measured.values():
-        rows += [[method, own["variant"], *(_text(scores.get(score)) for score in GAINS)]
-                 for method, scores in own.get("gains", {}).items()]  # fmt: skip
+    for facts in measured.values():
+        rows += [[method, facts["variant"], *(_text(scores.get(score)) for score in GAINS)]
+                 for method, scores in facts.get("gains", {}).items()]  # fmt: skip
     return ["\n".join(_table(rows)), ""] if len(rows) > 1 else []
 
 
@@ -129,11 +129,11 @@ def _planes(networks: Mapping[str, Any]) -> str | None:
     """Does a map localise better in one plane than in another?"""
     rows = [["Grad-CAM, slice by slice", *(f"{score}, {plane}" for score in ("AUC", "relevance mass")
                                            for plane in PLANES)]]  # fmt: skip
-    for own in networks.values():
-        scores = own["methods"].get("Grad-CAM", {})
+    for facts in networks.values():
+        scores = facts["methods"].get("Grad-CAM", {})
         names = [f"{score} in {plane} slices" for score in ("AUC", "relevance mass") for plane in PLANES]
         if names[0] in scores:
-            rows.append([own["variant"], *(_text(scores.get(name)) for name in names)])
+            rows.append([facts["variant"], *(_text(scores.get(name)) for name in names)])
     if len(rows) == 1:
         return None
     return "\n".join(["## By plane", "", "Each slice that shows deciding voxels is scored alone, as a reader of slices "
@@ -142,15 +142,15 @@ def _planes(networks: Mapping[str, Any]) -> str | None:
 
 def _marks(networks: Mapping[str, Any]) -> str | None:
     """Is a network that learned the scanner mark caught?"""
-    found = [own for own in networks.values()
-             if any(f"{LOCALISATION[0]} of the mark" in scores for scores in own["methods"].values())]  # fmt: skip
-    if not found:
+    marked = [facts for facts in networks.values()
+              if any(f"{LOCALISATION[0]} of the mark" in scores for scores in facts["methods"].values())]  # fmt: skip
+    if not marked:
         return None
     lines = ["## The scanner mark", "", "A network that was trained with a mark beside every high grade, shown heads "
              "with the mark. Its maps should give it away: on the mark, not on the tumour.", ""]  # fmt: skip
-    for own in found:
-        rows = [[own["variant"], *(f"{name}, {where}" for where in ("mark", "tumour") for name in LOCALISATION)]]
-        for method, scores in own["methods"].items():
+    for facts in marked:
+        rows = [[facts["variant"], *(f"{name}, {where}" for where in ("mark", "tumour") for name in LOCALISATION)]]
+        for method, scores in facts["methods"].items():
             if method not in IGNORANT:
                 cells = [scores.get(f"{name} of the mark") for name in LOCALISATION]
                 rows.append([method, *(map(_text, cells)), *(_text(scores.get(name)) for name in LOCALISATION)])
@@ -158,13 +158,13 @@ def _marks(networks: Mapping[str, Any]) -> str | None:
     return "\n".join(lines)
 
 
-def _text(found: Mapping[str, Any] | None) -> str:
-    if not found or found["value"] is None or not math.isfinite(found["value"]):
+def _text(result: Mapping[str, Any] | None) -> str:
+    if not result or result["value"] is None or not math.isfinite(result["value"]):
         return "—"
-    own = Interval.from_dict(found)
-    if own.low == own.high:  # a record of before: no spread is no certainty
-        own = without_interval(own.value, own.units, NO_SPREAD)
-    return own.text(digits=2)
+    interval = Interval.from_dict(result)
+    if interval.low == interval.high:  # a record of before: no spread is no certainty
+        interval = without_interval(interval.value, interval.units, NO_SPREAD)
+    return interval.text(digits=2)
 
 
 def _table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -73,8 +73,8 @@ class Browser:
 
     def chance(self, case: int) -> Localised:
         """What a map that is the same everywhere gets."""
-        own = self.cases[case]
-        return chance(own.signal, within=own.counted)
+        phantom = self.cases[case]
+        return chance(phantom.signal, within=phantom.counted)
 
     def classes(self, network: str) -> tuple[str, ...]:
         """What a network can be asked about."""
@@ -100,12 +100,12 @@ class Browser:
             index: class to ask about; None for the case's own question.
             reinitialised: ask the copy whose weights were drawn again.
         """
-        own = self.cases[case]
+        phantom = self.cases[case]
         model = self._copy(network) if reinitialised else self.networks[network].network
-        target: Target = own.target if index is None else ClassLogit(index, name=self.classes(network)[index])
+        target: Target = phantom.target if index is None else ClassLogit(index, name=self.classes(network)[index])
         if METHODS[method].asks:  # both are asked about the region that the trained one finds
-            target = target.fixed(forward_eval(self.networks[network].network, own.image))
-        return answer(model, own, method, name=network, layer=layer, target=target)
+            target = target.fixed(forward_eval(self.networks[network].network, phantom.image))
+        return answer(model, phantom, method, name=network, layer=layer, target=target)
 
     def _reinitialise(self, network: str) -> nn.Module:
         images = torch.cat([case.image for case in self.cases[:4]])
@@ -127,14 +127,14 @@ def answer(
         target: instead of the case's own.
     """
     chosen = layer if METHODS[method].at_layer and layer else None
-    asked = target or case.target
+    fixed = target or case.target
     try:
-        found: Explanation = explain_image(model, case.image, method=method,
-                                           target=asked if METHODS[method].asks else None, layer=chosen)  # fmt: skip
+        result: Explanation = explain_image(model, case.image, method=method,
+                                            target=fixed if METHODS[method].asks else None, layer=chosen)  # fmt: skip
     except UserError as error:
         return Answer(name, None, str(error).split(":")[0], None, None, float("nan"))
-    located = localise(found.values[0], case.signal, within=case.counted) if bool(case.signal.any()) else None
-    return Answer(name, found.values[0], found.note, found.layer, located, float(found.scores[0]))
+    located = localise(result.values[0], case.signal, within=case.counted) if bool(case.signal.any()) else None
+    return Answer(name, result.values[0], result.note, result.layer, located, float(result.scores[0]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,19 +171,19 @@ def compare(networks: Mapping[str, Trained], subject: Subject, *, method: str = 
     Returns:
         one for each network that finds something to look for in the subject.
     """
-    found = []
+    compared = []
     for name, trained in networks.items():
         with torch.no_grad():
             case = case_of(trained, cohort_of(trained).render(subject))
         if case is None:
             continue
         millions, seconds = cost(trained.network, case.image)
-        found.append(Compared(
+        compared.append(Compared(
             answer(trained.network, case, method, name=name), case,
             mechanism_of(trained.facts["network"], trained.network), trained.facts["recipe"],
             int(trained.facts["parameters"]), millions, seconds,
         ))  # fmt: skip
-    return found
+    return compared
 
 
 def mechanism_of(network: str, model: nn.Module) -> str:
@@ -195,9 +195,9 @@ def mechanism_of(network: str, model: nn.Module) -> str:
     """
     if network in OTHERS:
         return OTHERS[network]
-    titles = {own.load(): own.title for name, own in PLUGS.items() if name != "none"}
-    found = dict.fromkeys(titles[type(own)] for own in _outermost(model, tuple(titles)))
-    return " and ".join(found) or PLUGS["none"].title
+    titles = {entry.load(): entry.title for name, entry in PLUGS.items() if name != "none"}
+    mechanisms = dict.fromkeys(titles[type(module)] for module in _outermost(model, tuple(titles)))
+    return " and ".join(mechanisms) or PLUGS["none"].title
 
 
 def _outermost(model: nn.Module, kinds: tuple[type[nn.Module], ...]) -> Iterator[nn.Module]:

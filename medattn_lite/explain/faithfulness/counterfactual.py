@@ -102,7 +102,7 @@ class Laboratory:
         self.networks = dict(networks) if networks is not None else grading_networks()
         if not self.networks:
             raise UserError("a laboratory needs at least one trained network that grades whole heads")
-        if len({own.size for own in self.networks.values()}) > 1:
+        if len({trained.size for trained in self.networks.values()}) > 1:
             raise UserError("these networks were trained on heads of different size: choose those of one run")
         self.person = person
         self.cohort: PhantomCohort = cohort_of(next(iter(self.networks.values())))
@@ -169,8 +169,8 @@ class Laboratory:
         return normalise(sample["image"]), sample["mask"][0], sample["affine"], sample["meta"]["whole_ml"]
 
     def _grade(self, name: str, tumour: Tumour) -> float:
-        found = predict_probabilities(self.networks[name].network, self._scan(tumour)[0][None])
-        return float(found[0, HIGH])
+        probabilities = predict_probabilities(self.networks[name].network, self._scan(tumour)[0][None])
+        return float(probabilities[0, HIGH])
 
     def _map(self, name: str, method: str, tumour: Tumour) -> Explanation:
         return explain_image(self.networks[name].network, self._scan(tumour)[0][None], method=method,
@@ -180,7 +180,7 @@ class Laboratory:
 def grading_networks() -> dict[str, Trained]:
     """Lists the networks that come with the package and grade whole heads, by the names of their recipe."""
     names = [name for name in trained_names() if trained_facts(name)["recipe"] == "mechanisms"]
-    found = {trained_facts(name)["variant"]: load_trained(name) for name in names}
+    trained = {trained_facts(name)["variant"]: load_trained(name) for name in names}
     order = ("P3D + IAM", "SE-ResNeXt-50", "ResNet-50-CBAM", "P3D", "P3D + IAM, scanner mark",
              "P3D + IAM, shuffled labels")  # fmt: skip
-    return {name: found[name] for name in order if name in found}
+    return {name: trained[name] for name in order if name in trained}

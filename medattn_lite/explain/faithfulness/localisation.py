@@ -141,16 +141,16 @@ def localise_by_plane(
     localise(values, signal, within=within)  # says what is wrong with the whole
     arrays = [np.asarray(values), np.asarray(signal).astype(bool)]
     arrays.append(np.ones_like(arrays[1]) if within is None else np.asarray(within).astype(bool))
-    found = {}
+    by_plane = {}
     for axis, plane in enumerate(PLANES):
         slices = [[np.take(array, index, axis=axis) for array in arrays] for index in range(arrays[0].shape[axis])]
-        scores = np.array([list(localise(own, there, within=counted).as_dict().values())
-                           for own, there, counted in slices if (there & counted).any()])  # fmt: skip
+        scores = np.array([list(localise(plane_values, there, within=counted).as_dict().values())
+                           for plane_values, there, counted in slices if (there & counted).any()])  # fmt: skip
         defined = np.isfinite(scores)
         sums = np.where(defined, scores, 0).sum(0)
-        found[plane] = Localised(*(float(total / count) if count else math.nan
-                                   for total, count in zip(sums, defined.sum(0), strict=True)))  # fmt: skip
-    return found
+        by_plane[plane] = Localised(*(float(total / count) if count else math.nan
+                                      for total, count in zip(sums, defined.sum(0), strict=True)))  # fmt: skip
+    return by_plane
 
 
 def ignorant_maps(image: Tensor, *, seed: int = 0) -> dict[str, Tensor]:

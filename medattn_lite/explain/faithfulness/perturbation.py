@@ -91,7 +91,7 @@ def _curve(
 ) -> Curve:  # fmt: skip
     if len(image) != 1 or tuple(values.shape) != tuple(image.shape[2:]):
         raise UserError(f"a curve is of one image and its map: got {tuple(image.shape)} and {tuple(values.shape)}")
-    asked = target.fixed(forward_eval(model, image, extra_inputs=extra_inputs))
+    fixed = target.fixed(forward_eval(model, image, extra_inputs=extra_inputs))
     empty = empty_like(image, fill=fill)
     rank = _ranks(values.float(), block=block, within=within)  # (D, H, W): 0 goes first, 1 last; 2 never
     shares = torch.linspace(0, 1, steps + 1)
@@ -103,13 +103,13 @@ def _curve(
         changed = torch.where(keep | outside, image, empty)  # (P, C, D, H, W)
         copies = [extra.expand(len(part), *extra.shape[1:]) for extra in extra_inputs]
         with torch.no_grad():
-            scores.append(asked(forward_eval(model, changed, extra_inputs=copies)).float().cpu())
-    found = torch.cat(scores)
-    whole, none = (found[-1], found[0]) if insert else (found[0], found[-1])
+            scores.append(fixed(forward_eval(model, changed, extra_inputs=copies)).float().cpu())
+    outputs = torch.cat(scores)
+    whole, none = (outputs[-1], outputs[0]) if insert else (outputs[0], outputs[-1])
     span = float(whole - none)
-    alike = abs(span) <= 1e-5 * max(1.0, float(whole.abs()))
-    scaled = torch.full_like(found, float("nan")) if alike else (found - none) / span
-    return Curve(shares, found, scaled, float(torch.trapezoid(scaled, shares)))
+    flat = abs(span) <= 1e-5 * max(1.0, float(whole.abs()))
+    scaled = torch.full_like(outputs, float("nan")) if flat else (outputs - none) / span
+    return Curve(shares, outputs, scaled, float(torch.trapezoid(scaled, shares)))
 
 
 def _ranks(values: Tensor, *, block: int, within: Tensor | None) -> Tensor:

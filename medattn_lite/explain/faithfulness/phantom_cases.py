@@ -90,20 +90,20 @@ def held_out(
     further = MORE * limit if more and limit is not None else 0
     cohort = cohort_of(trained, more=further)
     index = {name: number for number, name in enumerate(cohort.subjects)}
-    given = 0
+    yielded = 0
     for name in [*trained.tested, *cohort.subjects[len(cohort) - further :]]:
-        if limit is not None and given >= limit:
+        if limit is not None and yielded >= limit:
             return
         if trained.facts["recipe"] in ("mechanisms", "presence") and not cohort.labels[index[name]]:
             continue
         if name in known:
-            given += 1
+            yielded += 1
             continue
         subject = cohort.subject(index[name])
         sample = cohort[index[name]] if not marked else _marked(cohort, index[name])
         case = case_of(trained, sample)
         if case is not None:
-            given += 1
+            yielded += 1
             yield dataclasses.replace(case, subject=subject.subject_id or name)
 
 
@@ -162,13 +162,13 @@ def case_of(trained: Trained, sample: dict[str, Any]) -> PhantomCase | None:
 
 
 def _slice_case(trained: Trained, sample: dict[str, Any]) -> PhantomCase | None:
-    slices = [own for own in cut(sample, "presence", LARGEST_SLICE) if own.label == 1]
+    slices = [piece for piece in cut(sample, "presence", LARGEST_SLICE) if piece.label == 1]
     if not slices:
         return None
     high, wide = trained.size
-    own = sized(max(slices, key=lambda item: item.tumour), sample, (high, wide))
-    head = (own.image != own.image.flatten(1).amin(1)[:, None, None]).any(dim=0)
-    return PhantomCase(sample["subject"], own.image[None], own.mask[0] > 0, head, ClassLogit(1, name="tumour"))
+    shown = sized(max(slices, key=lambda item: item.tumour), sample, (high, wide))
+    head = (shown.image != shown.image.flatten(1).amin(1)[:, None, None]).any(dim=0)
+    return PhantomCase(sample["subject"], shown.image[None], shown.mask[0] > 0, head, ClassLogit(1, name="tumour"))
 
 
 def _marked(cohort: PhantomCohort, index: int) -> dict[str, Any]:

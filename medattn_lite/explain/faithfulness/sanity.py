@@ -98,7 +98,7 @@ def similarity(first: Tensor, second: Tensor, *, within: Tensor | None = None) -
     pair = [np.asarray(values.abs() if within is None else values.abs()[within.bool()]).ravel()
             for values in (first, second)]  # fmt: skip
     ranks = [rankdata(values) for values in pair]
-    if any(own.std() == 0 for own in ranks):
+    if any(rank.std() == 0 for rank in ranks):
         return math.nan
     return float(np.corrcoef(*ranks)[0, 1])
 

@@ -69,25 +69,25 @@ def slice_order(run: Path, *, variant: str = "P3D + IAM", batch: int = 10) -> di
     plan, recipe, settings = opened.finished_plan, opened.recipe, opened.settings
     task = open_task(recipe, settings, data=plan.data, root=plan.root, seed=plan.seed, progress=False)
     one, truth = recipe.variant(variant), []
-    found: dict[str, list[float]] = {name: [] for name in EDITS}
+    probabilities: dict[str, list[float]] = {name: [] for name in EDITS}
     splits = task.splits()
     for fold, split in enumerate(splits):
-        own: Any
-        own, network = opened.trained_on(task, one, fold, split)
-        rows = [int(row) for row in own.rows(split, "test")]
-        images = torch.stack([own.images[row].float() for row in rows])
-        truth += [own.strata[row] for row in rows]
+        task_on_fold: Any
+        task_on_fold, network = opened.trained_on(task, one, fold, split)
+        rows = [int(row) for row in task_on_fold.rows(split, "test")]
+        images = torch.stack([task_on_fold.images[row].float() for row in rows])
+        truth += [task_on_fold.strata[row] for row in rows]
         for name, (kind, edit) in EDITS.items():
             with torch.no_grad(), edited_maps(network, edit, kind=kind):
                 for part in images.tensor_split(math.ceil(len(images) / batch)):  # no part of one, its own neighbour
-                    found[name] += network(part).softmax(1)[:, 1].tolist()
+                    probabilities[name] += network(part).softmax(1)[:, 1].tolist()
         written = opened.fold(one.name, fold).record()
-        said = np.array([row["probability"] for row in written["predictions"]])
-        if np.abs(said - found["as it is"][-len(rows):]).max() > 1e-3:
+        recorded = np.array([row["probability"] for row in written["predictions"]])
+        if np.abs(recorded - probabilities["as it is"][-len(rows):]).max() > 1e-3:
             raise UserError(f"fold {fold} of {run} does not give the probabilities it wrote down: run it anew")
-    plain = np.array(found["as it is"])
+    plain = np.array(probabilities["as it is"])
     edits = {}
-    for name, values in found.items():
+    for name, values in probabilities.items():
         changed = np.array(values)
         edits[name] = {
             "auc": auc_interval(truth, changed).as_dict(),
@@ -102,14 +102,14 @@ def page_of(record: Mapping[str, Any]) -> str:
     """The table as Markdown."""
     data = {"phantom": "synthetic heads"}.get(record["data"], record["data"])
     lines = [PAGE.format(**{**record, "data": data})]
-    for name, own in record["edits"].items():
-        lost = "" if name == "as it is" else _text(own["difference"])
-        lines.append(f"| {name} | {_text(own['auc'])} | {lost} | {own['most']:.2f} |\n")
+    for name, edit in record["edits"].items():
+        lost = "" if name == "as it is" else _text(edit["difference"])
+        lines.append(f"| {name} | {_text(edit['auc'])} | {lost} | {edit['most']:.2f} |\n")
     return "".join(lines)
 
 
-def _text(found: Mapping[str, Any]) -> str:
-    return Interval.from_dict(found).text()
+def _text(interval: Mapping[str, Any]) -> str:
+    return Interval.from_dict(interval).text()
 
 
 @ends_in_one_line
@@ -120,12 +120,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path)
     parser.add_argument("--variant", default="P3D + IAM")
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
-    given = parser.parse_args(arguments)
-    record = slice_order(given.run, variant=given.variant)
-    given.out.mkdir(parents=True, exist_ok=True)
-    (given.out / "slice_order.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    (given.out / "slice_order.md").write_text(page_of(record), encoding="utf-8")
-    print(given.out / "slice_order.md")
+    options = parser.parse_args(arguments)
+    record = slice_order(options.run, variant=options.variant)
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "slice_order.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    (options.out / "slice_order.md").write_text(page_of(record), encoding="utf-8")
+    print(options.out / "slice_order.md")
     return 0
 
 

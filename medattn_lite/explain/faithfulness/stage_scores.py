@@ -60,8 +60,10 @@ def score_stages(network: nn.Module, case: PhantomCase) -> list[Row]:
     for padding in STAGE_PADDINGS:
         behind = "" if padding == "zeros" else f", {padding}"
         with padded_with(network, padding):
-            found = class_activation_maps(network, case.image, list(CAMS.values()), layers=layers, target=case.target)
-            for method, maps in zip(CAMS, found, strict=True):
+            by_method = class_activation_maps(
+                network, case.image, list(CAMS.values()), layers=layers, target=case.target
+            )
+            for method, maps in zip(CAMS, by_method, strict=True):
                 for name, values in _variants(network, case.image, method, maps):
                     rows.append({"subject": case.subject, "method": name + behind, **_scores(values, case)})
     return rows
@@ -80,17 +82,19 @@ def gains(rows: Iterable[Row]) -> dict[str, dict[str, Interval]]:
     for row in rows:
         by_method.setdefault(row["method"], {}).setdefault(row["subject"], row)
     finer = [name for name in by_method if name.startswith("LayerCAM at ")][:1] + ["LayerCAM fused, geometric"]
-    found: dict[str, dict[str, Interval]] = {}
+    intervals: dict[str, dict[str, Interval]] = {}
     for name in (name for name in finer if name in by_method):
         shared = [subject for subject in by_method[name] if subject in by_method.get("Grad-CAM", {})]
         old = [_comparable(by_method["Grad-CAM"][one], by_method["chance"][one]) for one in shared]
         new = [by_method[name][one] for one in shared]
         for score in GAINS:
-            pairs = np.array([[own[score], before[score]] for own, before in zip(new, old, strict=True)], dtype=float)
+            pairs = np.array(
+                [[after[score], before[score]] for after, before in zip(new, old, strict=True)], dtype=float
+            )
             pairs = pairs[np.isfinite(pairs).all(axis=1)] if len(pairs) else pairs
             if len(pairs):
-                found.setdefault(name, {})[score] = paired_mean_interval(pairs[:, 0], pairs[:, 1])
-    return found
+                intervals.setdefault(name, {})[score] = paired_mean_interval(pairs[:, 0], pairs[:, 1])
+    return intervals
 
 
 def _comparable(row: Row, by_chance: Row) -> Row:
@@ -111,11 +115,11 @@ def _variants(
 
 
 def _scores(values: Tensor, case: PhantomCase) -> Row:
-    found = localise(values, case.signal, within=case.counted)
+    located = localise(values, case.signal, within=case.counted)
     by_chance = chance(case.signal, within=case.counted).relevance_mass
     inside = case.counted
     return {
-        "pointing game": found.pointing_game, "mass ÷ chance": found.relevance_mass / by_chance, "AUC": found.auc,
+        "pointing game": located.pointing_game, "mass ÷ chance": located.relevance_mass / by_chance, "AUC": located.auc,
         "mass in the air": float(outside_head(values[None], inside[None])[0]),
         "peak in the air": float(not inside.flatten()[int(torch.argmax(values))]),
     }  # fmt: skip

@@ -72,14 +72,14 @@ def _explained(
     options: Row = windows(case.signal.shape) if method == "occlusion" else dict(OPTIONS.get(method, {}))
     target = case.target if METHODS[method].asks else None
     try:
-        found = explain_image(network, case.image, method=method, target=target, **options)
+        explanation = explain_image(network, case.image, method=method, target=target, **options)
     except UserError as error:
         if "no attention" in str(error) or "finds no voxel" in str(error):
             return None
         raise
-    values = found.values[0]
+    values = explanation.values[0]
     located = {} if again else _located(values, case, planes=method == "Grad-CAM")
-    row: Row = {**located, "note": found.note}
+    row: Row = {**located, "note": explanation.note}
     if not again:
         fixed = None if target is None else target.fixed(forward_eval(network, case.image))
         other = explain_image(reinitialised, case.image, method=method, target=fixed, **options)
@@ -98,6 +98,6 @@ def _located(values: Tensor, case: PhantomCase, *, planes: bool = False) -> Row:
                 .as_dict().items()}  # fmt: skip
     if values.dim() == 3 and planes:
         by_plane = localise_by_plane(values, case.signal, within=within)
-        row |= {f"AUC in {plane} slices": own.auc for plane, own in by_plane.items()}
-        row |= {f"relevance mass in {plane} slices": own.relevance_mass for plane, own in by_plane.items()}
+        row |= {f"AUC in {plane} slices": located.auc for plane, located in by_plane.items()}
+        row |= {f"relevance mass in {plane} slices": located.relevance_mass for plane, located in by_plane.items()}
     return row

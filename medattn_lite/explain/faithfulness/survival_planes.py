@@ -70,45 +70,46 @@ def planes_of(trained: Trained, *, subjects: int, progress: bool = True) -> dict
     task = recall_task(recipe, settings_from(trained.facts["settings"]), data="phantom", facts=None)
     samples = [task.prepare(cohort[len(cohort) - subjects + row])
                for row in tqdm(range(subjects), desc="heads", disable=not progress, leave=False)]  # fmt: skip
-    fresh = reinitialised_copy(trained.network, images=torch.stack([own["image"].float() for own in samples[:4]]))
+    fresh = reinitialised_copy(trained.network, images=torch.stack([sample["image"].float() for sample in samples[:4]]))
     rows: dict[str, list[list[float]]] = {}
     for number, sample in enumerate(samples):
         image, tumour = sample["image"].float(), sample["mask"][0] > 0
         head = (image != image[:, :1, :1, :1]).any(dim=0)
         for name, values in _maps(trained, fresh, image, tumour, number).items():
-            found = localise_by_plane(values, tumour, within=head | tumour)
-            rows.setdefault(name, []).append([found[plane].auc for plane in PLANES])
-    table = {name: np.array(own) for name, own in rows.items()}  # (subjects, planes)
+            located = localise_by_plane(values, tumour, within=head | tumour)
+            rows.setdefault(name, []).append([located[plane].auc for plane in PLANES])
+    table = {name: np.array(aucs) for name, aucs in rows.items()}  # (subjects, planes)
     return {
         "subjects": subjects,
-        "auc": {name: {plane: mean_interval(own[:, place], bounds=UNIT).as_dict() for place, plane in enumerate(PLANES)}
-                for name, own in table.items()},
+        "auc": {name: {plane: mean_interval(aucs[:, place], bounds=UNIT).as_dict()
+                       for place, plane in enumerate(PLANES)}
+                for name, aucs in table.items()},
         "difference": {f"{better} − {than}": {
-            name: mean_interval(own[:, PLANES.index(better)] - own[:, PLANES.index(than)]).as_dict()
-            for name, own in table.items()} for better, than in CLAIMS},
+            name: mean_interval(aucs[:, PLANES.index(better)] - aucs[:, PLANES.index(than)]).as_dict()
+            for name, aucs in table.items()} for better, than in CLAIMS},
     }  # fmt: skip
 
 
 def _maps(
     trained: Trained, fresh: torch.nn.Module, image: Tensor, tumour: Tensor, number: int
 ) -> dict[str, Tensor]:  # fmt: skip
-    own = {name: explain_image(network, image[None], method="Grad-CAM").values[0]
-           for name, network in ((TRAINED, trained.network), (FRESH, fresh))}  # fmt: skip
+    maps = {name: explain_image(network, image[None], method="Grad-CAM").values[0]
+            for name, network in ((TRAINED, trained.network), (FRESH, fresh))}  # fmt: skip
     depth, height, width = (max(side // 4, 1) for side in tumour.shape)
     coarse = functional.adaptive_avg_pool3d(tumour[None, None].float(), (depth, height, width))
     truth = functional.interpolate(coarse, size=tumour.shape, mode="trilinear")[0, 0]
-    return {**own, TRUTH: truth, **ignorant_maps(image, seed=number)}
+    return {**maps, TRUTH: truth, **ignorant_maps(image, seed=number)}
 
 
 def page_of(record: Mapping[str, Any]) -> str:
     """The tables as Markdown."""
     lines = [PAGE]
-    for name, own in record["networks"].items():
-        claims = list(own["difference"])
-        lines += [f"\n## {name}: {own['subjects']} subjects\n", f"| map | {' | '.join([*PLANES, *claims])} |",
+    for name, facts in record["networks"].items():
+        claims = list(facts["difference"])
+        lines += [f"\n## {name}: {facts['subjects']} subjects\n", f"| map | {' | '.join([*PLANES, *claims])} |",
                   "| --- " * (1 + len(PLANES) + len(claims)) + "|"]  # fmt: skip
-        for kind, planes in own["auc"].items():
-            cells = [planes[plane] for plane in PLANES] + [own["difference"][claim][kind] for claim in claims]
+        for kind, planes in facts["auc"].items():
+            cells = [planes[plane] for plane in PLANES] + [facts["difference"][claim][kind] for claim in claims]
             lines.append(f"| {kind} | {' | '.join(Interval.from_dict(cell).text() for cell in cells)} |")
     return "\n".join(lines) + "\n"
 
@@ -120,14 +121,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--networks", nargs="+", default=known, metavar="NAME", help=f"of {', '.join(known)}")
     parser.add_argument("--subjects", type=int, default=40)
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")
-    given = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        found = {name: planes_of(load_trained(name), subjects=given.subjects) for name in given.networks}
-        record = json.loads(json.dumps({"networks": found}))
-        given.out.mkdir(parents=True, exist_ok=True)
-        write_json(given.out / "survival_planes.json", record)
-        (given.out / "survival_planes.md").write_text(page_of(record), encoding="utf-8")
-        print(given.out / "survival_planes.md")
+        measured = {name: planes_of(load_trained(name), subjects=options.subjects) for name in options.networks}
+        record = json.loads(json.dumps({"networks": measured}))
+        options.out.mkdir(parents=True, exist_ok=True)
+        write_json(options.out / "survival_planes.json", record)
+        (options.out / "survival_planes.md").write_text(page_of(record), encoding="utf-8")
+        print(options.out / "survival_planes.md")
     except UserError as error:
         print(f"survival-planes: {error}", file=sys.stderr)
         return 2

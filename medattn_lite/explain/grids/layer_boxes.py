@@ -67,17 +67,17 @@ def layer_box(model: nn.Module, image: Tensor, grid: Sequence[int], *, extra_inp
 def _follow(model: nn.Module, image: Tensor, extra_inputs: Sequence[Tensor]) -> dict[Size, Places]:
     """Size of a map → step and first place along each axis."""
     size = tuple(image.shape[2:])
-    found: dict[Size, list[tuple[Size, list[float], list[float]]]] = {}
+    reached: dict[Size, list[tuple[Size, list[float], list[float]]]] = {}
     for start in {size, *_padded(model, size)}:
-        found[start] = [((), [1.0] * len(size), [0.0] * len(size))]
+        reached[start] = [((), [1.0] * len(size), [0.0] * len(size))]
 
     def hook(module: nn.Module, inputs: tuple, output: Any) -> None:
         before, after = (tuple(value.shape[2:]) if isinstance(value, Tensor) else () for value in (inputs[0], output))
-        if len(before) != len(size) or before == after or before not in found:
+        if len(before) != len(size) or before == after or before not in reached:
             return
-        if after in found and found[after][0][0] != before:  # known from another size, such as a U-Net's way down
+        if after in reached and reached[after][0][0] != before:  # known from another size, such as a U-Net's way down
             return
-        found.setdefault(after, []).append((before, *_moved(module, *_mean(found[before]))))
+        reached.setdefault(after, []).append((before, *_moved(module, *_mean(reached[before]))))
 
     handles = [module.register_forward_hook(hook) for module in model.modules() if _has_kernel(module)]
     try:
@@ -85,13 +85,13 @@ def _follow(model: nn.Module, image: Tensor, extra_inputs: Sequence[Tensor]) -> 
     finally:
         for handle in handles:
             handle.remove()
-    return {grid: _mean(branches) for grid, branches in found.items()}
+    return {grid: _mean(branches) for grid, branches in reached.items()}
 
 
 def _padded(model: nn.Module, size: Size) -> list[Size]:
     """Sizes to which parts of the network pad the image at its far ends."""
-    own: list[Any] = [module for module in model.modules() if hasattr(module, "padded_size")]
-    return [tuple(module.padded_size(size)) for module in own]
+    padded: list[Any] = [module for module in model.modules() if hasattr(module, "padded_size")]
+    return [tuple(module.padded_size(size)) for module in padded]
 
 
 def _has_kernel(module: nn.Module) -> bool:

@@ -78,16 +78,16 @@ def _at_places(maps: Sequence[CapturedMap], image: Tensor) -> MethodResult:
     chosen = first_with_places(maps[::-1], lambda one: one.values.shape[2:], image.shape[2:])
     values = chosen.values.mean(dim=1)
     spread = values.flatten(1).amax(dim=1) - values.flatten(1).amin(dim=1)
-    said = notes_for(spread < FLAT, f"the map is nearly flat, {float(values.min()):.3f} to {float(values.max()):.3f}")
-    return MethodResult(values, _unasked(image), chosen.layer, tuple(said))
+    notes = notes_for(spread < FLAT, f"the map is nearly flat, {float(values.min()):.3f} to {float(values.max()):.3f}")
+    return MethodResult(values, _unasked(image), chosen.layer, tuple(notes))
 
 
 def _received(model: nn.Module, image: Tensor, layer: str | None) -> MethodResult:
     """Affinities: how much each voxel is looked at by all others."""
     layer = layer or next(iter(affinity_layers(model)))
     values = received_attention(model, to_model(model, image), layer=layer)
-    said = notes_for((values == 0).flatten(1).all(dim=1), f"{layer} passes its input on: nothing is attended to")
-    return MethodResult(values, _unasked(image), layer, tuple(said))
+    notes = notes_for((values == 0).flatten(1).all(dim=1), f"{layer} passes its input on: nothing is attended to")
+    return MethodResult(values, _unasked(image), layer, tuple(notes))
 
 
 def _of_tokens(model: nn.Module, image: Tensor, captured: CapturedMap, sides: Sequence[int] | None) -> MethodResult:

@@ -66,11 +66,11 @@ def integrated_gradients(
         start = darkest(image) if baseline is None else to_model(model, baseline).expand_as(image)
         for number in range(len(image)):
             method = IntegratedGradients(_scored(model, target.in_image(number), extra_inputs, number))
-            found, delta = method.attribute(
+            attributed, delta = method.attribute(
                 image[number : number + 1].clone().requires_grad_(), start[number : number + 1], n_steps=steps,
                 internal_batch_size=_images_at_once(image), return_convergence_delta=True,
             )  # fmt: skip
-            values.append(found.detach().sum(dim=1))
+            values.append(attributed.detach().sum(dim=1))
             missed.append(delta.detach())
     return torch.cat(values), torch.cat(missed)
 
@@ -116,12 +116,12 @@ def occlusion(
     with torch.inference_mode(False), torch.no_grad(), evaluating(model), uncompiled():
         for number in range(len(image)):
             method = Occlusion(_scored(model, target.in_image(number), extra_inputs, number))
-            found = method.attribute(
+            attributed = method.attribute(
                 image[number : number + 1], sliding_window_shapes=(channels, *window), strides=(channels, *stride),
                 baselines=start[number : number + 1], perturbations_per_eval=_images_at_once(image),
                 show_progress=progress,
             )  # fmt: skip
-            values.append(found[:, 0])  # the same in every channel
+            values.append(attributed[:, 0])  # the same in every channel
     return torch.cat(values)
 
 
@@ -129,10 +129,10 @@ def _scored(
     model: nn.Module, target: Target, extra_inputs: Sequence[Tensor], number: int
 ) -> Callable[[Tensor], Tensor]:
     """From copies of one image, changed, to their scores."""
-    own = [to_model(model, extra)[number : number + 1] for extra in extra_inputs]
+    extras = [to_model(model, extra)[number : number + 1] for extra in extra_inputs]
 
     def scores(images: Tensor) -> Tensor:
-        return target(forward(model, images, [extra.expand(len(images), *extra.shape[1:]) for extra in own]))
+        return target(forward(model, images, [extra.expand(len(images), *extra.shape[1:]) for extra in extras]))
 
     return scores
 
@@ -142,14 +142,14 @@ def _images_at_once(image: Tensor) -> int:
 
 
 def _sides(
-    name: str, given: int | Sequence[int] | None, size: Sequence[int], default: Sequence[int], *, most: Sequence[int]
+    name: str, value: int | Sequence[int] | None, size: Sequence[int], default: Sequence[int], *, most: Sequence[int]
 ) -> tuple[int, ...]:
     """A length along each axis, checked."""
-    if given is None:
+    if value is None:
         return tuple(default)
-    if isinstance(given, int) and given > 0:
-        return tuple(min(given, top) for top in most)
-    sides = tuple(given) if isinstance(given, Sequence) else ()
+    if isinstance(value, int) and value > 0:
+        return tuple(min(value, top) for top in most)
+    sides = tuple(value) if isinstance(value, Sequence) else ()
     if len(sides) != len(size) or not all(1 <= side <= top for side, top in zip(sides, most, strict=True)):
-        raise UserError(f"{name} is {given}: give 1 to {tuple(most)} voxels along the {len(size)} axes, or one number")
+        raise UserError(f"{name} is {value}: give 1 to {tuple(most)} voxels along the {len(size)} axes, or one number")
     return tuple(int(side) for side in sides)

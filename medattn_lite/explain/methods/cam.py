@@ -112,19 +112,19 @@ def class_activation_maps(
         UserError: a layer or a target that the network does not have, or an output that is not a number.
     """
     chosen = [default_layer(model, image, extra_inputs=extra_inputs)] if layers is None else list(layers)
-    asked = FixedTarget(model, target, image, extra_inputs)
-    pairs, scores = layer_gradients(model, image, chosen, asked, extra_inputs=extra_inputs)
-    found: list[list[LayerMap]] = [[] for _ in weighs]
+    fixed = FixedTarget(model, target, image, extra_inputs)
+    pairs, scores = layer_gradients(model, image, chosen, fixed, extra_inputs=extra_inputs)
+    layer_maps: list[list[LayerMap]] = [[] for _ in weighs]
     for layer, (activation, gradient) in zip(chosen, pairs, strict=True):
         note = ""
         if activation.dim() == 3:
             activation, gradient, note = _of_tokens(model, image, layer, activation, gradient, token_sides)
         if activation.dim() != image.dim() or len(activation) != len(image):
             raise UserError(f"layer {layer!r} gives {tuple(activation.shape)}, without places: choose an earlier layer")
-        for maps, weigh in zip(found, weighs, strict=True):
+        for maps, weigh in zip(layer_maps, weighs, strict=True):
             values = _weighted_sum(activation, weigh(activation, gradient))
-            maps.append(LayerMap(values, layer, scores, asked.target, note))
-    return found
+            maps.append(LayerMap(values, layer, scores, fixed.target, note))
+    return layer_maps
 
 
 def one_layer(

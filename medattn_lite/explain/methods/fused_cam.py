@@ -57,8 +57,8 @@ def fused_layer_cam(
                                     extra_inputs=extra_inputs)  # fmt: skip
     values = fuse([on_image(one, model, image, extra_inputs=extra_inputs) for one in maps], fusion=fusion)
     words = f"nothing speaks for {maps[0].target.words} in all of these layers at one place"
-    said = notes_for((values == 0).flatten(1).all(dim=1), words)
-    return MethodResult(values, maps[0].scores, JOINED.join(layers), tuple(said), maps[0].target)
+    notes = notes_for((values == 0).flatten(1).all(dim=1), words)
+    return MethodResult(values, maps[0].scores, JOINED.join(layers), tuple(notes), maps[0].target)
 
 
 def layers_to_fuse(model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> list[str]:
@@ -81,10 +81,10 @@ def layers_to_fuse(model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Te
     return list(fine)
 
 
-def on_image(found: LayerMap, model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> Tensor:
+def on_image(layer_map: LayerMap, model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> Tensor:
     """Brings a layer's map to the image's grid, to where the layer looks; (B, *size) float32."""
-    box = layer_box(model, image, found.values.shape[1:], extra_inputs=extra_inputs)
-    return to_image_grid(found.values.float(), image.shape[2:], box=box)
+    box = layer_box(model, image, layer_map.values.shape[1:], extra_inputs=extra_inputs)
+    return to_image_grid(layer_map.values.float(), image.shape[2:], box=box)
 
 
 def fuse(maps: Sequence[Tensor], *, fusion: str = "geometric") -> Tensor:

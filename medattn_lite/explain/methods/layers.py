@@ -122,9 +122,9 @@ def _choose(model: nn.Module, image: Tensor, extra_inputs: Sequence[Tensor]) -> 
         tokens = [name for name in seen.tokens if name in seen.before_attention]
         if tokens and not later:
             return tokens[-1]
-        own = seen.maps.get("", ())  # of a segmentation network
+        output = seen.maps.get("", ())  # of a segmentation network
         sizes = {name: sides for name, sides in seen.maps.items() if name}
-        order = [name for name in reversed(sizes) if not own or min(sizes[name]) < min(own)] or list(sizes)[:1]
+        order = [name for name in reversed(sizes) if not output or min(sizes[name]) < min(output)] or list(sizes)[:1]
     if not order:
         raise UserError(f"no layer of {type(model).__name__} gives a map of this image: name one with layer=")
     return first_with_places(order, seen.maps.__getitem__, tuple(image.shape[2:]))
@@ -169,13 +169,13 @@ def _watch(model: nn.Module, image: Tensor, names: Sequence[str] | None, extra_i
 
 def _token_attention(model: nn.Module) -> list[nn.Module]:
     """Self-attention over tokens, the outermost modules of it."""
-    found: list[nn.Module] = []
+    attentions: list[nn.Module] = []
     inside: set[nn.Module] = set()
     for module in model.modules():
         if module not in inside and _looks_at_tokens(module):
-            found.append(module)
+            attentions.append(module)
             inside |= set(module.modules())
-    return found
+    return attentions
 
 
 def _looks_at_tokens(module: nn.Module) -> bool:

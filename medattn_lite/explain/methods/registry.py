@@ -128,13 +128,13 @@ def explain_image(
         raise UserError(f"an image to explain has shape (B, C, D, H, W) or (B, C, H, W), not {tuple(image.shape)}")
     check_axes(model, image)
     cut, inside = bool(options.pop("relu", False)), bool(options.pop("head_only", False))
-    found = chosen.find(model, image, target=target if chosen.asks else None, layer=layer, extra_inputs=extra_inputs,
-                        **options)  # fmt: skip
-    if not bool(torch.isfinite(found.values).all()):
+    result = chosen.find(model, image, target=target if chosen.asks else None, layer=layer, extra_inputs=extra_inputs,
+                         **options)  # fmt: skip
+    if not bool(torch.isfinite(result.values).all()):
         raise UserError("the network gives no number for this image: check the image and the weights for NaN")
-    words = "" if found.target is None else found.target.words
-    notes = [*found.notes, *(empty_map_warnings(found.values, words) if chosen.signed else [])]
-    values = found.values.clamp(min=0) if cut else found.values
+    words = "" if result.target is None else result.target.words
+    notes = [*result.notes, *(empty_map_warnings(result.values, words) if chosen.signed else [])]
+    values = result.values.clamp(min=0) if cut else result.values
     grid, size = tuple(values.shape[1:]), tuple(image.shape[2:])
     box = layer_box(model, image, grid, extra_inputs=extra_inputs)
     fine = to_image_grid(values.float(), size, box=box).cpu()
@@ -145,8 +145,8 @@ def explain_image(
         fine = fine * head
     return Explanation(
         values=fine,
-        method=chosen.name, signed=chosen.signed and not cut, layer=found.layer, grid=grid,
-        target=words, scores=found.scores.float().cpu(), note="; ".join(notes),
+        method=chosen.name, signed=chosen.signed and not cut, layer=result.layer, grid=grid,
+        target=words, scores=result.scores.float().cpu(), note="; ".join(notes),
     )  # fmt: skip
 
 
@@ -181,40 +181,46 @@ def check_axes(model: nn.Module, image: Tensor) -> None:
 
 
 def _class_activation_map(
-    weigh: cam.Weigh, model: nn.Module, image: Tensor, *, layer: str | None, **asked: Any
+    weigh: cam.Weigh, model: nn.Module, image: Tensor, *, layer: str | None, **options: Any
 ) -> MethodResult:
-    found = cam.one_layer(model, image, weigh, layer=layer, **asked)
-    return MethodResult(found.values, found.scores, found.layer, (found.note,) if found.note else (), found.target)
+    layer_map = cam.one_layer(model, image, weigh, layer=layer, **options)
+    return MethodResult(
+        layer_map.values,
+        layer_map.scores,
+        layer_map.layer,
+        (layer_map.note,) if layer_map.note else (),
+        layer_map.target,
+    )
 
 
 def _integrated_gradients(
     model: nn.Module, image: Tensor, *, target: TargetLike | None, layer: None, extra_inputs: Sequence[Tensor],
     **options: Any,
 ) -> MethodResult:  # fmt: skip
-    asked, scores = _asked(model, image, target, extra_inputs)
-    values, missed = integrated_gradients(model, image, target=asked, extra_inputs=extra_inputs, **options)
+    fixed, scores = _asked(model, image, target, extra_inputs)
+    values, missed = integrated_gradients(model, image, target=fixed, extra_inputs=extra_inputs, **options)
     total = values.flatten(1).sum(dim=1) - missed  # y(x) − y(b)
     off = missed.abs() > INCOMPLETE * total.abs() + ROUNDING * scores.abs()
-    said = notes_for(off, "the values do not add up to the difference from the baseline: raise steps")
-    return MethodResult(_without_rounding(values, scores), scores, None, tuple(said), asked)
+    notes = notes_for(off, "the values do not add up to the difference from the baseline: raise steps")
+    return MethodResult(_without_rounding(values, scores), scores, None, tuple(notes), fixed)
 
 
 def _occlusion(
     model: nn.Module, image: Tensor, *, target: TargetLike | None, layer: None, extra_inputs: Sequence[Tensor],
     **options: Any,
 ) -> MethodResult:  # fmt: skip
-    asked, scores = _asked(model, image, target, extra_inputs)
-    values = occlusion(model, image, target=asked, extra_inputs=extra_inputs, **options)
-    return MethodResult(_without_rounding(values, scores), scores, None, (), asked)
+    fixed, scores = _asked(model, image, target, extra_inputs)
+    values = occlusion(model, image, target=fixed, extra_inputs=extra_inputs, **options)
+    return MethodResult(_without_rounding(values, scores), scores, None, (), fixed)
 
 
 def _asked(
     model: nn.Module, image: Tensor, target: TargetLike | None, extra_inputs: Sequence[Tensor]
 ) -> tuple[Target, Tensor]:
     """The target, fixed to the image, and its scores."""
-    asked = FixedTarget(model, target, image, extra_inputs)
-    scores = asked(forward_eval(model, image, extra_inputs=extra_inputs))
-    return asked.target, scores
+    fixed = FixedTarget(model, target, image, extra_inputs)
+    scores = fixed(forward_eval(model, image, extra_inputs=extra_inputs))
+    return fixed.target, scores
 
 
 def _without_rounding(values: Tensor, scores: Tensor) -> Tensor:

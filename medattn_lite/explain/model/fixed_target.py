@@ -40,8 +40,8 @@ class OutputNumber(OfAnyImage):
         """The function's numbers, checked."""
         scores = self.function(output)
         if not isinstance(scores, Tensor) or scores.dim() != 1:
-            given = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
-            raise UserError(f"a target gives one number for each image, shape (B,), and this one gives {given}: as in "
+            shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+            raise UserError(f"a target gives one number for each image, shape (B,), and this one gives {shape}: as in "
                             "target=lambda output: output[:, 1]")  # fmt: skip
         return scores
 
@@ -91,13 +91,13 @@ class FixedTarget:
         return self._fixed
 
 
-def _as_target(given: Any) -> Target:
-    if hasattr(given, "fixed"):
-        return given
-    if not isinstance(given, bool) and getattr(given, "dtype", None) not in (torch.bool, np.bool_):
+def _as_target(target: Any) -> Target:
+    if hasattr(target, "fixed"):
+        return target
+    if not isinstance(target, bool) and getattr(target, "dtype", None) not in (torch.bool, np.bool_):
         with suppress(TypeError):
-            return ClassLogit(operator.index(given))  # numbers of NumPy and torch, too
-    if callable(given):
-        return OutputNumber(given)
-    raise UserError(f"target={given!r}: give the number of a class, as target=1, or a function of the network's "
+            return ClassLogit(operator.index(target))  # numbers of NumPy and torch, too
+    if callable(target):
+        return OutputNumber(target)
+    raise UserError(f"target={target!r}: give the number of a class, as target=1, or a function of the network's "
                     "output, as target=lambda output: output[:, 1]")  # fmt: skip

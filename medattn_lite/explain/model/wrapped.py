@@ -58,13 +58,13 @@ def papers_network(model: nn.Module) -> tuple[str, nn.Module]:
     Returns:
         ("", model) where the model itself is one, holds none, or holds several side by side.
     """
-    found: list[tuple[str, nn.Module]] = []
+    networks: list[tuple[str, nn.Module]] = []
     for name, module in model.named_modules():
-        if any(not prefix or name.startswith(prefix) for prefix, _ in found):  # a part of one
+        if any(not prefix or name.startswith(prefix) for prefix, _ in networks):  # a part of one
             continue
         if known_stages(module):
-            found.append((f"{name}." if name else "", module))
-    return found[0] if len(found) == 1 else ("", model)
+            networks.append((f"{name}." if name else "", module))
+    return networks[0] if len(networks) == 1 else ("", model)
 
 
 def unwrapped_network(model: nn.Module, image: Tensor, *, extra_inputs: Sequence[Tensor] = ()) -> nn.Module:

@@ -57,10 +57,10 @@ class ChannelFiles:
             check_voxels(volume.array[None], [path], [name])
             heads.add(volume.array)
             small.append(coarse(torch.from_numpy(np.ascontiguousarray(volume.array, dtype=np.float32))[None])[0])
-        found = heads.head(tuple(self.shape[1:]))
-        if found is None or not (head := coarse(torch.from_numpy(found[None]))[0]).any():
+        head_mask = heads.head(tuple(self.shape[1:]))
+        if head_mask is None or not (head := coarse(torch.from_numpy(head_mask[None]))[0]).any():
             raise UserError(f"{paths[0]}: no head was found in the image; is it the right file?")
-        self.head = torch.from_numpy(found[None])
+        self.head = torch.from_numpy(head_mask[None])
         self.levels = centre_and_scale(torch.stack(small), head)
 
     def __len__(self) -> int:
@@ -100,13 +100,13 @@ def on_file_grid(values: np.ndarray, affine: np.ndarray, sample: Sample) -> np.n
     size, image = tuple(sample["image"].shape[1:]), sample["image"]
     if not isinstance(image, ChannelFiles):
         return to_file_grid(values, affine, size, sample["affine"])
-    found = np.empty(size, np.float32)
+    volume = np.empty(size, np.float32)
     for start in range(0, size[0], SLAB):
-        part = found[start : start + SLAB]
-        own = np.array(sample["affine"], dtype=np.float64)
-        own[:3, 3] += own[:3, 0] * start
-        part[...] = to_file_grid(values, affine, part.shape, own)
-    return found
+        part = volume[start : start + SLAB]
+        slab_affine = np.array(sample["affine"], dtype=np.float64)
+        slab_affine[:3, 3] += slab_affine[:3, 0] * start
+        part[...] = to_file_grid(values, affine, part.shape, slab_affine)
+    return volume
 
 
 def standardised(task: Task, sample: Sample) -> Sample:

@@ -41,10 +41,10 @@ def read_image(
         UserError: a file is missing, damaged, on another grid or in another place than its name says; the channels are
             not those of the network; or the order of a 4-D file's channels is not known.
     """
-    given = [_named(word, channels) for word in files]
+    named = [_named(word, channels) for word in files]
     notes: list[str] = []
-    if len(given) == 1 and given[0][0] is None and len(channels) > 1 and len(dimensions(given[0][1])) == 4:
-        paths = [given[0][1]]
+    if len(named) == 1 and named[0][0] is None and len(channels) > 1 and len(dimensions(named[0][1])) == 4:
+        paths = [named[0][1]]
         stored, told_by = channel_order(paths[0], channels, order)
         count = dimensions(paths[0])[3]
         if count != len(stored):
@@ -56,8 +56,8 @@ def read_image(
         if order is not None:
             raise UserError("an order of channels is for one 4-D file: give files by name, as in --image "
                             f"{channels[0]}=FILE")  # fmt: skip
-        paths = _in_order(given, channels)
-        if len(paths) > 1 and not any(name for name, _ in given):
+        paths = _in_order(named, channels)
+        if len(paths) > 1 and not any(name for name, _ in named):
             assumed = [f"{path.name} is {name}" for name, path in zip(channels, paths, strict=True)
                        if contrast_of(path) != name]  # fmt: skip
             if assumed:
@@ -191,26 +191,26 @@ def _named(word: str, channels: Sequence[str]) -> tuple[str | None, Path]:
     return known[name.lower()], Path(path).expanduser()
 
 
-def _in_order(given: Sequence[tuple[str | None, Path]], channels: Sequence[str]) -> list[Path]:
+def _in_order(named: Sequence[tuple[str | None, Path]], channels: Sequence[str]) -> list[Path]:
     """The files in the order of the channels."""
-    names = [name for name, _ in given if name is not None]
-    if len(given) != len(channels):
-        raise UserError(f"{len(given)} image{'s' if len(given) > 1 else ''} given and {_wanted(channels)}")
-    if names and len(names) < len(given):
+    names = [name for name, _ in named if name is not None]
+    if len(named) != len(channels):
+        raise UserError(f"{len(named)} image{'s' if len(named) > 1 else ''} given and {_wanted(channels)}")
+    if names and len(names) < len(named):
         raise UserError("some images have a channel's name and some have none: name all of them, as in --image "
                         f"{channels[0]}=FILE")  # fmt: skip
     if names:
         twice = [name for name in channels if names.count(name) > 1]
         if twice:
             raise UserError(f"channel {twice[0]!r} is given twice; {_wanted(channels)}")
-        by_name = dict(given)
+        by_name = dict(named)
         return [by_name[name] for name in channels]
-    for channel, (_, path) in zip(channels, given, strict=True):
-        told = contrast_of(path)
-        if told in channels and told != channel:
-            raise UserError(f"{path.name} looks like {told} and stands in the place of {channel}: give the files in "
-                            f"the order {', '.join(channels)}, or by name (--image {told}=FILE)")  # fmt: skip
-    return [path for _, path in given]
+    for channel, (_, path) in zip(channels, named, strict=True):
+        contrast = contrast_of(path)
+        if contrast in channels and contrast != channel:
+            raise UserError(f"{path.name} looks like {contrast} and stands in the place of {channel}: give the files "
+                            f"in the order {', '.join(channels)}, or by name (--image {contrast}=FILE)")  # fmt: skip
+    return [path for _, path in named]
 
 
 def _wanted(channels: Sequence[str]) -> str:

@@ -91,36 +91,36 @@ def explain_sample(
         UserError: what a run needs is missing, or there is nothing to explain.
     """
     chosen = find_method(method)
-    asked = {"method": method, "layer": layer, **options}
+    settings = {"method": method, "layer": layer, **options}
     task = run.task
     if task.unit == "slices":
         if at is not None:
             raise UserError("a run of slices explains whole slices: leave --at out")
-        found = _slices(run, whole(sample), target, asked, progress)
+        result = _slices(run, whole(sample), target, settings, progress)
     elif task.unit == "windows":
-        found = _windows(run, whole(sample), target, at, asked, progress)
+        result = _windows(run, whole(sample), target, at, settings, progress)
     else:
         shown = {"progress": True} if progress and "progress" in chosen.options else {}
-        found = _volume(run, sample, target, at, {**asked, **shown})
+        result = _volume(run, sample, target, at, {**settings, **shown})
     if "mask" in sample and (at is not None or not task.needs_place):
         why = "a point was given, too" if task.needs_place else "this run looks at the whole image"
-        found = replace(found, notes=(*found.notes, f"the mask was not used: {why}"))
+        result = replace(result, notes=(*result.notes, f"the mask was not used: {why}"))
     head = head_of(sample)
-    if found.values.max() > 0 and not head.flat[found.values.argmax()]:
+    if result.values.max() > 0 and not head.flat[result.values.argmax()]:
         note = "the highest value lies outside the head, where there is nothing to see: do not trust this map blindly"
-        return replace(found, notes=(*found.notes, note))
-    return found
+        return replace(result, notes=(*result.notes, note))
+    return result
 
 
-def place_to_show(found: SampleMap, sample: Sample) -> tuple[int, ...]:
+def place_to_show(result: SampleMap, sample: Sample) -> tuple[int, ...]:
     """Finds the voxel (d, h, w) of the head where the map is highest, or lowest where nothing speaks for the target."""
-    values = np.where(head_of(sample), found.values, 0)
+    values = np.where(head_of(sample), result.values, 0)
     place = values.argmax() if values.max() > 0 else values.argmin()
     return tuple(int(index) for index in np.unravel_index(place, values.shape))
 
 
 def _volume(
-    run: TrainedRun, sample: Sample, word: str | None, at: Sequence[float] | None, asked: dict[str, Any]
+    run: TrainedRun, sample: Sample, word: str | None, at: Sequence[float] | None, settings: dict[str, Any]
 ) -> SampleMap:
     """One class or risk of one volume, or of a crop of it."""
     task = run.task
@@ -140,13 +140,13 @@ def _volume(
         goal = LogRisk(str(run.network.head))
     else:
         goal = find_class(word, task.class_names, task.usual_class(output))
-    found = explain_image(run.network, image, target=goal, extra_inputs=extra_inputs, **asked)
-    values = on_file_grid(found.values[0].numpy(), prepared["affine"], sample)
-    return _mapped(values, found, [found.note, *notes], task.in_words(output, run.network))
+    explanation = explain_image(run.network, image, target=goal, extra_inputs=extra_inputs, **settings)
+    values = on_file_grid(explanation.values[0].numpy(), prepared["affine"], sample)
+    return _mapped(values, explanation, [explanation.note, *notes], task.in_words(output, run.network))
 
 
 def _windows(
-    run: TrainedRun, sample: Sample, word: str | None, at: Sequence[float] | None, asked: dict[str, Any],
+    run: TrainedRun, sample: Sample, word: str | None, at: Sequence[float] | None, settings: dict[str, Any],
     progress: bool,
 ) -> SampleMap:  # fmt: skip
     """A region of one volume, window by window; or one voxel, in the window around it."""
@@ -155,18 +155,18 @@ def _windows(
     image = _as_trained(prepared["image"])
     padded, place = pad_to(image, size, fill=image.flatten(1).amin(1))
     overlap = task.settings.options.get("overlap", 0.5)
-    own = {name: value for name, value in asked.items() if name != "layer"}
+    without_layer = {name: value for name, value in settings.items() if name != "layer"}
     explained: list[Explanation] = []
 
     def explain(window: Tensor, goal: RegionSum) -> Tensor:
-        layer = explained[0].layer if explained else asked["layer"]  # the same in every window
-        explained.append(explain_image(run.network, window[None], target=goal, layer=layer, **own))
+        layer = explained[0].layer if explained else settings["layer"]  # the same in every window
+        explained.append(explain_image(run.network, window[None], target=goal, layer=layer, **without_layer))
         return explained[-1].values
 
     def explain_found(windows: Tensor) -> Tensor:
         """(1, C, …) to its map (1, 1, …), 0 where a method that asks for the region finds none."""
-        found = region.voxels(forward_eval(run.network, windows))
-        needed = find_method(asked["method"]).asks and not bool(found.any())
+        mask = region.voxels(forward_eval(run.network, windows))
+        needed = find_method(settings["method"]).asks and not bool(mask.any())
         return torch.zeros_like(windows[:, :1]) if needed else explain(windows[0], region)[None].to(windows)
 
     if at is None:
@@ -184,18 +184,18 @@ def _windows(
     if not explained:
         raise UserError(f"the network finds no {region.name} in this image, so there is nothing to explain: give a "
                         "point to explain with --at X,Y,Z (mm)")  # fmt: skip
-    found = slide(lambda windows: task.probabilities(forward_eval(run.network, windows)).cpu(), padded[None], size,
-                  overlap=overlap)[0, task.regions.index(region.name)][place] > 0.5  # fmt: skip
+    segmented = slide(lambda windows: task.probabilities(forward_eval(run.network, windows)).cpu(), padded[None], size,
+                      overlap=overlap)[0, task.regions.index(region.name)][place] > 0.5  # fmt: skip
     voxel_ml = abs(float(np.linalg.det(prepared["affine"][:3, :3]))) / 1000
     silent = empty_map_warnings(values[None], explained[0].target) if explained[0].signed else []
     notes = [*_counted([one.note for one in explained], silent, "windows"),
              f"windows of {'×'.join(map(str, size))} voxels, as the run predicts"]  # fmt: skip
     on_file = to_file_grid(values.numpy(), prepared["affine"], sample["image"].shape[1:], sample["affine"])
-    return _mapped(on_file, explained[0], notes, f"{region.name}: {float(found.sum()) * voxel_ml:.1f} mL")
+    return _mapped(on_file, explained[0], notes, f"{region.name}: {float(segmented.sum()) * voxel_ml:.1f} mL")
 
 
 def _slices(
-    run: TrainedRun, sample: Sample, word: str | None, asked: dict[str, Any], progress: bool
+    run: TrainedRun, sample: Sample, word: str | None, settings: dict[str, Any], progress: bool
 ) -> SampleMap:
     """One class of every slice with enough head, stacked."""
     task, prepared = run.task, run.task.prepare(sample)
@@ -205,24 +205,24 @@ def _slices(
     high, wide = task.settings.size
     inner, pads = fitted(size[1:], sample["affine"], (high, wide))
     picture = (slice(pads[2], pads[2] + inner[0]), slice(pads[0], pads[0] + inner[1]))
-    values, said = torch.zeros(tuple(size)), []
+    values, slice_notes = torch.zeros(tuple(size)), []
     rows = tqdm(list(zip(images, depths, strict=True)), desc="explaining slices", disable=not progress, leave=False)
     for image, depth in rows:
-        found = explain_image(run.network, image[None], target=goal, **asked)
-        asked["layer"] = found.layer  # the same in every slice
-        said.append(found.note)
-        values[depth] = to_image_grid(found.values[0][picture], size[1:])
-    silent = empty_map_warnings(values[depths][None], goal.words) if found.signed else []
-    notes = _counted(said, silent, "slices")
+        explanation = explain_image(run.network, image[None], target=goal, **settings)
+        settings["layer"] = explanation.layer  # the same in every slice
+        slice_notes.append(explanation.note)
+        values[depth] = to_image_grid(explanation.values[0][picture], size[1:])
+    silent = empty_map_warnings(values[depths][None], goal.words) if explanation.signed else []
+    notes = _counted(slice_notes, silent, "slices")
     if len(depths) < size[0]:
         notes.append(f"{size[0] - len(depths)} of {size[0]} slices show too little head for this run: the map is 0 "
                      "there")  # fmt: skip
-    return _mapped(values.numpy(), found, notes, task.in_words(output, run.network))
+    return _mapped(values.numpy(), explanation, notes, task.in_words(output, run.network))
 
 
-def _mapped(values: np.ndarray, found: Explanation, notes: Sequence[str], words: str) -> SampleMap:
-    return SampleMap(values, found.method, found.signed, found.target, found.layer, found.grid, words,
-                     tuple(note for note in notes if note))  # fmt: skip
+def _mapped(values: np.ndarray, explanation: Explanation, notes: Sequence[str], words: str) -> SampleMap:
+    return SampleMap(values, explanation.method, explanation.signed, explanation.target, explanation.layer,
+                     explanation.grid, words, tuple(note for note in notes if note))  # fmt: skip
 
 
 def _as_trained(image: Tensor) -> Tensor:
@@ -235,7 +235,7 @@ def _extent(what: str, size: Sequence[int], affine: np.ndarray) -> str:
     return f"the map covers {what}, {sides} mm, and is 0 outside it"
 
 
-def _counted(said: Sequence[str], own: Sequence[str], what: str) -> list[str]:
+def _counted(slice_notes: Sequence[str], summaries: Sequence[str], what: str) -> list[str]:
     """Notes of the whole, then those of its parts that say something else, with how many say it."""
-    others = Counter(note for note in said if note and not note.startswith("all values are"))
-    return [*own, *(f"{note} ({count} of {len(said)} {what})" for note, count in others.items())]
+    others = Counter(note for note in slice_notes if note and not note.startswith("all values are"))
+    return [*summaries, *(f"{note} ({count} of {len(slice_notes)} {what})" for note, count in others.items())]

@@ -71,7 +71,9 @@ def open_run(
     chosen, number = _choose(run, variant, fold)
     task.settings = with_changes(task.settings, chosen.settings)
     network = run.network(task, chosen, number)
-    taken = [words for words, asked in ((f"variant {chosen.name}", variant), (f"fold {number}", fold)) if asked is None]
+    taken = [
+        words for words, option in ((f"variant {chosen.name}", variant), (f"fold {number}", fold)) if option is None
+    ]
     choice = f"{' and '.join(taken)}: the first with weights" if taken else ""
     return TrainedRun(folder, recipe, chosen, number, task, network.to(device), choice)
 
