@@ -92,17 +92,17 @@ def train_row(
 
     chosen = recipe.variant(variant)
     split = inner_split(task, held=held, seed=seed)
-    own = task.for_variant(chosen, with_changes(settings, chosen.settings), split)
+    task_of_row = task.for_variant(chosen, with_changes(settings, chosen.settings), split)
     torch.manual_seed(seed)
-    model = own.build(chosen, {})
+    model = task_of_row.build(chosen, {})
     with tempfile.TemporaryDirectory() as folder:
-        trainer = Trainer(own, own.settings, Path(folder), accelerator, seed=seed, save_every=10**6,
-                          progress=own.progress)  # fmt: skip
-        done = trainer.fit(model, own.rows(split, "train"))
-    predictions = predict_rows(own, model, own.rows(split, "test"), accelerator, quick=True)
+        trainer = Trainer(task_of_row, task_of_row.settings, Path(folder), accelerator, seed=seed, save_every=10**6,
+                          progress=task_of_row.progress)  # fmt: skip
+        done = trainer.fit(model, task_of_row.rows(split, "train"))
+    predictions = predict_rows(task_of_row, model, task_of_row.rows(split, "test"), accelerator, quick=True)
     return {"predictions": predictions, "seconds": round(done.seconds, 1), "iterations": done.iteration,
             "parameters": sum(p.numel() for p in model.parameters()), "train": len(split.train),
-            "settings": as_json(own.settings)}  # fmt: skip
+            "settings": as_json(task_of_row.settings)}  # fmt: skip
 
 
 def table(task: Task, score: str, rows: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
@@ -110,10 +110,10 @@ def table(task: Task, score: str, rows: Sequence[tuple[str, Mapping[str, Any]]])
     whole = dict(rows).get(WHOLE)
     lines = [f"| taken back | {score} | minus {WHOLE} | parameters | steps | seconds |", "|---|---|---|---|---|---|"]
     for name, row in rows:
-        own = task.score(row["predictions"])[score]
+        score_of_row = task.score(row["predictions"])[score]
         apart = "" if whole is None or name == WHOLE else task.compare(
             row["predictions"], whole["predictions"])[score].text()  # fmt: skip
-        lines.append(f"| {name} | {own.text()} | {apart} | {row['parameters']:,} | {row['iterations']} | "
+        lines.append(f"| {name} | {score_of_row.text()} | {apart} | {row['parameters']:,} | {row['iterations']} | "
                      f"{row['seconds']:.0f} |")  # fmt: skip
     return lines
 
@@ -121,7 +121,7 @@ def table(task: Task, score: str, rows: Sequence[tuple[str, Mapping[str, Any]]])
 def page(recipe: str, data: str, scale: str, seed: int, lines: Sequence[str], row: Mapping[str, Any]) -> str:
     """The page as Markdown."""
     score, variant, _ = STUDIED[recipe]
-    patients = len({own["subject"] for own in row["predictions"]})
+    patients = len({prediction["subject"] for prediction in row["predictions"]})
     return "\n".join([
         f"# What each choice brings: {recipe} on {data}", "",
         f"Made by `medattn study ablation --recipe {recipe}`; do not edit by hand.", "",

@@ -129,23 +129,23 @@ def _open(path: Path, *, tensors: bool) -> tuple[dict[str, Tensor], dict[str, An
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
             # copied: a tensor of safetensors lies in the file itself, which Windows then lets nobody replace, and which
             # shows what another process writes into it
-            found = {name: file.get_tensor(name).clone() for name in file.keys()} if tensors else {}  # noqa: SIM118
+            tensors_read = {name: file.get_tensor(name).clone() for name in file.keys()} if tensors else {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, RuntimeError, RecursionError) as error:
         raise UserError(f"cannot read {path} ({error}): it is damaged; {_remedy(path)}") from None
     written = facts.pop(CHECKSUM, None) if isinstance(facts, dict) else None
-    if not isinstance(facts, dict) or tensors and written not in (None, _checksum(found, facts)):
+    if not isinstance(facts, dict) or tensors and written not in (None, _checksum(tensors_read, facts)):
         raise UserError(f"{path} is damaged, its numbers are not those that were written: {_remedy(path)}")
-    return found, facts
+    return tensors_read, facts
 
 
 def _checksum(tensors: Mapping[str, Tensor], facts: Any) -> str:
     """Of names, kinds, shapes and numbers, and of the facts beside them."""
-    found = hashlib.blake2b(json.dumps(facts).encode(), digest_size=16)
+    hasher = hashlib.blake2b(json.dumps(facts).encode(), digest_size=16)
     for name in sorted(tensors):
         tensor = tensors[name]
-        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        found.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
-    return found.hexdigest()
+        hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        hasher.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return hasher.hexdigest()
 
 
 def _remedy(path: Path) -> str:

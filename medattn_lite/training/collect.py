@@ -57,25 +57,25 @@ def _records(plan: Plan, variant: Variant, folds: int, start: int) -> list[dict[
 
 
 def _pooled(records: Sequence[Mapping[str, Any]]) -> list[Prediction]:
-    return [{**row, "fold": number} for number, own in enumerate(records) for row in own["predictions"]]
+    return [{**row, "fold": number} for number, record in enumerate(records) for row in record["predictions"]]
 
 
 def _scores(task: Task, records: Sequence[Mapping[str, Any]], rows: Sequence[Prediction]) -> dict[str, Any]:
     """One variant from one seed."""
-    by_fold = [_numbers(task.score(own["predictions"], draws=0)) for own in records]
-    found = {
+    by_fold = [_numbers(task.score(record["predictions"], draws=0)) for record in records]
+    scores = {
         "parameters": records[0]["parameters"],
-        "iterations": [own["iterations"] for own in records],
-        "chosen_steps": [own.get("chosen_step", own["iterations"]) for own in records],
-        "training_seconds": [own["training_seconds"] for own in records],
+        "iterations": [record["iterations"] for record in records],
+        "chosen_steps": [record.get("chosen_step", record["iterations"]) for record in records],
+        "training_seconds": [record["training_seconds"] for record in records],
         "pooled": _intervals(task.score(rows)),
         "folds": by_fold,
         "mean_over_folds": _mean_over(by_fold),
     }
-    watched = [_numbers(task.score(own["validation"], draws=0)) for own in records if own.get("validation")]
+    watched = [_numbers(task.score(record["validation"], draws=0)) for record in records if record.get("validation")]
     if watched:
-        found |= {"validation_folds": watched, "validation_mean_over_folds": _mean_over(watched)}
-    return found | task.details(rows)
+        scores |= {"validation_folds": watched, "validation_mean_over_folds": _mean_over(watched)}
+    return scores | task.details(rows)
 
 
 def _over_seeds(
@@ -83,10 +83,10 @@ def _over_seeds(
 ) -> dict[str, Any]:
     """One variant from every seed: its pooled scores, the steps that were chosen, and the mean over the seeds."""
     by_seed: dict[str, dict[str, Any]] = {}
-    for seed, records, own in zip(plan.training_seeds, starts, rows, strict=True):
+    for seed, records, seed_rows in zip(plan.training_seeds, starts, rows, strict=True):
         steps = [record.get("chosen_step", record["iterations"]) for record in records]
-        by_seed[str(seed)] = {"pooled": _intervals(task.score(own)), "chosen_steps": steps}
-    scores = [{name: own["value"] for name, own in one["pooled"].items()} for one in by_seed.values()]
+        by_seed[str(seed)] = {"pooled": _intervals(task.score(seed_rows)), "chosen_steps": steps}
+    scores = [{name: interval["value"] for name, interval in one["pooled"].items()} for one in by_seed.values()]
     return {"by_seed": by_seed, "over_seeds": _mean_over(scores, count="seeds")}
 
 
@@ -96,12 +96,14 @@ def _difference(
     """Two variants on the same patients: the interval from the first seed, and each seed's own."""
     first, second = pair
     by_seed = [_intervals(task.compare(one, other)) for one, other in zip(rows[first], rows[second], strict=True)]
-    found: dict[str, Any] = {"first": first, "second": second, "difference": by_seed[0]}
+    difference: dict[str, Any] = {"first": first, "second": second, "difference": by_seed[0]}
     if plan.seeds > 1:
-        found["by_seed"] = {str(seed): own for seed, own in zip(plan.training_seeds, by_seed, strict=True)}
-        scores = [{name: own["value"] for name, own in one.items()} for one in by_seed]
-        found["over_seeds"] = _mean_over(scores, count="seeds")
-    return found
+        difference["by_seed"] = {
+            str(seed): interval for seed, interval in zip(plan.training_seeds, by_seed, strict=True)
+        }
+        scores = [{name: interval["value"] for name, interval in one.items()} for one in by_seed]
+        difference["over_seeds"] = _mean_over(scores, count="seeds")
+    return difference
 
 
 def _intervals(scores: Mapping[str, Interval]) -> dict[str, Any]:
@@ -116,7 +118,7 @@ def _mean_over(parts: Sequence[Mapping[str, float]], *, count: str = "folds") ->
     """Mean and standard deviation over the folds, or seeds, that could be scored."""
     out = {}
     for name in parts[0]:
-        values = np.array([own[name] for own in parts if own.get(name) is not None and np.isfinite(own[name])])
+        values = np.array([part[name] for part in parts if part.get(name) is not None and np.isfinite(part[name])])
         if len(values):
             spread = float(values.std(ddof=1)) if len(values) > 1 else 0.0
             out[name] = {"mean": float(values.mean()), "sd": spread, count: len(values)}

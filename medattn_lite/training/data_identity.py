@@ -36,7 +36,7 @@ def identify(dataset: Samples) -> dict[str, dict[str, str]] | None:
     cases: Sequence[Case] | None = getattr(dataset, "cases", None)
     if cases is None:
         return None
-    return {own.case: {"subject": own.subject, "files": _files(own), "facts": _facts(own)} for own in cases}
+    return {case.case: {"subject": case.subject, "files": _files(case), "facts": _facts(case)} for case in cases}
 
 
 def require_same_data(folder: Path, before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> None:
@@ -52,13 +52,13 @@ def require_same_data(folder: Path, before: Mapping[str, Any] | None, now: Mappi
     """
     if before is None or now is None or before == now:
         return
-    changes = [f"{len(own)} {words} ({_few(own)})" for words, own in (
+    changes = [f"{len(changed)} {words} ({_few(changed)})" for words, changed in (
         ("more", [name for name in now if name not in before]),
         ("gone", [name for name in before if name not in now]),
         ("with other files", _other(before, now, "files")),
         ("with another label, follow-up or other fact", _other(before, now, "facts")),
         ("of another patient", _other(before, now, "subject")),
-    ) if own]  # fmt: skip
+    ) if changed]  # fmt: skip
     raise UserError(f"{folder} was begun on other data ({len(before)} cases, now {len(now)}): {', '.join(changes)}; "
                     "choose another --out, or name the data as they were with --root")
 
@@ -72,20 +72,20 @@ def _few(names: Sequence[str]) -> str:
 
 
 def _files(case: Case) -> str:
-    found = hashlib.sha256()
+    hasher = hashlib.sha256()
     named = {**case.images, **({"mask": case.mask} if case.mask is not None else {})}
     seen: set[Path] = set()
     for name, path in named.items():
-        for own in () if Path(path) in seen else _whole(Path(path)):  # slices hold several channels
-            found.update(f"{name}\0{own.name}\0".encode("utf-8", "surrogateescape") + _ends(own))
+        for file in () if Path(path) in seen else _whole(Path(path)):  # slices hold several channels
+            hasher.update(f"{name}\0{file.name}\0".encode("utf-8", "surrogateescape") + _ends(file))
         seen.add(Path(path))
-    return found.hexdigest()[:24]
+    return hasher.hexdigest()[:24]
 
 
 def _whole(path: Path) -> Iterator[Path]:
     """A file, or what lies in a folder of slices."""
     if path.is_dir():
-        yield from sorted(own for own in path.iterdir() if own.is_file())
+        yield from sorted(file for file in path.iterdir() if file.is_file())
     elif path.is_file():
         yield path
 

@@ -140,7 +140,7 @@ class _Fold:
             return
         record = self.files.record()
         ours = {"variant": self.variant.name, "fold": self.number, "seed": self.seed}
-        other = [name for name, own in ours.items() if record.get(name, own) != own]
+        other = [name for name, value in ours.items() if record.get(name, value) != value]
         patients = {subject for side in record["split"].values() for subject in side}
         if other or patients != set(self.task.subjects):
             what = f"of another {other[0]}" if other else "of other patients"

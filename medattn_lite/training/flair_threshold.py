@@ -30,7 +30,7 @@ def flair_threshold(task: Lesions, source: Lesions) -> dict[str, Any]:
               "best_on_tested": [int(tested.mean(0).argmax())] * len(tested)}  # fmt: skip
     if len(tested) > 1:
         others = [np.delete(tested, person, axis=0).mean(0) for person in people]
-        chosen["chosen_on_other_patients"] = [int(own.argmax()) for own in others]
+        chosen["chosen_on_other_patients"] = [int(dices.argmax()) for dices in others]
     return {
         name: {
             "threshold": {task.subjects[person]: float(THRESHOLDS[places[person]]) for person in people},
@@ -48,7 +48,7 @@ def threshold_dice(task: Lesions) -> np.ndarray:
     place, rows = task.channels.index("flair"), []
     for image, mask in zip(task.images, task.masks, strict=True):
         bright, truth = image[place].float().numpy(), mask[0].numpy().astype(bool)
-        found = np.array([(bright > level).sum() for level in THRESHOLDS])
+        counts_above = np.array([(bright > level).sum() for level in THRESHOLDS])
         right = np.array([(bright[truth] > level).sum() for level in THRESHOLDS])
-        rows.append(dice(right, found - right, truth.sum() - right))
+        rows.append(dice(right, counts_above - right, truth.sum() - right))
     return np.array(rows)

@@ -122,14 +122,14 @@ class ImageStore(Sequence[Tensor]):
         return _OnDisk(self._file, offset, tuple(value.shape), value.dtype)
 
     def _of(self, rows: list[Tensor | _OnDisk]) -> Self:
-        own = type(self)()
-        own._rows = rows
+        store = type(self)()
+        store._rows = rows
         sizes = [_bytes(tuple(row.shape), row.dtype) for row in rows]
         kept = [isinstance(row, Tensor) for row in rows]
-        own.bytes_in_memory = sum(size for size, here in zip(sizes, kept, strict=True) if here)
-        own.bytes_on_disk = sum(sizes) - own.bytes_in_memory
-        own._limit = min(own._limit, own.bytes_in_memory)  # what is added goes to a file of its own
-        return own
+        store.bytes_in_memory = sum(size for size, here in zip(sizes, kept, strict=True) if here)
+        store.bytes_on_disk = sum(sizes) - store.bytes_in_memory
+        store._limit = min(store._limit, store.bytes_in_memory)  # what is added goes to a file of its own
+        return store
 
 
 def _read_at(file: IO[bytes], count: int, offset: int) -> bytes:

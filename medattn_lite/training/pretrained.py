@@ -62,11 +62,13 @@ def start_from(
         UserError: less than half of the network is in the file.
     """
     report = load_matching(network, convert(read_weights(path)))
-    own = [name for name in network.state_dict() if not name.endswith("num_batches_tracked")]
+    weights = [name for name in network.state_dict() if not name.endswith("num_batches_tracked")]
     loaded = sum(not name.endswith("num_batches_tracked") for name in report.loaded)
-    if loaded < ENOUGH * len(own):
-        raise UserError(f"{path} fits only {loaded} of the network's {len(own)} tensors: weights are for networks of "
-                        "published size, so use --scale paper, and the file of this network")
+    if loaded < ENOUGH * len(weights):
+        raise UserError(
+            f"{path} fits only {loaded} of the network's {len(weights)} tensors: weights are for networks of "
+            "published size, so use --scale paper, and the file of this network"
+        )
     return report
 
 

@@ -46,11 +46,11 @@ def environment(accelerator: Accelerator) -> dict[str, Any]:
 @cache
 def code_digest() -> str:
     """The first twelve digits of a checksum of the code that a trained network depends on."""
-    root, found = Path(medattn_lite.__file__).parent, hashlib.sha256()
+    root, hasher = Path(medattn_lite.__file__).parent, hashlib.sha256()
     for room in _CODE:
         for path in sorted((root / room).rglob("*.py")):
-            found.update(str(path.relative_to(root).as_posix()).encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()[:12]
+            hasher.update(str(path.relative_to(root).as_posix()).encode() + b"\0" + path.read_bytes() + b"\0")
+    return hasher.hexdigest()[:12]
 
 
 def changed_since(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -78,7 +78,7 @@ class FoldFiles:
                                                for row in rows)  # fmt: skip
         numbers = all(isinstance(record.get(name), (int, float)) and not isinstance(record[name], bool)
                       for name in ("parameters", "iterations", "training_seconds"))  # fmt: skip
-        sides = isinstance(split, dict) and all(isinstance(own, list) for own in split.values())
+        sides = isinstance(split, dict) and all(isinstance(patients, list) for patients in split.values())
         if not (whole and numbers and sides):
             raise UserError(f"{self.predictions} is damaged, it holds no predictions of a fold: {self.remedy}")
         return record
@@ -102,8 +102,8 @@ def fold_files(folder: Path, variant: str, fold: int, *, start: int = 0) -> Fold
         fold: from 0.
         start: number of the seed, from 0; see `Plan.training_seeds`.
     """
-    own = folder / variant
-    return FoldFiles((own / f"start-{start}" if start else own) / f"fold-{fold}")
+    variant_folder = folder / variant
+    return FoldFiles((variant_folder / f"start-{start}" if start else variant_folder) / f"fold-{fold}")
 
 
 class Run:
@@ -150,8 +150,8 @@ class Run:
     def plan(self) -> Plan:
         """Plan of the run. It lies where the run lies, names all variants, and does not know the folder of the data."""
         names = {field.name for field in fields(Plan)} - {"root", "variants", "out"}
-        given = {name: value for name, value in self.record["plan"].items() if name in names}
-        return self._whole(lambda: Plan(**given, out=self.folder))
+        values = {name: value for name, value in self.record["plan"].items() if name in names}
+        return self._whole(lambda: Plan(**values, out=self.folder))
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -177,11 +177,11 @@ class Run:
         """
         again = "run the same medattn train again, which writes it anew from the predictions"
         missing = f"{self.folder} holds no finished run (no metrics.json): {self._missing}"
-        found = read_object(self.metrics_file, remedy=again, missing=missing)
+        content = read_object(self.metrics_file, remedy=again, missing=missing)
         parts = (("variants", dict), ("data_facts", dict), ("folds", int))
-        if not all(isinstance(found.get(name), kind) for name, kind in parts):
+        if not all(isinstance(content.get(name), kind) for name, kind in parts):
             raise UserError(f"{self.metrics_file} is damaged, it holds no scores of a run: {again}")
-        return found
+        return content
 
     @cached_property
     def environment(self) -> dict[str, Any]:
@@ -254,8 +254,8 @@ class Run:
             split: who is trained on and who is tested.
             start: number of the seed it was trained from.
         """
-        own = task.at_start(start).for_variant(variant, with_changes(task.settings, variant.settings), split)
-        return own, self.network(own, variant, fold, start=start)
+        task_of_fold = task.at_start(start).for_variant(variant, with_changes(task.settings, variant.settings), split)
+        return task_of_fold, self.network(task_of_fold, variant, fold, start=start)
 
     def _whole(self, made: Any) -> Any:
         """What is made of a part of the record; a part that does not fit is one line."""

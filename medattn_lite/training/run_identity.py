@@ -58,13 +58,15 @@ class Claim:
         self.there = self.run.record
         for part in ("settings", "plan"):
             before, now = (
-                {name: value for name, value in _whole(own, part).items() if name not in self._unlike(part)}
-                for own in (self.there, self.ours)
+                {name: value for name, value in _whole(side, part).items() if name not in self._unlike(part)}
+                for side in (self.there, self.ours)
             )
             other = [name for name in now if before.get(name) != now[name]]
             if other:
                 raise UserError(f"{folder} holds another run (its {other[0]} differs): choose another --out")
-        variants = [{own["name"]: own for own in record["recipe"]["variants"]} for record in (self.there, self.ours)]
+        variants = [
+            {variant["name"]: variant for variant in record["recipe"]["variants"]} for record in (self.there, self.ours)
+        ]
         changed = [name for name in variants[0] if variants[1].get(name, variants[0][name]) != variants[0][name]]
         if changed:
             raise UserError(f"{folder} was begun when the recipe's {changed[0]!r} was another: choose another --out")

@@ -59,9 +59,9 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
     task = open_task(recipe, settings, seed=plan.seed, progress=False)
     split, written = task.splits()[fold], []
     for name, variant in chosen.items():
-        own, model = opened.trained_on(task, recipe.variant(variant), fold, split)
+        task_of_fold, model = opened.trained_on(task, recipe.variant(variant), fold, split)
         predictions = records[variant]["predictions"]
-        _check(own, model, own.rows(split, "test")[:CHECKED], predictions[:CHECKED])
+        _check(task_of_fold, model, task_of_fold.rows(split, "test")[:CHECKED], predictions[:CHECKED])
         weights = folder / f"{name}.safetensors"
         save_weights(model, weights)
         if weights.stat().st_size > LIMIT:
@@ -71,13 +71,13 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
         weights.chmod(0o644)
         facts: dict[str, Any] = {
             "name": name, **as_json(model.built_from), "recipe": recipe.name, "variant": variant, "scale": plan.scale,
-            "data": plan.data, "fold": fold, "seed": plan.seed, "settings": as_json(own.settings),
-            "channels": list(own.channels), "classes": own.output_names(model),
+            "data": plan.data, "fold": fold, "seed": plan.seed, "settings": as_json(task_of_fold.settings),
+            "channels": list(task_of_fold.channels), "classes": task_of_fold.output_names(model),
             "subjects": records[variant]["split"],
-            "scores": {key: value.as_dict() for key, value in own.score(predictions).items()},
-            "scores_by_seed": _scores_by_seed(opened, own, variant, fold),
+            "scores": {key: value.as_dict() for key, value in task_of_fold.score(predictions).items()},
+            "scores_by_seed": _scores_by_seed(opened, task_of_fold, variant, fold),
             "beside": _scores_beside(opened, task, chosen.values(), fold),
-            "details": own.details(predictions), "parameters": records[variant]["parameters"],
+            "details": task_of_fold.details(predictions), "parameters": records[variant]["parameters"],
             "chosen_step": _chosen_step(opened, variant, fold), "trained_steps": records[variant]["iterations"],
             "command": _command(plan, variant), "environment": environment,
         }  # fmt: skip
@@ -88,23 +88,23 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
 
 def _scores_by_seed(run: Run, task: Task, variant: str, fold: int) -> dict[str, dict[str, Any]]:
     """Seed → scores on the test subjects, and the step that was chosen."""
-    found = {}
+    by_seed = {}
     for start, seed in enumerate(run.finished_plan.training_seeds):
         record = run.fold(variant, fold, start=start).record()
         scores = {name: interval.as_dict() for name, interval in task.score(record["predictions"]).items()}
-        found[str(seed + fold)] = {"chosen_step": _chosen_step(run, variant, fold, start=start), "scores": scores}
-    return found
+        by_seed[str(seed + fold)] = {"chosen_step": _chosen_step(run, variant, fold, start=start), "scores": scores}
+    return by_seed
 
 
 def _scores_beside(run: Run, task: Task, chosen: Collection[str], fold: int) -> dict[str, dict[str, Any]]:
     """Variant → scores on the test subjects, of what else the run holds of this fold: controls, from the first seed."""
-    found = {}
+    by_variant = {}
     for variant in run.recipe.variants:
         files = run.fold(variant.name, fold)
         if variant.name not in chosen and files.is_done:
             scores = task.score(files.record()["predictions"])
-            found[variant.name] = {name: interval.as_dict() for name, interval in scores.items()}
-    return found
+            by_variant[variant.name] = {name: interval.as_dict() for name, interval in scores.items()}
+    return by_variant
 
 
 def _chosen_step(run: Run, variant: str, fold: int, *, start: int = 0) -> int:
@@ -114,8 +114,8 @@ def _chosen_step(run: Run, variant: str, fold: int, *, start: int = 0) -> int:
 
 def _check(task: Any, model: torch.nn.Module, rows: Rows, expected: Sequence[dict[str, Any]]) -> None:
     with torch.no_grad():
-        found = [task.predict(model, int(row), torch.device("cpu")) for row in rows]
-    for ours, theirs in zip(json.loads(json.dumps(found)), expected, strict=True):
+        computed = [task.predict(model, int(row), torch.device("cpu")) for row in rows]
+    for ours, theirs in zip(json.loads(json.dumps(computed)), expected, strict=True):
         if not _alike(ours, theirs):
             raise UserError(f"the weights do not give what the run predicted for {theirs['subject']}: run it anew")
 
@@ -153,11 +153,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("run", type=Path)
     parser.add_argument("chosen", nargs="+", metavar="NAME=VARIANT")
     parser.add_argument("--fold", type=int, default=0)
-    given = parser.parse_args(arguments)
-    wrong = [pair for pair in given.chosen if "=" not in pair]
+    options = parser.parse_args(arguments)
+    wrong = [pair for pair in options.chosen if "=" not in pair]
     if wrong:
         raise UserError(f"{wrong[0]!r}: say NAME=VARIANT, such as grade_p3d_iam='P3D + IAM'")
-    for path in ship(given.run, dict(pair.split("=", 1) for pair in given.chosen), fold=given.fold):
+    for path in ship(options.run, dict(pair.split("=", 1) for pair in options.chosen), fold=options.fold):
         print(path)
     return 0
 

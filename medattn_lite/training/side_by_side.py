@@ -50,16 +50,16 @@ def train_side_by_side(
         raise UserError("no patient is left to train on: give more patients, or test fewer")
     generator = Generator().manual_seed(seed)
     optimisers = {name: torch.optim.Adam(part.parameters(), lr=learning_rate) for name, part in parts.items()}
-    schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(own, steps) for own in optimisers.values()]
+    schedules = [torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps) for optimiser in optimisers.values()]
     histories = {name: History() for name in parts}
     for part in parts.values():
         part.train()
     for step in range(1, steps + 1):
         drawn = [rows[i] for i in torch.randint(len(rows), (batch_size,), generator=generator).tolist()]
         batch = {name: x.to(device) for name, x in task.batch(drawn, [generator] * batch_size).items()}
-        given = dict.fromkeys(parts, (batch["image"],)) if inputs is None else inputs(batch["image"])
+        inputs_by_part = dict.fromkeys(parts, (batch["image"],)) if inputs is None else inputs(batch["image"])
         for name, part in parts.items():
-            loss = task.loss(part(*given[name]), batch)
+            loss = task.loss(part(*inputs_by_part[name]), batch)
             optimisers[name].zero_grad()
             loss.backward()
             optimisers[name].step()

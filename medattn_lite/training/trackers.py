@@ -33,12 +33,12 @@ def find_trackers(names: Sequence[str]) -> list[str]:
     Raises:
         UserError: an unknown name, or its package is not installed.
     """
-    found = list(dict.fromkeys(name.strip().lower() for name in names))
-    for name in found:
+    trackers = list(dict.fromkeys(name.strip().lower() for name in names))
+    for name in trackers:
         if name not in TRACKERS:
             raise UserError(f"--log {name}: use {' or '.join(TRACKERS)}")
         optional(TRACKERS[name])
-    return found
+    return trackers
 
 
 @contextmanager

@@ -79,14 +79,14 @@ def transfer(
     _require_apart(source, tested)
     both = source.joined(tested)
     variants = [recipe.variant(name) for name in finished["variants"]]
-    rows = {own.name: _predict(opened, source, both, own, finished["folds"], torch.device(device))
-            for own in variants if _is_fair(own)}  # fmt: skip
-    whole = {name: averaged(own) for name, own in rows.items()}
+    rows = {variant.name: _predict(opened, source, both, variant, finished["folds"], torch.device(device))
+            for variant in variants if _is_fair(variant)}  # fmt: skip
+    whole = {name: averaged(by_fold) for name, by_fold in rows.items()}
     result = {
         "run": Path(run).name, "recipe": recipe.name, "scale": plan.scale, "trained_on": plan.data, "tested_on": data,
         **({"scanner": scanner, "seed": seed} if phantom else {}),
         "data_facts": tested.about(),
-        "variants": {name: _scores(tested, whole[name], own) for name, own in rows.items()},
+        "variants": {name: _scores(tested, whole[name], by_fold) for name, by_fold in rows.items()},
         "comparisons": [{"first": one, "second": two, "difference": _plain(tested.compare(whole[one], whole[two]))}
                         for one, two in recipe.comparisons if {one, two} <= set(rows)],
         "notes": ["scored at the voxel size of the run, not of the files",
@@ -109,8 +109,11 @@ def averaged(folds: Sequence[Sequence[Prediction]]) -> list[Prediction]:
         folds: of each network, the same rows in the same order.
     """
     if any("regions" in row for row in folds[0]):
-        return [row for own in folds for row in own]
-    return [{name: _mean([own[name] for own in rows]) for name in rows[0]} for rows in zip(*folds, strict=True)]
+        return [row for fold_rows in folds for row in fold_rows]
+    return [
+        {name: _mean([prediction[name] for prediction in rows]) for name in rows[0]}
+        for rows in zip(*folds, strict=True)
+    ]
 
 
 def _mean(values: Sequence[Any]) -> Any:
@@ -139,7 +142,7 @@ def _require_apart(source: Task, tested: Task) -> None:
     if shared:
         raise UserError(f"{shared[0]} is a patient of both ({len(shared)} in all): test on others, phantoms of another "
                         "--seed")
-    regions = [getattr(own, "regions", ()) for own in (source, tested)]
+    regions = [getattr(task, "regions", ()) for task in (source, tested)]
     if regions[0] != regions[1]:
         raise UserError(f"the run knows the regions {', '.join(regions[0])}, {tested.data} {', '.join(regions[1])}: "
                         "test on data with the same ones")
@@ -154,28 +157,28 @@ def _predict(
     run: Run, source: Task, both: Task, variant: Variant, folds: int, device: torch.device
 ) -> list[list[Prediction]]:
     """The tested patients' predictions by the networks of each fold."""
-    new, found = tuple(sorted(set(both.subjects[len(source.subjects) :]))), []
+    new, by_fold = tuple(sorted(set(both.subjects[len(source.subjects) :]))), []
     for number, split in enumerate(source.splits()[:folds]):
-        own, model = run.trained_on(both, variant, number, Split(split.train, new, split.valid))
+        task, model = run.trained_on(both, variant, number, Split(split.train, new, split.valid))
         model.to(device)
 
-        def predict(rows: Rows, own: Task = own, model: torch.nn.Module = model) -> list[Prediction]:
+        def predict(rows: Rows, task: Task = task, model: torch.nn.Module = model) -> list[Prediction]:
             with evaluating(model), torch.no_grad():
-                return [own.predict(model, int(row), device) for row in rows]
+                return [task.predict(model, int(row), device) for row in rows]
 
-        own.fit_without_gradients(model, own.rows(split, "train"), predict)
-        found.append(predict(range(len(source.subjects), len(both.subjects))))
-    return found
+        task.fit_without_gradients(model, task.rows(split, "train"), predict)
+        by_fold.append(predict(range(len(source.subjects), len(both.subjects))))
+    return by_fold
 
 
 def _scores(task: Task, whole: Sequence[Prediction], folds: Sequence[Sequence[Prediction]]) -> dict[str, Any]:
-    found: dict[str, Any] = {"pooled": _plain(task.score(whole))}
-    each = [{name: own.value for name, own in task.score(rows, draws=0).items()} for rows in folds]
-    found["folds"] = each
+    result: dict[str, Any] = {"pooled": _plain(task.score(whole))}
+    each = [{name: interval.value for name, interval in task.score(rows, draws=0).items()} for rows in folds]
+    result["folds"] = each
     if task.counts_lesions:
-        found |= {"dice_by_patient": _lesion(whole), "dice_by_fold": [_lesion(own) for own in folds]}
-        found["mean_dice"] = float(np.mean(list(found["dice_by_patient"].values())))
-    return found
+        result |= {"dice_by_patient": _lesion(whole), "dice_by_fold": [_lesion(fold_rows) for fold_rows in folds]}
+        result["mean_dice"] = float(np.mean(list(result["dice_by_patient"].values())))
+    return result
 
 
 def _plain(scores: Mapping[str, Interval]) -> dict[str, Any]:
@@ -202,23 +205,26 @@ def written(result: dict[str, Any]) -> str:
     scanner = f" (scanner {result['scanner']}, seed {result['seed']})" if "scanner" in result else ""
     lines = [f"{result['run']}, trained on {result['trained_on']}, tested on {result['tested_on']}{scanner}: "
              f"{result['data_facts']['patients']} patients"]  # fmt: skip
-    for name, own in result["variants"].items():
-        lines.append(f"{name}: " + ", ".join(f"{score} {_interval(one)}" for score, one in own["pooled"].items()))
+    for name, variant in result["variants"].items():
+        lines.append(f"{name}: " + ", ".join(f"{score} {_interval(one)}" for score, one in variant["pooled"].items()))
     for pair in result["comparisons"]:
-        own = ", ".join(f"{score} {_interval(one)}" for score, one in pair["difference"].items())
-        lines.append(f"{pair['first']} minus {pair['second']}: {own}")
+        text = ", ".join(f"{score} {_interval(one)}" for score, one in pair["difference"].items())
+        lines.append(f"{pair['first']} minus {pair['second']}: {text}")
     if "lesion_ml" not in result:
         return "\n".join(lines)
     people = list(result["lesion_ml"])
     lines.append("lesion volume (mL): " + _row({name: result["lesion_ml"][name] for name in people}, digits=1))
-    rows = [*result["variants"].items(), *((f"FLAIR threshold, {name.replace('_', ' ')}", own)
-                                           for name, own in result.get("flair_threshold", {}).items())]  # fmt: skip
-    lines += [f"Dice of {name}: {_row(own['dice_by_patient'])}; mean {own['mean_dice']:.3f}" for name, own in rows]
+    rows = [*result["variants"].items(), *((f"FLAIR threshold, {name.replace('_', ' ')}", facts)
+                                           for name, facts in result.get("flair_threshold", {}).items())]  # fmt: skip
+    lines += [
+        f"Dice of {name}: {_row(facts['dice_by_patient'])}; mean {facts['mean_dice']:.3f}"
+        for name, facts in rows
+    ]
     return "\n".join(lines)
 
 
-def _interval(own: Mapping[str, Any]) -> str:
-    value, low, high = ("—" if own[end] is None or own[end] != own[end] else f"{own[end]:.3f}"
+def _interval(interval: Mapping[str, Any]) -> str:
+    value, low, high = ("—" if interval[end] is None or interval[end] != interval[end] else f"{interval[end]:.3f}"
                         for end in ("value", "low", "high"))  # fmt: skip
     return f"{value} [{low}, {high}]"
 

@@ -119,10 +119,12 @@ def _train(
             say(f"the time is over before {key}: run the same command again")
             return
         scale = "smoke" if smoke else "paper"
-        found = run_training(training, out, scale=scale, device=str(device), seconds=max(left, 60.0), roots=roots)
-        found["seconds"] += record["steps"].get(key, {}).get("seconds", 0.0)
-        record["steps"][key] = found
-        say(f"{key}: {found['state']}")
+        record_of_run = run_training(
+            training, out, scale=scale, device=str(device), seconds=max(left, 60.0), roots=roots
+        )
+        record_of_run["seconds"] += record["steps"].get(key, {}).get("seconds", 0.0)
+        record["steps"][key] = record_of_run
+        say(f"{key}: {record_of_run['state']}")
         _save(record, out)
 
 
@@ -150,12 +152,12 @@ def _save(record: dict[str, Any], out: Path) -> None:
     os.replace(part, out / "gpu.json")
 
 
-def _short(found: dict[str, Any]) -> str:
-    if "error" in found:
-        return found["error"]
-    if "ok" in found:
-        return f"{'ok' if found['ok'] else 'DIFFERS'}, output {found['output']:.1e}, gradient {found['gradient']:.1e}"
-    if "seconds" in found:
-        memory = "" if found["memory"] is None else f", {found['memory'] / 1e9:.2f} GB"
-        return f"{1e3 * found['seconds']:.1f} ms{memory}"
-    return ", ".join(f"{name} {value:.3g}" for name, value in found.items())
+def _short(step: dict[str, Any]) -> str:
+    if "error" in step:
+        return step["error"]
+    if "ok" in step:
+        return f"{'ok' if step['ok'] else 'DIFFERS'}, output {step['output']:.1e}, gradient {step['gradient']:.1e}"
+    if "seconds" in step:
+        memory = "" if step["memory"] is None else f", {step['memory'] / 1e9:.2f} GB"
+        return f"{1e3 * step['seconds']:.1f} ms{memory}"
+    return ", ".join(f"{name} {value:.3g}" for name, value in step.items())

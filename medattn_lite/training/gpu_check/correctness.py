@@ -40,8 +40,8 @@ def compare(work: Work, mode: str, device: torch.device) -> dict[str, Any]:
     expected, slope = _run(module, images, "fp32")
     with exact_fp32():
         moved = module.to(device)
-        found, gradient = _run(moved, images.to(device), mode)
-    output, backward = _difference(found, expected), _difference(gradient, slope)
+        moved_output, gradient = _run(moved, images.to(device), mode)
+    output, backward = _difference(moved_output, expected), _difference(gradient, slope)
     limits = LIMITS[mode]
     return {"work": work.name, "kind": work.kind, "mode": mode, "output": output, "gradient": backward,
             "limits": list(limits), "ok": bool(output <= limits[0] and backward <= limits[1])}  # fmt: skip
@@ -59,19 +59,19 @@ def wake(module: nn.Module) -> nn.Module:
 def _run(module: nn.Module, images: Tensor, mode: str) -> tuple[Tensor, Tensor]:
     """Output, and the gradient of its sum with respect to the input, both in fp32 on the CPU."""
     images = images.clone().requires_grad_()
-    given, called = images, module
+    inputs, called = images, module
     if mode == "channels last":
         form = torch.channels_last if images.dim() == 4 else torch.channels_last_3d
         module.to(memory_format=form)  # type: ignore[call-overload]  # the stubs lack this form
-        given = images.contiguous(memory_format=form)
+        inputs = images.contiguous(memory_format=form)
     if mode == "compiled":
         called = torch.compile(module)  # type: ignore[assignment]  # a callable is enough
     with torch.autocast(images.device.type, torch.bfloat16, enabled=mode == "bf16"):
-        output = called(given)
+        output = called(inputs)
     (gradient,) = torch.autograd.grad(output.float().sum(), images)
     return output.detach().float().cpu(), gradient.detach().float().cpu()
 
 
-def _difference(found: Tensor, expected: Tensor) -> float:
+def _difference(computed: Tensor, expected: Tensor) -> float:
     scale = float(expected.abs().max())
-    return float((found - expected).abs().max()) / scale if scale > 0 else float((found - expected).abs().max())
+    return float((computed - expected).abs().max()) / scale if scale > 0 else float((computed - expected).abs().max())

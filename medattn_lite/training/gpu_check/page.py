@@ -26,35 +26,35 @@ def _head(record: Record) -> list[str]:
 
 
 def _steps(record: Record, part: str) -> list[dict[str, Any]]:
-    return [found for key, found in record["steps"].items() if key.startswith(f"{part}/")]
+    return [step for key, step in record["steps"].items() if key.startswith(f"{part}/")]
 
 
 def _failed(record: Record, part: str) -> list[str]:
-    lines = [f"- {key.removeprefix(f'{part}/')}: {found['error']}" for key, found in record["steps"].items()
-             if key.startswith(f"{part}/") and "error" in found]
+    lines = [f"- {key.removeprefix(f'{part}/')}: {step['error']}" for key, step in record["steps"].items()
+             if key.startswith(f"{part}/") and "error" in step]
     return [*lines, ""] if lines else []
 
 
 def _correctness(record: Record) -> list[str]:
-    found = [step for step in _steps(record, "correctness") if "error" not in step]
-    if not found:
+    steps = [step for step in _steps(record, "correctness") if "error" not in step]
+    if not steps:
         return ["## Correctness", "", "Not run.", ""]
-    wrong = [step for step in found if not step["ok"]]
+    wrong = [step for step in steps if not step["ok"]]
     lines = ["## Correctness", "",
              "Output and input gradient beside the same weights in fp32 on the CPU: largest difference, as a share "
-             f"of the largest value there. {len(found) - len(wrong)} of {len(found)} lie within the limits.", "",
+             f"of the largest value there. {len(steps) - len(wrong)} of {len(steps)} lie within the limits.", "",
              "| work | mode | output | limit | gradient | limit | |",
              "| --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
-    for step in found:
+    for step in steps:
         lines.append(f"| {step['work']} | {step['mode']} | {step['output']:.1e} | {step['limits'][0]:.0e} | "
                      f"{step['gradient']:.1e} | {step['limits'][1]:.0e} | {'' if step['ok'] else 'DIFFERS'} |")
     return [*lines, "", *_failed(record, "correctness")]
 
 
 def _speed(record: Record) -> list[str]:
-    found = [step for step in _steps(record, "speed") if "error" not in step]
+    steps = [step for step in _steps(record, "speed") if "error" not in step]
     peaks = record["steps"].get("peaks", {})
-    if not found:
+    if not steps:
         return ["## A training step", "", "Not run.", ""]
     measured = ", ".join(f"{name} {peaks[name] / 1e12:.1f}" for name in ("fp32", "tf32", "bf16") if name in peaks)
     lines = ["## A training step", "",
@@ -62,17 +62,17 @@ def _speed(record: Record) -> list[str]:
              f"{measured or 'not measured'}. The share is of the peak in the same precision.", "",
              "| network | mode | batch | ms | images per s | GB | share of peak |",
              "| --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
-    for step in found:
+    for step in steps:
         peak = peaks.get(step["mode"].split()[-1])
         share = f"{step['operations_per_second'] / peak:.1%}" if peak else "–"
         memory = "–" if step["memory"] is None else f"{step['memory'] / 1e9:.2f}"
         lines.append(f"| {step['work']} | {step['mode']} | {step['batch']} | {1e3 * step['seconds']:.1f} | "
                      f"{step['images_per_second']:.1f} | {memory} | {share} |")
-    return [*lines, "", *_failed(record, "speed"), *_fits(found)]
+    return [*lines, "", *_failed(record, "speed"), *_fits(steps)]
 
 
-def _fits(found: list[dict[str, Any]]) -> list[str]:
-    memory = {(step["work"], step["batch"]): step["memory"] for step in found
+def _fits(steps: list[dict[str, Any]]) -> list[str]:
+    memory = {(step["work"], step["batch"]): step["memory"] for step in steps
               if step["mode"] == "bf16" and step["memory"] is not None}
     rows = [(work, batches_that_fit(memory[work, 2], memory[work, 4]))
             for work, batch in memory if batch == 4 and (work, 2) in memory]
@@ -85,8 +85,8 @@ def _fits(found: list[dict[str, Any]]) -> list[str]:
 
 
 def _trainings(record: Record) -> list[str]:
-    found = _steps(record, "training")
-    if not found:
+    steps = _steps(record, "training")
+    if not steps:
         return ["## Trainings at published size", "", "Not run.", ""]
     return ["## Trainings at published size", "", "| training | seconds so far | state |", "| --- | --- | --- |",
-            *(f"| {step['name']} | {step['seconds']:.0f} | {step['state']} |" for step in found), ""]  # fmt: skip
+            *(f"| {step['name']} | {step['seconds']:.0f} | {step['state']} |" for step in steps), ""]  # fmt: skip

@@ -23,16 +23,16 @@ def peaks(device: torch.device, *, side: int = 8192) -> dict[str, float]:
     """Measured operations per second of a square matrix product, by precision, and bytes per second of a copy."""
     if device.type != "cuda":
         side = 512
-    found = {}
+    speeds = {}
     for name, dtype, tf32 in (("fp32", torch.float32, False), ("tf32", torch.float32, True),
                               ("bf16", torch.bfloat16, False)):  # fmt: skip
         torch.backends.cuda.matmul.allow_tf32 = tf32
         matrix = torch.randn(side, side, device=device, dtype=dtype)
-        found[name] = 2 * side**3 / _seconds(lambda matrix=matrix: matrix @ matrix, device)
+        speeds[name] = 2 * side**3 / _seconds(lambda matrix=matrix: matrix @ matrix, device)
     torch.backends.cuda.matmul.allow_tf32 = False
     block = torch.empty(64 * 2**20 if device.type == "cuda" else 2**20, device=device)
-    found["bytes"] = 2 * block.numel() * 4 / _seconds(lambda: block.clone(), device)
-    return found
+    speeds["bytes"] = 2 * block.numel() * 4 / _seconds(lambda: block.clone(), device)
+    return speeds
 
 
 def measure_step(work: Work, mode: str, device: torch.device, *, batch: int = 2) -> dict[str, Any]:

@@ -48,15 +48,15 @@ BLOCK_CHANNELS, BLOCK_SHAPE, SMALL_BLOCK_SHAPE = 32, (16, 32, 32), (6, 8, 8)
 def works(*, smoke: bool = False) -> list[Work]:
     """All blocks, then all networks."""
     shape = SMALL_BLOCK_SHAPE if smoke else BLOCK_SHAPE
-    found = [_block(name, dims, shape) for name in attention.names() if name != "none"
-             for dims in attention.MECHANISMS[name].spatial_dims]  # fmt: skip
+    list_of_work = [_block(name, dims, shape) for name in attention.names() if name != "none"
+                    for dims in attention.MECHANISMS[name].spatial_dims]  # fmt: skip
     for name, entry in NETWORKS.items():
         if not smoke:
-            found.append(Work(name, "network", entry.input_shape, entry.build))
+            list_of_work.append(Work(name, "network", entry.input_shape, entry.build))
         elif name in SMALL:
             options, small = SMALL[name]
-            found.append(Work(name, "network", small, partial(entry.build, **options)))
-    return found
+            list_of_work.append(Work(name, "network", small, partial(entry.build, **options)))
+    return list_of_work
 
 
 def _block(name: str, dims: int, shape: tuple[int, ...]) -> Work:

@@ -146,15 +146,17 @@ def check_changes(before: Mapping[str, Any], after: Mapping[str, Any], options: 
         raise UserError(f"size={_shown(after['size'])}: this recipe needs {len(before['size'])} sizes, such as "
                         f"{_shown(before['size'])}")
     for name, value in options.items():
-        own = before["options"].get(name)
+        default = before["options"].get(name)
         if name in OPTIONS:
             _require(name, value, OPTIONS[name])
-            if isinstance(own, (list, tuple)) and name == "whole" and len(value) != len(own):
-                raise UserError(f"{name}={_shown(value)}: this recipe needs {len(own)} numbers, such as {_shown(own)}")
+            if isinstance(default, (list, tuple)) and name == "whole" and len(value) != len(default):
+                raise UserError(
+                    f"{name}={_shown(value)}: this recipe needs {len(default)} numbers, such as {_shown(default)}"
+                )
         elif name in OPTION_SWITCHES and not isinstance(value, bool):
             raise UserError(f"{name}={_shown(value)}: write true or false")
-        elif own is not None and not _same_kind(own, value):
-            raise UserError(f"{name}={_shown(value)}: write {_kind(own)}, such as {_shown(own)}")
+        elif default is not None and not _same_kind(default, value):
+            raise UserError(f"{name}={_shown(value)}: write {_kind(default)}, such as {_shown(default)}")
 
 
 def _require(name: str, value: Any, allowed: Range) -> None:
@@ -164,19 +166,19 @@ def _require(name: str, value: Any, allowed: Range) -> None:
         raise UserError(f"{name}={_shown(value)}: give {allowed.words()}")
 
 
-def _same_kind(own: Any, value: Any) -> bool:
-    if isinstance(own, str) and value is None:
+def _same_kind(default: Any, value: Any) -> bool:
+    if isinstance(default, str) and value is None:
         return True  # a file of weights that is not read again
-    if isinstance(own, (list, tuple)):
+    if isinstance(default, (list, tuple)):
         return isinstance(value, (list, tuple))
-    if isinstance(own, bool) or isinstance(value, bool):
-        return isinstance(own, bool) and isinstance(value, bool)
-    return isinstance(value, (int, float) if isinstance(own, float) else type(own))
+    if isinstance(default, bool) or isinstance(value, bool):
+        return isinstance(default, bool) and isinstance(value, bool)
+    return isinstance(value, (int, float) if isinstance(default, float) else type(default))
 
 
-def _kind(own: Any) -> str:
+def _kind(default: Any) -> str:
     kinds = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
-    return kinds.get(type(own), "numbers with commas between them")
+    return kinds.get(type(default), "numbers with commas between them")
 
 
 def _shown(value: Any) -> str:

@@ -23,8 +23,8 @@ _TITLES = {
     "se": "SE", "eca": "ECA", "cbam": "CBAM", "coordinate": "coordinate attention", "split": "split attention",
     "iam": "IAM", "non_local": "non-local", "rsa": "RSA",
 }  # fmt: skip
-_PLUGGED = {name: f"P3D + {_TITLES.get(name, own.title)}" for name, own in registry.MECHANISMS.items()
-            if name != "none" and 3 in own.spatial_dims}  # fmt: skip
+_PLUGGED = {name: f"P3D + {_TITLES.get(name, mechanism.title)}" for name, mechanism in registry.MECHANISMS.items()
+            if name != "none" and 3 in mechanism.spatial_dims}  # fmt: skip
 
 
 def _network(mechanism: str) -> str:

@@ -152,7 +152,7 @@ PRESENCE_CNNS = Recipe(
         _RESNESAT,
     ),
     comparisons=tuple(("ResNeSAt", other) for other in ("ResNet-50", "DenseNet-121", "SE-ResNeXt-50", "ResNeSt")),
-    scales={scale: _beside_cnns(scale, own) for scale, own in _scales(rate=1e-3).items()},
+    scales={scale: _beside_cnns(scale, settings) for scale, settings in _scales(rate=1e-3).items()},
     guesses=(
         *(guess for guess in _GUESSES if not guess.startswith(("folds:", "scores:", "start:", "beside", "on lgg"))),
         "which CNNs: the paper's figure 3 compares common ones and prints no figures in a table, so that none of the "

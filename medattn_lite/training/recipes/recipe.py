@@ -191,10 +191,10 @@ def settings_from(record: Mapping[str, Any]) -> Settings:
 
 def recipe_from(record: Mapping[str, Any]) -> Recipe:
     """A recipe as `as_json` wrote it: as it was when a run began, whatever it has become since."""
-    given = _known(Recipe, record)
-    given["variants"] = tuple(Variant(**_known(Variant, own)) for own in record["variants"])
-    given["scales"] = {scale: settings_from(own) for scale, own in record["scales"].items()}
-    return Recipe(**given)
+    values = _known(Recipe, record)
+    values["variants"] = tuple(Variant(**_known(Variant, variant)) for variant in record["variants"])
+    values["scales"] = {scale: settings_from(settings) for scale, settings in record["scales"].items()}
+    return Recipe(**values)
 
 
 def _known(kind: type, record: Mapping[str, Any]) -> dict[str, Any]:

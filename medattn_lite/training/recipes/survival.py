@@ -33,9 +33,9 @@ def _small(width: int, growth: int) -> dict[str, dict]:
 
 def _fine(width: int, growth: int) -> dict[str, dict]:
     """The same for heads of 7 mm: two stages keep 6×7×6 places, not one of them; DenseNet-121 pads to 29 voxels."""
-    found = _small(width, growth)
-    return {name: {**own, "pad": True} if name == _DENSE else {**own, "strides": (1, 1, 2, 1)}
-            for name, own in found.items()}  # fmt: skip
+    sizes = _small(width, growth)
+    return {name: {**options, "pad": True} if name == _DENSE else {**options, "strides": (1, 1, 2, 1)}
+            for name, options in sizes.items()}  # fmt: skip
 
 
 SURVIVAL = Recipe(

@@ -51,7 +51,7 @@ def clinical_values(meta: Mapping[str, Any]) -> dict[str, float]:
 def not_used(facts: Sequence[Mapping[str, Any]]) -> str:
     """One line about the columns of a user's table that no clinical value comes from; "" where there are none."""
     taken = {plain for names in COLUMNS.values() for plain in names}
-    others = dict.fromkeys(str(name) for own in facts for name, value in own.items()
+    others = dict.fromkeys(str(name) for patient_facts in facts for name, value in patient_facts.items()
                            if value is not None and _plain(name) not in taken and _plain(name) not in OURS)  # fmt: skip
     return "" if not others else (f"columns that are no clinical value of this recipe: {', '.join(others)}; it knows "
                                   f"{', '.join(COLUMNS)}")
@@ -73,7 +73,10 @@ def of_highest_grade(facts: Sequence[Mapping[str, Any]]) -> list[int]:
     Raises:
         UserError: no grade is known.
     """
-    grades = [GRADE_ORDER.index(own["grade"]) if own.get("grade") in GRADE_ORDER else -1 for own in facts]
+    grades = [
+        GRADE_ORDER.index(patient_facts["grade"]) if patient_facts.get("grade") in GRADE_ORDER else -1
+        for patient_facts in facts
+    ]
     if max(grades) < 0:
         raise UserError("no patient's grade is known: use grades=all")
     return [row for row, grade in enumerate(grades) if grade == max(grades)]

@@ -42,9 +42,9 @@ class Fusion(Segmentation):
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """One of the two networks, or both with their trained weights and what joins them."""
-        given = self.settings.network
-        own = {name: given[name] for name in _OWN.get(variant.network, given) if name in given}
-        network = build(variant.network, **{**own, **self.network_options(), **variant.options})
+        options = self.settings.network
+        taken = {name: options[name] for name in _OWN.get(variant.network, options) if name in options}
+        network = build(variant.network, **{**taken, **self.network_options(), **variant.options})
         for role, source in trained.items():
             getattr(network, role).load_state_dict(source.state_dict())
         if getattr(network, "head", None) is not None and trained:

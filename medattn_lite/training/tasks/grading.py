@@ -71,11 +71,11 @@ class Grading(Task):
             features.append(tumour_features(sample))
         self.features = np.array(features)
 
-    def _class_names(self, told: Sequence[str]) -> tuple[str, ...]:
+    def _class_names(self, names: Sequence[str]) -> tuple[str, ...]:
         """The data's own names of the two classes, where they have them."""
         if self.settings.options.get("label") == "idh":
             return ("IDH wild type", "IDH mutant")
-        return tuple(told) if len(told) == 2 else ("low grade", "high grade")
+        return tuple(names) if len(names) == 2 else ("low grade", "high grade")
 
     def recall(self, facts: Mapping[str, Any] | None) -> None:
         super().recall(facts)
@@ -88,13 +88,13 @@ class Grading(Task):
 
     def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Self:
         """The tumours' features are standardised on the fold's training patients."""
-        own = super().for_variant(variant, settings, split)
-        train = own.rows(split, "train")
-        own.scaled = standardised(self.features, train)
-        own.regression = FeatureLogistic(self.features.shape[1])
-        if own.option("with_features"):
-            own.regression.fit(own.scaled[train], np.array(self.strata)[train])
-        return own
+        task = super().for_variant(variant, settings, split)
+        train = task.rows(split, "train")
+        task.scaled = standardised(self.features, train)
+        task.regression = FeatureLogistic(self.features.shape[1])
+        if task.option("with_features"):
+            task.regression.fit(task.scaled[train], np.array(self.strata)[train])
+        return task
 
     @property
     def validates_start(self) -> bool:
@@ -141,7 +141,7 @@ class Grading(Task):
         """Probability of class 1."""
         seen = [self.images[row].float()] if not isinstance(model, FeatureLogistic) else []
         seen += [self.scaled[row]] if isinstance(model, (FeatureLogistic, ImageBesideFeatures)) else []
-        logits = model(*(own[None].to(device) for own in seen)).float()
+        logits = model(*(image_input[None].to(device) for image_input in seen)).float()
         return {"subject": self.subjects[row], "label": self.strata[row], "probability": float(logits.softmax(1)[0, 1])}
 
     def quick_score(self, predictions: Sequence[Prediction]) -> float:

@@ -53,11 +53,11 @@ class Lesions(Segmentation):
 
     def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Self:
         """This task with the variant's lesion weights."""
-        own = super().for_variant(variant, settings, split)
+        task = super().for_variant(variant, settings, split)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # that the printed weights are odd stands in the recipe
-            own.cross_entropy = LesionCrossEntropy(RSANET_LESION_SHARE, swapped=settings.options["swapped"])
-        return own
+            task.cross_entropy = LesionCrossEntropy(RSANET_LESION_SHARE, swapped=settings.options["swapped"])
+        return task
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """The variant's network; a threshold on one channel where it has none."""
@@ -82,7 +82,7 @@ class Lesions(Segmentation):
         loss: Callable[[Tensor, Tensor], Tensor] = equal_cross_entropy
         if self.option("weighted"):
             loss = self.cross_entropy.to(output.device)
-        rows = [loss(own[None], mask[None]) for own, mask in zip(output, batch["mask"], strict=True)]
+        rows = [loss(logits[None], mask[None]) for logits, mask in zip(output, batch["mask"], strict=True)]
         share = self.option("dice_weight")
         if not share:
             return torch.stack(rows).mean()

@@ -74,16 +74,16 @@ class Mechanisms(Grading):
 
         Random labels follow from the seed, the start and the number of patients per class, and from nothing else.
         """
-        own = super().for_variant(variant, settings, split)
-        own.training_labels = list(self.strata)
+        task = super().for_variant(variant, settings, split)
+        task.training_labels = list(self.strata)
         if settings.options.get("shuffled"):
             for side, name in enumerate(("train", "valid")):
-                rows = own.rows(split, name)
+                rows = task.rows(split, name)
                 counts = sorted(self.strata[row] for row in rows)
                 shuffled = np.random.default_rng([self.seed, self.start, side, len(rows)]).permutation(counts)
                 for row, label in zip(rows, shuffled.tolist(), strict=True):
-                    own.training_labels[row] = label
-        return own
+                    task.training_labels[row] = label
+        return task
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """The variant's network, of the size that the settings give for its name, its network or its frame."""

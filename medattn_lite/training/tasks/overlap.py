@@ -65,7 +65,7 @@ def overlap_scores(predictions: Sequence[Prediction], measures: Measures, *, dra
            for name, (region, statistic) in measures.items()}  # fmt: skip
     if draws:
         return out
-    return {name: without_interval(own.value, own.units, "") for name, own in out.items()}
+    return {name: without_interval(interval.value, interval.units, "") for name, interval in out.items()}
 
 
 def overlap_differences(
@@ -102,8 +102,8 @@ def dice_by_patient(predictions: Sequence[Prediction]) -> dict[str, dict[str, fl
     """Averages Dice over the splits that tested a patient: patient → region → Dice."""
     out: dict[str, dict[str, float]] = {}
     for subject in sorted({row["subject"] for row in predictions}):
-        own = [row for row in predictions if row["subject"] == subject]
-        out[subject] = {region: float(np.mean(dice(*_columns(own, region)[:3]))) for region in own[0]["regions"]}
+        tests = [row for row in predictions if row["subject"] == subject]
+        out[subject] = {region: float(np.mean(dice(*_columns(tests, region)[:3]))) for region in tests[0]["regions"]}
     return out
 
 

@@ -24,15 +24,15 @@ def pooled(sample: dict[str, Any], factor: int) -> dict[str, Any]:
     """
     if factor == 1:
         return sample
-    found = {**sample, "image": functional.avg_pool3d(sample["image"].float()[None], factor)[0]}
+    coarse = {**sample, "image": functional.avg_pool3d(sample["image"].float()[None], factor)[0]}
     if sample.get("mask") is not None:
         mask = functional.max_pool3d(sample["mask"].float()[None], factor)[0]
-        found["mask"] = mask.to(sample["mask"].dtype)
+        coarse["mask"] = mask.to(sample["mask"].dtype)
     if sample.get("affine") is not None:
         scale = np.diag([factor, factor, factor, 1.0])
         scale[:3, 3] = (factor - 1) / 2  # the middle of the first block, in old voxels
-        found["affine"] = np.asarray(sample["affine"], dtype=float) @ scale
+        coarse["affine"] = np.asarray(sample["affine"], dtype=float) @ scale
     facts = sample.get("meta", {})
     sizes = {name: facts[name] for name in ("voxel_size_mm", "spacing_mm") if facts.get(name) is not None}
     larger = {name: tuple(factor * float(side) for side in size) for name, size in sizes.items()}
-    return found | {"meta": {**facts, **larger}}
+    return coarse | {"meta": {**facts, **larger}}

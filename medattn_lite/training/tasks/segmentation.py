@@ -102,14 +102,14 @@ class Segmentation(Task):
         Raises:
             UserError: it is no map, or this data set knows its labels itself.
         """
-        told = self.settings.options.get("label_map")
-        if told is None:
+        label_map = self.settings.options.get("label_map")
+        if label_map is None:
             return {}
         if self.data not in ("nifti", "bids"):
             raise UserError(f"{self.data} knows what its labels mean: leave label_map out")
-        if not isinstance(told, Mapping):
-            raise UserError(f"label_map={told!r} is no map of labels: write for example label_map=1:1,2:2,3:4")
-        return {"label_map": {int(stored): int(label) for stored, label in told.items()}}
+        if not isinstance(label_map, Mapping):
+            raise UserError(f"label_map={label_map!r} is no map of labels: write for example label_map=1:1,2:2,3:4")
+        return {"label_map": {int(stored): int(label) for stored, label in label_map.items()}}
 
     def recall(self, facts: Mapping[str, Any] | None) -> None:
         super().recall(facts)
@@ -194,7 +194,7 @@ class Segmentation(Task):
         order = np.random.default_rng(self.seed).permutation(patients).tolist()
         held = [tuple(sorted(order[number::parts])) for number in range(parts)]
         valid = [held[(number + 1) % parts] if self.validates else () for number in range(parts)]
-        return [Split(tuple(own for own in patients if own not in {*test, *watched}), test, watched)
+        return [Split(tuple(patient for patient in patients if patient not in {*test, *watched}), test, watched)
                 for test, watched in zip(held, valid, strict=True)]  # fmt: skip
 
     def batch(self, rows: Sequence[int], generators: Sequence[Generator]) -> Batch:
@@ -219,11 +219,11 @@ class Segmentation(Task):
         image = self.images[row].float()
         padded, place = pad_to(image, self.settings.size, fill=image.flatten(1).amin(1))
         axes = self.option("mirror_axes") if self.option("mirror_test") else ()
-        found = slide(
+        probabilities = slide(
             lambda window: mirrored_mean(lambda seen: self.probabilities(model(seen).float()), window, axes),
             padded[None].to(device), self.settings.size, overlap=self.settings.options.get("overlap", 0.5),
         )  # fmt: skip
-        return (found[0][(slice(None), *place)] > 0.5).cpu()
+        return (probabilities[0][(slice(None), *place)] > 0.5).cpu()
 
     def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
         """Counts of voxels and, where it is scored, the Hausdorff distance of each region."""
@@ -234,16 +234,17 @@ class Segmentation(Task):
         """Counts of voxels alone."""
         return self.measured(self.segment(model, row, device), row, distances=False)
 
-    def measured(self, found: Tensor, row: int, *, distances: bool) -> Prediction:
+    def measured(self, masks: Tensor, row: int, *, distances: bool) -> Prediction:
         """What is kept of predicted regions (R, D, H, W)."""
         truth, spacing, regions = self.masks[row].bool(), self.spacings[row], {}
-        for name, own, wanted in zip(self.regions, found, truth, strict=True):
-            counts = {"tp": int((own & wanted).sum()), "fp": int((own & ~wanted).sum()),
-                      "fn": int((wanted & ~own).sum())}  # fmt: skip
+        for name, predicted, wanted in zip(self.regions, masks, truth, strict=True):
+            counts = {"tp": int((predicted & wanted).sum()), "fp": int((predicted & ~wanted).sum()),
+                      "fn": int((wanted & ~predicted).sum())}  # fmt: skip
             distance = None
             if distances and spacing is not None:
-                distance = hausdorff95(own.numpy(), wanted.numpy(), spacing_mm=spacing)
-                if own.any() != wanted.any():  # the diagonal of the image as it was, before it was cut to the head
+                distance = hausdorff95(predicted.numpy(), wanted.numpy(), spacing_mm=spacing)
+                # the diagonal of the image as it was, before it was cut to the head
+                if predicted.any() != wanted.any():
                     distance = float(np.linalg.norm(np.multiply(self.shapes[row], spacing)))
             regions[name] = {**counts, "hd95": distance}
         return {"subject": self.subjects[row], "regions": regions}

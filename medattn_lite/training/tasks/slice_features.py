@@ -30,5 +30,5 @@ def slice_features(image: Tensor) -> Tensor:
     apart = (box - box.flip(-1)).abs().mean((1, 2))
     values = image[:, inside]  # (C, pixels)
     ends = torch.quantile(values, torch.tensor([0.05, 0.95]), dim=1)  # (2, C)
-    found = [values.mean(1), values.std(1, unbiased=False), ends[0], ends[1], apart]
-    return torch.stack(found, dim=1).flatten()
+    features = [values.mean(1), values.std(1, unbiased=False), ends[0], ends[1], apart]
+    return torch.stack(features, dim=1).flatten()

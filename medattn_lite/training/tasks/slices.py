@@ -161,8 +161,8 @@ class Slices(Task):
     ) -> None:
         """Fits the model of a slice's features on training rows."""
         if isinstance(model, FeatureLogistic):
-            found = torch.stack([slice_features(self.images[row]) for row in rows])
-            model.fit_raw(found, np.array(self.strata)[list(rows)])
+            features = torch.stack([slice_features(self.images[row]) for row in rows])
+            model.fit_raw(features, np.array(self.strata)[list(rows)])
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Cross-entropy of logits (B, 2)."""
@@ -188,7 +188,7 @@ class Slices(Task):
 
     def compare(self, first: Sequence[Prediction], second: Sequence[Prediction]) -> dict[str, Interval]:
         """Slice by slice, whatever fold it was tested in; see `binary_differences`."""
-        return binary_differences(*(sorted(own, key=lambda row: row["row"]) for own in (first, second)))
+        return binary_differences(*(sorted(rows, key=lambda row: row["row"]) for rows in (first, second)))
 
     def usual_class(self, output: Tensor) -> int:
         """The tumour, where a run asks for its presence."""
@@ -197,8 +197,8 @@ class Slices(Task):
     def in_words(self, output: Tensor, model: nn.Module) -> str:
         """How many slices are of class 1."""
         share = output.softmax(dim=1)[:, 1]
-        found = int((share > 0.5).sum())
-        return f"{self.class_names[1]} in {found} of {len(share)} slices (probability above 0.5)"
+        positive = int((share > 0.5).sum())
+        return f"{self.class_names[1]} in {positive} of {len(share)} slices (probability above 0.5)"
 
     def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
         """The confusion matrix, in slices."""
@@ -239,10 +239,10 @@ def _kinds(subjects: Sequence[str], labels: Sequence[int], folds: int) -> dict[s
     They join the commonest kind with the same highest class if there is one: one patient whose slices all show
     tumour goes with those who have slices of both sorts.
     """
-    found: dict[str, set[int]] = {}
+    labels_by_subject: dict[str, set[int]] = {}
     for subject, label in zip(subjects, labels, strict=True):
-        found.setdefault(subject, set()).add(label)
-    kinds = {patient: tuple(sorted(own)) for patient, own in found.items()}
+        labels_by_subject.setdefault(subject, set()).add(label)
+    kinds = {patient: tuple(sorted(labels)) for patient, labels in labels_by_subject.items()}
     counts = Counter(kinds.values())
     common = [kind for kind, count in counts.items() if count >= folds]
     if not common:

@@ -103,7 +103,7 @@ class Survival(SurvivalAnswers):
         self.run_options = self.settings.options
         if facts is None:  # phantoms know their clinical values without an image
             patients = open_images(self).table().to_dict("records")
-            self.clinical_names, _ = clinical_table([clinical_values(own) for own in patients])
+            self.clinical_names, _ = clinical_table([clinical_values(patient_facts) for patient_facts in patients])
         else:
             self.clinical_names = tuple(facts["clinical_missing"])
         self.settings = with_changes(self.settings, {"options": {"start_at_prior": False}})  # weights are read instead
@@ -124,8 +124,8 @@ class Survival(SurvivalAnswers):
         self.subjects = [self.subjects[row] for row in rows]
         self.percentiles = [self.percentiles[row] for row in rows]
         self.facts = [facts[row] for row in rows]
-        time = np.array([own["time"] for own in self.facts])
-        event = np.array([own["event"] for own in self.facts])
+        time = np.array([patient_facts["time"] for patient_facts in self.facts])
+        event = np.array([patient_facts["event"] for patient_facts in self.facts])
         if self.settings.options["end_point"] == "one-year":  # the day after, so that day 365 is still observed
             time, event = np.minimum(time, ONE_YEAR + 1), event & (time <= ONE_YEAR)
         self.time, self.event = time, event
@@ -133,42 +133,46 @@ class Survival(SurvivalAnswers):
         self.breaks = interval_breaks()
         self.days = sorted({*self.breaks[1:].tolist(), ONE_YEAR})
         self.survived, self.died = interval_labels(torch.from_numpy(time), torch.from_numpy(event), self.breaks)
-        self.clinical_names, self.clinical_values = clinical_table([clinical_values(own) for own in self.facts])
-        if self.data in ("nifti", "bids") and (said := not_used(self.facts)):
-            self.remarks.append(said)
+        self.clinical_names, self.clinical_values = clinical_table(
+            [clinical_values(patient_facts) for patient_facts in self.facts]
+        )
+        if self.data in ("nifti", "bids") and (unused := not_used(self.facts)):
+            self.remarks.append(unused)
         self.clinical, self.head, self.baseline, self.median = None, "logistic", None, None
         self.image_scale, self.outlines = (0.0, 1.0), torch.zeros(len(self.facts), len(OUTLINE))
 
     def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Self:
         """Clinical values and histograms are standardised on the fold's training patients."""
-        own = super().for_variant(variant, settings, split)
-        train = own.rows(split, "train")
-        own.head = _head_of(variant)
+        task = super().for_variant(variant, settings, split)
+        train = task.rows(split, "train")
+        task.head = _head_of(variant)
         # One patient of everybody's mean hazard is added to each interval, so that none has a hazard of 0 or 1.
         died, reached = self.died[train].sum(dim=0), (self.died + self.survived)[train].sum(dim=0)
-        own.prior = (died + died.sum() / reached.sum()) / (reached + 1)
+        task.prior = (died + died.sum() / reached.sum()) / (reached + 1)
         if settings.options.get("shuffled"):
-            whose = deal_outcomes([train, own.rows(split, "valid")], count=len(self.time), seed=(self.seed, self.start))
-            own.time, own.event = self.time[whose], self.event[whose]
-            own.survived, own.died = self.survived[whose], self.died[whose]
-        own.outlines = standardised(np.array([facts["outline"] for facts in self.facts]), train)
-        read = [own.outlines] if own.reads(variant, "outline") else []
-        if own.reads(variant, "clinical"):
+            whose = deal_outcomes(
+                [train, task.rows(split, "valid")], count=len(self.time), seed=(self.seed, self.start)
+            )
+            task.time, task.event = self.time[whose], self.event[whose]
+            task.survived, task.died = self.survived[whose], self.died[whose]
+        task.outlines = standardised(np.array([facts["outline"] for facts in self.facts]), train)
+        read = [task.outlines] if task.reads(variant, "outline") else []
+        if task.reads(variant, "clinical"):
             read.append(standardised(self.clinical_values, train))
-        own.clinical = torch.cat(read, dim=1) if read else None
+        task.clinical = torch.cat(read, dim=1) if read else None
         if settings.options["intensity"] == "histogram" and variant.network:
             learned = landmarks([self.percentiles[row] for row in train])
-            own.images = ImageStore(standardise(image, found, learned).half()
-                                    for image, found in zip(self.images, self.percentiles, strict=True))  # fmt: skip
-        return own
+            task.images = ImageStore(standardise(image, before, learned).half()
+                                     for image, before in zip(self.images, self.percentiles, strict=True))  # fmt: skip
+        return task
 
     def joined(self, other: Self) -> Self:
         """See `Task.joined`; of clinical values those that this task's patients have."""
-        own = super().joined(other)
-        rows = [clinical_values(facts) for facts in own.facts]
+        task = super().joined(other)
+        rows = [clinical_values(facts) for facts in task.facts]
         table = [[row[name] for name in self.clinical_names] for row in rows]
-        own.clinical_values = np.array(table, dtype=float).reshape(len(rows), -1)
-        return own
+        task.clinical_values = np.array(table, dtype=float).reshape(len(rows), -1)
+        return task
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """The variant's network, of the size that the settings give for its name; Cox's model where it has none."""
@@ -212,8 +216,8 @@ class Survival(SurvivalAnswers):
     def loss(self, output: Tensor, batch: Batch) -> Tensor:
         """Likelihood of hazards, or Cox's, a sum over deaths divided by patients of the batch; and the outline's."""
         if self._outline_weight:
-            output, told = output[:, : -len(OUTLINE)], output[:, -len(OUTLINE) :]
-            apart = functional.mse_loss(told, batch["outline"])
+            output, auxiliary = output[:, : -len(OUTLINE)], output[:, -len(OUTLINE) :]
+            apart = functional.mse_loss(auxiliary, batch["outline"])
             return self._survival_loss(output, batch) + self._outline_weight * apart
         return self._survival_loss(output, batch)
 
@@ -247,22 +251,22 @@ class Survival(SurvivalAnswers):
         image = self.images[row].float()[None].to(device)
         clinical = None if self.clinical is None else self.clinical[row][None].to(device)
         time, event = float(self.time[row]), bool(self.event[row])
-        found: Prediction = {"subject": self.subjects[row], "time": time, "event": event}
+        prediction: Prediction = {"subject": self.subjects[row], "time": time, "event": event}
         if isinstance(model, ClinicalCox):
             values = image.new_zeros(1, 0) if clinical is None else clinical
             if model.image is not None:
-                found["image_log_risk"] = self._image_log_risk(model.image, image, clinical)
-                scaled = (found["image_log_risk"] - self.image_scale[0]) / self.image_scale[1]
+                prediction["image_log_risk"] = self._image_log_risk(model.image, image, clinical)
+                scaled = (prediction["image_log_risk"] - self.image_scale[0]) / self.image_scale[1]
                 values = torch.cat([values, values.new_tensor([[scaled]])], dim=1)
             output = model(values).float().cpu()
         else:
             output = model(image, clinical).float().cpu()
         if self.head == "cox":
-            found["log_risk"] = float(output)
+            prediction["log_risk"] = float(output)
         cumulative = self._hazard(output, self.head)
-        found |= {"risk": risk_at_one_year(cumulative, self.days), "days": self.days,
-                  "survival": np.exp(-cumulative).tolist()}  # fmt: skip
-        return found | {"group": 0 if self.median is None else int(found["risk"] > self.median)}
+        prediction |= {"risk": risk_at_one_year(cumulative, self.days), "days": self.days,
+                       "survival": np.exp(-cumulative).tolist()}  # fmt: skip
+        return prediction | {"group": 0 if self.median is None else int(prediction["risk"] > self.median)}
 
     def _hazard(self, output: Tensor, head: str) -> np.ndarray:
         return cumulative_hazard(output, head, self.days, self.breaks, self.baseline)

@@ -50,12 +50,12 @@ class SurvivalAnswers(Task):
 
     def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
         """Groups of low and high predicted risk; of overall survival of all grades, the deck's other columns."""
-        options, found = self.settings.options, {"risk_groups": risk_group_report(predictions)}
+        options, details = self.settings.options, {"risk_groups": risk_group_report(predictions)}
         if (options["end_point"], options["grades"]) != ("overall", "all"):
-            return found
+            return details
         known = any(facts.get("grade") in GRADE_ORDER for facts in self.facts)
         highest = {self.subjects[row] for row in of_highest_grade(self.facts)} if known else set()
-        return found | {"columns": deck_columns(predictions, highest, draws=options["draws"])}
+        return details | {"columns": deck_columns(predictions, highest, draws=options["draws"])}
 
     def published(self) -> dict[str, dict[str, str]]:
         """The deck's figures of this end point and these grades under the scores' own names; its others in full."""
@@ -97,11 +97,11 @@ def deck_figures(
         end_point: "overall" or "one-year".
         grades: "all" or "highest".
     """
-    own = (", one-year" if end_point == "one-year" else "") + (", highest grade" if grades == "highest" else "")
+    suffix = (", one-year" if end_point == "one-year" else "") + (", highest grade" if grades == "highest" else "")
 
     def column(name: str) -> str:
         score, separator, rest = name.partition(",")
-        if separator + rest == own:
+        if separator + rest == suffix:
             return score
         return name if separator else f"{score}, overall, all grades"
 

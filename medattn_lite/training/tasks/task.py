@@ -115,13 +115,13 @@ class Task(ABC):
             facts: of `about`, as the run's metrics keep them; None where phantoms are asked instead.
             seed: as trained with.
         """
-        own = cls.__new__(cls)
-        own.recipe, own.settings, own.data, own.root = recipe, settings, data, None
-        own.seed, own.device, own.progress = seed, "cpu", False
-        own.cases, own.remarks = None, []
-        own.subjects, own.strata = [], []
-        own.recall(facts)
-        return own
+        task = cls.__new__(cls)
+        task.recipe, task.settings, task.data, task.root = recipe, settings, data, None
+        task.seed, task.device, task.progress = seed, "cpu", False
+        task.cases, task.remarks = None, []
+        task.subjects, task.strata = [], []
+        task.recall(facts)
+        return task
 
     def recall(self, facts: Mapping[str, Any] | None) -> None:
         """Sets what `load` would have found about the images, without them."""
@@ -163,8 +163,8 @@ class Task(ABC):
         held = [fold.test for fold in folds]
         valid = [held[(number + 1) % len(held)] for number in range(len(held))]
         return [
-            Split(tuple(p for p in fold.train if p not in set(own)), fold.test, own)
-            for fold, own in zip(folds, valid, strict=True)
+            Split(tuple(p for p in fold.train if p not in set(validation)), fold.test, validation)
+            for fold, validation in zip(folds, valid, strict=True)
         ]
 
     def rows(self, split: Split, side: str) -> np.ndarray:
@@ -173,15 +173,15 @@ class Task(ABC):
 
     def at_start(self, start: int) -> Self:
         """This task for the training from another seed; the images are shared."""
-        own = copy.copy(self)
-        own.start = start
-        return own
+        task = copy.copy(self)
+        task.start = start
+        return task
 
     def for_variant(self, variant: Variant, settings: Settings, split: Split) -> Self:
         """This task with a variant's settings and fitted to a fold's training rows; the images are shared."""
-        own = copy.copy(self)
-        own.settings = settings
-        return own
+        task = copy.copy(self)
+        task.settings = settings
+        return task
 
     def joined(self, other: Self) -> Self:
         """This task's rows and then those of the same task on other data: to fit on the first and test on the second.
@@ -192,11 +192,11 @@ class Task(ABC):
         Raises:
             UserError: the two do not fit each other.
         """
-        own = copy.copy(self)
+        task = copy.copy(self)
         for name in self.per_row:
             if hasattr(self, name):
-                setattr(own, name, _chained(getattr(self, name), getattr(other, name)))
-        return own
+                setattr(task, name, _chained(getattr(self, name), getattr(other, name)))
+        return task
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
         """The variant's network, untrained but for what it is composed of.

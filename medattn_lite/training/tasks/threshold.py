@@ -56,5 +56,5 @@ def _dice_above(values: Tensor, lesion: Tensor, thresholds: Tensor) -> Tensor:
     """Dice of `values > t` for each t: counts of sorted values, so that every voxel is looked at once."""
     inside, all_values = values[lesion].sort().values, values.flatten().sort().values
     hits = len(inside) - torch.searchsorted(inside, thresholds, right=True)
-    found = len(all_values) - torch.searchsorted(all_values, thresholds, right=True)
-    return 2 * hits / (found + len(inside)).clamp(min=1)
+    above = len(all_values) - torch.searchsorted(all_values, thresholds, right=True)
+    return 2 * hits / (above + len(inside)).clamp(min=1)

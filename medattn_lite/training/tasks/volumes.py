@@ -41,12 +41,12 @@ def open_images(task: Task, /, **options: Any) -> Dataset:
 
 def remarks_on(dataset: Samples) -> list[str]:
     """What a reader has to say about a folder, and what it left out, in words: nothing is dropped in silence."""
-    said = [str(text) for text in getattr(dataset, "remarks", ())]
+    lines = [str(text) for text in getattr(dataset, "remarks", ())]
     incomplete = [case.case for case in getattr(dataset, "incomplete", ())]
     if incomplete:
-        said.append(f"{len(incomplete)} cases lack a channel and are left out: {_few(incomplete)}")
+        lines.append(f"{len(incomplete)} cases lack a channel and are left out: {_few(incomplete)}")
     lost, spare = dataset.not_read() if hasattr(dataset, "not_read") else ([], [])
-    return [*said, *spare, *(f"not read: {text}" for text in lost)]
+    return [*lines, *spare, *(f"not read: {text}" for text in lost)]
 
 
 def _few(names: Sequence[str], shown: int = 3) -> str:

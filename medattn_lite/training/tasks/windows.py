@@ -64,10 +64,10 @@ def require_few_windows(shapes: Sequence[Sequence[int]], size: Sequence[int], *,
     Raises:
         UserError: an image would be cut into more than `MOST_WINDOWS` windows.
     """
-    shape = max(shapes, key=lambda own: count_windows(own, size, overlap=overlap))
+    shape = max(shapes, key=lambda shape_of_case: count_windows(shape_of_case, size, overlap=overlap))
     count = count_windows(shape, size, overlap=overlap)
     if count > MOST_WINDOWS:
-        grid, window = ("×".join(map(str, own)) for own in (shape, size))
+        grid, window = ("×".join(map(str, sides)) for sides in (shape, size))
         raise UserError(f"size={','.join(map(str, size))} with overlap={overlap:g} cuts an image of {grid} voxels into "
                         f"{count:,} windows of {window}: take a larger size or less overlap (at most "
                         f"{MOST_WINDOWS:,} windows per image)")  # fmt: skip
