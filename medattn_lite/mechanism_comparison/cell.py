@@ -50,13 +50,13 @@ def train_cell(
         probability of class 1, or Dice, null where nothing is marked), `loss` (the last steps' mean), `seconds`.
     """
     began = time.process_time()
-    own = plan.width if width is None else width
+    channels = plan.width if width is None else width
     network = started(frame_of(plan, cohort.spatial_dims), mechanism, spatial_dims=cohort.spatial_dims,
-                      in_channels=cohort.in_channels, width=own, seed=seed).to(device)  # fmt: skip
+                      in_channels=cohort.in_channels, width=channels, seed=seed).to(device)  # fmt: skip
     losses = _fit(network, plan, cohort, seed, device)
     predictions = _predictions(network, cohort, device)
     return {
-        "task": plan.name, "mechanism": mechanism, "width": own, "seed": seed,
+        "task": plan.name, "mechanism": mechanism, "width": channels, "seed": seed,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "score": score_of(cohort, predictions), "loss": float(np.mean(losses[-LAST:])),
         "seconds": round(time.process_time() - began, 2), "predictions": predictions,
@@ -66,7 +66,7 @@ def train_cell(
 def score_of(cohort: Cohort, predictions: Sequence[float | None]) -> float:
     """AUC of probabilities, or mean Dice over the test rows in which something is marked."""
     if cohort.masks is not None:
-        return float(np.mean([own for own in predictions if own is not None]))
+        return float(np.mean([prediction for prediction in predictions if prediction is not None]))
     return auc(cohort.labels[list(cohort.test)].numpy(), np.array(predictions))
 
 
@@ -80,8 +80,8 @@ def loss_of(output: Tensor, target: Tensor) -> Tensor:
     loss = F.cross_entropy(output, target.long())
     if target.dim() == 1:
         return loss
-    marked, found = target.float(), output.softmax(1)[:, 1]
-    overlap = (2 * (found * marked).sum() + 1) / (found.sum() + marked.sum() + 1)
+    marked, probability = target.float(), output.softmax(1)[:, 1]
+    overlap = (2 * (probability * marked).sum() + 1) / (probability.sum() + marked.sum() + 1)
     return loss + 1 - overlap
 
 
@@ -143,15 +143,15 @@ def _corner(mask: Tensor, shape: Sequence[int], generator: Generator) -> tuple[s
 @torch.no_grad()
 def _predictions(network: nn.Module, cohort: Cohort, device: torch.device | str) -> list[float | None]:
     network.eval()
-    found: list[float | None] = []
+    scores: list[float | None] = []
     for rows in torch.tensor(cohort.test).split(TESTED_AT_ONCE):
         output = network(cohort.images[rows].float().to(device)).float().softmax(1)[:, 1].cpu()
         if cohort.masks is None:
-            found += [round(value, 6) for value in output.tolist()]
+            scores += [round(value, 6) for value in output.tolist()]
             continue
         called, masks = (output > 0.5).flatten(1), cohort.masks[rows].flatten(1)
         counts = [(one & other).sum(1).numpy().astype(float) for one, other in
                   ((called, masks), (called, ~masks), (~called, masks))]  # fmt: skip
         overlaps, marked = dice(*counts).tolist(), masks.any(1).tolist()
-        found += [round(value, 6) if has else None for value, has in zip(overlaps, marked, strict=True)]
-    return found
+        scores += [round(value, 6) if has else None for value, has in zip(overlaps, marked, strict=True)]
+    return scores

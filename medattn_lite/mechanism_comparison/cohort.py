@@ -132,8 +132,8 @@ def _whole(plan: TaskPlan, dataset: Samples, progress: bool) -> tuple[Tensor, Te
     images, labels, masks, subjects = [], [], [], []
     for index in tqdm(range(len(dataset)), desc="images", disable=not progress, leave=False):
         sample = dataset[index]
-        own = sample.get("label") if plan.question == "label" else sample.get("mask")
-        if own is None:
+        wanted = sample.get("label") if plan.question == "label" else sample.get("mask")
+        if wanted is None:
             continue
         size = plan.size if len(plan.size) == sample["image"].dim() - 1 else plan.size[-2:]
         if len(size) != sample["image"].dim() - 1:
@@ -144,7 +144,7 @@ def _whole(plan: TaskPlan, dataset: Samples, progress: bool) -> tuple[Tensor, Te
         images.append(sample["image"].half())
         subjects.append(str(sample["subject"]))
         if plan.question == "label":
-            labels.append(int(own))
+            labels.append(int(wanted))
         else:
             masks.append((sample["mask"] > 0).any(dim=0).cpu())
             labels.append(int(masks[-1].any()))
@@ -153,7 +153,7 @@ def _whole(plan: TaskPlan, dataset: Samples, progress: bool) -> tuple[Tensor, Te
         raise UserError(f"no image of {plan.data} has a {missing}: the task {plan.name} needs them")
     if plan.question == "label":
         _two_classes(plan, labels)
-    if len({tuple(own.shape) for own in images}) > 1:
+    if len({tuple(image.shape) for image in images}) > 1:
         raise UserError(f"the images of {plan.data} differ in their channels or dimensions: read one kind of them")
     return torch.stack(images), torch.tensor(labels), torch.stack(masks) if masks else None, subjects
 
@@ -175,9 +175,9 @@ def _scaled(sample: Mapping[str, Any], size: Sequence[int]) -> dict[str, Any]:
 
 
 def _two_classes(plan: TaskPlan, labels: Sequence[int]) -> None:
-    found = sorted(set(labels))
-    if found != [0, 1]:
-        raise UserError(f"the task {plan.name} needs the classes 0 and 1, and {plan.data} has {found}: use other data")
+    values = sorted(set(labels))
+    if values != [0, 1]:
+        raise UserError(f"the task {plan.name} needs the classes 0 and 1, and {plan.data} has {values}: use other data")
 
 
 def _write(path: Path, images: Tensor, labels: Tensor, masks: Tensor | None, subjects: Sequence[str]) -> None:
@@ -194,6 +194,6 @@ def _write(path: Path, images: Tensor, labels: Tensor, masks: Tensor | None, sub
 def _read(path: Path) -> tuple[Tensor, Tensor, Tensor | None, list[str]]:
     from safetensors.torch import load_file
 
-    own = load_file(path)
-    subjects = bytes(own["subjects"].numpy()).decode().split("\n")
-    return own["images"], own["labels"], own.get("masks"), subjects
+    tensors = load_file(path)
+    subjects = bytes(tensors["subjects"].numpy()).decode().split("\n")
+    return tensors["images"], tensors["labels"], tensors.get("masks"), subjects

@@ -53,32 +53,32 @@ def write_page(out: Path, page: Path, *, controls: Path = CONTROLS) -> list[Path
     """
     require_page(page)
     record = controls_record(out, controls)
-    found = collect(out, may_be_empty=record is not None)
+    record_of_page = collect(out, may_be_empty=record is not None)
     if record is not None:
-        found["positive_controls"] = {key: record.get(key) for key in ("scale", "version")} | {
-            "runs": {key: {"accuracy": own["accuracy"]} for key, own in record["runs"].items()}
+        record_of_page["positive_controls"] = {key: record.get(key) for key in ("scale", "version")} | {
+            "runs": {key: {"accuracy": run["accuracy"]} for key, run in record["runs"].items()}
         }
     page.parent.mkdir(parents=True, exist_ok=True)
     figures, picture = page.with_suffix(".json"), page.with_suffix(".png")
-    write_json(figures, found)
-    if found["tasks"]:
-        draw(found, picture)
+    write_json(figures, record_of_page)
+    if record_of_page["tasks"]:
+        draw(record_of_page, picture)
     with new_file(page, overwrite=True) as part:
         part.write_text(without_tags(page_text(_read(figures), picture=picture.name)), encoding="utf-8")
-    return [page, figures, *([picture] if found["tasks"] else [])]
+    return [page, figures, *([picture] if record_of_page["tasks"] else [])]
 
 
-def draw(found: dict[str, Any], picture: Path) -> None:
+def draw(results: dict[str, Any], picture: Path) -> None:
     """Draws the differences to the plain network, one panel per task."""
     from medattn_lite.evaluation.intervals import Interval
     from medattn_lite.plots.mechanisms import mechanism_panels
 
     panels = {}
-    for name, task in found["tasks"].items():
+    for name, task in results["tasks"].items():
         rows: dict[str, Any] = {}
-        for mechanism in found["mechanisms"]:
-            own = task["rows"].get(mechanism, {}).get("difference")
-            rows[mechanism] = Interval.from_dict(own) if own else task["missing"].get(mechanism)
+        for mechanism in results["mechanisms"]:
+            difference = task["rows"].get(mechanism, {}).get("difference")
+            rows[mechanism] = Interval.from_dict(difference) if difference else task["missing"].get(mechanism)
         for row in task["rows"].values():
             if row["wider"] and row.get("difference"):
                 rows[f"plain, width {row['width']}"] = Interval.from_dict(row["difference"])

@@ -27,8 +27,8 @@ def control_table(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     for key, run in record.get("runs", {}).items():
         task, mechanism, seed = key.split("/")
         scores.setdefault(task, {}).setdefault(mechanism, {})[int(seed)] = float(run["accuracy"])
-    return {task: {name: _entry(own, found.get(PLAIN, {}), name) for name, own in found.items()}
-            for task, found in scores.items()}  # fmt: skip
+    return {task: {name: _entry(by_seed, by_row.get(PLAIN, {}), name) for name, by_seed in by_row.items()}
+            for task, by_row in scores.items()}  # fmt: skip
 
 
 def control_lines(record: Mapping[str, Any]) -> list[str]:
@@ -36,8 +36,8 @@ def control_lines(record: Mapping[str, Any]) -> list[str]:
     table = control_table(record)
     if not table:
         return ["The record of the positive controls is empty.\n"]
-    rows = [name for name in (*names(), WIDER) if name != PLAIN and any(name in own for own in table.values())]
-    others = sorted({name for own in table.values() for name in own} - {*names(), WIDER})
+    rows = [name for name in (*names(), WIDER) if name != PLAIN and any(name in by_row for by_row in table.values())]
+    others = sorted({name for by_row in table.values() for name in by_row} - {*names(), WIDER})
     lines = [
         "Synthetic tasks, each made so that its mechanism can solve it and a plain network cannot; other "
         "mechanisms may solve it, too. Another small network, the mechanism exchanged in the same way. Share of "
@@ -49,18 +49,18 @@ def control_lines(record: Mapping[str, Any]) -> list[str]:
         "`averaged`: split attention's two versions, averaged; `early`, `late`: early and late fusion. A dash: "
         "this network does not belong to the task, or was not trained on it.\n",
         "| mechanism | " + " | ".join(table) + " |", "|---" * (len(table) + 1) + "|",
-        "| *without attention: its score* | " + " | ".join(_score(own.get(PLAIN)) for own in table.values()) + " |",
+        "| *without attention: its score* | " + " | ".join(_score(row.get(PLAIN)) for row in table.values()) + " |",
     ]  # fmt: skip
-    lines += [f"| `{name}` | " + " | ".join(_cell(own.get(name)) for own in table.values()) + " |"
+    lines += [f"| `{name}` | " + " | ".join(_cell(by_row.get(name)) for by_row in table.values()) + " |"
               for name in [*rows, *others]]  # fmt: skip
     return [*lines, ""]
 
 
-def _entry(own: Mapping[int, float], base: Mapping[int, float], name: str) -> dict[str, Any]:
-    seeds = sorted(set(own) & set(base))
-    entry: dict[str, Any] = {"scores": [own[seed] for seed in sorted(own)], "seeds": len(seeds)}
+def _entry(by_seed: Mapping[int, float], base: Mapping[int, float], name: str) -> dict[str, Any]:
+    seeds = sorted(set(by_seed) & set(base))
+    entry: dict[str, Any] = {"scores": [by_seed[seed] for seed in sorted(by_seed)], "seeds": len(seeds)}
     if seeds and name != PLAIN:
-        entry["difference"] = seed_difference(_chosen(own, seeds), _chosen(base, seeds))
+        entry["difference"] = seed_difference(_chosen(by_seed, seeds), _chosen(base, seeds))
     return entry
 
 

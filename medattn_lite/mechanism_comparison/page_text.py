@@ -12,14 +12,14 @@ from medattn_lite.mechanism_comparison.small_networks import FRAMES, PLAIN
 HEADING = "# One frame, every mechanism\n"
 
 
-def page_text(found: Mapping[str, Any], *, picture: str) -> str:
+def page_text(results: Mapping[str, Any], *, picture: str) -> str:
     """The page.
 
     Args:
-        found: of `collect`, as read from JSON.
+        results: of `collect`, as read from JSON.
         picture: file name of the picture beside it.
     """
-    tasks = found["tasks"]
+    tasks = results["tasks"]
     lines = [
         HEADING,
         "Written by `medattn compare --page`; [the numbers as JSON](" + picture.replace(".png", ".json") + ").\n",
@@ -27,13 +27,13 @@ def page_text(found: Mapping[str, Any], *, picture: str) -> str:
         "images. Cells are differences to the plain network, with 95 % intervals over seeds *and* test patients; "
         "**bold** where the interval leaves out 0, and `*` where that survives a correction for the number of "
         "differences on this page (Holm).\n",
-        *_differences(found, "difference"),
-        *([f"![{_alt(found)}]({picture})\n"] if tasks else []),
-        *_summary(found),
+        *_differences(results, "difference"),
+        *([f"![{_alt(results)}]({picture})\n"] if tasks else []),
+        *_summary(results),
         "## Against a plain network of its size\n",
         "A mechanism adds parameters. Here the other network is the narrowest plain one that has at least as many.\n",
-        *_differences(found, "difference_to_control"),
-        *_controls(found),
+        *_differences(results, "difference_to_control"),
+        *_controls(results),
         "## What each costs\n",
         "Per image of training size. Multiplications are those of convolutions, linear layers and products of "
         "matrices; memory is what one image keeps for the backward pass; time is that of a training step relative to "
@@ -41,18 +41,18 @@ def page_text(found: Mapping[str, Any], *, picture: str) -> str:
     ]
     for name, task in tasks.items():
         lines += _costs(name, task)
-    return "\n".join([*lines, *_how(found)]) + "\n"
+    return "\n".join([*lines, *_how(results)]) + "\n"
 
 
-def _differences(found: Mapping[str, Any], key: str) -> list[str]:
-    tasks, missing = found["tasks"], found["not_run"]
+def _differences(results: Mapping[str, Any], key: str) -> list[str]:
+    tasks, missing = results["tasks"], results["not_run"]
     head = [*(f"{name}, {task['score']}" for name, task in tasks.items()), *missing]
     lines = ["| mechanism | " + " | ".join(head) + " |", "|---" * (len(head) + 1) + "|"]
     rest = ["not run"] * len(missing)
     if key == "difference":
         base = [_plain(task) for task in tasks.values()]
         lines.append("| *plain network: its score* | " + " | ".join([*base, *rest]) + " |")
-    for mechanism, title in found["mechanisms"].items():
+    for mechanism, title in results["mechanisms"].items():
         if mechanism != PLAIN:
             cells = [_cell(task, task["rows"].get(mechanism), key, mechanism) for task in tasks.values()]
             lines.append(f"| {title} (`{mechanism}`) | " + " | ".join([*cells, *rest]) + " |")
@@ -86,8 +86,8 @@ def _cell(task: Mapping[str, Any], row: Mapping[str, Any] | None, key: str, mech
     return f"{text}{seeds}{against}"
 
 
-def _summary(found: Mapping[str, Any]) -> list[str]:
-    family = found["family"]
+def _summary(results: Mapping[str, Any]) -> list[str]:
+    family = results["family"]
     count, clear, kept = (family[key] for key in ("differences", "leave out 0", "survive Holm"))
     if not count:
         return []
@@ -97,9 +97,9 @@ def _summary(found: Mapping[str, Any]) -> list[str]:
             f"correction: {kept}.\n"]  # fmt: skip
 
 
-def _controls(found: Mapping[str, Any]) -> list[str]:
+def _controls(results: Mapping[str, Any]) -> list[str]:
     """The positive controls, one row per task: the score of each network that was trained on it."""
-    record = found.get("positive_controls")
+    record = results.get("positive_controls")
     lines = ["## Where a mechanism must win\n"]
     if not record:
         return [*lines, "The positive controls, synthetic tasks that need a mechanism, were not run here.\n"]
@@ -115,13 +115,13 @@ def _costs(name: str, task: Mapping[str, Any]) -> list[str]:
     base = costs[PLAIN]
     lines += ["| network | parameters | multiplications, million | memory, KiB | time per step |",
               "|---|---|---|---|---|"]  # fmt: skip
-    for row, own in costs.items():
+    for row, cost in costs.items():
         title = f"*plain, width {row.removeprefix(f'{PLAIN}-w')}*" if row.startswith(f"{PLAIN}-w") else f"`{row}`"
         lines.append(
-            f"| {title} | {own['parameters']:,} (×{own['parameters'] / base['parameters']:.2f}) "
-            f"| {own['multiplications'] / 1e6:.1f} (×{own['multiplications'] / base['multiplications']:.2f}) "
-            f"| {own['kept_bytes'] / 1024:,.0f} (×{own['kept_bytes'] / base['kept_bytes']:.2f}) "
-            f"| ×{own['time']:.2f} [{own['time_low']:.2f}, {own['time_high']:.2f}] |"
+            f"| {title} | {cost['parameters']:,} (×{cost['parameters'] / base['parameters']:.2f}) "
+            f"| {cost['multiplications'] / 1e6:.1f} (×{cost['multiplications'] / base['multiplications']:.2f}) "
+            f"| {cost['kept_bytes'] / 1024:,.0f} (×{cost['kept_bytes'] / base['kept_bytes']:.2f}) "
+            f"| ×{cost['time']:.2f} [{cost['time_low']:.2f}, {cost['time_high']:.2f}] |"
         )
     return [*lines, ""]
 
@@ -133,7 +133,7 @@ def _frame(task: Mapping[str, Any]) -> Any:
     return FRAMES[frame_of(TaskPlan.from_dict(task["plan"]), task["spatial_dims"])]
 
 
-def _how(found: Mapping[str, Any]) -> list[str]:
+def _how(results: Mapping[str, Any]) -> list[str]:
     lines = [
         "## How\n",
         "- **Frame.** One network per task, the mechanism in one kind of place; everything else is equal. What two "
@@ -153,7 +153,7 @@ def _how(found: Mapping[str, Any]) -> list[str]:
         "| task | what | frame | training | patients | test | seeds |",
         "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
-    for name, task in found["tasks"].items():
+    for name, task in results["tasks"].items():
         plan, data = task["plan"], task["data"]
         seeds = sorted({int(seed) for row in task["rows"].values() for seed in row["scores"]})
         lines.append(
@@ -165,8 +165,8 @@ def _how(found: Mapping[str, Any]) -> list[str]:
     return lines
 
 
-def _alt(found: Mapping[str, Any]) -> str:
-    names = ", ".join(f"{name} ({task['score']})" for name, task in found["tasks"].items())
+def _alt(results: Mapping[str, Any]) -> str:
+    names = ", ".join(f"{name} ({task['score']})" for name, task in results["tasks"].items())
     return f"Difference of each mechanism to the plain network with its interval, one panel per task: {names}"
 
 

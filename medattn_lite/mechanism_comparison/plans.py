@@ -75,7 +75,7 @@ class TaskPlan:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return {key: list(own) if isinstance(own, tuple) else own for key, own in
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in
                 {**asdict(replace(self, phantom={})), "phantom": dict(self.phantom)}.items()}  # fmt: skip
 
 
@@ -105,7 +105,7 @@ _ALL = (
     TaskPlan("mask", "your own masks, voxel by voxel", "mask", "", "unet", (16, 40, 40), steps=100, batch_size=2),
 )  # fmt: skip
 PLANS: Mapping[str, TaskPlan] = MappingProxyType({plan.name: plan for plan in _ALL})
-CHANGEABLE = tuple(own.name for own in fields(TaskPlan) if own.name not in
+CHANGEABLE = tuple(field.name for field in fields(TaskPlan) if field.name not in
                    ("name", "title", "question", "data", "frame", "phantom"))  # fmt: skip
 
 
@@ -129,7 +129,7 @@ def find_plan(name: str, *, data: str | None = None, changes: Mapping[str, Any] 
     if not plan.data:
         if not data or data == "phantom":
             raise UserError(f"the task {name} asks about images of yours: say --data and --root, or use one of "
-                            f"{', '.join(own.name for own in _ALL if own.data == 'phantom')}")  # fmt: skip
+                            f"{', '.join(plan.name for plan in _ALL if plan.data == 'phantom')}")  # fmt: skip
         plan = replace(plan, data=data, name=f"{name}-{data}", title=f"{data}: {plan.title}")
     plan = replace(plan, **_with_tuples(changes or {}))
     _check(plan)
@@ -142,15 +142,15 @@ def _with_tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _check(plan: TaskPlan) -> None:
     for name, kind in (("steps", int), ("batch_size", int), ("width", int)):
-        own = getattr(plan, name)
-        if isinstance(own, bool) or not isinstance(own, kind) or own < 1:
-            raise UserError(f"{name}={own!r}: give a whole number of at least 1")
+        value = getattr(plan, name)
+        if isinstance(value, bool) or not isinstance(value, kind) or value < 1:
+            raise UserError(f"{name}={value!r}: give a whole number of at least 1")
     if not isinstance(plan.learning_rate, (int, float)) or not plan.learning_rate > 0:
         raise UserError(f"learning_rate={plan.learning_rate!r}: give a number above 0")
     if not isinstance(plan.test_share, (int, float)) or not 0 < plan.test_share < 1:
         raise UserError(f"test_share={plan.test_share!r}: give a share between 0 and 1")
     for name in ("size", "crop"):
-        own = getattr(plan, name)
-        if own is not None and (not isinstance(own, tuple) or len(own) not in (2, 3)
-                                or not all(isinstance(side, int) and side >= 8 for side in own)):  # fmt: skip
-            raise UserError(f"{name}={own!r}: give two or three whole numbers of at least 8, such as (24, 28, 24)")
+        value = getattr(plan, name)
+        if value is not None and (not isinstance(value, tuple) or len(value) not in (2, 3)
+                                  or not all(isinstance(side, int) and side >= 8 for side in value)):  # fmt: skip
+            raise UserError(f"{name}={value!r}: give two or three whole numbers of at least 8, such as (24, 28, 24)")

@@ -43,18 +43,22 @@ def collect(out: Path, *, may_be_empty: bool = False) -> dict[str, Any]:
     folders.sort(key=lambda folder: (order.index(folder.name) if folder.name in order else len(order), folder.name))
     tasks = {folder.name: _task(folder) for folder in folders}
     missing = [name for name, plan in PLANS.items() if plan.data and name not in tasks]
-    return {"mechanisms": {name: own.title for name, own in registry.MECHANISMS.items()}, "tasks": tasks,
+    return {"mechanisms": {name: mechanism.title for name, mechanism in registry.MECHANISMS.items()}, "tasks": tasks,
             "not_run": missing, "family": _family(tasks)}  # fmt: skip
 
 
 def _family(tasks: Mapping[str, Any]) -> dict[str, int]:
     """Says of every difference between a mechanism and the plain network whether it survives Holm's correction."""
-    own = [row["difference"] for task in tasks.values() for row in task["rows"].values()
-           if not row["wider"] and row.get("difference") and row["difference"]["p"] is not None]  # fmt: skip
-    for record, adjusted in zip(own, holm([record["p"] for record in own]), strict=True):
+    differences = [row["difference"] for task in tasks.values() for row in task["rows"].values()
+                   if not row["wider"] and row.get("difference") and row["difference"]["p"] is not None]  # fmt: skip
+    for record, adjusted in zip(differences, holm([record["p"] for record in differences]), strict=True):
         record[SURVIVES] = adjusted < LEVEL
-    clear = sum(record["p"] < LEVEL for record in own)
-    return {"differences": len(own), "leave out 0": clear, "survive Holm": sum(record[SURVIVES] for record in own)}
+    clear = sum(record["p"] < LEVEL for record in differences)
+    return {
+        "differences": len(differences),
+        "leave out 0": clear,
+        "survive Holm": sum(record[SURVIVES] for record in differences),
+    }
 
 
 def _task(folder: Path) -> dict[str, Any]:
@@ -65,19 +69,19 @@ def _task(folder: Path) -> dict[str, Any]:
              for row in store.rows()}  # fmt: skip
     base = cells.get(Row(PLAIN, plan.width), {})
     rows = {}
-    for row, own in cells.items():
-        found: dict[str, Any] = {
+    for row, cell in cells.items():
+        result: dict[str, Any] = {
             "mechanism": row.mechanism, "width": row.width, "wider": row.wider,
-            "parameters": next(iter(own.values()))["parameters"],
-            "scores": {str(seed): record["score"] for seed, record in own.items()},
+            "parameters": next(iter(cell.values()))["parameters"],
+            "scores": {str(seed): record["score"] for seed, record in cell.items()},
         }  # fmt: skip
         if row != Row(PLAIN, plan.width):
-            found["difference"] = _difference(settings, own, base)
+            result["difference"] = _difference(settings, cell, base)
         if row.mechanism != PLAIN:
             control = plain(_control_width(plan, settings, row.mechanism, dims))
-            found["control"] = control.name
-            found["difference_to_control"] = _difference(settings, own, cells.get(control, {}))
-        rows[row.name] = found
+            result["control"] = control.name
+            result["difference_to_control"] = _difference(settings, cell, cells.get(control, {}))
+        rows[row.name] = result
     missing = {name: NOT_RUN if is_defined(name, dims) else f"{NOT_DEFINED} in {dims}-D" for name in registry.names()
                if name not in rows}  # fmt: skip
     return {"plan": settings["plan"], "score": plan.score, "data": settings["data"], "versions": settings["versions"],
@@ -91,12 +95,12 @@ def _control_width(plan: TaskPlan, settings: dict[str, Any], mechanism: str, dim
                          width=plan.width)  # fmt: skip
 
 
-def _difference(settings: dict[str, Any], own: dict[int, Any], other: dict[int, Any]) -> dict[str, Any] | None:
-    seeds = sorted(set(own) & set(other))
+def _difference(settings: dict[str, Any], by_seed: dict[int, Any], other: dict[int, Any]) -> dict[str, Any] | None:
+    seeds = sorted(set(by_seed) & set(other))
     if not seeds:
         return None
     test = settings["test"]
-    interval = difference(test["subjects"], test["labels"], [own[seed]["predictions"] for seed in seeds],
+    interval = difference(test["subjects"], test["labels"], [by_seed[seed]["predictions"] for seed in seeds],
                           [other[seed]["predictions"] for seed in seeds])  # fmt: skip
     return interval.as_dict()
 
@@ -113,8 +117,8 @@ def difference(
         first: predictions of one network, one list per seed.
         second: of the other, from the same seeds.
     """
-    tables = [np.array(own, dtype=float) for own in (first, second)]
+    tables = [np.array(scores, dtype=float) for scores in (first, second)]
     if labels is not None:
         return crossed_auc_difference(labels, *tables, groups=subjects)
     scored = np.isfinite(tables[0]).all(axis=0)  # rows in which something is marked, the same for all
-    return crossed_mean_difference(*(own[:, scored] for own in tables), groups=np.asarray(subjects)[scored])
+    return crossed_mean_difference(*(table[:, scored] for table in tables), groups=np.asarray(subjects)[scored])

@@ -70,22 +70,22 @@ def compare_mechanisms(
     Raises:
         UserError: an unknown mechanism, a setting that differs from the records', or data that do not fit.
     """
-    asked = checked_mechanisms(mechanisms)
+    names = checked_mechanisms(mechanisms)
     for plan in plans:
         TaskStore(out, plan).require_same_settings()
     until = None if minutes is None else time.monotonic() + 60 * minutes
-    done, found, left = 0, 0, 0
+    done, existing, left = 0, 0, 0
     for plan in plans:
         store = TaskStore(out, plan)
         cohort = open_cohort(plan, store.folder, root=None if plan.data == "phantom" else root, options=options,
                              progress=progress)  # fmt: skip
         store.begin(cohort)
-        rows = rows_of(plan, cohort, asked)
+        rows = rows_of(plan, cohort, names)
         if until is None or time.monotonic() < until:
             _keep_costs(store, cohort, rows, device)
         for row, seed in _in_turn(rows, seeds):
             if store.cell(row, seed) is not None:
-                found += 1
+                existing += 1
             elif until is not None and time.monotonic() >= until:
                 left += 1
             else:
@@ -94,7 +94,7 @@ def compare_mechanisms(
                 done += 1
                 say(f"{plan.name}, {row.name}, seed {seed}: {plan.score} {record['score']:.3f}, "
                     f"{record['seconds']:.1f} s")  # fmt: skip
-    return Progress(done, found, left)
+    return Progress(done, existing, left)
 
 
 def _keep_costs(store: TaskStore, cohort: Cohort, rows: Sequence[Row], device: torch.device | str) -> None:

@@ -95,12 +95,12 @@ def make_network(frame: str, mechanism: str, *, spatial_dims: int, in_channels: 
     Raises:
         UserError: the frame or the mechanism is not defined in so many dimensions, or the width does not fit.
     """
-    own = FRAMES[frame]
-    if spatial_dims not in own.spatial_dims:
+    design = FRAMES[frame]
+    if spatial_dims not in design.spatial_dims:
         raise UserError(f"the frame {frame!r} is not defined in {spatial_dims}-D: use 'resnet' or 'unet'")
-    if width < own.step or width % own.step:
-        raise UserError(f"width={width} does not fit the frame {frame!r}: use a multiple of {own.step}")
-    return own.make(mechanism, spatial_dims, in_channels, width)
+    if width < design.step or width % design.step:
+        raise UserError(f"width={width} does not fit the frame {frame!r}: use a multiple of {design.step}")
+    return design.make(mechanism, spatial_dims, in_channels, width)
 
 
 def is_defined(mechanism: str, spatial_dims: int) -> bool:
@@ -145,8 +145,8 @@ def matched_width(frame: str, mechanism: str, *, spatial_dims: int, in_channels:
     """
     options = {"spatial_dims": spatial_dims, "in_channels": in_channels}
     wanted = parameters(frame, mechanism, width=width, **options)
-    for own in range(width, WIDEST * width + 1, FRAMES[frame].step):
-        if parameters(frame, PLAIN, width=own, **options) >= wanted:
-            return own
+    for candidate in range(width, WIDEST * width + 1, FRAMES[frame].step):
+        if parameters(frame, PLAIN, width=candidate, **options) >= wanted:
+            return candidate
     raise UserError(f"no plain network up to width {WIDEST * width} has the {wanted:,} parameters of {mechanism!r}: "
                     "leave this mechanism out")  # fmt: skip

@@ -114,12 +114,12 @@ class TaskStore:
         """The rows of which a cell is there: mechanisms in the registry's order, then plain controls by width."""
         from medattn_lite.attention import names
 
-        found = []
+        rows = []
         for path in sorted((self.folder / "cells").glob("*/seed-*.json")):
             record = read_json(path)
-            found.append(Row(record["mechanism"], record["width"], "-w" in path.parent.name))
+            rows.append(Row(record["mechanism"], record["width"], "-w" in path.parent.name))
         order = names()
-        return sorted(set(found), key=lambda row: (row.wider, order.index(row.mechanism), row.width))
+        return sorted(set(rows), key=lambda row: (row.wider, order.index(row.mechanism), row.width))
 
     def seeds(self, row: Row) -> list[int]:
         """The seeds of which a row's cell is there."""

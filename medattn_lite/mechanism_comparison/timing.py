@@ -46,17 +46,17 @@ def measure_costs(
         for row in rows
     }  # fmt: skip
     image, target = (part.to(device) for part in next(batches(plan, cohort, 0)))
-    found: dict[str, dict[str, Any]] = {}
+    costs: dict[str, dict[str, Any]] = {}
     for name, network in networks.items():
-        own = cost_of(network.train(), image[:1].repeat(2, *[1] * (image.dim() - 1)))  # two: a batch norm needs them
-        found[name] = {"parameters": own.parameters, "multiplications": own.multiplications // 2,
-                       "kept_bytes": own.kept_bytes // 2}  # fmt: skip
+        cost = cost_of(network.train(), image[:1].repeat(2, *[1] * (image.dim() - 1)))  # two: a batch norm needs them
+        costs[name] = {"parameters": cost.parameters, "multiplications": cost.multiplications // 2,
+                       "kept_bytes": cost.kept_bytes // 2}  # fmt: skip
     seconds = np.array([[_step(network, image, target) for network in networks.values()] for _ in range(rounds + 1)])
     ratios = seconds[1:] / seconds[1:, :1]
-    for name, own in zip(networks, ratios.T, strict=True):
-        middle, low, high = float(np.median(own)), float(own.min()), float(own.max())
-        found[name] |= {"time": middle, "time_low": low, "time_high": high, "device": torch.device(device).type}
-    return found
+    for name, cost in zip(networks, ratios.T, strict=True):
+        middle, low, high = float(np.median(cost)), float(cost.min()), float(cost.max())
+        costs[name] |= {"time": middle, "time_low": low, "time_high": high, "device": torch.device(device).type}
+    return costs
 
 
 def _step(network: nn.Module, image: Tensor, target: Tensor) -> float:

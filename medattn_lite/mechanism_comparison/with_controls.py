@@ -34,10 +34,12 @@ def columns(control: str, mechanisms: Sequence[str]) -> tuple[str, ...]:
         control: its name.
         mechanisms: names of the registry.
     """
-    own = find_control(control)
-    if not set(names()) & set(all_columns(own)):
-        return claim_columns(own)
-    return tuple(dict.fromkeys([PLAIN, WIDER, *(name for name in mechanisms if name in names(own.spatial_dims))]))
+    positive_control = find_control(control)
+    if not set(names()) & set(all_columns(positive_control)):
+        return claim_columns(positive_control)
+    return tuple(
+        dict.fromkeys([PLAIN, WIDER, *(name for name in mechanisms if name in names(positive_control.spatial_dims))])
+    )
 
 
 def run_controls(
@@ -67,17 +69,17 @@ def run_controls(
         wanted += [f"{control}/{name}/{seed}" for name in chosen for seed in seeds]
         control_table(path, controls=[control], mechanisms=chosen, seeds=seeds, minutes=minutes, progress=progress)
     after = _runs(path)
-    found = sum(key in before for key in wanted)
+    existing = sum(key in before for key in wanted)
     left = sum(key not in after for key in wanted)
-    return len(wanted) - found - left, found, left
+    return len(wanted) - existing - left, existing, left
 
 
 def controls_record(out: Path, figures: Path) -> dict[str, Any] | None:
     """The positive controls of a comparison, and those of the record in `figures`; None where there are none."""
-    own, kept = _read(out / FILE), _read(figures)
-    if own is None or kept is None:
-        return own or kept
-    return {**kept, "runs": {**own["runs"], **kept["runs"]}} if _alike(own, kept) else own
+    new, kept = _read(out / FILE), _read(figures)
+    if new is None or kept is None:
+        return new or kept
+    return {**kept, "runs": {**new["runs"], **kept["runs"]}} if _alike(new, kept) else new
 
 
 def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -183,8 +183,8 @@ def _mean_maps(run: ControlRun) -> dict[str, Tensor]:
         with capture_attention(run.network, empty_ok=True) as maps, torch.no_grad():
             run.network(part)
         for captured in maps.values():
-            own = captured.values.sum(dim=0, keepdim=True)
-            sums[captured.layer] = sums.get(captured.layer, 0) + own
+            summed = captured.values.sum(dim=0, keepdim=True)
+            sums[captured.layer] = sums.get(captured.layer, 0) + summed
     return {layer: total / len(run.test) for layer, total in sums.items()}
 
 

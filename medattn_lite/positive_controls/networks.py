@@ -70,9 +70,9 @@ class ControlNet(nn.Module):
         scans: int = 1, options: dict[str, Any] | None = None,
     ) -> None:  # fmt: skip
         super().__init__()
-        own = in_channels // scans
+        channels = in_channels // scans
         self.trunks = nn.ModuleList(
-            trunk(own, features, spatial_dims=spatial_dims, layers=layers) for _ in range(scans)
+            trunk(channels, features, spatial_dims=spatial_dims, layers=layers) for _ in range(scans)
         )
         width = features * scans
         self.plug = make_plug(attention, width, spatial_dims=spatial_dims, options=options)
@@ -82,7 +82,7 @@ class ControlNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, *S) to logits (B, 1, *S)."""
         parts = x.chunk(len(self.trunks), dim=1)  # scans × (B, C / scans, *S)
-        features = [own(part) for own, part in zip(self.trunks, parts, strict=True)]
+        features = [branch(part) for branch, part in zip(self.trunks, parts, strict=True)]
         joined = torch.cat(features, dim=1)  # (B, F · scans, *S)
         attended = self.plug(joined)  # (B, F · scans, *S)
         return self.head(self.mix(attended))
@@ -113,8 +113,8 @@ class TwoScanNet(nn.Module):
         elif fusion == "early":
             self.join = EarlyFusionHead((features, features), num_classes=1, spatial_dims=spatial_dims)
         else:
-            given = {"channels": features, **(options or {})}
-            join = DualFusionAttention((features, features), num_classes=1, spatial_dims=spatial_dims, **given)
+            settings = {"channels": features, **(options or {})}
+            join = DualFusionAttention((features, features), num_classes=1, spatial_dims=spatial_dims, **settings)
             with torch.no_grad():
                 for projection in (join.first, join.second):
                     projection.weight.mul_(SHARPER)
@@ -122,7 +122,7 @@ class TwoScanNet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, 2, *S) to logits (B, 1, *S) on the grid of the first scan."""
-        first, second = (own(part) for own, part in zip(self.trunks, x.chunk(2, dim=1), strict=True))
+        first, second = (branch(part) for branch, part in zip(self.trunks, x.chunk(2, dim=1), strict=True))
         if self.fusion == "late":
             return average_probabilities(self.heads[0](first), self.heads[1](second))
         return self.join(first, second)

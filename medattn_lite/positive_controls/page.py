@@ -57,8 +57,8 @@ def over_seeds(record: Mapping[str, Any], control: str, attention: str, key: str
 
 def runs_of(record: Mapping[str, Any], control: str, attention: str) -> dict[int, Mapping[str, Any]]:
     """Seed → record of a network, of the seeds that were run."""
-    found = {seed: record["runs"].get(f"{control}/{attention}/{seed}") for seed in SEEDS}
-    return {seed: run for seed, run in found.items() if run is not None}
+    by_seed = {seed: record["runs"].get(f"{control}/{attention}/{seed}") for seed in SEEDS}
+    return {seed: run for seed, run in by_seed.items() if run is not None}
 
 
 def _claims(record: Mapping[str, Any]) -> list[str]:
@@ -66,10 +66,10 @@ def _claims(record: Mapping[str, Any]) -> list[str]:
               "the map shows"]  # fmt: skip
     rows = []
     for name, control in CONTROLS.items():
-        own, lacks = control.mechanism, LACKS[name]
-        plain = "last" if own == "seq2seq" else "plain"
-        edits = [_cell(over_seeds(record, name, own, key)) for key in ("erased", "mean", "other")]
-        rows.append([f"**{name}**", TITLES[own], _cell(over_seeds(record, name, own)),
+        mechanism, lacks = control.mechanism, LACKS[name]
+        plain = "last" if mechanism == "seq2seq" else "plain"
+        edits = [_cell(over_seeds(record, name, mechanism, key)) for key in ("erased", "mean", "other")]
+        rows.append([f"**{name}**", TITLES[mechanism], _cell(over_seeds(record, name, mechanism)),
                      _named(record, name, plain, title=plain != "plain"), _named(record, name, lacks), *edits,
                      _map(record, control)])  # fmt: skip
     stories = [f"- **{control.name}** ({TITLES[control.mechanism]}): {control.story}" for control in CONTROLS.values()]
@@ -79,14 +79,14 @@ def _claims(record: Mapping[str, Any]) -> list[str]:
 def _cheap(record: Mapping[str, Any]) -> list[str]:
     rows = [["task", "mechanism", "its accuracy", "something cheap", "its accuracy", "parameters, both"]]
     for name, cheap in CHEAP.items():
-        own = CONTROLS[name].mechanism
+        mechanism = CONTROLS[name].mechanism
         sizes = [next((str(run["parameters"]) for run in runs_of(record, name, one).values()), "–")
-                 for one in (own, cheap)]  # fmt: skip
-        rows.append([name, TITLES[own], _cell(over_seeds(record, name, own)), TITLES[cheap],
+                 for one in (mechanism, cheap)]  # fmt: skip
+        rows.append([name, TITLES[mechanism], _cell(over_seeds(record, name, mechanism)), TITLES[cheap],
                      _cell(over_seeds(record, name, cheap)), ", ".join(sizes)])  # fmt: skip
-    said = ("Attention is one way to the cue, not the only one. Where the cheap alternative succeeds, the mechanism's "
+    text = ("Attention is one way to the cue, not the only one. Where the cheap alternative succeeds, the mechanism's "
             "gain is that it sees the cue, not how it weighs it.")  # fmt: skip
-    return ["## What does it without attention", "", said, "", *_table(rows), ""]
+    return ["## What does it without attention", "", text, "", *_table(rows), ""]
 
 
 def _matrix(record: Mapping[str, Any]) -> list[str]:
@@ -96,26 +96,26 @@ def _matrix(record: Mapping[str, Any]) -> list[str]:
         if control.mechanism == "seq2seq":
             continue
         rows.append([name, *(_short(record, control, one) for one in columns)])
-    said = ("Mean accuracy over seeds, with the number of seeds; the task's own mechanism in bold. SE, CBAM and IAM "
+    text = ("Mean accuracy over seeds, with the number of seeds; the task's own mechanism in bold. SE, CBAM and IAM "
             "have r = 2, non-local starts without zeros.")  # fmt: skip
-    return ["## Every mechanism on every task", "", said, "", *_table(rows), ""]
+    return ["## Every mechanism on every task", "", text, "", *_table(rows), ""]
 
 
 def _proof(record: Mapping[str, Any]) -> list[str]:
-    own = record.get("proof", {})
-    if not own:
+    proof = record.get("proof", {})
+    if not proof:
         return []
     rows = [["task", "widest field without the cue", "plain network's field", "its gradient at the cue",
              "surroundings alone, AUC"]]  # fmt: skip
-    for name, found in own.items():
-        field, cue = ("–", "–") if found["field"] is None else ("×".join(map(str, found["field"])), f"{found['cue']:g}")
-        rows.append([name, str(CONTROLS[name].field), field, cue, Interval.from_dict(found["surroundings"]).text()])
-    said = ("The plain network's receptive field, measured by gradients, and the largest gradient of a candidate's "
+    for name, facts in proof.items():
+        field, cue = ("–", "–") if facts["field"] is None else ("×".join(map(str, facts["field"])), f"{facts['cue']:g}")
+        rows.append([name, str(CONTROLS[name].field), field, cue, Interval.from_dict(facts["surroundings"]).text()])
+    text = ("The plain network's receptive field, measured by gradients, and the largest gradient of a candidate's "
             "logit at a pixel of its cue: 0 means that it cannot know the cue however long it is trained. The reading "
             "control has no such proof: its last state passes through the whole scan, and fails by capacity and time. "
             "**Surroundings alone**: a logistic regression on what a plain network sees of a candidate; n counts "
             "images.")  # fmt: skip
-    return ["## Why plain networks fail", "", said, "", *_table(rows), ""]
+    return ["## Why plain networks fail", "", text, "", *_table(rows), ""]
 
 
 def _seeds(record: Mapping[str, Any]) -> list[str]:

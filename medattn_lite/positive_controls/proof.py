@@ -42,8 +42,8 @@ def sees_cue(network: nn.Module, drawn: Drawn) -> float:
     largest = 0.0
     for number in range(1, logits.shape[1] + 1):
         gradient = torch.autograd.grad(logits[:, number - 1].sum(), images, retain_graph=True)[0]
-        own = drawn.cue & ((drawn.cue_numbers == number) | (drawn.cue_numbers == 0))  # (n, *S)
-        largest = max(largest, float((gradient.abs() * own.unsqueeze(1)).max()))
+        cue = drawn.cue & ((drawn.cue_numbers == number) | (drawn.cue_numbers == 0))  # (n, *S)
+        largest = max(largest, float((gradient.abs() * cue.unsqueeze(1)).max()))
     return largest
 
 

@@ -25,12 +25,16 @@ def readme_table(record: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|",
     ]
     for name, control in CONTROLS.items():
-        own = control.mechanism
-        plain = "last" if own == "seq2seq" else "plain"
-        cells = (over_seeds(record, name, own), over_seeds(record, name, plain), over_seeds(record, name, own, "other"))
+        mechanism = control.mechanism
+        plain = "last" if mechanism == "seq2seq" else "plain"
+        cells = (
+            over_seeds(record, name, mechanism),
+            over_seeds(record, name, plain),
+            over_seeds(record, name, mechanism, "other"),
+        )
         words = ["not run" if cell is None else f"{cell.value:.2f}" for cell in cells]
         words[1] += " (last state alone)" if plain == "last" else ""
-        lines.append(f"| {TITLES[own]} | {control.story} | **{words[0]}** | {words[1]} | {words[2]} |")
+        lines.append(f"| {TITLES[mechanism]} | {control.story} | **{words[0]}** | {words[1]} | {words[2]} |")
     return "\n".join(lines)
 
 

@@ -69,10 +69,10 @@ def _panel(record: Mapping[str, Any], control: Control) -> Any:
     if control.spatial_dims == 3:  # a candidate's slice, and the one above it to its right
         level = int(np.flatnonzero((objects > 0).any(axis=(1, 2)))[0])
         image, objects, cue = (np.concatenate([part[level], part[level - 1]], axis=1) for part in (image, objects, cue))
-    own = control.mechanism
-    shown = (own, "last" if own == "seq2seq" else "plain", LACKS[control.name])
+    mechanism = control.mechanism
+    shown = (mechanism, "last" if mechanism == "seq2seq" else "plain", LACKS[control.name])
     accuracies = {TITLES[name]: [run["accuracy"] for run in runs_of(record, control.name, name).values()]
                   for name in shown}  # fmt: skip
-    means = [run["mean"] for run in runs_of(record, control.name, own).values() if "mean" in run]
+    means = [run["mean"] for run in runs_of(record, control.name, mechanism).values() if "mean" in run]
     return TaskPanel(control.name, image, objects, cue,
                      {**accuracies, "its maps, averaged": means})  # fmt: skip

@@ -95,9 +95,9 @@ def control_table(
             continue
         if minutes is not None and time.monotonic() - start > 60 * minutes:
             break
-        found = measured(control, name, seed, scale)
+        result = measured(control, name, seed, scale)
         record = read_record(path, scale)  # another process may have written meanwhile
-        record["runs"][key] = found
+        record["runs"][key] = result
         _write(path, record)
         if progress:
             print(f"{key}: {record['runs'][key]['accuracy']:.3f}", flush=True)
@@ -110,8 +110,8 @@ def measured(control: Control, attention: str, seed: int, scale: str = "smoke") 
     run = train_control(control, attention, seed=seed, scale=scale)
     seconds = time.process_time() - before
     with flushed_denormals() as flushed:
-        found = _found(run)
-    return {**found, "cpu_seconds": round(seconds, 2), "flushed_denormals": flushed}
+        result = _found(run)
+    return {**result, "cpu_seconds": round(seconds, 2), "flushed_denormals": flushed}
 
 
 def read_record(path: Path, scale: str) -> dict[str, Any]:
@@ -125,11 +125,11 @@ def read_record(path: Path, scale: str) -> dict[str, Any]:
         return empty
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        found = (record["scale"], record["version"], dict(record["runs"]))
+        previous = (record["scale"], record["version"], dict(record["runs"]))
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{path} is not a record of positive controls: name another file with --out") from error
-    if found[:2] != (scale, VERSION):
-        raise UserError(f"{path} holds scale {found[0]!r}, version {found[1]}, not {scale!r}, version {VERSION}: "
+    if previous[:2] != (scale, VERSION):
+        raise UserError(f"{path} holds scale {previous[0]!r}, version {previous[1]}, not {scale!r}, version {VERSION}: "
                         "name another file with --out")  # fmt: skip
     return record
 
@@ -147,7 +147,7 @@ def _cells(
 
 def _found(run: ControlRun) -> dict[str, Any]:
     score = map_score(run)
-    own = {
+    result = {
         "accuracy": run.accuracy,
         "right_per_image": "".join(str(int(one)) if one < 10 else chr(87 + int(one)) for one in run.right.sum(dim=1)),
         "candidates_per_image": run.right.shape[1],
@@ -157,10 +157,10 @@ def _found(run: ControlRun) -> dict[str, Any]:
         "steps": len(run.losses),
     }
     if run.maps:
-        own |= {edit: edited_accuracy(run, edit) for edit in EDITS}
+        result |= {edit: edited_accuracy(run, edit) for edit in EDITS}
     if score is not None:
-        own["map"] = {"value": score.value, "chance": score.chance, "text": score.text, "layer": score.layer}
-    return own
+        result["map"] = {"value": score.value, "chance": score.chance, "text": score.text, "layer": score.layer}
+    return result
 
 
 def _write(path: Path, record: dict[str, Any]) -> None:
