@@ -72,10 +72,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return 0
     except Exception as error:
-        said = None if options.debug else outside_fault(error)
-        if said is None:
+        fault = None if options.debug else outside_fault(error)
+        if fault is None:
             raise
-        print(f"medattn: {said}", file=sys.stderr)
+        print(f"medattn: {fault}", file=sys.stderr)
         give_up_output()
         return USER_MISTAKE
     except KeyboardInterrupt:
@@ -212,8 +212,8 @@ def _check_data(options: argparse.Namespace) -> int:
     from medattn_lite.cli_values import TAKEN, options_of
     from medattn_lite.data import check_dataset
 
-    given = options_of(options.option, "--option", "csv=table.csv", taken=TAKEN)
-    report = check_dataset(options.dataset, options.root, **given)
+    reader_options = options_of(options.option, "--option", "csv=table.csv", taken=TAKEN)
+    report = check_dataset(options.dataset, options.root, **reader_options)
     if report.exit_code == USER_MISTAKE:
         print(printable("medattn: " + "\n".join(report.lines)), file=sys.stderr)
     else:

@@ -103,9 +103,12 @@ def _audit_all(options: argparse.Namespace) -> int:
     audits, seconds = read_all(out, command=command) if options.only else ({}, {})
     made, took = audit_all(n=n, tasks=tasks, shape=_shape(options.shape), **_settings(options))
     seconds = {**seconds, **took}
-    audits = {task: own for task in TASKS if (own := made.get(task, audits.get(task))) is not None}
-    lines = [f"{task}: {len(audit.leaks)} of {audit.tests} tell the label ({seconds[task]:.0f} s)"
-             + "".join(f"\n  {own.name}: {own.sentence}" for own in audit.leaks) for task, audit in made.items()]
+    audits = {task: audit for task in TASKS if (audit := made.get(task, audits.get(task))) is not None}
+    lines = [
+        f"{task}: {len(audit.leaks)} of {audit.tests} tell the label ({seconds[task]:.0f} s)"
+        + "".join(f"\n  {finding.name}: {finding.sentence}" for finding in audit.leaks)
+        for task, audit in made.items()
+    ]
     _say(lines, write_all(audits, out, command=command, seconds=seconds, overwrite=options.overwrite))
     return 0
 
@@ -119,13 +122,13 @@ def _audit_folder(options: argparse.Namespace) -> int:
     if options.all or options.only:
         raise UserError("--all is for the phantom's tasks: leave it out, or write medattn audit phantom --all")
     settings = _settings(options)
-    given = options_of(options.option, "--option", "csv=table.csv", taken=TAKEN)
-    opened = open_labelled(options.dataset, options.root, options.label, **given)
+    reader_options = options_of(options.option, "--option", "csv=table.csv", taken=TAKEN)
+    opened = open_labelled(options.dataset, options.root, options.label, **reader_options)
     out = options.out or Path("runs/audit") / f"{options.dataset}-{opened.label}"
     refuse_existing(out, overwrite=options.overwrite)
     declared = _names(options.declared)
     audit = audit_dataset(**vars(opened), declared=declared, given=_names(options.given), **settings)
-    known = {found.name for found in audit.findings} | set(audit.constant)
+    known = {finding.name for finding in audit.findings} | set(audit.constant)
     unknown = [name for name in declared if name not in known]
     if unknown:
         raise UserError(f"--declared {unknown[0]}: no such fact; there are {', '.join(sorted(known))}")

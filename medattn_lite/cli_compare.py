@@ -74,11 +74,11 @@ def _compare(options: argparse.Namespace) -> int:
     )  # fmt: skip
     counts = [done.run, done.found, done.left]
     if controls:
-        own = run_controls(controls, mechanisms, seeds=range(options.seeds), out=options.out, minutes=options.minutes,
-                           progress=not options.quiet)  # fmt: skip
-        counts = [sum(pair) for pair in zip(counts, own, strict=True)]
-    trained, found, left = counts
-    print(printable(f"{trained} trained, {found} found in {options.out}, {left} left"
+        control_counts = run_controls(controls, mechanisms, seeds=range(options.seeds), out=options.out,
+                                      minutes=options.minutes, progress=not options.quiet)  # fmt: skip
+        counts = [sum(pair) for pair in zip(counts, control_counts, strict=True)]
+    trained, existing, left = counts
+    print(printable(f"{trained} trained, {existing} found in {options.out}, {left} left"
                     + (": call again to go on" if left else "")))  # fmt: skip
     if options.page is not None:
         for path in write_page(options.out, options.page):
@@ -99,14 +99,14 @@ def _listed() -> list[str]:
         lines.append(f"  {plan.name:14}{plan.title}; {FRAMES[plan.frame].title}, width {plan.width}, {size}, "
                      f"{plan.steps} steps of {plan.batch_size}; {plan.score}")  # fmt: skip
     lines += [f"  {control.name:14}positive control: {control.title}" for control in CONTROLS.values()]
-    lines += ["Mechanisms", *(f"  {name:14}{own.title}" for name, own in MECHANISMS.items())]
+    lines += ["Mechanisms", *(f"  {name:14}{mechanism.title}" for name, mechanism in MECHANISMS.items())]
     return lines
 
 
 def _words(words: Sequence[str]) -> list[str]:
     """Words, with commas or without, each once."""
-    found = [part.strip() for word in words for part in word.split(",") if part.strip()]
-    return list(dict.fromkeys(found))
+    parts = [part.strip() for word in words for part in word.split(",") if part.strip()]
+    return list(dict.fromkeys(parts))
 
 
 def _changes(words: Sequence[str]) -> dict[str, Any]:

@@ -68,7 +68,7 @@ def list_controls() -> str:
     lines = []
     for name, control in CONTROLS.items():
         first = further_columns(control)
-        others = [own for own in all_columns(control) if own not in first]
+        others = [column for column in all_columns(control) if column not in first]
         lines += [f"{name}: {control.story}", f"  networks  {', '.join(first)}"]
         lines += [f"  also      {', '.join(others)}"] if others else []
     return "\n".join(lines)

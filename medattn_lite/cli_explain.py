@@ -79,42 +79,43 @@ def _explain(options: argparse.Namespace) -> int:
     sample = read_image(options.image, run.task.channels, mask=options.mask, order=order)
     if run.choice:
         print(run.choice)
-    found = explain_sample(run, sample, method=method, target=options.target, at=at, layer=options.layer,
-                           progress=True, **method_options)  # fmt: skip
-    save_volume(found.values, out, grid=sample["grid"], overwrite=options.force)
+    result = explain_sample(run, sample, method=method, target=options.target, at=at, layer=options.layer,
+                            progress=True, **method_options)  # fmt: skip
+    save_volume(result.values, out, grid=sample["grid"], overwrite=options.force)
     title = f"{run.recipe.name}, {run.variant.name}"
-    _draw(found, sample, title, picture, force=options.force)
-    told = _write_page(found, sample, title, page, force=options.force)
-    write_facts(map_facts(found, run, sample["channels"], out), labels, force=options.force)
-    notes = [*sample["meta"]["notes"], *found.notes]
-    print(printable("\n".join([f"prediction: {found.prediction}", describe(found), *(f"note: {note}" for note in notes),
-                               str(out), str(picture), told, str(labels)])))  # fmt: skip
+    _draw(result, sample, title, picture, force=options.force)
+    page_line = _write_page(result, sample, title, page, force=options.force)
+    write_facts(map_facts(result, run, sample["channels"], out), labels, force=options.force)
+    notes = [*sample["meta"]["notes"], *result.notes]
+    print(printable("\n".join([f"prediction: {result.prediction}", describe(result),
+                               *(f"note: {note}" for note in notes),
+                               str(out), str(picture), page_line, str(labels)])))  # fmt: skip
     return 0
 
 
-def describe(found: SampleMap) -> str:
+def describe(result: SampleMap) -> str:
     """The map in a line: method, target, layer and its size."""
-    words = found.method + (f" of {found.target}" if found.target else "")
-    return words + (f" at {found.layer}, {'×'.join(map(str, found.grid))}" if found.layer else "")
+    words = result.method + (f" of {result.target}" if result.target else "")
+    return words + (f" at {result.layer}, {'×'.join(map(str, result.grid))}" if result.layer else "")
 
 
-def _draw(found: SampleMap, sample: dict[str, Any], title: str, path: Path, *, force: bool) -> None:
+def _draw(result: SampleMap, sample: dict[str, Any], title: str, path: Path, *, force: bool) -> None:
     """Three planes through the place in the head where the map is highest."""
     from medattn_lite.data import new_file
     from medattn_lite.explain import place_to_show
     from medattn_lite.plots import render_png, three_planes
 
-    place = place_to_show(found, sample)
-    image, values, affine, step = _thinned(found, sample)
+    place = place_to_show(result, sample)
+    image, values, affine, step = _thinned(result, sample)
     figure = three_planes(
         image, position=tuple(index // step for index in place), affine=affine, overlay=values,
-        overlay_title=describe(found), title=title,
+        overlay_title=describe(result), title=title,
     )  # fmt: skip
     with new_file(path, overwrite=force) as part:
         part.write_bytes(render_png(figure))
 
 
-def _thinned(found: SampleMap, sample: dict[str, Any]) -> tuple[Any, Any, Any, int]:
+def _thinned(result: SampleMap, sample: dict[str, Any]) -> tuple[Any, Any, Any, int]:
     """Image, map and affine, of a large image at every second voxel: a picture shows no more; and the step."""
     import numpy as np
     from torch import Tensor
@@ -123,16 +124,16 @@ def _thinned(found: SampleMap, sample: dict[str, Any]) -> tuple[Any, Any, Any, i
     shown, step = channels.index("flair") if "flair" in channels else 0, 1 if isinstance(sample["image"], Tensor) else 2
     every = (slice(None, None, step),) * 3
     affine = sample["affine"] @ np.diag([step, step, step, 1])
-    return sample["image"][shown][every], found.values[every], affine, step
+    return sample["image"][shown][every], result.values[every], affine, step
 
 
-def _write_page(found: SampleMap, sample: dict[str, Any], title: str, path: Path, *, force: bool) -> str:
+def _write_page(result: SampleMap, sample: dict[str, Any], title: str, path: Path, *, force: bool) -> str:
     """The map over the image in three linked planes, as a page; returns its name and size, or why there is none."""
     from medattn_lite.widgets.viewer import view_volume
 
-    image, values, affine, _ = _thinned(found, sample)
+    image, values, affine, _ = _thinned(result, sample)
     try:
-        view = view_volume(image, {describe(found): values}, affine=affine, title=f"{title}: {describe(found)}")
+        view = view_volume(image, {describe(result): values}, affine=affine, title=f"{title}: {describe(result)}")
     except UserError as error:  # a map without a value above 0, an image with a hole: the files above are written
         return f"note: no {path.name}: {error}"
     size = view.save_as_html(path, overwrite=force)
@@ -154,7 +155,14 @@ def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, P
         raise UserError(f"no folder {out.parent}: make it first, or choose another --out")
     picture, page, labels = (out.with_name(SUFFIX.sub("", out.name) + ending) for ending in (".png", ".html", ".json"))
     for path in (out, picture, page, labels):
-        same = next((own for own in inputs if own.exists() and path.exists() and path.samefile(own)), None)
+        same = next(
+            (
+                input_path
+                for input_path in inputs
+                if input_path.exists() and path.exists() and path.samefile(input_path)
+            ),
+            None,
+        )
         if same is not None:
             raise UserError(f"{path} is the input {same} itself, which --force does not replace: choose another --out")
         if path.is_dir():

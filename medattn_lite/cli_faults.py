@@ -51,12 +51,12 @@ def in_options(message: str, options: argparse.Namespace) -> str:
     the command never replaces a file; `with layer=` becomes `with --layer`.
     """
 
-    def option(found: re.Match[str]) -> str:
-        verb, name = found["verb"], found["name"]
+    def option(match: re.Match[str]) -> str:
+        verb, name = match["verb"], match["name"]
         same = next((one for one in (name, *_SAME.get(name, ())) if hasattr(options, one)), None)
         if same is None:
-            return "" if verb == "pass" else found[0]
-        return f"{found['before']}{'add' if verb == 'pass' else verb} --{same.replace('_', '-')}"
+            return "" if verb == "pass" else match[0]
+        return f"{match['before']}{'add' if verb == 'pass' else verb} --{same.replace('_', '-')}"
 
     argument = r"(?P<before>,? ?(or )?)\b(?P<verb>pass|with) (?P<name>[a-z_]+)=(True)?(?![\w'\"(\[…])"
     return re.sub(argument, option, message)

@@ -35,7 +35,7 @@ def _import(options: argparse.Namespace) -> int:
     if options.out is None and not options.list:
         raise UserError("name a folder for the NIfTI files (medattn import DICOM_DIR OUT), or ask for --list")
     study = find_series(options.study)
-    for line in (*(series.line() for series in study.series), *(f"note: {said}" for said in study.remarks)):
+    for line in (*(series.line() for series in study.series), *(f"note: {remark}" for remark in study.remarks)):
         print(printable(line))
     if options.list:
         return 0

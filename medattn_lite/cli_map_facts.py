@@ -15,29 +15,29 @@ if TYPE_CHECKING:
     from medattn_lite.explain import SampleMap, TrainedRun
 
 
-def map_facts(found: SampleMap, run: TrainedRun, channels: Sequence[str], out: Path) -> dict[str, Any]:
+def map_facts(result: SampleMap, run: TrainedRun, channels: Sequence[str], out: Path) -> dict[str, Any]:
     """What is known of a map, as plain JSON values.
 
     Args:
-        found: the map.
+        result: the map.
         run: whose network.
         channels: of the image, in the order in which the network takes them.
         out: file of the map.
     """
     return {
         "map": out.name,
-        "target": found.target or None,
+        "target": result.target or None,
         "labels": {str(number): name for number, name in enumerate(run.task.output_names(run.network))},
-        "method": found.method,
-        "values": "above 0 for the target, below 0 against it" if found.signed else "0 and above",
-        "layer": found.layer,
-        "layer_grid": list(found.grid),
-        "prediction": found.prediction,
+        "method": result.method,
+        "values": "above 0 for the target, below 0 against it" if result.signed else "0 and above",
+        "layer": result.layer,
+        "layer_grid": list(result.grid),
+        "prediction": result.prediction,
         "recipe": run.recipe.name,
         "variant": run.variant.name,
         "fold": run.fold,
         "channels": list(channels),
-        "notes": list(found.notes),
+        "notes": list(result.notes),
     }
 
 

@@ -40,19 +40,19 @@ def commands(
     def train(recipe: str, name: str, *more: str) -> list[str]:
         return ["train", recipe, "--scale", "paper", *more, "--out", str(runs / f"{name}-paper-0")]
 
-    found = [train(one, f"{one}-phantom{origin}", *start) for one in SLICES]
-    found += [train(one, f"{one}-phantom") for one in VOLUMES]
-    found.append(["study", "transfer", str(runs / "survival-phantom-paper-0"), "--data", "phantom", "--scanner", "B",
+    lines = [train(one, f"{one}-phantom{origin}", *start) for one in SLICES]
+    lines += [train(one, f"{one}-phantom") for one in VOLUMES]
+    lines.append(["study", "transfer", str(runs / "survival-phantom-paper-0"), "--data", "phantom", "--scanner", "B",
                   "--seed", "1", "--subjects", "221"])  # fmt: skip
     if lgg is not None:
         real = ("--data", "lgg", "--root", str(lgg))
-        found += [train(one, f"{one}-lgg{origin}", *start, *real) for one in ("presence", "presence-leak")]
-        found += [train(one, f"{one}-lgg", *real) for one in ("lesions", "survival")]
-        found += [train("grading", f"grading-{label}-lgg", *real, "--label", label) for label in LGG_LABELS]
+        lines += [train(one, f"{one}-lgg{origin}", *start, *real) for one in ("presence", "presence-leak")]
+        lines += [train(one, f"{one}-lgg", *real) for one in ("lesions", "survival")]
+        lines += [train("grading", f"grading-{label}-lgg", *real, "--label", label) for label in LGG_LABELS]
     if ms is not None:
-        found.append(["study", "transfer", str(runs / "lesions-phantom-paper-0"), "--data", "open-ms", "--root",
+        lines.append(["study", "transfer", str(runs / "lesions-phantom-paper-0"), "--data", "open-ms", "--root",
                       str(ms)])  # fmt: skip
-    return found
+    return lines
 
 
 def run_all(words: Sequence[Sequence[str]], run: Callable[[Sequence[str]], int], *, runs: Path = Path("runs")) -> int:
@@ -82,14 +82,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--ms", type=Path, metavar="DIR", help="folder of open_ms_data (real patients)")
     parser.add_argument("--weights", type=Path, metavar="FILE", help="ImageNet weights of ResNeSt-50")
     parser.add_argument("--list", action="store_true", help="print the commands, run nothing")
-    given = parser.parse_args(arguments)
-    if given.weights is not None and not given.weights.is_file():
-        raise UserError(f"no file of weights {given.weights}: medattn fetch resnest50 gets it, or leave it out")
-    for folder in (given.lgg, given.ms):
+    options = parser.parse_args(arguments)
+    if options.weights is not None and not options.weights.is_file():
+        raise UserError(f"no file of weights {options.weights}: medattn fetch resnest50 gets it, or leave it out")
+    for folder in (options.lgg, options.ms):
         if folder is not None and not folder.is_dir():
             raise UserError(f"{folder} is not a folder: check --lgg and --ms")
-    words = commands(lgg=given.lgg, ms=given.ms, weights=given.weights)
-    if given.list:
+    words = commands(lgg=options.lgg, ms=options.ms, weights=options.weights)
+    if options.list:
         print("\n".join(shlex.join(["medattn", *one]) for one in words))
         return 0
     return run_all(words, medattn)

@@ -87,16 +87,16 @@ def _phantom_controls(options: argparse.Namespace) -> int:
 
     if options.out and options.out.exists():
         raise UserError(f"{options.out} is there already: name another file for the figures")
-    found = phantom_controls(options.scale, options.seed, task=options.task, realism=options.realism, n=options.n,
-                             device=options.device)
-    for name, value in found.items():
+    values = phantom_controls(options.scale, options.seed, task=options.task, realism=options.realism, n=options.n,
+                              device=options.device)
+    for name, value in values.items():
         shown = Interval.from_dict(value).text() if isinstance(value, dict) else value
         print(f"{name:<24} {shown}")
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         command = (f"medattn phantom --controls --task {options.task} --realism {options.realism} "
                    f"--scale {options.scale}")  # fmt: skip
-        record = {"command": f"{command} --out {options.out}", "synthetic": True, **found}
+        record = {"command": f"{command} --out {options.out}", "synthetic": True, **values}
         options.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return 0
 
@@ -106,13 +106,13 @@ def _phantom_sharpness(options: argparse.Namespace) -> int:
 
     if options.out and options.out.exists():
         raise UserError(f"{options.out} is there already: name another file for the figures")
-    found = sharpness_control(**({"subjects": options.n} if options.n else {}))
-    print(f"{found['network']}: {found['called_tumour_sharp']:.1%} of {found['slices']} healthy slices called tumour, "
-          f"{found['called_tumour_blurred']:.1%} of the same slices blurred; AUC of blurred against sharp "
-          f"{found['auc_blurred_against_sharp']:.3f}")  # fmt: skip
+    result = sharpness_control(**({"subjects": options.n} if options.n else {}))
+    print(f"{result['network']}: {result['called_tumour_sharp']:.1%} of {result['slices']} healthy slices called "
+          f"tumour, {result['called_tumour_blurred']:.1%} of the same slices blurred; AUC of blurred against sharp "
+          f"{result['auc_blurred_against_sharp']:.3f}")  # fmt: skip
     if options.out:
         options.out.parent.mkdir(parents=True, exist_ok=True)
-        record = {"command": f"medattn phantom --sharpness --out {options.out}", "synthetic": True, **found}
+        record = {"command": f"medattn phantom --sharpness --out {options.out}", "synthetic": True, **result}
         options.out.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return 0
 

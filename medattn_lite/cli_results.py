@@ -34,7 +34,7 @@ def require_replaceable(runs: Sequence[Path], keep: Path, out: Path) -> list[str
     if keep.exists() and not keep.is_dir():
         raise UserError(f"--keep {keep} is a file: name a folder for the records")
     for option, place in (("--out", out.parent), ("--keep", keep)):
-        above = next((own for own in (place, *place.parents) if own.exists()), place)
+        above = next((parent for parent in (place, *place.parents) if parent.exists()), place)
         if not above.is_dir():
             raise UserError(f"{option}: {above} is not a folder: choose another place")
     if out.exists() and not out.is_file():
@@ -42,7 +42,7 @@ def require_replaceable(runs: Sequence[Path], keep: Path, out: Path) -> list[str
     if out.exists() and not _is_page(out):
         raise UserError(f"{out} is not a page that medattn results wrote: choose another --out, nothing was replaced")
     places: dict[str, Path] = {}
-    said = []
+    lines = []
     for run in runs:
         name = f"{run.resolve().name}.json"
         other = places.setdefault(name.casefold(), run)
@@ -57,8 +57,8 @@ def require_replaceable(runs: Sequence[Path], keep: Path, out: Path) -> list[str
             raise UserError(f"{record} is not a record of {run}: rename the folder, or choose another --keep; nothing "
                             "was replaced")
         if new is not None and {**old, **new} != old:
-            said.append(f"{record}: replaces the older record of a run of this name")
-    return said
+            lines.append(f"{record}: replaces the older record of a run of this name")
+    return lines
 
 
 def gather(runs: Sequence[Path], keep: Path) -> dict[Path, dict[str, Any]]:
@@ -77,12 +77,12 @@ def gather(runs: Sequence[Path], keep: Path) -> dict[Path, dict[str, Any]]:
     from medattn_lite.evaluation.results import require_record
     from medattn_lite.training.run import Run
 
-    found = {}
+    records = {}
     for run in map(Run, runs):
         record = run.results()
         require_record(run.metrics_file, record, remedy="run the same medattn train again, which writes it anew")
-        found[keep / f"{run.folder.resolve().name}.json"] = record
-    return found
+        records[keep / f"{run.folder.resolve().name}.json"] = record
+    return records
 
 
 def _is_page(path: Path) -> bool:

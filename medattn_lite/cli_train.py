@@ -125,11 +125,11 @@ def list_recipes() -> str:
         recipe = find_recipe(name)
         lines += [f"{name}: {recipe.summary}", f"  paper     {recipe.paper}"]
         lines.append("  variants  " + ", ".join(variant.name for variant in recipe.variants))
-        for scale, own in recipe.scales.items():
-            budget = f"{own.epochs} epochs" if own.epochs else f"{own.iterations} iterations"
-            size = "×".join(map(str, own.size))
-            lines.append(f"  {scale:8}  {own.folds} folds, {budget}, batch {own.batch_size}, {size}, "
-                         f"{own.optimiser} {own.learning_rate:g}")  # fmt: skip
+        for scale, settings in recipe.scales.items():
+            budget = f"{settings.epochs} epochs" if settings.epochs else f"{settings.iterations} iterations"
+            size = "×".join(map(str, settings.size))
+            lines.append(f"  {scale:8}  {settings.folds} folds, {budget}, batch {settings.batch_size}, {size}, "
+                         f"{settings.optimiser} {settings.learning_rate:g}")  # fmt: skip
     return "\n".join(lines)
 
 
@@ -149,9 +149,9 @@ def summary(results: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _seeds_line(own: dict[str, Any]) -> list[str]:
+def _seeds_line(variant: dict[str, Any]) -> list[str]:
     means = [f"{score} {spread['mean']:.3f} (sd {spread['sd']:.3f})" for score, spread in
-             own.get("over_seeds", {}).items()]  # fmt: skip
+             variant.get("over_seeds", {}).items()]  # fmt: skip
     return ["  mean over seeds: " + ", ".join(means)] if means else []
 
 
@@ -170,9 +170,9 @@ def _variants(words: list[str], recipe: Recipe) -> tuple[str, ...]:
         parts = [part.strip() for part in word.split(",") if part.strip()]
         if word.strip() not in known and len(parts) > 1 and not set(parts) <= known:
             quoted = ", ".join(f'"{name}"' for name in known if "," in name)
-            asked = f"; names with a comma are words of their own: {quoted}" if quoted else ""
+            hint = f"; names with a comma are words of their own: {quoted}" if quoted else ""
             raise UserError(f"recipe {recipe.name} has no variant {min(set(parts) - known)!r}: use names of "
-                            f"medattn train --list{asked}")
+                            f"medattn train --list{hint}")
         names += [word.strip()] if word.strip() in known else parts
     return tuple(dict.fromkeys(names))
 
@@ -183,9 +183,9 @@ def _changes(words: list[str], label: str | None, recipe: Recipe, settings: Sett
     from medattn_lite.training.tasks import find_task
 
     fields = {name: value for name, value in vars(settings).items() if name not in ("phantom", "network", "options")}
-    given = [*words, *([f"label={label}"] if label is not None else [])]
+    assignments = [*words, *([f"label={label}"] if label is not None else [])]
     options = {**find_task(recipe).more_options, **settings.options}
-    return settings_of(given, fields, options, ("label", "label_map"))
+    return settings_of(assignments, fields, options, ("label", "label_map"))
 
 
 def _accelerator(device: str, precision: str, log: Sequence[str] = ()) -> Accelerator:

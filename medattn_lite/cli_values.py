@@ -36,15 +36,15 @@ def split_words(words: Sequence[str], option: str, example: str) -> dict[str, st
     Raises:
         UserError: a word is no `NAME=VALUE`, or a name is given twice with different values.
     """
-    found: dict[str, str] = {}
+    by_name: dict[str, str] = {}
     for word in words:
         name, equals, text = word.partition("=")
         if not equals or not name.isidentifier():
             raise UserError(f"{option} {word!r} is not NAME=VALUE: write for example {option} {example}")
-        if found.get(name, text) != text:
-            raise UserError(f"{option} {name} is given twice, as {found[name]} and as {text}: give it once")
-        found[name] = text
-    return found
+        if by_name.get(name, text) != text:
+            raise UserError(f"{option} {name} is given twice, as {by_name[name]} and as {text}: give it once")
+        by_name[name] = text
+    return by_name
 
 
 def value_of(text: str) -> Any:
@@ -65,21 +65,21 @@ def value_of(text: str) -> Any:
     return text
 
 
-def value_like(text: str, own: Any) -> Any:
+def value_like(text: str, default: Any) -> Any:
     """A value of the kind of the one that it replaces; where it does not fit, what it looks like.
 
     Args:
         text: as written.
-        own: what is there; None if that says nothing.
+        default: what is there; None if that says nothing.
     """
-    if isinstance(own, str):
+    if isinstance(default, str):
         return text
-    found = value_of(text)
-    if isinstance(own, (list, tuple)) and not isinstance(found, tuple):
-        return (found,)
-    if isinstance(own, float) and isinstance(found, int) and not isinstance(found, bool):
-        return float(found)
-    return found
+    value = value_of(text)
+    if isinstance(default, (list, tuple)) and not isinstance(value, tuple):
+        return (value,)
+    if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    return value
 
 
 def label_map(text: str) -> dict[int, int]:
@@ -103,11 +103,11 @@ def options_of(words: Sequence[str], option: str, example: str, *, taken: Sequen
         example: of a word, for the message.
         taken: names that are no options, because the command has a word of its own for them.
     """
-    found = split_words(words, option, example)
-    wrong = next((name for name in found if name in taken), None)
+    by_name = split_words(words, option, example)
+    wrong = next((name for name in by_name if name in taken), None)
     if wrong is not None:
-        raise UserError(f"{option} {wrong}={found[wrong]}: {wrong} is not set here; use --{wrong} if there is one")
-    return {name: _option(name, own) for name, own in found.items()}
+        raise UserError(f"{option} {wrong}={by_name[wrong]}: {wrong} is not set here; use --{wrong} if there is one")
+    return {name: _option(name, word) for name, word in by_name.items()}
 
 
 def _option(name: str, text: str) -> Any:
@@ -139,6 +139,6 @@ def settings_of(words: Sequence[str], settings: Mapping[str, Any], options: Mapp
         if name in settings:
             changes[name] = value_like(text, settings[name])
         else:
-            own = _option(name, text) if name == "label_map" or name in TEXT else value_like(text, options.get(name))
-            changes.setdefault("options", {})[name] = own
+            value = _option(name, text) if name == "label_map" or name in TEXT else value_like(text, options.get(name))
+            changes.setdefault("options", {})[name] = value
     return changes

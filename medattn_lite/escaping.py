@@ -41,7 +41,7 @@ def inline(text: object) -> str:
         text: such as the name of a patient or of a class. A `|` stays: a table escapes its cells.
     """
     line = " ".join(printable(text).split())
-    return _MARKUP.sub(lambda found: f"\\{found.group()}", without_tags(line))
+    return _MARKUP.sub(lambda match: f"\\{match.group()}", without_tags(line))
 
 
 def inline_all(value: Any) -> Any:
@@ -49,9 +49,9 @@ def inline_all(value: Any) -> Any:
     if isinstance(value, str):
         return inline(value)
     if isinstance(value, Mapping):
-        return {inline_all(name): inline_all(own) for name, own in value.items()}
+        return {inline_all(name): inline_all(item) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [inline_all(own) for own in value]
+        return [inline_all(item) for item in value]
     return value
 
 

@@ -37,10 +37,10 @@ def optional(name: str) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
-        said = missing(error)
-        if said is None:
+        message = missing(error)
+        if message is None:
             raise
-        raise UserError(said) from error
+        raise UserError(message) from error
 
 
 def missing(error: ModuleNotFoundError) -> str | None:
