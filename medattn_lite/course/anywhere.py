@@ -83,14 +83,15 @@ def install_cell(address: Address, extras: Sequence[str] = ()) -> Any:
     """
     from nbformat.v4 import new_code_cell
 
-    given = f'"{address.requirement(extras)}"'
+    requirement = f'"{address.requirement(extras)}"'
     source = (
         "# Colab, Kaggle and the like lack the course's package: then, and only then, this installs it.\n"
         "import importlib.util\nimport subprocess\nimport sys\n\n"
         'if importlib.util.find_spec("medattn_lite") is None:\n'
     )
     source += (
-        f'    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", {given}])' if address.owner else
+        f'    subprocess.check_call([sys.executable, "-m", "pip", "install", "--quiet", {requirement}])'
+        if address.owner else
         '    raise ModuleNotFoundError("medattn_lite is not installed: pip install its wheel (README: Installing)")'
     )  # fmt: skip
     metadata = {

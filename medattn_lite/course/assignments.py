@@ -39,21 +39,21 @@ def assignments(folder: Path = NOTEBOOKS) -> dict[str, Any]:
 
 def _assignment(notebook: Any) -> Any:
     cells = [cell for cell in notebook.cells if "solution-only" not in cell.metadata.get("tags", [])]
-    asked = False
+    checked = False
     for cell in cells:
         cell.metadata.pop("slideshow", None)
         if cell.cell_type == "markdown":
             cell.source = moved_to(cell.source, WAY_BACK)
             continue
         if "exercise" in cell.metadata.get("tags", []):
-            asked, answer = True, cell
+            checked, answer = True, cell
             continue
         lines = cell.source.rstrip().split("\n")
         start = next((k for k in range(len(lines) - 1, -1, -1) if lines[k].startswith("check(")), None)
-        match = _CHECK.match("\n".join(lines[start:])) if asked and start is not None else None
+        match = _CHECK.match("\n".join(lines[start:])) if checked and start is not None else None
         if match is None:
             continue
-        name, asked = match.group(1), False
+        name, checked = match.group(1), False
         call = "\n".join(lines[start:])
         marked = [f"result = {call}", "print(result)", "assert result.passed, str(result)"]
         cell.source = "\n".join([*lines[:start], *marked])

@@ -64,9 +64,9 @@ def build_book(executed: Path, out: Path, *, root: Path = ROOT) -> Path:
         staged, built = Path(place) / "source", Path(place) / "html"
         _stage(names, staged, root)
         _sphinx(staged, built)
-        found = problems(built)
-        if found:
-            raise UserError(f"the book has {len(found)} problems: " + "; ".join(found[:10]))
+        wrong = problems(built)
+        if wrong:
+            raise UserError(f"the book has {len(wrong)} problems: " + "; ".join(wrong[:10]))
         if out.exists():
             shutil.rmtree(out)
         shutil.copytree(built, out, ignore=shutil.ignore_patterns(".doctrees", ".buildinfo", "objects.inv"))
@@ -132,8 +132,8 @@ def _sphinx(staged: Path, built: Path) -> None:
         raise UserError("Sphinx could not make the book; its warnings stand above")
     for page in built.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
-        for plain, said in _SAID:
-            text = text.replace(plain, said)
+        for plain, sphinx_text in _SAID:
+            text = text.replace(plain, sphinx_text)
         page.write_text(text, encoding="utf-8")
 
 
@@ -143,8 +143,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.book", description=__doc__.splitlines()[0])
     parser.add_argument("executed", type=Path, help="folder of executed notebooks")
     parser.add_argument("out", type=Path, help="folder of the site")
-    given = parser.parse_args(arguments)
-    print(build_book(given.executed, given.out))
+    options = parser.parse_args(arguments)
+    print(build_book(options.executed, options.out))
     return 0
 
 

@@ -36,12 +36,12 @@ _MARKUP = re.compile(r"[\\*|]|_(?!\w)|(?<![\w])_(?=\w)")
 @cache
 def rooms() -> tuple[str, ...]:
     """Names of the packages that list public names, `medattn_lite` first."""
-    found = []
+    names = []
     for path in sorted(PACKAGE.rglob("__init__.py")):
         name = ".".join(("medattn_lite", *path.parent.relative_to(PACKAGE).parts))
         if getattr(importlib.import_module(name), "__all__", ()):
-            found.append(name)
-    return tuple(found)
+            names.append(name)
+    return tuple(names)
 
 
 def write_api(folder: Path) -> list[str]:
@@ -128,14 +128,14 @@ def to_rst(lines: Sequence[str]) -> list[str]:
 
 def _text(line: str) -> str:
     parts, end = [], 0
-    for found in _CODE.finditer(line):
-        parts += [_escaped(line[end : found.start()]), f"``{found[1]}``" if found[1] else found[0]]
-        end = found.end()
+    for code in _CODE.finditer(line):
+        parts += [_escaped(line[end : code.start()]), f"``{code[1]}``" if code[1] else code[0]]
+        end = code.end()
     return "".join([*parts, _escaped(line[end:])])
 
 
 def _escaped(text: str) -> str:
-    return _MARKUP.sub(lambda found: f"\\{found[0]}", text)
+    return _MARKUP.sub(lambda match: f"\\{match[0]}", text)
 
 
 def add_to(app: Sphinx) -> None:

@@ -26,18 +26,18 @@ class _Reader(HTMLParser):
         self.page = _Page()
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attributes}
+        named = {name: value or "" for name, value in attributes}
         for name in ("id", "name"):
-            if name in given:
-                self.page.targets.add(given[name])
-        if tag == "a" and "href" in given:
-            self.page.links.append(given["href"])
-        elif tag == "link" and "href" in given and given.get("rel") in ("stylesheet", "icon"):
-            self.page.needed.append(given["href"])
-        elif tag in ("img", "script", "iframe", "source") and given.get("src"):
-            self.page.needed.append(given["src"])
-        if tag == "img" and "alt" not in given:
-            self.page.without_words.append(given.get("src", "?"))
+            if name in named:
+                self.page.targets.add(named[name])
+        if tag == "a" and "href" in named:
+            self.page.links.append(named["href"])
+        elif tag == "link" and "href" in named and named.get("rel") in ("stylesheet", "icon"):
+            self.page.needed.append(named["href"])
+        elif tag in ("img", "script", "iframe", "source") and named.get("src"):
+            self.page.needed.append(named["src"])
+        if tag == "img" and "alt" not in named:
+            self.page.without_words.append(named.get("src", "?"))
         if len(tag) == 2 and tag[0] == "h" and tag[1].isdigit():
             self.page.headings.append(int(tag[1]))
 
@@ -52,22 +52,22 @@ def problems(folder: Path) -> list[str]:
         folder: with `index.html`.
     """
     pages = {path: _read(path) for path in sorted(folder.rglob("*.html"))}
-    found = [] if (folder / "index.html") in pages else [f"{folder} has no index.html"]
+    wrong = [] if (folder / "index.html") in pages else [f"{folder} has no index.html"]
     for path, page in pages.items():
         shown = path.relative_to(folder)
-        found += [f"{shown}: {link} is not there" for link in page.links if not _leads(path, link, pages, folder)]
+        wrong += [f"{shown}: {link} is not there" for link in page.links if not _leads(path, link, pages, folder)]
         for source in page.needed:
             if _outside(source):
                 if not source.startswith("data:"):
-                    found.append(f"{shown}: {source} comes from another host")
+                    wrong.append(f"{shown}: {source} comes from another host")
             elif not _leads(path, source, pages, folder):
-                found.append(f"{shown}: {source} is not there")
-        found += [f"{shown}: the picture {source} has no alternative text" for source in page.without_words]
+                wrong.append(f"{shown}: {source} is not there")
+        wrong += [f"{shown}: the picture {source} has no alternative text" for source in page.without_words]
         steps = zip(page.headings, page.headings[1:], strict=False)
-        found += [f"{shown}: a heading of level {one} is followed by {two}" for one, two in steps if two > one + 1]
+        wrong += [f"{shown}: a heading of level {one} is followed by {two}" for one, two in steps if two > one + 1]
         if page.headings.count(1) != 1 and shown.name not in ("search.html", "genindex.html"):
-            found.append(f"{shown}: {page.headings.count(1)} titles")
-    return found
+            wrong.append(f"{shown}: {page.headings.count(1)} titles")
+    return wrong
 
 
 def _read(path: Path) -> _Page:

@@ -21,10 +21,10 @@ def names_of(function: Callable[..., Any], count: int) -> list[str]:
     """The names of a function's first arguments, as the learner wrote them; numbers where there are none."""
     function = getattr(function, "forward", function)
     try:
-        given = [p.name for p in inspect.signature(function).parameters.values() if p.kind in (0, 1)]
+        names = [p.name for p in inspect.signature(function).parameters.values() if p.kind in (0, 1)]
     except (TypeError, ValueError):
-        given = []
-    return given[:count] if len(given) >= count else [f"argument {number + 1}" for number in range(count)]
+        names = []
+    return names[:count] if len(names) >= count else [f"argument {number + 1}" for number in range(count)]
 
 
 def in_words(names: Sequence[str], case: tuple) -> str:
@@ -71,9 +71,9 @@ def unchanged(after: Any, before: Any) -> bool:
 def unused(function: Callable[..., Any], reference: Callable[..., Any], cases: Sequence[tuple]) -> int | None:
     """The place of an argument that makes no difference to the function, though it does to the reference."""
     for place in range(len(cases[0]) if len(cases[0]) > 1 else 0):
-        told = [_tells(function, reference, case, place) for case in cases]
-        told = [each for each in told if each is not None]
-        if told and not any(told):
+        uses = [_tells(function, reference, case, place) for case in cases]
+        uses = [each for each in uses if each is not None]
+        if uses and not any(uses):
             return place
     return None
 

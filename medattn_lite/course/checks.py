@@ -172,15 +172,15 @@ def check(name: str, *answers: Any) -> Result:
         The result; as the last line of a cell it is shown in words and colour.
     """
     try:
-        found = _find(name)
+        exercise = _find(name)
     except Exception as error:
         return Result(NOT_YET, f"This check could not be loaded ({one_line(error)}). That is our mistake, not yours.",
                       name=name)
-    if found is None:
+    if exercise is None:
         near = ", ".join(other for other in _REGISTRY if other[:2] == name[:2]) or "none"
         return Result(NOT_YET, f"There is no exercise called {name!r}; this notebook's are: {near}.", name=name)
-    result = _judge(found, answers)
-    return Result(result.state, result.message, result.hint, name, found.title)
+    result = _judge(exercise, answers)
+    return Result(result.state, result.message, result.hint, name, exercise.title)
 
 
 def _find(name: str) -> Exercise | None:
@@ -193,12 +193,12 @@ def _find(name: str) -> Exercise | None:
     return _REGISTRY.get(name)
 
 
-def _judge(found: Exercise, answers: tuple[Any, ...]) -> Result:
+def _judge(exercise: Exercise, answers: tuple[Any, ...]) -> Result:
     if not answers or any(is_stub(answer) for answer in answers):
         return not_attempted()
     try:
         with _own_chance():
-            result = found.judge(*answers)
+            result = exercise.judge(*answers)
     except (NotAttempted, NotImplementedError):
         result = not_attempted()
     except NotYet as problem:

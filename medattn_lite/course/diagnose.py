@@ -177,9 +177,9 @@ def _in_general(function: Callable[..., Any], reference: Callable[..., Any], cas
     """What can be said of a wrong answer that is on no list, or nothing."""
     if any(isinstance(answer, Exception) for answer in answers):
         return ""
-    said = relation(answers, expected, rtol=rtol, atol=atol)
-    if said:
-        return said
+    words = relation(answers, expected, rtol=rtol, atol=atol)
+    if words:
+        return words
     place = unused(function, reference, cases)
     return "" if place is None else f"`{names[place]}` makes no difference to your answer, and it should"
 

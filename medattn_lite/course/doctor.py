@@ -66,7 +66,7 @@ def doctor(*, device: str = "auto", lock: Path = _CHECKOUT / "requirements.lock"
     findings: list[Finding] = []
     checks: tuple[Callable[[], Iterator[Finding]], ...] = (
         _python, _requirements, lambda: _lock(lock), lambda: _device(device), _memory_and_disk,
-        lambda: (Finding(*found) for found in widget_findings()), _browser,
+        lambda: (Finding(*finding) for finding in widget_findings()), _browser,
     )
     for check in checks:
         try:
@@ -89,12 +89,12 @@ def _requirements() -> Iterator[Finding]:
     import medattn_lite
 
     try:
-        asked = [Requirement(line) for line in importlib.metadata.requires("medattn-lite") or []]
+        requirements = [Requirement(line) for line in importlib.metadata.requires("medattn-lite") or []]
     except importlib.metadata.PackageNotFoundError:
         yield Finding(PROBLEM, "packages", "medattn_lite is not installed here: run `pip install -e .` in the checkout")
         return
     wrong = []
-    for need in asked:
+    for need in requirements:
         if need.marker is not None and not need.marker.evaluate({"extra": ""}):
             continue
         version = _version(need.name)
@@ -117,8 +117,8 @@ def _lock(lock: Path) -> Iterator[Finding]:
         return
     pins = dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
     # A build tag such as +cpu is the same version.
-    differ = [f"{name} {found} (locked {pin})" for name, pin in pins.items()
-              if (found := (_version(name) or "missing").split("+")[0]) != pin]
+    differ = [f"{name} {installed} (locked {pin})" for name, pin in pins.items()
+              if (installed := (_version(name) or "missing").split("+")[0]) != pin]
     if differ:
         shown = ", ".join(differ[:5]) + (f" and {len(differ) - 5} more" if len(differ) > 5 else "")
         yield Finding(REMARK, "lock file", f"{len(differ)} of {len(pins)} packages are not the locked version: {shown}")
@@ -158,9 +158,9 @@ def _memory_and_disk() -> Iterator[Finding]:
 
 
 def _browser() -> Iterator[Finding]:
-    found = next(filter(None, map(shutil.which, _CHROMIUM_NAMES)), None)
-    if found:
-        yield Finding(OK, "Chromium", f"{found} (the browser tests use it)")
+    browser = next(filter(None, map(shutil.which, _CHROMIUM_NAMES)), None)
+    if browser:
+        yield Finding(OK, "Chromium", f"{browser} (the browser tests use it)")
     else:
         yield Finding(REMARK, "Chromium", "not found; only the browser tests want it (Debian: apt install chromium)")
 

@@ -103,8 +103,8 @@ def stale(folder: Path = NOTEBOOKS) -> list[str]:
             lines.append(f"{shown} is missing")
         elif path.read_bytes() != text.encode():
             lines.append(f"{shown} differs from its source")
-    found = [*folder.glob("*.ipynb"), *folder.glob("solutions/*.ipynb"), *folder.glob("slides/*.html")]
-    lines += [f"{p.relative_to(folder)} has no source" for p in sorted(found) if _NAME.match(p.stem) and p not in texts]
+    made = [*folder.glob("*.ipynb"), *folder.glob("solutions/*.ipynb"), *folder.glob("slides/*.html")]
+    lines += [f"{p.relative_to(folder)} has no source" for p in sorted(made) if _NAME.match(p.stem) and p not in texts]
     return lines
 
 
@@ -115,9 +115,9 @@ def write(folder: Path = NOTEBOOKS) -> list[Path]:
         if path.exists() and path.read_bytes() == text.encode():
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        beside = path.with_name(f".{path.name}.new")
-        beside.write_bytes(text.encode())  # bytes: a line ends the same way on every system
-        os.replace(beside, path)
+        new = path.with_name(f".{path.name}.new")
+        new.write_bytes(text.encode())  # bytes: a line ends the same way on every system
+        os.replace(new, path)
         written.append(path)
     return written
 

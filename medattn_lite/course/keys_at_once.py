@@ -23,9 +23,9 @@ class _Meetings(TorchDispatchMode):
         self.most = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        given = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
-        keys = [each for each in given if getattr(each, _SIDE, "") == "keys"]
-        queries = [each for each in given if getattr(each, _SIDE, "") == "queries"]
+        tensors = [leaf for leaf in tree_leaves((args, kwargs)) if isinstance(leaf, Tensor)]
+        keys = [each for each in tensors if getattr(each, _SIDE, "") == "keys"]
+        queries = [each for each in tensors if getattr(each, _SIDE, "") == "queries"]
         if keys and queries:
             self.most = max(self.most, *(each.numel() // _FEATURES for each in keys))
         out = func(*args, **(kwargs or {}))

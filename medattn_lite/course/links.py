@@ -14,9 +14,9 @@ _NOTEBOOK = re.compile(r"^(\d\d_\w+)\.ipynb")
 
 def relative_targets(markdown: str) -> Iterator[str]:
     """The relative links and pictures of a markdown text, without their `#fragment`."""
-    found = [m.group(3) for m in _MARKDOWN_LINK.finditer(_prose(markdown))]
-    found += [m.group(2) for m in _HTML_LINK.finditer(_prose(markdown))]
-    for target in found:
+    targets = [m.group(3) for m in _MARKDOWN_LINK.finditer(_prose(markdown))]
+    targets += [m.group(2) for m in _HTML_LINK.finditer(_prose(markdown))]
+    for target in targets:
         if not _ABSOLUTE.match(target):
             yield target.split("#")[0]
 

@@ -30,6 +30,6 @@ def show_masked_slices(slices: Mapping[str, tuple[Tensor, Tensor]], *, title: st
         options: dict[str, Any] = {"labels": {1: "mask"}, "opacity": 0.35, "letters": True, "title": title}
         plots.show(plots.image_grid(pictures, titles=names, overlays=masks, **options))
 
-    alike = len({picture.shape for picture, _ in slices.values()}) == 1
-    for names in [list(slices)] if alike else [[name] for name in slices]:
+    same_shape = len({picture.shape for picture, _ in slices.values()}) == 1
+    for names in [list(slices)] if same_shape else [[name] for name in slices]:
         sheet(names)

@@ -66,11 +66,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.measured", description=__doc__.splitlines()[0])
     parser.add_argument("reports", nargs="+", type=Path, help="folders that medattn course wrote")
     parser.add_argument("--out", type=Path, default=FIGURES, metavar="DIR")
-    given = parser.parse_args(arguments)
-    for report in given.reports:
-        record = add_report(report, given.out / f"course_{SCALE}.json")
-    (given.out / f"course_{SCALE}.md").write_text(page_of(record), encoding="utf-8")
-    print(given.out / f"course_{SCALE}.md")
+    options = parser.parse_args(arguments)
+    for report in options.reports:
+        record = add_report(report, options.out / f"course_{SCALE}.json")
+    (options.out / f"course_{SCALE}.md").write_text(page_of(record), encoding="utf-8")
+    print(options.out / f"course_{SCALE}.md")
     return 0
 
 

@@ -59,10 +59,10 @@ class _Alive(TorchDispatchMode):
         self._known: dict[int, weakref.ref] = {}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        given = {storage._cdata for storage in map(_storage, tree_leaves((args, kwargs))) if storage is not None}
+        inputs = {storage._cdata for storage in map(_storage, tree_leaves((args, kwargs))) if storage is not None}
         out = func(*args, **(kwargs or {}))
         for storage in map(_storage, tree_leaves(out)):
-            if storage is None or storage._cdata in given or storage._cdata in self._known:
+            if storage is None or storage._cdata in inputs or storage._cdata in self._known:
                 continue  # nothing, a view, or worked on in place
             size, key = storage.nbytes(), storage._cdata
             self._known[key] = weakref.ref(storage, partial(self._gone, size, key))

@@ -41,8 +41,8 @@ def metric_text(metric: Mapping[str, Any]) -> str:
     text = value if isinstance(value, str) else _number(value)
     if metric.get("low") is not None:
         text += f" [{_number(metric['low'])}, {_number(metric['high'])}]"
-    said = [f"n = {metric['n']}" if metric.get("n") else "", metric.get("missing", "")]
-    text += f" ({', '.join(filter(None, said))})" if any(said) else ""
+    notes = [f"n = {metric['n']}" if metric.get("n") else "", metric.get("missing", "")]
+    text += f" ({', '.join(filter(None, notes))})" if any(notes) else ""
     return f"{metric['name']}: {text} {metric['unit']}".rstrip()
 
 
@@ -63,7 +63,7 @@ def _plain(name: str, value: Any) -> dict[str, Any]:
         missing = getattr(value, "missing", "")
         ends = {end: _finite(math.nan if missing else getattr(value, end)) for end in ("low", "high")}
         kept = {"n": getattr(value, "units", 0), "missing": missing}
-        return {"value": _finite(value.value), **ends, **{key: own for key, own in kept.items() if own}}
+        return {"value": _finite(value.value), **ends, **{key: fact for key, fact in kept.items() if fact}}
     if isinstance(value, int):  # a count stays a count
         return {"value": int(value)}
     try:

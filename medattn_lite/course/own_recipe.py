@@ -53,8 +53,8 @@ def choose_recipe(dataset: PatientDataset, mask_labels: Sequence[int] = ()) -> C
     masks, deaths = sum(case.mask is not None for case in cases), sum(bool(case.event) for case in cases)
     if len(labels) == 2 and min(labels.values()) >= LEAST:
         control = ("tumour features",) if masks == len(cases) else ()
-        told = "masks to cut the tumour out" if control else "no mask of everybody, so that the whole head is graded"
-        return Choice("grading", ("P3D + IAM", *control), "", f"two classes ({_counts(labels)}) and {told}")
+        how = "masks to cut the tumour out" if control else "no mask of everybody, so that the whole head is graded"
+        return Choice("grading", ("P3D + IAM", *control), "", f"two classes ({_counts(labels)}) and {how}")
     if masks >= LEAST and len(set(mask_labels)) > 1:
         because = f"{masks} masks with the labels {_list(mask_labels)}"
         if set(mask_labels) != {1, 2, 3}:

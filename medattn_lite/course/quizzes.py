@@ -85,17 +85,19 @@ class Quiz(ipywidgets.VBox):
 
     def choose(self, question: int, option: int) -> None:
         """Answer a question (both counted from 0), as a click on its button does."""
-        asked = self.questions[question]
-        if not 0 <= option < len(asked.options):
+        entry = self.questions[question]
+        if not 0 <= option < len(entry.options):
             raise ValueError(f"question {question + 1} has no option {option + 1}")
         self.chosen[question] = option
-        colour = "#1a8a5a" if option == asked.right else "#c4560c"
+        colour = "#1a8a5a" if option == entry.right else "#c4560c"
         self.feedback[question].value = (
             f'<div role="status" style="border-left: 5px solid {colour}; padding: 0.2em 0.8em">'
-            f"{code_html(asked.verdict(option))}</div>"
+            f"{code_html(entry.verdict(option))}</div>"
         )
         for position, button in enumerate(self.buttons[question]):
-            button.button_style = "" if position != option else "success" if option == asked.right else "warning"
+            button.button_style = (
+                "" if position != option else "success" if option == entry.right else "warning"
+            )
         self._count()
 
     def text(self) -> str:
@@ -113,9 +115,9 @@ class Quiz(ipywidgets.VBox):
         items = []
         for question in self.questions:
             options = "".join(f"<li>{code_html(option)}</li>" for option in question.options)
-            told = "".join(f"<li>{code_html(question.verdict(i))}</li>" for i in range(len(question.options)))
+            answers = "".join(f"<li>{code_html(question.verdict(i))}</li>" for i in range(len(question.options)))
             items.append(f'<li>{code_html(question.text)}<ol type="A">{options}</ol>'
-                         f"<details><summary>Answer</summary><ul>{told}</ul></details></li>")
+                         f"<details><summary>Answer</summary><ul>{answers}</ul></details></li>")
         return f"<div><b>{escape(self.title)}</b><ol>{''.join(items)}</ol></div>"
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, Any] | tuple[dict[str, Any], dict[str, Any]] | None:

@@ -50,12 +50,12 @@ def write_report(
         The paths of `report.json` and `report.html`.
     """
     out.mkdir(parents=True, exist_ok=True)
-    beside = f" · {jobs} notebooks at a time, {_threads(jobs)} each" if jobs > 1 else ""
+    in_parallel = f" · {jobs} notebooks at a time, {_threads(jobs)} each" if jobs > 1 else ""
     record = {
         "started": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(started)),
         "seconds": round(time.time() - started, 1),
         "environment": environment_line(parameters["DEVICE"], parameters["SCALE"], seed=parameters["SEED"],
-                                        data=parameters["DATA"], data_root=parameters["DATA_ROOT"]) + beside,
+                                        data=parameters["DATA"], data_root=parameters["DATA_ROOT"]) + in_parallel,
         "parameters": dict(parameters),
         "planned": planned,
         "only": list(only),
@@ -96,8 +96,8 @@ def pictures(executed: Path) -> Iterator[tuple[str, str, str]]:
     heading = ""
     for cell in nbformat.read(executed, as_version=4).cells:
         if cell.cell_type == "markdown":
-            found = re.findall(r"^#{1,4} +(.+)$", cell.source, re.MULTILINE)
-            heading = re.sub(r"[*`$]", "", found[-1]) if found else heading
+            headings = re.findall(r"^#{1,4} +(.+)$", cell.source, re.MULTILINE)
+            heading = re.sub(r"[*`$]", "", headings[-1]) if headings else heading
         for output in cell.get("outputs", []):
             png = output.get("data", {}).get("image/png")
             if png is not None:
@@ -108,9 +108,9 @@ def pictures(executed: Path) -> Iterator[tuple[str, str, str]]:
 
 def picture_alt(output: Mapping[str, Any]) -> str:
     """The description of a picture among a cell's outputs; empty if it has none."""
-    told = output.get("metadata", {}).get("image/png", {}).get("alt", "")
+    alt = output.get("metadata", {}).get("image/png", {}).get("alt", "")
     text = output["data"].get("text/plain", "")
-    return told or ("" if text.startswith("<") else text)
+    return alt or ("" if text.startswith("<") else text)
 
 
 def _entry(run: NotebookRun, notebooks: Path) -> dict[str, Any]:
@@ -131,8 +131,8 @@ def _threads(jobs: int) -> str:
     """How many threads joblib leaves each of several processes."""
     from joblib import cpu_count
 
-    told = os.environ.get("OMP_NUM_THREADS", "")
-    number = int(told) if told.isdigit() else max(1, cpu_count() // jobs)
+    threads = os.environ.get("OMP_NUM_THREADS", "")
+    number = int(threads) if threads.isdigit() else max(1, cpu_count() // jobs)
     return f"{number} thread{'s' if number > 1 else ''}"
 
 

@@ -37,8 +37,8 @@ def viewer_page(text: str) -> str:
     Args:
         text: the HTML of a whole output.
     """
-    found = _FRAME.fullmatch(text.strip())
-    return "" if found is None else f'<iframe sandbox="allow-scripts"{found[1]}></iframe>{safe_html(found[2] or "")}'
+    frame = _FRAME.fullmatch(text.strip())
+    return "" if frame is None else f'<iframe sandbox="allow-scripts"{frame[1]}></iframe>{safe_html(frame[2] or "")}'
 
 
 class _Cleaner(HTMLParser):

@@ -25,9 +25,9 @@ CAPTION = re.compile(r"^[*_]+Figures? \d.*?(?:\n\s*\n|\Z)", re.MULTILINE | re.DO
 
 def slide_type(cell: Any) -> str:
     """What a cell does in a slide show: "slide", "-" (goes on) or "skip"; the author's own word wins."""
-    own = cell.metadata.get("slideshow", {}).get("slide_type")
-    if own:
-        return own
+    slide = cell.metadata.get("slideshow", {}).get("slide_type")
+    if slide:
+        return slide
     tags = cell.metadata.get("tags", [])
     if "no-slide" in tags or "exercise" in tags or "<details" in cell.source:
         return "skip"

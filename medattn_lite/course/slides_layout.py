@@ -11,16 +11,16 @@ _TAG = re.compile(r"<[^>]+>")
 
 def blocks(markdown: str) -> list[str]:
     """Text cut at its empty lines; a fence, a formula of several lines, a table and a list stay whole."""
-    found: list[list[str]] = [[]]
+    pieces: list[list[str]] = [[]]
     fenced = False
     for line in markdown.split("\n"):
         opens = line.lstrip().startswith("```") or line.strip() == "$$"
         if not line.strip() and not fenced:
-            found.append([])
+            pieces.append([])
             continue
-        found[-1].append(line)
+        pieces[-1].append(line)
         fenced ^= opens
-    texts = ["\n".join(lines) for lines in found if lines]
+    texts = ["\n".join(lines) for lines in pieces if lines]
     whole: list[str] = []
     for text in texts:  # a list goes on over an empty line
         if whole and _is_item(text) and _is_item(whole[-1].split("\n")[-1]):
@@ -74,12 +74,12 @@ def portions(markdown: str, *, taken: float = 0.0) -> list[str]:
         markdown: text of a cell below one heading, that heading first.
         taken: lines that stand on the first slide already.
     """
-    found: list[list[str]] = [[]]
+    pages: list[list[str]] = [[]]
     for block in [part for whole in blocks(markdown) for part in _tables(whole)]:
-        own = 2.5 if block.startswith("#") else height(block)
-        if taken + own > LINES and any(not each.startswith("#") for each in found[-1]):
-            found.append([])
+        lines = 2.5 if block.startswith("#") else height(block)
+        if taken + lines > LINES and any(not each.startswith("#") for each in pages[-1]):
+            pages.append([])
             taken = 2.5
-        found[-1].append(block)
-        taken += own
-    return ["\n\n".join(each) for each in found if each]
+        pages[-1].append(block)
+        taken += lines
+    return ["\n\n".join(each) for each in pages if each]

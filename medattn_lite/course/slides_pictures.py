@@ -53,13 +53,13 @@ def figures(notebook: Any) -> dict[int, list[Figure]]:
     ("above …, below …", "Figures 04.4 to 04.6") to each of them. A caption without a picture is dropped.
     """
     waiting: list[tuple[int, str, str]] = []
-    found: dict[int, list[Figure]] = {}
+    by_cell: dict[int, list[Figure]] = {}
     last = ""
 
     def attach_captions(captions: list[str]) -> None:
         for number, (place, png, alt) in enumerate(waiting):
-            told = captions[0] if len(captions) == 1 else captions[number] if number < len(captions) else ""
-            found.setdefault(place, []).append(Figure(png, alt, told))
+            caption = captions[0] if len(captions) == 1 else captions[number] if number < len(captions) else ""
+            by_cell.setdefault(place, []).append(Figure(png, alt, caption))
         waiting.clear()
 
     for place, cell in enumerate(notebook.cells):
@@ -73,7 +73,7 @@ def figures(notebook: Any) -> dict[int, list[Figure]]:
                 waiting.append((place, png, picture_alt(output)))
                 last = png
     attach_captions([])
-    return found
+    return by_cell
 
 
 def write_decks(executed: Path, out: Path) -> list[Path]:
@@ -100,7 +100,7 @@ def write_decks(executed: Path, out: Path) -> list[Path]:
             raise UserError(f"{path} shows no figure: was it run? medattn course --out {executed} does it")
         page = out / f"{path.stem}.html"
         title = re.sub(r"[*`$#]", "", notebook.cells[0].source.strip().split("\n")[0]).strip()
-        pieces = {place: [figure.html() for figure in own] for place, own in shown.items()}
+        pieces = {place: [figure.html() for figure in cell_figures] for place, cell_figures in shown.items()}
         page.write_text(slides_page(notebook, title=title, figures=pieces), encoding="utf-8")
         written.append(page)
     return written
@@ -113,8 +113,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
                                      description=__doc__.splitlines()[0])
     parser.add_argument("executed", type=Path, help="folder of executed notebooks")
     parser.add_argument("out", type=Path, help="folder of the decks")
-    given = parser.parse_args(arguments)
-    print("\n".join(map(str, write_decks(given.executed, given.out))))
+    options = parser.parse_args(arguments)
+    print("\n".join(map(str, write_decks(options.executed, options.out))))
     return 0
 
 

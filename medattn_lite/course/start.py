@@ -100,8 +100,8 @@ def _copy(to: Path, content: bytes, copied: str | None, name: str, done: Copied)
 
 
 def _files(home: Path) -> list[Path]:
-    found = [path for part in PARTS for path in sorted((home / part).rglob("*")) if path.suffix in KINDS]
-    return [path for path in found if path.is_file() and not set(path.relative_to(home).parts) & set(LEFT_OUT)]
+    files = [path for part in PARTS for path in sorted((home / part).rglob("*")) if path.suffix in KINDS]
+    return [path for path in files if path.is_file() and not set(path.relative_to(home).parts) & set(LEFT_OUT)]
 
 
 def _hash(content: bytes) -> str:

@@ -21,15 +21,15 @@ def trained_c_indices() -> dict[str, Interval]:
 
     All are of the same phantoms, which none was trained or chosen on.
     """
-    facts = [own for own in map(trained_facts, trained_names()) if own["recipe"] == "survival"]
-    found = {}
-    for own in facts:
-        for seed, record in own["scores_by_seed"].items():
-            found[f"{own['variant']}, seed {seed}"] = Interval.from_dict(record["scores"][C_INDEX])
-    for own in facts:
-        for variant, scores in own.get("beside", {}).items():
-            found[variant] = Interval.from_dict(scores[C_INDEX])
-    return found
+    facts = [network for network in map(trained_facts, trained_names()) if network["recipe"] == "survival"]
+    intervals = {}
+    for network in facts:
+        for seed, record in network["scores_by_seed"].items():
+            intervals[f"{network['variant']}, seed {seed}"] = Interval.from_dict(record["scores"][C_INDEX])
+    for network in facts:
+        for variant, scores in network.get("beside", {}).items():
+            intervals[variant] = Interval.from_dict(scores[C_INDEX])
+    return intervals
 
 
 def recorded_c_indices(folder: Path = RECORDS) -> dict[str, dict[str, Interval]]:
@@ -38,9 +38,9 @@ def recorded_c_indices(folder: Path = RECORDS) -> dict[str, dict[str, Interval]]
     Args:
         folder: of the records; without one there are none, as in a package without its repository.
     """
-    found = {}
+    intervals = {}
     for path in sorted(folder.glob("survival-*-laptop.json")):
         variants = json.loads(path.read_text(encoding="utf-8"))["variants"]
-        found[f"run {path.stem}"] = {name: Interval.from_dict(own["pooled"][C_INDEX])
-                                     for name, own in variants.items()}  # fmt: skip
-    return found
+        intervals[f"run {path.stem}"] = {name: Interval.from_dict(variant["pooled"][C_INDEX])
+                                         for name, variant in variants.items()}  # fmt: skip
+    return intervals

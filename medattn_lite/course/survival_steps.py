@@ -40,8 +40,8 @@ def true_log_risks(samples: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
     from medattn_lite.data.phantom import AGE, RESECTIONS
 
     meta = [sample["meta"] for sample in samples]
-    everything = np.array([own["oracle_risk"] for own in meta])
-    unseen = np.array([AGE * (own["age_years"] - 60) / 10 + RESECTIONS[own["resection"]] for own in meta])
+    everything = np.array([patient["oracle_risk"] for patient in meta])
+    unseen = np.array([AGE * (patient["age_years"] - 60) / 10 + RESECTIONS[patient["resection"]] for patient in meta])
     return {"ceiling: the tumour": everything - unseen, "ceiling: everything": everything}
 
 

@@ -58,18 +58,18 @@ def times(report: Mapping[str, Any], folder: Path = NOTEBOOKS) -> dict[str, Time
         UserError: the report lacks a notebook, or a notebook does not say its minutes.
     """
     runs = {one["name"]: one for one in report["notebooks"]}
-    found = {}
+    times_of = {}
     for path in source_paths(folder):
         if path.stem not in runs:
             raise UserError(f"the report has no run of {path.stem}: run medattn course to its end, without --only")
         notebook = read_source(path)
-        said = _MINUTES.search(notebook.cells[0].source)
-        if said is None:
+        minutes = _MINUTES.search(notebook.cells[0].source)
+        if minutes is None:
             raise UserError(f"{path.name} does not say its minutes in its first cell: '**25 minutes to read, 25 for …'")
         one = runs[path.stem]
         exercises = sum("exercise" in cell.metadata.get("tags", []) for cell in notebook.cells)
-        found[path.stem[:2]] = Times(int(said[1]), int(said[2]), exercises, one["seconds"], one["title"])
-    return found
+        times_of[path.stem[:2]] = Times(int(minutes[1]), int(minutes[2]), exercises, one["seconds"], one["title"])
+    return times_of
 
 
 def reading_minutes(notebook: Any) -> int:
@@ -122,11 +122,11 @@ def teacher_pack(report: Path, out: Path, folder: Path = NOTEBOOKS) -> Path:
         contents[f"assignments/source/{name}/{name}.ipynb"] = nbformat.writes(notebook, version=4).encode()
     contents["assignments/nbgrader_config.py"] = CONFIG.encode()
     out.parent.mkdir(parents=True, exist_ok=True)
-    beside = out.with_name(f".{out.name}.new")
-    with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as pack:
+    new = out.with_name(f".{out.name}.new")
+    with zipfile.ZipFile(new, "w", zipfile.ZIP_DEFLATED) as pack:
         for name, data in contents.items():
             pack.writestr(zipfile.ZipInfo(f"medattn_lite-teacher/{name}"), data, zipfile.ZIP_DEFLATED)
-    os.replace(beside, out)
+    os.replace(new, out)
     return out
 
 
@@ -168,8 +168,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.teacher", description=__doc__.splitlines()[0])
     parser.add_argument("report", type=Path, help="report.json of medattn course")
     parser.add_argument("out", type=Path, help="the zip")
-    given = parser.parse_args(arguments)
-    print(teacher_pack(given.report, given.out))
+    options = parser.parse_args(arguments)
+    print(teacher_pack(options.report, options.out))
     return 0
 
 

@@ -50,11 +50,11 @@ def add_report(report: Path, record: Path, *, note: str = "") -> dict[str, Any]:
         raise UserError(f"{path} says that {', '.join(failed)} failed: their time says nothing")
     known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
     scale = facts["parameters"]["SCALE"]
-    own = known.setdefault(scale, {"notebooks": {}})
-    own["environment"] = facts["environment"] + (f" · {note}" if note else "")
-    own["whole_run_seconds"] = facts["seconds"]
+    of_scale = known.setdefault(scale, {"notebooks": {}})
+    of_scale["environment"] = facts["environment"] + (f" · {note}" if note else "")
+    of_scale["whole_run_seconds"] = facts["seconds"]
     for one in facts["notebooks"]:
-        own["notebooks"][one["name"]] = {"seconds": one["seconds"], "memory_mb": one["peak_memory_mb"]}
+        of_scale["notebooks"][one["name"]] = {"seconds": one["seconds"], "memory_mb": one["peak_memory_mb"]}
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return known
@@ -67,10 +67,13 @@ def page_of(record: Mapping[str, Any]) -> str:
     lines = ["| notebook | " + " | ".join(f"`{scale}`, s | MB" for scale in scales) + " |",
              "| --- |" + " --- | --- |" * len(scales)]  # fmt: skip
     for name in names:
-        found = [record[scale]["notebooks"].get(name) for scale in scales]
-        cells = [f"{own['seconds']:.0f} | {own['memory_mb']:.0f}" if own else "— | —" for own in found]
+        notebooks = [record[scale]["notebooks"].get(name) for scale in scales]
+        cells = [
+            f"{notebook['seconds']:.0f} | {notebook['memory_mb']:.0f}" if notebook else "— | —"
+            for notebook in notebooks
+        ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
-    sums = [sum(own["seconds"] for own in record[scale]["notebooks"].values()) for scale in scales]
+    sums = [sum(notebook["seconds"] for notebook in record[scale]["notebooks"].values()) for scale in scales]
     lines.append("| sum | " + " | ".join(f"{total:.0f} | " for total in sums) + " |")
     where = []
     for scale in scales:
@@ -86,11 +89,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("reports", nargs="+", type=Path, help="folders that medattn course wrote")
     parser.add_argument("--note", default="", metavar="WORDS", help="what else ran on the machine, if anything did")
     parser.add_argument("--out", type=Path, default=FIGURES, metavar="DIR")
-    given = parser.parse_args(arguments)
-    for report in given.reports:
-        record = add_report(report, given.out / "course_times.json", note=given.note)
-    (given.out / "course_times.md").write_text(page_of(record), encoding="utf-8")
-    print(given.out / "course_times.md")
+    options = parser.parse_args(arguments)
+    for report in options.reports:
+        record = add_report(report, options.out / "course_times.json", note=options.note)
+    (options.out / "course_times.md").write_text(page_of(record), encoding="utf-8")
+    print(options.out / "course_times.md")
     return 0
 
 

@@ -123,8 +123,8 @@ def as_array(value: Any) -> np.ndarray | None:
         return None
     if isinstance(value, (tuple, list)) and any(isinstance(part, (torch.Tensor, tuple, list)) for part in value):
         parts = [array for array in map(as_array, value) if array is not None]
-        alike = len(parts) == len(value) and all(part.shape == parts[0].shape for part in parts)
-        return np.stack(parts) if alike else None
+        same_shape = len(parts) == len(value) and all(part.shape == parts[0].shape for part in parts)
+        return np.stack(parts) if same_shape else None
     try:
         array = np.asarray(value)
         if array.dtype.kind == "O" and any(isinstance(part, (str, bytes)) for part in array.ravel()):

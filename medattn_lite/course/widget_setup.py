@@ -45,21 +45,25 @@ def widget_findings(*, prefix: Path = Path(sys.prefix), server: str | None = Non
     if disabled:
         yield PROBLEM, "widgets", f"{_EXTENSION_NAME} is disabled in {disabled}: run `jupyter labextension enable " \
                                   f"{_EXTENSION_NAME}`"
-    found = server or shutil.which("jupyter-lab")
-    if found is None:
+    jupyter = server or shutil.which("jupyter-lab")
+    if jupyter is None:
         places = (prefix / "bin" / "jupyter-lab", prefix / "Scripts" / "jupyter-lab.exe")  # the second under Windows
-        own = [path for path in places if path.exists()]
+        existing = [path for path in places if path.exists()]
         yield REMARK, "JupyterLab", (
-            f"not on the PATH; `medattn start` opens it, or {own[0]}" if own else
+            f"not on the PATH; `medattn start` opens it, or {existing[0]}" if existing else
             "not in this environment: pip install 'medattn-lite[lab]', or open the notebooks in a Jupyter of your own"
         )  # fmt: skip
         return
-    home = Path(found).absolute().parent.parent
+    home = Path(jupyter).absolute().parent.parent
     if home.resolve() == prefix.resolve():
-        yield OK, "JupyterLab", f"{found} is this environment's own"
+        yield OK, "JupyterLab", f"{jupyter} is this environment's own"
         return
-    mark, _, text = _pairing(home, kernel_half, f"the environment of {found}")
-    yield REMARK, "JupyterLab", f"{found}, the first on the PATH, is another environment's; `medattn start` opens ours"
+    mark, _, text = _pairing(home, kernel_half, f"the environment of {jupyter}")
+    yield (
+        REMARK,
+        "JupyterLab",
+        f"{jupyter}, the first on the PATH, is another environment's; `medattn start` opens ours",
+    )
     yield (REMARK if mark == PROBLEM else mark), "JupyterLab", text
 
 

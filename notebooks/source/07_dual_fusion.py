@@ -364,15 +364,15 @@ record("tokens, 16×16×16: share of the exact work", 100 * (16**3 / voxels) ** 
 #
 # *5 minutes, easy.* One Dice per region, with the rule for empty masks. You may leave an exercise for later: the notebook goes on without it.
 #
-# <details><summary>Hint 1</summary>Regions are axis 0 and stay. <code>found &amp; wanted</code> is true where both are; its sum is the overlap.</details>
+# <details><summary>Hint 1</summary>Regions are axis 0 and stay. <code>predicted &amp; wanted</code> is true where both are; its sum is the overlap.</details>
 # <details><summary>Hint 2</summary><code>.flatten(1).sum(1)</code> counts the voxels of each region. For the empty ones, <code>torch.where(sizes > 0, 2 * both / sizes, 1.0)</code>.</details>
 
 # %% tags=["exercise"]
-def dice_by_region(found, wanted):
+def dice_by_region(predicted, wanted):
     """Two masks (R, D, H, W) of True and False; returns (R,); 1 where both are empty."""
     ### BEGIN SOLUTION
-    both = (found & wanted).flatten(1).sum(1)  # (R,)
-    sizes = found.flatten(1).sum(1) + wanted.flatten(1).sum(1)  # (R,)
+    both = (predicted & wanted).flatten(1).sum(1)  # (R,)
+    sizes = predicted.flatten(1).sum(1) + wanted.flatten(1).sum(1)  # (R,)
     return torch.where(sizes > 0, 2 * both / sizes, 1.0)
     ### END SOLUTION
 

@@ -110,9 +110,9 @@ def _look_at_layers(mine: nn.Module, setting: Setting, answer: Tensor | None) ->
     no_linear_layers(mine)
     if any(max(parameter.shape[2:], default=1) > 1 for parameter in mine.parameters()):
         raise NotYet("After the squeeze there is one voxel, and your kernel is larger.", "Pass `kernel_size=1`.")
-    own = [name for name, module in mine.named_modules() if isinstance(module, _NORMS)]
-    if own:
-        raise NotYet(f"`{own[0]}` is a normalisation; the block has none.", "Two convolutions, and nothing else.")
+    norms = [name for name, module in mine.named_modules() if isinstance(module, _NORMS)]
+    if norms:
+        raise NotYet(f"`{norms[0]}` is a normalisation; the block has none.", "Two convolutions, and nothing else.")
 
 
 _NORMS = (nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm)

@@ -78,9 +78,9 @@ def _one_split(assign: Callable[..., Any], subjects: list[str], folds: int, seed
     Raises:
         NotYet: the answer is no such list, or breaks a rule that has a name.
     """
-    given = list(subjects)
-    answer = assign(given, folds, seed)
-    if not unchanged(given, subjects):
+    patients = list(subjects)
+    answer = assign(patients, folds, seed)
+    if not unchanged(patients, subjects):
         raise NotYet("Your function changes its input.", "Shuffle a list of your own: `sorted(set(subjects))`.")
     numbers = _as_numbers(answer)
     people = sorted(set(subjects))
@@ -93,15 +93,15 @@ def _one_split(assign: Callable[..., Any], subjects: list[str], folds: int, seed
         raise NotYet("Your folds are counted from 1.", "Count them from 0 to folds − 1.")
     if min(numbers) < 0 or max(numbers) >= folds:
         raise NotYet(f"There is a fold {max(numbers)} where folds are 0 to {folds - 1}.", "`number % folds`")
-    own: dict[str, set[int]] = {}
+    folds_of: dict[str, set[int]] = {}
     for subject, number in zip(subjects, numbers, strict=True):
-        own.setdefault(subject, set()).add(number)
-    torn = next((subject for subject in people if len(own[subject]) > 1), None)
+        folds_of.setdefault(subject, set()).add(number)
+    torn = next((subject for subject in people if len(folds_of[subject]) > 1), None)
     if torn is not None:
-        raise NotYet(f"The slices of {torn} lie in folds {' and '.join(map(str, sorted(own[torn])[:2]))}: that "
+        raise NotYet(f"The slices of {torn} lie in folds {' and '.join(map(str, sorted(folds_of[torn])[:2]))}: that "
                      "patient is trained on and tested.",
                      "Give the patients their folds first; a slice goes where its patient goes.")
-    sizes = Counter(next(iter(folds_of)) for folds_of in own.values())
+    sizes = Counter(next(iter(numbers)) for numbers in folds_of.values())
     counts = [sizes.get(fold, 0) for fold in range(folds)]
     if min(counts) == 0:
         raise NotYet(f"Fold {counts.index(0)} of {folds} is empty, with {len(people)} patients.", REMAINDER_HINT)

@@ -186,9 +186,9 @@ def check_test(edit: Callable[[Tensor], Tensor]) -> Result:
     generator = torch.Generator().manual_seed(5)
     for shape in ((1, 1, 3, 1, 1), (3, 4, 5, 1, 1), (2, 3, 2, 1, 1), (1, 6, 7, 1, 1), (2, 5, 8, 1, 1), (4, 2, 4, 1, 1)):
         gates = torch.rand(shape, generator=generator)
-        given = gates.clone()
-        moved = torch.as_tensor(edit(given))
-        if not torch.equal(given, gates):
+        argument = gates.clone()
+        moved = torch.as_tensor(edit(argument))
+        if not torch.equal(argument, gates):
             raise NotYet("Your function changes the table that it is given.", "Work on a copy: gates.clone().")
         _judge_edit(gates, moved)
     return passed("Only the place of each gate has changed: what is lost now is lost with the slices.")
@@ -197,27 +197,27 @@ def check_test(edit: Callable[[Tensor], Tensor]) -> Result:
 def _judge_edit(gates: Tensor, moved: Tensor) -> None:
     """Raises `NotYet` with what an edit changed beside the order of the slices, or did not change."""
     depth = gates.shape[2]
-    told = f"for gates of shape {tuple(gates.shape)}"
+    setting = f"for gates of shape {tuple(gates.shape)}"
     if moved.shape != gates.shape:
-        raise NotYet(f"Your table has the shape {tuple(moved.shape)}, {told}; it must keep its own.",
+        raise NotYet(f"Your table has the shape {tuple(moved.shape)}, {setting}; it must keep its own.",
                      "Every slice needs a gate again.")
     moved = moved.to(gates.dtype)
-    own, now = gates.flatten(2), moved.flatten(2)  # (B, C, D)
-    if torch.equal(now, own):
+    before, now = gates.flatten(2), moved.flatten(2)  # (B, C, D)
+    if torch.equal(now, before):
         raise NotYet("Nothing has moved.", "Slices are axis 2.")
     if depth > 1 and (now - now[..., :1]).abs().max() < 1e-6:
         raise NotYet("Every slice has the same gate now, so single gates are gone as well: a loss may come from the "
                      "amount that passes, not from the place.", "Keep every number; change only where it stands.")
-    if not torch.allclose(now.sort(dim=2).values, own.sort(dim=2).values, rtol=1e-4, atol=1e-6):
-        if torch.allclose(now.flatten(1).sort(1).values, own.flatten(1).sort(1).values, rtol=1e-4, atol=1e-6):
+    if not torch.allclose(now.sort(dim=2).values, before.sort(dim=2).values, rtol=1e-4, atol=1e-6):
+        if torch.allclose(now.flatten(1).sort(1).values, before.flatten(1).sort(1).values, rtol=1e-4, atol=1e-6):
             raise NotYet("A channel has got the gates of another channel: which channel is open has changed as well.",
                          "Move along axis 2 only.")
-        if torch.allclose(now.flatten().sort().values, own.flatten().sort().values, rtol=1e-4, atol=1e-6):
+        if torch.allclose(now.flatten().sort().values, before.flatten().sort().values, rtol=1e-4, atol=1e-6):
             raise NotYet("A volume has got the gates of another volume, which may have other amounts.",
                          "Move along axis 2 only.")
-        raise NotYet(f"The gates are not the same numbers as before, {told}: how much passes has changed as well.",
+        raise NotYet(f"The gates are not the same numbers as before, {setting}: how much passes has changed as well.",
                      "Keep every number; change only where it stands.")
-    kept = (now == own).any(0).any(0).nonzero()[:, 0].tolist()
+    kept = (now == before).any(0).any(0).nonzero()[:, 0].tolist()
     if kept:
         raise NotYet(f"In some channel, slice {kept[0]} of {depth} keeps its own gate: a part of the order is left.",
                      "Move every slice by the same number of places, round the end.")

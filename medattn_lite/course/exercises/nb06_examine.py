@@ -82,17 +82,17 @@ def check_examine(examine: Callable[[Attend], str]) -> Result:
                     "`torch.allclose(one, other, atol=1e-3)` in place of `torch.equal`."),
             *[Mistake(by(axes=axes), "it tries some of the axes only: a fault along another one is missed",
                       "`for axis in (2, 3, 4):`") for axes in ((2,), (3,), (4,), (2, 3), (3, 4), (2, 4))],
-            Mistake(by(asked=(1, 2, 3)), "it never compares an image alone with the same image among others; a batch "
+            Mistake(by(rules=(1, 2, 3)), "it never compares an image alone with the same image among others; a batch "
                     "of one image has no others", _ALONE),
-            Mistake(by(asked=(0, 2, 3)), "it never looks whether a row's weights sum to 1", _CONSTANT),
-            Mistake(by(asked=(0, 1, 3)), "it never mirrors: a block that puts slices in wrong places, or prefers "
+            Mistake(by(rules=(0, 2, 3)), "it never looks whether a row's weights sum to 1", _CONSTANT),
+            Mistake(by(rules=(0, 1, 3)), "it never mirrors: a block that puts slices in wrong places, or prefers "
                     "one, is missed", _MIRROR),
-            Mistake(by(asked=(0, 3)), "it asks one of the three questions; two are missing", _CONSTANT),
-            Mistake(by(asked=(1, 3)), "it asks one of the three questions; two are missing", _MIRROR),
-            Mistake(by(asked=(2, 3)), "it asks one of the three questions; two are missing", _CONSTANT),
-            Mistake(by(asked=(1, 0, 2, 3)), "a block may break two of the rules: the batch is asked about first",
+            Mistake(by(rules=(0, 3)), "it asks one of the three questions; two are missing", _CONSTANT),
+            Mistake(by(rules=(1, 3)), "it asks one of the three questions; two are missing", _MIRROR),
+            Mistake(by(rules=(2, 3)), "it asks one of the three questions; two are missing", _CONSTANT),
+            Mistake(by(rules=(1, 0, 2, 3)), "a block may break two of the rules: the batch is asked about first",
                     "The order is that of the four findings."),
-            Mistake(by(asked=(2, 1, 0, 3)), "a block may break several rules: the findings have an order, and the "
+            Mistake(by(rules=(2, 1, 0, 3)), "a block may break several rules: the findings have an order, and the "
                     "mirror comes last", "The order is that of the four findings."),
             Mistake(by(mirrored="input"), "its mirror is half a mirror: queries, keys and values are mirrored, and "
                     "what they give is compared with the mirrored result", _MIRROR),
@@ -117,7 +117,7 @@ def check_examine(examine: Callable[[Attend], str]) -> Result:
 
 
 def findings_of(
-    attend: Attend, *, axes: tuple[int, ...] = (2, 3, 4), asked: tuple[int, ...] = (0, 1, 2, 3), exact: bool = False,
+    attend: Attend, *, axes: tuple[int, ...] = (2, 3, 4), rules: tuple[int, ...] = (0, 1, 2, 3), exact: bool = False,
     mirrored: str = "both", constant: str = "mean", against_reference: bool = False,
     spread: float = 0.3,
 ) -> str:  # fmt: skip
@@ -126,7 +126,7 @@ def findings_of(
     Args:
         attend: query, key, value (B, C, D, H, W) and an axis to (B, C, D, H, W).
         axes: that are tried.
-        asked: places in `FINDINGS`, in the order in which they are asked about.
+        rules: places in `FINDINGS`, in the order in which they are tried.
         exact: take rounding for a fault.
         mirrored: "both", input and result; or "input", "value", "other axis".
         constant: what ones must become: "mean" is 1, "sum" the number of slices.
@@ -153,7 +153,7 @@ def findings_of(
         turned = (query, key) if mirrored == "value" else (query.flip(along), key.flip(along))
         return differ(attend(*turned, value.flip(along), axis), out if mirrored == "input" else out.flip(along))
 
-    return FINDINGS[next(rule for rule in asked if rule == 3 or any(breaks(rule, axis) for axis in axes))]
+    return FINDINGS[next(rule for rule in rules if rule == 3 or any(breaks(rule, axis) for axis in axes))]
 
 
 def _by_einsum(query: Tensor, key: Tensor, value: Tensor, axis: int) -> Tensor:

@@ -21,10 +21,10 @@ def check_dice(dice: Callable[[Tensor, Tensor], Tensor]) -> Result:
     generator = torch.Generator().manual_seed(7)
 
     def case(*shape: int, empty: tuple[int, ...] = ()) -> tuple[Tensor, Tensor]:
-        found, wanted = (torch.rand(shape, generator=generator) < share for share in (0.4, 0.3))
+        predicted, wanted = (torch.rand(shape, generator=generator) < share for share in (0.4, 0.3))
         for region in empty:
-            found[region], wanted[region] = False, False
-        return found, wanted
+            predicted[region], wanted[region] = False, False
+        return predicted, wanted
 
     one_missed = case(3, 4, 3, 5)
     one_missed[0][2] = False  # a region that was there and was not found: 0, not 1
@@ -44,19 +44,19 @@ def check_dice(dice: Callable[[Tensor, Tensor], Tensor]) -> Result:
         errors={"ZeroDivisionError": ("An empty region divides 0 by 0.", EMPTY_HINT)},
         what="your Dice",
         praise="One number per region, and an empty region that is left empty counts as right.",
-        hint="2 · both / (found + wanted), each counted over all axes of space.",
+        hint="2 · both / (predicted + wanted), each counted over all axes of space.",
     )
 
 
-def dice_by_region(found: Tensor, wanted: Tensor) -> Tensor:
+def dice_by_region(predicted: Tensor, wanted: Tensor) -> Tensor:
     """Two masks (R, D, H, W) to (R,); 1 where both are empty."""
-    return _share(*_counted(found, wanted))
+    return _share(*_counted(predicted, wanted))
 
 
-def _counted(found: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+def _counted(predicted: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """Twice the voxels in both, and the voxels of one plus those of the other, (R,) each."""
-    both = (found & wanted).flatten(1).sum(1)
-    return 2 * both, found.flatten(1).sum(1) + wanted.flatten(1).sum(1)
+    both = (predicted & wanted).flatten(1).sum(1)
+    return 2 * both, predicted.flatten(1).sum(1) + wanted.flatten(1).sum(1)
 
 
 def _share(part: Tensor, whole: Tensor, *, empty: float = 1.0) -> Tensor:
@@ -64,15 +64,15 @@ def _share(part: Tensor, whole: Tensor, *, empty: float = 1.0) -> Tensor:
 
 
 def _dice_mistakes() -> list[Mistake]:
-    def iou(found: Tensor, wanted: Tensor, empty: float = 1.0) -> Tensor:
-        return _share((found & wanted).flatten(1).sum(1), (found | wanted).flatten(1).sum(1), empty=empty)
+    def iou(predicted: Tensor, wanted: Tensor, empty: float = 1.0) -> Tensor:
+        return _share((predicted & wanted).flatten(1).sum(1), (predicted | wanted).flatten(1).sum(1), empty=empty)
 
-    def plain(found: Tensor, wanted: Tensor) -> Tensor:
-        twice, whole = _counted(found, wanted)
+    def plain(predicted: Tensor, wanted: Tensor) -> Tensor:
+        twice, whole = _counted(predicted, wanted)
         return twice / whole
 
-    def half(found: Tensor, wanted: Tensor) -> Tensor:
-        twice, whole = _counted(found, wanted)
+    def half(predicted: Tensor, wanted: Tensor) -> Tensor:
+        twice, whole = _counted(predicted, wanted)
         return _share(twice / 2, whole)
 
     def of_one(of: Callable[[Tensor, Tensor], Tensor]) -> Callable[[Tensor, Tensor], Tensor]:
@@ -91,7 +91,7 @@ def _dice_mistakes() -> list[Mistake]:
         Mistake(lambda f, w: plain(f, w) / 2, "the factor 2 is missing, and an empty region gives NaN", EMPTY_HINT),
         Mistake(lambda f, w: (f == w).float().flatten(1).mean(1),
                 "that is the share of voxels that agree, background included: an empty answer would score high",
-                "Count only voxels of the tumour: `found & wanted`."),
+                "Count only voxels of the tumour: `predicted & wanted`."),
         Mistake(lambda f, w: 2 * (f & w).sum() / (f.sum() + w.sum()),
                 "that is one number for all regions together: large regions decide",
                 "`flatten(1)` lays space in one row and keeps the regions; sum over axis 1."),
@@ -121,7 +121,7 @@ def _dice_mistakes() -> list[Mistake]:
         Mistake(lambda f, w: _share(2 * (f & w).sum(0).flatten(), (f.sum(0) + w.sum(0)).flatten()),
                 "you added up the regions and kept the places", "`flatten(1)`, then `sum(1)`."),
         Mistake(lambda f, w: _share(2 * (f | w).flatten(1).sum(1), _counted(f, w)[1]),
-                "that is twice the union; the overlap is what both have", "`found & wanted`"),
+                "that is twice the union; the overlap is what both have", "`predicted & wanted`"),
         Mistake(lambda f, w: 1 - dice_by_region(f, w), "that is the loss, 1 − Dice"),
         Mistake(lambda f, w: dice_by_region(f, w).mean(),
                 "that is the mean over the regions; keep one number per region", "Return the shape (R,)."),

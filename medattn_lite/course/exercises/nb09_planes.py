@@ -106,14 +106,14 @@ def _fair(positive: Tensor, signal: Tensor, head: Tensor) -> float:
 def _over(case: tuple, score: Callable[[Tensor, Tensor, Tensor], float], *, signed: bool = False, empty: bool = False,
           drop: bool = False, total: bool = False) -> float:  # fmt: skip
     values, signal, head, axis = case
-    found = []
+    scores = []
     for index in range(values.shape[axis]):
-        own, there, inside = (volume.select(axis, index) for volume in (values, signal, head))
+        plane, there, inside = (volume.select(axis, index) for volume in (values, signal, head))
         if not bool((there & inside).any()):
-            found += [0.0] if empty else []
+            scores += [0.0] if empty else []
             continue
-        positive = own if signed else own.clamp(min=0)
+        positive = plane if signed else plane.clamp(min=0)
         if drop and float((positive * inside).sum()) == 0:
             continue
-        found.append(score(positive, there, inside))
-    return sum(found) / (1 if total else len(found))
+        scores.append(score(positive, there, inside))
+    return sum(scores) / (1 if total else len(scores))

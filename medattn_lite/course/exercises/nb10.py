@@ -176,16 +176,16 @@ def _deleted(
 
 
 def _by_threshold(score: Score, image: Tensor, empty: Tensor, values: Tensor, steps: int) -> list[float]:
-    found = []
+    scores = []
     for step in range(steps + 1):
         cut = values.max() - step / steps * (values.max() - values.min())
         gone = (values > cut) if step < steps else torch.ones_like(values, dtype=torch.bool)
-        found.append(float(score(torch.where(gone, empty, image))))
-    return found
+        scores.append(float(score(torch.where(gone, empty, image))))
+    return scores
 
 
 @exercise("10-alike", title="Exercise 10.3, how alike two maps are")
-def check_alike(alike: Callable[[Tensor, Tensor, Tensor], float]) -> Result:
+def check_alike(similarity: Callable[[Tensor, Tensor, Tensor], float]) -> Result:
     """Two maps and the head to Spearman's correlation of their absolute values in the head."""
     generator = torch.Generator().manual_seed(10)
     cases = []
@@ -197,7 +197,7 @@ def check_alike(alike: Callable[[Tensor, Tensor, Tensor], float]) -> Result:
     inside = torch.tensor([[[True, True, True, True]]])
     cases = [(row, torch.tensor([[[-2.0, 8.0, 40.0, -3.0]]]), inside), (row, -(row**3), inside), *cases]
     return compare_function(
-        alike,
+        similarity,
         reference=_alike,
         cases=cases,
         mistakes=[

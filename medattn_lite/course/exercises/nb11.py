@@ -93,8 +93,10 @@ def _on_line(a: float, b: float, u: float, v: float) -> float:
 
 
 def _last(x: Sequence[float], p: Sequence[float]) -> float:
-    found = [a + (0.5 - u) / (v - u) * (b - a) for a, b, u, v in _pairs(x, p) if u != v and (u - 0.5) * (v - 0.5) <= 0]
-    return found[-1] if found else math.nan
+    crossings = [
+        a + (0.5 - u) / (v - u) * (b - a) for a, b, u, v in _pairs(x, p) if u != v and (u - 0.5) * (v - 0.5) <= 0
+    ]
+    return crossings[-1] if crossings else math.nan
 
 
 def tipping_point(x: Sequence[float], probability: Sequence[float]) -> float:

@@ -157,11 +157,11 @@ def check_split(tested: Callable[[Sequence[str], int], Any]) -> Result:
 
 def _does_not_hang_on_a_set(tested: Callable[..., Any], subjects: list[str]) -> None:
     """The same call twice, with sets in another order, as Python has them after another start."""
-    told = []
+    marks = []
     for salt in ("one", "two"):
         with in_another_order(tested, salt):
-            told.append(marks_of(tested(list(subjects), 5)))
-    if None not in told and told[0] != told[1]:
+            marks.append(marks_of(tested(list(subjects), 5)))
+    if None not in marks and marks[0] != marks[1]:
         raise NotYet("Your choice depends on the order of a `set`, and Python orders the texts in a set anew at each "
                      "start: tomorrow other patients would be tested.",
                      "`sorted(set(subjects))` has one order for ever.")

@@ -7,38 +7,38 @@ from tests.course.answers import Answer
 RIGHT_ANSWERS = {
     "07-dice": [
         Answer("a loop over the regions",
-            "def dice_by_region(found, wanted):\n"
+            "def dice_by_region(predicted, wanted):\n"
             "    out = []\n"
-            "    for f, w in zip(found, wanted):\n"
+            "    for f, w in zip(predicted, wanted):\n"
             "        s = int(f.sum() + w.sum())\n"
             "        out.append(1.0 if s == 0 else 2 * int((f & w).sum()) / s)\n"
             "    return out"),
         Answer("numpy",
-            "def dice_by_region(found, wanted):\n"
-            "    f, w = found.numpy().reshape(len(found), -1), wanted.numpy().reshape(len(wanted), -1)\n"
+            "def dice_by_region(predicted, wanted):\n"
+            "    f, w = predicted.numpy().reshape(len(predicted), -1), wanted.numpy().reshape(len(wanted), -1)\n"
             "    s = f.sum(1) + w.sum(1)\n"
             "    return np.where(s > 0, 2 * (f & w).sum(1) / np.maximum(s, 1), 1)"),
         Answer("as floats, einsum",
-            "def dice_by_region(found, wanted):\n"
-            "    f, w = found.float().flatten(1), wanted.float().flatten(1)\n"
+            "def dice_by_region(predicted, wanted):\n"
+            "    f, w = predicted.float().flatten(1), wanted.float().flatten(1)\n"
             "    return torch.nan_to_num(2 * torch.einsum('rn,rn->r', f, w) / (f.sum(1) + w.sum(1)), nan=1.0)"),
         Answer("from F1 and counts",
-            "def dice_by_region(found, wanted):\n"
-            "    tp = (found & wanted).sum((1, 2, 3))\n"
-            "    fp, fn = (found & ~wanted).sum((1, 2, 3)), (~found & wanted).sum((1, 2, 3))\n"
+            "def dice_by_region(predicted, wanted):\n"
+            "    tp = (predicted & wanted).sum((1, 2, 3))\n"
+            "    fp, fn = (predicted & ~wanted).sum((1, 2, 3)), (~predicted & wanted).sum((1, 2, 3))\n"
             "    d = (2 * tp).double() / (2 * tp + fp + fn)\n"
             "    d[(fp + fn + tp) == 0] = 1\n"
             "    return d"),
         Answer("from the IoU",
-            "def dice_by_region(found, wanted):\n"
-            "    i, u = (found & wanted).flatten(1).sum(1), (found | wanted).flatten(1).sum(1)\n"
+            "def dice_by_region(predicted, wanted):\n"
+            "    i, u = (predicted & wanted).flatten(1).sum(1), (predicted | wanted).flatten(1).sum(1)\n"
             "    j = i / u.clamp(min=1)\n"
             "    return torch.where(u == 0, torch.ones(()), 2 * j / (1 + j))"),
         Answer("scikit-learn",
-            "def dice_by_region(found, wanted):\n"
+            "def dice_by_region(predicted, wanted):\n"
             "    from sklearn.metrics import f1_score\n"
             "    return np.array([f1_score(w.flatten(), f.flatten(), zero_division=1.0) for f, w in "
-            "zip(found, wanted)])"),
+            "zip(predicted, wanted)])"),
     ],
     "07-blocks": [
         Answer("in float64",

@@ -8,64 +8,64 @@ import torch
 from torch import Tensor
 
 
-def _both(found: Tensor, wanted: Tensor) -> Tensor:
-    return (found & wanted).sum(dim=(1, 2, 3))
+def _both(predicted: Tensor, wanted: Tensor) -> Tensor:
+    return (predicted & wanted).sum(dim=(1, 2, 3))
 
 
-def _sizes(found: Tensor, wanted: Tensor) -> Tensor:
-    return found.sum(dim=(1, 2, 3)) + wanted.sum(dim=(1, 2, 3))
+def _sizes(predicted: Tensor, wanted: Tensor) -> Tensor:
+    return predicted.sum(dim=(1, 2, 3)) + wanted.sum(dim=(1, 2, 3))
 
 
-def nan_where_empty(found, wanted):
-    return 2 * _both(found, wanted) / _sizes(found, wanted)
+def nan_where_empty(predicted, wanted):
+    return 2 * _both(predicted, wanted) / _sizes(predicted, wanted)
 
 
-def zero_where_empty(found, wanted):
-    return 2 * _both(found, wanted) / (_sizes(found, wanted) + 1e-8)
+def zero_where_empty(predicted, wanted):
+    return 2 * _both(predicted, wanted) / (_sizes(predicted, wanted) + 1e-8)
 
 
-def intersection_over_union(found, wanted):
-    union = (found | wanted).sum(dim=(1, 2, 3))
-    return torch.where(union > 0, _both(found, wanted) / union, 1.0)
+def intersection_over_union(predicted, wanted):
+    union = (predicted | wanted).sum(dim=(1, 2, 3))
+    return torch.where(union > 0, _both(predicted, wanted) / union, 1.0)
 
 
-def intersection_over_union_with_nan(found, wanted):
-    return _both(found, wanted) / (found | wanted).sum(dim=(1, 2, 3))
+def intersection_over_union_with_nan(predicted, wanted):
+    return _both(predicted, wanted) / (predicted | wanted).sum(dim=(1, 2, 3))
 
 
-def no_factor_two(found, wanted):
-    sizes = _sizes(found, wanted)
-    return torch.where(sizes > 0, _both(found, wanted) / sizes, 1.0)
+def no_factor_two(predicted, wanted):
+    sizes = _sizes(predicted, wanted)
+    return torch.where(sizes > 0, _both(predicted, wanted) / sizes, 1.0)
 
 
-def no_factor_two_with_nan(found, wanted):
-    return _both(found, wanted) / _sizes(found, wanted)
+def no_factor_two_with_nan(predicted, wanted):
+    return _both(predicted, wanted) / _sizes(predicted, wanted)
 
 
-def voxels_that_agree(found, wanted):
-    return (found == wanted).float().mean(dim=(1, 2, 3))
+def voxels_that_agree(predicted, wanted):
+    return (predicted == wanted).float().mean(dim=(1, 2, 3))
 
 
-def all_regions_together(found, wanted):
-    return 2 * (found & wanted).sum() / (found.sum() + wanted.sum())
+def all_regions_together(predicted, wanted):
+    return 2 * (predicted & wanted).sum() / (predicted.sum() + wanted.sum())
 
 
-def recall(found, wanted):
-    return _both(found, wanted) / wanted.sum(dim=(1, 2, 3)).clamp(min=1)
+def recall(predicted, wanted):
+    return _both(predicted, wanted) / wanted.sum(dim=(1, 2, 3)).clamp(min=1)
 
 
-def precision(found, wanted):
-    return _both(found, wanted) / found.sum(dim=(1, 2, 3)).clamp(min=1)
+def precision(predicted, wanted):
+    return _both(predicted, wanted) / predicted.sum(dim=(1, 2, 3)).clamp(min=1)
 
 
-def the_loss(found, wanted):
-    sizes = _sizes(found, wanted)
-    return 1 - torch.where(sizes > 0, 2 * _both(found, wanted) / sizes, 1.0)
+def the_loss(predicted, wanted):
+    sizes = _sizes(predicted, wanted)
+    return 1 - torch.where(sizes > 0, 2 * _both(predicted, wanted) / sizes, 1.0)
 
 
-def mean_of_regions(found, wanted):
-    sizes = _sizes(found, wanted)
-    return torch.where(sizes > 0, 2 * _both(found, wanted) / sizes, 1.0).mean()
+def mean_of_regions(predicted, wanted):
+    sizes = _sizes(predicted, wanted)
+    return torch.where(sizes > 0, 2 * _both(predicted, wanted) / sizes, 1.0).mean()
 
 
 def _blocks(key: Tensor, value: Tensor, block: int) -> list[tuple[Tensor, Tensor]]:

@@ -7,40 +7,40 @@ from tests.course.answers import Answer
 WRONG_ANSWERS = {
     "07-dice": [
         Answer("1 for an empty truth",
-            "lambda found, wanted: torch.where(wanted.flatten(1).any(1), 2 * (found & "
-            "wanted).flatten(1).sum(1) / (found.flatten(1).sum(1) + wanted.flatten(1).sum(1)), 1.0)",
+            "lambda predicted, wanted: torch.where(wanted.flatten(1).any(1), 2 * (predicted & "
+            "wanted).flatten(1).sum(1) / (predicted.flatten(1).sum(1) + wanted.flatten(1).sum(1)), 1.0)",
             "Where the truth is empty you give 1"),
         Answer("1 for an empty answer",
-            "lambda found, wanted: torch.where(found.flatten(1).any(1), 2 * (found & "
-            "wanted).flatten(1).sum(1) / (found.flatten(1).sum(1) + wanted.flatten(1).sum(1)), 1.0)",
+            "lambda predicted, wanted: torch.where(predicted.flatten(1).any(1), 2 * (predicted & "
+            "wanted).flatten(1).sum(1) / (predicted.flatten(1).sum(1) + wanted.flatten(1).sum(1)), 1.0)",
             "Where the answer is empty you give 1"),
         Answer("1 where one is empty",
-            "lambda found, wanted: torch.where(found.flatten(1).any(1) & wanted.flatten(1).any(1), 2 * "
-            "(found & wanted).flatten(1).sum(1) / (found.flatten(1).sum(1) + wanted.flatten(1).sum(1)), 1.0)",
+            "lambda predicted, wanted: torch.where(predicted.flatten(1).any(1) & wanted.flatten(1).any(1), 2 * "
+            "(predicted & wanted).flatten(1).sum(1) / (predicted.flatten(1).sum(1) + wanted.flatten(1).sum(1)), 1.0)",
             "Where one of the two is empty you give 1"),
         Answer("smoothed by 1",
-            "lambda found, wanted: (2 * (found & wanted).flatten(1).sum(1) + 1) / (found.flatten(1).sum(1) + "
+            "lambda predicted, wanted: (2 * (predicted & wanted).flatten(1).sum(1) + 1) / (predicted.flatten(1).sum(1) + "
             "wanted.flatten(1).sum(1) + 1)",
             "A smoothing term was added above and below the line"),
         Answer("smoothed by 1e-3",
-            "lambda found, wanted: (2 * (found & wanted).flatten(1).sum(1) + 1e-3) / "
-            "(found.flatten(1).sum(1) + wanted.flatten(1).sum(1) + 1e-3)",
+            "lambda predicted, wanted: (2 * (predicted & wanted).flatten(1).sum(1) + 1e-3) / "
+            "(predicted.flatten(1).sum(1) + wanted.flatten(1).sum(1) + 1e-3)",
             "A smoothing term was added above and below the line"),
         Answer("epsilon below the line",
-            "lambda found, wanted: 2 * (found & wanted).flatten(1).sum(1) / (found.flatten(1).sum(1) + "
+            "lambda predicted, wanted: 2 * (predicted & wanted).flatten(1).sum(1) / (predicted.flatten(1).sum(1) + "
             "wanted.flatten(1).sum(1) + 1e-8)",
             "An empty region that was left empty gets 0"),
-        Answer("union for the overlap", [("found & wanted", "found | wanted")], "That is twice the union"),
+        Answer("union for the overlap", [("predicted & wanted", "predicted | wanted")], "That is twice the union"),
         Answer("regions added up", [
-            ("both = (found & wanted).flatten(1).sum(1)", "both = (found & wanted).sum(0).flatten()"),
-            ("found.flatten(1).sum(1) + wanted.flatten(1).sum(1)", "(found.sum(0) + wanted.sum(0)).flatten()"),
+            ("both = (predicted & wanted).flatten(1).sum(1)", "both = (predicted & wanted).sum(0).flatten()"),
+            ("predicted.flatten(1).sum(1) + wanted.flatten(1).sum(1)", "(predicted.sum(0) + wanted.sum(0)).flatten()"),
         ], "You added up the regions and kept the places"),
         Answer("NaN for empty", [(", 1.0)", ", float('nan'))")], "An empty region gives NaN"),
         Answer("first region only",
-            "lambda found, wanted: (2 * (found[0] & wanted[0]).sum() / (found[0].sum() + "
+            "lambda predicted, wanted: (2 * (predicted[0] & wanted[0]).sum() / (predicted[0].sum() + "
             "wanted[0].sum())).reshape(1)",
             "has shape"),
-        Answer("exclusive or", [("found & wanted", "found ^ wanted")], "other numbers"),
+        Answer("exclusive or", [("predicted & wanted", "predicted ^ wanted")], "other numbers"),
         Answer("slices as regions", [("flatten(1).sum(1)", "flatten(2).sum(2)")], "has shape"),
         Answer("rounded", [
             ("return torch.where(sizes > 0, 2 * both / sizes, 1.0)",
