@@ -123,12 +123,12 @@ def is_the_same_when_watched(build: Build, *, spatial_dims: int, channels: int =
     block, x = block.double(), 0.3 * x.double()
     results = []
     for watched in (False, True):
-        own, leaf = copy.deepcopy(block), x.clone().requires_grad_()
-        for module in _maps(own) if watched else ():
+        watched_block, leaf = copy.deepcopy(block), x.clone().requires_grad_()
+        for module in _maps(watched_block) if watched else ():
             module.register_forward_hook(lambda module, inputs, output: None)
-        output = own(leaf)
+        output = watched_block(leaf)
         output.square().sum().backward()
-        results.append([output.detach(), leaf.grad, *(parameter.grad for parameter in own.parameters())])
+        results.append([output.detach(), leaf.grad, *(parameter.grad for parameter in watched_block.parameters())])
     for unwatched, seen in zip(*results, strict=True):
         scale = seen.abs().max().clamp(min=1.0)
         assert (unwatched - seen).abs().max() / scale < 1e-10, "watching changes the result"

@@ -113,10 +113,10 @@ def test_slice_attention_equals_torch_attention_whose_tokens_are_whole_slices(
     block.affinity.register_forward_hook(lambda module, inputs, output: maps.append(output))
     unseen = SliceAttention(16, plane=plane, spatial_dims=spatial_dims, scaled=scaled)
     unseen.load_state_dict(block.state_dict())
-    for scale, alike in ((None if scaled else 1.0, True), (1 / parts[0].shape[2], False)):  # torch's own: 1 / √(C·H·W)
+    for scale, equal in ((None if scaled else 1.0, True), (1 / parts[0].shape[2], False)):  # torch's own: 1 / √(C·H·W)
         context = F.scaled_dot_product_attention(*parts, scale=scale).reshape(slices_first).movedim(1, dim)
-        for own in (block, unseen):  # watched, and through the kernel
-            assert torch.allclose(own(x), x + block.beta * context, rtol=1e-4, atol=1e-5) == alike
+        for layer in (block, unseen):  # watched, and through the kernel
+            assert torch.allclose(layer(x), x + block.beta * context, rtol=1e-4, atol=1e-5) == equal
     assert maps[0].shape == (2, x.shape[dim], x.shape[dim])
 
 

@@ -48,7 +48,7 @@ READINGS: dict[str, tuple[int, Callable[[], nn.Module]]] = {
     "recurrent slice attention 2-D": (2, lambda: RecurrentSliceAttention(16, spatial_dims=2, scaled=True)),
 }
 REGISTERED = [
-    (name, spatial_dims) for name, own in MECHANISMS.items() if name != "none" for spatial_dims in own.spatial_dims
+    (name, spatial_dims) for name, entry in MECHANISMS.items() if name != "none" for spatial_dims in entry.spatial_dims
 ]
 
 

@@ -99,9 +99,9 @@ def test_mixed_precision_changes_no_more_than_its_rounding(name: str) -> None:
     block, watched, x = make(name, dtype=torch.float32)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert block(x).dtype == watched(x).dtype
-        low, found = block(x).float(), gradients(block, x)
+        low, output = block(x).float(), gradients(block, x)
     assert close([low], [block(x)], limit=5e-2)
-    assert close(found[:1], gradients(block, x)[:1], limit=1e-1)
+    assert close(output[:1], gradients(block, x)[:1], limit=1e-1)
 
 
 @every_block
@@ -121,8 +121,8 @@ def test_the_matrix_is_only_built_for_those_who_look(build: Callable[[], nn.Modu
     block, x = build(), torch.randn(1, 16, 10, 10, 10)
     matrix = 4 * 1000**2
     peaks = {}
-    for name, own in {"unwatched": block, "watched": watch(copy.deepcopy(block))}.items():
-        peaks[name] = measure_cost(lambda own=own: own(x).square().sum().backward()).peak_bytes
+    for name, layer in {"unwatched": block, "watched": watch(copy.deepcopy(block))}.items():
+        peaks[name] = measure_cost(lambda layer=layer: layer(x).square().sum().backward()).peak_bytes
     assert peaks["watched"] > 2 * matrix
     assert peaks["unwatched"] < matrix / 2
 
@@ -158,7 +158,7 @@ def test_few_numbers_take_the_plain_way_and_many_the_kernel(monkeypatch: pytest.
     taken = []
     kernel = slice_kernel.attend_slices
     monkeypatch.setattr(
-        "medattn_lite.attention.slice_attention.attend_slices", lambda *given: taken.append(1) or kernel(*given)
+        "medattn_lite.attention.slice_attention.attend_slices", lambda *arguments: taken.append(1) or kernel(*arguments)
     )
     block = SliceAttention(16)
     block(torch.randn(1, 16, 4, 8, 8))

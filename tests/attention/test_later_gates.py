@@ -27,8 +27,8 @@ def test_a_gate_of_eca_hears_its_neighbours_and_one_of_se_hears_all(spatial_dims
     louder = x.clone()
     louder[:, 6] += 1.0
     heard = {}
-    for name, given in {"eca": {"kernel_size": 3}, "se": {"reduction": 2}}.items():
-        block = stirred(create(name, 16, spatial_dims=spatial_dims, **given))
+    for name, options in {"eca": {"kernel_size": 3}, "se": {"reduction": 2}}.items():
+        block = stirred(create(name, 16, spatial_dims=spatial_dims, **options))
         heard[name] = moved(gates_of(block, x)[0], gates_of(block, louder)[0])
     assert heard["eca"] == [5, 6, 7]
     assert heard["se"] == list(range(16))

@@ -192,10 +192,10 @@ def test_blocks_with_scores_beyond_half_precision_stay_finite(how: str) -> None:
         with torch.no_grad(), capture_attention(block):  # watched: by the formula, not by the kernel
             expected = block(features)
             if how == "half":
-                found = block.half()(features.half())
+                output = block.half()(features.half())
             else:
                 with torch.autocast("cpu", dtype=torch.float16):
-                    found = block(features)
-        assert torch.isfinite(found).all()
-        alike = torch.corrcoef(torch.stack([found.float().flatten(), expected.flatten()]))[0, 1]
-        assert alike > 0.95
+                    output = block(features)
+        assert torch.isfinite(output).all()
+        correlation = torch.corrcoef(torch.stack([output.float().flatten(), expected.flatten()]))[0, 1]
+        assert correlation > 0.95
