@@ -35,22 +35,22 @@ def test_holm_is_the_step_down_of_the_textbook() -> None:
 
 
 def test_a_verdict_says_in_plain_words_what_was_found_and_declared_signal_is_not_counted() -> None:
-    found = corrected([
+    findings = corrected([
         Finding("volume", "factor", "grade", value=0.91, low=0.86, high=0.95, n=120, p=0.001),
         Finding("site", "factor", "grade", value=0.6, low=0.51, high=0.7, n=120, p=0.04),
         Finding("side", "factor", "grade", value=0.55, low=0.45, high=0.65, n=120, p=0.3),
         Finding("signal", "declared", "grade", value=1.0, low=0.99, high=1.0, n=120, p=1e-9),
         Finding("age", "factor", "grade", why="known of 3 patients only"),
     ])
-    assert [own.sentence for own in found] == [
+    assert [finding.sentence for finding in findings] == [
         "tells grade better than chance: AUC 0.91 [0.86, 0.95], n = 120",
         "not better than chance once corrected for 3 comparisons: AUC 0.60 [0.51, 0.70], n = 120",
         "not better than chance: AUC 0.55 [0.45, 0.65], n = 120",
         "declared signal of the task: AUC 1.00 [0.99, 1.00], n = 120",
         "not scored: known of 3 patients only",
     ]
-    assert [own.tests for own in found] == [3, 3, 3, 0, 0] and found[1].p_holm == 0.08
-    assert replace(found[0], p_holm=0.051).verdict == "chance"
+    assert [finding.tests for finding in findings] == [3, 3, 3, 0, 0] and findings[1].p_holm == 0.08
+    assert replace(findings[0], p_holm=0.051).verdict == "chance"
 
 
 def test_the_weighted_c_index_is_scikit_survivals_and_that_of_drawn_rows() -> None:
@@ -59,9 +59,9 @@ def test_the_weighted_c_index_is_scikit_survivals_and_that_of_drawn_rows() -> No
     risk = random.integers(0, 9, 40).astype(float)
     rows = random.integers(0, 40, 40)
     weights = np.stack([np.ones(40), np.bincount(rows, minlength=40)])
-    found = weighted_concordance(event, time, risk, weights)
-    assert found[0] == pytest.approx(harrell_c(event, time, risk), abs=1e-12)
-    assert found[1] == pytest.approx(harrell_c(event[rows], time[rows], risk[rows]), abs=1e-12)
+    values = weighted_concordance(event, time, risk, weights)
+    assert values[0] == pytest.approx(harrell_c(event, time, risk), abs=1e-12)
+    assert values[1] == pytest.approx(harrell_c(event[rows], time[rows], risk[rows]), abs=1e-12)
 
 
 def test_intervals_are_the_packages_own_and_none_is_given_of_too_few() -> None:
@@ -69,8 +69,8 @@ def test_intervals_are_the_packages_own_and_none_is_given_of_too_few() -> None:
     labels, scores = random.integers(0, 2, 80), random.normal(size=80)
     assert Target("g", ("a", "b"), labels).interval(scores + labels) == auc_interval(labels, scores + labels)
     many = Target("g", ("a", "b", "c"), random.integers(0, 3, 80))
-    found, few = many.interval(random.normal(size=(80, 3))), many.take(np.arange(30)).interval(np.ones((30, 3)))
-    assert found.low < found.value < found.high and not np.isfinite([few.low, few.high]).any()
+    interval, few = many.interval(random.normal(size=(80, 3))), many.take(np.arange(30)).interval(np.ones((30, 3)))
+    assert interval.low < interval.value < interval.high and not np.isfinite([few.low, few.high]).any()
 
 
 def test_log_rank_scores_are_deaths_minus_expected_deaths() -> None:
@@ -93,13 +93,13 @@ def test_survival_is_audited_by_concordance_and_a_planted_factor_is_caught() -> 
         days = float(random.exponential(400))
         sample |= {"time": min(days, 600.0), "event": days < 600}
         sample["meta"]["ward"] = days + 100 * random.normal()
-    found = audit_dataset(samples, label="survival", groups=("outside",), repeats=4, progress=False)
-    ward = next(own for own in found.findings if own.name == "ward")
+    audit = audit_dataset(samples, label="survival", groups=("outside",), repeats=4, progress=False)
+    ward = next(finding for finding in audit.findings if finding.name == "ward")
     assert ward.verdict == "tells" and ward.measure == "C-index" and ward.direction == "lower in those who die early"
     assert ward.value == pytest.approx(harrell_c([s["event"] for s in samples], np.array(
         [s["time"] for s in samples]), -np.array([s["meta"]["ward"] for s in samples])))
-    assert [own.name for own in found.leaks] == ["ward"], found
-    assert any("ridge regression" in own.name for own in found.findings)
+    assert [finding.name for finding in audit.leaks] == ["ward"], audit
+    assert any("ridge regression" in finding.name for finding in audit.findings)
 
 
 def test_several_classes_need_no_order_and_a_factor_of_the_middle_class_is_caught() -> None:
@@ -107,25 +107,25 @@ def test_several_classes_need_no_order_and_a_factor_of_the_middle_class_is_caugh
     for sample in samples:
         sample["meta"]["dose"] = {0: 1.0, 1: 5.0, 2: 1.0}[sample["label"]] + float(np.random.default_rng(
             sample["label"] * 100 + int(sample["subject"][1:])).normal())
-    found = audit_dataset(samples, label="kind", **QUICK)
-    assert [own.name for own in found.leaks] == ["dose"] and found.classes == {"0": 20, "1": 20, "2": 20}
+    audit = audit_dataset(samples, label="kind", **QUICK)
+    assert [finding.name for finding in audit.leaks] == ["dose"] and audit.classes == {"0": 20, "1": 20, "2": 20}
 
 
 def test_pictures_without_slices_and_images_without_masks_are_audited_and_said_to_have_none() -> None:
     samples = toys(24, flat=True)
     for sample in samples:
         del sample["mask"]
-    found = audit_dataset(samples, label="grade", groups=("outside",), repeats=3, progress=False)
-    assert any("no masks" in note for note in found.notes)
-    names = {own.name for own in found.findings}
+    audit = audit_dataset(samples, label="grade", groups=("outside",), repeats=3, progress=False)
+    assert any("no masks" in note for note in audit.notes)
+    names = {finding.name for finding in audit.findings}
     assert "slice count" not in names and not any(name.startswith("lesion") for name in names)
-    assert all(np.isfinite(own.value) for own in found.findings if own.kind == "model")
+    assert all(np.isfinite(finding.value) for finding in audit.findings if finding.kind == "model")
 
 
 def test_a_head_without_a_lesion_borrows_the_zone_of_another() -> None:
     samples = [toy(0, 0, lesion=0), toy(1, 1), toy(2, 0, lesion=0)]
-    own = regions_of(samples[1])
-    kept = Zone.of(own.zone, own.head)
+    regions = regions_of(samples[1])
+    kept = Zone.of(regions.zone, regions.head)
     zone = kept.fitted(regions_of(samples[0]).head)
     alone, borrowed = regions_of(samples[0]), regions_of(samples[0], borrowed=[kept])
     assert alone.zone is None and not (borrowed.outside & zone).any()
@@ -178,7 +178,7 @@ def test_files_are_written_whole_and_never_replaced(tmp_path: Path) -> None:
     page, content = written[0].read_text(), json.loads(written[1].read_text())
     assert "| hospital | tells grade better than chance: AUC 1.00" in page and "Holm" in page
     assert "## Declared signal of the task" in page and f"for the {audit.tests} factors and models" in page
-    assert {own["name"]: own["verdict"] for own in content["findings"]}["hospital"] == "tells"
+    assert {finding["name"]: finding["verdict"] for finding in content["findings"]}["hospital"] == "tells"
     assert written[2].read_bytes().startswith(b"\x89PNG") and content["classes"] == {"0": 12, "1": 12}
     with pytest.raises(UserError, match=r"audit.md exists already.*--overwrite"):
         write_audit(audit, tmp_path / "out", title="Toys")
@@ -230,4 +230,4 @@ def test_statistics_do_not_see_the_lesion() -> None:
         sample["image"] = torch.where(sample["mask"] > 0, sample["image"] * 5, sample["image"])
     measured.append(measure(changed, label="g", progress=False))
     for group in ("outside", "sharpness", "border", "background"):
-        np.testing.assert_array_equal(*(own.numbers(group)[1] for own in measured))
+        np.testing.assert_array_equal(*(measured_rows.numbers(group)[1] for measured_rows in measured))

@@ -20,7 +20,7 @@ QUICK = ["--groups", "none", "--quiet"]
 
 def findings(folder: Path) -> dict[str, dict]:
     content = json.loads((folder / "audit.json").read_text())
-    return {own["name"]: own for own in content["findings"]}
+    return {finding["name"]: finding for finding in content["findings"]}
 
 
 def test_a_folder_of_nifti_is_asked_for_a_column_of_its_table(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -33,8 +33,8 @@ def test_a_folder_of_nifti_is_asked_for_a_column_of_its_table(tmp_path: Path, ca
     (tmp_path / "cases.csv").write_text("\n".join(rows))
     words = ["audit", "nifti", "--root", str(tmp_path), "--out", str(tmp_path / "out"), *QUICK]
     assert cli.main([*words, "--label", "grade"]) == 0
-    found = findings(tmp_path / "out")
-    assert found["scanner"]["verdict"] == "tells" and "grade" not in found
+    by_name = findings(tmp_path / "out")
+    assert by_name["scanner"]["verdict"] == "tells" and "grade" not in by_name
     assert "scanner: tells grade better than chance" in capsys.readouterr().out
     assert cli.main([*words, "--label", "smell"]) == 2
     assert "--label can be survival, grade, scanner" in capsys.readouterr().err
@@ -54,10 +54,10 @@ def test_lgg_finds_copied_channels_slices_and_sites_by_class(tmp_path: Path) -> 
     (tmp_path / "cases.csv").write_text("\n".join(rows))
     out = tmp_path / "out"
     assert cli.main(["audit", "lgg", "--root", str(tmp_path), "--label", "grade", "--out", str(out), *QUICK]) == 0
-    found = findings(out)
-    assert {name for name, own in found.items() if own["verdict"] == "tells"} >= {
+    by_name = findings(out)
+    assert {name for name, finding in by_name.items() if finding["verdict"] == "tells"} >= {
         "slice count", "site in the name", "copied channels"}
-    assert found["sex"]["verdict"] == "chance" and found["slice count"]["sentence"].endswith("higher in G3")
+    assert by_name["sex"]["verdict"] == "chance" and by_name["slice count"]["sentence"].endswith("higher in G3")
     opened = open_labelled("lgg", tmp_path, "idh")
     assert opened.classes == ("wild type", "mutant") and sorted(opened.dataset.labels) == [0] * 8 + [1] * 8
 
@@ -73,8 +73,8 @@ def test_class_folders_of_pictures_are_audited_and_size_is_caught(tmp_path: Path
         Image.fromarray(picture.astype(np.uint8)).save(folder / f"{at}.png")
     words = ["audit", "images", "--root", str(tmp_path / "pictures"), "--out", str(tmp_path / "out"), *QUICK]
     assert cli.main(words) == 0
-    found = findings(tmp_path / "out")
-    assert found["matrix, rows"]["verdict"] == "tells"
+    by_name = findings(tmp_path / "out")
+    assert by_name["matrix, rows"]["verdict"] == "tells"
     page = (tmp_path / "out" / "audit.md").read_text()
     assert "cat 12, dog 12" in page and "each counts as a patient" in page and "no masks" in page
 
@@ -97,7 +97,7 @@ def test_real_patients_have_all_their_facts(tmp_path: Path) -> None:
     root = Path(os.environ["MEDATTN_TEST_DATA"]) / "kaggle_3m"
     words = ["audit", "lgg", "--root", str(root), "--label", "survival", "--out", str(tmp_path / "out"), *QUICK]
     assert cli.main(words) == 0
-    found = findings(tmp_path / "out")
+    by_name = findings(tmp_path / "out")
     assert {"slice count", "lesion volume (voxels)", "site in the name", "day of the scan in the name", "age", "sex",
-            "copied channels", "file size (MB)", "grade", "idh"} <= set(found)
-    assert found["age"]["measure"] == "C-index" and found["age"]["direction"] == "higher in those who die early"
+            "copied channels", "file size (MB)", "grade", "idh"} <= set(by_name)
+    assert by_name["age"]["measure"] == "C-index" and by_name["age"]["direction"] == "higher in those who die early"

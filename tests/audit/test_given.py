@@ -35,26 +35,26 @@ def aged(count: int = 60, *, beyond: float = 0.0) -> list[dict]:
     return samples
 
 
-def told(audit) -> set[str]:
+def leak_names(audit) -> set[str]:
     """Names of what tells the label; one name for both models of raw intensities."""
-    return {RAW if own.name.startswith(RAW) else own.name for own in audit.leaks}
+    return {RAW if finding.name.startswith(RAW) else finding.name for finding in audit.leaks}
 
 
 def test_what_shows_age_alone_tells_the_label_and_nothing_once_age_is_given() -> None:
-    plain, given = (audit_dataset(aged(), label="g", given=own, **MODELS) for own in ((), ("age",)))
-    assert {"age", "atrophy", "ward", RAW} <= told(plain)
-    assert not told(given) & {"atrophy", "ward", RAW}, given
-    age = next(own for own in given.findings if own.name == "age")
+    plain, adjusted = (audit_dataset(aged(), label="g", given=facts, **MODELS) for facts in ((), ("age",)))
+    assert {"age", "atrophy", "ward", RAW} <= leak_names(plain)
+    assert not leak_names(adjusted) & {"atrophy", "ward", RAW}, adjusted
+    age = next(finding for finding in adjusted.findings if finding.name == "age")
     assert age.verdict == "given" and age.sentence.startswith("taken as given: AUC 0.") and age.tests == 0
-    atrophy = next(own for own in given.findings if own.name == "atrophy")
+    atrophy = next(finding for finding in adjusted.findings if finding.name == "atrophy")
     assert atrophy.sentence.startswith("not better than chance given age: AUC 0.")
-    assert given.settings["given"] == ["age"]
+    assert adjusted.settings["given"] == ["age"]
 
 
 def test_what_tells_more_than_age_is_still_caught() -> None:
-    found = audit_dataset(aged(beyond=25.0), label="g", given=("age",), **MODELS)
-    assert {"atrophy", "ward", RAW} <= told(found)
-    assert "tells g better than chance given age: AUC" in str(found)
+    audit = audit_dataset(aged(beyond=25.0), label="g", given=("age",), **MODELS)
+    assert {"atrophy", "ward", RAW} <= leak_names(audit)
+    assert "tells g better than chance given age: AUC" in str(audit)
 
 
 def test_survival_and_several_classes_are_adjusted_too() -> None:
@@ -62,14 +62,14 @@ def test_survival_and_several_classes_are_adjusted_too() -> None:
     for at, sample in enumerate(samples):
         days = float(np.random.default_rng(at).exponential(300 * np.exp(-(sample["meta"]["age"] - 55) / 8)))
         sample |= {"time": days, "event": True}
-    plain, given = (audit_dataset(samples, label="survival", given=own, groups=(), progress=False)
-                    for own in ((), ("age",)))
-    assert {"atrophy", "ward"} <= told(plain) and not told(given) & {"atrophy", "ward"}
+    plain, adjusted = (audit_dataset(samples, label="survival", given=facts, groups=(), progress=False)
+                       for facts in ((), ("age",)))
+    assert {"atrophy", "ward"} <= leak_names(plain) and not leak_names(adjusted) & {"atrophy", "ward"}
     for at, sample in enumerate(samples):  # classes 0, 1 and 2: the old ones are of two kinds
         sample["label"] = sample["label"] * (1 + at // 2 % 2)
-    plain, given = (audit_dataset(samples, label="kind", given=own, groups=(), progress=False)
-                    for own in ((), ("age",)))
-    assert "atrophy" in told(plain) and "atrophy" not in told(given)
+    plain, adjusted = (audit_dataset(samples, label="kind", given=facts, groups=(), progress=False)
+                       for facts in ((), ("age",)))
+    assert "atrophy" in leak_names(plain) and "atrophy" not in leak_names(adjusted)
 
 
 def test_adjusted_numbers_are_the_residuals_of_least_squares_and_gaps_stay() -> None:

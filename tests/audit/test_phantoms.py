@@ -32,19 +32,19 @@ def audit_of(cohort: PhantomCohort, samples: object = None):
 def test_a_matched_cohort_tells_its_label_by_the_declared_signal_alone(task: str) -> None:
     cohort = PhantomCohort(48, task=task, **SMALL)
     samples = [cohort[at] for at in range(len(cohort))]
-    found = audit_of(cohort, samples)
-    assert found.leaks == [], found
-    assert found.by_verdict("declared")[0].low > 0.6  # the label can be told, by what is declared
+    audit = audit_of(cohort, samples)
+    assert audit.leaks == [], audit
+    assert audit.by_verdict("declared")[0].low > 0.6  # the label can be told, by what is declared
     blurred = audit_of(cohort, PlantedLeak(samples, "blur"))
-    assert any("sharpness" in own.name for own in blurred.leaks)  # and the same audit would have seen a blur
+    assert any("sharpness" in finding.name for finding in blurred.leaks)  # and the same audit would have seen a blur
 
 
 @pytest.mark.parametrize(("task", "facts"), [("grade", {"oedema_share", "core_ml"}), ("source", {"count", "whole_ml"})])
 def test_a_clinical_cohort_is_found_to_leak(task: str, facts: set[str]) -> None:
     cohort = PhantomCohort(60, task=task, realism="clinical", **SMALL)
     measured = measure(cohort, label=task, progress=False)
-    found = audit_measured(measured, declared=declared_of(cohort), groups=(), progress=False)
-    assert facts <= {own.name for own in found.leaks}
+    audit = audit_measured(measured, declared=declared_of(cohort), groups=(), progress=False)
+    assert facts <= {finding.name for finding in audit.leaks}
 
 
 def parts(subject: Subject) -> int:
@@ -65,7 +65,7 @@ def test_oedema_around_a_metastasis_is_as_ragged_as_around_a_glioma(monkeypatch:
         other = replace(subject, pathology=other)
         row = [parts(subject), parts(other)]
         with monkeypatch.context() as smooth:
-            smooth.setattr(masses, "_solid_mass", lambda *given: solid(*given[:9]))
+            smooth.setattr(masses, "_solid_mass", lambda *arguments: solid(*arguments[:9]))
             rows.append([*row, parts(other)])
         forget()
     glioma, metastasis, smoother = np.array(rows).T
@@ -74,12 +74,12 @@ def test_oedema_around_a_metastasis_is_as_ragged_as_around_a_glioma(monkeypatch:
 
 
 def test_facts_that_show_outside_the_signal_are_given_where_they_are_declared() -> None:
-    given = {task: given_of(PhantomCohort(1, task=task, **SMALL)) for task in ("grade", "ms", "type", "survival")}
-    assert given == {"grade": (), "ms": (), "type": ("shift_mm",), "survival": ("age_years", "shift_mm")}
+    by_task = {task: given_of(PhantomCohort(1, task=task, **SMALL)) for task in ("grade", "ms", "type", "survival")}
+    assert by_task == {"grade": (), "ms": (), "type": ("shift_mm",), "survival": ("age_years", "shift_mm")}
     cohort = PhantomCohort(30, task="survival", **SMALL)
     audit = phantoms.audit_phantom(cohort, groups=(), progress=False)
     assert audit.settings["given"] == ["age_years", "shift_mm"]
-    assert next(own for own in audit.findings if own.name == "age_years").verdict == "declared"
+    assert next(finding for finding in audit.findings if finding.name == "age_years").verdict == "declared"
     assert any("given age_years, shift_mm" in line for line in audit.lines)
 
 

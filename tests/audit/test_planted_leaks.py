@@ -53,20 +53,20 @@ def test_every_kind_of_leak_has_a_test() -> None:
 @pytest.mark.parametrize("kind", CAUGHT)
 def test_a_planted_leak_is_caught_and_a_random_one_is_not(kind: str) -> None:
     group, words = CAUGHT[kind]
-    found = audit_of(PlantedLeak(toys(), kind), group)
-    caught = [own for own in found.leaks if words in own.name]
-    assert caught, found
-    assert all(own.low > 0.5 and own.p_holm < 0.05 for own in caught)
-    assert f"{caught[0].name}: tells grade better than chance: AUC 0." in str(found) or "AUC 1.00" in str(found)
+    audit = audit_of(PlantedLeak(toys(), kind), group)
+    caught = [finding for finding in audit.leaks if words in finding.name]
+    assert caught, audit
+    assert all(finding.low > 0.5 and finding.p_holm < 0.05 for finding in caught)
+    assert f"{caught[0].name}: tells grade better than chance: AUC 0." in str(audit) or "AUC 1.00" in str(audit)
     at_random = audit_of(PlantedLeak(toys(), kind, share=0.5), group)  # the same trace, not dealt by class
-    assert not [own for own in at_random.leaks if words in own.name], at_random
+    assert not [finding for finding in at_random.leaks if words in finding.name], at_random
 
 
 @pytest.mark.parametrize("kind", TRACES)
 def test_a_planted_trace_shows_in_its_own_statistics_and_in_no_group_that_it_does_not_touch(kind: str) -> None:
     traces, direction, untouched = TRACES[kind]
     samples = toys()
-    planted, plain, at_random = (measure(own, label="g", progress=False).rows for own in (
+    planted, plain, at_random = (measure(cohort, label="g", progress=False).rows for cohort in (
         PlantedLeak(samples, kind), samples, PlantedLeak(samples, kind, share=0.5)))
     for group, names in traces.items():
         for name in (f"{channel}: {name}" for channel in ("t1", "flair") for name in names):
@@ -82,7 +82,7 @@ def test_a_planted_trace_shows_in_its_own_statistics_and_in_no_group_that_it_doe
 
 def test_the_planted_mark_does_not_depend_on_the_lesion() -> None:
     faint, bright = (toy(1, 1, lesion=lesion) for lesion in (0.5, 6.0))
-    marks = [PlantedLeak([own], "mark")[0]["image"] - own["image"] for own in (faint, bright)]
+    marks = [PlantedLeak([sample], "mark")[0]["image"] - sample["image"] for sample in (faint, bright)]
     assert marks[0].any() and torch.equal(*marks)
 
 
@@ -91,7 +91,7 @@ def test_tissue_scaled_by_class_is_caught_in_raw_intensities() -> None:
     for sample in samples:
         far = torch.from_numpy(~regions_of(sample).lesion)
         sample["image"] = torch.where(far & (sample["label"] > 0), sample["image"] * 1.5, sample["image"])
-    assert [own for own in audit_of(samples, "outside").leaks if "raw intensities" in own.name]
+    assert [finding for finding in audit_of(samples, "outside").leaks if "raw intensities" in finding.name]
 
 
 def test_a_z_score_that_took_a_bright_lesion_in_is_caught_in_tissue_that_no_lesion_touches() -> None:
@@ -100,23 +100,23 @@ def test_a_z_score_that_took_a_bright_lesion_in_is_caught_in_tissue_that_no_lesi
         head = regions_of(sample).head
         sample["image"] = torch.stack([(channel - channel[head].mean()) / channel[head].std()
                                        for channel in sample["image"]]) * torch.from_numpy(head)
-    assert [own for own in audit_of(samples, "outside").leaks if "raw intensities" in own.name]
+    assert [finding for finding in audit_of(samples, "outside").leaks if "raw intensities" in finding.name]
 
 
 def test_without_a_leak_the_verdicts_are_not_better_than_chance() -> None:
     alarms = [audit_of(toys(40, seed=seed), "sharpness" if seed % 2 else "normalised", 6).leaks
               for seed in range(6)]
-    assert sum(bool(found) for found in alarms) <= 1, alarms
+    assert sum(bool(leaks) for leaks in alarms) <= 1, alarms
 
 
 def test_a_planted_leak_changes_its_own_class_alone_and_never_the_lesion() -> None:
     samples = toys(6)
     for kind in ("blur", "noise", "intensity", "mark"):
         planted = PlantedLeak(samples, kind)
-        for sample, own in zip(samples, planted, strict=True):
+        for sample, changed in zip(samples, planted, strict=True):
             inside = torch.from_numpy(regions_of(sample).lesion)
-            assert torch.equal(sample["image"][:, inside], own["image"][:, inside])
-            assert torch.equal(sample["image"], own["image"]) == (sample["label"] == 0), kind
+            assert torch.equal(sample["image"][:, inside], changed["image"][:, inside])
+            assert torch.equal(sample["image"], changed["image"]) == (sample["label"] == 0), kind
     assert np.isfinite(samples[1]["image"].numpy()).all() and "hospital" not in samples[1]["meta"]
 
 

@@ -39,9 +39,9 @@ def test_a_large_zone_is_kept_small() -> None:
 def test_every_case_lacks_one_zone_of_each_class_that_has_any() -> None:
     groups = ["a", "b", "none", "c"] * 5
     zones = [None if group == "none" or at == 4 else zone(at) for at, group in enumerate(groups)]
-    owner = {id(own): group for own, group in zip(zones, groups, strict=True) if own is not None}
-    for group, own, borrowed in zip(groups, zones, choose_zones(groups, zones), strict=True):
-        left_out = [owner[id(other)] for other in borrowed] + ([group] if own is not None else [])
+    owner = {id(zone): group for zone, group in zip(zones, groups, strict=True) if zone is not None}
+    for group, own_zone, borrowed in zip(groups, zones, choose_zones(groups, zones), strict=True):
+        left_out = [owner[id(other)] for other in borrowed] + ([group] if own_zone is not None else [])
         assert sorted(left_out) == ["a", "b", "c"]
     assert choose_zones(["a", "b"], [None, None]) == [[], []]
 
@@ -50,7 +50,7 @@ def test_survivors_borrow_from_those_who_died_early() -> None:
     partners = mirrored(np.array([3.0, -1.0, 0.0, 2.0]))
     assert partners == [1, 0, 3, 2]
     zones = [zone(at) for at in range(4)]
-    assert [own[0] for own in choose_zones(range(4), zones, partners=partners)] == [zones[at] for at in partners]
+    assert [lent[0] for lent in choose_zones(range(4), zones, partners=partners)] == [zones[at] for at in partners]
     zones[0] = None
     assert len(choose_zones(range(4), zones, partners=partners)[0]) == 2  # for its own place, and its partner's
 
@@ -69,19 +69,19 @@ def test_what_a_large_lesion_leaves_of_a_head_is_no_leak_once_zones_are_borrowed
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     samples = [two_tissues(at, at % 2) for at in range(40)]
-    asked = {"label": "size", "groups": ("outside",), "declared": ("lesion volume (mL)",), "repeats": 6}
-    told = [own.name for own in audit_dataset(samples, **asked, progress=False).leaks]
-    assert not [name for name in told if "raw intensities" in name or "intensity range" in name], told
+    settings = {"label": "size", "groups": ("outside",), "declared": ("lesion volume (mL)",), "repeats": 6}
+    names = [finding.name for finding in audit_dataset(samples, **settings, progress=False).leaks]
+    assert not [name for name in names if "raw intensities" in name or "intensity range" in name], names
     monkeypatch.setattr(measuring, "_borrowed", lambda rows, *_: [[] for _ in rows])
-    alone = audit_dataset(samples, **asked, progress=False)
-    assert any("raw intensities" in own.name for own in alone.leaks)
+    alone = audit_dataset(samples, **settings, progress=False)
+    assert any("raw intensities" in finding.name for finding in alone.leaks)
 
 
 def test_all_classes_lack_as_much_of_a_head() -> None:
     measured = measure([two_tissues(at, at % 2) for at in range(40)], label="size", progress=False)
     outside, labels = (np.array([getattr(row, name) for row in measured.rows]) for name in ("outside", "label"))
-    own = [regions_of(two_tissues(at, at % 2)) for at in range(40)]
-    alone = np.array([found.outside.sum() / found.head.sum() for found in own])
+    regions = [regions_of(two_tissues(at, at % 2)) for at in range(40)]
+    alone = np.array([region.outside.sum() / region.head.sum() for region in regions])
     assert auc(labels, -alone) == 1 and abs(auc(labels, -outside) - 0.5) < 0.2
 
 
