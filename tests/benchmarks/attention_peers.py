@@ -25,9 +25,9 @@ class OfficialRSA(nn.Module):
         super().__init__()
         self.convolutions = nn.ModuleList([nn.Conv3d(channels, channels, 1) for _ in range(3)])
         self.betas = nn.ParameterList([nn.Parameter(beta.detach().clone()) for beta in block.betas])
-        own = (block.projections.query, block.projections.key, block.projections.value)
+        projections = (block.projections.query, block.projections.key, block.projections.value)
         with torch.no_grad():
-            for convolution, projection in zip(self.convolutions, own, strict=True):
+            for convolution, projection in zip(self.convolutions, projections, strict=True):
                 convolution.weight.copy_(projection.weight[:, :, None, None, None])
                 convolution.bias.copy_(projection.bias)
 

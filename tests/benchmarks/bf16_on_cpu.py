@@ -60,8 +60,8 @@ def measure(size: tuple, limit: str) -> tuple[str, str]:
     done = subprocess.run([sys.executable, "-c", CODE.format(size=size)], env=environment, capture_output=True,
                           text=True, encoding="utf-8", errors="replace")  # fmt: skip
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or [signal.strsignal(-done.returncode) or ""])[-1]
-        return f"**ended: {said}**", "–"
+        message = (done.stderr.strip().splitlines() or [signal.strsignal(-done.returncode) or ""])[-1]
+        return f"**ended: {message}**", "–"
     error, ratio = map(float, done.stdout.split())
     return (f"{error:.1e}" if error < RIGHT else f"**{error:.1e}**"), f"{ratio:.2f}"
 

@@ -45,10 +45,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--patients", type=int, nargs="+", default=[200, 2000])
     parser.add_argument("--limit-mb", type=float, default=4.0)
-    given = parser.parse_args()
-    for patients in given.patients:
-        print(f"{patients} patients, at most {given.limit_mb:g} MB of images in memory: "
-              f"{peak_mb(patients, given.limit_mb):.0f} MB at most", flush=True)
+    options = parser.parse_args()
+    for patients in options.patients:
+        print(f"{patients} patients, at most {options.limit_mb:g} MB of images in memory: "
+              f"{peak_mb(patients, options.limit_mb):.0f} MB at most", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ def operations_of(run: Callable[[], Any]) -> float:
     return float(counter.get_total_flops())
 
 
-def _there(query: tuple, key: tuple, value: tuple, *given: object, **named: object) -> int:
+def _there(query: tuple, key: tuple, value: tuple, *rest: object, **named: object) -> int:
     return sdpa_flop_count(query, key, value)
 
 
-def _back(gradient: tuple, query: tuple, key: tuple, value: tuple, *given: object, **named: object) -> int:
+def _back(gradient: tuple, query: tuple, key: tuple, value: tuple, *rest: object, **named: object) -> int:
     return sdpa_backward_flop_count(gradient, query, key, value)

@@ -70,8 +70,8 @@ def peaks_of(device: str = "cpu") -> Peaks:
         with torch.no_grad():
             return Peaks(
                 2.0 * side**3 / _least(lambda: matrix @ matrix, is_gpu),
-                work / min(_least(lambda own=own: F.conv3d(own, kernel, padding=1), is_gpu)
-                           for own in (image, image.contiguous(memory_format=torch.channels_last_3d))),
+                work / min(_least(lambda layout=layout: F.conv3d(layout, kernel, padding=1), is_gpu)
+                           for layout in (image, image.contiguous(memory_format=torch.channels_last_3d))),
                 2.0 * side**3 / _least(lambda: half @ half, is_gpu),
                 2.0 * many.nbytes / _least(lambda: other.copy_(many), is_gpu), is_gpu,
             )  # fmt: skip
@@ -81,7 +81,7 @@ def peaks_of(device: str = "cpu") -> Peaks:
 
 def _least(run: Callable[[], object], is_gpu: bool) -> float:
     """Seconds of the fastest of some calls."""
-    found = []
+    seconds = []
     for _ in range(TRIES):
         if is_gpu:
             torch.cuda.synchronize()
@@ -89,5 +89,5 @@ def _least(run: Callable[[], object], is_gpu: bool) -> float:
         run()
         if is_gpu:
             torch.cuda.synchronize()
-        found.append((time.perf_counter() if is_gpu else time.process_time()) - began)
-    return min(found[1:])
+        seconds.append((time.perf_counter() if is_gpu else time.process_time()) - began)
+    return min(seconds[1:])

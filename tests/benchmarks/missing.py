@@ -12,7 +12,7 @@ def importable(module: str, name: str = "") -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            found = importlib.import_module(module)
+            imported = importlib.import_module(module)
     except ImportError:
         return None
-    return getattr(found, name) if name else found
+    return getattr(imported, name) if name else imported

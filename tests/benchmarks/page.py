@@ -38,8 +38,8 @@ def markdown(records: Sequence[Record]) -> str:
         title = next((title for start, title in titles.items() if one.work.startswith(start)), "This machine")
         return title if one.device == "cpu" else f"{title}, on a GPU"
 
-    for title, own in groupby(records, section):
-        rows = list(own)
+    for title, of_section in groupby(records, section):
+        rows = list(of_section)
         picture = ["![Time, memory and operations of slice attention and of the non-local block over the number of "
                    "voxels](benchmarks.png)", ""] if rows[0].work.startswith("growth:") else []  # fmt: skip
         lines += [f"## {title}", "", *picture, *TABLE, *(_row(one) for one in rows), ""]
@@ -76,25 +76,25 @@ def curves(records: Sequence[Record], *, device: str = "cpu") -> dict[str, dict[
     Returns:
         "time, ms", "memory, MiB" and "operations, 10⁹".
     """
-    found: dict[str, dict[str, dict[int, float]]] = {"time, ms": {}, "memory, MiB": {}, "operations, 10⁹": {}}
+    by_kind: dict[str, dict[str, dict[int, float]]] = {"time, ms": {}, "memory, MiB": {}, "operations, 10⁹": {}}
     for one in records:
         match = GROWTH.match(one.work)
         if not match or one.device != device:
             continue
         block, voxels = match[1], int(match[2]) ** 3
         where = "operations, 10⁹" if match[3] else "time, ms"
-        found[where].setdefault(block, {})[voxels] = one.ours
+        by_kind[where].setdefault(block, {})[voxels] = one.ours
         if one.memory_ours is not None:
-            found["memory, MiB"].setdefault(block, {})[voxels] = one.memory_ours
-    return found
+            by_kind["memory, MiB"].setdefault(block, {})[voxels] = one.memory_ours
+    return by_kind
 
 
 def growth_picture(records: Sequence[Record], path: Path) -> None:
     """Three panels with logarithmic axes; nothing without records of growth."""
     from medattn_lite.plots.style import CLASS_COLOURS, figure_function, new_figure
 
-    found = curves(records)
-    if not found["time, ms"]:
+    by_kind = curves(records)
+    if not by_kind["time, ms"]:
         return
 
     @figure_function
@@ -102,9 +102,9 @@ def growth_picture(records: Sequence[Record], path: Path) -> None:
         from medattn_lite.plots.alt import set_alt
 
         figure = new_figure(11, 3.8)
-        blocks = list(found["time, ms"])
-        for axes, (what, own) in zip(figure.subplots(1, len(found)), found.items(), strict=True):
-            for block, values in own.items():
+        blocks = list(by_kind["time, ms"])
+        for axes, (what, by_block) in zip(figure.subplots(1, len(by_kind)), by_kind.items(), strict=True):
+            for block, values in by_block.items():
                 number = blocks.index(block)
                 places = sorted(values)
                 axes.loglog(places, [values[voxels] for voxels in places], "os^"[number % 3] + "-",

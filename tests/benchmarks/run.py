@@ -45,7 +45,7 @@ def merged(kept: Sequence[Record], new: Sequence[Record], entry: Entry, device: 
     if strangers:
         raise ValueError(f"entry {entry.name}: {strangers[0]!r} starts with none of {entry.starts}")
     others = [one for one in kept if one.device != device or not one.work.startswith(entry.starts)]
-    order = {start: place for place, own in enumerate(entries(device)) for start in own.starts}
+    order = {start: place for place, entry in enumerate(entries(device)) for start in entry.starts}
 
     def place(one: Record) -> tuple[bool, int]:
         return one.device != "cpu", min((order[start] for start in order if one.work.startswith(start)), default=-1)
@@ -56,11 +56,11 @@ def merged(kept: Sequence[Record], new: Sequence[Record], entry: Entry, device: 
 def machine_records(device: str) -> list[Record]:
     """What the limits were computed from."""
     peaks = peaks_of(device)
-    found = {"matrix product, float32": (peaks.product, "GFLOP/s"), "convolution 3×3×3, float32":
-             (peaks.convolution, "GFLOP/s"), "matrix product, bfloat16": (peaks.half, "GFLOP/s"),
-             "copy, read and written": (peaks.bandwidth, "GB/s")}  # fmt: skip
+    values = {"matrix product, float32": (peaks.product, "GFLOP/s"), "convolution 3×3×3, float32":
+              (peaks.convolution, "GFLOP/s"), "matrix product, bfloat16": (peaks.half, "GFLOP/s"),
+              "copy, read and written": (peaks.bandwidth, "GB/s")}  # fmt: skip
     return [Record(f"machine: {name}", "none: measured", device, 1, value / 1e9, None, unit)
-            for name, (value, unit) in found.items()]  # fmt: skip
+            for name, (value, unit) in values.items()]  # fmt: skip
 
 
 MACHINE = Entry("machine", "This machine, one thread", ("machine:",), lambda: iter(()))

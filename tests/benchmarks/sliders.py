@@ -32,7 +32,7 @@ def _affinity() -> widgets.Explorer:
     trained = {"RSA": load_trained("lesions_rsa"), "non-local": load_trained("lesions_non_local")}
     cases = list(held_out(trained["RSA"], limit=2))
     images = torch.cat([case.image for case in cases])
-    networks = {name: own.network for name, own in trained.items()}
+    networks = {name: network.network for name, network in trained.items()}
     return widgets.affinity_explorer(networks, images, channels=trained["RSA"].channels)
 
 
@@ -46,16 +46,16 @@ WIDGETS: dict[str, Callable[[], widgets.Explorer]] = {
 
 def times(explorer: widgets.Explorer) -> dict[str, list[tuple[float, float]]]:
     """Control → seconds of each of its moves, by the clock and of the CPU; each leaves a picture and no error."""
-    found: dict[str, list[tuple[float, float]]] = {}
+    by_name: dict[str, list[tuple[float, float]]] = {}
     for name, control in explorer.controls.items():
         for value in _moves(control):
             begin, worked = time.perf_counter(), time.process_time()
             control.value = value
             took = (time.perf_counter() - begin, time.process_time() - worked)
-            found.setdefault(name, []).append(took)
+            by_name.setdefault(name, []).append(took)
             if explorer.error is not None:
                 raise explorer.error
-    return found
+    return by_name
 
 
 def _moves(control: ipywidgets.ValueWidget) -> list[object]:
@@ -79,9 +79,9 @@ def main() -> int:
              "| widget | moves | median | median, CPU | slowest | slowest, CPU | slowest control |",
              "| --- | --- | --- | --- | --- | --- | --- |"]  # fmt: skip
     for name, make in WIDGETS.items():
-        found = times(make())
-        wall, cpu = zip(*(seconds for own in found.values() for seconds in own), strict=True)
-        worst = max(found, key=lambda control: max(cpu for _, cpu in found[control]))
+        by_slider = times(make())
+        wall, cpu = zip(*(seconds for pairs in by_slider.values() for seconds in pairs), strict=True)
+        worst = max(by_slider, key=lambda control: max(cpu for _, cpu in by_slider[control]))
         lines.append(f"| {name} | {len(wall)} | {statistics.median(wall):.2f} | {statistics.median(cpu):.2f} "
                      f"| {max(wall):.2f} | {max(cpu):.2f} | {worst} |")
     text = "\n".join(lines) + "\n"

@@ -115,12 +115,12 @@ def test_exact_attention_in_bf16_gives_the_rows_of_the_formula() -> None:
 
 def test_operations_are_counted_at_sizes_that_no_memory_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(growth, "SIDES", (8,))
-    found = {one.work: one for one in growth.counted()}
-    assert len(found) == 6  # three blocks, 8³ and 64³
-    matrix, fused = (found[f"growth: non-local, {way}, 64³, counted"] for way in ("with its matrix", "fused"))
+    by_work = {one.work: one for one in growth.counted()}
+    assert len(by_work) == 6  # three blocks, 8³ and 64³
+    matrix, fused = (by_work[f"growth: non-local, {way}, 64³, counted"] for way in ("with its matrix", "fused"))
     assert matrix.memory_ours > 2 * 4 * 64**6 / 2**20 > 100 * fused.memory_ours
     assert fused.exponent == pytest.approx(2, abs=0.1)
-    assert found["growth: RSA, 64³, counted"].exponent < 4 / 3
+    assert by_work["growth: RSA, 64³, counted"].exponent < 4 / 3
 
 
 def test_a_missing_peer_is_none() -> None:

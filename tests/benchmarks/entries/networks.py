@@ -41,8 +41,8 @@ def steps(work: str, peer: str, ours: nn.Module, theirs: nn.Module | None, x: Te
     """A case; networks that are not the same function are compared by their cost alone."""
     device = x.device.type
     counted = operations_of(step_of(copy.deepcopy(ours).to(device))(x))  # a step of a copy: both start alike
-    own, other = step_of(ours.to(device))(x), None if theirs is None else step_of(theirs.to(device))(x)
-    return Case(f"training step: {work}", peer, own, other, is_equal=equal, close=1e-3,
+    step, other = step_of(ours.to(device))(x), None if theirs is None else step_of(theirs.to(device))(x)
+    return Case(f"training step: {work}", peer, step, other, is_equal=equal, close=1e-3,
                 operations=counted, device=device, most=5)  # fmt: skip
 
 

@@ -89,12 +89,12 @@ def interval_cases() -> Iterator[Case]:
     statistic: Any = lifelines and (lambda event, days, risk: lifelines(days, -risk, event))
 
     def row_by_row() -> list[float]:
-        found = bootstrap(statistic, event, days, risk, n=draws)
-        return [found.value, found.low, found.high]
+        interval = bootstrap(statistic, event, days, risk, n=draws)
+        return [interval.value, interval.low, interval.high]
 
     def by_pairs() -> list[float]:
-        found = percentile_of_pairs(event, days, risk, draws)
-        return found
+        interval = percentile_of_pairs(event, days, risk, draws)
+        return interval
 
     yield Case(f"interval of a C-index, {draws} bootstrap draws, 80 patients",
                "lifelines in each draw" + ("" if lifelines else " (missing)"), by_pairs,
@@ -107,8 +107,8 @@ def interval_cases() -> Iterator[Case]:
         return [values.mean(), *np.percentile(drawn, [2.5, 97.5])]
 
     def ours() -> list[float]:
-        found = bootstrap(np.mean, values, n=100)
-        return [found.value, found.low, found.high]
+        interval = bootstrap(np.mean, values, n=100)
+        return [interval.value, interval.low, interval.high]
 
     yield Case("interval of a mean, bootstrap(), 100 draws, 10,000 patients", "plain indexing", ours, plain,
                close=EXACT, memory="python")  # fmt: skip
@@ -120,8 +120,8 @@ def percentile_of_pairs(event: np.ndarray, days: np.ndarray, risk: np.ndarray, d
     from medattn_lite.survival.pair_draws import c_index_draws
 
     drawn = c_index_draws(event, days, risk, groups=None, n=draws, seed=0)
-    found = percentile_interval(pair_counts(event, days, risk).c_index, drawn, units=len(days))
-    return [found.value, found.low, found.high]
+    interval = percentile_interval(pair_counts(event, days, risk).c_index, drawn, units=len(days))
+    return [interval.value, interval.low, interval.high]
 
 
 def curve_cases() -> Iterator[Case]:
@@ -131,15 +131,15 @@ def curve_cases() -> Iterator[Case]:
         event, days, _ = cohort(patients)
 
         def ours(event: np.ndarray = event, days: np.ndarray = days) -> np.ndarray:
-            found = kaplan_meier(FollowUp(days, event))
-            return _inside(found.survival, found.low, found.high)
+            curve = kaplan_meier(FollowUp(days, event))
+            return _inside(curve.survival, curve.low, curve.high)
 
         def theirs(event: np.ndarray = event, days: np.ndarray = days) -> np.ndarray:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                found = fitter().fit(days, event)
-            ends = found.confidence_interval_.to_numpy()[1:]
-            return _inside(found.survival_function_.to_numpy()[1:, 0], ends[:, 0], ends[:, 1])
+                fitted = fitter().fit(days, event)
+            ends = fitted.confidence_interval_.to_numpy()[1:]
+            return _inside(fitted.survival_function_.to_numpy()[1:, 0], ends[:, 0], ends[:, 1])
 
         yield Case(f"Kaplan-Meier curve with interval, {patients:,} patients",
                    "lifelines" + ("" if fitter else " (missing)"), ours, theirs if fitter else None, close=1e-6,

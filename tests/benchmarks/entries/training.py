@@ -45,36 +45,36 @@ def cases() -> Iterator[Case]:
     """Without validation, and with it every ten steps; states are saved as in a run."""
     from accelerate import Accelerator
 
-    own = settings(iterations=STEPS, subjects=24, batch_size=4, optimiser="adamw", learning_rate=1e-3, valid_every=2)
-    task = Task(TOY, own, seed=0)
+    chosen = settings(iterations=STEPS, subjects=24, batch_size=4, optimiser="adamw", learning_rate=1e-3, valid_every=2)
+    task = Task(TOY, chosen, seed=0)
     accelerator = Accelerator(cpu=True)
 
     def trained(valid: tuple[int, ...] = ()) -> Tensor:
         model = _network(task)
         with tempfile.TemporaryDirectory() as folder:
-            Trainer(task, own, Path(folder), accelerator, progress=False).fit(model, range(20), valid)
+            Trainer(task, chosen, Path(folder), accelerator, progress=False).fit(model, range(20), valid)
         return torch.cat([one.detach().flatten() for one in model.parameters()])
 
-    yield Case(f"trainer, {STEPS} steps", "the bare loop", trained, lambda: bare(task, own), close=1e-5, most=3,
+    yield Case(f"trainer, {STEPS} steps", "the bare loop", trained, lambda: bare(task, chosen), close=1e-5, most=3,
                memory="")  # fmt: skip
     yield Case(f"trainer, {STEPS} steps, validated every 10 on 4 patients", "the bare loop, without validation",
-               lambda: trained((20, 21, 22, 23)), lambda: bare(task, own), is_equal=False, most=3,
+               lambda: trained((20, 21, 22, 23)), lambda: bare(task, chosen), is_equal=False, most=3,
                memory="")  # fmt: skip
 
 
-def bare(task: Task, own: Settings) -> Tensor:
+def bare(task: Task, chosen: Settings) -> Tensor:
     """Batch, forward, backward, step, as a script would have it."""
     import numpy as np
 
     model = _network(task)
-    optimiser = make_optimiser(model, own)
+    optimiser = make_optimiser(model, chosen)
     model.train()
     for iteration in range(STEPS):
         epoch, place = divmod(iteration, 5)
         order = np.random.default_rng([0, epoch]).permutation(20)
         batch = task.batch(order[4 * place : 4 * place + 4].tolist(), None)
         for group in optimiser.param_groups:
-            group["lr"] = learning_rate(own, iteration, 5, STEPS)
+            group["lr"] = learning_rate(chosen, iteration, 5, STEPS)
         optimiser.zero_grad(set_to_none=True)
         task.loss(model(batch["image"]), batch).backward()
         optimiser.step()
