@@ -61,19 +61,19 @@ class SourceExercise:
 
 def source_exercises() -> dict[str, SourceExercise]:
     """Every exercise of every source, by name."""
-    found: dict[str, SourceExercise] = {}
+    exercises: dict[str, SourceExercise] = {}
     for path in source_paths(NOTEBOOKS):
         for exercise in exercises_of(path):
-            assert exercise.name not in found, f"{exercise.name} is checked twice"
-            found[exercise.name] = exercise
-    return found
+            assert exercise.name not in exercises, f"{exercise.name} is checked twice"
+            exercises[exercise.name] = exercise
+    return exercises
 
 
 @cache
 def exercises_of(path: Path) -> tuple[SourceExercise, ...]:
     """The exercises of one source, in order."""
     cells = [cell for cell in read_source(path).cells if cell.cell_type == "code"]
-    found = []
+    exercises = []
     for position, cell in enumerate(cells):
         call = check_call(cell.source)
         if call is None:
@@ -84,8 +84,8 @@ def exercises_of(path: Path) -> tuple[SourceExercise, ...]:
         name = call.args[0].value
         assert place >= 0, f"{path.name}: no exercise cell before check({name!r})"
         context = "\n".join(filter(None, (reusable(earlier) for earlier in cells[:place])))
-        found.append(SourceExercise(name, path.name, cells[place].source, ast.unparse(call), context))
-    return tuple(found)
+        exercises.append(SourceExercise(name, path.name, cells[place].source, ast.unparse(call), context))
+    return tuple(exercises)
 
 
 def check_call(source: str) -> ast.Call | None:

@@ -38,10 +38,10 @@ def rows() -> Iterator[tuple[str, str, Result]]:
                 yield name, f"{kind}: {answer.title}", answer.outcome(exercise)
 
 
-def _together(found: list[tuple[str, str, Result]]) -> list[tuple[str, str, Result]]:
+def _together(results: list[tuple[str, str, Result]]) -> list[tuple[str, str, Result]]:
     """The rows with an exercise's right answers in one, where they hear the same."""
     rows: list[tuple[str, str, Result]] = []
-    for name, answer, result in found:
+    for name, answer, result in results:
         if rows and answer.startswith("right: ") and rows[-1][1].startswith("right: ") and rows[-1][2] == result:
             rows[-1] = (name, f"{rows[-1][1]}; {answer.removeprefix('right: ')}", result)
         else:
@@ -51,9 +51,9 @@ def _together(found: list[tuple[str, str, Result]]) -> list[tuple[str, str, Resu
 
 def page() -> str:
     """The page as Markdown."""
-    found = list(rows())
-    exercises = {name for name, _, _ in found}
-    right, wrong = ([row[2] for row in found if row[1].startswith(kind)] for kind in ("right: ", "wrong: "))
+    results = list(rows())
+    exercises = {name for name, _, _ in results}
+    right, wrong = ([row[2] for row in results if row[1].startswith(kind)] for kind in ("right: ", "wrong: "))
     refused = [result for result in wrong if result.state == NOT_YET]
     seen = sum(any(part in result.message for part in SHOWN) for result in refused)
     counts = (f"{len(exercises)} exercises. {len(wrong)} wrong answers, {len(refused)} refused: {len(refused) - seen} "
@@ -62,7 +62,7 @@ def page() -> str:
               "accepted.")  # fmt: skip
     lines = [HEAD, counts]
     before = None
-    for name, answer, result in _together(found):
+    for name, answer, result in _together(results):
         if name != before:
             lines += ["", f"## {name}: {result.title}", "", "| answer | state | message |", "| --- | --- | --- |"]
             before = name

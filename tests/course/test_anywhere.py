@@ -22,16 +22,16 @@ def project(folder: Path, repository: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("given", ["https://github.com/someone/a-fork", "https://github.com/someone/a-fork.git",
-                                   "https://github.com/someone/a-fork/"])  # fmt: skip
-def test_one_setting_gives_owner_name_and_branch(tmp_path, given):
-    assert read_address(project(tmp_path, given)) == Address("someone", "a-fork", "course")
+@pytest.mark.parametrize("address", ["https://github.com/someone/a-fork", "https://github.com/someone/a-fork.git",
+                                     "https://github.com/someone/a-fork/"])  # fmt: skip
+def test_one_setting_gives_owner_name_and_branch(tmp_path, address):
+    assert read_address(project(tmp_path, address)) == Address("someone", "a-fork", "course")
 
 
-@pytest.mark.parametrize("given", ["github.com/someone/x", "https://example.org/a/b", "https://github.com/only"])
-def test_another_kind_of_address_is_refused(tmp_path, given):
+@pytest.mark.parametrize("address", ["github.com/someone/x", "https://example.org/a/b", "https://github.com/only"])
+def test_another_kind_of_address_is_refused(tmp_path, address):
     with pytest.raises(UserError, match="give https://github.com/OWNER/NAME"):
-        read_address(project(tmp_path, given))
+        read_address(project(tmp_path, address))
 
 
 def test_without_an_address_there_are_no_badges(tmp_path):
@@ -74,8 +74,8 @@ def test_without_an_address_and_without_the_package_the_cell_says_what_to_do():
 @pytest.mark.parametrize("installed", [True, False])
 def test_the_first_cell_installs_only_where_the_package_is_missing(tmp_path, installed):
     cell = install_cell(Address("someone", "a-fork"))
-    asked = "subprocess.check_call = lambda command: print(command[-1])"
+    fake_call = "subprocess.check_call = lambda command: print(command[-1])"
     missing = "" if installed else "import importlib.util; importlib.util.find_spec = lambda name: None"
-    code = f"import subprocess\n{asked}\n{missing}\n{cell.source}"
+    code = f"import subprocess\n{fake_call}\n{missing}\n{cell.source}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT)
     assert done.stdout.strip() == ("" if installed else "medattn-lite @ git+https://github.com/someone/a-fork")

@@ -102,18 +102,18 @@ def test_a_viewers_page_stays_in_the_book(tmp_path: Path) -> None:
 def test_a_widget_stands_as_its_figure_once_and_a_progress_bar_not_at_all(tmp_path: Path) -> None:
     bar = new_output("display_data", dict(WIDGET))
     noise = new_output("stream", name="stderr", text="warming up")
-    found = cleaned(tmp_path, bar, noise, picture("Moved & still", **WIDGET), picture("Moved & still"))
-    assert len(found) == 1 and set(found[0].data) == {"text/html"}
-    assert 'alt="Moved &amp; still"' in found[0].data["text/html"]
+    outputs = cleaned(tmp_path, bar, noise, picture("Moved & still", **WIDGET), picture("Moved & still"))
+    assert len(outputs) == 1 and set(outputs[0].data) == {"text/html"}
+    assert 'alt="Moved &amp; still"' in outputs[0].data["text/html"]
     assert (tmp_path / "figures" / "01_small-1.png").read_bytes() == base64.b64decode(PIXEL)
 
 
 def test_a_quiz_keeps_what_it_says_in_html_and_what_only_the_report_reads_goes(tmp_path: Path) -> None:
     quiz = new_output("execute_result", {**WIDGET, "text/html": "<p>Which?</p><script>go()</script>"})
     metric = new_output("display_data", {"application/vnd.medattn.metric+json": {}, "text/plain": "AUC: 0.9"})
-    found = cleaned(tmp_path, quiz, metric)
-    assert found[0].data["text/html"] == "<p>Which?</p>"
-    assert found[1].data == {"text/plain": "AUC: 0.9"}
+    outputs = cleaned(tmp_path, quiz, metric)
+    assert outputs[0].data["text/html"] == "<p>Which?</p>"
+    assert outputs[1].data == {"text/plain": "AUC: 0.9"}
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_the_book_needs_no_network_and_its_formulas_are_mathml(book: Path) -> No
 def test_a_patient_s_name_runs_nothing_in_the_book_and_a_table_stays_a_table(book: Path) -> None:
     page = (book / "notebooks" / "02_hostile.html").read_text(encoding="utf-8")
     assert "<p>P1" in page
-    assert not any(own in page for own in ("<script>alert", "<img src=x", "onclick", '<img src="x"'))
+    assert not any(text in page for text in ("<script>alert", "<img src=x", "onclick", '<img src="x"'))
     assert page.count("&lt;script&gt;alert(1)") >= 2  # printed, and in the cell of the table
     assert "<table" in page and "&lt;Markdown&gt;" not in page
 
@@ -163,8 +163,8 @@ def test_the_reader_of_pages_finds_what_is_broken(tmp_path: Path) -> None:
         '<h1>One</h1><h3>Three</h3><a href="gone.html">x</a><a href="#nowhere">x</a><a href="https://a.example">x</a>'
         '<img src="gone.png"><script src="https://a.example/x.js"></script>'
     )
-    found = "\n".join(problems(tmp_path))
+    problem_lines = "\n".join(problems(tmp_path))
     for line in ("gone.html is not there", "#nowhere is not there", "gone.png is not there", "no alternative text",
                  "https://a.example/x.js comes from another host", "level 1 is followed by 3"):  # fmt: skip
-        assert line in found
+        assert line in problem_lines
     assert len(problems(tmp_path)) == 6

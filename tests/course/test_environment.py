@@ -68,9 +68,9 @@ def test_the_doctor_finds_this_environment_whole() -> None:
 def test_the_doctor_names_a_version_that_is_not_the_locked_one_without_failing(tmp_path: Path) -> None:
     lock = tmp_path / "requirements.lock"
     lock.write_text(f"# a comment\nnumpy==0.1\nno-such-package==1.0\ntorch=={torch.__version__.split('+')[0]}\n")
-    found = [finding for finding in doctor(device="cpu", lock=lock).findings if finding.topic == "lock file"]
-    assert found[0].mark == REMARK
-    assert found[0].text.startswith("2 of 3 packages") and "no-such-package missing (locked 1.0)" in found[0].text
+    findings = [finding for finding in doctor(device="cpu", lock=lock).findings if finding.topic == "lock file"]
+    assert findings[0].mark == REMARK
+    assert findings[0].text.startswith("2 of 3 packages") and "no-such-package missing (locked 1.0)" in findings[0].text
 
 
 def test_the_doctor_ends_with_1_when_something_will_not_work() -> None:
@@ -96,10 +96,10 @@ def test_widgets_show_only_when_the_servers_half_fits(tmp_path: Path) -> None:
     good, old, bare = (tmp_path / name for name in ("good", "old", "bare"))
     _extension(good, "5.0.16")
     _extension(old, "2.0.0")
-    own = str(good / "bin" / "jupyter-lab")
-    assert [f[0] for f in widget_findings(prefix=good, server=own)] == [OK, OK]
+    server = str(good / "bin" / "jupyter-lab")
+    assert [f[0] for f in widget_findings(prefix=good, server=server)] == [OK, OK]
     assert [f[0] for f in widget_findings(prefix=old, server=str(old / "bin" / "jupyter-lab"))] == [PROBLEM, OK]
-    assert "has no widget extension" in next(iter(widget_findings(prefix=bare, server=own)))[2]
+    assert "has no widget extension" in next(iter(widget_findings(prefix=bare, server=server)))[2]
     other = list(widget_findings(prefix=Path(sys.prefix), server=str(old / "bin" / "jupyter-lab")))
     assert [f[0] for f in other] == [OK, REMARK, REMARK]
     assert "another environment's" in other[1][2] and "do not fit" in other[2][2]
@@ -110,10 +110,10 @@ def test_where_a_page_of_its_own_draws_widgets_nothing_is_asked_of_jupyterlab(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, host: str
 ) -> None:
     old = _extension(tmp_path / "old", "2.0.0")
-    own = str(old / "bin" / "jupyter-lab")
-    assert next(iter(widget_findings(prefix=old, server=own)))[0] == PROBLEM
+    server = str(old / "bin" / "jupyter-lab")
+    assert next(iter(widget_findings(prefix=old, server=server)))[0] == PROBLEM
     monkeypatch.setenv(variable, "release")
-    [(mark, _, text)] = widget_findings(prefix=old, server=own)
+    [(mark, _, text)] = widget_findings(prefix=old, server=server)
     assert mark == OK and host in text
 
 

@@ -45,10 +45,10 @@ def test_an_exercise_has_enough_wrong_and_right_answers_and_a_solution_to_take_o
 @pytest.mark.parametrize("path", source_paths(), ids=lambda path: path.stem)
 def test_a_notebook_has_three_exercises_with_two_hints_each_and_a_quiz(path: Path) -> None:
     notebook, text = read_source(path), path.read_text(encoding="utf-8")
-    asked = sum("exercise" in cell.metadata.get("tags", []) for cell in notebook.cells)
-    assert asked >= (3 if "01" <= path.stem[:2] <= "10" else 2)
+    count = sum("exercise" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    assert count >= (3 if "01" <= path.stem[:2] <= "10" else 2)
     for hint in ("Hint 1", "Hint 2"):
-        assert text.count(f"<summary>{hint}") == asked, hint
+        assert text.count(f"<summary>{hint}") == count, hint
     assert "quiz([" in text
 
 
@@ -84,8 +84,8 @@ def test_a_right_answer_in_another_form_passes(name: str, answer: Answer) -> Non
 def test_a_check_says_the_same_each_time_and_leaves_chance_as_it_was(name: str) -> None:
     torch.manual_seed(5)
     before = torch.random.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
-    said = [str(WRONG[name][0].outcome(FROM_SOURCES[name])) for _ in range(2)]
-    assert said[0] == said[1]
+    outcomes = [str(WRONG[name][0].outcome(FROM_SOURCES[name])) for _ in range(2)]
+    assert outcomes[0] == outcomes[1]
     assert torch.equal(torch.random.get_rng_state(), before[0]) and random.getstate() == before[2]
     assert (np.random.get_state()[1] == before[1]).all()
 

@@ -31,9 +31,9 @@ def test_a_map_and_its_softmax_are_alive_at_once():
 
 
 def test_gradients_keep_the_map_and_the_fused_kernel_never_has_one():
-    given = tokens(requires_grad=True)
-    assert measure_cost(lambda *x: with_the_map(*x).sum().backward(), *given).peak_bytes > 2.5 * MAP
-    assert measure_cost(lambda *x: fused(*x).sum().backward(), *given).peak_bytes < 0.5 * MAP
+    inputs = tokens(requires_grad=True)
+    assert measure_cost(lambda *x: with_the_map(*x).sum().backward(), *inputs).peak_bytes > 2.5 * MAP
+    assert measure_cost(lambda *x: fused(*x).sum().backward(), *inputs).peak_bytes < 0.5 * MAP
 
 
 def test_what_is_given_back_and_what_was_there_before_do_not_count():
@@ -55,11 +55,11 @@ def test_the_fastest_call_is_timed_and_one_more_is_counted():
 
 
 def test_without_numbers_the_same_is_counted_and_nothing_is_computed():
-    given = [token.requires_grad_() for token in tokens()]
+    inputs = [token.requires_grad_() for token in tokens()]
     with without_numbers():
-        shapes = [torch.empty(token.shape, requires_grad=True) for token in given]
+        shapes = [torch.empty(token.shape, requires_grad=True) for token in inputs]
         counted = [measure_cost(lambda *x, f=f: f(*x).sum().backward(), *shapes) for f in (with_the_map, fused)]
-    real = [measure_cost(lambda *x, f=f: f(*x).sum().backward(), *given) for f in (with_the_map, fused)]
+    real = [measure_cost(lambda *x, f=f: f(*x).sum().backward(), *inputs) for f in (with_the_map, fused)]
     assert [one.peak_bytes for one in counted] == pytest.approx([one.peak_bytes for one in real], rel=0.05)
     with without_numbers():
         assert torch.empty(10**6, 10**6).sum().shape == ()  # 4 TB

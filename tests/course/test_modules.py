@@ -63,11 +63,11 @@ def test_a_set_has_another_order_and_everything_is_put_back() -> None:
     names = [f"p{number}" for number in range(12)]
 
     def both(function: Callable[[list[str]], list[str]]) -> list[list[str]]:
-        told = []
+        orders = []
         for salt in ("one", "two"):
             with in_another_order(function, salt):
-                told.append(function(names))
-        return told
+                orders.append(function(names))
+        return orders
 
     assert both(first_three)[0] != both(first_three)[1]
     assert both(first_three_sorted)[0] == both(first_three_sorted)[1] == ["p0", "p1", "p10"]

@@ -25,9 +25,9 @@ from medattn_lite.survival import harrell_c
 
 def test_a_command_is_printed_with_its_output_and_without_the_long_folder(tmp_path: Path, capsys) -> None:
     assert run_medattn(main, f"check-data nifti --root '{tmp_path / 'none'}'", hide=tmp_path) == 2
-    said = capsys.readouterr().out
-    assert said.startswith("$ medattn check-data nifti --root '…/none'\n") and "(exit code 2)" in said
-    assert "no folder …/none" in said and str(tmp_path) not in said
+    printed = capsys.readouterr().out
+    assert printed.startswith("$ medattn check-data nifti --root '…/none'\n") and "(exit code 2)" in printed
+    assert "no folder …/none" in printed and str(tmp_path) not in printed
     assert run_medattn(main, "train --list", hide=tmp_path) == 0 and "grading:" in capsys.readouterr().out
     assert run_medattn(main, "train --list", hide=tmp_path, show=False) == 0
     assert capsys.readouterr().out == "$ medattn train --list\n"
@@ -39,7 +39,7 @@ def test_a_command_is_printed_with_its_output_and_without_the_long_folder(tmp_pa
 def test_the_hidden_folder_may_hold_blanks_quotes_and_backslashes(folder: str, quote: str) -> None:
     words: list[str] = []
     command = f"explain {quote}{folder}/run{quote} --fold 0"
-    assert run_medattn(lambda given: words.extend(given) or 0, command, hide=folder) == 0
+    assert run_medattn(lambda arguments: words.extend(arguments) or 0, command, hide=folder) == 0
     assert words == ["explain", f"{folder}/run", "--fold", "0"]
 
 
@@ -67,10 +67,10 @@ def test_the_slice_with_most_of_a_mask(monkeypatch) -> None:
     assert slice_with_most(mask) == 3
     shown = []
     monkeypatch.setattr("medattn_lite.plots.show", shown.append)
-    alike = {name: (torch.rand(6, 6), torch.ones(6, 6)) for name in "abc"}
-    show_masked_slices(alike, title="flair")
+    slices = {name: (torch.rand(6, 6), torch.ones(6, 6)) for name in "abc"}
+    show_masked_slices(slices, title="flair")
     assert len(shown) == 1
-    show_masked_slices(alike | {"d": (torch.rand(5, 6), torch.zeros(5, 6))}, title="flair")
+    show_masked_slices(slices | {"d": (torch.rand(5, 6), torch.zeros(5, 6))}, title="flair")
     assert len(shown) == 1 + 4  # other sizes: one after another
 
 

@@ -21,7 +21,7 @@ def folder(count: int = 10, *, labels=None, masks: int = 0, deaths: int = 0):
 
 
 @pytest.mark.parametrize(
-    ("told", "mask_labels", "recipe", "variants", "words"),
+    ("facts", "mask_labels", "recipe", "variants", "words"),
     [
         ({"labels": [0, 1], "masks": 10}, (1, 2, 4), "grading", ("P3D + IAM", "tumour features"), ""),
         ({"labels": [0, 1], "masks": 3}, (1,), "grading", ("P3D + IAM",), ""),
@@ -31,14 +31,14 @@ def folder(count: int = 10, *, labels=None, masks: int = 0, deaths: int = 0):
         ({"deaths": 5}, (), "survival", ("SE-ResNeXt-50", "outline"), ""),
     ],
 )
-def test_table_and_masks_decide(told, mask_labels, recipe, variants, words):
-    found = choose_recipe(folder(**told), mask_labels)
-    assert (found.recipe, found.variants, found.words) == (recipe, variants, words) and found.because
+def test_table_and_masks_decide(facts, mask_labels, recipe, variants, words):
+    choice = choose_recipe(folder(**facts), mask_labels)
+    assert (choice.recipe, choice.variants, choice.words) == (recipe, variants, words) and choice.because
     known = {variant.name for variant in find_recipe(recipe).variants}
     assert set(variants) <= known
 
 
-@pytest.mark.parametrize("told", [{}, {"labels": [0]}, {"labels": [0, 1], "count": 6}, {"labels": [0, 1, 2]}])
-def test_where_nothing_fits_one_line_says_what_is_missing(told):
+@pytest.mark.parametrize("facts", [{}, {"labels": [0]}, {"labels": [0, 1], "count": 6}, {"labels": [0, 1, 2]}])
+def test_where_nothing_fits_one_line_says_what_is_missing(facts):
     with pytest.raises(UserError, match="no recipe fits .* give two classes, masks or follow-up"):
-        choose_recipe(folder(**told))
+        choose_recipe(folder(**facts))

@@ -13,24 +13,24 @@ ASKED = [
 
 
 def test_every_choice_gets_its_own_feedback_and_the_right_ones_are_counted() -> None:
-    asked = quiz(ASKED)
+    shown = quiz(ASKED)
     for number, question in enumerate(ASKED):
         for option, feedback in enumerate(question.feedback):
-            asked.buttons[number][option].click()
-            assert feedback in asked.feedback[number].value
-            assert ("✓" in asked.feedback[number].value) == (option == question.right)
-            assert asked.buttons[number][option].button_style == ("success" if option == question.right else "warning")
-    asked.choose(0, 0)
-    asked.choose(1, 1)
-    assert "1 of 2 right" in asked.status.value
-    asked.choose(0, 1)
-    assert "2 of 2 right" in asked.status.value
+            shown.buttons[number][option].click()
+            assert feedback in shown.feedback[number].value
+            assert ("✓" in shown.feedback[number].value) == (option == question.right)
+            assert shown.buttons[number][option].button_style == ("success" if option == question.right else "warning")
+    shown.choose(0, 0)
+    shown.choose(1, 1)
+    assert "1 of 2 right" in shown.status.value
+    shown.choose(0, 1)
+    assert "2 of 2 right" in shown.status.value
 
 
 def test_options_are_buttons_with_names_so_that_the_keyboard_and_a_screen_reader_reach_them() -> None:
-    asked = quiz(ASKED)
-    assert asked.buttons[0][1].description == "B"
-    assert asked.buttons[0][1].tooltip == "Question 1, B: keys <all>"
+    shown = quiz(ASKED)
+    assert shown.buttons[0][1].description == "B"
+    assert shown.buttons[0][1].tooltip == "Question 1, B: keys <all>"
 
 
 def test_without_a_kernel_the_same_output_has_questions_and_folded_answers() -> None:

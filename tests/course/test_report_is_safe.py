@@ -44,10 +44,10 @@ def page_of(out: Path, text: str, png: str = "iVBORw0KGgo=") -> str:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_name_or_output_becomes_a_tag_or_an_attribute(tmp_path: Path, text: str) -> None:
-    expected = {(tag, *sorted(own)) for tag, own in Tags(page_of(tmp_path, "plain")).tags}
-    found = Tags(page_of(tmp_path, text)).tags
-    assert {(tag, *sorted(own)) for tag, own in found} == expected
-    ids = {own["id"] for _, own in found if "id" in own}
+    expected = {(tag, *sorted(attributes)) for tag, attributes in Tags(page_of(tmp_path, "plain")).tags}
+    tags = Tags(page_of(tmp_path, text)).tags
+    assert {(tag, *sorted(attributes)) for tag, attributes in tags} == expected
+    ids = {attributes["id"] for _, attributes in tags if "id" in attributes}
     assert len(ids) == 1 and not any(character.isspace() for character in next(iter(ids)))
 
 

@@ -159,8 +159,8 @@ def test_two_notebooks_at_a_time_meet_share_the_cores_and_stay_in_order(
     threads = [metric["value"] for run in runs[:2] for metric in run.metrics]
     each = max(1, joblib.cpu_count() // 2)
     assert threads == [each, each]
-    said = json.loads((tmp_path / "out" / "report.json").read_text())["environment"]
-    assert f"2 notebooks at a time, {each} thread" in said
+    environment = json.loads((tmp_path / "out" / "report.json").read_text())["environment"]
+    assert f"2 notebooks at a time, {each} thread" in environment
 
 
 def test_a_killed_process_loses_its_own_notebooks_and_the_rest_goes_on(tmp_path: Path) -> None:

@@ -28,20 +28,20 @@ def notebook_of(*cells: nbformat.NotebookNode | str) -> nbformat.NotebookNode:
 
 
 def test_a_caption_stands_under_the_pictures_before_it_and_nowhere_else() -> None:
-    found = figures(notebook_of(
+    by_place = figures(notebook_of(
         "# Title", shows(PNG), "No caption here.", shows(OTHER),
         "*Figure 05.1.* The second.", "*Figure 05.2.* No picture.",
         shows(PNG, OTHER), "*Figures 05.3 and 05.4.* Both.", shows(PNG), shows(OTHER),
         "*Figure 05.5.* One.\n\n*Figure 05.6.* Two.\n\nText.",
     ))
-    told = [(place, figure.caption) for place, own in found.items() for figure in own]
-    assert told == [(1, ""), (3, "*Figure 05.1.* The second."), (6, "*Figures 05.3 and 05.4.* Both."),
-                    (6, "*Figures 05.3 and 05.4.* Both."), (8, "*Figure 05.5.* One."), (9, "*Figure 05.6.* Two.")]
+    captions = [(place, figure.caption) for place, shown in by_place.items() for figure in shown]
+    assert captions == [(1, ""), (3, "*Figure 05.1.* The second."), (6, "*Figures 05.3 and 05.4.* Both."),
+                        (6, "*Figures 05.3 and 05.4.* Both."), (8, "*Figure 05.5.* One."), (9, "*Figure 05.6.* Two.")]
 
 
 def test_a_widget_s_picture_that_is_shown_again_is_one_figure_and_what_is_no_picture_is_none() -> None:
-    found = figures(notebook_of("# Title", shows(PNG), shows(PNG), shows('x"><script>'), "*Figure 01.1.* Once."))
-    assert [(place, len(own)) for place, own in found.items()] == [(1, 1)]
+    by_place = figures(notebook_of("# Title", shows(PNG), shows(PNG), shows('x"><script>'), "*Figure 01.1.* Once."))
+    assert [(place, len(shown)) for place, shown in by_place.items()] == [(1, 1)]
 
 
 def test_a_deck_has_a_slide_for_each_figure_with_the_heading_of_its_section(tmp_path: Path) -> None:

@@ -89,8 +89,8 @@ def test_each_exercise_is_answered_in_one_cell_and_marked_in_the_next(name: str)
     names = [cell.metadata["nbgrader"]["grade_id"] for cell in marked]
     assert len(set(names)) == len(names)
     answers, marks = marked[::2], marked[1::2]
-    asked = sum("exercise" in cell.metadata.get("tags", []) for cell in notebook.cells)
-    assert len(answers) == len(marks) == asked
+    count = sum("exercise" in cell.metadata.get("tags", []) for cell in notebook.cells)
+    assert len(answers) == len(marks) == count
     for answer, mark in zip(answers, marks, strict=True):
         assert "### BEGIN SOLUTION" in answer.source and answer.metadata["nbgrader"]["solution"]
         assert mark.metadata["nbgrader"]["points"] == 2 and mark.metadata["nbgrader"]["locked"]
@@ -112,17 +112,17 @@ def test_a_marking_cell_fails_on_the_stub_and_passes_on_the_solution() -> None:
 
 
 def test_the_times_are_those_of_title_and_report(tmp_path: Path) -> None:
-    found = times(json.loads(report(tmp_path).read_text()))
-    assert found["02"].seconds == 10.0 + NAMES.index("02_squeeze_excitation")
-    assert found["02"].exercises >= 3 and found["02"].title == "02 · A title"
+    by_notebook = times(json.loads(report(tmp_path).read_text()))
+    assert by_notebook["02"].seconds == 10.0 + NAMES.index("02_squeeze_excitation")
+    assert by_notebook["02"].exercises >= 3 and by_notebook["02"].title == "02 · A title"
 
 
 @pytest.mark.parametrize("path", source_paths(), ids=lambda path: path.stem)
 def test_the_minutes_in_a_title_are_those_that_its_words_and_lines_take(path: Path) -> None:
     notebook = read_source(path)
-    said = int(re.search(r"\*\*(\d+) minutes to read", notebook.cells[0].source)[1])
+    minutes = int(re.search(r"\*\*(\d+) minutes to read", notebook.cells[0].source)[1])
     counted = reading_minutes(notebook)
-    assert abs(said - counted) <= 5, f"the title says {said} minutes to read, its length says {counted}"
+    assert abs(minutes - counted) <= 5, f"the title says {minutes} minutes to read, its length says {counted}"
 
 
 @pytest.mark.parametrize("path", source_paths(), ids=lambda path: path.stem)
@@ -134,8 +134,8 @@ def test_the_minutes_to_run_in_a_title_are_those_that_were_measured(path: Path) 
     words = re.search(r"(under|about) a minute to run,? at `smoke`(?:, (\d+) at `laptop`| and at `laptop`)\.", title)
     assert words, "the title says how long it takes to run at smoke and at laptop"
     assert took["smoke"] < (0.6 if words[1] == "under" else 2.0)
-    said = float(words[2] or 0.5)
-    assert said / 2 <= took["laptop"] <= said * 2
+    minutes = float(words[2] or 0.5)
+    assert minutes / 2 <= took["laptop"] <= minutes * 2
 
 
 def test_the_packs_slides_have_the_pictures_of_the_run_that_gave_its_times(tmp_path: Path) -> None:

@@ -40,13 +40,13 @@ def all_wrong_answers() -> dict[str, list[Answer]]:
 
 def collected(folder: Path, package: str, table: str) -> dict[str, list[Answer]]:
     """The answers of all modules in a folder, by exercise."""
-    found: dict[str, list[Answer]] = {}
+    answers: dict[str, list[Answer]] = {}
     for path in sorted(folder.glob("nb*.py")):
         module = importlib.import_module(f"{package}.{path.stem}")
         for name, entries in getattr(module, table).items():
-            known = found.setdefault(name, [])
+            known = answers.setdefault(name, [])
             known += [_as_answer(entry, number) for number, entry in enumerate(entries, start=len(known) + 1)]
-    return found
+    return answers
 
 
 def _as_answer(entry: Any, number: int) -> Answer:

@@ -127,8 +127,8 @@ def whole_numbers(index, layers):
 
 def slices(values, signal, head, axis):
     for index in range(values.shape[axis]):
-        own, there, inside = (volume.select(axis, index) for volume in (values, signal, head))
-        yield own.clamp(min=0), there & inside, inside
+        plane, there, inside = (volume.select(axis, index) for volume in (values, signal, head))
+        yield plane.clamp(min=0), there & inside, inside
 
 
 def mass_alone(values, signal, head, axis):
