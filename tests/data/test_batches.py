@@ -69,12 +69,12 @@ def test_samples_as_they_are_with_collate(tmp_path, name, loader):
 @pytest.mark.parametrize("name", NAMES)
 def test_as_monai_passes_the_default_collate_with_its_affine(tmp_path, name, loader):
     dataset = make(name, tmp_path)
-    own = as_monai(dataset) if name == "phantom" else dataset.as_monai()
-    for number, batch in enumerate(loader(own, batch_size=2)):
-        assert isinstance(own[0]["image"], MetaTensor) and batch["image"].shape[0] == len(batch["subject"])
+    adapted = as_monai(dataset) if name == "phantom" else dataset.as_monai()
+    for number, batch in enumerate(loader(adapted, batch_size=2)):
+        assert isinstance(adapted[0]["image"], MetaTensor) and batch["image"].shape[0] == len(batch["subject"])
         sample = dataset[2 * number]
         assert torch.equal(torch.as_tensor(batch["image"])[0], sample["image"])
-        assert np.allclose(own[2 * number]["image"].affine, sample["affine"])
+        assert np.allclose(adapted[2 * number]["image"].affine, sample["affine"])
         assert ("label" in batch) == (sample.get("label") is not None)
 
 
@@ -94,8 +94,8 @@ def test_an_unknown_label_is_minus_one_and_a_lacking_mask_is_said(tmp_path):
         save(brain(seed=ord(case)), tmp_path / f"{case}.nii.gz")
     save(tumour(), tmp_path / "mask.nii.gz")
     (tmp_path / "cases.csv").write_text("image,label,time,event\na.nii.gz,1,300,1\nb.nii.gz,,,\n")
-    own = open_dataset("nifti", tmp_path).as_monai()
-    assert own[1]["label"] == -1 and np.isnan(own[1]["time"]) and own[1]["event"] == -1
+    adapted = open_dataset("nifti", tmp_path).as_monai()
+    assert adapted[1]["label"] == -1 and np.isnan(adapted[1]["time"]) and adapted[1]["event"] == -1
     (tmp_path / "cases.csv").write_text("image,mask\na.nii.gz,mask.nii.gz\nb.nii.gz,\n")
     with pytest.raises(UserError, match="b has no mask"):
         open_dataset("nifti", tmp_path).as_monai()[1]

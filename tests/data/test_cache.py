@@ -67,8 +67,8 @@ def test_a_head_is_rendered_once_and_read_bit_for_bit(folder, renders, task: str
     samples = [first[0], first[1]]
     assert len(renders) == 2 and len(files(folder)) == 2
     again = PhantomCohort(5, task=task, shape=shape, shortcut=0.5, spacing_mm=8.0)
-    for own, other in zip(samples, [again[0], again[1]], strict=True):
-        assert_same(own, other)
+    for sample, other in zip(samples, [again[0], again[1]], strict=True):
+        assert_same(sample, other)
     assert len(renders) == 2
 
 
@@ -109,7 +109,7 @@ def test_other_code_or_another_torch_renders_anew(folder, renders, monkeypatch) 
     lambda path: path.write_bytes(path.read_bytes()[:-1]),
     lambda path: path.write_bytes(path.read_bytes()[:100]),
     lambda path: path.write_bytes(b"\xff" * 5000),
-    lambda path: path.write_bytes(path.read_bytes()[:-200] + bytes(255 - own for own in path.read_bytes()[-200:])),
+    lambda path: path.write_bytes(path.read_bytes()[:-200] + bytes(255 - byte for byte in path.read_bytes()[-200:])),
     lambda path: path.write_bytes(path.read_bytes()[:4000] + bytes(path.stat().st_size - 4000)),
     lambda path: (path.unlink(), path.mkdir()),
 ])  # fmt: skip
@@ -132,15 +132,15 @@ def test_where_the_folder_cannot_be_written_heads_are_rendered_all_the_same(tmp_
 
 
 def test_a_file_in_the_folders_place_is_one_line(tmp_path, monkeypatch, capsys) -> None:
-    own = tmp_path / "file"
-    own.write_text("mine")
-    monkeypatch.setenv("MEDATTN_CACHE", str(own))
+    file = tmp_path / "file"
+    file.write_text("mine")
+    monkeypatch.setenv("MEDATTN_CACHE", str(file))
     for words in (["cache"], ["cache", "--clear"], ["phantom", "--n", "1", "--out", str(tmp_path / "out")]):
         assert main(words) == 2
-        said = capsys.readouterr().err.splitlines()
-        assert said[-1].startswith(f"medattn: MEDATTN_CACHE={own} is a file: name a folder")
-        assert not [line for line in said[:-1] if line and not line.startswith("phantoms")]  # a bar
-    assert own.read_text() == "mine" and [path.name for path in tmp_path.iterdir()] == ["file"]
+        lines = capsys.readouterr().err.splitlines()
+        assert lines[-1].startswith(f"medattn: MEDATTN_CACHE={file} is a file: name a folder")
+        assert not [line for line in lines[:-1] if line and not line.startswith("phantoms")]  # a bar
+    assert file.read_text() == "mine" and [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 @pytest.mark.parametrize("variable", ["MEDATTN_CACHE", "MEDATTN_CACHE_MB"])
@@ -179,8 +179,8 @@ def test_where_the_disk_is_full_heads_are_rendered_all_the_same_and_nothing_is_l
             f"print(PhantomCohort(1, shape={SHAPE})[0]['image'].shape)")  # fmt: skip
     pytest.importorskip("resource", reason="limits are those of POSIX")
     np.save(folder.parent / "phantom_atlas_v10.npy", load_atlas().maps.numpy().astype(np.float16))
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert found.returncode == 0 and "12, 14, 12" in found.stdout, found.stderr
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0 and "12, 14, 12" in done.stdout, done.stderr
     assert files(folder) == []
 
 

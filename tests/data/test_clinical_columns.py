@@ -31,10 +31,10 @@ def test_time_and_event_are_found_by_their_usual_names_and_in_days(tmp_path, tim
     assert [(case.time, case.event) for case in dataset.cases] == [
         (pytest.approx(300 * days), True), (pytest.approx(500 * days), False)]
     assert time not in dataset.cases[0].meta and event not in dataset.cases[0].meta
-    said = str(check_dataset("nifti", tmp_path, progress=False))
-    assert "survival of 2 cases, 1 deaths" in said
-    assert (time.lower() == "time") or repr(time) in said  # what was taken is said
-    assert ("turned into days" in said) == (days != 1)
+    report = str(check_dataset("nifti", tmp_path, progress=False))
+    assert "survival of 2 cases, 1 deaths" in report
+    assert (time.lower() == "time") or repr(time) in report  # what was taken is said
+    assert ("turned into days" in report) == (days != 1)
 
 
 @pytest.mark.parametrize(("dead", "alive"), [

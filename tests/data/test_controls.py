@@ -18,14 +18,14 @@ IMAGES = 24
 
 
 def candidates(drawn: Drawn) -> list[tuple[int, int]]:
-    found = [(index, number) for index in range(len(drawn)) for number in drawn.numbers[index].unique().tolist()]
-    return [(index, number) for index, number in found if number]
+    numbers = [(index, number) for index in range(len(drawn)) for number in drawn.numbers[index].unique().tolist()]
+    return [(index, number) for index, number in numbers if number]
 
 
 def label(drawn: Drawn, index: int, number: int) -> int:
-    found = drawn.objects[index][drawn.numbers[index] == number].unique().tolist()
-    assert len(found) == 1, "a candidate has one label"
-    return found[0]
+    labels = drawn.objects[index][drawn.numbers[index] == number].unique().tolist()
+    assert len(labels) == 1, "a candidate has one label"
+    return labels[0]
 
 
 @EACH
@@ -70,57 +70,57 @@ def test_a_cue_that_is_left_out_changes_the_image_at_the_cue_and_nowhere_else(co
 def test_the_cue_of_a_candidate_lies_outside_the_declared_field(control: Control) -> None:
     drawn = control.draw(IMAGES, seed=6)
     for index, number in candidates(drawn):
-        own = drawn.cue[index] & ((drawn.cue_numbers[index] == number) | (drawn.cue_numbers[index] == 0))
-        if not own.any():
+        cue = drawn.cue[index] & ((drawn.cue_numbers[index] == number) | (drawn.cue_numbers[index] == 0))
+        if not cue.any():
             raise AssertionError("a candidate without a cue")
-        pixels = [torch.nonzero(mask)[:, -2:].float() for mask in (drawn.numbers[index] == number, own)]
+        pixels = [torch.nonzero(mask)[:, -2:].float() for mask in (drawn.numbers[index] == number, cue)]
         assert torch.cdist(*pixels, p=float("inf")).min() > (control.field - 1) / 2
 
 
 def patches(image: torch.Tensor, mask: torch.Tensor, *, half: int = 2) -> list[np.ndarray]:
     """The middle 5 × 5 pixels of each island of a mask, as unit vectors without their mean."""
-    found = []
+    scaled = []
     for rows, columns in find_objects(islands(mask.numpy())[0]):
         row, column = (rows.start + rows.stop) // 2, (columns.start + columns.stop) // 2
-        own = image[row - half : row + half + 1, column - half : column + half + 1].double().flatten().numpy()
-        found.append((own - own.mean()) / np.linalg.norm(own - own.mean()))
-    return found
+        patch = image[row - half : row + half + 1, column - half : column + half + 1].double().flatten().numpy()
+        scaled.append((patch - patch.mean()) / np.linalg.norm(patch - patch.mean()))
+    return scaled
 
 
 def resemblance(channel: int) -> Callable[[torch.Tensor, torch.Tensor, torch.Tensor], float]:
-    def read(image: torch.Tensor, own: torch.Tensor, cue: torch.Tensor) -> float:
-        (candidate,) = patches(image[0], own)
+    def read(image: torch.Tensor, candidate_mask: torch.Tensor, cue: torch.Tensor) -> float:
+        (candidate,) = patches(image[0], candidate_mask)
         return float(np.mean([candidate @ other for other in patches(image[channel], cue)]))
 
     return read
 
 
-def zoomed(image: torch.Tensor, own: torch.Tensor, cue: torch.Tensor) -> float:
+def zoomed(image: torch.Tensor, candidate: torch.Tensor, cue: torch.Tensor) -> float:
     long = float(image[0][cue].mean()) - 4 / 3  # 2 where the whole bar is bright, 2/3 where a third of it is
-    return long if own.sum() < 10 else -long
+    return long if candidate.sum() < 10 else -long
 
 
 # What a reader who knows the rule finds: of an image (C, *S), pixels of a candidate and of its cue, a number that is
 # larger for a lesion. Written from the stories, not from the code.
 READERS: dict[str, Callable[[torch.Tensor, torch.Tensor, torch.Tensor], float]] = {
-    "sequence": lambda image, own, cue: float(image[0][cue].mean() * image[0][own].mean()),
-    "central-vein": lambda image, own, cue: -float(image[0][cue].mean()),
+    "sequence": lambda image, candidate, cue: float(image[0][cue].mean() * image[0][candidate].mean()),
+    "central-vein": lambda image, candidate, cue: -float(image[0][cue].mean()),
     "zoom": zoomed,
-    "slice-above": lambda image, own, cue: -float(image[0][cue].mean()),
+    "slice-above": lambda image, candidate, cue: -float(image[0][cue].mean()),
     "reference": resemblance(0),
-    "mirror": lambda image, own, cue: -float(image[0][cue].mean()),
+    "mirror": lambda image, candidate, cue: -float(image[0][cue].mean()),
     "two-scans": resemblance(1),
-    "reading-order": lambda image, own, cue: float(image[0][cue].mean()),
+    "reading-order": lambda image, candidate, cue: float(image[0][cue].mean()),
 }
 
 
 def reader_auc(control: Control, drawn: Drawn) -> float:
-    found: dict[int, list[float]] = {LESION: [], LOOK_ALIKE: []}
+    by_label: dict[int, list[float]] = {LESION: [], LOOK_ALIKE: []}
     for index, number in candidates(drawn):
         cue = drawn.cue[index] & ((drawn.cue_numbers[index] == number) | (drawn.cue_numbers[index] == 0))
-        said = READERS[control.name](drawn.images[index], drawn.numbers[index] == number, cue)
-        found[label(drawn, index, number)].append(said)
-    lesions, others = np.array(found[LESION])[:, None], np.array(found[LOOK_ALIKE])
+        score = READERS[control.name](drawn.images[index], drawn.numbers[index] == number, cue)
+        by_label[label(drawn, index, number)].append(score)
+    lesions, others = np.array(by_label[LESION])[:, None], np.array(by_label[LOOK_ALIKE])
     return float(((lesions > others) + 0.5 * (lesions == others)).mean())
 
 
@@ -142,10 +142,10 @@ def test_the_own_slice_says_nothing_about_the_slice_above() -> None:
     drawn = CONTROLS["slice-above"].draw(IMAGES, seed=1)
     levels = [(index, int(torch.nonzero(drawn.numbers[index] == number)[0, 0])) for index, number in candidates(drawn)]
     above = [bool(drawn.state[index, level]) for index, level in levels]
-    own = [bool(drawn.state[index, level + 1]) for index, level in levels if level + 1 < drawn.state.shape[1]]
+    states = [bool(drawn.state[index, level + 1]) for index, level in levels if level + 1 < drawn.state.shape[1]]
     assert sum(above) == len(above) / 2
-    both = [(up, down) for up, down in zip(above, own, strict=False)]
-    assert len(own) >= IMAGES and len(set(both)) == 4
+    both = [(up, down) for up, down in zip(above, states, strict=False)]
+    assert len(states) >= IMAGES and len(set(both)) == 4
 
 
 def test_mistakes_are_answered_in_one_line() -> None:

@@ -81,8 +81,12 @@ def study(tmp_path: Path) -> Path:
 def test_a_series_becomes_one_file_with_its_voxels_in_their_place(study, tmp_path, capsys):
     out = tmp_path / "nifti"
     assert main(["import", str(study), str(out)]) == 0
-    said = capsys.readouterr().out
-    assert "left out: a localizer" in said and "1 files are not DICOM" in said and "removed: every DICOM tag" in said
+    printed = capsys.readouterr().out
+    assert (
+        "left out: a localizer" in printed
+        and "1 files are not DICOM" in printed
+        and "removed: every DICOM tag" in printed
+    )
     assert sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()) == [
         "series.tsv", "sub-01/flair_s004.nii.gz", "sub-01/t1_s005.nii.gz"]  # fmt: skip
     image = nib.as_closest_canonical(nib.load(out / "sub-01" / "flair_s004.nii.gz"))
@@ -140,9 +144,9 @@ def test_nothing_is_replaced_and_nothing_is_written_beside_it(study, tmp_path, c
 def test_a_series_with_a_missing_slice_is_named_and_the_others_are_converted(study, tmp_path, capsys):
     write(study / "d", series=9, description="T2", values=np.tile(voxels(4), (1, 1, 2)), skip=(3,))
     assert main(["import", str(study), str(tmp_path / "nifti")]) == 1
-    found = capsys.readouterr()
-    assert "series 4 was not converted: the distance between its slices changes" in found.err
-    assert "2 of 3 series" in found.out and not list((tmp_path / "nifti").rglob("t2*"))
+    printed = capsys.readouterr()
+    assert "series 4 was not converted: the distance between its slices changes" in printed.err
+    assert "2 of 3 series" in printed.out and not list((tmp_path / "nifti").rglob("t2*"))
 
 
 @pytest.mark.parametrize(
@@ -160,8 +164,8 @@ def test_a_mistake_is_one_line(study, tmp_path, capsys, words, message):
     (tmp_path / "empty" / "a.dcm").write_bytes(b"no DICOM")
     places = {"EMPTY": tmp_path / "empty", "STUDY": study, "OUT": tmp_path / "out", "FILE": study / "readme.txt"}
     assert main(["import", *(str(places.get(word, word)) for word in words)]) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and message in said
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and message in error
     assert not (tmp_path / "out").exists()
 
 
@@ -211,8 +215,8 @@ def test_a_slice_that_lacks_pixels_is_named_and_the_other_series_are_converted(t
             del item.PixelData
         item.save_as(bad)
     assert main(["import", str(root), str(out)]) == 1
-    said = capsys.readouterr().err
-    assert f"of its 6 files, {bad.name} lack pixels (cut short?)" in said and said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert f"of its 6 files, {bad.name} lack pixels (cut short?)" in error and error.count("\n") == 1
     assert [path.name for path in out.rglob("*.nii.gz")] == ["t1_s005.nii.gz"]
 
 
@@ -229,8 +233,8 @@ def test_a_damaged_slice_of_a_compressed_series_is_named(tmp_path: Path, capsys)
     item.PixelData = encapsulate([frame[: len(frame) // 2]])
     item.save_as(paths[-1])
     assert main(["import", str(root), str(out)]) == 1
-    said = capsys.readouterr().err
-    assert f"of its 6 files, {paths[-1].name} lack pixels" in said and said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert f"of its 6 files, {paths[-1].name} lack pixels" in error and error.count("\n") == 1
 
 
 def test_pixels_stored_in_a_makers_own_way_are_not_called_missing() -> None:

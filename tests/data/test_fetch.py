@@ -196,23 +196,23 @@ def packed(site: Site, names: dict[str, bytes]) -> Source:
 
 
 def quiet(what: Source, dest: Path, **options):
-    said: list[str] = []
-    return fetch_source(what, dest, accept_licence=True, progress=False, say=said.append, **options), "\n".join(said)
+    lines: list[str] = []
+    return fetch_source(what, dest, accept_licence=True, progress=False, say=lines.append, **options), "\n".join(lines)
 
 
 def test_an_archive_is_unpacked_and_then_deleted(site, tmp_path):
-    result, said = quiet(packed(site, {"Set/a.txt": b"a", "Set/b/c.txt": b"c"}), tmp_path / "data")
+    result, text = quiet(packed(site, {"Set/a.txt": b"a", "Set/b/c.txt": b"c"}), tmp_path / "data")
     assert result.path == tmp_path / "data" / "Set" and result.downloaded == 1
     assert (result.path / "b" / "c.txt").read_bytes() == b"c"
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["Set"]
-    assert said.startswith("A set\n  licence: CC BY 4.0, http://licence")
+    assert text.startswith("A set\n  licence: CC BY 4.0, http://licence")
 
 
 def test_data_that_is_there_is_neither_fetched_nor_overwritten(site, tmp_path):
     (tmp_path / "Set").mkdir()
     (tmp_path / "Set" / "mine.txt").write_text("mine")
-    result, said = quiet(packed(site, {"Set/mine.txt": b"theirs"}), tmp_path)
-    assert result.downloaded == 0 and "there already" in said and not site.requests
+    result, text = quiet(packed(site, {"Set/mine.txt": b"theirs"}), tmp_path)
+    assert result.downloaded == 0 and "there already" in text and not site.requests
     assert (tmp_path / "Set" / "mine.txt").read_text() == "mine"
 
 
@@ -223,10 +223,10 @@ def test_a_hostile_archive_writes_nothing(site, tmp_path):
 
 
 def test_nothing_is_fetched_before_the_licence_is_accepted(site, tmp_path):
-    said: list[str] = []
+    lines: list[str] = []
     with pytest.raises(UserError, match="CC BY 4.0.*--accept-licence"):
-        fetch_source(packed(site, {"Set/a": b""}), tmp_path, say=said.append)
-    assert said and not site.requests and list(tmp_path.iterdir()) == []
+        fetch_source(packed(site, {"Set/a": b""}), tmp_path, say=lines.append)
+    assert lines and not site.requests and list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(("name", "layout", "words"), [
@@ -235,13 +235,13 @@ def test_nothing_is_fetched_before_the_licence_is_accepted(site, tmp_path):
 ])
 @pytest.mark.parametrize("accepted", [False, True])
 def test_a_layout_that_is_none_is_said_before_the_licence_is_shown(name, layout, words, accepted, tmp_path) -> None:
-    said: list[str] = []
+    lines: list[str] = []
     with pytest.raises(UserError, match=words):
-        fetch(name, tmp_path, layout=layout, accept_licence=accepted, say=said.append)
+        fetch(name, tmp_path, layout=layout, accept_licence=accepted, say=lines.append)
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="is a file: name a folder for the data"):
-        fetch(name, tmp_path / "file", accept_licence=accepted, say=said.append)
-    assert said == []
+        fetch(name, tmp_path / "file", accept_licence=accepted, say=lines.append)
+    assert lines == []
 
 
 def in_git(site: Site, files: dict[str, bytes]) -> Source:
@@ -379,9 +379,9 @@ def test_a_byte_a_request_is_given_up_too(site, tmp_path):
     assert len(site.requests) <= downloading.ATTEMPTS + 1
 
 
-@pytest.mark.parametrize("told", [True, False])
-def test_a_body_longer_than_the_file_is_not_read_to_its_end(site, tmp_path, told):
-    site.files["/long"], site.lengths = CONTENT * 20, told
+@pytest.mark.parametrize("length", [True, False])
+def test_a_body_longer_than_the_file_is_not_read_to_its_end(site, tmp_path, length):
+    site.files["/long"], site.lengths = CONTENT * 20, length
     file = remote(site, "/long", size=len(CONTENT))
     with pytest.raises(UserError, match=f"(where the file has|more than the) {len(CONTENT)}"):
         download(file, tmp_path / "file", progress=False, wait=0)
@@ -449,10 +449,10 @@ def test_a_name_with_blanks_and_signs_is_asked_for_as_an_address(site, tmp_path)
 
 @pytest.mark.parametrize("name", ["brats", "lgg", "ucsf-pdgm"])
 def test_sets_behind_a_registration_come_with_steps(tmp_path, name):
-    said: list[str] = []
-    result = fetch(name, tmp_path, say=said.append)
+    lines: list[str] = []
+    result = fetch(name, tmp_path, say=lines.append)
     assert result.path is None and result.steps
-    assert said[0].startswith(SOURCES[name].title) and said[-1].strip().startswith("then: medattn check-data")
+    assert lines[0].startswith(SOURCES[name].title) and lines[-1].strip().startswith("then: medattn check-data")
 
 
 @pytest.mark.parametrize(
@@ -489,9 +489,9 @@ def test_weights_are_checked_by_the_digits_that_their_public_name_carries(site, 
 
 def test_imagenet_weights_are_fetched_resumed_and_named_with_the_command_that_takes_them(site, tmp_path):
     site.cut_after = [100_000, None]
-    result, said = quiet(imagenet(site, CONTENT), tmp_path)
+    result, text = quiet(imagenet(site, CONTENT), tmp_path)
     path = tmp_path / "weights" / "resnest50-528c19ca.pth"
-    assert path.read_bytes() == CONTENT and result.downloaded == 1 and f"--set weights={path}" in said
+    assert path.read_bytes() == CONTENT and result.downloaded == 1 and f"--set weights={path}" in text
     assert [span for where, span in site.requests if where == "/second"] == [None, "bytes=100000-"]
     again, _ = quiet(imagenet(site, CONTENT), tmp_path)
     assert (again.downloaded, again.present) == (0, 1)

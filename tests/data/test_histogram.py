@@ -43,7 +43,7 @@ def test_landmarks_are_those_of_a_calculation_by_hand():
     # 101 values 0 … 100 and their squares: percentiles k and k²
     values = torch.arange(101.0)
     place = torch.ones(101, dtype=torch.bool)
-    found = [percentiles(values[None], place), percentiles(values[None] ** 2, place)]
+    quantiles = [percentiles(values[None], place), percentiles(values[None] ** 2, place)]
     k = torch.tensor(PERCENTILES, dtype=torch.float32)
     expected = 50 * ((k - 1) / 98 + (k**2 - 1) / (99**2 - 1))
-    assert torch.allclose(landmarks(found)[0], expected, atol=1e-3)
+    assert torch.allclose(landmarks(quantiles)[0], expected, atol=1e-3)

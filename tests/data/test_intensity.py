@@ -20,7 +20,7 @@ SHAPE, SPACING_MM = (48, 56, 48), 3.5
 
 def shifts(make, seeds: range) -> np.ndarray:
     """How far the scale moves when the same person gets a disease, in its own units (4 from air to white matter)."""
-    found = []
+    moves = []
     for seed in seeds:
         sick = Subject(make(seed), seed)
         centres = []
@@ -28,23 +28,23 @@ def shifts(make, seeds: range) -> np.ndarray:
             image = one.render(shape=SHAPE, spacing_mm=SPACING_MM)["image"]
             centres.append(centre_and_scale(image, foreground(image)[0])[0])
         forget()
-        found.append(float((4 * (centres[0] - centres[1]) / centres[1]).abs().max()))
-    return np.array(found)
+        moves.append(float((4 * (centres[0] - centres[1]) / centres[1]).abs().max()))
+    return np.array(moves)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("grade", ["low", "high"])
 def test_a_glioma_of_up_to_60_mm_does_not_move_the_scale(grade: str) -> None:
-    found = shifts(lambda k: glioma(grade=grade, diameter_mm=40 + k % 21, margin=("sharp", "diffuse")[k % 2]),
+    moves = shifts(lambda k: glioma(grade=grade, diameter_mm=40 + k % 21, margin=("sharp", "diffuse")[k % 2]),
                    range(300, 320))  # fmt: skip
-    assert np.median(found) < 0.1 and (found < 0.25).mean() >= 0.95, found.round(2)
+    assert np.median(moves) < 0.1 and (moves < 0.25).mean() >= 0.95, moves.round(2)
 
 
 @pytest.mark.slow
 def test_of_larger_ones_few_do() -> None:
-    found = shifts(lambda k: glioma(grade="low", diameter_mm=60 + k % 15, margin=("sharp", "diffuse")[k % 2]),
+    moves = shifts(lambda k: glioma(grade="low", diameter_mm=60 + k % 15, margin=("sharp", "diffuse")[k % 2]),
                    range(200, 220))  # fmt: skip
-    assert (found < 0.5).mean() >= 0.85 and found.max() < 2.5, found.round(2)
+    assert (moves < 0.5).mean() >= 0.85 and moves.max() < 2.5, moves.round(2)
 
 
 @pytest.mark.parametrize("make", [lambda _: meningioma(diameter_mm=40), lambda _: ms_lesions(load_ml=30)])
@@ -54,15 +54,15 @@ def test_other_diseases_do_not_either(make) -> None:
 
 def test_a_z_score_would_be_moved_by_far_more() -> None:
     """Centre and spread over the head, in the same units, on the same heads as the first test."""
-    found = []
+    moves = []
     for seed in range(300, 306):
         sick = Subject(glioma(grade="high", diameter_mm=55, oedema=0.3), seed)
         with_tumour, without = (one.render(shape=SHAPE, spacing_mm=SPACING_MM)["image"] for one in
                                 (sick, replace(sick, pathology=healthy())))  # fmt: skip
         forget()
         spreads = [torch.stack([channel[channel != 0].std() for channel in image]) for image in (with_tumour, without)]
-        found.append(float((spreads[0] / spreads[1] - 1).abs().max()))
-    assert np.median(found) > 0.05  # T2 or T1 after contrast, in every voxel of the head
+        moves.append(float((spreads[0] / spreads[1] - 1).abs().max()))
+    assert np.median(moves) > 0.05  # T2 or T1 after contrast, in every voxel of the head
 
 
 @pytest.mark.parametrize("seed", range(3))

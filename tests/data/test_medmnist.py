@@ -47,23 +47,23 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.mark.network
 def test_a_set_is_fetched_checked_and_opened(tmp_path):
-    body, said = content(), []
+    body, lines = content(), []
     with serve(Site(files={"/files/nodulemnist3d.npz?download=1": body})) as site:
         (file,) = SOURCES["medmnist3d"].layouts["nodule"]
         here = replace(file, mirrors=(Mirror("here", site.url("/files/nodulemnist3d.npz?download=1")),),
                        checksum=f"md5:{hashlib.md5(body).hexdigest()}")  # fmt: skip
-        own = replace(SOURCES["medmnist3d"], layouts={"nodule": (here,)})
+        local_source = replace(SOURCES["medmnist3d"], layouts={"nodule": (here,)})
         with pytest.raises(UserError, match="CC BY 4.0.*--accept-licence"):
-            fetch_source(own, tmp_path, say=said.append)
-        found = fetch_source(own, tmp_path, accept_licence=True, progress=False, say=said.append)
-        assert found.downloaded == 1 and (found.path / "nodulemnist3d.npz").read_bytes() == body
-        assert fetch_source(own, tmp_path, accept_licence=True, progress=False, say=said.append).present == 1
-        wrong = replace(own, layouts={"nodule": (replace(here, checksum=file.checksum),)})
+            fetch_source(local_source, tmp_path, say=lines.append)
+        fetched = fetch_source(local_source, tmp_path, accept_licence=True, progress=False, say=lines.append)
+        assert fetched.downloaded == 1 and (fetched.path / "nodulemnist3d.npz").read_bytes() == body
+        assert fetch_source(local_source, tmp_path, accept_licence=True, progress=False, say=lines.append).present == 1
+        wrong = replace(local_source, layouts={"nodule": (replace(here, checksum=file.checksum),)})
         with pytest.raises(UserError, match="another content"):
-            fetch_source(wrong, tmp_path, accept_licence=True, progress=False, say=said.append)
+            fetch_source(wrong, tmp_path, accept_licence=True, progress=False, say=lines.append)
         with pytest.raises(UserError, match="unknown layout 'vessel': choose one of nodule"):
-            fetch_source(own, tmp_path, accept_licence=True, layout="vessel", say=said.append)
-    assert len(open_dataset("medmnist3d", found.path)) == sum(COUNTS.values())
+            fetch_source(local_source, tmp_path, accept_licence=True, layout="vessel", say=lines.append)
+    assert len(open_dataset("medmnist3d", fetched.path)) == sum(COUNTS.values())
 
 
 def test_each_published_file_has_an_address_and_a_checksum():
@@ -91,9 +91,9 @@ def test_volumes_keep_their_part_class_and_values(folder):
 
 def test_the_check_says_what_the_file_cannot_know(folder):
     report = check_dataset("medmnist3d", folder, progress=False)
-    said = str(report)
-    assert report.exit_code == 0, said
-    assert "each counts as a patient" in said and "carry no voxel size" in said and "benign: 12, malignant: 12" in said
+    text = str(report)
+    assert report.exit_code == 0, text
+    assert "each counts as a patient" in text and "carry no voxel size" in text and "benign: 12, malignant: 12" in text
 
 
 def test_two_volumes_alike_are_named(folder):

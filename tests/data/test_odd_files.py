@@ -323,9 +323,9 @@ def test_a_picture_stands_upright_as_its_camera_says(tmp_path, turn):
 def test_a_picture_of_any_range_has_values_from_0_to_255(tmp_path, low, high):
     values = np.linspace(low, high, 16 * 16, dtype=np.float32).reshape(16, 16)
     Image.fromarray(values).save(tmp_path / "a.tif")
-    found = read_picture(tmp_path / "a.tif")
-    assert found.min() >= 0 and found.max() <= 255.01 and len(np.unique(found)) == 256
-    assert np.all(np.diff(found[0, ::-1].ravel()) > 0)
+    picture = read_picture(tmp_path / "a.tif")
+    assert picture.min() >= 0 and picture.max() <= 255.01 and len(np.unique(picture)) == 256
+    assert np.all(np.diff(picture[0, ::-1].ravel()) > 0)
 
 
 def test_a_picture_of_several_pages_says_which_is_read(tmp_path):

@@ -55,9 +55,9 @@ def test_a_point_stays_where_it_was_and_the_reference_is_not_changed(files, tmp_
     before, after = nib.load(files["flair"]), nib.load(made["flair"])
     assert np.array_equal(np.asarray(before.dataobj), np.asarray(after.dataobj))
     for name in ("t1", "mask"):
-        found = nib.load(made[name])
-        assert np.allclose(found.affine, before.affine) and found.shape == before.shape
-        assert np.allclose(centre(found), [5, -4, 6], atol=0.6), name
+        moved = nib.load(made[name])
+        assert np.allclose(moved.affine, before.affine) and moved.shape == before.shape
+        assert np.allclose(centre(moved), [5, -4, 6], atol=0.6), name
     shifted = np.asarray(nib.load(made["t1"]).dataobj)[::-1]  # a negative control: the mirrored image is elsewhere
     assert not np.allclose(centre(nib.Nifti1Image(shifted, before.affine)), [5, -4, 6], atol=0.6)
 

@@ -60,9 +60,9 @@ def voxels() -> np.ndarray:
 def test_every_format_gives_the_volume_of_the_nifti_file(tmp_path, voxels, name, directions):
     write(tmp_path / "a.nii.gz", voxels, directions)
     write(tmp_path / name, voxels, directions)
-    wanted, found = load_volume(tmp_path / "a.nii.gz"), load_volume(tmp_path / name)
-    assert np.array_equal(found.array, wanted.array) and np.allclose(found.affine, wanted.affine, atol=1e-5)
-    save_volume(found.array, tmp_path / "map.nii.gz", grid=found.grid)
+    wanted, read = load_volume(tmp_path / "a.nii.gz"), load_volume(tmp_path / name)
+    assert np.array_equal(read.array, wanted.array) and np.allclose(read.affine, wanted.affine, atol=1e-5)
+    save_volume(read.array, tmp_path / "map.nii.gz", grid=read.grid)
     again = load_volume(tmp_path / "map.nii.gz")
     assert np.array_equal(again.array, wanted.array) and np.allclose(again.affine, wanted.affine, atol=1e-5)
 

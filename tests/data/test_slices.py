@@ -69,8 +69,8 @@ def test_the_label_says_whether_the_tumour_is_on_the_slice_and_slivers_are_left_
     slices = SliceSet(Cohort(4), progress=False, match_height=False)
     seen = (slices.masks > 0).flatten(1).any(dim=1)
     assert torch.equal(seen, slices.labels == 1)
-    found = cut(Cohort(1)[0], "presence", ENOUGH_TUMOUR)
-    slivers = [item.depth for item in found if item.tumour > 0 and item.label is None]
+    pieces = cut(Cohort(1)[0], "presence", ENOUGH_TUMOUR)
+    slivers = [item.depth for item in pieces if item.tumour > 0 and item.label is None]
     kept = {depth for depth, subject in zip(slices.depths.tolist(), slices.subjects, strict=True) if subject == "p0"}
     assert len(slivers) == 1 and not kept & set(slivers)
 
@@ -155,15 +155,15 @@ def test_a_disc_in_millimetres_is_a_disc_in_the_picture_of_any_slice(shape, spac
     radius = 0.4 * min(count * edge for count, edge in zip(shape, spacing, strict=True))
     disc = torch.from_numpy(np.hypot(*away) <= radius)[None]
     item = Slice("p0", 0, 0.0, 1.0, 0.1, 1, disc.float(), disc.to(torch.uint8), disc)
-    found = sized(item, {"affine": np.diag([1.0, spacing[0], spacing[1], 1.0])[[2, 1, 0, 3]]}, size)
-    for picture in (found.image[0] > 0.5, found.mask[0] > 0, found.signal[0]):
+    resized = sized(item, {"affine": np.diag([1.0, spacing[0], spacing[1], 1.0])[[2, 1, 0, 3]]}, size)
+    for picture in (resized.image[0] > 0.5, resized.mask[0] > 0, resized.signal[0]):
         assert picture.shape == size
         rows, columns = picture.nonzero().T
         assert abs((rows.max() - rows.min()) - (columns.max() - columns.min())) <= 3
         middle = torch.tensor([float(rows.float().mean()), float(columns.float().mean())])
         assert (middle - (torch.tensor(size) - 1) / 2).abs().max() <= 1
-    assert 2 * ((found.image[0] > 0.5) & (found.mask[0] > 0)).sum() > 0.95 * (
-        (found.image[0] > 0.5).sum() + (found.mask[0] > 0).sum())  # fmt: skip
+    assert 2 * ((resized.image[0] > 0.5) & (resized.mask[0] > 0)).sum() > 0.95 * (
+        (resized.image[0] > 0.5).sum() + (resized.mask[0] > 0).sum())  # fmt: skip
 
 
 def test_another_task_takes_the_patients_label_for_slices_with_tumour():

@@ -39,10 +39,10 @@ def test_every_patient_is_tested_once_and_never_trained_on_in_that_fold(cohort, 
 @settings(max_examples=80, deadline=None)
 @given(cohort=cohorts(smallest=5), folds=st.integers(2, 5), seed=st.integers(0, 99))
 def test_folds_keep_the_strata_to_within_one_patient(cohort, folds, seed):
-    own = dict(zip(*cohort, strict=True))
+    label_of = dict(zip(*cohort, strict=True))
     splits = stratified_kfold(*cohort, folds, seed)
-    for label in set(own.values()):
-        counts = [sum(own[patient] == label for patient in split.test) for split in splits]
+    for label in set(label_of.values()):
+        counts = [sum(label_of[patient] == label for patient in split.test) for split in splits]
         assert max(counts) - min(counts) <= 1
 
 
@@ -53,13 +53,13 @@ def test_folds_keep_the_strata_to_within_one_patient(cohort, folds, seed):
     fractions=st.sampled_from([(0.6, 0.2, 0.2), (0.5, 0.25, 0.25), (0.8, 0.0, 0.2), (0.34, 0.33, 0.33)]),
 )
 def test_three_parts_keep_the_strata_and_share_no_patient(cohort, seed, fractions):
-    own = dict(zip(*cohort, strict=True))
+    label_of = dict(zip(*cohort, strict=True))
     split = train_valid_test(*cohort, fractions, seed)
-    assert sorted([*split.train, *split.valid, *split.test]) == sorted(own)
-    for label in set(own.values()):
-        total = sum(value == label for value in own.values())
+    assert sorted([*split.train, *split.valid, *split.test]) == sorted(label_of)
+    for label in set(label_of.values()):
+        total = sum(value == label for value in label_of.values())
         for part, fraction in zip((split.train, split.valid, split.test), fractions, strict=True):
-            count = sum(own[patient] == label for patient in part)
+            count = sum(label_of[patient] == label for patient in part)
             assert count >= (fraction > 0)
             assert abs(count - fraction * total) <= 1 + (total < 6)  # a small class gives each part its one
 
@@ -98,18 +98,18 @@ def test_slices_of_both_classes_stay_with_their_patient():
 )
 def test_patients_with_rows_of_two_classes_are_a_stratum_of_their_own(counts, repeats, seed):
     """Spread over folds and parts as evenly as those of one class, whichever of their labels comes first."""
-    own = {f"p{'-'.join(kind)}-{number}": kind for kind, count in counts.items() for number in range(count)}
-    rows = [(patient, label) for patient, kind in own.items() for label in kind for _ in range(repeats)]
+    kind_of = {f"p{'-'.join(kind)}-{number}": kind for kind, count in counts.items() for number in range(count)}
+    rows = [(patient, label) for patient, kind in kind_of.items() for label in kind for _ in range(repeats)]
     order = np.random.default_rng(seed).permutation(len(rows))
     subjects, labels = zip(*[rows[place] for place in order], strict=True)
     folds = stratified_kfold(subjects, labels, 3, seed)
     parts = train_valid_test(subjects, labels, (0.4, 0.3, 0.3), seed)
     for kind, count in counts.items():
-        tested = [sum(own[patient] == kind for patient in fold.test) for fold in folds]
+        tested = [sum(kind_of[patient] == kind for patient in fold.test) for fold in folds]
         assert max(tested) - min(tested) <= 1 and sum(tested) == count, (kind, tested)
         for side, share in ((parts.train, 0.4), (parts.valid, 0.3), (parts.test, 0.3)):
-            found = sum(own[patient] == kind for patient in side)
-            assert found >= 1 and abs(found - share * count) <= 1 + (count < 6), (kind, found)
+            count_here = sum(kind_of[patient] == kind for patient in side)
+            assert count_here >= 1 and abs(count_here - share * count) <= 1 + (count < 6), (kind, count_here)
 
 
 def test_a_stratum_of_two_classes_that_is_too_small_is_named_by_both():

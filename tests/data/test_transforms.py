@@ -182,8 +182,8 @@ def test_foreground_of_a_head_in_noise_is_the_head():
     generator = np.random.default_rng(0)
     clean = brain((20, 24, 16))
     noisy = np.abs(clean + generator.normal(0, 4, clean.shape))
-    found = foreground(torch.from_numpy(noisy.astype(np.float32))[None])[0].numpy()
-    assert (found == (clean > 0)).mean() > 0.97
+    mask = foreground(torch.from_numpy(noisy.astype(np.float32))[None])[0].numpy()
+    assert (mask == (clean > 0)).mean() > 0.97
 
 
 def two_tissues(white: float = 0.6, seed: int = 0) -> torch.Tensor:
@@ -269,7 +269,7 @@ def test_a_channel_with_bright_air_does_not_make_the_air_foreground():
     noise = np.random.default_rng(0)
     plain = np.where(head, 100.0, 1.0) + noise.random(head.shape)
     offset = np.where(head, noise.normal(90, 25, head.shape), 76.0 + noise.random(head.shape))
-    found = foreground(torch.from_numpy(np.stack([offset, plain, plain])).float())[0].numpy()
-    assert (found == head).mean() > 0.99
+    mask = foreground(torch.from_numpy(np.stack([offset, plain, plain])).float())[0].numpy()
+    assert (mask == head).mean() > 0.99
     both = torch.from_numpy(np.stack([offset, offset])).float()  # nothing else to go by: both are asked
     assert torch.equal(foreground(both), foreground(both[:1])) and foreground(both).float().mean() > 0.9

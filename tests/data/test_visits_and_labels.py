@@ -69,9 +69,9 @@ def test_flat_files_of_two_sessions_are_one_patient(tmp_path):
 
 
 def cohort(root, *labels):
-    for number, own in enumerate(labels):
-        grade = "LGG" if own == (1, 2, 3) else "HGG"
-        brats_case(root / grade / f"brats_tcia_pat{number:03}_1", labels=own, seed=10 * number)
+    for number, values in enumerate(labels):
+        grade = "LGG" if values == (1, 2, 3) else "HGG"
+        brats_case(root / grade / f"brats_tcia_pat{number:03}_1", labels=values, seed=10 * number)
     return open_dataset("brats", root)
 
 
@@ -84,15 +84,15 @@ def cohort(root, *labels):
 def test_a_3_means_one_thing_in_the_whole_cohort(tmp_path, labels, three):
     dataset = cohort(tmp_path, *labels)
     for case, sample in zip(dataset.cases, dataset, strict=True):
-        own = labels[int(case.case[len("brats_tcia_pat"):][:3])]
-        written = tumour(labels=own)
-        for stored in own:
+        values = labels[int(case.case[len("brats_tcia_pat"):][:3])]
+        written = tumour(labels=values)
+        for stored in values:
             meant = {3: three}.get(stored, stored)
             assert int((sample["mask"] == meant).sum()) >= int((written == stored).sum())
-        assert set(sample["mask"].unique().tolist()) == {0, *({3: three}.get(stored, stored) for stored in own)}
-    said = str(check_dataset("brats", tmp_path, progress=False))
-    assert ("non-enhancing core (1), as in BraTS 2015" in said) == (three == 1)
-    assert ("enhancing tumour (4)" in said) == (three == 4)
+        assert set(sample["mask"].unique().tolist()) == {0, *({3: three}.get(stored, stored) for stored in values)}
+    report = str(check_dataset("brats", tmp_path, progress=False))
+    assert ("non-enhancing core (1), as in BraTS 2015" in report) == (three == 1)
+    assert ("enhancing tumour (4)" in report) == (three == 4)
 
 
 def test_a_part_of_a_cohort_is_read_as_the_whole(tmp_path):

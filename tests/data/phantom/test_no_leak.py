@@ -123,8 +123,8 @@ def test_source_has_the_volume_that_was_asked_for_in_both_classes() -> None:
     cohort = PhantomCohort(16, task="source", shape=(32, 36, 32), seed=4, contrasts=("t1",))
     for index in range(len(cohort)):
         disease, facts = cohort.subject(index).pathology, cohort[index]["meta"]
-        asked = ball_ml(disease.diameter_mm) * (1 - disease.oedema if disease.kind == "glioma" else 1)
-        assert facts["core_ml"] == pytest.approx(asked, abs=1.01 * np.prod(facts["spacing_mm"]) / 1000)
+        wanted = ball_ml(disease.diameter_mm) * (1 - disease.oedema if disease.kind == "glioma" else 1)
+        assert facts["core_ml"] == pytest.approx(wanted, abs=1.01 * np.prod(facts["spacing_mm"]) / 1000)
 
 
 def test_a_disease_is_as_large_in_a_slice_as_in_the_volume() -> None:
