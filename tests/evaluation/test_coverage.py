@@ -29,7 +29,7 @@ CHECKED = {  # kind, population, units: quick ones of every kind of figure
 
 
 def case(kind, truth):
-    return next(own for own in cases() if (own.kind, own.truth) == (kind, truth))
+    return next(one for one in cases() if (one.kind, one.truth) == (kind, truth))
 
 
 def test_the_fewest_units_are_those_of_the_record():
@@ -39,7 +39,7 @@ def test_the_fewest_units_are_those_of_the_record():
 
 def test_every_population_and_number_of_units_is_in_the_record_and_the_page_is_the_records():
     there = [(row["kind"], row["truth"], row["units"]) for row in RECORD["rows"]]
-    assert there == [(own.kind, own.truth, units) for own in cases() for units in own.units]
+    assert there == [(one.kind, one.truth, units) for one in cases() for units in one.units]
     assert page_of(RECORD) == (FIGURES / "interval_coverage.md").read_text(encoding="utf-8")
 
 
@@ -52,16 +52,16 @@ def test_from_the_fewest_units_on_coverage_is_what_is_promised():
 
 @pytest.mark.parametrize(("kind", "truth", "units"), sorted(CHECKED))
 def test_a_small_simulation_covers_again(kind, truth, units):
-    found = coverage(replace(case(kind, truth), simulations=1.0), units, simulations=300, seed=5)
-    assert found["simulations"] == 300 and found["coverage"] + 2.5 * found["error"] >= LOWEST, found
+    result = coverage(replace(case(kind, truth), simulations=1.0), units, simulations=300, seed=5)
+    assert result["simulations"] == 300 and result["coverage"] + 2.5 * result["error"] >= LOWEST, result
 
 
 def test_the_percentile_bootstrap_of_four_scores_is_seen_not_to_cover():
     right = case("mean in 0 to 1", "scores by beta(5, 1), mean 0.83")
     naive = replace(right, draw=lambda rng, n: (bootstrap(np.mean, rng.beta(5, 1, n), n=200), 5 / 6))
-    found = coverage(naive, 4, simulations=300, seed=5)
-    assert found["coverage"] + 2.5 * found["error"] < LOWEST, found
-    assert fewest_units([found]) == {"mean in 0 to 1": 5}
+    result = coverage(naive, 4, simulations=300, seed=5)
+    assert result["coverage"] + 2.5 * result["error"] < LOWEST, result
+    assert fewest_units([result]) == {"mean in 0 to 1": 5}
 
 
 def test_the_limit_is_lifted_for_the_simulation_alone():
@@ -73,7 +73,7 @@ def test_the_limit_is_lifted_for_the_simulation_alone():
 
 
 def test_the_command_writes_the_record_and_the_page(tmp_path, monkeypatch, capsys):
-    few = [replace(own, units=own.units[-1:]) for own in cases() if own.kind in ("mean", "AUC")][:3]
+    few = [replace(one, units=one.units[-1:]) for one in cases() if one.kind in ("mean", "AUC")][:3]
     monkeypatch.setattr("medattn_lite.coverage.simulate.cases", lambda: few)
     main(["--simulations", "20", "--out", str(tmp_path)])
     record = json.loads((tmp_path / "interval_coverage.json").read_text())

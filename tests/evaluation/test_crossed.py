@@ -57,19 +57,19 @@ def test_the_interval_of_aucs_covers():
 def test_without_luck_of_seeds_it_is_the_interval_over_patients():
     rng = np.random.default_rng(3)
     one = rng.normal(0.03, 0.2, PATIENTS)
-    found = crossed_mean_difference(np.tile(one, (SEEDS, 1)), np.zeros((SEEDS, PATIENTS)))
+    interval = crossed_mean_difference(np.tile(one, (SEEDS, 1)), np.zeros((SEEDS, PATIENTS)))
     known = paired_mean_interval(one, np.zeros(PATIENTS))
-    assert (found.value, found.low, found.high) == pytest.approx((known.value, known.low, known.high))
-    assert found.units == PATIENTS and "5 seeds" in found.method
+    assert (interval.value, interval.low, interval.high) == pytest.approx((known.value, known.low, known.high))
+    assert interval.units == PATIENTS and "5 seeds" in interval.method
 
 
 def test_without_luck_of_patients_it_is_students_interval_over_seeds():
-    own = np.array([0.01, 0.03, 0.02, 0.05, 0.04])
-    found = crossed_mean_difference(np.tile(own[:, None], (1, PATIENTS)), np.zeros((SEEDS, PATIENTS)))
-    reach = 2.776 * own.std(ddof=1) / np.sqrt(5)  # t of 4 degrees of freedom
-    assert (found.low, found.high) == pytest.approx((0.03 - reach, 0.03 + reach), abs=1e-4)
-    alone = seed_difference(own, np.zeros(5))
-    assert (alone.low, alone.high) == pytest.approx((found.low, found.high))
+    differences = np.array([0.01, 0.03, 0.02, 0.05, 0.04])
+    interval = crossed_mean_difference(np.tile(differences[:, None], (1, PATIENTS)), np.zeros((SEEDS, PATIENTS)))
+    reach = 2.776 * differences.std(ddof=1) / np.sqrt(5)  # t of 4 degrees of freedom
+    assert (interval.low, interval.high) == pytest.approx((0.03 - reach, 0.03 + reach), abs=1e-4)
+    alone = seed_difference(differences, np.zeros(5))
+    assert (alone.low, alone.high) == pytest.approx((interval.low, interval.high))
 
 
 def test_p_is_below_5_per_cent_where_the_interval_leaves_out_0_and_is_that_of_the_paired_t_test():
@@ -78,10 +78,10 @@ def test_p_is_below_5_per_cent_where_the_interval_leaves_out_0_and_is_that_of_th
     rng = np.random.default_rng(6)
     for value in (0.0, 0.02, 0.05, 0.1):
         first = drawn(rng, seed=0.03, patient=0.1, both=0.05, value=value)
-        found = crossed_mean_difference(first, np.zeros_like(first))
-        assert (found.p < 0.05) == (0.0 not in found) and found.seeds == SEEDS
-    own, other = rng.normal(0.1, 0.1, 5), rng.normal(0, 0.1, 5)
-    assert seed_difference(own, other).p == pytest.approx(ttest_rel(own, other).pvalue)
+        interval = crossed_mean_difference(first, np.zeros_like(first))
+        assert (interval.p < 0.05) == (0.0 not in interval) and interval.seeds == SEEDS
+    first_scores, other = rng.normal(0.1, 0.1, 5), rng.normal(0, 0.1, 5)
+    assert seed_difference(first_scores, other).p == pytest.approx(ttest_rel(first_scores, other).pvalue)
 
 
 def test_slices_of_a_patient_count_as_one():
@@ -90,7 +90,7 @@ def test_slices_of_a_patient_count_as_one():
     scores = [np.tile(rng.normal(size=(SEEDS, 80)) + np.repeat([0, 1], 40), (1, 5)) for _ in range(2)]
     patients = np.tile(np.arange(80), 5)
     together = crossed_auc_difference(labels, *scores, groups=patients)
-    once = crossed_auc_difference(labels[:80], *(own[:, :80] for own in scores))
+    once = crossed_auc_difference(labels[:80], *(score[:, :80] for score in scores))
     assert together.units == 80
     assert (together.low, together.high) == pytest.approx((once.low, once.high), rel=0.02)
 

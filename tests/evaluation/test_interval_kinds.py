@@ -59,10 +59,13 @@ def test_a_free_mean_has_students_interval() -> None:
 
 def test_a_mean_between_bounds_stays_between_them_and_shifts_with_them() -> None:
     values = np.array([0.99, 0.98, 0.6, 0.97, 0.995, 0.99, 0.9, 0.95])
-    own = mean_interval(values, bounds=(0, 1))
-    assert 0 < own.low < own.value < own.high < 1 and own.value - own.low > own.high - own.value
+    interval = mean_interval(values, bounds=(0, 1))
+    assert (
+        0 < interval.low < interval.value < interval.high < 1
+        and interval.value - interval.low > interval.high - interval.value
+    )
     twice = mean_interval(2 * values - 1, bounds=(-1, 1))
-    assert ends(twice) == pytest.approx([2 * end - 1 for end in ends(own)])
+    assert ends(twice) == pytest.approx([2 * end - 1 for end in ends(interval)])
     assert mean_interval(np.r_[0.1, np.arange(1, 40)], bounds=(0, np.inf)).low > 0
     with pytest.raises(UserError, match="do not lie between 0 and 1"):
         mean_interval([0.5, 1.5], bounds=(0, 1))
@@ -73,11 +76,11 @@ def test_a_mean_between_bounds_stays_between_them_and_shifts_with_them() -> None
 @pytest.mark.parametrize(("right", "n"), [(0, 12), (9, 12), (40, 40), (255, 285)])
 def test_a_proportion_has_wilsons_interval_and_zero_of_many_is_no_certainty(right: int, n: int) -> None:
     wanted = stats.binomtest(right, n).proportion_ci(method="wilson")
-    own = proportion_interval(right, n)
-    assert ends(own) == pytest.approx((wanted.low, wanted.high)) and own.low < own.high
+    interval = proportion_interval(right, n)
+    assert ends(interval) == pytest.approx((wanted.low, wanted.high)) and interval.low < interval.high
     hits = np.repeat([1, 0], [right, n - right])
-    assert ends(share_interval(hits)) == pytest.approx(ends(own))
-    assert ends(mean_interval(hits, bounds=(0, 1))) == pytest.approx(ends(own))
+    assert ends(share_interval(hits)) == pytest.approx(ends(interval))
+    assert ends(mean_interval(hits, bounds=(0, 1))) == pytest.approx(ends(interval))
 
 
 def test_the_error_of_an_auc_is_delongs() -> None:
@@ -85,15 +88,15 @@ def test_the_error_of_an_auc_is_delongs() -> None:
     ones, zeros = rng.normal(1, 1, 25).round(1), rng.normal(0, 1, 40).round(1)
     wins = (ones[:, None] > zeros) + 0.5 * (ones[:, None] == zeros)
     error = math.sqrt(wins.mean(1).var(ddof=1) / 25 + wins.mean(0).var(ddof=1) / 40)
-    own = auc_estimate(np.repeat([1, 0], [25, 40]), np.r_[ones, zeros])
-    assert own.value == pytest.approx(wins.mean()) and own.error == pytest.approx(error)
+    estimate = auc_estimate(np.repeat([1, 0], [25, 40]), np.r_[ones, zeros])
+    assert estimate.value == pytest.approx(wins.mean()) and estimate.error == pytest.approx(error)
 
 
 def test_an_auc_of_one_is_no_certainty_and_a_constant_score_has_no_interval() -> None:
     labels = np.repeat([0, 1], 30)
-    own = auc_interval(labels, np.arange(60))
-    assert own.value == 1 == own.high and 0.8 < own.low < 0.95
-    assert ends(auc_interval(labels, -np.arange(60))) == pytest.approx((0, 1 - own.low))
+    interval = auc_interval(labels, np.arange(60))
+    assert interval.value == 1 == interval.high and 0.8 < interval.low < 0.95
+    assert ends(auc_interval(labels, -np.arange(60))) == pytest.approx((0, 1 - interval.low))
     assert not auc_interval(labels, np.zeros(60)).is_given
 
 
@@ -120,8 +123,8 @@ def test_rows_that_repeat_a_patient_change_no_interval() -> None:
 
 def test_the_jackknifes_error_of_a_mean_is_the_means_own_with_patients_and_with_blocks() -> None:
     values = np.random.default_rng(3).normal(size=150)
-    own = jackknife_interval(np.mean, values, scale="plain")
-    assert ends(own) == pytest.approx(ends(mean_interval(values)))
+    interval = jackknife_interval(np.mean, values, scale="plain")
+    assert ends(interval) == pytest.approx(ends(mean_interval(values)))
     many = np.random.default_rng(4).normal(size=3000)
     by_block = jackknife_interval(np.mean, many, scale="plain")
     width = by_block.high - by_block.low
@@ -132,11 +135,14 @@ def test_paired_intervals_are_narrower_than_unpaired_and_turn_round() -> None:
     rng = np.random.default_rng(5)
     labels, hard = np.repeat([0, 1], 50), rng.normal(size=100)
     first, second = (hard + labels + 0.3 * rng.normal(size=100) for _ in range(2))
-    own, back = paired_auc_interval(labels, first, second), paired_auc_interval(labels, second, first)
-    assert ends(own) == pytest.approx([-end for end in ends(back)[::-1]])
+    interval, back = paired_auc_interval(labels, first, second), paired_auc_interval(labels, second, first)
+    assert ends(interval) == pytest.approx([-end for end in ends(back)[::-1]])
     alone = auc_interval(labels, first)
-    assert own.high - own.low < 0.7 * (alone.high - alone.low)
-    assert own.value == pytest.approx(auc(labels, first) - auc(labels, second)) and own.low < own.value < own.high
+    assert interval.high - interval.low < 0.7 * (alone.high - alone.low)
+    assert (
+        interval.value == pytest.approx(auc(labels, first) - auc(labels, second))
+        and interval.low < interval.value < interval.high
+    )
 
 
 def test_a_model_minus_itself_has_no_interval_and_rules_nothing_out() -> None:
@@ -144,24 +150,24 @@ def test_a_model_minus_itself_has_no_interval_and_rules_nothing_out() -> None:
     event, time, risk = cohort()
     same = [paired_auc_interval(labels, scores, scores), paired_share_interval(scores > 0, scores > 0),
             paired_mean_interval(scores, scores), paired_c_index_interval(event, time, risk, risk)]  # fmt: skip
-    for own in same:
-        assert own.value == 0 and not own.is_given and 0 in own and "no spread" in own.text()
+    for interval in same:
+        assert interval.value == 0 and not interval.is_given and 0 in interval and "no spread" in interval.text()
 
 
 def test_the_c_index_of_sorted_patients_is_that_of_the_matrix_of_all_pairs() -> None:
     event, time, risk = cohort(ROWS + 40)
-    own = c_index_estimate(event, time, risk)
+    estimate = c_index_estimate(event, time, risk)
     _, *matrices = next(pair_blocks(event, time, risk, rows=len(time)))
     whole = pair_estimate(*(matrix.sum(0) + matrix.sum(1) for matrix in matrices), event)
-    assert own.value == pytest.approx(harrell_c(event, time, risk)) == pytest.approx(whole.value)
-    assert own.influence == pytest.approx(whole.influence) and own.counted == event.sum()
+    assert estimate.value == pytest.approx(harrell_c(event, time, risk)) == pytest.approx(whole.value)
+    assert estimate.influence == pytest.approx(whole.influence) and estimate.counted == event.sum()
 
 
 def test_the_c_indexs_error_is_about_the_jackknifes() -> None:
     event, time, risk = cohort(80)
     by_hand = jackknife_interval(harrell_c, event, time, risk, freedom=int(event.sum()) - 1)
-    own = c_index_interval(event, time, risk)
-    assert ends(own) == pytest.approx(ends(by_hand), abs=0.01)
+    interval = c_index_interval(event, time, risk)
+    assert ends(interval) == pytest.approx(ends(by_hand), abs=0.01)
 
 
 @pytest.mark.parametrize("groups", [None, np.repeat(np.arange(20), 3)])
@@ -184,10 +190,10 @@ def test_too_few_units_stand_without_an_interval_and_say_so() -> None:
         "C-index": c_index_interval(event & (np.arange(60) < 4), time, risk),
         "percentile bootstrap": bootstrap(np.mean, [1.0, 2.0, 4.0]),
     }  # fmt: skip
-    for kind, own in few.items():
-        assert MINIMUM_UNITS[kind] > 3 and not own.is_given and 0.123 in own, kind
-        assert "too few for an interval" in own.text() == str(own) and "[" not in own.text(), kind
-        assert own.as_dict()["low"] is None is own.as_dict()["high"], kind
+    for kind, interval in few.items():
+        assert MINIMUM_UNITS[kind] > 3 and not interval.is_given and 0.123 in interval, kind
+        assert "too few for an interval" in interval.text() == str(interval) and "[" not in interval.text(), kind
+        assert interval.as_dict()["low"] is None is interval.as_dict()["high"], kind
 
 
 def test_the_printed_form_has_n_beside_the_interval() -> None:
@@ -199,10 +205,10 @@ def test_the_printed_form_has_n_beside_the_interval() -> None:
 
 
 def test_a_record_in_json_gives_the_interval_back() -> None:
-    for own in (auc_interval(np.repeat([0, 1], 30), np.arange(60) % 7), mean_interval([1.0, 2.0])):
-        record = json.loads(json.dumps(own.as_dict() | {"note": "kept beside it"}, allow_nan=False))
+    for interval in (auc_interval(np.repeat([0, 1], 30), np.arange(60) % 7), mean_interval([1.0, 2.0])):
+        record = json.loads(json.dumps(interval.as_dict() | {"note": "kept beside it"}, allow_nan=False))
         back = Interval.from_dict(record)
-        assert str(back) == str(own) and back.text() == own.text() and back.units == own.units
+        assert str(back) == str(interval) and back.text() == interval.text() and back.units == interval.units
     assert math.isnan(Interval.from_dict({"value": None, "low": None, "high": None}).value)
     with pytest.raises(UserError, match="needs value, low and high"):
         Interval.from_dict({"value": 1.0})

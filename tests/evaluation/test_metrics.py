@@ -38,7 +38,12 @@ def test_every_score_has_its_interval_by_patient() -> None:
 
 def test_scores_of_one_class_alone_are_unknown() -> None:
     scores = classification_scores(np.zeros(4), np.zeros(4))
-    assert [name for name, own in scores.items() if math.isnan(own.value)] == ["AUC", "recall", "precision", "F1"]
+    assert [name for name, interval in scores.items() if math.isnan(interval.value)] == [
+        "AUC",
+        "recall",
+        "precision",
+        "F1",
+    ]
 
 
 def test_auc_equals_scikit_learns_ties_included():

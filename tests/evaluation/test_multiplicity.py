@@ -20,8 +20,8 @@ def test_holm_agrees_with_a_calculation_by_hand():
 def test_holm_keeps_the_error_of_a_family_where_single_tests_do_not():
     rng = np.random.default_rng(0)
     families = rng.uniform(size=(2000, 20))  # nothing differs
-    wrong_alone = np.mean([(own < 0.05).any() for own in families])
-    wrong = np.mean([min(holm(own)) < 0.05 for own in families])
+    wrong_alone = np.mean([(p_values < 0.05).any() for p_values in families])
+    wrong = np.mean([min(holm(p_values)) < 0.05 for p_values in families])
     assert wrong_alone > 0.5 and wrong < 0.065
 
 
@@ -29,8 +29,8 @@ def test_p_is_below_5_percent_exactly_where_the_interval_leaves_out_0():
     rng = np.random.default_rng(1)
     for _ in range(300):
         value, below, above = rng.normal(), *rng.uniform(0.01, 2, 2)
-        own = {"value": value, "low": value - below, "high": value + above}
-        assert (p_value(own) < 0.05) == (not own["low"] <= 0 <= own["high"])
+        interval = {"value": value, "low": value - below, "high": value + above}
+        assert (p_value(interval) < 0.05) == (not interval["low"] <= 0 <= interval["high"])
     one_error = {"value": 1.0, "low": 1 - 1.959964, "high": 9.0}
     assert p_value(one_error) == pytest.approx(math.erfc(1 / math.sqrt(2)), rel=1e-4)
     assert math.isnan(p_value({"value": 1.0, "low": None, "high": None}))

@@ -32,10 +32,10 @@ def test_every_run_has_a_row_with_every_comparison_of_its_recipe():
     for run in RUNS:
         for pair in run["comparisons"]:
             for measure in MEASURES.get(run["recipe"].split("-")[0], ("AUC",)):
-                found = pair["difference"][measure]
-                text = f"{found['value']:.3f}"
-                if found["low"] is not None:  # too few patients of one class for an interval
-                    text += f" [{found['low']:.3f}, {found['high']:.3f}]"
+                difference = pair["difference"][measure]
+                text = f"{difference['value']:.3f}"
+                if difference["low"] is not None:  # too few patients of one class for an interval
+                    text += f" [{difference['low']:.3f}, {difference['high']:.3f}]"
                 assert any(f"{pair['first']} " in row and text in row for row in rows), (run["recipe"], pair["first"])
     ran = {run["recipe"] for run in RUNS}
     assert all((SYSTEMS.get(name, name) in lines) for name in NAMES)

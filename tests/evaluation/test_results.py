@@ -66,9 +66,9 @@ def test_only_a_difference_outside_its_interval_is_marked(run, tmp_path):
 
 
 def test_a_transfer_shows_every_patient_beside_the_threshold(run, tmp_path):
-    own = {"dice_by_patient": {"p07": 0.08, "p19": 0.5}}
-    transfer = {"tested_on": "open-ms", "lesion_ml": {"p07": 1.3, "p19": 50.1}, "variants": {"U-Net": own},
-                "flair_threshold": {"best_on_tested": own}}  # fmt: skip
+    scores = {"dice_by_patient": {"p07": 0.08, "p19": 0.5}}
+    transfer = {"tested_on": "open-ms", "lesion_ml": {"p07": 1.3, "p19": 50.1}, "variants": {"U-Net": scores},
+                "flair_threshold": {"best_on_tested": scores}}  # fmt: skip
     (run / "transfer-open-ms.json").write_text(json.dumps(transfer))
     main(["results", str(run), "--keep", str(tmp_path / "keep"), "--out", str(tmp_path / "results.md")])
     text = (tmp_path / "results.md").read_text()
@@ -77,7 +77,7 @@ def test_a_transfer_shows_every_patient_beside_the_threshold(run, tmp_path):
 
 
 def test_tables_without_images_have_their_section_with_control_and_medians(tmp_path):
-    own = {
+    table = {
         "patients": 494, "deaths": 247, "median_follow_up_days": 846.0, "left_out": {"second scan of a patient": 6},
         "missing": {}, "c_index": {"age": {"columns": 1, "C-index": interval(0.7, 0.66, 0.74)}},
         "differences": [{"first": "all", "second": "age", "C-index": interval(0.05, 0.01, 0.09)}],
@@ -85,7 +85,7 @@ def test_tables_without_images_have_their_section_with_control_and_medians(tmp_p
         "kaplan_meier": {"IDH": {"groups": {"mutant": {"patients": 103, "deaths": 11, "median_days":
                          interval(None, 2191.0, None)}}, "log_rank": {"p_value": 1e-9}}},
     }  # fmt: skip
-    record = {"what": "Cox", "folds": 5, "repeats": 5, "seed": 0, "tables": {"UCSF": own}}
+    record = {"what": "Cox", "folds": 5, "repeats": 5, "seed": 0, "tables": {"UCSF": table}}
     (tmp_path / "tables.json").write_text(json.dumps(record))
     text = page(tmp_path, command="medattn results")
     for words in ("### UCSF", "494 patients, 247 deaths", "6 second scan of a patient", "C-index 0.497 (sd 0.020)",
@@ -105,8 +105,8 @@ def test_what_is_missing_is_said_in_one_line(tmp_path, capsys):
     words = ["--keep", str(tmp_path / "keep"), "--out", str(tmp_path / "out.md")]
     assert main(["results", str(tmp_path / "run"), *words]) == 2
     assert main(["results", *words]) == 2
-    said = capsys.readouterr().err.splitlines()
-    assert len(said) == 2 and "no metrics.json" in said[0] and "no record" in said[1]
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 2 and "no metrics.json" in lines[0] and "no record" in lines[1]
     assert not (tmp_path / "out.md").exists()
     (tmp_path / "keep").mkdir()
     (tmp_path / "keep" / "x.json").write_text("{}")
@@ -153,9 +153,11 @@ def test_the_mean_over_folds_stands_beside_a_pooled_score_where_it_is_another_fi
 
 def test_several_seeds_have_a_table_of_their_own(tmp_path):
     variants = with_folds([0.6, 0.6], [0.7, 0.7])
-    for own in variants.values():
-        own["by_seed"] = {str(seed): {"pooled": {"AUC": interval(0.5 + seed / 1e4, 0, 1)}} for seed in (0, 1000, 2000)}
-        own["over_seeds"] = {"AUC": {"mean": 0.6, "sd": 0.1, "seeds": 3}}
+    for variant in variants.values():
+        variant["by_seed"] = {
+            str(seed): {"pooled": {"AUC": interval(0.5 + seed / 1e4, 0, 1)}} for seed in (0, 1000, 2000)
+        }
+        variant["over_seeds"] = {"AUC": {"mean": 0.6, "sd": 0.1, "seeds": 3}}
     pair = {"first": "P3D + IAM", "second": "P3D", "difference": {"AUC": interval(0.1, -0.1, 0.3)},
             "by_seed": {"0": {"AUC": interval(0.1, 0, 1)}, "1000": {"AUC": interval(-0.2, 0, 1)}},
             "over_seeds": {"AUC": {"mean": -0.05, "sd": 0.21, "seeds": 2}}}  # fmt: skip
