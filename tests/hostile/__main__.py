@@ -35,11 +35,11 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after these; the same command goes on")
     parser.add_argument("--out", type=Path, default=Path("figures/reliability.md"))
     parser.add_argument("--state", type=Path, default=Path("runs/hostile"))
-    given = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    end, out, state = time.monotonic() + 60 * given.minutes, given.out.resolve(), given.state.resolve()
+    end, out, state = time.monotonic() + 60 * options.minutes, options.out.resolve(), options.state.resolve()
     parts: dict[str, Callable[[Tries], Iterator[None]]] = {"words": _words, "damage": _damage, "kills": _kills}
-    for name in given.part or parts:
+    for name in options.part or parts:
         tries = Tries(state / f"{name}.jsonl")
         if tries.is_whole:
             continue
@@ -49,11 +49,11 @@ def main() -> int:
                 return 3
         tries.is_whole = True
     whole = [Tries(state / f"{name}.jsonl") for name in parts]
-    if not all(own.is_whole for own in whole):
+    if not all(part.is_whole for part in whole):
         return 0
-    out.write_text(page.page({name: own.done for name, own in zip(parts, whole, strict=True)}), encoding="utf-8")
+    out.write_text(page.page({name: part.done for name, part in zip(parts, whole, strict=True)}), encoding="utf-8")
     print(out)
-    return int(any(tried.failure for own in whole for tried in own.done.values()))
+    return int(any(tried.failure for part in whole for tried in part.done.values()))
 
 
 def _words(tries: Tries) -> Iterator[None]:

@@ -56,7 +56,7 @@ class Outcome:
 
 
 def attack(
-    words: Sequence[str], folder: Path, *, own: Callable[[str], bool] = lambda name: False, may_keep: bool = False,
+    words: Sequence[str], folder: Path, *, allowed: Callable[[str], bool] = lambda name: False, may_keep: bool = False,
     seconds: float = LONGEST,
 ) -> Outcome:  # fmt: skip
     """Runs `medattn WORDS` in a folder.
@@ -64,7 +64,7 @@ def attack(
     Args:
         words: the command.
         folder: to run it in; every file below it is the user's.
-        own: which of its files the command may replace when it succeeds.
+        allowed: which of its files the command may replace when it succeeds.
         may_keep: a refused command may have written: what it does is not known before it begins.
         seconds: of this process, after which it hangs.
     """
@@ -84,27 +84,29 @@ def attack(
         except BaseException:
             failure = "traceback"
             traceback.print_exc(file=err)
-    said, shown = (stream.buffer.getvalue().decode("utf-8", "replace") for stream in (err, out))
+    errors, shown = (stream.buffer.getvalue().decode("utf-8", "replace") for stream in (err, out))
     after = contents(folder)
     changed = tuple(sorted(name for name in before if after.get(name) != before[name] and not _left_over(name)))
     made = tuple(sorted(name for name in after if name not in before))
-    return Outcome(code, said, shown, failure or _judge(code, said, changed, made, own, may_keep), changed, made)
+    return Outcome(
+        code, errors, shown, failure or _judge(code, errors, changed, made, allowed, may_keep), changed, made
+    )
 
 
 def _judge(
-    code: int | None, said: str, changed: Sequence[str], made: Sequence[str], own: Callable[[str], bool],
+    code: int | None, errors: str, changed: Sequence[str], made: Sequence[str], allowed: Callable[[str], bool],
     may_keep: bool,
 ) -> str:  # fmt: skip
-    if "Traceback (most recent call last)" in said:
+    if "Traceback (most recent call last)" in errors:
         return "traceback"
-    lines = [line for line in said.splitlines() if line.startswith("medattn:")]
+    lines = [line for line in errors.splitlines() if line.startswith("medattn:")]
     if code == 2:
         if len(lines) != 1:
             return "several lines" if lines else "no line"
         if changed:
             return "changed a file"
         return "wrote although refused" if made and not may_keep else ""
-    return "changed a file" if any(not own(name) for name in changed) else ""
+    return "changed a file" if any(not allowed(name) for name in changed) else ""
 
 
 def _left_over(name: str) -> bool:
@@ -114,17 +116,17 @@ def _left_over(name: str) -> bool:
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Every file and link below a folder with what is in it; folders and pipes by their kind."""
-    found: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
     for path in sorted(folder.rglob("*")):
         mode = path.lstat().st_mode
         name = os.fsencode(path.relative_to(folder)).decode("utf-8", "backslashreplace")
         if stat.S_ISREG(mode):
-            found[name] = path.read_bytes()
+            files[name] = path.read_bytes()
         elif stat.S_ISLNK(mode):
-            found[name] = b"link to " + os.fsencode(os.readlink(path))
+            files[name] = b"link to " + os.fsencode(os.readlink(path))
         else:
-            found[name] = b"folder" if stat.S_ISDIR(mode) else b"pipe"
-    return found
+            files[name] = b"folder" if stat.S_ISDIR(mode) else b"pipe"
+    return files
 
 
 @contextlib.contextmanager

@@ -130,7 +130,7 @@ def _settings() -> Iterator[Case]:
     from medattn_lite.training.recipes import NAMES as RECIPES
     from medattn_lite.training.recipes import Settings, find_recipe
 
-    own = find_recipe("grading").at("smoke")
+    grading = find_recipe("grading").at("smoke")
     everywhere = [settings for name in RECIPES for settings in find_recipe(name).scales.values()]
     optional = {name for settings in everywhere for name, value in (*vars(settings).items(), *settings.options.items())
                 if value is None}  # fmt: skip
@@ -138,16 +138,16 @@ def _settings() -> Iterator[Case]:
                  if any(name not in other.options for recipe in RECIPES
                         for other in find_recipe(recipe).scales.values()
                         if settings in find_recipe(recipe).scales.values())}  # fmt: skip
-    known: dict[str, Any] = {field.name: getattr(own, field.name) for field in fields(Settings)}
+    known: dict[str, Any] = {field.name: getattr(grading, field.name) for field in fields(Settings)}
     train = BASES["train"].words
-    for name, value in {**known, **own.options}.items():
+    for name, value in {**known, **grading.options}.items():
         for bad in values.settings(name, value, may_be_none=name in optional):
             yield Case((*train, "--set", bad.text), bad.wrong or isinstance(value, dict), f"--set {name}")
     for recipe in RECIPES:  # the options that only this recipe has
         smoke = find_recipe(recipe).at("smoke")
         words = ("train", recipe, "--device", "cpu", "--quiet", "--out", "run")
         for name, value in smoke.options.items():
-            if name not in own.options and name not in ("weights", "patient", "label"):
+            if name not in grading.options and name not in ("weights", "patient", "label"):
                 known_before = any(name in find_recipe(other).at("smoke").options
                                    for other in RECIPES[: RECIPES.index(recipe)])  # fmt: skip
                 if not known_before:

@@ -127,7 +127,7 @@ def try_damage(damage: Damage, runs: Path, whole: dict[str, bytes]) -> Outcome |
         path = folder / "run" / rest
         if not _damage(path, damage.kind):
             return None
-        outcome = attack(COMMANDS[damage.command], folder, own=lambda name: True)
+        outcome = attack(COMMANDS[damage.command], folder, allowed=lambda name: True)
         return _judged(outcome, damage, folder, path, whole)
 
 
@@ -176,8 +176,8 @@ def lasting_after(folder: Path, path: Path, *, only: bool = False) -> dict[str, 
     unread = name.endswith(".safetensors") or name.endswith("log.csv")
     if only:
         return {name: path.read_bytes() if path.is_file() else b""} if unread else {}
-    found = {own: data for own, data in _readable(folder / "run").items() if own != name or not unread}
-    return {**found, **lasting_after(folder, path, only=True)}
+    files = {file: data for file, data in _readable(folder / "run").items() if file != name or not unread}
+    return {**files, **lasting_after(folder, path, only=True)}
 
 
 def _readable(run: Path) -> dict[str, bytes]:
@@ -190,15 +190,15 @@ def _readable(run: Path) -> dict[str, bytes]:
 def _after_remedy(outcome: Outcome, folder: Path, whole: dict[str, bytes]) -> Outcome:
     """Does what the line says (delete a folder or a file), and runs the same command again."""
     run = folder / "run"
-    found = re.search(r"delete (\S+(?: \S+)*?) and run", outcome.line)
-    if found:
-        named = folder / found.group(1)
+    match = re.search(r"delete (\S+(?: \S+)*?) and run", outcome.line)
+    if match:
+        named = folder / match.group(1)
         shutil.rmtree(named) if named.is_dir() and not named.is_symlink() else named.unlink(missing_ok=True)
     elif "choose another" in outcome.line:
         os.rename(run, folder / "elsewhere")
     else:
         return _failed(outcome, "remedy does not help")
-    again = attack(TRAIN, folder, own=lambda name: True)
+    again = attack(TRAIN, folder, allowed=lambda name: True)
     return outcome if again.code == 0 and lasting(run) == whole else _failed(again, "remedy does not help")
 
 

@@ -108,14 +108,14 @@ def page(parts: Mapping[str, Mapping[str, Tried]]) -> str:
     """The page as Markdown."""
     from tests.hostile.damage import KINDS, PLACES
 
-    every = [tried for own in parts.values() for tried in own.values()]
+    every = [tried for part in parts.values() for tried in part.values()]
     failures = Counter(tried.failure for tried in every if tried.failure)
     silent = sum(failures[name] for name in ("accepted in silence", "changed a file", "other results"))
     lines = [PAGE.format(tried=sum(tried.count for tried in every), failed=sum(failures.values()), silent=silent,
                          tracebacks=failures["traceback"], lost=sum(tried.lost for tried in every))]  # fmt: skip
-    for name, own in parts.items():
-        lines += [TITLES[name].format(kinds=len(KINDS) + len(PLACES) + 1), *_table(list(own.values())), ""]
-        wrong = [f"- `{key}`: {tried.failure}" for key, tried in own.items() if tried.failure]
+    for name, part in parts.items():
+        lines += [TITLES[name].format(kinds=len(KINDS) + len(PLACES) + 1), *_table(list(part.values())), ""]
+        wrong = [f"- `{key}`: {tried.failure}" for key, tried in part.items() if tried.failure]
         lines += [*wrong, ""] if wrong else []
     return "\n".join(lines).rstrip() + "\n"
 
@@ -126,10 +126,10 @@ def _table(tries: Sequence[Tried]) -> list[str]:
     lines = ["| | tried | refused in one line | went on | failed |" + "".join(f" {name} |" for name in present),
              "|---|---|---|---|---|" + "---|" * len(present)]  # fmt: skip
     for group in groups:
-        own = [tried for tried in tries if tried.group == group]
-        well = [tried for tried in own if not tried.failure]
-        cells = [sum(tried.count for tried in own), sum(tried.count for tried in well if tried.code == 2),
-                 sum(tried.count for tried in well if tried.code != 2), sum(bool(tried.failure) for tried in own),
-                 *(sum(tried.failure == name for tried in own) for name in present)]  # fmt: skip
+        of_group = [tried for tried in tries if tried.group == group]
+        well = [tried for tried in of_group if not tried.failure]
+        cells = [sum(tried.count for tried in of_group), sum(tried.count for tried in well if tried.code == 2),
+                 sum(tried.count for tried in well if tried.code != 2), sum(bool(tried.failure) for tried in of_group),
+                 *(sum(tried.failure == name for tried in of_group) for name in present)]  # fmt: skip
         lines.append(f"| {group} | " + " | ".join(map(str, cells)) + " |")
     return lines

@@ -27,7 +27,7 @@ def test_every_command_is_attacked_and_its_right_words_are_let_through() -> None
     assert set(BASES) == set(parsers())
     with words.work_stopped(), words.fresh_folder() as folder:
         for name in ("train", "explain", "results", "check-data", "phantom", "course"):
-            outcome = attack(BASES[name].words, folder, own=lambda name: True)
+            outcome = attack(BASES[name].words, folder, allowed=lambda name: True)
             assert (outcome.code, outcome.failure) == (0, ""), outcome
 
 

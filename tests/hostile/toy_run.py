@@ -51,11 +51,11 @@ def toy_recipe() -> Iterator[None]:
 
 def lasting(run: Path) -> dict[str, bytes]:
     """What a run has found, by file, without what depends on the clock."""
-    found: dict[str, bytes] = {}
+    files: dict[str, bytes] = {}
     for path in sorted(run.rglob("*")):
         if path.is_file() and not path.name.startswith(".") and path.name != "environment.json":
-            found[str(path.relative_to(run))] = _without_times(path)
-    return found
+            files[str(path.relative_to(run))] = _without_times(path)
+    return files
 
 
 def _without_times(path: Path) -> bytes:
@@ -67,6 +67,6 @@ def _without_times(path: Path) -> bytes:
 
 def _stripped(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _stripped(own) for name, own in value.items()
+        return {name: _stripped(inner) for name, inner in value.items()
                 if name not in ("seconds", "training_seconds", "sha256")}  # fmt: skip
-    return [_stripped(own) for own in value] if isinstance(value, list) else value
+    return [_stripped(inner) for inner in value] if isinstance(value, list) else value

@@ -54,22 +54,22 @@ def pairs() -> Iterator[Bad]:
     yield from (Bad(text, True) for text in PAIRS)
 
 
-def settings(name: str, own: Any, *, may_be_none: bool = False) -> Iterator[Bad]:
+def settings(name: str, default: Any, *, may_be_none: bool = False) -> Iterator[Bad]:
     """Values of one setting that has the value `own` now; those of another kind must be refused."""
     for text in SETTINGS:
         fits = (text == "None" and may_be_none) or (name == "spacing_mm" and text == "2,2,2")  # one number per axis
-        yield Bad(f"{name}={text}", _is_wrong(text, own) and not fits)
+        yield Bad(f"{name}={text}", _is_wrong(text, default) and not fits)
 
 
-def _is_wrong(text: str, own: Any) -> bool:
+def _is_wrong(text: str, default: Any) -> bool:
     whole, number = {"0", "-1"}, {"0", "-1", "1.5"}
-    if own is None or isinstance(own, str):
+    if default is None or isinstance(default, str):
         return False
-    if isinstance(own, bool):
+    if isinstance(default, bool):
         return text not in ("true",)
-    if isinstance(own, int):
+    if isinstance(default, int):
         return text not in whole | {"9" * 40} or text == "-1"
-    if isinstance(own, float):
+    if isinstance(default, float):
         return text not in number and text not in ("9" * 40,)
     return text not in whole | {"", "[]", "9" * 40, "1.5", "2,2,2"}
 

@@ -64,7 +64,7 @@ def fresh_folder() -> Iterator[Path]:
 
 def try_case(case: Case, folder: Path) -> Outcome:
     """One bad command in a folder of `fresh_folder`, which is as before afterwards."""
-    outcome = attack(case.words, folder, own=lambda name: name == "results.md" or name.startswith("kept"))
+    outcome = attack(case.words, folder, allowed=lambda name: name == "results.md" or name.startswith("kept"))
     if outcome.code == 0 and case.wrong and not outcome.failure:
         outcome = Outcome(0, outcome.said, outcome.shown, "accepted in silence", outcome.changed, outcome.made)
     if outcome.made or outcome.changed:
