@@ -18,7 +18,7 @@ from medattn_lite.mechanism_comparison.small_networks import FRAMES, make_networ
 from medattn_lite.mechanism_comparison.store import Row, TaskStore, plain
 from medattn_lite.mechanism_comparison.timing import measure_costs
 
-PLACES = [(frame, dims, name) for frame, own in FRAMES.items() for dims in own.spatial_dims for name in names(dims)]
+PLACES = [(frame, dims, name) for frame, entry in FRAMES.items() for dims in entry.spatial_dims for name in names(dims)]
 TINY = {"steps": 2, "batch_size": 4, "subjects": 16}
 
 
@@ -37,8 +37,8 @@ def toy(dims: int = 2, *, masks: bool = False, n: int = 24) -> Cohort:
 
 
 def toy_plan(frame: str = "resnet", **changes) -> TaskPlan:
-    given = {"question": "mask" if frame == "unet" else "label", "steps": 1, "batch_size": 2, **changes}
-    return TaskPlan("toy", "a toy", data="phantom", frame=frame, size=(16, 16), **given)
+    settings = {"question": "mask" if frame == "unet" else "label", "steps": 1, "batch_size": 2, **changes}
+    return TaskPlan("toy", "a toy", data="phantom", frame=frame, size=(16, 16), **settings)
 
 
 @pytest.mark.parametrize("frame, dims, mechanism", PLACES)
@@ -54,13 +54,13 @@ def test_every_mechanism_takes_a_step_in_every_frame(frame, dims, mechanism):
 @pytest.mark.parametrize("mechanism", ["se", "cbam", "rsa"])
 def test_what_two_networks_share_starts_from_the_same_weights(mechanism):
     options = {"spatial_dims": 2, "in_channels": 2, "width": 8}
-    base, own, other = (started("resnet", name, seed=seed, **options).state_dict()
-                        for name, seed in (("none", 0), (mechanism, 0), (mechanism, 1)))  # fmt: skip
-    assert set(base) < set(own)
-    assert all(torch.equal(base[name], own[name]) for name in base)
-    assert not torch.equal(own["conv1.weight"], other["conv1.weight"])
-    added = [name for name in own if name not in base and own[name].dim() > 1]
-    assert any(not torch.equal(own[name], other[name]) for name in added)
+    base, changed, other = (started("resnet", name, seed=seed, **options).state_dict()
+                            for name, seed in (("none", 0), (mechanism, 0), (mechanism, 1)))  # fmt: skip
+    assert set(base) < set(changed)
+    assert all(torch.equal(base[name], changed[name]) for name in base)
+    assert not torch.equal(changed["conv1.weight"], other["conv1.weight"])
+    added = [name for name in changed if name not in base and changed[name].dim() > 1]
+    assert any(not torch.equal(changed[name], other[name]) for name in added)
 
 
 def test_two_mechanisms_of_a_seed_see_the_same_batches_and_another_seed_sees_others():
@@ -82,8 +82,8 @@ def test_a_cell_depends_on_its_seed_alone():
 
 def test_a_network_learns_the_toy_and_its_masks():
     assert cell.train_cell(toy_plan(steps=40, batch_size=8), toy(), "none", seed=0)["score"] > 0.9
-    found = cell.train_cell(toy_plan("unet", steps=60, batch_size=8, crop=(12, 12)), toy(masks=True), "none", seed=0)
-    assert found["score"] > 0.6 and found["predictions"].count(None) == 6  # nothing is marked in half of the images
+    result = cell.train_cell(toy_plan("unet", steps=60, batch_size=8, crop=(12, 12)), toy(masks=True), "none", seed=0)
+    assert result["score"] > 0.6 and result["predictions"].count(None) == 6  # nothing is marked in half of the images
 
 
 @pytest.mark.parametrize("frame, dims, mechanism", PLACES)
@@ -101,11 +101,11 @@ def test_a_comparison_goes_on_and_trains_nothing_twice(tmp_path, monkeypatch):
     trained = []
     real = cell.train_cell
 
-    def counted(*given, **named):
-        trained.append((given[2], named["seed"]))
+    def counted(*arguments, **named):
+        trained.append((arguments[2], named["seed"]))
         if len(trained) == 3:
             raise KeyboardInterrupt
-        return real(*given, **named)
+        return real(*arguments, **named)
 
     monkeypatch.setattr(run, "train_cell", counted)
     with pytest.raises(KeyboardInterrupt):
@@ -158,10 +158,10 @@ def test_a_damaged_record_is_named(tmp_path):
 
 
 def test_costs_are_relative_to_the_plain_network():
-    found = measure_costs(toy_plan(), toy(), [Row("none", 8), Row("se", 8), plain(9)], rounds=2)
-    assert found["none"]["time"] == 1.0 and found["none-w9"]["multiplications"] > found["none"]["multiplications"]
-    assert found["se"]["parameters"] > found["none"]["parameters"]
-    assert all(own["time_low"] <= own["time"] <= own["time_high"] for own in found.values())
+    costs = measure_costs(toy_plan(), toy(), [Row("none", 8), Row("se", 8), plain(9)], rounds=2)
+    assert costs["none"]["time"] == 1.0 and costs["none-w9"]["multiplications"] > costs["none"]["multiplications"]
+    assert costs["se"]["parameters"] > costs["none"]["parameters"]
+    assert all(cost["time_low"] <= cost["time"] <= cost["time_high"] for cost in costs.values())
 
 
 def test_a_split_keeps_patients_on_one_side(tmp_path):
@@ -176,7 +176,7 @@ def test_images_are_scaled_by_means_over_areas():
     assert torch.equal(resized(torch.arange(16.0).reshape(1, 4, 4), (2, 2)), torch.tensor([[[2.5, 4.5], [10.5, 12.5]]]))
 
 
-@pytest.mark.parametrize("name, given, said", [
+@pytest.mark.parametrize("name, changes, message", [
     ("grades", {}, "no task is called 'grades'"),
     ("label", {}, "say --data and --root"),
     ("grade", {"changes": {"speed": 1}}, "no setting is called 'speed'"),
@@ -185,9 +185,9 @@ def test_images_are_scaled_by_means_over_areas():
     ("grade", {"changes": {"learning_rate": -1}}, "learning_rate=-1"),
     ("grade", {"changes": {"test_share": 1.0}}, "test_share=1.0"),
 ])  # fmt: skip
-def test_a_plan_that_cannot_be_is_refused_in_one_line(name, given, said):
-    with pytest.raises(UserError, match=said):
-        find_plan(name, **given)
+def test_a_plan_that_cannot_be_is_refused_in_one_line(name, changes, message):
+    with pytest.raises(UserError, match=message):
+        find_plan(name, **changes)
 
 
 def test_a_frame_that_does_not_fit_is_refused():
@@ -197,15 +197,15 @@ def test_a_frame_that_does_not_fit_is_refused():
         make_network("unet", "se", spatial_dims=2, in_channels=1, width=7)
 
 
-@pytest.mark.parametrize("words, said", [
+@pytest.mark.parametrize("words, message", [
     (["--mechanisms", "sse"], "no attention mechanism is called 'sse'"),
     (["--tasks", "lgg"], "give --root DIR"),
     (["--set", "steps"], "is not NAME=VALUE"),
 ])  # fmt: skip
-def test_the_command_answers_a_mistake_in_one_line(words, said, capsys, tmp_path):
+def test_the_command_answers_a_mistake_in_one_line(words, message, capsys, tmp_path):
     assert main(["compare", "--out", str(tmp_path / "out"), *words]) == 2
     err = capsys.readouterr().err
-    assert said in err and err.count("\n") == 1 and not (tmp_path / "out").exists()
+    assert message in err and err.count("\n") == 1 and not (tmp_path / "out").exists()
 
 
 def test_the_command_lists_tasks_and_mechanisms(capsys):

@@ -22,8 +22,8 @@ def record():
 
 
 def test_a_mechanism_that_wins_and_one_that_does_not_are_told_apart():
-    own = control_table(record())["sequence"]
-    se, cbam = own["se"]["difference"], own["cbam"]["difference"]
+    rows = control_table(record())["sequence"]
+    se, cbam = rows["se"]["difference"], rows["cbam"]["difference"]
     assert se.value == pytest.approx(0.478) and se.low > 0.4 and se.units == 5
     assert cbam.low < 0 < cbam.high
 
@@ -67,18 +67,18 @@ def test_controls_are_tasks_of_the_command_and_go_on(tmp_path, monkeypatch, caps
 
 
 def test_what_the_time_did_not_suffice_for_is_counted(tmp_path, monkeypatch):
-    monkeypatch.setattr(with_controls, "control_table", lambda path, **given: stand_in(
-        path, **{**given, "seeds": given["seeds"][:1]}))  # fmt: skip
+    monkeypatch.setattr(with_controls, "control_table", lambda path, **options: stand_in(
+        path, **{**options, "seeds": options["seeds"][:1]}))  # fmt: skip
     assert run_controls(["mirror"], ["rsa"], seeds=[0, 1], out=tmp_path) == (3, 0, 3)
 
 
 def test_the_records_of_both_folders_stand_in_one_table_unless_they_differ_in_kind(tmp_path):
-    own, kept = tmp_path / "out" / "positive_controls.json", tmp_path / "figures.json"
-    own.parent.mkdir()
-    own.write_text(json.dumps({"scale": "smoke", "version": 1, "runs": {"mirror/se/0": {"accuracy": 0.6}}}))
-    assert controls_record(own.parent, kept)["runs"].keys() == {"mirror/se/0"}
+    new, kept = tmp_path / "out" / "positive_controls.json", tmp_path / "figures.json"
+    new.parent.mkdir()
+    new.write_text(json.dumps({"scale": "smoke", "version": 1, "runs": {"mirror/se/0": {"accuracy": 0.6}}}))
+    assert controls_record(new.parent, kept)["runs"].keys() == {"mirror/se/0"}
     kept.write_text(json.dumps({"scale": "smoke", "version": 1, "runs": {"mirror/rsa/0": {"accuracy": 0.9}}}))
-    assert controls_record(own.parent, kept)["runs"].keys() == {"mirror/se/0", "mirror/rsa/0"}
+    assert controls_record(new.parent, kept)["runs"].keys() == {"mirror/se/0", "mirror/rsa/0"}
     kept.write_text(json.dumps({"scale": "smoke", "version": 2, "runs": {"mirror/rsa/0": {"accuracy": 0.9}}}))
-    assert controls_record(own.parent, kept)["runs"].keys() == {"mirror/se/0"}
+    assert controls_record(new.parent, kept)["runs"].keys() == {"mirror/se/0"}
     assert controls_record(tmp_path / "none", tmp_path / "none.json") is None

@@ -70,11 +70,11 @@ def test_another_folder_in_the_same_place_is_refused(tmp_path, capsys):
     assert "choose another --out" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("words, said", [
+@pytest.mark.parametrize("words, message", [
     (["--tasks", "label", "--data", "nifti"], "has a label"),
     (["--tasks", "mask", "--data", "nifti", "--set", "size=(16, 16)"], "give three numbers"),
 ])  # fmt: skip
-def test_what_a_folder_cannot_answer_is_said_in_one_line(tmp_path, capsys, words, said):
+def test_what_a_folder_cannot_answer_is_said_in_one_line(tmp_path, capsys, words, message):
     assert compare(volumes(tmp_path / "data"), tmp_path / "out", *words) == 2
     err = capsys.readouterr().err
-    assert said in err and err.count("\n") == 1
+    assert message in err and err.count("\n") == 1

@@ -74,10 +74,10 @@ def test_only_seeds_of_both_are_compared(records):
 
 
 def test_what_was_not_run_and_what_is_not_defined_says_so(records, tmp_path):
-    found = collect(records)
-    assert found["tasks"]["toy"]["missing"]["iam"] == "not defined in 2-D"
-    assert found["tasks"]["toy"]["missing"]["cbam"] == "not run"
-    text = page_text(json.loads(json.dumps(found)), picture="page.png")
+    results = collect(records)
+    assert results["tasks"]["toy"]["missing"]["iam"] == "not defined in 2-D"
+    assert results["tasks"]["toy"]["missing"]["cbam"] == "not run"
+    text = page_text(json.loads(json.dumps(results)), picture="page.png")
     [line] = [line for line in text.splitlines() if line.startswith("| CBAM")][:1]
     assert line.count("not run") == 5  # and in the four tasks of the package, of which there is no record
     assert "| mechanism | toy, AUC | grade | presence | lesions | lgg |" in text
@@ -117,9 +117,9 @@ def test_dice_is_compared_where_something_is_marked():
     rng = np.random.default_rng(0)
     first = rng.uniform(0.5, 0.9, (4, 30))
     second = first - 0.1
-    rows = [[*own, None] for own in first], [[*own, None] for own in second]
-    found = difference(list(range(31)), None, *rows)
-    assert found.value == pytest.approx(0.1) and found.units == 30
+    rows = [[*row, None] for row in first], [[*row, None] for row in second]
+    interval = difference(list(range(31)), None, *rows)
+    assert interval.value == pytest.approx(0.1) and interval.units == 30
 
 
 def test_the_picture_says_in_words_what_it_shows(records):
@@ -145,10 +145,10 @@ def test_the_command_runs_from_images_to_page(tmp_path, capsys):
 
 
 def test_the_page_of_the_repository_is_that_of_its_record():
-    found = json.loads((FIGURES / "mechanisms.json").read_text(encoding="utf-8"))
+    results = json.loads((FIGURES / "mechanisms.json").read_text(encoding="utf-8"))
     text = (FIGURES / "mechanisms.md").read_text(encoding="utf-8")
-    assert text == without_tags(page_text(found, picture="mechanisms.png"))
+    assert text == without_tags(page_text(results, picture="mechanisms.png"))
     assert (FIGURES / "mechanisms.png").is_file()
     today = {name: plan.as_dict() for name, plan in PLANS.items()}
-    for name, task in found["tasks"].items():
+    for name, task in results["tasks"].items():
         assert json.loads(json.dumps(today[name])) == task["plan"], "made with the settings that stand in the package"
