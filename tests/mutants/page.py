@@ -18,16 +18,16 @@ in `tests/mutants/planted.py` are run with it, without those marked slow, browse
 def page_of(record: Mapping[str, Any], mutants: Sequence[Mutant]) -> str:
     """Markdown: the total, a row per room, a row per mutant; mutants that were not judged are counted."""
     judged = [record[one.name] for one in mutants if record.get(one.name, {}).get("fingerprint") == fingerprint(one)]
-    caught = [own for own in judged if own["outcome"] == "caught"]
+    caught = [mutant for mutant in judged if mutant["outcome"] == "caught"]
     share = f" ({len(caught) / len(judged):.0%})" if judged else ""
     missing = len(mutants) - len(judged)
     lines = [HEAD, f"**{len(caught)} of {len(judged)} caught{share}.**"
              + (f" {missing} of {len(mutants)} planted were not run." if missing else ""), ""]  # fmt: skip
     lines += ["| room | planted | run | caught |", "| --- | ---: | ---: | ---: |"]
     for room in dict.fromkeys(one.room for one in mutants):
-        own = [row for row in judged if row["room"] == room]
+        of_room = [row for row in judged if row["room"] == room]
         planted = sum(one.room == room for one in mutants)
-        lines.append(f"| {room} | {planted} | {len(own)} | {sum(row['outcome'] == 'caught' for row in own)} |")
+        lines.append(f"| {room} | {planted} | {len(of_room)} | {sum(row['outcome'] == 'caught' for row in of_room)} |")
     lines += ["", "| room | mistake | in | outcome | first test that fails |", "| --- | --- | --- | --- | --- |"]
     for row in judged:
         outcome = row["outcome"] if row["outcome"] == "caught" else "**survived**"

@@ -36,12 +36,12 @@ def place_of(mutant: Mutant, package: Path) -> Path:
         Misplanted: it stands nowhere or more than once, or the mutant is not Python.
     """
     counts = {path: path.read_text(encoding="utf-8").count(mutant.text) for path in sorted(package.rglob("*.py"))}
-    found = {path: count for path, count in counts.items() if count}
-    if sum(found.values()) != 1:
-        where = ", ".join(f"{path.relative_to(package)} {count}×" for path, count in found.items()) or "nowhere"
+    places = {path: count for path, count in counts.items() if count}
+    if sum(places.values()) != 1:
+        where = ", ".join(f"{path.relative_to(package)} {count}×" for path, count in places.items()) or "nowhere"
         raise Misplanted(f"{mutant.name}: its text must stand once in {package.name} and stands {where}: change "
                          "tests/mutants/planted.py")  # fmt: skip
-    path = next(iter(found))
+    path = next(iter(places))
     changed = path.read_text(encoding="utf-8").replace(mutant.text, mutant.replacement)
     if mutant.text == mutant.replacement or not _parses(changed):
         raise Misplanted(f"{mutant.name}: its replacement changes nothing, or is not Python")
@@ -57,10 +57,10 @@ def named_tests(mutant: Mutant, tests: Path) -> list[Path]:
     files = sorted(tests.rglob("test_*.py"))
     chosen = []
     for name in mutant.tests:
-        found = [path for path in files if f"/{path.relative_to(tests).as_posix()}".endswith(f"/{name}")]
-        if len(found) != 1:
-            raise Misplanted(f"{mutant.name}: {name} names {len(found)} test files: change tests/mutants/planted.py")
-        chosen += found
+        matching = [path for path in files if f"/{path.relative_to(tests).as_posix()}".endswith(f"/{name}")]
+        if len(matching) != 1:
+            raise Misplanted(f"{mutant.name}: {name} names {len(matching)} test files: change tests/mutants/planted.py")
+        chosen += matching
     return chosen
 
 
@@ -190,8 +190,8 @@ def _run_all(
             problems.append(str(problem))
             print(f"{number}/{len(wanted)} {mutant.name}: not judged", flush=True)
             continue
-        own = record[mutant.name]
-        print(f"{number}/{len(wanted)} {mutant.name}: {own['outcome']} {own['caught_by']}", flush=True)
+        result = record[mutant.name]
+        print(f"{number}/{len(wanted)} {mutant.name}: {result['outcome']} {result['caught_by']}", flush=True)
         save_record(record, root)
     return problems
 

@@ -59,9 +59,9 @@ def write_test(toy: Path, claim: str) -> None:
 
 def test_a_mutant_is_caught_by_a_test_that_can_fail_and_survives_one_that_cannot(toy: Path) -> None:
     write_test(toy, "minus(3, 1) == 2")
-    found = judge(TOY, toy)
-    assert (found["outcome"], found["file"]) == ("caught", "medattn_lite/toy.py")
-    assert found["caught_by"] == "tests/test_toy.py::test_minus"
+    result = judge(TOY, toy)
+    assert (result["outcome"], result["file"]) == ("caught", "medattn_lite/toy.py")
+    assert result["caught_by"] == "tests/test_toy.py::test_minus"
     assert "a - b" in (toy / "medattn_lite" / "toy.py").read_text()
     write_test(toy, "minus(3, 0) == 3")
     assert judge(TOY, toy)["outcome"] == "survived"
@@ -72,9 +72,9 @@ def test_a_process_that_is_forked_judges_the_files_as_they_lie_there_now(toy: Pa
     with WarmPytest(toy, environment_of(toy), cpu_seconds=20, libraries=("json", "no_such_library")) as pytest:
         for _ in range(2):
             require_green([TOY], toy, pytest=pytest)
-            found = judge(TOY, toy, pytest=pytest)
-            assert (found["outcome"], found["caught_by"]) == ("caught", "tests/test_toy.py::test_minus")
-            assert found["cpu_seconds"] > 0
+            result = judge(TOY, toy, pytest=pytest)
+            assert (result["outcome"], result["caught_by"]) == ("caught", "tests/test_toy.py::test_minus")
+            assert result["cpu_seconds"] > 0
         write_test(toy, "minus(3, 0) == 3")
         assert judge(TOY, toy, pytest=pytest)["outcome"] == "survived"
         (toy / "tests" / "test_toy.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
