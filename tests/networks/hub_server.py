@@ -41,15 +41,15 @@ def answer(hub: Hub, method: str, path: str, body: bytes, token: str) -> tuple[i
     if method == "POST" and token != f"Bearer {hub.token}":
         return 401, {}, b'{"error": "Invalid credentials"}'
     if path == "/api/repos/create":
-        asked = json.loads(body)
-        name = f"{asked['organization']}/{asked['name']}" if asked.get("organization") else asked["name"]
+        request = json.loads(body)
+        name = f"{request['organization']}/{request['name']}" if request.get("organization") else request["name"]
         new = name not in hub.files
         hub.files.setdefault(name, {})
-        hub.private.setdefault(name, asked.get("private") is True or asked.get("visibility") == "private")
+        hub.private.setdefault(name, request.get("private") is True or request.get("visibility") == "private")
         return _json({"url": f"{hub.address}/{name}"}, 200 if new else 409)
-    found = re.match(r"/api/models/([^/]+/[^/]+)(?:/(.*))?$", path)
-    if found:
-        name, rest = found[1], found[2] or ""
+    match = re.match(r"/api/models/([^/]+/[^/]+)(?:/(.*))?$", path)
+    if match:
+        name, rest = match[1], match[2] or ""
         if name not in hub.files:
             return 404, {"X-Error-Code": "RepoNotFound"}, b"{}"
         if rest.startswith("revision/") and rest not in ("revision/main", f"revision/{hub.commit(name)}"):
@@ -65,14 +65,14 @@ def answer(hub: Hub, method: str, path: str, body: bytes, token: str) -> tuple[i
             made = hub.commit(name)
             return _json({"commitUrl": f"{hub.address}/{name}/commit/{made}", "commitOid": made})
         if rest.startswith("tree/"):
-            return _json([{"type": "file", "path": own, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
-                          for own, content in hub.files[name].items()])  # fmt: skip
+            return _json([{"type": "file", "path": file, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
+                          for file, content in hub.files[name].items()])  # fmt: skip
         return _json({"id": name, "sha": hub.commit(name), "private": hub.private[name],
-                      "siblings": [{"rfilename": own} for own in hub.files[name]]})  # fmt: skip
-    found = re.match(r"/([^/]+/[^/]+)/resolve/[^/]+/(.*)$", path)
-    if found and found[2] in hub.files.get(found[1], {}):
-        content = hub.files[found[1]][found[2]]
-        return 200, {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": hub.commit(found[1])}, content
+                      "siblings": [{"rfilename": file} for file in hub.files[name]]})  # fmt: skip
+    match = re.match(r"/([^/]+/[^/]+)/resolve/[^/]+/(.*)$", path)
+    if match and match[2] in hub.files.get(match[1], {}):
+        content = hub.files[match[1]][match[2]]
+        return 200, {"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": hub.commit(match[1])}, content
     return 404, {"X-Error-Code": "EntryNotFound"}, b"{}"
 
 

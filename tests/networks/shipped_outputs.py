@@ -46,19 +46,19 @@ def outputs() -> Iterator[tuple[str, Tensor]]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Records, or compares and returns 1 with the names of what differs."""
-    given = sys.argv[1:] if arguments is None else arguments
-    if len(given) != 2 or given[0] not in ("record", "compare"):
+    words = sys.argv[1:] if arguments is None else arguments
+    if len(words) != 2 or words[0] not in ("record", "compare"):
         print("python -m tests.networks.shipped_outputs record|compare FILE", file=sys.stderr)
         return 2
-    action, path = given[0], Path(given[1])
+    action, path = words[0], Path(words[1])
     torch.set_num_threads(1)
-    found = dict(outputs())
+    by_name = dict(outputs())
     if action == "record":
-        save_file({name: value.contiguous() for name, value in found.items()}, path)
-        print(f"{len(found)} tensors recorded")
+        save_file({name: value.contiguous() for name, value in by_name.items()}, path)
+        print(f"{len(by_name)} tensors recorded")
         return 0
     before = load_file(path)
-    differ = [name for name in before if name not in found or not torch.equal(before[name], found[name])]
+    differ = [name for name in before if name not in by_name or not torch.equal(before[name], by_name[name])]
     shipped = len(trained_names())
     print(f"{len(before) - len(differ)} of {len(before)} tensors are bit-identical ({shipped} shipped networks)")
     print("\n".join(f"differs: {name}" for name in differ), end="\n" if differ else "")

@@ -36,8 +36,8 @@ def image(size: tuple[int, ...], channels: int = 4) -> torch.Tensor:
 def test_every_shipped_network_comes_back_bit_by_bit(name, tmp_path):
     before = load_trained(name)
     after = load_bundle(write_bundle(before, tmp_path / name))
-    own, again = before.network.state_dict(), after.network.state_dict()
-    assert own.keys() == again.keys() and all(torch.equal(own[key], again[key]) for key in own)
+    exported, again = before.network.state_dict(), after.network.state_dict()
+    assert exported.keys() == again.keys() and all(torch.equal(exported[key], again[key]) for key in exported)
     assert (after.size, after.channels, after.classes) == (before.size, before.channels, before.classes)
     assert after.facts["scores"] == before.facts["scores"] and not after.network.training
 
@@ -77,14 +77,14 @@ def test_a_run_is_exported_with_the_scores_of_its_fold(tmp_path, capsys):
     words = ["train", "grading", "--scale", "smoke", "--first-folds", "1", "--variants", "P3D + IAM", "--device", "cpu",
              "--quiet", "--set", "epochs=1", "--out", str(run)]  # fmt: skip
     assert cli.main(words) == 0 and cli.main(["export", str(run), str(out), "--variant", "P3D + IAM"]) == 0
-    found = load_bundle(out)
+    bundle = load_bundle(out)
     weights = next(run.rglob("*.safetensors")).parent
     from safetensors.torch import load_file
 
     best = weights / "best.safetensors"
-    own = load_file(best if best.exists() else weights / "last.safetensors")
-    assert all(torch.equal(own[key], value) for key, value in found.network.state_dict().items())
-    assert found.facts["recipe"] == "grading" and "AUC" in found.facts["scores"]
+    weights_of_run = load_file(best if best.exists() else weights / "last.safetensors")
+    assert all(torch.equal(weights_of_run[key], value) for key, value in bundle.network.state_dict().items())
+    assert bundle.facts["recipe"] == "grading" and "AUC" in bundle.facts["scores"]
     names = ("t1", "t1ce", "t2", "flair")
     assert cli.main(["phantom", "--n", "1", "--out", str(tmp_path / "own"), "--shape", "24,28,24"]) == 0
     patient = next((tmp_path / "own").rglob("*_t1.nii.gz"))
@@ -104,8 +104,8 @@ def test_a_network_is_not_exported_into_itself(bundle, tmp_path, capsys, inside)
     copy = Path(shutil.copytree(bundle, tmp_path / "copy"))
     before = sorted(path.name for path in copy.rglob("*"))
     assert cli.main(["export", str(copy), str(copy / inside)]) == 2
-    said = capsys.readouterr().err
-    assert "which is exported: name a folder outside of it" in said and said.count("\n") == 1
+    error = capsys.readouterr().err
+    assert "which is exported: name a folder outside of it" in error and error.count("\n") == 1
     assert sorted(path.name for path in copy.rglob("*")) == before
     assert cli.main(["export", str(copy), str(tmp_path / "copy-2")]) == 0
 
@@ -147,8 +147,8 @@ def test_a_network_goes_to_the_hub_and_comes_back_bit_by_bit(hub: Hub, tmp_path,
     assert capsys.readouterr().out.strip() == f"{hub.address}/me/grade" and hub.private == {"me/grade": True}
     assert set(hub.files["me/grade"]) >= {"configs/metadata.json", "models/model.pt", "docs/README.md"}
     assert cli.main(["hub", "pull", "me/grade", str(tmp_path / "back")]) == 0
-    own, again = load_trained(NAME).network.state_dict(), load_bundle(tmp_path / "back").network.state_dict()
-    assert all(torch.equal(own[key], again[key]) for key in own)
+    before, again = load_trained(NAME).network.state_dict(), load_bundle(tmp_path / "back").network.state_dict()
+    assert all(torch.equal(before[key], again[key]) for key in before)
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 
 
@@ -184,11 +184,11 @@ def test_a_revision_that_is_not_there_is_one_line(hub: Hub, tmp_path):
 @pytest.mark.parametrize("offline", ["0", "1"])
 def test_without_a_hub_a_pull_says_why_in_one_line(tmp_path, offline):
     words = [sys.executable, "-m", "medattn_lite.cli", "hub", "pull", "me/x", str(tmp_path / "x")]
-    found = subprocess.run(words, capture_output=True, text=True, timeout=300, env={
+    done = subprocess.run(words, capture_output=True, text=True, timeout=300, env={
         **os.environ, "HF_HUB_OFFLINE": offline, "HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hf")})
     expected = "HF_HUB_OFFLINE is set" if offline == "1" else "cannot reach http://127.0.0.1:9 ("
-    assert found.returncode == 2 and found.stderr.startswith("medattn: ") and expected in found.stderr
-    assert found.stderr.count("\n") == 1 and "refused" in found.stderr + "refused" * int(offline)
+    assert done.returncode == 2 and done.stderr.startswith("medattn: ") and expected in done.stderr
+    assert done.stderr.count("\n") == 1 and "refused" in done.stderr + "refused" * int(offline)
 
 
 @pytest.mark.network

@@ -22,9 +22,9 @@ class Seen(nn.Module):
 def test_the_network_sees_means_of_pixels_and_answers_at_the_images_size(side: int) -> None:
     ramp = torch.arange(float(side)).expand(2, 3, 4, 10, side)
     inside = Seen()
-    found = CoarseInPlane(inside, 2)(ramp)
-    assert inside.shape == (2, 3, 4, 5, (side + 1) // 2) and found.shape == ramp.shape
-    assert torch.allclose(found[..., 1 : side - 2], ramp[..., 1 : side - 2], atol=1e-5)  # not moved by half a pixel
+    output = CoarseInPlane(inside, 2)(ramp)
+    assert inside.shape == (2, 3, 4, 5, (side + 1) // 2) and output.shape == ramp.shape
+    assert torch.allclose(output[..., 1 : side - 2], ramp[..., 1 : side - 2], atol=1e-5)  # not moved by half a pixel
     depth = torch.arange(4.0).reshape(1, 1, 4, 1, 1).expand(1, 1, 4, 10, side)
     assert torch.equal(CoarseInPlane(Seen(), 2)(depth), depth)
 

@@ -187,9 +187,9 @@ def test_a_converted_state_dict_has_exactly_the_names_of_the_module(name: str) -
     reference = REFERENCES[name.rsplit("_", 1)[0]]
     with torch.device("meta"):
         module = reference.build(record)
-    given = {key: torch.empty(shape, device="meta") for key, shape in record["keys"].items()}
-    own = {key: value.shape for key, value in module.state_dict().items() if "num_batches" not in key}
-    assert {key: value.shape for key, value in reference.convert(given).items()} == own
+    converted = {key: torch.empty(shape, device="meta") for key, shape in record["keys"].items()}
+    expected = {key: value.shape for key, value in module.state_dict().items() if "num_batches" not in key}
+    assert {key: value.shape for key, value in reference.convert(converted).items()} == expected
 
 
 def test_imagenet_weights_load_into_two_classes_and_the_rest_is_listed() -> None:

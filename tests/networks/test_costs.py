@@ -12,10 +12,10 @@ from medattn_lite.networks.costs import cost_of, kept_bytes, multiplications
 def test_a_convolution_costs_what_a_hand_counts():
     model = nn.Conv2d(3, 5, 3, padding=1, bias=False)
     image = torch.randn(1, 3, 8, 6)
-    found = cost_of(model, image)
-    assert found.parameters == 3 * 5 * 9
-    assert found.multiplications == 3 * 5 * 9 * 8 * 6  # every weight once per place
-    assert found.kept_bytes == 0  # its input is the caller's and its weight is a parameter
+    cost = cost_of(model, image)
+    assert cost.parameters == 3 * 5 * 9
+    assert cost.multiplications == 3 * 5 * 9 * 8 * 6  # every weight once per place
+    assert cost.kept_bytes == 0  # its input is the caller's and its weight is a parameter
 
 
 def test_strides_groups_and_three_dimensions_are_counted():
@@ -56,5 +56,5 @@ def test_counting_leaves_the_network_as_it_was():
     model = nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4)).eval()
     before = {name: value.clone() for name, value in model.state_dict().items()}
     cost_of(model, torch.randn(1, 2, 8, 8))
-    assert not model.training and all(own.grad is None for own in model.parameters())
+    assert not model.training and all(parameter.grad is None for parameter in model.parameters())
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())

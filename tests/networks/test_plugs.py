@@ -20,15 +20,21 @@ from medattn_lite.networks.residual import AttentiveBlock
 
 SHORT: dict[str, Any] = {"in_channels": 1, "num_classes": 2, "layers": (1, 1, 1, 1)}
 FRAMES: dict[str, tuple[int, Callable[..., nn.Module]]] = {
-    "ResNet 2-D": (2, lambda **own: ResNetCBAM(spatial_dims=2, width=8, **SHORT, **own)),
-    "ResNet 3-D": (3, lambda **own: ResNetCBAM(spatial_dims=3, width=8, **SHORT, **own)),
-    "ResNeXt 2-D": (2, lambda **own: SEResNeXt(spatial_dims=2, stem_width=8, groups=4, base_width=32, **SHORT, **own)),
-    "ResNeXt 3-D": (3, lambda **own: SEResNeXt(spatial_dims=3, stem_width=8, groups=4, base_width=32, **SHORT, **own)),
-    "P3D": (3, lambda **own: P3DResNet(width=8, **SHORT, **own)),
-    "ResNeSt 2-D": (2, lambda **own: ResNeSt(width=8, stem_width=4, **SHORT, **own)),
-    "ResNeSt 3-D": (3, lambda **own: ResNeSt(spatial_dims=3, width=8, stem_width=4, **SHORT, **own)),
-    "U-Net 2-D": (2, lambda **own: RSANet(spatial_dims=2, positions="111", widths=(16, 32), **UNET, **own)),
-    "U-Net 3-D": (3, lambda **own: RSANet(spatial_dims=3, positions="111", widths=(16, 32), **UNET, **own)),
+    "ResNet 2-D": (2, lambda **options: ResNetCBAM(spatial_dims=2, width=8, **SHORT, **options)),
+    "ResNet 3-D": (3, lambda **options: ResNetCBAM(spatial_dims=3, width=8, **SHORT, **options)),
+    "ResNeXt 2-D": (
+        2,
+        lambda **options: SEResNeXt(spatial_dims=2, stem_width=8, groups=4, base_width=32, **SHORT, **options),
+    ),
+    "ResNeXt 3-D": (
+        3,
+        lambda **options: SEResNeXt(spatial_dims=3, stem_width=8, groups=4, base_width=32, **SHORT, **options),
+    ),
+    "P3D": (3, lambda **options: P3DResNet(width=8, **SHORT, **options)),
+    "ResNeSt 2-D": (2, lambda **options: ResNeSt(width=8, stem_width=4, **SHORT, **options)),
+    "ResNeSt 3-D": (3, lambda **options: ResNeSt(spatial_dims=3, width=8, stem_width=4, **SHORT, **options)),
+    "U-Net 2-D": (2, lambda **options: RSANet(spatial_dims=2, positions="111", widths=(16, 32), **UNET, **options)),
+    "U-Net 3-D": (3, lambda **options: RSANet(spatial_dims=3, positions="111", widths=(16, 32), **UNET, **options)),
 }
 UNET = {"in_channels": 1, "num_classes": 2}
 SIZES = {2: (36, 33), 3: (20, 17, 18)}
@@ -42,10 +48,10 @@ def test_every_frame_takes_every_mechanism_and_trains_with_it(frame: str, name: 
     torch.manual_seed(0)
     network, x = make(attention=name), torch.randn(2, 1, *(LARGER if frame == "ResNeSt 3-D" else SIZES[spatial_dims]))
     plain = make(attention="none")
-    own = [module for module in network.modules() if isinstance(module, MECHANISMS[name].load())]
+    plugged = [module for module in network.modules() if isinstance(module, MECHANISMS[name].load())]
     if name != "none":
-        assert len(own) >= (4 if hasattr(network, "layer4") else 3)
-        assert len(own) > sum(isinstance(module, MECHANISMS[name].load()) for module in plain.modules())
+        assert len(plugged) >= (4 if hasattr(network, "layer4") else 3)
+        assert len(plugged) > sum(isinstance(module, MECHANISMS[name].load()) for module in plain.modules())
     with capture_attention(network.eval(), empty_ok=True) as maps, torch.no_grad():
         network(x)
     assert (len(maps) > sum(isinstance(module, AttentionMap) for module in plain.modules())) == (name != "none")
@@ -86,12 +92,12 @@ def test_the_mechanism_acts_on_the_branch_alone_and_the_shortcut_goes_around_it(
     with torch.no_grad():
         network(torch.randn(1, 1, *(LARGER if frame == "ResNeSt 3-D" else SIZES[spatial_dims])))
         assert list(seen) == ["layer1.0", "layer2.0", "layer3.0", "layer3.1", "layer4.0"]
-        for name, own in seen.items():
+        for name, values in seen.items():
             block = network.get_submodule(name)
             assert (block.downsample is None) == (name == "layer3.1")
-            shortcut = own["x"] if block.downsample is None else block.downsample(own["x"])
-            wanted = block.activate(block.branch(own["x"]) / 2 + 1 + shortcut)
-            torch.testing.assert_close(own["y"], wanted)
+            shortcut = values["x"] if block.downsample is None else block.downsample(values["x"])
+            wanted = block.activate(block.branch(values["x"]) / 2 + 1 + shortcut)
+            torch.testing.assert_close(values["y"], wanted)
             activation = nn.functional.leaky_relu if frame == "P3D" else torch.relu
             torch.testing.assert_close(block.activate(shortcut - 1), activation(shortcut - 1))
 
@@ -102,8 +108,8 @@ def test_options_of_the_mechanism_reach_it_and_those_of_the_published_one_are_it
     assert ResNetCBAM(spatial_dims=2, width=8, reduction=4, **SHORT).layer1[0].cbam.channel.mlp[0].out_features == 8
     for off in (False, None, "none"):
         assert list(ResNetCBAM(spatial_dims=2, width=8, attention=off, **SHORT).layer1[0].attention.parameters()) == []
-    published, asked = P3DResNet(width=8, **SHORT), P3DResNet(width=8, attention=True, **SHORT)
-    assert published.state_dict().keys() == asked.state_dict().keys()
+    published, chosen = P3DResNet(width=8, **SHORT), P3DResNet(width=8, attention=True, **SHORT)
+    assert published.state_dict().keys() == chosen.state_dict().keys()
 
 
 def test_the_start_of_a_plugged_mechanism_survives_the_initialisation_of_its_network() -> None:
@@ -125,8 +131,8 @@ def test_blocks_stand_alone() -> None:
 def test_every_frame_of_the_registry_takes_a_mechanism_by_name(frame: str) -> None:
     with torch.device("meta"):
         network = build(f"{frame}+eca")
-    own = [name for name, module in network.named_modules() if type(module).__name__ == "EfficientChannelAttention"]
-    assert len(own) >= 1
+    plugged = [name for name, module in network.named_modules() if type(module).__name__ == "EfficientChannelAttention"]
+    assert len(plugged) >= 1
     published = {type(module).__name__ for module in network.modules()}
     assert not published & {"SqueezeExcitation", "CBAM", "InterSliceAttention", "NonLocal", "RecurrentSliceAttention"}
     assert network.built_from == {"network": f"{frame}+eca", "options": dict(find(f"{frame}+eca").options)}
@@ -156,8 +162,8 @@ def test_a_plug_that_does_not_fit_gets_one_line(name: str, says: str) -> None:
 
 def test_the_table_of_mechanisms_has_each_of_them_with_its_size() -> None:
     lines = mechanism_table()
-    for name, own in MECHANISMS.items():
+    for name, mechanism in MECHANISMS.items():
         line = next(line for line in lines if line.split()[:1] == [name])
-        assert own.title in line and ("3-D only" in line) == (own.spatial_dims == (3,))
+        assert mechanism.title in line and ("3-D only" in line) == (mechanism.spatial_dims == (3,))
     assert next(line for line in lines if line.startswith("  eca ")).split()[1] == "3"  # k of 64 channels
     assert "p3d+eca" in lines[0]

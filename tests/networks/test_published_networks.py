@@ -71,14 +71,14 @@ def test_parameter_count_is_the_published_one(name: str) -> None:
 
 
 def stage_shapes(network: nn.Module, shape: tuple[int, ...]) -> list[tuple[int, ...]]:
-    found: list[tuple[int, ...]] = []
+    shapes: list[tuple[int, ...]] = []
     for name in ("bn1", "maxpool", "layer1", "layer2", "layer3", "layer4"):
         network.get_submodule(name).register_forward_hook(
-            lambda module, inputs, output: found.append(tuple(output.shape[1:]))
+            lambda module, inputs, output: shapes.append(tuple(output.shape[1:]))
         )
     with torch.device("meta"):
-        found.append(tuple(network(torch.empty(1, *shape)).shape[1:]))
-    return found
+        shapes.append(tuple(network(torch.empty(1, *shape)).shape[1:]))
+    return shapes
 
 
 def on_meta(build, **options) -> nn.Module:

@@ -140,6 +140,6 @@ def test_the_list_is_kept_in_a_file_that_says_what_is_measured(tmp_path) -> None
 
 def test_the_list_needs_no_torch() -> None:
     code = "import sys; from medattn_lite.cli import main; main(['networks']); print('torch' in sys.modules)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.splitlines()[-1] == "False"
-    assert "p3d_iam" in found.stdout and "split attention" in found.stdout
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "False"
+    assert "p3d_iam" in done.stdout and "split attention" in done.stdout

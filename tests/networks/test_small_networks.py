@@ -218,14 +218,14 @@ def test_published_lesion_head_gives_one_half_to_a_voxel_without_features():
     assert (biased.final(empty).softmax(1)[:, 1] > 0.95).all()
 
 
-@pytest.mark.parametrize("network", [P3DResNet, ResNetCBAM, SEResNeXt], ids=lambda own: own.__name__)
+@pytest.mark.parametrize("network", [P3DResNet, ResNetCBAM, SEResNeXt], ids=lambda make: make.__name__)
 def test_strides_keep_a_finer_last_map_with_the_same_weights(network):
     size = {"stem_width": 8, "groups": 4, "base_width": 32} if network is SEResNeXt else {"width": 8}
     options = {"in_channels": 1, **SHORT, **size, **({} if network is P3DResNet else {"spatial_dims": 3})}
     published, fine = network(**options).eval(), network(**options, strides=(1, 2, 1, 1)).eval()
     fine.load_state_dict(published.state_dict())
     image = torch.randn(1, 1, 32, 34, 33)
-    coarse, small = (own.features(image).shape[2:] for own in (published, fine))
+    coarse, small = (network.features(image).shape[2:] for network in (published, fine))
     assert max(coarse) <= 2 and min(small) >= 4
     with pytest.raises(UserError, match="give 1 or 2 for each of four stages"):
         network(**options, strides=(1, 2, 4, 1))
