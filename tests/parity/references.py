@@ -53,12 +53,12 @@ def _shapes(record: Record) -> Shapes:
 
 def _stages(shapes: Shapes) -> tuple[int, ...]:
     """Blocks of layer1, layer2, …, from names such as `layer2.3.conv1.weight`."""
-    found: dict[str, set[str]] = {}
+    blocks: dict[str, set[str]] = {}
     for key in shapes:
         if key.startswith("layer") and not key.startswith("layer0"):
             stage, block, *_ = key.split(".")
-            found.setdefault(stage, set()).add(block)
-    return tuple(len(found[stage]) for stage in sorted(found))
+            blocks.setdefault(stage, set()).add(block)
+    return tuple(len(blocks[stage]) for stage in sorted(blocks))
 
 
 def _classes(shapes: Shapes, classifier: str) -> int | None:

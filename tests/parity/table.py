@@ -40,10 +40,10 @@ class Row:
 
 def rows() -> list[Row]:
     """Every golden, then every library at hand."""
-    found = []
+    lines = []
     for name in records():
         reference, difference = REFERENCES[reference_name(name)], compare(name)
-        found.append(
+        lines.append(
             Row(
                 name=name,
                 block=reference.title,
@@ -58,8 +58,8 @@ def rows() -> list[Row]:
         )
     for name, (block, library, measure) in LIVE.items():
         output, gradient = measure()
-        found.append(Row(name, block, library, output, gradient, LIVE_LIMIT))
-    return found
+        lines.append(Row(name, block, library, output, gradient, LIVE_LIMIT))
+    return lines
 
 
 def markdown(table: list[Row]) -> str:
