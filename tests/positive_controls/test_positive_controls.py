@@ -27,7 +27,9 @@ EACH = pytest.mark.parametrize("control", WITH_A_FIELD, ids=lambda control: cont
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Few images and steps, for what does not hang on learning."""
-    tiny = {name: replace(own, steps=2, batch=4, images=8, tested=16) for name, own in controls.SETTINGS.items()}
+    tiny = {
+        name: replace(settings, steps=2, batch=4, images=8, tested=16) for name, settings in controls.SETTINGS.items()
+    }
     for module in (training, table):
         monkeypatch.setattr(module, "SETTINGS", tiny)
 
@@ -94,11 +96,11 @@ def test_logits_and_labels_of_candidates_are_means_over_their_pixels() -> None:
 @pytest.mark.usefixtures("small")
 def test_every_network_of_a_claim_runs_and_its_maps_are_scored(name: str) -> None:
     for attention in table.further_columns(CONTROLS[name]):
-        found = table.measured(CONTROLS[name], attention, 0)
-        assert 0 <= found["accuracy"] <= 1 and found["steps"] == 2
-        assert json.loads(json.dumps(found)) == found
-    own = table.measured(CONTROLS[name], CONTROLS[name].mechanism, 0)
-    assert {"mean", "other", "map"} <= set(own)
+        result = table.measured(CONTROLS[name], attention, 0)
+        assert 0 <= result["accuracy"] <= 1 and result["steps"] == 2
+        assert json.loads(json.dumps(result)) == result
+    measured = table.measured(CONTROLS[name], CONTROLS[name].mechanism, 0)
+    assert {"mean", "other", "map"} <= set(measured)
 
 
 def test_sequence_is_won_by_squeeze_and_excitation_and_by_its_map() -> None:
@@ -179,9 +181,9 @@ def test_maps_are_edited_only_where_there_are_maps() -> None:
     run = controls.train_control("zoom", "plain", seed=0)
     with pytest.raises(UserError, match="no attention maps to edit"):
         controls.edited_accuracy(run, "mean")
-    own = controls.train_control("zoom", seed=0)
+    control = controls.train_control("zoom", seed=0)
     with pytest.raises(UserError, match="edit='flat': choose from mean, other"):
-        controls.edited_accuracy(own, "flat")
+        controls.edited_accuracy(control, "flat")
 
 
 def test_the_readmes_table_is_that_of_the_record(tmp_path: Path) -> None:
