@@ -31,19 +31,19 @@ def by_matrix(event: np.ndarray, time: np.ndarray, risk: np.ndarray) -> tuple[np
 def test_pairs_by_sorting_are_those_of_the_matrix(patients: int, ties: dict[str, int]) -> None:
     for seed in range(5):
         event, time, risk = cohort(patients, seed, **ties)
-        own = pair_counts(event, time, risk)
+        counts = pair_counts(event, time, risk)
         agreeing, comparable = by_matrix(event, time, risk)
-        assert own.agreeing.tolist() == agreeing.tolist() and own.comparable.tolist() == comparable.tolist()
+        assert counts.agreeing.tolist() == agreeing.tolist() and counts.comparable.tolist() == comparable.tolist()
 
 
 def test_risks_closer_than_the_tolerance_are_tied_though_not_with_a_common_third() -> None:
     rng = np.random.default_rng(0)
     event, time, _ = cohort(90, 1)
     risk = rng.integers(0, 12, 90) * 0.6e-8  # neighbours are tied, those two apart are not
-    own = pair_counts(event, time, risk)
-    assert own.agreeing.tolist() == by_matrix(event, time, risk)[0].tolist()
+    counts = pair_counts(event, time, risk)
+    assert counts.agreeing.tolist() == by_matrix(event, time, risk)[0].tolist()
     exact = pair_counts(event, time, risk, tolerance=0.0)
-    assert 0 < exact.tied.sum() < own.tied.sum()
+    assert 0 < exact.tied.sum() < counts.tied.sum()
 
 
 @pytest.mark.parametrize("ties", [{}, {"days": 40, "risks": 30}])
@@ -52,32 +52,32 @@ def test_pairs_equal_scikit_survivals(ties: dict[str, int]) -> None:
 
     event, time, risk = cohort(1000, 3, **ties)
     value, concordant, _, tied, _ = concordance_index_censored(event, time, risk)
-    own = pair_counts(event, time, risk)
-    assert (own.concordant.sum(), own.tied.sum()) == (2 * concordant, 2 * tied)  # once with either patient
-    assert own.c_index == pytest.approx(value, abs=1e-15)
+    counts = pair_counts(event, time, risk)
+    assert (counts.concordant.sum(), counts.tied.sum()) == (2 * concordant, 2 * tied)  # once with either patient
+    assert counts.c_index == pytest.approx(value, abs=1e-15)
 
 
 def test_the_order_of_patients_and_of_equal_days_changes_nothing() -> None:
     event, time, risk = cohort(120, 4, days=9, risks=7)
     order = np.random.default_rng(5).permutation(120)
-    own, turned = pair_counts(event, time, risk), pair_counts(event[order], time[order], risk[order])
-    assert own.agreeing[order].tolist() == turned.agreeing.tolist()
+    counts, turned = pair_counts(event, time, risk), pair_counts(event[order], time[order], risk[order])
+    assert counts.agreeing[order].tolist() == turned.agreeing.tolist()
 
 
 def test_within_folds_nobody_is_compared_with_another_fold() -> None:
     event, time, risk = cohort(90, 6)
     fold = np.arange(90) % 3
-    own = pair_counts(event, time, risk, within=fold)
+    counts = pair_counts(event, time, risk, within=fold)
     for number in range(3):
         mine = fold == number
         alone = pair_counts(event[mine], time[mine], risk[mine])
-        assert own.comparable[mine].tolist() == alone.comparable.tolist()
-    assert own.comparable.sum() < pair_counts(event, time, risk).comparable.sum() / 2
+        assert counts.comparable[mine].tolist() == alone.comparable.tolist()
+    assert counts.comparable.sum() < pair_counts(event, time, risk).comparable.sum() / 2
 
 
 def test_without_a_death_there_is_no_pair_and_no_index() -> None:
-    own = pair_counts(np.zeros(5, dtype=bool), np.arange(5.0), np.arange(5.0))
-    assert own.comparable.sum() == 0 and np.isnan(own.c_index)
+    counts = pair_counts(np.zeros(5, dtype=bool), np.arange(5.0), np.arange(5.0))
+    assert counts.comparable.sum() == 0 and np.isnan(counts.c_index)
 
 
 def test_a_hundred_thousand_patients_fit_into_the_memory_of_their_rows() -> None:
@@ -85,10 +85,10 @@ def test_a_hundred_thousand_patients_fit_into_the_memory_of_their_rows() -> None
 
     event, time, risk = cohort(100_000, 7)
     tracemalloc.start()
-    found = pair_counts(event, time, risk).c_index
+    value = pair_counts(event, time, risk).c_index
     assert tracemalloc.get_traced_memory()[1] < 100_000 * 8 * 40  # some forty columns; the matrix would take 80 GB
     tracemalloc.stop()
-    assert 0.5 < found < 1
+    assert 0.5 < value < 1
 
 
 def test_concordance_by_hand_with_censoring():

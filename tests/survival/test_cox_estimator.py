@@ -59,9 +59,9 @@ def test_tables_arrays_and_all_kinds_of_outcome_give_the_numbers_of_the_model():
     plain = CoxModel(np.array([True] * 12 + [False])).fit(frame[COLUMNS].to_numpy(), follow.time, follow.event)
     expected = plain.predict(frame[COLUMNS].to_numpy())
     for outcome in (frame[["time", "event"]], follow, follow.records()):
-        found = CoxEstimator(IMAGES).fit(frame[COLUMNS], outcome)
-        assert np.array_equal(found.predict(frame[COLUMNS]), expected)
-        assert list(found.feature_names_in_) == COLUMNS and found.n_features_in_ == 13
+        model = CoxEstimator(IMAGES).fit(frame[COLUMNS], outcome)
+        assert np.array_equal(model.predict(frame[COLUMNS]), expected)
+        assert list(model.feature_names_in_) == COLUMNS and model.n_features_in_ == 13
     by_number = CoxEstimator(range(12)).fit(frame[COLUMNS].to_numpy(), follow)
     assert np.array_equal(by_number.predict(frame[COLUMNS].to_numpy()), expected)
 
@@ -91,13 +91,13 @@ def test_it_goes_through_a_pipeline_and_a_grid_search_by_patient():
 def test_out_of_fold_it_knows_what_is_told_and_nothing_where_nothing_is():
     scores = {}
     for tell in (1.2, 0.0):
-        own = []
+        fold_scores = []
         for seed in range(5):
             frame = table(seed=seed, tell=tell)
             model = CoxEstimator(IMAGES, image_penalty=100.0)
-            own += cross_val_score(model, frame[COLUMNS], frame[["time", "event"]], groups=frame["subject"],
-                                   cv=GroupKFold(4)).tolist()  # fmt: skip
-        scores[tell] = np.mean(own)
+            fold_scores += cross_val_score(model, frame[COLUMNS], frame[["time", "event"]], groups=frame["subject"],
+                                           cv=GroupKFold(4)).tolist()  # fmt: skip
+        scores[tell] = np.mean(fold_scores)
     assert scores[1.2] > 0.7 and abs(scores[0.0] - 0.5) < 0.06, scores
 
 
@@ -129,9 +129,9 @@ def test_a_mistake_is_one_line(change, message):
 
 @pytest.mark.parametrize("alive", [0, 1, 2])
 def test_image_features_can_be_learned_from_where_nearly_all_patients_died(alive):
-    frame = table(60).assign(event=lambda own: own.index >= alive)
-    found = CoxEstimator(IMAGES).fit(frame[COLUMNS], frame[["time", "event"]])
-    assert found.model_.penalty in PENALTIES and found.score(frame[COLUMNS], frame[["time", "event"]]) > 0.7
+    frame = table(60).assign(event=lambda rows: rows.index >= alive)
+    model = CoxEstimator(IMAGES).fit(frame[COLUMNS], frame[["time", "event"]])
+    assert model.model_.penalty in PENALTIES and model.score(frame[COLUMNS], frame[["time", "event"]]) > 0.7
     folds = inner_folds([f"p{row}" for row in frame.index], frame["event"].to_numpy(), 0)
     assert sorted(patient for fold in folds for patient in fold.test) == sorted(f"p{row}" for row in frame.index)
     assert [len(fold.test) for fold in folds] == [20] * INNER_FOLDS and len({fold.test for fold in folds}) == 3
@@ -141,9 +141,9 @@ def test_image_features_can_be_learned_from_where_nearly_all_patients_died(alive
 
 
 def test_few_deaths_are_enough_with_a_penalty_that_is_given():
-    frame = table().assign(event=lambda own: own.index < 2)
-    found = CoxEstimator(IMAGES, image_penalty=100.0).fit(frame[COLUMNS], frame[["time", "event"]])
-    assert np.isfinite(found.predict(frame[COLUMNS])).all()
+    frame = table().assign(event=lambda rows: rows.index < 2)
+    model = CoxEstimator(IMAGES, image_penalty=100.0).fit(frame[COLUMNS], frame[["time", "event"]])
+    assert np.isfinite(model.predict(frame[COLUMNS])).all()
 
 
 def test_the_seed_draws_the_inner_folds_that_choose_the_penalty():
@@ -203,4 +203,4 @@ def test_a_search_passes_the_patients_on_to_the_inner_folds(monkeypatch):
                               cv=GroupKFold(3), error_score="raise")  # fmt: skip
         search.fit(frame[COLUMNS], frame[["time", "event"]], groups=frame["subject"])
     assert len(seen) == 2 * 3 + 1 and set(seen[-1]) == set(frame["subject"])
-    assert all(len(own) == 2 * len(set(own)) == 40 for own in seen[:-1])
+    assert all(len(patients) == 2 * len(set(patients)) == 40 for patients in seen[:-1])

@@ -120,8 +120,8 @@ def test_the_units_of_a_clinical_value_and_the_tails_of_a_feature_change_no_risk
     other = values.copy()
     other[:, ~is_image] = [60.0, -5.0] + values[:, ~is_image] * [365.25 * 12, 0.001]  # days for years, kg for g
     other[:, is_image] = np.exp(3 * values[:, is_image])  # the same order, over several powers of ten
-    plain, changed = (CoxModel(is_image, image_penalty=30.0).fit(own, table.time, table.event).predict(own)
-                      for own in (values, other))  # fmt: skip
+    plain, changed = (CoxModel(is_image, image_penalty=30.0).fit(part, table.time, table.event).predict(part)
+                      for part in (values, other))  # fmt: skip
     assert changed == pytest.approx(plain, rel=1e-6, abs=1e-6) and plain.std() > 0.3
 
 
@@ -158,8 +158,8 @@ def test_medians_and_log_rank_tell_groups_apart():
 
 def test_the_record_holds_intervals_differences_and_the_control():
     record = analyse(made(80, radiomics=4), repeats=1, shuffles=3, draws=50, show=False)
-    for own in record["c_index"].values():
-        assert own["C-index"]["low"] <= own["C-index"]["value"] <= own["C-index"]["high"]
+    for fit in record["c_index"].values():
+        assert fit["C-index"]["low"] <= fit["C-index"]["value"] <= fit["C-index"]["high"]
     assert record["differences"][0]["C-index"]["units"] == 80
     assert 0.35 < record["shuffled_outcomes"]["mean"] < 0.65 and record["shuffled_outcomes"]["set"] == "both"
     ratio = record["hazard_ratios"]["age"]

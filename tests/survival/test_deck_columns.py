@@ -21,10 +21,10 @@ def predicted(times, events, risks) -> list[dict]:
 
 def test_each_column_scores_its_own_patients_and_follow_up():
     rows = predicted([50, 200, 300, 800, 900, 1000], [1, 1, 1, 1, 1, 0], [0.9, 0.2, 0.8, 0.7, 0.1, 0.3])
-    found = deck_columns(rows, {"p0", "p1", "p3"}, draws=0)
-    assert found["patients"] == {"highest grade": 3, "one-year": 6, "one-year, highest grade": 3}
-    assert found["deaths"] == {"highest grade": 3, "one-year": 3, "one-year, highest grade": 2}
-    values = {name: own["value"] for name, own in found["scores"].items() if name.startswith("C-index")}
+    columns = deck_columns(rows, {"p0", "p1", "p3"}, draws=0)
+    assert columns["patients"] == {"highest grade": 3, "one-year": 6, "one-year, highest grade": 3}
+    assert columns["deaths"] == {"highest grade": 3, "one-year": 3, "one-year, highest grade": 2}
+    values = {name: score["value"] for name, score in columns["scores"].items() if name.startswith("C-index")}
     # of p0, p1, p3: p0 before p1 and p3 is right, p1 before p3 is wrong; cut at a year the same pairs remain
     assert values["C-index, highest grade"] == pytest.approx(2 / 3)
     assert values["C-index, one-year, highest grade"] == pytest.approx(2 / 3)
@@ -36,9 +36,9 @@ def test_a_death_on_day_365_is_within_the_year_and_one_after_it_is_not():
     times = [364, 365, 365, 365.5, 366, 367, 800]
     events = [1, 1, 0, 1, 1, 0, 1]
     risks = [0.9, 0.3, 0.6, 0.2, 0.7, 0.5, 0.1]
-    found = deck_columns(predicted(times, events, risks), {"p1", "p3", "p4"}, draws=0)
-    assert found["deaths"] == {"highest grade": 3, "one-year": 2, "one-year, highest grade": 1}
-    values = {name: own["value"] for name, own in found["scores"].items()}
+    columns = deck_columns(predicted(times, events, risks), {"p1", "p3", "p4"}, draws=0)
+    assert columns["deaths"] == {"highest grade": 3, "one-year": 2, "one-year, highest grade": 1}
+    values = {name: score["value"] for name, score in columns["scores"].items()}
     # p0 before 6 others, all of lower risk; p1 before who was last seen on its day and the 4 who outlived it: of these
     # p3 and p6 have a lower risk. Who died after the year is compared with nobody as the earlier one.
     assert values["C-index, one-year"] == pytest.approx((6 + 2) / (6 + 5))
@@ -51,17 +51,17 @@ def test_a_death_on_day_365_is_within_the_year_and_one_after_it_is_not():
 def test_brier_at_one_year_is_that_of_who_outlived_day_365(late):
     times, risks = [100, 365, late, late], [0.9, 0.4, 0.3, 0.8]
     rows = predicted(times, [1, 1, 1, 0], risks)
-    found = deck_columns(rows, {"p0", "p1", "p2", "p3"}, draws=0)["scores"]
+    scores = deck_columns(rows, {"p0", "p1", "p2", "p3"}, draws=0)["scores"]
     alive = np.array([0, 0, 1, 1])  # nobody left before day 365: no weights
     by_hand = float(np.mean((np.exp(-np.array(risks)) - alive) ** 2))
     for column in COLUMNS:  # to cut follow-up at one year changes nothing about that year
-        assert found[f"Brier at one year, {column}"]["value"] == pytest.approx(by_hand, abs=1e-9), column
+        assert scores[f"Brier at one year, {column}"]["value"] == pytest.approx(by_hand, abs=1e-9), column
 
 
 def test_nobody_of_the_highest_grade_is_no_error():
-    found = deck_columns(predicted([50, 200], [1, 1], [0.9, 0.2]), set(), draws=0)
-    assert found["patients"]["highest grade"] == 0 and "C-index, highest grade" not in found["scores"]
-    assert set(found["patients"]) == set(COLUMNS)
+    columns = deck_columns(predicted([50, 200], [1, 1], [0.9, 0.2]), set(), draws=0)
+    assert columns["patients"]["highest grade"] == 0 and "C-index, highest grade" not in columns["scores"]
+    assert set(columns["patients"]) == set(COLUMNS)
 
 
 def test_phantoms_of_all_grades_are_told_apart_better_than_those_of_the_highest_alone():
@@ -71,9 +71,9 @@ def test_phantoms_of_all_grades_are_told_apart_better_than_those_of_the_highest_
         table = PhantomCohort(n=600, task="survival", seed=3, realism=realism).table()
         assert set(table["grade"]) == {"LGG", "HGG"}
         best = {}
-        for name, own in (("all", table), ("highest", table[table["grade"] == "HGG"])):
-            follow_up = FollowUp(own["time"].to_numpy(), own["event"].to_numpy().astype(bool))
-            best[name] = c_index(follow_up, own["oracle_risk"].to_numpy(), n=0).value
+        for name, rows in (("all", table), ("highest", table[table["grade"] == "HGG"])):
+            follow_up = FollowUp(rows["time"].to_numpy(), rows["event"].to_numpy().astype(bool))
+            best[name] = c_index(follow_up, rows["oracle_risk"].to_numpy(), n=0).value
         gaps[realism] = best["all"] - best["highest"]
         print(realism, best)
     assert gaps["clinical"] > 0.05 > gaps["matched"] > -0.05

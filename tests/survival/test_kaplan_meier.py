@@ -143,9 +143,9 @@ def test_curve_and_interval_of_random_cohorts_are_scikit_survivals(seed):
     time, event = np.ceil(rng.exponential(size=count) * 20), rng.random(count) < rng.random()
     with np.errstate(divide="ignore", invalid="ignore"):
         days, survival, (low, high) = kaplan_meier_estimator(event, time, conf_type="log-log")
-    own = kaplan_meier(FollowUp(time, event))
-    assert own.times[1:].tolist() == days.tolist()  # ours begins with day 0
-    np.testing.assert_allclose(own.survival[1:], survival, atol=1e-14)
+    curve = kaplan_meier(FollowUp(time, event))
+    assert curve.times[1:].tolist() == days.tolist()  # ours begins with day 0
+    np.testing.assert_allclose(curve.survival[1:], survival, atol=1e-14)
     inside = (survival > 0) & (survival < 1)
-    np.testing.assert_allclose(own.low[1:][inside], low[inside], rtol=1e-10)
-    np.testing.assert_allclose(own.high[1:][inside], high[inside], rtol=1e-10)
+    np.testing.assert_allclose(curve.low[1:][inside], low[inside], rtol=1e-10)
+    np.testing.assert_allclose(curve.high[1:][inside], high[inside], rtol=1e-10)

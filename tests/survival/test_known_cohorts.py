@@ -58,7 +58,7 @@ def test_the_users_guides_c_indices_of_the_veterans(veterans):
     everything = risk(list(numbers))
     assert c_index(patients, everything, n=2).value == pytest.approx(0.7362562471603816)
     pairs = pair_counts(patients.event, patients.time, everything)  # each pair twice, with either patient
-    concordant, tied, comparable = (own.sum() / 2 for own in (pairs.concordant, pairs.tied, pairs.comparable))
+    concordant, tied, comparable = (part.sum() / 2 for part in (pairs.concordant, pairs.tied, pairs.comparable))
     assert (concordant, comparable - concordant - tied, tied) == (6482, 2322, 0)
     alone = {"Karnofsky_score": 0.709280, "Celltype=smallcell": 0.572581, "Treatment=test": 0.525386,
              "Prior_therapy=yes": 0.494434}  # fmt: skip

@@ -133,10 +133,10 @@ def test_cox_of_twenty_thousand_patients_keeps_its_digits_in_float32():
 def test_the_running_sum_and_its_gradient_keep_their_digits_at_any_spread(spread, rising):
     risk = (spread * torch.linspace(0, 1, 50, dtype=torch.float64)).requires_grad_()
     risk_in_order = risk if rising else risk.flip(0)
-    found, expected = losses._running_log_sum(risk_in_order), risk_in_order.logcumsumexp(0)
-    torch.testing.assert_close(found, expected, rtol=1e-13, atol=1e-13)
+    sums, expected = losses._running_log_sum(risk_in_order), risk_in_order.logcumsumexp(0)
+    torch.testing.assert_close(sums, expected, rtol=1e-13, atol=1e-13)
     weights = torch.linspace(1, 2, 50, dtype=torch.float64)
-    ours, theirs = (torch.autograd.grad((one * weights).sum(), risk)[0] for one in (found, expected))
+    ours, theirs = (torch.autograd.grad((one * weights).sum(), risk)[0] for one in (sums, expected))
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-13)
 
 

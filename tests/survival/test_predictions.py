@@ -25,17 +25,17 @@ def cohort(patients: int = 60, seed: int = 0) -> Predicted:
 
 
 def test_survival_between_two_days_has_a_constant_hazard():
-    found = cohort()
-    np.testing.assert_allclose(found.at(200), found.survival[:, 1])
-    np.testing.assert_allclose(found.at(300), np.sqrt(found.survival[:, 1] * found.survival[:, 2]))
-    np.testing.assert_allclose(found.at(50), np.sqrt(found.survival[:, 0]))
-    assert (found.at(0) == 1).all()
-    several = found.at([50, 300, 800])
+    predicted = cohort()
+    np.testing.assert_allclose(predicted.at(200), predicted.survival[:, 1])
+    np.testing.assert_allclose(predicted.at(300), np.sqrt(predicted.survival[:, 1] * predicted.survival[:, 2]))
+    np.testing.assert_allclose(predicted.at(50), np.sqrt(predicted.survival[:, 0]))
+    assert (predicted.at(0) == 1).all()
+    several = predicted.at([50, 300, 800])
     assert several.shape == (60, 3)
-    np.testing.assert_allclose(several[:, 1], found.at(300))
-    np.testing.assert_allclose(several[:, 2], found.survival[:, 3])
-    from_zero = Predicted(found.patients, np.r_[0, DAYS], np.column_stack([np.ones(60), found.survival]))
-    np.testing.assert_allclose(from_zero.at(50), found.at(50))
+    np.testing.assert_allclose(several[:, 1], predicted.at(300))
+    np.testing.assert_allclose(several[:, 2], predicted.survival[:, 3])
+    from_zero = Predicted(predicted.patients, np.r_[0, DAYS], np.column_stack([np.ones(60), predicted.survival]))
+    np.testing.assert_allclose(from_zero.at(50), predicted.at(50))
 
 
 def test_a_day_that_was_not_predicted_is_refused():
@@ -45,13 +45,13 @@ def test_a_day_that_was_not_predicted_is_refused():
 
 
 def test_a_cut_gives_the_groups_curves_and_their_test():
-    found = cohort()
-    split = found.split(0.2)
-    high = found.risk > 0.2
+    predicted = cohort()
+    split = predicted.split(0.2)
+    high = predicted.risk > 0.2
     assert (split.high == high).all() and list(split.curves) == ["low risk", "high risk"]
-    own = FollowUp(found.patients.time[high], found.patients.event[high])
-    np.testing.assert_array_equal(split.curves["high risk"].survival, kaplan_meier(own).survival)
-    assert split.log_rank == log_rank(found.patients, high) and split.untested == ""
+    patients = FollowUp(predicted.patients.time[high], predicted.patients.event[high])
+    np.testing.assert_array_equal(split.curves["high risk"].survival, kaplan_meier(patients).survival)
+    assert split.log_rank == log_rank(predicted.patients, high) and split.untested == ""
 
 
 @pytest.mark.parametrize(("threshold", "group"), [(-99, "high risk"), (99, "low risk")])
@@ -69,30 +69,33 @@ def test_groups_that_cannot_be_tested_say_why():
 
 
 def test_scores_of_a_day_are_those_of_the_functions():
-    found = cohort()
-    scores = found.scores(300)
-    assert scores.brier == brier(found.patients, found.at(300), [300])[0]
-    assert scores.auc == time_auc(found.patients, found.risk, [300])[0]
-    alike = np.full(60, kaplan_meier(found.patients).at([300])[0])
-    assert scores.brier_of_all_alike == brier(found.patients, alike, [300])[0] > scores.brier
-    theirs, expected = found.calibration(300, groups=3), calibration(found.patients, found.at(300), 300, groups=3)
+    predicted = cohort()
+    scores = predicted.scores(300)
+    assert scores.brier == brier(predicted.patients, predicted.at(300), [300])[0]
+    assert scores.auc == time_auc(predicted.patients, predicted.risk, [300])[0]
+    same_for_all = np.full(60, kaplan_meier(predicted.patients).at([300])[0])
+    assert scores.brier_of_all_alike == brier(predicted.patients, same_for_all, [300])[0] > scores.brier
+    theirs, expected = (
+        predicted.calibration(300, groups=3),
+        calibration(predicted.patients, predicted.at(300), 300, groups=3),
+    )
     np.testing.assert_array_equal(theirs.observed, expected.observed)
 
 
 def test_every_day_offered_for_scoring_has_a_brier_score():
-    found = cohort()
-    days = found.scored_days(40)
+    predicted = cohort()
+    days = predicted.scored_days(40)
     assert len(days) > 20 and days[-1] <= 800
-    own, alike = found.brier_scores(days)
-    assert np.isfinite(own).all() and np.isfinite(alike).all()
-    np.testing.assert_allclose(own[::9], [found.scores(day).brier for day in days[::9]])
+    model_brier, reference_brier = predicted.brier_scores(days)
+    assert np.isfinite(model_brier).all() and np.isfinite(reference_brier).all()
+    np.testing.assert_allclose(model_brier[::9], [predicted.scores(day).brier for day in days[::9]])
 
 
 def test_training_patients_give_the_weights():
-    found, train = cohort(), cohort(seed=1).patients
-    weighted = Predicted(found.patients, DAYS, found.survival, found.risk, train=train)
-    assert weighted.scores(300).brier == brier(found.patients, found.at(300), [300], train=train)[0]
-    assert weighted.scores(300).brier != found.scores(300).brier
+    predicted, train = cohort(), cohort(seed=1).patients
+    weighted = Predicted(predicted.patients, DAYS, predicted.survival, predicted.risk, train=train)
+    assert weighted.scores(300).brier == brier(predicted.patients, predicted.at(300), [300], train=train)[0]
+    assert weighted.scores(300).brier != predicted.scores(300).brier
 
 
 def test_a_cohort_without_a_death_or_with_one_day_is_scored_as_unknown():
@@ -104,19 +107,21 @@ def test_a_cohort_without_a_death_or_with_one_day_is_scored_as_unknown():
 
 
 def test_predictions_of_a_run_are_read_as_they_are():
-    found = cohort()
-    rows = [{"subject": f"p{k}", "time": found.patients.time[k], "event": bool(found.patients.event[k]),
-             "risk": found.risk[k], "days": DAYS.tolist(), "survival": found.survival[k].tolist(), "group": 1}
-            for k in range(len(found))]  # fmt: skip
+    predicted = cohort()
+    rows = [{"subject": f"p{k}", "time": predicted.patients.time[k], "event": bool(predicted.patients.event[k]),
+             "risk": predicted.risk[k], "days": DAYS.tolist(), "survival": predicted.survival[k].tolist(), "group": 1}
+            for k in range(len(predicted))]  # fmt: skip
     read = Predicted.from_rows(rows)
-    assert read.subjects[3] == "p3" and read.scores(300) == found.scores(300)
+    assert read.subjects[3] == "p3" and read.scores(300) == predicted.scores(300)
     with pytest.raises(UserError, match="no predictions"):
         Predicted.from_rows([])
 
 
 def test_without_a_risk_patients_are_ranked_by_survival_on_the_middle_day():
-    found = cohort()
-    np.testing.assert_array_equal(Predicted(found.patients, DAYS, found.survival).risk, 1 - found.survival[:, 2])
+    predicted = cohort()
+    np.testing.assert_array_equal(
+        Predicted(predicted.patients, DAYS, predicted.survival).risk, 1 - predicted.survival[:, 2]
+    )
 
 
 P = FollowUp([1, 2], np.array([True, False]))

@@ -23,7 +23,11 @@ def count_pairs(test: FollowUp, risk: np.ndarray) -> PairCounts:
 def test_the_pairs_of_five_patients_are_those_counted_by_hand():
     # A with B, C, D, E: all in order. C with D, E: both the wrong way round. D with E: tied. B with C, D, E: unknown.
     pairs = count_pairs(FIVE, RISK)
-    assert [own.sum() / 2 for own in (pairs.concordant, pairs.tied, pairs.comparable)] == [4, 1, 7]  # of both patients
+    assert [part.sum() / 2 for part in (pairs.concordant, pairs.tied, pairs.comparable)] == [
+        4,
+        1,
+        7,
+    ]  # of both patients
     assert pairs.c_index == pytest.approx(4.5 / 7)
     assert pairs.c_index == pytest.approx(c_index(FIVE, RISK, n=2).value)
 
@@ -56,7 +60,7 @@ def test_two_deaths_on_one_day_are_no_pair_and_one_risk_is_half_a_pair():
 def test_harrells_index_moves_with_censoring_and_unos_stays():
     """Late pairs are hard here (the risk tells early deaths only), and censoring takes late pairs away."""
     rng = np.random.default_rng(1)
-    found = {"Harrell": [], "Uno": []}
+    indices = {"Harrell": [], "Uno": []}
     true = []
     for _ in range(20):
         risk = rng.normal(size=400)
@@ -65,9 +69,9 @@ def test_harrells_index_moves_with_censoring_and_unos_stays():
         leaves = rng.uniform(0, 8, size=400)
         seen = FollowUp(np.minimum(death, leaves), death <= leaves)
         true.append(count_pairs(FollowUp(np.minimum(death, 7), death < 7), risk).c_index)
-        found["Harrell"].append(count_pairs(seen, risk).c_index)
-        found["Uno"].append(c_index_ipcw(seen, risk, until=7, n=0).value)
-    bias = {name: abs(np.mean(values) - np.mean(true)) for name, values in found.items()}
+        indices["Harrell"].append(count_pairs(seen, risk).c_index)
+        indices["Uno"].append(c_index_ipcw(seen, risk, until=7, n=0).value)
+    bias = {name: abs(np.mean(values) - np.mean(true)) for name, values in indices.items()}
     assert bias["Uno"] < 0.02 < 0.04 < bias["Harrell"], bias
 
 
@@ -76,7 +80,7 @@ def test_the_phantoms_oracle_is_the_ceiling_and_its_c_index_is_the_one_its_hazar
 
     rng = np.random.default_rng(2)
     risk = rng.normal(scale=1.1, size=1500)
-    outcome = [draw_survival(seed, own) for seed, own in enumerate(risk)]
+    outcome = [draw_survival(seed, patient_risk) for seed, patient_risk in enumerate(risk)]
     cohort = FollowUp([time for time, _ in outcome], np.array([event for _, event in outcome]))
     oracle = c_index_ipcw(cohort, risk, n=0).value
     # With proportional hazards the higher risk dies first with probability 1 / (1 + exp(−|difference|)).
