@@ -48,16 +48,16 @@ def arrows(folder: str = "", package: Path = PACKAGE) -> dict[str, set[str]]:
     home = package.joinpath(*inside)
     rooms = {path.stem for path in home.iterdir()
              if path.suffix == ".py" and path.stem != "__init__" or (path / "__init__.py").is_file()}  # fmt: skip
-    found: dict[str, set[str]] = {room: set() for room in rooms}
+    imports_of: dict[str, set[str]] = {room: set() for room in rooms}
     for path in sorted(home.rglob("*.py")):
-        own = path.relative_to(home).with_suffix("").parts[0]
-        if own not in rooms:
+        room = path.relative_to(home).with_suffix("").parts[0]
+        if room not in rooms:
             continue
         for place in imports(path, package):
-            other = place[len(inside)] if len(place) > len(inside) and place[: len(inside)] == inside else own
-            if other in rooms and other != own:
-                found[own].add(other)
-    return found
+            other = place[len(inside)] if len(place) > len(inside) and place[: len(inside)] == inside else room
+            if other in rooms and other != room:
+                imports_of[room].add(other)
+    return imports_of
 
 
 def circles(rooms: Mapping[str, set[str]]) -> list[set[str]]:
@@ -79,11 +79,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.house", description=__doc__.splitlines()[0])
     parser.add_argument("folders", nargs="*", metavar="FOLDER")
     parser.add_argument("--package", type=Path, default=PACKAGE, help="another copy of the package")
-    given = parser.parse_args()
-    for folder in ["", *given.folders]:
-        found = arrows(folder, given.package)
-        round_trips = [" ↔ ".join(sorted(group)) for group in circles(found)]
-        print(f"{folder or 'the package'}: {len(found)} rooms, {sum(map(len, found.values()))} arrows, "
+    options = parser.parse_args()
+    for folder in ["", *options.folders]:
+        imports = arrows(folder, options.package)
+        round_trips = [" ↔ ".join(sorted(group)) for group in circles(imports)]
+        print(f"{folder or 'the package'}: {len(imports)} rooms, {sum(map(len, imports.values()))} arrows, "
               f"{len(round_trips)} circles{': ' if round_trips else ''}{'; '.join(round_trips)}")  # fmt: skip
 
 

@@ -20,8 +20,8 @@ def dealt(items: Sequence[Item], stretches: int, *, longest: Callable[[Item], bo
     fast = [item for item in items if not longest(item)]
     order: list[Item] = []
     for number in range(stretches):
-        own = slow[number::stretches]
-        left = len(items) // stretches - len(own) if number < stretches - 1 else len(fast)
-        order += [*own, *fast[:max(0, left)]]
+        stretch = slow[number::stretches]
+        left = len(items) // stretches - len(stretch) if number < stretches - 1 else len(fast)
+        order += [*stretch, *fast[:max(0, left)]]
         fast = fast[max(0, left):]
     return order

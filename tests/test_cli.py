@@ -34,9 +34,9 @@ def assert_one_line(stderr: str, *words: str) -> None:
 
 
 def test_help_names_the_commands_that_exist_and_version_says_which() -> None:
-    found = medattn("--help")
-    assert found.returncode == 0
-    assert set(re.findall(r"^    ([a-z-]+)(?: |$)", found.stdout, re.MULTILINE)) >= COMMANDS
+    done = medattn("--help")
+    assert done.returncode == 0
+    assert set(re.findall(r"^    ([a-z-]+)(?: |$)", done.stdout, re.MULTILINE)) >= COMMANDS
     assert medattn("--version").stdout.strip() == f"medattn_lite {__version__}"
 
 
@@ -52,15 +52,15 @@ def test_the_readme_promises_no_command_that_does_not_exist() -> None:
 
 def test_the_command_starts_without_what_it_does_not_need() -> None:
     code = "import sys, medattn_lite.cli as c; c._parser(); print(sorted({'torch', 'papermill'} & set(sys.modules)))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
-    assert found.stdout.strip() == "[]", found.stdout + found.stderr
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
 def test_a_page_of_results_is_written_without_torch(tmp_path: Path) -> None:
     words = ["results", "--keep", str(CHECKOUT / "figures" / "results"), "--out", str(tmp_path / "page.md")]
     code = f"import sys, medattn_lite.cli as c; print(c.main({words!r}), {{'torch', 'monai'}} & set(sys.modules))"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
-    assert found.stdout.splitlines()[-1] == "0 set()", found.stdout + found.stderr
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
+    assert done.stdout.splitlines()[-1] == "0 set()", done.stdout + done.stderr
     assert (tmp_path / "page.md").read_text(encoding="utf-8").startswith("# Results")
 
 
@@ -132,9 +132,9 @@ def test_an_interrupt_ends_with_130_and_one_line(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    found = subprocess.run(f"{sys.executable} -m medattn_lite.cli doctor | head -1", shell=True, capture_output=True,
-                           text=True, cwd=CHECKOUT, timeout=120)
-    assert found.returncode == 0 and "Python" in found.stdout and "Traceback" not in found.stderr, found.stderr
+    done = subprocess.run(f"{sys.executable} -m medattn_lite.cli doctor | head -1", shell=True, capture_output=True,
+                          text=True, cwd=CHECKOUT, timeout=120)
+    assert done.returncode == 0 and "Python" in done.stdout and "Traceback" not in done.stderr, done.stderr
 
 
 def test_check_data_says_what_is_there_case_by_case_and_its_code(real_data: Path,
@@ -164,7 +164,7 @@ def test_phantoms_are_written_as_files_that_check_data_finds_usable(tmp_path: Pa
 
 
 def test_timings_are_one_line_a_size(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
-    monkeypatch.setattr("medattn_lite.data.phantom.export.timings", lambda **asked: {"64×64×64": float(asked["n"])})
+    monkeypatch.setattr("medattn_lite.data.phantom.export.timings", lambda **options: {"64×64×64": float(options["n"])})
     assert cli.main(["phantom", "--timings", "--n", "5"]) == 0
     assert capsys.readouterr().out.split() == ["64×64×64", "5.000", "s", "per", "subject"]
 
@@ -210,11 +210,11 @@ def test_course_runs_the_chosen_notebooks_and_names_the_one_that_failed(tmp_path
     make_notebook(tmp_path / "nb" / "00_good.ipynb", "SCALE, SEED")
     make_notebook(tmp_path / "nb" / "01_bad.ipynb", "{}['gate']")
     make_notebook(tmp_path / "nb" / "02_not_chosen.ipynb", "1 / 0")
-    found = medattn("course", "--notebooks", "nb", "--only", "00,01", "--device", "cpu", "--out", "out", cwd=tmp_path)
-    assert found.returncode == 1
-    assert found.stderr.splitlines()[-1] == "medattn: 01_bad: cell 3: KeyError: 'gate'"
-    assert "Traceback" not in found.stderr
-    assert "00_good: ran in" in found.stdout and "01_bad: FAILED" in found.stdout
+    done = medattn("course", "--notebooks", "nb", "--only", "00,01", "--device", "cpu", "--out", "out", cwd=tmp_path)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == "medattn: 01_bad: cell 3: KeyError: 'gate'"
+    assert "Traceback" not in done.stderr
+    assert "00_good: ran in" in done.stdout and "01_bad: FAILED" in done.stdout
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "00_good.ipynb", "01_bad.ipynb", "report.html", "report.json"]
 
@@ -226,16 +226,16 @@ def test_notebooks_check_says_what_is_stale_or_that_nothing_is(capsys: pytest.Ca
 
 
 def test_quiet_leaves_the_progress_bars_of_a_training_out(monkeypatch, capsys):
-    asked = []
+    shown = []
 
     def run(plan, *, accelerator, save_every, progress):
-        asked.append(progress)
+        shown.append(progress)
         raise UserError("that is enough")
 
     monkeypatch.setattr("medattn_lite.training.experiment.run_experiment", run)
     for words in ([], ["--quiet"]):
         assert cli.main(["train", "grading", "--device", "cpu", *words]) == 2
-    assert asked == [True, False] and "that is enough" in capsys.readouterr().err
+    assert shown == [True, False] and "that is enough" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("shape", ["3,3,3", "96,112", "96,0,96", "large"])
@@ -254,8 +254,8 @@ def test_controls_are_listed_and_wrong_words_are_answered_in_one_line(capsys, tm
     assert ended.value.code == 2 and "is not a whole number from 1" in capsys.readouterr().err
     wrong = {"--tasks=nothing": "no control called 'nothing'", "--page": "no record",
              "--attention=see": "no attention mechanism is called", "--scale=huge": "choose from smoke"}  # fmt: skip
-    for word, said in wrong.items():
+    for word, message in wrong.items():
         assert cli.main(["controls", "--out", str(tmp_path / "r.json"), word]) == 2
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     assert cli.main(["controls", "--out", str(tmp_path / "r.md")]) == 2
     assert not list(tmp_path.iterdir())

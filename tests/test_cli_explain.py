@@ -85,26 +85,26 @@ def test_a_map_lies_on_the_image_it_explains(
     folder = trained(recipe)
     capsys.readouterr()
     assert cli.main(["explain", str(folder), "--image", *files(patient, recipe), *words, "--out", str(out)]) == 0
-    said = capsys.readouterr().out
-    assert all(word in said for word in says), said
-    image, found = nib.load(files(patient, recipe)[0]), nib.load(out)
-    assert found.shape == image.shape and np.allclose(found.affine, image.affine)
-    assert nib.aff2axcodes(found.affine) == ("L", "P", "S") and found.get_data_dtype() == np.float32
-    values = found.get_fdata()
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in says), printed
+    image, volume = nib.load(files(patient, recipe)[0]), nib.load(out)
+    assert volume.shape == image.shape and np.allclose(volume.affine, image.affine)
+    assert nib.aff2axcodes(volume.affine) == ("L", "P", "S") and volume.get_data_dtype() == np.float32
+    values = volume.get_fdata()
     assert np.isfinite(values).all() and values.any()
     assert values.min() >= 0 or "relu=true" not in more
     with Image.open(tmp_path / "map.png") as picture:
         assert picture.width > 600 and "three planes" in picture.info["Description"]
     page = tmp_path / "map.html"
-    told = f"{page} ({page.stat().st_size / 1e6:.1f} MB: three linked planes" in said
-    assert told if page.exists() else "note: no map.html: nothing of" in said, said
+    page_line = f"{page} ({page.stat().st_size / 1e6:.1f} MB: three linked planes" in printed
+    assert page_line if page.exists() else "note: no map.html: nothing of" in printed, printed
     written = {"map.nii.gz", "map.png", "map.json"}
     assert {path.name for path in tmp_path.iterdir()} - {"map.html"} == written
     facts = json.loads((tmp_path / "map.json").read_text(encoding="utf-8"))
-    assert facts["map"] == "map.nii.gz" and facts["recipe"] == recipe and facts["prediction"] in said
+    assert facts["map"] == "map.nii.gz" and facts["recipe"] == recipe and facts["prediction"] in printed
     expected = {"grading": ["low grade", "high grade"], "presence": ["no tumour", "tumour"]}.get(recipe)
     assert expected is None or list(facts["labels"].values()) == expected
-    assert facts["method"].lower().startswith("attention") or facts["target"] in said
+    assert facts["method"].lower().startswith("attention") or facts["target"] in printed
 
 
 def test_channels_come_by_name_in_any_order_in_order_or_in_one_file(
@@ -199,8 +199,8 @@ def test_images_that_are_not_the_run_s_channels_are_one_line(
     }
     folder = trained("grading")
     capsys.readouterr()
-    given = [word.format(**names) for word in images]
-    assert cli.main(["explain", str(folder), "--image", *given, "--out", str(tmp_path / "map.nii.gz")]) == 2
+    files_given = [word.format(**names) for word in images]
+    assert cli.main(["explain", str(folder), "--image", *files_given, "--out", str(tmp_path / "map.nii.gz")]) == 2
     assert_one_line(capsys.readouterr().err, *says)
 
 
@@ -257,11 +257,11 @@ def test_a_network_that_ships_explains_an_image_without_a_run(
 ) -> None:
     images, out = files(patient, name.split("_")[0]), tmp_path / "map.nii.gz"
     assert cli.main(["explain", name, "--image", *images, *more, "--out", str(out)]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     variant = trained_facts(name)["variant"]
-    assert said.startswith(f"{variant}, trained on phantoms: for learning, not for patients\nprediction: ")
-    found, scan = nib.load(out), nib.load(images[0])
-    assert found.shape == scan.shape and np.allclose(found.affine, scan.affine) and np.asarray(found.dataobj).any()
+    assert printed.startswith(f"{variant}, trained on phantoms: for learning, not for patients\nprediction: ")
+    volume, scan = nib.load(out), nib.load(images[0])
+    assert volume.shape == scan.shape and np.allclose(volume.affine, scan.affine) and np.asarray(volume.dataobj).any()
 
 
 def four_d(patient: Path, path: Path, order: tuple[str, ...]) -> Path:
@@ -278,8 +278,8 @@ def test_a_4d_file_is_read_in_the_order_that_is_said_and_not_in_an_assumed_one(
 
     stored = four_d(patient, tmp_path / "four.nii.gz", order)
     apart = read_image([f"{name}={patient / f'patient_{name}.nii.gz'}" for name in FOUR], FOUR)
-    said = read_image([str(stored)], FOUR, order=order)
-    assert np.allclose(apart["image"], said["image"]) and ", ".join(order) in said["meta"]["notes"][0]
+    sample = read_image([str(stored)], FOUR, order=order)
+    assert np.allclose(apart["image"], sample["image"]) and ", ".join(order) in sample["meta"]["notes"][0]
     words = ["explain", "grade_p3d_iam", "--image", str(stored), "--mask", str(patient / "patient_seg.nii.gz"), "--out",
              str(tmp_path / "map.nii.gz")]  # fmt: skip
     assert cli.main(words) == 2
@@ -298,9 +298,9 @@ def test_a_4d_file_of_the_decathlon_is_read_in_the_order_of_its_dataset_json(pat
     stored = four_d(patient, tmp_path / "imagesTr" / "BRATS_001.nii.gz", ("flair", "t1", "t1ce", "t2"))
     modality = {"0": "FLAIR", "1": "T1w", "2": "t1gd", "3": "T2w"}
     (tmp_path / "dataset.json").write_text(json.dumps({"modality": modality}))
-    told = read_image([str(stored)], FOUR)
+    sample = read_image([str(stored)], FOUR)
     apart = read_image([f"{name}={patient / f'patient_{name}.nii.gz'}" for name in FOUR], FOUR)
-    assert np.allclose(told["image"], apart["image"]) and "dataset.json" in told["meta"]["notes"][0]
+    assert np.allclose(sample["image"], apart["image"]) and "dataset.json" in sample["meta"]["notes"][0]
 
 
 @pytest.mark.parametrize(("order", "says"), [
@@ -335,23 +335,23 @@ def test_an_input_is_never_replaced_whatever_it_is_called(target: str, way: str,
 
     for path in patient.iterdir():
         shutil.copy(path, tmp_path / path.name)
-    own = tmp_path / f"patient_{target}.nii.gz"
+    source = tmp_path / f"patient_{target}.nii.gz"
     images = [f"{name}={tmp_path / f'patient_{name}.nii.gz'}" for name in FOUR]
-    out = own
+    out = source
     if way == "link to it":
         out = tmp_path / "out.nii.gz"
-        out.symlink_to(own)
+        out.symlink_to(source)
     elif way == "it through a link":
         (tmp_path / "same").symlink_to(tmp_path)
-        out = tmp_path / "same" / own.name
+        out = tmp_path / "same" / source.name
     elif way == "other words":
-        out = tmp_path / "x" / ".." / own.name
+        out = tmp_path / "x" / ".." / source.name
         (tmp_path / "x").mkdir()
-    before = own.read_bytes()
+    before = source.read_bytes()
     words = ["explain", "grade_p3d_iam", "--image", *images, "--mask", str(tmp_path / "patient_seg.nii.gz")]
     assert cli.main([*words, "--out", str(out), "--force"]) == 2
     assert_one_line(capsys.readouterr().err, "the input", "--force does not replace")
-    assert own.read_bytes() == before and not list(tmp_path.glob("*.png"))
+    assert source.read_bytes() == before and not list(tmp_path.glob("*.png"))
 
 
 def test_a_name_of_the_command_s_own_is_no_option_of_a_method(patient: Path, tmp_path: Path,

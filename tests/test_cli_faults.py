@@ -49,7 +49,7 @@ def test_a_bug_of_ours_stays_a_bug(error) -> None:
     assert outside_fault(error) is None
 
 
-@pytest.mark.parametrize(("has", "message", "said"), [
+@pytest.mark.parametrize(("has", "message", "expected"), [
     ({"overwrite": False}, "a exists: choose another name, or pass overwrite=True",
      "a exists: choose another name, or add --overwrite"),
     ({"force": True}, "a exists: choose another name, or pass overwrite=True",
@@ -62,8 +62,8 @@ def test_a_bug_of_ours_stays_a_bug(error) -> None:
     ({"overwrite": False}, "run the same command with --accept-licence (in Python: accept_licence=True)",
      "run the same command with --accept-licence (in Python: accept_licence=True)"),
 ])
-def test_a_message_on_the_command_line_names_options_and_not_arguments(has, message, said) -> None:
-    assert in_options(message, argparse.Namespace(**has)) == said
+def test_a_message_on_the_command_line_names_options_and_not_arguments(has, message, expected) -> None:
+    assert in_options(message, argparse.Namespace(**has)) == expected
 
 
 def test_a_file_that_appeared_meanwhile_is_said_with_the_commands_option(tmp_path, monkeypatch, capsys) -> None:
@@ -82,19 +82,19 @@ def test_a_file_that_appeared_meanwhile_is_said_with_the_commands_option(tmp_pat
 @pytest.mark.parametrize("words", [("networks",), ("fetch",), ("train", "--list")])
 def test_a_full_disk_behind_the_output_is_one_line(words) -> None:
     with open("/dev/full", "w") as full:
-        found = subprocess.run([sys.executable, "-m", "medattn_lite.cli", *words], stdout=full, stderr=subprocess.PIPE,
-                               text=True, cwd=CHECKOUT, timeout=120)
-    assert found.returncode == 2
-    assert_one_line(found.stderr, "free some space")
+        done = subprocess.run([sys.executable, "-m", "medattn_lite.cli", *words], stdout=full, stderr=subprocess.PIPE,
+                              text=True, cwd=CHECKOUT, timeout=120)
+    assert done.returncode == 2
+    assert_one_line(done.stderr, "free some space")
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "utf-8", "koi8-r"])
 def test_output_in_any_encoding(encoding, tmp_path) -> None:
     save(brain(), tmp_path / "Müller 頭部" / "t1.nii.gz")
     for words in (("check-data", "nifti", "--root", str(tmp_path)), ("fetch", "lgg")):
-        found = subprocess.run([sys.executable, "-m", "medattn_lite.cli", *words], capture_output=True, cwd=CHECKOUT,
-                               env={**os.environ, "PYTHONIOENCODING": encoding}, timeout=120)
-        assert found.returncode == 0 and b"Traceback" not in found.stderr, found.stderr
+        done = subprocess.run([sys.executable, "-m", "medattn_lite.cli", *words], capture_output=True, cwd=CHECKOUT,
+                              env={**os.environ, "PYTHONIOENCODING": encoding}, timeout=120)
+        assert done.returncode == 0 and b"Traceback" not in done.stderr, done.stderr
 
 
 HOSTILE = [b"p\x1b[2J1", b"p\xff\xfe2", "p\u202egnp.3".encode(), b"p\r4", b"p\x07\x085", b"two\nlines", b"p\x9b6"]
@@ -107,10 +107,10 @@ def test_a_folder_s_name_cannot_move_the_cursor_or_end_a_line(name, tmp_path, ca
     made = save(brain(), tmp_path / "made.nii.gz")
     os.rename(made, os.path.join(folder, b"t1.nii.gz"))
     assert cli.main(["check-data", "nifti", "--root", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert not set(said) & {"\x1b", "\r", "\x07", "\x08", "\u202e", "\x9b"} and said.isprintable() is False
-    assert all(line.startswith(("nifti", "  ", "note")) for line in said.splitlines())
-    said.encode("utf-8")
+    printed = capsys.readouterr().out
+    assert not set(printed) & {"\x1b", "\r", "\x07", "\x08", "\u202e", "\x9b"} and printed.isprintable() is False
+    assert all(line.startswith(("nifti", "  ", "note")) for line in printed.splitlines())
+    printed.encode("utf-8")
 
 
 def test_errors_and_words_are_escaped_too(capsys) -> None:

@@ -11,12 +11,12 @@ from medattn_lite.training.recipes import find_recipe
 
 
 def test_every_command_is_one_that_medattn_takes_and_no_two_share_a_folder(tmp_path: Path) -> None:
-    found = commands(lgg=tmp_path, ms=tmp_path, weights=tmp_path / "w.pth")
-    for words in found:
+    listed = commands(lgg=tmp_path, ms=tmp_path, weights=tmp_path / "w.pth")
+    for words in listed:
         options = _parser().parse_args(words)
         if words[0] == "train":
             assert options.scale == "paper" and find_recipe(words[1])
-    folders = [words[words.index("--out") + 1] for words in found if "--out" in words]
+    folders = [words[words.index("--out") + 1] for words in listed if "--out" in words]
     assert len(set(folders)) == len(folders) and all(folder.endswith("-paper-0") for folder in folders)
 
 
@@ -30,10 +30,10 @@ def test_what_is_not_given_is_left_out_and_weights_make_another_run(tmp_path: Pa
 
 
 def test_a_transfer_comes_after_the_run_that_it_tests(tmp_path: Path) -> None:
-    found = commands(lgg=tmp_path, ms=tmp_path)
-    for place, words in enumerate(found):
+    listed = commands(lgg=tmp_path, ms=tmp_path)
+    for place, words in enumerate(listed):
         if words[:2] == ["study", "transfer"]:
-            assert any(earlier[-1] == words[2] for earlier in found[:place])
+            assert any(earlier[-1] == words[2] for earlier in listed[:place])
 
 
 def test_it_stops_at_the_first_that_fails_and_ends_with_the_page_of_results(tmp_path: Path) -> None:
@@ -61,8 +61,8 @@ def test_a_file_or_folder_that_is_missing_is_said_before_anything_runs(tmp_path:
     assert main(["--lgg", str(tmp_path / "no")]) == 2
     assert "is not a folder: check --lgg" in capsys.readouterr().err
     assert main(["--list"]) == 0
-    said = capsys.readouterr().out.splitlines()
+    lines = capsys.readouterr().out.splitlines()
     assert main(["--list", "--lgg", str(tmp_path)]) == 0
     copied = [shlex.split(line) for line in capsys.readouterr().out.splitlines()]
     assert copied == [["medattn", *words] for words in commands(lgg=tmp_path)]
-    assert len(said) == len(commands()) and all(line.startswith("medattn ") for line in said)
+    assert len(lines) == len(commands()) and all(line.startswith("medattn ") for line in lines)

@@ -29,9 +29,9 @@ def test_every_program_of_the_package_is_a_study_or_a_command_of_the_makefile():
 
 def test_the_list_names_each_with_what_it_writes(capsys):
     assert main(["study"]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr().out
     for name, study in STUDIES.items():
-        assert re.search(rf"^{name}\s+\S", said, re.MULTILINE) and study.writes in said
+        assert re.search(rf"^{name}\s+\S", printed, re.MULTILINE) and study.writes in printed
 
 
 @pytest.mark.parametrize("name", STUDIES)
@@ -41,15 +41,15 @@ def test_each_study_answers_help_and_refuses_an_unknown_option_before_it_does_an
     assert main(["study", name, "--help"]) == 0
     assert "usage" in capsys.readouterr().out.lower()
     assert main(["study", name, "--no-such-option"]) == 2
-    said = capsys.readouterr().err
-    assert "--no-such-option" in said or "required" in said  # a word that is missing is named first
+    error = capsys.readouterr().err
+    assert "--no-such-option" in error or "required" in error  # a word that is missing is named first
     assert (kept.stat().st_mtime_ns if kept.is_file() else None) == before
 
 
 def test_an_unknown_study_is_one_line(capsys):
     assert main(["study", "faithfullness"]) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and "use one of faithfulness" in said
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "use one of faithfulness" in error
 
 
 def test_a_study_of_the_tests_needs_a_checkout(tmp_path, monkeypatch, capsys):

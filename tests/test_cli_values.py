@@ -21,8 +21,8 @@ def test_a_value_is_what_it_looks_like(text, value):
 
 def test_a_value_takes_the_kind_of_the_one_it_replaces():
     assert value_like("5", (1, 2)) == (5,) and value_like("1", 0.5) == 1.0 and value_like("a,b", "adam") == "a,b"
-    given = options_of([r"patient=^(\d{1,3})-", "csv=a,b.csv", "label_map=1:4,2:1"], "--option", "csv=table.csv")
-    assert given == {"patient": r"^(\d{1,3})-", "csv": "a,b.csv", "label_map": {1: 4, 2: 1}}
+    options = options_of([r"patient=^(\d{1,3})-", "csv=a,b.csv", "label_map=1:4,2:1"], "--option", "csv=table.csv")
+    assert options == {"patient": r"^(\d{1,3})-", "csv": "a,b.csv", "label_map": {1: 4, 2: 1}}
 
 
 def test_what_is_no_pair_or_given_twice_or_taken_is_refused():
@@ -38,8 +38,8 @@ def test_what_is_no_pair_or_given_twice_or_taken_is_refused():
 
 
 def test_settings_and_options_go_where_they_belong():
-    found = settings_of(["epochs=3", "clinical=true", "label=idh"], {"epochs": 1}, {"clinical": False}, ("label",))
-    assert found == {"epochs": 3, "options": {"clinical": True, "label": "idh"}}
+    changes = settings_of(["epochs=3", "clinical=true", "label=idh"], {"epochs": 1}, {"clinical": False}, ("label",))
+    assert changes == {"epochs": 3, "options": {"clinical": True, "label": "idh"}}
     with pytest.raises(UserError, match="there is no colour; use one of epochs, clinical"):
         settings_of(["colour=3"], {"epochs": 1}, {"clinical": False})
 

@@ -33,8 +33,8 @@ def is_there(path: str) -> bool:
     """Below the checkout or one of its rooms; a name alone anywhere; `folder/file.function` is a function of a file."""
     if path.startswith(MADE):
         return True
-    found = [ROOT / place / path for place in PLACES]
-    if any(one.exists() for one in found):
+    paths = [ROOT / place / path for place in PLACES]
+    if any(one.exists() for one in paths):
         return True
     if "/" not in path:
         return any(True for top in ("medattn_lite", "tests", "notebooks") for _ in (ROOT / top).rglob(path))

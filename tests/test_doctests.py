@@ -43,10 +43,10 @@ def test_an_example_prints_what_it_says(room: str, name: str) -> None:
 def run(name: str, value: Any) -> str:
     """The differences, in doctest's words; "" where there is none."""
     torch.manual_seed(0)
-    found: list[str] = []
+    output: list[str] = []
     examples = doctest.DocTest(examples_of(name, value), {}, name, None, None, None)
-    doctest.DocTestRunner(verbose=False).run(examples, out=found.append)
-    return "".join(found)
+    doctest.DocTestRunner(verbose=False).run(examples, out=output.append)
+    return "".join(output)
 
 
 def test_a_wrong_example_is_noticed() -> None:

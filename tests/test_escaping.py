@@ -26,10 +26,10 @@ HOSTILE = ["<script>alert(1)</script>", "a | b", "x](javascript:alert(1)", "[x](
 def shape(text: str) -> list[str]:
     """What a Markdown text is made of: its tokens, without the words."""
     tokens = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(text)
-    found = [f"{token.type} {token.level}" for token in tokens if token.type != "inline"]
+    kinds = [f"{token.type} {token.level}" for token in tokens if token.type != "inline"]
     for token in tokens:
-        found += [part.type for part in token.children or () if part.type not in ("text", "text_special", "softbreak")]
-    return found
+        kinds += [part.type for part in token.children or () if part.type not in ("text", "text_special", "softbreak")]
+    return kinds
 
 
 @pytest.mark.parametrize("name", HOSTILE)
@@ -37,7 +37,7 @@ def test_a_name_makes_no_tag_link_row_or_heading_on_the_page_of_results(name: st
     pages = []
     for word in ("plain", name):
         record = copy.deepcopy(RECORD)
-        record["variants"] = {word if key == "P3D" else key: own for key, own in record["variants"].items()}
+        record["variants"] = {word if key == "P3D" else key: variant for key, variant in record["variants"].items()}
         record["comparisons"] = [{**pair, "second": word, "first": word} for pair in record["comparisons"]]
         record["data_facts"]["classes"] = {word: 37, "high": 42}
         record["transfers"] = [{"tested_on": word, "lesion_ml": {word: 1.0},
@@ -69,7 +69,7 @@ def test_plain_words_and_intervals_stay_as_they_are() -> None:
     assert inline_all({"a": [1, "x", None, True]}) == {"a": [1, "x", None, True]}
 
 
-@pytest.mark.parametrize(("given", "kept"), [
+@pytest.mark.parametrize(("text", "kept"), [
     ("<p>a</p><script>go()</script>", "<p>a</p>"),
     ("<SCRIPT src=x></SCRIPT >b", "b"),
     ('<img src=x onerror="go()">', '<img src="x">'),
@@ -81,5 +81,5 @@ def test_plain_words_and_intervals_stay_as_they_are() -> None:
     ("<svg><script>go()</script><path d='M0 0'/></svg>", '<svg><path d="M0 0"/></svg>'),
     ("<script>never closed", ""),
 ])  # fmt: skip
-def test_html_of_an_output_keeps_its_words_and_runs_nothing(given: str, kept: str) -> None:
-    assert safe_html(given) == kept
+def test_html_of_an_output_keeps_its_words_and_runs_nothing(text: str, kept: str) -> None:
+    assert safe_html(text) == kept

@@ -104,23 +104,23 @@ def test_a_forward_has_at_most_twenty_lines() -> None:
 def test_the_front_door_does_not_import_what_is_slow(module: str) -> None:
     slow = ["monai", "captum", "sksurv", "nilearn", "matplotlib", "pandas", "sklearn"]
     code = f"import sys, {module}; print([name for name in {slow} if name in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
-    assert found.stdout.strip() == "[]", found.stdout + found.stderr
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
 def test_readers_and_splits_open_without_the_slow_libraries() -> None:
     names = "open_dataset, SliceSet, load_volume, train_valid_test, normalise, check_dataset, fetch"
     slow = ["monai", "nilearn", "matplotlib", "pandas", "sklearn", "scipy"]
     code = f"from medattn_lite.data import {names}; import sys; print([name for name in {slow} if name in sys.modules])"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
-    assert found.stdout.strip() == "[]", found.stdout + found.stderr
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
 def test_the_package_adds_little_to_the_start_of_torch() -> None:
     code = "import time, torch; start = time.perf_counter(); import medattn_lite; print(time.perf_counter() - start)"
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=PACKAGE.parent)
     # the promise is 0.3 s on a quiet machine; five times that is not a busy machine but a heavy import
-    assert float(found.stdout) < 1.5, found.stdout + found.stderr
+    assert float(done.stdout) < 1.5, done.stdout + done.stderr
 
 
 def test_the_type_checker_leaves_no_room_out_and_what_it_is_told_to_ignore_has_a_reason() -> None:
@@ -152,7 +152,7 @@ def test_no_module_takes_the_name_of_what_its_package_gives():
             importlib.import_module(name if path.stem == "__init__" else f"{name}.{path.stem}")
         room = importlib.import_module(name)
         rooms = {path.name for path in package.iterdir() if path.is_dir()}
-        taken = [own for own in getattr(room, "__all__", ()) if isinstance(getattr(room, own), ModuleType)]
+        taken = [name for name in getattr(room, "__all__", ()) if isinstance(getattr(room, name), ModuleType)]
         assert not set(taken) - rooms, f"{name}: {taken}"
 
 

@@ -31,7 +31,7 @@ BROUGHT_BY_TORCH_AND_JUPYTER = {"traitlets", "cycler", "docutils", "requests"}
 
 def needs(*extras: str) -> dict[str, Requirement]:
     """Package name → requirement, of the core and of extras with the extras that they name."""
-    found = {}
+    requirements = {}
     optional = PROJECT["optional-dependencies"]
     waiting = [*PROJECT["dependencies"], *(line for extra in extras for line in optional[extra])]
     while waiting:
@@ -39,8 +39,8 @@ def needs(*extras: str) -> dict[str, Requirement]:
         if requirement.name == PROJECT["name"]:
             waiting += [line for extra in requirement.extras for line in optional[extra]]
         else:
-            found[canonicalize_name(requirement.name)] = requirement
-    return found
+            requirements[canonicalize_name(requirement.name)] = requirement
+    return requirements
 
 
 def imported(room: str) -> set[str]:
@@ -74,18 +74,20 @@ def test_the_lock_holds_every_package_in_its_range() -> None:
 def test_the_universal_lock_has_the_same_versions_and_names_the_public_index_alone() -> None:
     text = (CHECKOUT / "uv.lock").read_text(encoding="utf-8")
     assert set(re.findall(r"https?://([^/\"]+)", text)) == {"pypi.org", "files.pythonhosted.org"}
-    found: dict[str, set[str]] = {}
+    versions: dict[str, set[str]] = {}
     packages = tomllib.loads(text)["package"]
     for package in packages:
-        found.setdefault(package["name"], set()).add(package.get("version", ""))
+        versions.setdefault(package["name"], set()).add(package.get("version", ""))
     lines = re.findall(r"^([\w.-]+)==([^\s;]+)", (CHECKOUT / "requirements.lock").read_text(encoding="utf-8"), re.M)
     pins = {canonicalize_name(name): version for name, version in lines}
-    other = {name for name, version in pins.items() if name in found and version not in found[name]}
+    other = {name for name, version in pins.items() if name in versions and version not in versions[name]}
     assert other <= {"soupsieve"}  # the newest wants Python 3.11.5, and the universal lock holds from 3.11 on
-    (own,) = (package for package in packages if package["name"] == PROJECT["name"])
-    asked = {canonicalize_name(need["name"]) for need in own["metadata"]["requires-dist"]} - {PROJECT["name"]}
-    assert asked == set(needs(*PROJECT["optional-dependencies"]))  # else: uv lock
-    floors = {(canonicalize_name(need["name"]), need.get("specifier", "")) for need in own["metadata"]["requires-dist"]}
+    (project,) = (package for package in packages if package["name"] == PROJECT["name"])
+    optional = {canonicalize_name(need["name"]) for need in project["metadata"]["requires-dist"]} - {PROJECT["name"]}
+    assert optional == set(needs(*PROJECT["optional-dependencies"]))  # else: uv lock
+    floors = {
+        (canonicalize_name(need["name"]), need.get("specifier", "")) for need in project["metadata"]["requires-dist"]
+    }
     extras = PROJECT["optional-dependencies"].values()
     written = [*PROJECT["dependencies"], *(line for extra in extras for line in extra)]
     assert floors == {(canonicalize_name(one.name), str(one.specifier)) for one in map(Requirement, written)}
@@ -144,10 +146,10 @@ def setup_py() -> ModuleType:
 
 def test_one_setting_gives_the_addresses_on_the_index_and_none_is_made_up(setup_py: ModuleType) -> None:
     assert setup_py.addresses("", "main") == {} and "urls" in PROJECT["dynamic"] and "urls" not in PROJECT
-    given = setup_py.addresses("https://github.com/someone/a-fork", "main")
-    assert given["Repository"] == "https://github.com/someone/a-fork"
-    assert given["Book"] == "https://someone.github.io/a-fork/" and given["Issues"].endswith("/a-fork/issues")
-    assert given["Changelog"].endswith("/blob/main/CHANGELOG.md") and (CHECKOUT / "CHANGELOG.md").is_file()
+    addresses = setup_py.addresses("https://github.com/someone/a-fork", "main")
+    assert addresses["Repository"] == "https://github.com/someone/a-fork"
+    assert addresses["Book"] == "https://someone.github.io/a-fork/" and addresses["Issues"].endswith("/a-fork/issues")
+    assert addresses["Changelog"].endswith("/blob/main/CHANGELOG.md") and (CHECKOUT / "CHANGELOG.md").is_file()
 
 
 @pytest.mark.parametrize("repository", ["", "https://github.com/someone/a-fork"])
@@ -169,10 +171,10 @@ def test_what_a_person_fills_in_is_named_in_one_place_that_is_true() -> None:
     rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
     named = re.findall(r"`([\w./]+\.(?:toml|md|cff|yml|py))`", "\n".join(rows))
     assert set(named) >= {"pyproject.toml", "paper.md", "CITATION.cff"} and all((CHECKOUT / n).is_file() for n in named)
-    own = {name: (CHECKOUT / name).read_text(encoding="utf-8") for name in named if "/" not in name}
-    assert 'repository = "' in own["pyproject.toml"] and "authors:" in own["paper.md"]
-    cited = re.search(r"^version: (.+)$", own["CITATION.cff"], re.MULTILINE)
-    assert cited is not None and cited[1] == PROJECT["version"] and "contact" in own["CITATION.cff"]
+    texts = {name: (CHECKOUT / name).read_text(encoding="utf-8") for name in named if "/" not in name}
+    assert 'repository = "' in texts["pyproject.toml"] and "authors:" in texts["paper.md"]
+    cited = re.search(r"^version: (.+)$", texts["CITATION.cff"], re.MULTILINE)
+    assert cited is not None and cited[1] == PROJECT["version"] and "contact" in texts["CITATION.cff"]
     for other in (".github", "SUPPORT.md", "SECURITY.md", "CODE_OF_CONDUCT.md", "medattn_lite/course/anywhere.py"):
         for path in [*(CHECKOUT / other).rglob("*.yml")] or [CHECKOUT / other]:
             assert not re.search(r"TODO|FIXME|example@|your[-_]name", path.read_text(encoding="utf-8")), path

@@ -42,8 +42,8 @@ def test_type_checkers_see_the_names_that_python_finds(room: str) -> None:
     module = public(room)
     lazy = public_modules(Path(module.__file__))
     assert set(lazy) <= set(getattr(module, "__all__", ()))
-    own = set(vars(module))
-    unseen = [name for name in getattr(module, "__all__", ()) if name not in own | set(lazy) | _registered(room)]
+    known = set(vars(module))
+    unseen = [name for name in getattr(module, "__all__", ()) if name not in known | set(lazy) | _registered(room)]
     assert unseen == [], f"{room}: no checker sees {', '.join(unseen)}"
 
 

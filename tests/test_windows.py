@@ -57,8 +57,8 @@ def used(path: Path) -> Iterator[str]:
 
 
 def test_the_package_uses_nothing_that_windows_lacks() -> None:
-    found = {(path.relative_to(CHECKOUT / "medattn_lite").as_posix(), name) for path in SOURCES for name in used(path)}
-    assert found == GUARDED
+    uses = {(path.relative_to(CHECKOUT / "medattn_lite").as_posix(), name) for path in SOURCES for name in used(path)}
+    assert uses == GUARDED
 
 
 def test_this_search_finds_what_it_is_for(tmp_path: Path) -> None:
@@ -83,24 +83,24 @@ def test_every_target_of_the_makefile_has_a_command_that_needs_no_make() -> None
 def test_the_command_without_make_exists(target: str) -> None:
     """Its words are taken: --help in the place of what a study runs on, the parser for the rest."""
     for words in re.findall(r"`medattn ([^`]+)`", twins()[target]):
-        own = words.split()
-        if own[0] == "study":
-            assert own[1] in STUDIES
+        parts = words.split()
+        if parts[0] == "study":
+            assert parts[1] in STUDIES
         else:
-            assert _parser().parse_args(own).run
+            assert _parser().parse_args(parts).run
     for module in re.findall(r"`python -m (\w+)", twins()[target]):
         assert module in {"ruff", "mypy", "pytest"}
 
 
 def test_no_test_file_needs_posix_before_its_tests_run() -> None:
     """The workflow collects all of them on Windows; one import that fails there ends the whole session."""
-    found = set()
+    problems = set()
     for path in sorted((CHECKOUT / "tests").rglob("*.py")):
         for node in ast.parse(path.read_text(encoding="utf-8")).body:
             names = {a.name.split(".")[0] for a in node.names} if isinstance(node, ast.Import) else set()
             names |= {node.module or ""} if isinstance(node, ast.ImportFrom) else set()
-            found |= {(path.name, name) for name in names & POSIX_MODULES}
-    assert found == set()
+            problems |= {(path.name, name) for name in names & POSIX_MODULES}
+    assert problems == set()
 
 
 @pytest.mark.slow
@@ -115,7 +115,7 @@ def test_every_module_is_imported_and_commands_run_without_posix(tmp_path: Path)
 
 def test_texts_are_read_and_written_as_utf_8_whatever_the_system_prefers() -> None:
     """Windows' own is cp1252: a table or a page with an umlaut would be another one there."""
-    found = []
+    places = []
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute | ast.Name):
@@ -126,8 +126,8 @@ def test_texts_are_read_and_written_as_utf_8_whatever_the_system_prefers() -> No
                 texts = name in ("read_text", "write_text") or opened
                 texts = texts and "encoding" not in named
                 if texts or "text" in named and name in ("run", "Popen", "check_output") and "encoding" not in named:
-                    found.append(f"{path.name}:{node.lineno}")
-    assert found == []
+                    places.append(f"{path.name}:{node.lineno}")
+    assert places == []
 
 
 @pytest.fixture
