@@ -89,7 +89,7 @@ def test_a_vit_s_heads_are_softmax_of_queries_and_keys(make) -> None:
     model.eval()
     with torch.no_grad(), capture_attention(model) as maps:
         model(x)
-    assert len(maps) == (2 if make is vit else 12) and all(found.kind == "query×key" for found in maps.values())
+    assert len(maps) == (2 if make is vit else 12) and all(one.kind == "query×key" for one in maps.values())
     for layer, (tokens, *_) in inputs_of(model, x, list(maps)).items():
         torch.testing.assert_close(maps[layer].values, by_hand_tokens(model.get_submodule(layer), tokens))
         assert maps[layer].axes == ("batch", "head", "query", "key")
@@ -110,8 +110,8 @@ def test_the_fused_kernel_of_monai_s_vit_is_seen_too() -> None:
             after = fused(x)[0]
     assert torch.equal(before, after), "the kernel itself must go on answering"
     assert list(maps) == list(wanted)
-    for layer, found in maps.items():
-        torch.testing.assert_close(found.values, wanted[layer].values)
+    for layer, captured in maps.items():
+        torch.testing.assert_close(captured.values, wanted[layer].values)
 
 
 def test_swin_unetr_s_windows_by_hand() -> None:
@@ -125,12 +125,12 @@ def test_swin_unetr_s_windows_by_hand() -> None:
         model(x)
     assert len(maps) == 5
     seen, masked = inputs_of(model, x, list(maps)), 0
-    for layer, found in maps.items():
+    for layer, captured in maps.items():
         tokens, mask = seen[layer]
         masked += mask is not None
         wanted = by_hand_windows(model.get_submodule(layer), tokens, mask)
-        assert found.axes == ("batch", "window", "head", "query", "key") and len(found.values) == 2
-        torch.testing.assert_close(found.values.flatten(0, 1), wanted)
+        assert captured.axes == ("batch", "window", "head", "query", "key") and len(captured.values) == 2
+        torch.testing.assert_close(captured.values.flatten(0, 1), wanted)
     assert masked, "one of the blocks is shifted"
 
 
@@ -142,7 +142,7 @@ def test_attention_unet_s_gates_by_hand(dims: int) -> None:
     model, x = AttentionUnet(dims, 1, 2, (4, 8, 16), (2, 2)).eval(), torch.randn(2, 1, *(16, 24, 8)[:dims])
     with torch.no_grad(), capture_attention(model) as maps:
         model(x)
-    assert len(maps) == 2 and all(found.kind == "spatial" for found in maps.values())
+    assert len(maps) == 2 and all(one.kind == "spatial" for one in maps.values())
     convolve = {2: F.conv2d, 3: F.conv3d}[dims]
 
     def applied(pair: nn.Sequential, x: Tensor) -> Tensor:
@@ -170,7 +170,7 @@ def test_se_networks_gates_by_hand(name: str, dims: int) -> None:
     model, x = model.eval(), torch.randn(2, 1, *[32] * dims)
     with torch.no_grad(), capture_attention(model) as maps:
         model(x)
-    assert len(maps) == 4 and {found.kind for found in maps.values()} == {"channel"}
+    assert len(maps) == 4 and {one.kind for one in maps.values()} == {"channel"}
     for layer, (features,) in inputs_of(model, x, list(maps)).items():
         one, two = model.get_submodule(layer).fc[0], model.get_submodule(layer).fc[2]
         hidden = (features.flatten(2).mean(2) @ one.weight.T + one.bias).relu()
@@ -201,8 +201,8 @@ def test_multi_head_attention_answers_its_caller_as_ever(need: bool, average: bo
             attention(x, x, x, None, need, None, average)
     torch.testing.assert_close(after, before)
     wanted = heads_by_hand(attention, x)
-    for found in (maps, positional):
-        torch.testing.assert_close(found["MultiheadAttention"].values, wanted)
+    for captured in (maps, positional):
+        torch.testing.assert_close(captured["MultiheadAttention"].values, wanted)
     assert hooks(attention) == 0
 
 
@@ -241,12 +241,14 @@ def test_nothing_of_the_model_is_left_changed(make, training: bool) -> None:
     with torch.no_grad(), capture_attention(model):
         model(x)
     assert hooks(model) == 0 and all(m.training == training for m in model.modules())
-    assert {name: set(vars(m)) for name, m in model.named_modules()} == {name: own[1] for name, own in before.items()}
+    assert {name: set(vars(m)) for name, m in model.named_modules()} == {
+        name: state[1] for name, state in before.items()
+    }
     plain = (bool, int, float, str, type(None))
     for name, module in model.named_modules():
-        own = before[name][0]
+        variables = before[name][0]
         assert {k: v for k, v in vars(module).items() if isinstance(v, plain)} == {
-            k: v for k, v in own.items() if isinstance(v, plain)}
+            k: v for k, v in variables.items() if isinstance(v, plain)}
     own_statistics = ("running_mean", "running_var", "num_batches_tracked")
     kept = {k: v for k, v in model.state_dict().items() if not (training and k.endswith(own_statistics))}
     assert all(torch.equal(state[k], v) for k, v in kept.items())
@@ -300,6 +302,6 @@ def test_weights_are_those_before_dropout() -> None:
     model, x = vit(dropout_rate=0.5)
     with torch.no_grad(), capture_attention(model.train()) as maps:
         model(x)
-    for found in maps.values():
-        torch.testing.assert_close(found.values.sum(-1), torch.ones(found.values.shape[:-1]))
-        assert (found.values > 0).all()
+    for captured in maps.values():
+        torch.testing.assert_close(captured.values.sum(-1), torch.ones(captured.values.shape[:-1]))
+        assert (captured.values > 0).all()

@@ -86,13 +86,13 @@ def explicit_paths(block: RecurrentSliceAttention, x: Tensor) -> dict[tuple[str,
     with torch.no_grad(), capture_attention(block) as maps:
         block(x)
     matrices = {key.split(".")[-1]: captured.values[0] for key, captured in maps.items()}
-    found = {}
+    by_path = {}
     for path in path_strengths(block):
         factors = [torch.eye(n, dtype=x.dtype) for n in x.shape[2:]]
         for plane in path:
             factors[AXIS[plane]] = matrices[plane]
-        found[path] = reduce(torch.kron, factors)
-    return found
+        by_path[path] = reduce(torch.kron, factors)
+    return by_path
 
 
 @pytest.mark.parametrize("spatial_dims", [2, 3])
@@ -129,13 +129,13 @@ def test_with_projections_it_is_the_derivatives_size_where_one_path_leads_and_a_
     strengths = path_strengths(block)
     size = (derivative_of_context(block, x).norm(dim=(2, 3)) / math.sqrt(x.shape[1])).reshape(*SIZES[3], *SIZES[3])
     voxel = (1, 2, 3)
-    found = looks_at(block, x, voxel)[0] * sum(strengths.values())
+    looked_at = looks_at(block, x, voxel)[0] * sum(strengths.values())
     away = torch.ones(SIZES[3], dtype=torch.bool)
     away[1], away[:, 2], away[:, :, 3] = False, False, False
     assert away.sum() == 2 * 3 * 4
-    torch.testing.assert_close(found[away], size[voxel][away])
-    assert (size[voxel] <= found * (1 + 1e-5)).all()
-    assert (size[voxel] < 0.99 * found).any(), "paths of several lengths meet and partly cancel"
+    torch.testing.assert_close(looked_at[away], size[voxel][away])
+    assert (size[voxel] <= looked_at * (1 + 1e-5)).all()
+    assert (size[voxel] < 0.99 * looked_at).any(), "paths of several lengths meet and partly cancel"
 
 
 def test_a_single_direction_is_its_row_along_a_line_and_nothing_off_it():
@@ -157,8 +157,8 @@ def test_three_steps_reach_every_voxel_by_an_outer_product_of_three_rows():
 
 def test_at_the_start_slice_attention_looks_at_nothing_because_it_changes_nothing():
     block, x = RecurrentSliceAttention(4), image_of(3)
-    found = read_affinities(block, x)["RecurrentSliceAttention"]
-    assert set(found.shares.values()) == {0.0}
+    affinities = read_affinities(block, x)["RecurrentSliceAttention"]
+    assert set(affinities.shares.values()) == {0.0}
     assert looks_at(block, x, (0, 0, 0)).abs().max() == 0
     torch.testing.assert_close(looks_at(block, x, (0, 0, 0), path="axial").sum((1, 2, 3)), torch.ones(2))
 
@@ -170,9 +170,9 @@ def test_shares_of_paths_add_up_and_long_paths_fade_with_beta():
     strengths = path_strengths(block)
     assert [len(path) for path in strengths] == [1, 1, 1, 2, 2, 2, 3]
     assert strengths["coronal",] == pytest.approx(0.1) and strengths[PLANES[3]] == pytest.approx(0.001)
-    found = read_affinities(block, image_of(3))["RecurrentSliceAttention"]
-    assert sum(found.shares.values()) == pytest.approx(1.0)
-    assert found.shares_by_steps == pytest.approx({1: 0.3 / 0.331, 2: 0.03 / 0.331, 3: 0.001 / 0.331})
+    affinities = read_affinities(block, image_of(3))["RecurrentSliceAttention"]
+    assert sum(affinities.shares.values()) == pytest.approx(1.0)
+    assert affinities.shares_by_steps == pytest.approx({1: 0.3 / 0.331, 2: 0.03 / 0.331, 3: 0.001 / 0.331})
 
 
 def test_slices_that_are_alike_look_at_each_other_a_known_answer():
@@ -215,13 +215,13 @@ def test_rows_and_means_sum_to_one_on_the_images_grid_at_every_layer(attention, 
     assert list(affinity_layers(net)) == ["attention.encoder", "attention.center", "attention.decoder"]
     for layer in affinity_layers(net):
         one, mean = looks_at(net, x, (8, 0, 10)[:spatial_dims], layer=layer), received_attention(net, x, layer=layer)
-        for found in (one, mean):
-            assert found.shape == (batch, *size) and found.min() >= 0
-            torch.testing.assert_close(found.flatten(1).sum(1), torch.ones(batch))
-    for own in slice_matrices(net, x).values():
-        assert set(own) == set(PLANES[spatial_dims])
-        assert attention != "rsa" or tuple(own) == PLANES[spatial_dims], "in the order of the steps"
-        for plane, matrix in own.items():
+        for rows in (one, mean):
+            assert rows.shape == (batch, *size) and rows.min() >= 0
+            torch.testing.assert_close(rows.flatten(1).sum(1), torch.ones(batch))
+    for matrices in slice_matrices(net, x).values():
+        assert set(matrices) == set(PLANES[spatial_dims])
+        assert attention != "rsa" or tuple(matrices) == PLANES[spatial_dims], "in the order of the steps"
+        for plane, matrix in matrices.items():
             assert matrix.shape == (batch, size[AXIS[plane]], size[AXIS[plane]])
             torch.testing.assert_close(matrix.sum(-1), torch.ones(matrix.shape[:2]))
 
@@ -257,12 +257,12 @@ def test_behind_a_stride_a_voxel_still_finds_the_other_bright_one_where_it_is(st
     x = torch.zeros(1, 1, 16, 20, 24)
     here, there = (4, 8, 12), (12, 4, 8)
     x[(0, 0, *here)] = x[(0, 0, *there)] = 4.0
-    found = looks_at(model, x, here)[0]
-    peaks = found.flatten().topk(2)
-    assert {tuple(int(i) for i in torch.unravel_index(p, found.shape)) for p in peaks.indices} == {here, there}
+    looked_at = looks_at(model, x, here)[0]
+    peaks = looked_at.flatten().topk(2)
+    assert {tuple(int(i) for i in torch.unravel_index(p, looked_at.shape)) for p in peaks.indices} == {here, there}
     mask = torch.zeros(1, 16, 20, 24)
     mask[(0, *here)] = 1
-    torch.testing.assert_close(received_attention(model, x, voxels=mask)[0], found)
+    torch.testing.assert_close(received_attention(model, x, voxels=mask)[0], looked_at)
     for plane, axis in AXIS.items():
         if plane in PLANES[3]:
             matrix = slice_matrices(model, x)["1"][plane][0]
@@ -287,24 +287,24 @@ def test_non_local_rows_are_the_captured_matrix_given_back_to_the_voxels(size):
         block(x)
     d, h, w = 2, 4, 1
     row = maps["affinity"].values[:, d, h, w]  # (B, d', h', w')
-    found = looks_at(block, x, (d, h, w))
-    pooled = F.avg_pool3d(found, (1, 2, 2), divisor_override=1)
+    looked_at = looks_at(block, x, (d, h, w))
+    pooled = F.avg_pool3d(looked_at, (1, 2, 2), divisor_override=1)
     torch.testing.assert_close(pooled, row)
     if size[1] % 2:
-        assert found[:, :, -1].abs().max() == 0, "no key was made from the last row of an odd axis"
+        assert looked_at[:, :, -1].abs().max() == 0, "no key was made from the last row of an odd axis"
 
 
 def test_a_bright_voxel_finds_the_other_bright_voxel_where_it_is():
     block = NonLocal(1, mode="gaussian", sub_sample=False, hidden_channels=1)
     x = torch.zeros(1, 1, 5, 6, 7)
     x[0, 0, 1, 2, 3] = x[0, 0, 4, 0, 5] = 4.0
-    found = looks_at(block, x, (1, 2, 3))[0]
+    looked_at = looks_at(block, x, (1, 2, 3))[0]
     there = math.exp(16.0) / (2 * math.exp(16.0) + 5 * 6 * 7 - 2)
-    torch.testing.assert_close(found[4, 0, 5], torch.tensor(there))
-    torch.testing.assert_close(found[1, 2, 3], torch.tensor(there))
+    torch.testing.assert_close(looked_at[4, 0, 5], torch.tensor(there))
+    torch.testing.assert_close(looked_at[1, 2, 3], torch.tensor(there))
     even = looks_at(block, x, (0, 0, 0))
     torch.testing.assert_close(even, torch.full_like(even, 1 / 210))
-    seen = whereabouts(found, (x[0, 0] > 0))
+    seen = whereabouts(looked_at, (x[0, 0] > 0))
     assert seen.peak in ((1, 2, 3), (4, 0, 5)) and seen.half_mass_share == pytest.approx(2 / 210)
     assert seen.in_mask == pytest.approx(2 * there) and seen.mask_share == pytest.approx(2 / 210)
 
@@ -315,9 +315,9 @@ def test_a_row_without_softmax_keeps_its_signs_and_its_sum():
     x = torch.randn(1, 4, 2, 6, 4, generator=torch.Generator().manual_seed(1))
     with torch.no_grad(), capture_attention(block) as maps:
         block(x)
-    row, found = maps["affinity"].values[0, 1, 5, 0], looks_at(block, x, (1, 5, 0))[0]
-    assert found.min() < 0 < found.max()
-    torch.testing.assert_close(found.sum(), row.sum())
+    row, looked_at = maps["affinity"].values[0, 1, 5, 0], looks_at(block, x, (1, 5, 0))[0]
+    assert looked_at.min() < 0 < looked_at.max()
+    torch.testing.assert_close(looked_at.sum(), row.sum())
 
 
 @pytest.mark.parametrize("make", [lambda: slice_block(), lambda: stirred(NonLocal(4)), lambda: Fusion(2)])
@@ -348,9 +348,9 @@ def test_those_who_ask_are_each_images_own_and_an_image_without_any_gets_nothing
     block, x = slice_block(), image_of(3)
     mask = torch.zeros(2, *SIZES[3])
     mask[0, 1, 2, 3] = 1
-    found = received_attention(block, x, voxels=mask)
-    torch.testing.assert_close(found[:1], looks_at(block, x, (1, 2, 3))[:1])
-    assert found[1].abs().max() == 0
+    received = received_attention(block, x, voxels=mask)
+    torch.testing.assert_close(received[:1], looks_at(block, x, (1, 2, 3))[:1])
+    assert received[1].abs().max() == 0
 
 
 @pytest.mark.parametrize("spatial_dims", [2, 3])
@@ -378,9 +378,9 @@ def test_exact_dual_fusion_is_looked_at_without_ever_building_its_matrix(monkeyp
 
     monkeypatch.setattr(VoxelAffinity, "forward", counted)
     model, x = Fusion(None), torch.randn(1, 4, 8, 8, 8, generator=torch.Generator().manual_seed(4))
-    found = looks_at(model, x, (7, 0, 3))
+    looked_at = looks_at(model, x, (7, 0, 3))
     assert built == [1]
-    torch.testing.assert_close(found, looks_at(Fusion(16), x, (7, 0, 3)))
+    torch.testing.assert_close(looked_at, looks_at(Fusion(16), x, (7, 0, 3)))
 
 
 def test_rows_are_averaged_in_parts_and_the_parts_do_not_show(monkeypatch):

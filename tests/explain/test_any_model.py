@@ -49,10 +49,10 @@ def test_a_wrapper_is_asked_the_same_question_at_the_same_layer(survival, wrap, 
     wrapped = wrap(copy.deepcopy(network))
     with torch.no_grad():
         wrapped(x)  # a compiled network that ran before calls no hooks
-    found = explain_image(wrapped, x)
-    assert (plain.target, found.target) == ("risk of death", "risk of death")
-    assert found.layer == prefix + plain.layer and found.grid == plain.grid
-    assert torch.equal(found.values, plain.values) and torch.equal(found.scores, plain.scores)
+    explained = explain_image(wrapped, x)
+    assert (plain.target, explained.target) == ("risk of death", "risk of death")
+    assert explained.layer == prefix + plain.layer and explained.grid == plain.grid
+    assert torch.equal(explained.values, plain.values) and torch.equal(explained.scores, plain.scores)
 
 
 def test_a_wrapper_that_changes_the_output_speaks_for_itself(survival) -> None:
@@ -89,8 +89,8 @@ def test_of_several_outputs_the_first_or_the_logits_are_explained(method: str, c
     plain = explain_image(network, x, target=ClassLogit(1), **options)
     several = Around(network, change)
     assert torch.equal(explain_image(several, x, target=ClassLogit(1), **options).values, plain.values)
-    own = explain_image(several, x, **options)
-    assert torch.equal(own.values, explain_image(network, x, **options).values)
+    explained = explain_image(several, x, **options)
+    assert torch.equal(explained.values, explain_image(network, x, **options).values)
 
 
 def test_outputs_that_nobody_can_tell_apart_are_named() -> None:
@@ -98,8 +98,8 @@ def test_outputs_that_nobody_can_tell_apart_are_named() -> None:
     two = Around(Small(2), lambda y: {"grade": y, "site": y})
     with pytest.raises(UserError, match=r"gives grade, site.*target=lambda output: output\['grade'\]"):
         explain_image(two, x)
-    found = explain_image(two, x, target=lambda output: output["site"][:, 1])
-    assert torch.equal(found.values, explain_image(two.own, x, target=ClassLogit(1)).values)
+    explained = explain_image(two, x, target=lambda output: output["site"][:, 1])
+    assert torch.equal(explained.values, explain_image(two.own, x, target=ClassLogit(1)).values)
     for nothing in (None, "words", [], [[x]]):
         with pytest.raises(UserError, match="not a tensor"):
             main_output(nothing)
@@ -110,9 +110,9 @@ def test_a_function_of_the_output_is_a_target(method: str) -> None:
     torch.manual_seed(2)
     network, x = Small(2), torch.randn(2, 2, 8, 9)
     options = {"method": method, **({"window": 3} if method == "occlusion" else {})}
-    found = explain_image(network, x, target=lambda output: output[:, 2], **options)
-    assert torch.equal(found.values, explain_image(network, x, target=ClassLogit(2), **options).values)
-    assert found.target == "the function given"
+    explained = explain_image(network, x, target=lambda output: output[:, 2], **options)
+    assert torch.equal(explained.values, explain_image(network, x, target=ClassLogit(2), **options).values)
+    assert explained.target == "the function given"
 
     def grade(output: Tensor) -> Tensor:
         return output[:, 1] - output[:, 0]
@@ -172,9 +172,9 @@ def test_a_traced_or_scripted_network_is_explained_from_outside_only(close) -> N
             explain_image(closed, x, target=None if "method" in options else ClassLogit(0), **options)
     with pytest.raises(UserError, match="traced or scripted"), capture_attention(closed):
         closed(x)
-    found = explain_image(closed, x, method="occlusion", window=3, target=ClassLogit(0))
-    assert torch.allclose(found.values, explain_image(network, x, method="occlusion", window=3,
-                                                      target=ClassLogit(0)).values, atol=1e-6)  # fmt: skip
+    explained = explain_image(closed, x, method="occlusion", window=3, target=ClassLogit(0))
+    assert torch.allclose(explained.values, explain_image(network, x, method="occlusion", window=3,
+                                                          target=ClassLogit(0)).values, atol=1e-6)  # fmt: skip
 
 
 def test_nothing_named_takes_one_pass_from_the_second_image_on() -> None:
@@ -219,9 +219,9 @@ def vit(size: tuple[int, ...] = (16, 24, 32), **options) -> nn.Module:
 def test_grad_cam_of_a_vit_lies_on_the_grid_of_its_patches(batch: int, proj_type: str) -> None:
     model, x = vit(proj_type=proj_type), torch.randn(batch, 1, 16, 24, 32)
     assert default_layer(model, x) == "blocks.1.norm1"
-    found = explain_image(model, x, target=ClassLogit(1))
-    assert found.grid == (2, 3, 4) and found.values.shape == (batch, 16, 24, 32)
-    assert "24 tokens laid out as a grid of 2×3×4; the class token is left out" in found.note
+    explained = explain_image(model, x, target=ClassLogit(1))
+    assert explained.grid == (2, 3, 4) and explained.values.shape == (batch, 16, 24, 32)
+    assert "24 tokens laid out as a grid of 2×3×4; the class token is left out" in explained.note
     kept: list[Tensor] = []
     handle = model.blocks[1].norm1.register_forward_hook(lambda m, i, output: kept.append(output))
     logits = model(x)[0]
@@ -229,7 +229,7 @@ def test_grad_cam_of_a_vit_lies_on_the_grid_of_its_patches(batch: int, proj_type
     (gradient,) = torch.autograd.grad(logits[:, 1].sum(), kept[0])
     tokens, slope = kept[0][:, 1:].detach(), gradient[:, 1:]
     wanted = (tokens * slope.mean(1, keepdim=True)).sum(-1).reshape(batch, 2, 3, 4)
-    torch.testing.assert_close(found.values[:, 4::8, 4::8, 4::8].clamp(-1, 1),
+    torch.testing.assert_close(explained.values[:, 4::8, 4::8, 4::8].clamp(-1, 1),
                                _between(wanted).clamp(-1, 1), atol=1e-6, rtol=1e-3)  # fmt: skip
 
 
@@ -256,8 +256,8 @@ def test_tokens_whose_grid_cannot_be_told_are_named_and_can_be_given() -> None:
     x = torch.randn(2, 1, 6, 10)  # 2 × 5 patches of 3 × 2 voxels: no square of voxels cuts the image into ten
     with pytest.raises(UserError, match=r"10 tokens and nothing says how they lie.*token_sides"):
         explain_image(Words(), x, layer="norm", target=ClassLogit(0))
-    found = explain_image(Words(), x, layer="norm", target=ClassLogit(0), token_sides=(2, 5))
-    assert found.grid == (2, 5) and "grid of 2×5" in found.note and "left out" not in found.note
+    explained = explain_image(Words(), x, layer="norm", target=ClassLogit(0), token_sides=(2, 5))
+    assert explained.grid == (2, 5) and "grid of 2×5" in explained.note and "left out" not in explained.note
     with pytest.raises(UserError, match="do not lie on a grid"):
         explain_image(Words(), x, layer="norm", target=ClassLogit(0), token_sides=(4, 5))
 
@@ -266,13 +266,17 @@ def test_attention_of_a_vit_is_what_the_class_token_looks_at() -> None:
     from medattn_lite.explain import capture_attention
 
     model, x = vit((16, 24)), torch.randn(2, 1, 16, 24)
-    found = explain_image(model, x, method="attention")
+    explained = explain_image(model, x, method="attention")
     with torch.no_grad(), capture_attention(model) as maps:
         model(x)
     wanted = maps["blocks.1.attn"].values.mean(1)[:, 0, 1:].reshape(2, 2, 3)
-    assert found.layer == "blocks.1.attn" and found.grid == (2, 3) and "looked at by the class token" in found.note
-    torch.testing.assert_close(found.values[:, 0, 0], wanted[:, 0, 0])
-    torch.testing.assert_close(found.values[:, -1, -1], wanted[:, 1, 2])
+    assert (
+        explained.layer == "blocks.1.attn"
+        and explained.grid == (2, 3)
+        and "looked at by the class token" in explained.note
+    )
+    torch.testing.assert_close(explained.values[:, 0, 0], wanted[:, 0, 0])
+    torch.testing.assert_close(explained.values[:, -1, -1], wanted[:, 1, 2])
 
 
 def test_swin_unetr_is_explained_at_a_map_of_its_decoder_and_has_no_attention_over_the_whole_image() -> None:
@@ -283,8 +287,8 @@ def test_swin_unetr_is_explained_at_a_map_of_its_decoder_and_has_no_attention_ov
     model = SwinUNETR(in_channels=1, out_channels=2, feature_size=12, depths=(1, 1, 1, 1), num_heads=(1, 2, 3, 4),
                       spatial_dims=2).eval()  # fmt: skip
     x = torch.randn(3, 1, 64, 128)
-    found = explain_image(model, x, target=lambda output: output[:, 1].mean((1, 2)))
-    assert found.values.shape == (3, 64, 128) and found.grid[1] == 2 * found.grid[0]
+    explained = explain_image(model, x, target=lambda output: output[:, 1].mean((1, 2)))
+    assert explained.values.shape == (3, 64, 128) and explained.grid[1] == 2 * explained.grid[0]
     with pytest.raises(UserError, match="no attention over places, only over query×key"):
         explain_image(model, x, method="attention")
 
@@ -303,7 +307,7 @@ def test_numbers_of_numpy_and_torch_are_numbers_of_a_class(number: object) -> No
     assert explain_image(Small(2).eval(), torch.randn(1, 2, 12, 12), target=number).target == "class 1"
 
 
-@pytest.mark.parametrize("given", ["high grade", [1], 1.5, True, np.True_, torch.tensor(True), torch.tensor([1, 2])])
-def test_what_is_no_target_is_one_line_that_says_what_is(given: object) -> None:
+@pytest.mark.parametrize("target", ["high grade", [1], 1.5, True, np.True_, torch.tensor(True), torch.tensor([1, 2])])
+def test_what_is_no_target_is_one_line_that_says_what_is(target: object) -> None:
     with pytest.raises(UserError, match="target=1, or a function"):
-        explain_image(Small(2).eval(), torch.randn(1, 2, 12, 12), target=given)
+        explain_image(Small(2).eval(), torch.randn(1, 2, 12, 12), target=target)

@@ -33,15 +33,15 @@ class Weighted(nn.Module):
 def test_a_linear_network_s_voxels_add_their_weight_times_their_brightness(dims: int) -> None:
     x, weight = torch.randn(2, 3, *SIZE[dims]), torch.randn(3, *SIZE[dims])
     wanted = ((x - darkest(x)) * weight).sum(dim=1)
-    found, missed = integrated_gradients(Weighted(weight), x, target=TARGET, steps=2)
-    assert torch.allclose(found, wanted, atol=1e-5) and missed.abs().max() < 1e-4
+    values, missed = integrated_gradients(Weighted(weight), x, target=TARGET, steps=2)
+    assert torch.allclose(values, wanted, atol=1e-5) and missed.abs().max() < 1e-4
     hidden = occlusion(Weighted(weight), x, target=TARGET, window=1)
     assert torch.allclose(hidden, wanted, atol=1e-4)
 
 
 def test_occlusion_gives_each_voxel_the_mean_over_the_windows_that_hold_it() -> None:
     x, weight = torch.randn(1, 1, 6, 5), torch.randn(1, 6, 5)
-    found = occlusion(Weighted(weight), x, target=TARGET, window=(2, 3), stride=(1, 1))
+    values = occlusion(Weighted(weight), x, target=TARGET, window=(2, 3), stride=(1, 1))
     lost = ((x - darkest(x)) * weight)[0, 0]
     total, count = torch.zeros(6, 5), torch.zeros(6, 5)
     for top in range(5):
@@ -49,17 +49,17 @@ def test_occlusion_gives_each_voxel_the_mean_over_the_windows_that_hold_it() -> 
             window = (slice(top, top + 2), slice(left, left + 3))
             total[window] += lost[window].sum()
             count[window] += 1
-    assert torch.allclose(found[0], total / count, atol=1e-5)
+    assert torch.allclose(values[0], total / count, atol=1e-5)
 
 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_integrated_gradients_add_up_to_the_difference_from_the_dark_image(dims: int) -> None:
     torch.manual_seed(0)
     network, x = Small(dims).eval(), torch.randn(2, 2, *SIZE[dims])
-    found, missed = integrated_gradients(network, x, target=ClassLogit(2), steps=64)
+    values, missed = integrated_gradients(network, x, target=ClassLogit(2), steps=64)
     with torch.no_grad():
         difference = network(x)[:, 2] - network(darkest(x))[:, 2]
-    assert torch.allclose(found.flatten(1).sum(1) - missed, difference, atol=1e-5)
+    assert torch.allclose(values.flatten(1).sum(1) - missed, difference, atol=1e-5)
     assert (missed.abs() < 0.02 * difference.abs()).all()
 
 
@@ -98,8 +98,8 @@ def test_a_region_is_asked_about_the_same_voxels_while_the_image_changes() -> No
     network = Voxelwise([1.0], [[-1.0], [1.0]])
     x = torch.randn(1, 1, 4, 5, 6)
     inside = (x > 0)[:, 0]
-    found, _ = integrated_gradients(network, x, target=RegionSum(1).fixed(network(x)), steps=8)
-    assert torch.allclose(found, (x - darkest(x))[:, 0] * inside, atol=1e-5)
+    values, _ = integrated_gradients(network, x, target=RegionSum(1).fixed(network(x)), steps=8)
+    assert torch.allclose(values, (x - darkest(x))[:, 0] * inside, atol=1e-5)
     lost = explain_image(network, x, method="occlusion", target=RegionSum(1), window=1)
     assert torch.allclose(lost.values, (x - darkest(x))[:, 0] * inside, atol=1e-5)
 

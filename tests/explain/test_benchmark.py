@@ -70,17 +70,17 @@ def test_the_cohort_is_the_runs_own(shipped):
 
 
 def test_every_method_is_scored_beside_maps_that_know_nothing(shipped):
-    found, done = score_network(load_trained("iam"), subjects=1, progress=False)
-    rows = [row for row in found if not row.get("stage")]
+    scored, done = score_network(load_trained("iam"), subjects=1, progress=False)
+    rows = [row for row in scored if not row.get("stage")]
     methods = [row["method"] for row in rows]
     assert done and set(methods) >= {*METHODS, "noise", "middle", "edges", "brightness", "chance"}
-    stages = {row["method"] for row in found if row.get("stage")}
+    stages = {row["method"] for row in scored if row.get("stage")}
     assert any(name.startswith("LayerCAM at ") for name in stages) and any(", replicate" in name for name in stages)
     for row in rows:
         assert "deletion area" in row or 0 <= row["AUC"] <= 1
     assert any("AUC in coronal slices" in row for row in rows)
     for method in ("Grad-CAM", "occlusion"):
-        row = {name: score for own in rows if own["method"] == method for name, score in own.items()}
+        row = {name: score for entry in rows if entry["method"] == method for name, score in entry.items()}
         assert np.isfinite(row["deletion area"]) and -1 <= row[LIKENESS] <= 1
     assert next(row for row in rows if row["method"] == "chance")["AUC"] == 0.5
 
@@ -88,9 +88,9 @@ def test_every_method_is_scored_beside_maps_that_know_nothing(shipped):
 def test_a_mean_over_subjects_bears_its_interval_and_leaves_out_what_is_undefined():
     rows = [{"subject": str(k), "method": "Grad-CAM", "AUC": value, "deletion area": float("nan"), "note": ""}
             for k, value in enumerate((0.2, 0.4, 0.9) * 4)]  # fmt: skip
-    found = summarise(rows)["Grad-CAM"]
-    assert found["AUC"]["value"] == pytest.approx(0.5) and found["AUC"]["low"] < 0.5 < found["AUC"]["high"]
-    assert "deletion area" not in found
+    summary = summarise(rows)["Grad-CAM"]
+    assert summary["AUC"]["value"] == pytest.approx(0.5) and summary["AUC"]["low"] < 0.5 < summary["AUC"]["high"]
+    assert "deletion area" not in summary
     few = summarise(rows[:3])["Grad-CAM"]["AUC"]
     assert few["low"] is None and few["high"] is None and few["missing"] == "too few for an interval"
 
@@ -98,11 +98,11 @@ def test_a_mean_over_subjects_bears_its_interval_and_leaves_out_what_is_undefine
 def test_a_pointing_game_that_never_hits_is_no_certainty_and_a_correlation_keeps_its_sign():
     rows = [{"subject": str(k), "method": "noise", "pointing game": 0.0, LIKENESS: (-1) ** k * 0.3, "note": ""}
             for k in range(12)]  # fmt: skip
-    found = summarise(rows)["noise"]
-    hits = found["pointing game"]
+    summary = summarise(rows)["noise"]
+    hits = summary["pointing game"]
     assert (hits["low"], hits["high"]) == pytest.approx((0, 0.2425), abs=1e-4)
-    twin = found[LIKENESS]
-    assert -0.3 < twin["low"] < 0 < twin["high"] < 0.3 and twin["units"] == 12
+    likeness = summary[LIKENESS]
+    assert -0.3 < likeness["low"] < 0 < likeness["high"] < 0.3 and likeness["units"] == 12
 
 
 def test_what_a_finer_map_wins_is_the_mean_of_differences_by_subject():
@@ -116,25 +116,25 @@ def test_what_a_finer_map_wins_is_the_mean_of_differences_by_subject():
              "mass ÷ chance": 2.0 * (k + 1) + 3.0},
             {"subject": str(k), "method": "LayerCAM at layer2", "pointing game": 0.0, "AUC": 0.0, "mass ÷ chance": 0.0},
         ]
-    found = gains(rows)
-    assert list(found) == ["LayerCAM at layer1"], "the first stage, and the fused map where there is one"
-    assert found["LayerCAM at layer1"]["pointing game"].value == pytest.approx(0.5)
-    assert found["LayerCAM at layer1"]["mass ÷ chance"].value == pytest.approx(3.0)
-    auc = found["LayerCAM at layer1"]["AUC"]
+    differences = gains(rows)
+    assert list(differences) == ["LayerCAM at layer1"], "the first stage, and the fused map where there is one"
+    assert differences["LayerCAM at layer1"]["pointing game"].value == pytest.approx(0.5)
+    assert differences["LayerCAM at layer1"]["mass ÷ chance"].value == pytest.approx(3.0)
+    auc = differences["LayerCAM at layer1"]["AUC"]
     assert auc.value == pytest.approx(0.11) and auc.low > 0
 
 
 def test_rows_are_kept_and_gone_on_from(shipped, tmp_path):
     """Stopped at once, then one subject, then two: the same rows as in one go, and no subject scored twice."""
     trained, keep = load_trained("iam"), tmp_path / "iam.jsonl"
-    asked = {"methods": ["Grad-CAM", "occlusion"], "curves": False, "costly": 1, "progress": False}
-    assert score_network(trained, subjects=2, keep=keep, until=0.0, **asked) == ([], False)
-    first, done = score_network(trained, subjects=1, keep=keep, **{**asked, "costly": 0})
+    options = {"methods": ["Grad-CAM", "occlusion"], "curves": False, "costly": 1, "progress": False}
+    assert score_network(trained, subjects=2, keep=keep, until=0.0, **options) == ([], False)
+    first, done = score_network(trained, subjects=1, keep=keep, **{**options, "costly": 0})
     assert done and len(keep.read_text().splitlines()) == 1
     with keep.open("a") as file:
         file.write('{"part": "quick", "rows": [{"subj')  # stopped in the middle of a line
-    both, _ = score_network(trained, subjects=2, keep=keep, **asked)
-    whole, _ = score_network(trained, subjects=2, **asked)
+    both, _ = score_network(trained, subjects=2, keep=keep, **options)
+    whole, _ = score_network(trained, subjects=2, **options)
     assert both[: len(first)] == json.loads(json.dumps(first)) and len(keep.read_text().splitlines()) == 3
     assert json.dumps(both) == json.dumps(whole)
     names = [row["subject"] for row in whole if row["method"] == "occlusion"]
@@ -168,9 +168,9 @@ def test_figures_of_networks_that_are_not_named_stay_and_without_names_it_begins
     scores = {"Grad-CAM": {"AUC": {"value": 0.6, "low": 0.5, "high": 0.7, "units": 2}}}
 
     def made(names, *, subjects, curves, **options):
-        own = {"network": "p3d", "variant": names[0], "recipe": "mechanisms", "subjects": subjects,
-               "scores": {"AUC": {"value": 0.9, "low": 0.8, "high": 1.0, "units": 9}}, "methods": scores}
-        return {"data": "phantom (synthetic)", "networks": {names[0]: own}}
+        facts = {"network": "p3d", "variant": names[0], "recipe": "mechanisms", "subjects": subjects,
+                 "scores": {"AUC": {"value": 0.9, "low": 0.8, "high": 1.0, "units": 9}}, "methods": scores}
+        return {"data": "phantom (synthetic)", "networks": {names[0]: facts}}
 
     monkeypatch.setattr("medattn_lite.explain.faithfulness.benchmark.run", made)
     monkeypatch.setattr("medattn_lite.explain.faithfulness.benchmark.known_networks", lambda: ["c", "d"])

@@ -24,29 +24,29 @@ A, V = [1.0, 2.0, -0.5], [[0.5, -1.0, 2.0], [3.0, 1.0, -4.0]]
 @pytest.mark.parametrize("index", [0, 1])
 def test_grad_cam_of_two_layers_is_the_one_on_paper(dims: int, index: int) -> None:
     x = torch.randn(2, 1, *SIZE[dims])
-    found = grad_cam(Linear(dims, A, V), x, target=ClassLogit(index), layer="layer")
+    cam = grad_cam(Linear(dims, A, V), x, target=ClassLogit(index), layer="layer")
     places = x[0].numel()  # ∂y/∂A_k = v_k / places everywhere
-    assert torch.allclose(found.values, x[:, 0] * np.dot(A, V[index]) / places, atol=1e-7)
-    assert torch.allclose(found.scores, x.flatten(1).mean(1) * np.dot(A, V[index]), atol=1e-6)
+    assert torch.allclose(cam.values, x[:, 0] * np.dot(A, V[index]) / places, atol=1e-7)
+    assert torch.allclose(cam.scores, x.flatten(1).mean(1) * np.dot(A, V[index]), atol=1e-6)
 
 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_grad_cam_plus_plus_of_two_layers_is_the_one_on_paper(dims: int) -> None:
     x = torch.rand(2, 1, *SIZE[dims])
     a, v = [1.0, 2.0, 0.5], [3.0, 1.0, -4.0]
-    found = grad_cam_plus_plus(Linear(dims, a, [v]), x, target=ClassLogit(0), layer="layer")
+    cam = grad_cam_plus_plus(Linear(dims, a, [v]), x, target=ClassLogit(0), layer="layer")
     mean = x.flatten(1).mean(1)  # w_k = places · g / (2 + g Σ A_k), g = v_k / places, for v_k > 0
     weights = [torch.clamp(torch.tensor(vk), min=0) / (2 + max(vk, 0) * ak * mean) for ak, vk in zip(a, v, strict=True)]
     wanted = sum(w * ak for w, ak in zip(weights, a, strict=True)).reshape(-1, *[1] * dims) * x[:, 0]
-    assert torch.allclose(found.values, wanted, atol=1e-6)
+    assert torch.allclose(cam.values, wanted, atol=1e-6)
 
 
 def test_grad_cam_of_a_region_sums_over_the_region_alone() -> None:
     x = torch.randn(1, 1, 4, 5, 6)
     mask = torch.zeros(4, 5, 6)
     mask[1:3, 2:4, 1:5] = 1
-    found = grad_cam(Voxelwise(A, V), x, target=RegionSum(1, mask=mask), layer="layer")
-    assert torch.allclose(found.values, x[:, 0] * np.dot(A, V[1]) * mask.mean(), atol=1e-6)
+    cam = grad_cam(Voxelwise(A, V), x, target=RegionSum(1, mask=mask), layer="layer")
+    assert torch.allclose(cam.values, x[:, 0] * np.dot(A, V[1]) * mask.mean(), atol=1e-6)
     voxel = grad_cam(Voxelwise(A, V), x, target=RegionSum(1, voxel=(3, 4, 5)), layer="layer")
     assert torch.allclose(voxel.values, x[:, 0] * np.dot(A, V[1]) / 120, atol=1e-6)
 
@@ -56,11 +56,11 @@ def test_grad_cam_of_a_risk_goes_through_the_hazards(head: str) -> None:
     torch.manual_seed(0)
     x = torch.rand(1, 1, 3, 4, 5)
     network = Linear(3, [1.0], torch.randn(19, 1).tolist())
-    found = grad_cam(network, x, target=LogRisk(head), layer="layer")
+    cam = grad_cam(network, x, target=LogRisk(head), layer="layer")
     step = 1e-2  # ∂y/∂A by differences: all of A moved at once moves y by places · ∂y/∂A
     with torch.no_grad():
         moved = [LogRisk(head)(network(x + sign * step)) for sign in (1, -1)]
-    assert torch.allclose(found.values, x[:, 0] * (moved[0] - moved[1]) / (2 * step) / 60, rtol=1e-3)
+    assert torch.allclose(cam.values, x[:, 0] * (moved[0] - moved[1]) / (2 * step) / 60, rtol=1e-3)
     cox = grad_cam(Linear(3, [1.0], [[2.0]]), x, target=LogRisk("cox"), layer="layer")
     assert torch.allclose(cox.values, x[:, 0] * 2 / 60)
 
@@ -73,8 +73,8 @@ def test_captum_finds_the_same(dims: int, layer: str) -> None:
     torch.manual_seed(1)
     network, x = Small(dims).eval(), torch.randn(2, 2, *SIZE[dims])
     wanted = LayerGradCam(network, network.get_submodule(layer)).attribute(x, target=2)
-    found = grad_cam(network, x, target=ClassLogit(2), layer=layer)
-    assert torch.allclose(found.values, wanted[:, 0].detach(), atol=1e-6)
+    cam = grad_cam(network, x, target=ClassLogit(2), layer=layer)
+    assert torch.allclose(cam.values, wanted[:, 0].detach(), atol=1e-6)
 
 
 @pytest.mark.parametrize("dims", [2, 3])
@@ -89,10 +89,10 @@ def test_monai_finds_the_same_up_to_relu_and_scale(dims: int, name: str, ours) -
     network.fc.bias.data.zero_()
     x = x.double()
     wanted = getattr(monai.visualize, name)(network, "relu2").compute_map(x, class_idx=1).detach()[:, 0]
-    found = ours(network, x, target=ClassLogit(1), layer="relu2").values.clamp(min=0)
+    cam = ours(network, x, target=ClassLogit(1), layer="relu2").values.clamp(min=0)
     scale = network(x)[0, 1].detach().exp() if name == "GradCAMpp" else 1.0  # MONAI keeps the factor exp(y)
     assert wanted.max() > 0
-    assert torch.allclose(found * scale, wanted, rtol=1e-3)
+    assert torch.allclose(cam * scale, wanted, rtol=1e-3)
     brought = explain_image(network, x, method="Grad-CAM" if ours is grad_cam else "Grad-CAM++", layer="relu2",
                             target=ClassLogit(1), relu=True)  # fmt: skip
     assert brought.values.shape == (1, *x.shape[2:]) and not brought.signed
@@ -151,9 +151,11 @@ def test_each_image_of_a_batch_is_explained_as_if_alone(method: str) -> None:
 
 def test_a_map_that_is_negative_everywhere_is_said_to_be_so() -> None:
     x = torch.rand(1, 1, 4, 5, 6) + 0.1
-    found = explain_image(Linear(3, [1.0], [[-1.0], [1.0]]), x, target=ClassLogit(0, name="low grade"), layer="layer")
-    assert found.signed and (found.values < 0).all()
-    assert found.note == "all values are negative: nothing speaks for low grade"
+    explained = explain_image(
+        Linear(3, [1.0], [[-1.0], [1.0]]), x, target=ClassLogit(0, name="low grade"), layer="layer"
+    )
+    assert explained.signed and (explained.values < 0).all()
+    assert explained.note == "all values are negative: nothing speaks for low grade"
     cut = explain_image(Linear(3, [1.0], [[-1.0]]), x, target=ClassLogit(0), layer="layer", relu=True)
     assert not cut.signed and (cut.values == 0).all() and "all values are negative" in cut.note
     positive = explain_image(Linear(3, [1.0], [[1.0]]), x, layer="layer")
@@ -163,27 +165,31 @@ def test_a_map_that_is_negative_everywhere_is_said_to_be_so() -> None:
 @pytest.mark.parametrize("method", ["Grad-CAM", "Grad-CAM++", "integrated gradients", "occlusion"])
 def test_a_map_of_nothing_is_zero_and_said_to_be_so(method: str) -> None:
     network = Linear(3, [1.0, 1.0], [[0.0, 0.0]])
-    found = explain_image(network, torch.rand(1, 1, 4, 5, 6), method=method)
-    assert (found.values == 0).all() and "all values are zero" in found.note
+    explained = explain_image(network, torch.rand(1, 1, 4, 5, 6), method=method)
+    assert (explained.values == 0).all() and "all values are zero" in explained.note
 
 
 def test_what_is_left_of_a_cancelled_sum_is_rounding_and_no_map() -> None:
     x = torch.rand(1, 1, 6, 6, 6)
     a, v = [0.1, 0.3], [[0.3, -0.1]]  # 0.1 · 0.3 − 0.3 · 0.1
-    found = explain_image(Linear(3, a, v), x, layer="layer", target=ClassLogit(0))
-    assert (found.values == 0).all() and "all values are zero" in found.note
+    explained = explain_image(Linear(3, a, v), x, layer="layer", target=ClassLogit(0))
+    assert (explained.values == 0).all() and "all values are zero" in explained.note
 
 
 def test_only_the_silent_images_of_a_batch_are_named() -> None:
     x = torch.rand(3, 1, 4, 4) + 0.1
     x[1] *= -1
-    found = explain_image(Linear(2, [1.0], [[1.0]]), x, layer="layer")
-    assert found.note == "image 1: all values are negative: nothing speaks for class 0"
+    explained = explain_image(Linear(2, [1.0], [[1.0]]), x, layer="layer")
+    assert explained.note == "image 1: all values are negative: nothing speaks for class 0"
 
 
 def test_one_class_and_one_channel_and_sides_of_one_are_no_exception() -> None:
-    found = explain_image(Small(3, channels=1, classes=1), torch.randn(1, 1, 1, 5, 3))
-    assert found.values.shape == (1, 1, 5, 3) and torch.isfinite(found.values).all() and found.target == "class 0"
+    explained = explain_image(Small(3, channels=1, classes=1), torch.randn(1, 1, 1, 5, 3))
+    assert (
+        explained.values.shape == (1, 1, 5, 3)
+        and torch.isfinite(explained.values).all()
+        and explained.target == "class 0"
+    )
 
 
 def test_a_number_that_is_none_is_a_mistake_of_one_line() -> None:
@@ -209,11 +215,11 @@ def test_a_padded_network_s_map_is_not_squeezed_into_the_image() -> None:
     small, whole = (9, 10, 13), (12, 12, 16)
     x = torch.zeros(1, 1, *whole)
     x[..., :9, :10, :13] = torch.randn(1, 1, *small)
-    asked = RegionSum(0, voxel=(4, 5, 6), link="sigmoid")
-    unpadded = explain_image(network, x, target=asked, layer="network.bottleneck").values[:, :9, :10, :13]
-    found = explain_image(network, x[..., :9, :10, :13], target=asked, layer="network.bottleneck")
-    assert found.grid == (3, 3, 4)
-    assert torch.allclose(found.values, unpadded, atol=1e-6)
+    target = RegionSum(0, voxel=(4, 5, 6), link="sigmoid")
+    unpadded = explain_image(network, x, target=target, layer="network.bottleneck").values[:, :9, :10, :13]
+    explained = explain_image(network, x[..., :9, :10, :13], target=target, layer="network.bottleneck")
+    assert explained.grid == (3, 3, 4)
+    assert torch.allclose(explained.values, unpadded, atol=1e-6)
 
 
 FAMILIES = [
@@ -240,7 +246,11 @@ def test_the_default_layer_is_the_deepest_with_four_places_an_axis(
     network, x = build(name, **options), torch.randn(1, *shape)
     assert default_layer(network, x) == wanted
     assert min(layer_sizes(network, x, [wanted])[wanted]) >= 4
-    found = explain_image(network, x, target=RegionSum(0, voxel=(3, 3, 3)) if "Log" not in name and len(shape) == 4
-                          and name in ("rsanet_010", "unet3d", "segresnet", "dynunet", "dual_fusion") else None)
-    assert found.layer == wanted and found.values.shape == (1, *shape[1:]) and torch.isfinite(found.values).all()
-    assert found.values.abs().max() > 0
+    explained = explain_image(network, x, target=RegionSum(0, voxel=(3, 3, 3)) if "Log" not in name and len(shape) == 4
+                              and name in ("rsanet_010", "unet3d", "segresnet", "dynunet", "dual_fusion") else None)
+    assert (
+        explained.layer == wanted
+        and explained.values.shape == (1, *shape[1:])
+        and torch.isfinite(explained.values).all()
+    )
+    assert explained.values.abs().max() > 0

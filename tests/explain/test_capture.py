@@ -66,11 +66,11 @@ def hooks(model: nn.Module) -> int:
 def test_every_block_shows_its_maps_with_kind_and_axes(block: nn.Module, inputs: tuple, expected: dict) -> None:
     with capture_attention(block) as maps:
         block(*inputs)
-    assert {name: (found.kind, tuple(found.values.shape)) for name, found in maps.items()} == expected
-    for name, found in maps.items():
-        assert found.layer == name
-        assert len(found.axes) == found.values.dim()
-        assert found.axes == block.get_submodule(name).axes
+    assert {name: (captured.kind, tuple(captured.values.shape)) for name, captured in maps.items()} == expected
+    for name, captured in maps.items():
+        assert captured.layer == name
+        assert len(captured.axes) == captured.values.dim()
+        assert captured.axes == block.get_submodule(name).axes
 
 
 def test_captured_gate_is_the_one_that_was_multiplied() -> None:
@@ -122,11 +122,11 @@ def test_a_block_used_several_times_keeps_every_map_in_order() -> None:
     with capture_attention(model) as maps:
         model(IMAGE)
     assert list(maps) == ["block.gate", "block.gate#2", "block.gate#3"]
-    assert [found.call for found in maps.values()] == [1, 2, 3]
-    assert {found.layer for found in maps.values()} == {"block.gate"}
+    assert [captured.call for captured in maps.values()] == [1, 2, 3]
+    assert {captured.layer for captured in maps.values()} == {"block.gate"}
     x = IMAGE
-    for found in maps.values():
-        torch.testing.assert_close(found.values, model.block.gate(x))
+    for captured in maps.values():
+        torch.testing.assert_close(captured.values, model.block.gate(x))
         x = 3 * model.block(x)
 
 
@@ -249,6 +249,6 @@ def test_networks_show_every_map_by_layer(network: nn.Module, x: torch.Tensor, k
     with capture_attention(network) as maps:
         network(x)
     assert len(maps) == count
-    assert {found.kind for found in maps.values()} == kinds
+    assert {captured.kind for captured in maps.values()} == kinds
     assert all(name.startswith("layer") for name in maps)
-    assert all(found.values.std() > 0 for found in maps.values())
+    assert all(captured.values.std() > 0 for captured in maps.values())

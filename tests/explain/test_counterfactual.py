@@ -20,8 +20,8 @@ from medattn_lite.training.tasks import open_task
 
 def untrained(variant: str, recipe: str = "mechanisms") -> Trained:
     """A network of a smoke recipe with fresh weights, and the facts that a trained one brings."""
-    own = find_recipe(recipe)
-    settings, chosen = own.at("smoke"), own.variant(variant)
+    recipe_of_network = find_recipe(recipe)
+    settings, chosen = recipe_of_network.at("smoke"), recipe_of_network.variant(variant)
     size = settings.network.get(chosen.network, {})
     torch.manual_seed(0)
     options = {"in_channels": 4, "num_classes": 2, **size}
@@ -43,23 +43,23 @@ def test_a_trait_changes_the_tumour_and_leaves_the_person(laboratory):
     far = torch.zeros_like(small.mask, dtype=torch.bool)
     far[:, : far.shape[1] // 3, 2 * far.shape[2] // 3 :] = True  # right and behind; the tumour is left and in front
     head = (small.image != small.image[:, :1, :1, :1]).any(0)
-    one, other = (own.image[:, far & head] for own in (small, large))
+    one, other = (scan.image[:, far & head] for scan in (small, large))
     assert torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1] > 0.9
 
 
 @pytest.mark.parametrize("site", SITES)
 def test_every_site_lies_where_its_name_says(laboratory, site):
-    found = laboratory.look(Tumour(site=site, diameter_mm=36.0), method=None)
-    centre = torch.nonzero(found.mask > 0).double().mean(0)
-    x, y, _ = (torch.as_tensor(found.affine)[:3] @ torch.cat([centre, torch.ones(1, dtype=torch.float64)])).tolist()
+    seen = laboratory.look(Tumour(site=site, diameter_mm=36.0), method=None)
+    centre = torch.nonzero(seen.mask > 0).double().mean(0)
+    x, y, _ = (torch.as_tensor(seen.affine)[:3] @ torch.cat([centre, torch.ones(1, dtype=torch.float64)])).tolist()
     assert (x > 0) == site.startswith("right")
     assert y > 5 if "frontal" in site else y < 5
 
 
 def test_no_tumour_is_a_healthy_head_without_a_curve(laboratory):
-    found = laboratory.look(Tumour(diameter_mm=0.0))
-    assert not found.mask.any() and found.survival is None and found.volume_ml == 0
-    assert set(found.probabilities) == set(laboratory.networks)
+    seen = laboratory.look(Tumour(diameter_mm=0.0))
+    assert not seen.mask.any() and seen.survival is None and seen.volume_ml == 0
+    assert set(seen.probabilities) == set(laboratory.networks)
 
 
 def test_age_and_resection_move_the_curve_and_not_the_picture(laboratory):
@@ -76,8 +76,8 @@ def test_the_mark_is_planted_and_seen(laboratory):
 
 
 def test_the_map_is_of_the_chosen_network_and_its_share_inside_is_a_share(laboratory):
-    found = laboratory.look(Tumour(), network="ResNet-50-CBAM", method="attention")
-    assert found.explanation.values[0].shape == found.mask.shape and 0 <= found.inside <= 1
+    seen = laboratory.look(Tumour(), network="ResNet-50-CBAM", method="attention")
+    assert seen.explanation.values[0].shape == seen.mask.shape and 0 <= seen.inside <= 1
 
 
 def test_what_does_not_exist_is_said(laboratory):
@@ -102,7 +102,7 @@ def test_the_browser_shows_the_trained_network_and_its_twin_on_the_same_question
 
     trained = laboratory.networks["ResNet-50-CBAM"]
     browser = Browser({"CBAM": trained}, list(held_out(trained, limit=2)))
-    known, blank = (browser.answer(0, "CBAM", "Grad-CAM", reinitialised=own) for own in (False, True))
+    known, blank = (browser.answer(0, "CBAM", "Grad-CAM", reinitialised=fresh) for fresh in (False, True))
     assert known.values.shape == blank.values.shape == browser.cases[0].signal.shape
     assert known.score != blank.score and -1 <= browser.rank_correlation(0, known, blank) <= 1
     assert browser.answer(0, "CBAM", "Grad-CAM", reinitialised=False) is known, "results are remembered"
@@ -112,15 +112,15 @@ def test_the_browser_shows_the_trained_network_and_its_twin_on_the_same_question
 
 def test_mechanisms_are_compared_on_one_person_with_their_costs(laboratory):
     subject = laboratory.subject(Tumour())
-    found = compare(laboratory.networks, subject, method="Grad-CAM")
-    assert [own.answer.name for own in found] == list(laboratory.networks)
-    assert all(own.multiplications > 0 and own.seconds > 0 and own.case.signal.any() for own in found)
-    assert found[0].mechanism == "inter-slice attention" and found[1].mechanism == "CBAM"
+    compared = compare(laboratory.networks, subject, method="Grad-CAM")
+    assert [one.answer.name for one in compared] == list(laboratory.networks)
+    assert all(one.multiplications > 0 and one.seconds > 0 and one.case.signal.any() for one in compared)
+    assert compared[0].mechanism == "inter-slice attention" and compared[1].mechanism == "CBAM"
 
 
 def test_a_network_without_places_to_attend_to_says_so(laboratory):
-    found = compare({"SE": untrained("SE-ResNeXt-50")}, laboratory.subject(Tumour()), method="attention")
-    assert found[0].answer.values is None and "no attention" in found[0].answer.note
+    compared = compare({"SE": untrained("SE-ResNeXt-50")}, laboratory.subject(Tumour()), method="attention")
+    assert compared[0].answer.values is None and "no attention" in compared[0].answer.note
 
 
 def test_the_laboratory_renders_as_the_recipe_does(laboratory):

@@ -85,10 +85,12 @@ def test_a_map_of_another_shape_is_refused() -> None:
 def test_under_edits_measures_once_per_edit_and_leaves_the_model_as_it_was() -> None:
     model, x = _two_blocks(), torch.rand(4, 8, 5, 4)
     before = model(x)
-    found = under_edits(model, {"own": lambda gates: gates, "shut": torch.zeros_like}, lambda: model(x), kind="channel")
-    assert list(found) == ["own", "shut"]
-    torch.testing.assert_close(found["own"], before)
-    assert not found["shut"].any()
+    outputs = under_edits(
+        model, {"own": lambda gates: gates, "shut": torch.zeros_like}, lambda: model(x), kind="channel"
+    )
+    assert list(outputs) == ["own", "shut"]
+    torch.testing.assert_close(outputs["own"], before)
+    assert not outputs["shut"].any()
     torch.testing.assert_close(model(x), before)
 
 
@@ -96,7 +98,7 @@ def test_under_edits_measures_once_per_edit_and_leaves_the_model_as_it_was() -> 
 def test_each_edit_of_channel_gates_takes_away_what_its_name_says(shape: tuple[int, ...]) -> None:
     gates = torch.rand(*shape, generator=torch.Generator().manual_seed(0))
     edited = {name: edit(gates) for name, edit in CHANNEL_EDITS.items()}
-    assert all(own.shape == gates.shape for own in edited.values())
+    assert all(gate.shape == gates.shape for gate in edited.values())
     torch.testing.assert_close(edited["its own"], gates)
     torch.testing.assert_close(edited["frozen"][3], gates.mean(dim=0))
     torch.testing.assert_close(edited["another image's"][0], gates[2])
@@ -111,7 +113,7 @@ def test_each_edit_of_channel_gates_takes_away_what_its_name_says(shape: tuple[i
 def test_each_edit_of_maps_of_places_takes_away_what_its_name_says(shape: tuple[int, ...]) -> None:
     maps = torch.rand(*shape, generator=torch.Generator().manual_seed(0))
     edited = {name: edit(maps) for name, edit in PLACE_EDITS.items()}
-    assert all(own.shape == maps.shape for own in edited.values())
+    assert all(changed.shape == maps.shape for changed in edited.values())
     torch.testing.assert_close(edited["its own"], maps)
     torch.testing.assert_close(edited["flat"][1].unique(), maps[1].mean().reshape(1))
     torch.testing.assert_close(edited["shifted"][:, :, 2, 3], maps[:, :, 0, 0].roll(shape[-1] // 2, -1)
@@ -133,7 +135,7 @@ def test_each_edit_of_shares_keeps_their_sum_and_takes_away_what_its_name_says()
 def test_each_edit_of_gates_by_slice_takes_away_what_its_name_says() -> None:
     gates = torch.rand(4, 3, 5, 1, 1, generator=torch.Generator().manual_seed(0))
     edited = {name: edit(gates) for name, edit in SLICE_EDITS.items()}
-    assert all(own.shape == gates.shape for own in edited.values())
+    assert all(gate.shape == gates.shape for gate in edited.values())
     torch.testing.assert_close(edited["its own"], gates)
     torch.testing.assert_close(edited["the same in every slice"][:, :, 4], gates.mean(dim=2))
     torch.testing.assert_close(edited["upside down"][:, :, 0], gates[:, :, 4])

@@ -20,8 +20,8 @@ MODULES = [f"medattn_lite.explain.{path.parent.name}.{path.stem}" for path in so
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_give_what_they_show(name: str) -> None:
     torch.manual_seed(0)
-    found = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert found.attempted > 0 and found.failed == 0
+    results = doctest.testmod(importlib.import_module(name), optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert results.attempted > 0 and results.failed == 0
 
 
 def test_what_needs_no_trained_network_has_an_example() -> None:

@@ -55,20 +55,22 @@ def test_layer_cam_and_hires_cam_are_pytorch_grad_cam_s_formulas(dims: int, laye
     model, x = Deep(dims), torch.randn(2, 1, *SIZE[dims])
     model(x)
     values, gradient = activations(model, layer, x, 1)
-    asked = {"target": ClassLogit(1), "layer": layer}
+    options = {"target": ClassLogit(1), "layer": layer}
     wanted = (np.maximum(gradient, 0) * values).sum(1)
-    np.testing.assert_allclose(layer_cam(model, x, **asked).values, wanted, atol=1e-6)
-    np.testing.assert_allclose(hires_cam(model, x, **asked).values, (gradient * values).sum(1), atol=1e-6)
+    np.testing.assert_allclose(layer_cam(model, x, **options).values, wanted, atol=1e-6)
+    np.testing.assert_allclose(hires_cam(model, x, **options).values, (gradient * values).sum(1), atol=1e-6)
     weights = gradient.mean(axis=tuple(range(2, 2 + dims)), keepdims=True)
-    np.testing.assert_allclose(grad_cam(model, x, **asked).values, (weights * values).sum(1), atol=1e-6)
-    assert not np.allclose(hires_cam(model, x, **asked).values, grad_cam(model, x, **asked).values, atol=1e-4)
+    np.testing.assert_allclose(grad_cam(model, x, **options).values, (weights * values).sum(1), atol=1e-6)
+    assert not np.allclose(hires_cam(model, x, **options).values, grad_cam(model, x, **options).values, atol=1e-4)
     for method, function in (("LayerCAM", layer_cam), ("HiResCAM", hires_cam)):
-        found = explain_image(model, x, method=method, **asked)
-        own = function(model, x, **asked).values
-        box = layer_box(model, x, own.shape[1:])
-        assert torch.allclose(found.values, to_image_grid(own, x.shape[2:], box=box)) and found.signed
-        cut = explain_image(model, x, method=method, relu=True, **asked)
-        assert torch.equal(cut.values, to_image_grid(own.clamp(min=0), x.shape[2:], box=box)) and not cut.signed
+        explained = explain_image(model, x, method=method, **options)
+        layer_values = function(model, x, **options).values
+        box = layer_box(model, x, layer_values.shape[1:])
+        assert torch.allclose(explained.values, to_image_grid(layer_values, x.shape[2:], box=box)) and explained.signed
+        cut = explain_image(model, x, method=method, relu=True, **options)
+        assert (
+            torch.equal(cut.values, to_image_grid(layer_values.clamp(min=0), x.shape[2:], box=box)) and not cut.signed
+        )
 
 
 def test_behind_a_mean_over_space_hires_cam_is_grad_cam() -> None:
@@ -86,9 +88,9 @@ def test_weights_by_place_see_the_region_that_is_asked_about() -> None:
     mask = torch.zeros(4, 5, 6)
     mask[1:3, 2:4, 1:5] = 1
     model = Voxelwise([1.0, 2.0], [[1.0, 3.0]])
-    asked = {"target": RegionSum(0, mask=mask), "layer": "layer"}
-    torch.testing.assert_close(layer_cam(model, x, **asked).values, x[:, 0] * 7.0 * mask)
-    assert (grad_cam(model, x, **asked).values > 0).all()
+    options = {"target": RegionSum(0, mask=mask), "layer": "layer"}
+    torch.testing.assert_close(layer_cam(model, x, **options).values, x[:, 0] * 7.0 * mask)
+    assert (grad_cam(model, x, **options).values > 0).all()
 
 
 def test_several_layers_of_one_pass_are_each_layer_s_own_map() -> None:
@@ -99,9 +101,9 @@ def test_several_layers_of_one_pass_are_each_layer_s_own_map() -> None:
     (maps,) = class_activation_maps(model, x, [positive_gradient], layers=["stage1", "stage2"], target=ClassLogit(0))
     handle.remove()
     assert len(passes) == 1
-    for found in maps:
-        alone = layer_cam(model, x, target=ClassLogit(0), layer=found.layer)
-        assert torch.allclose(found.values, alone.values, atol=1e-7)
+    for layer_map in maps:
+        alone = layer_cam(model, x, target=ClassLogit(0), layer=layer_map.layer)
+        assert torch.allclose(layer_map.values, alone.values, atol=1e-7)
 
 
 def test_fused_layer_cam_by_hand() -> None:
@@ -112,17 +114,17 @@ def test_fused_layer_cam_by_hand() -> None:
     assert layers == ["layer1", "layer2"], "the later stages have fewer than four places along an axis"
     fine = []
     for layer in layers:
-        own = explain_image(network, x, method="LayerCAM", target=ClassLogit(1), layer=layer).values.clamp(min=0)
-        fine.append(own / own.flatten(1).amax(1).reshape(-1, 1, 1, 1))
-    found = explain_image(network, x, method="fused LayerCAM", target=ClassLogit(1))
-    torch.testing.assert_close(found.values, (fine[0] * fine[1]).sqrt())
-    assert found.layer == "layer1 + layer2" and not found.signed and 0 < found.values.max() <= 1
+        single = explain_image(network, x, method="LayerCAM", target=ClassLogit(1), layer=layer).values.clamp(min=0)
+        fine.append(single / single.flatten(1).amax(1).reshape(-1, 1, 1, 1))
+    explained = explain_image(network, x, method="fused LayerCAM", target=ClassLogit(1))
+    torch.testing.assert_close(explained.values, (fine[0] * fine[1]).sqrt())
+    assert explained.layer == "layer1 + layer2" and not explained.signed and 0 < explained.values.max() <= 1
     maximum = explain_image(network, x, method="fused LayerCAM", target=ClassLogit(1), fusion="maximum")
     torch.testing.assert_close(maximum.values, torch.maximum(torch.tanh(2 * fine[0]), torch.tanh(2 * fine[1])))
     one = explain_image(network, x, method="fused LayerCAM", target=ClassLogit(1), layer="layer2")
     torch.testing.assert_close(one.values, fine[1])
-    again = explain_image(network, x, method="fused LayerCAM", target=ClassLogit(1), layer=found.layer)
-    assert torch.equal(again.values, found.values)
+    again = explain_image(network, x, method="fused LayerCAM", target=ClassLogit(1), layer=explained.layer)
+    assert torch.equal(again.values, explained.values)
     with pytest.raises(UserError, match="unknown fusion 'sum'"):
         explain_image(network, x, method="fused LayerCAM", fusion="sum")
 
@@ -134,8 +136,8 @@ def test_fused_maps_that_agree_nowhere_are_zero_and_said_to_be_so() -> None:
     assert (fuse([torch.full((1, 4, 4), -1.0), right]) == 0).all()
     network = Small(2)
     nn.init.zeros_(network.fc.weight)
-    found = explain_image(network, torch.randn(1, 2, 16, 16), method="fused LayerCAM", target=ClassLogit(0))
-    assert "nothing speaks for class 0 in all of these layers" in found.note
+    explained = explain_image(network, torch.randn(1, 2, 16, 16), method="fused LayerCAM", target=ClassLogit(0))
+    assert "nothing speaks for class 0 in all of these layers" in explained.note
 
 
 def test_layers_of_an_unknown_network_are_the_last_of_each_size() -> None:
@@ -180,10 +182,10 @@ def test_the_air_is_where_every_channel_is_darkest_and_can_be_left_out() -> None
     assert float(outside_head(values, head)) == pytest.approx(0.75)
     network = Small(2)
     plain = explain_image(network, x, target=ClassLogit(1), layer="relu1")
-    found = explain_image(network, x, target=ClassLogit(1), layer="relu1", head_only=True)
-    assert torch.equal(found.values, plain.values * head)
+    explained = explain_image(network, x, target=ClassLogit(1), layer="relu1", head_only=True)
+    assert torch.equal(explained.values, plain.values * head)
     share = float(outside_head(plain.values, head).nan_to_num())
-    assert f"{share:.0%} of what speaks for class 1 lay outside the head" in found.note
+    assert f"{share:.0%} of what speaks for class 1 lay outside the head" in explained.note
 
 
 def test_scores_by_stage_know_a_map_in_the_air_from_one_on_the_signal() -> None:

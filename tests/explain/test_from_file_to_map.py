@@ -45,10 +45,10 @@ class OneChannel(nn.Module):
 def write_map(sample: dict[str, Any], channel: str, path: Path) -> np.ndarray:
     """The file's voxels of a map of a sample, written to `path`."""
     network = OneChannel(len(sample["channels"]), list(sample["channels"]).index(channel))
-    found = explain_image(network, sample["image"][None].float(), method="Grad-CAM", layer="layer",
-                          target=lambda output: output[:, 1])  # fmt: skip
+    explained = explain_image(network, sample["image"][None].float(), method="Grad-CAM", layer="layer",
+                              target=lambda output: output[:, 1])  # fmt: skip
     place = {"affine": sample["affine"]} if sample["grid"] is None else {"grid": sample["grid"]}
-    save_volume(found.values[0], path, **place)
+    save_volume(explained.values[0], path, **place)
     return np.asarray(nib.load(path).dataobj)
 
 
@@ -59,16 +59,16 @@ def peak(array: np.ndarray) -> tuple[int, ...]:
 def test_a_bids_tree(tmp_path: Path) -> None:
     for subject in ("01", "02"):
         test_bids.scan(tmp_path, subject)
-    own = tmp_path / "sub-02" / "anat" / "sub-02_FLAIR.nii.gz"
-    own.unlink()
+    flair = tmp_path / "sub-02" / "anat" / "sub-02_FLAIR.nii.gz"
+    flair.unlink()
     values = brain(seed=7)
     values[4, 17, 11] = 10 * values.max()
-    save(values, own)
+    save(values, flair)
     dataset = open_dataset("bids", tmp_path)
     sample = next(one for one in dataset if one["subject"] == "sub-02")
-    found = write_map(sample, "flair", tmp_path / "map.nii.gz")
-    assert peak(found) == peak(values) == (4, 17, 11)
-    assert np.allclose(nib.load(tmp_path / "map.nii.gz").affine, nib.load(own).affine)
+    written = write_map(sample, "flair", tmp_path / "map.nii.gz")
+    assert peak(written) == peak(values) == (4, 17, 11)
+    assert np.allclose(nib.load(tmp_path / "map.nii.gz").affine, nib.load(flair).affine)
 
 
 def test_a_dicom_study(tmp_path: Path) -> None:
@@ -83,13 +83,13 @@ def test_a_dicom_study(tmp_path: Path) -> None:
     assert main(["import", str(tmp_path / "study"), str(tmp_path / "nifti")]) == 0
     [file] = (tmp_path / "nifti").rglob("flair_s004.nii.gz")
     [sample] = open_dataset("nifti", tmp_path / "nifti")
-    found = write_map(sample, "flair", tmp_path / "map.nii.gz")
-    assert peak(found) == peak(np.asarray(nib.load(file).dataobj))
+    written = write_map(sample, "flair", tmp_path / "map.nii.gz")
+    assert peak(written) == peak(np.asarray(nib.load(file).dataobj))
     map_affine, file_affine = nib.load(tmp_path / "map.nii.gz").affine, nib.load(file).affine
     assert np.allclose(map_affine, file_affine)
     across, along, up = test_dicom.SPACING
     left, back, above = -5.0 + 3 * across, -7.0 + 8 * along, 20.0 + 4 * up  # of DICOM, mm
-    assert np.allclose(map_affine @ [*peak(found), 1], [-left, -back, above, 1], atol=1e-3)
+    assert np.allclose(map_affine @ [*peak(written), 1], [-left, -back, above, 1], atol=1e-3)
 
 
 @pytest.mark.network
@@ -105,10 +105,10 @@ def test_medmnists_file_from_a_server_of_this_computer(tmp_path: Path) -> None:
         (file,) = SOURCES["medmnist3d"].layouts["nodule"]
         here = replace(file, mirrors=(Mirror("here", site.url("/files/nodulemnist3d.npz?download=1")),),
                        checksum=f"md5:{hashlib.md5(body).hexdigest()}")  # fmt: skip
-        own = replace(SOURCES["medmnist3d"], layouts={"nodule": (here,)})
-        got = fetch_source(own, tmp_path, accept_licence=True, progress=False, say=lambda line: None)
+        local_source = replace(SOURCES["medmnist3d"], layouts={"nodule": (here,)})
+        got = fetch_source(local_source, tmp_path, accept_licence=True, progress=False, say=lambda line: None)
     sample = open_dataset("medmnist3d", got.path)[1]
-    found = write_map(sample, sample["channels"][0], tmp_path / "map.nii.gz")
+    written = write_map(sample, sample["channels"][0], tmp_path / "map.nii.gz")
     assert peak(sample["image"][0].numpy()) == (5, 12, 20)  # axes as they lie in the file
-    place = nib.load(tmp_path / "map.nii.gz").affine @ [*peak(found), 1]
+    place = nib.load(tmp_path / "map.nii.gz").affine @ [*peak(written), 1]
     assert np.allclose(place, np.asarray(sample["affine"]) @ [5, 12, 20, 1], atol=1e-3)

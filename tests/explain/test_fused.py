@@ -49,8 +49,14 @@ def test_a_fused_call_is_seen_without_a_word_about_its_module() -> None:
         other(x)  # not part of the model
         F.scaled_dot_product_attention(Q, K, V)
     assert torch.equal(output, model(x))
-    assert {name: tuple(found.values.shape) for name, found in maps.items()} == {"0": (3, 2, 5, 5), "2": (3, 4, 5, 5)}
-    assert all(found.kind == "query×key" and found.axes == ("batch", "head", "query", "key") for found in maps.values())
+    assert {name: tuple(captured.values.shape) for name, captured in maps.items()} == {
+        "0": (3, 2, 5, 5),
+        "2": (3, 4, 5, 5),
+    }
+    assert all(
+        captured.kind == "query×key" and captured.axes == ("batch", "head", "query", "key")
+        for captured in maps.values()
+    )
     q, k, _ = model[0].qkv(x).unflatten(-1, (3, 2, -1)).permute(2, 0, 3, 1, 4)
     torch.testing.assert_close(maps["0"].values, (q @ k.mT / 2).softmax(-1))
 

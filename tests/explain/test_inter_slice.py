@@ -57,10 +57,10 @@ def test_alike_keeps_a_channels_mean_and_takes_its_differences():
 
 def test_closing_a_slice_closes_it_in_one_block_and_moves_the_prediction():
     model, image = make_grader(), make_volumes()[0][:1]
-    own, closed = read_inter_slice(model, image, LAYER), read_inter_slice(model, image, LAYER, closed=1)
+    plain, closed = read_inter_slice(model, image, LAYER), read_inter_slice(model, image, LAYER, closed=1)
     assert not closed.gates[LAYER][:, 1].any()
-    assert torch.allclose(closed.gates[LAYER][:, [0, 2, 3]], own.gates[LAYER][:, [0, 2, 3]])
-    assert (closed.probabilities - own.probabilities).abs().max() > 1e-5
+    assert torch.allclose(closed.gates[LAYER][:, [0, 2, 3]], plain.gates[LAYER][:, [0, 2, 3]])
+    assert (closed.probabilities - plain.probabilities).abs().max() > 1e-5
 
 
 def test_a_reading_leaves_the_model_as_it_was():

@@ -45,18 +45,18 @@ def head(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_map_is_the_same_whether_the_image_is_in_memory_or_on_the_disk(name, stored, head, monkeypatch) -> None:
     run = open_shipped(name)
     if stored == "apart":
-        words, order = [f"{own}={head / f'{own}.nii.gz'}" for own in FOUR], None
+        words, order = [f"{name}={head / f'{name}.nii.gz'}" for name in FOUR], None
     else:
         words, order = [str(head / stored)], ("flair", "t1", "t1ce", "t2")
-    found = {}
+    by_limit = {}
     monkeypatch.setattr(large_images, "SLAB", 5)
     for limit in (large_images.LARGE, 0):
         monkeypatch.setattr(large_images, "LARGE", limit)
         sample = read_image(words, run.task.channels, mask=head / "seg.nii.gz", order=order)
         assert isinstance(sample["image"], large_images.ChannelFiles) == (limit == 0)
-        found[limit] = explain_sample(run, sample)
-        place_to_show(found[limit], sample)
-    whole, apart = found.values()
+        by_limit[limit] = explain_sample(run, sample)
+        place_to_show(by_limit[limit], sample)
+    whole, apart = by_limit.values()
     assert np.allclose(whole.values, apart.values, rtol=1e-6, atol=0) and whole.prediction == apart.prediction
     assert whole.values.any() and whole.notes == apart.notes
 
@@ -67,14 +67,14 @@ def test_faults_of_a_large_image_are_told_as_those_of_a_small_one(head, tmp_path
            "grid": np.zeros((4, 4, 4), np.float32)}
     for kind, voxels in odd.items():
         nib.save(nib.Nifti1Image(voxels, image.affine), tmp_path / f"{kind}.nii.gz")
-        words = [f"{own}={head / f'{own}.nii.gz'}" for own in FOUR[:3]] + [f"flair={tmp_path / f'{kind}.nii.gz'}"]
-        told = []
+        words = [f"{name}={head / f'{name}.nii.gz'}" for name in FOUR[:3]] + [f"flair={tmp_path / f'{kind}.nii.gz'}"]
+        messages = []
         for limit in (1e12, 0):
             monkeypatch.setattr(large_images, "LARGE", limit)
             with pytest.raises(UserError) as caught:
                 read_image(words, FOUR)
-            told.append(str(caught.value))
-        assert told[0] == told[1]
+            messages.append(str(caught.value))
+        assert messages[0] == messages[1]
 
 
 @pytest.mark.parametrize("stripped", [True, False])
@@ -86,8 +86,8 @@ def test_the_head_found_channel_by_channel_is_the_head(stripped) -> None:
     heads = HeadSum()
     for channel in image.astype(np.float32):
         heads.add(channel)
-    found = heads.head(inside.shape)
-    assert np.array_equal(found, foreground(torch.from_numpy(image.astype(np.float32)))[0].numpy())
+    head = heads.head(inside.shape)
+    assert np.array_equal(head, foreground(torch.from_numpy(image.astype(np.float32)))[0].numpy())
     assert heads.head((1, 2, 3)) is None
 
 

@@ -37,7 +37,7 @@ def touched(network: nn.Module, image: Tensor, layer: str, places: list[int]) ->
             changed[(0, slice(None), place, *(side // 2 for side in image.shape[3:]))] += 3
             network(changed)
     handle.remove()
-    change = torch.stack([(own - kept[0]).square().sum(dim=1)[0] for own in kept[1:]])
+    change = torch.stack([(features - kept[0]).square().sum(dim=1)[0] for features in kept[1:]])
     flat = change.flatten(1)
     background = flat.median(dim=1).values  # gates change every place a little
     return (change - background.reshape(-1, *[1] * (change.dim() - 1))).clamp(min=0)
@@ -55,11 +55,11 @@ def test_a_touched_slice_lights_up_in_the_layer_s_map_where_it_was_touched(
     change = touched(network, image, layer, places).flatten(2).sum(dim=2)  # (k, d)
     box = layer_box(network, image, _grid(network, image, layer))
     missed = {}
-    for how, own in (("box", box[0]), ("edges", (0.0, float(shape[1])))):
+    for how, extent in (("box", box[0]), ("edges", (0.0, float(shape[1])))):
         n = change.shape[1]
-        centres = own[0] + (torch.arange(n) + 0.5) * (own[1] - own[0]) / n - 0.5
-        found = (change * centres).sum(dim=1) / change.sum(dim=1)
-        missed[how] = float((found - torch.tensor(places)).mean())
+        centres = extent[0] + (torch.arange(n) + 0.5) * (extent[1] - extent[0]) / n - 0.5
+        centre = (change * centres).sum(dim=1) / change.sum(dim=1)
+        missed[how] = float((centre - torch.tensor(places)).mean())
     branches = 0.25 if name == "resnesat50" else 0.12  # its two branches look at places half a step apart
     assert abs(missed["box"]) < branches * stride, missed
     if edges is not None:
@@ -106,7 +106,7 @@ def test_a_layer_s_ramp_comes_out_as_the_image_s() -> None:
     with torch.no_grad():
         layer.weight.zero_()[0, 0, 1, 1, 1] = 1
     image = torch.arange(17.0).reshape(1, 1, 17, 1, 1).expand(1, 1, 17, 8, 8)
-    told = layer(image)[:, 0].detach()
-    fine = to_image_grid(told, image.shape[2:], box=layer_box(layer, image, told.shape[1:]))
+    output = layer(image)[:, 0].detach()
+    fine = to_image_grid(output, image.shape[2:], box=layer_box(layer, image, output.shape[1:]))
     assert torch.allclose(fine, image[:, 0])
-    assert not torch.allclose(to_image_grid(told, image.shape[2:]), image[:, 0])
+    assert not torch.allclose(to_image_grid(output, image.shape[2:]), image[:, 0])

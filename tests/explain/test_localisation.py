@@ -30,9 +30,9 @@ def cube(size=(6, 7, 8), place=(slice(1, 3), slice(2, 4), slice(3, 5))):
 
 def test_scores_of_a_map_worked_out_by_hand():
     signal = torch.tensor([[True, True, False], [False, False, False]])
-    found = localise(torch.tensor([[3.0, 1.0, 2.0], [-1.0, 0.0, 0.0]]), signal)
-    assert found.pointing_game == 1 and found.relevance_mass == pytest.approx(4 / 6)
-    assert found.auc == pytest.approx(7 / 8)  # of 2 × 4 pairs, only (1.0, 2.0) is in the wrong order
+    scores = localise(torch.tensor([[3.0, 1.0, 2.0], [-1.0, 0.0, 0.0]]), signal)
+    assert scores.pointing_game == 1 and scores.relevance_mass == pytest.approx(4 / 6)
+    assert scores.auc == pytest.approx(7 / 8)  # of 2 × 4 pairs, only (1.0, 2.0) is in the wrong order
 
 
 def test_the_signal_itself_is_perfect_and_its_opposite_the_worst():
@@ -45,9 +45,9 @@ def test_the_signal_itself_is_perfect_and_its_opposite_the_worst():
 def test_a_constant_map_scores_as_chance():
     signal = cube()
     share = float(signal.float().mean())
-    found = localise(torch.full(signal.shape, 0.3), signal)
-    assert found.pointing_game == pytest.approx(share) and found.relevance_mass == pytest.approx(share)
-    assert found.auc == 0.5 and chance(signal) == localise(torch.ones(signal.shape), signal)
+    scores = localise(torch.full(signal.shape, 0.3), signal)
+    assert scores.pointing_game == pytest.approx(share) and scores.relevance_mass == pytest.approx(share)
+    assert scores.auc == 0.5 and chance(signal) == localise(torch.ones(signal.shape), signal)
 
 
 def test_concentration_is_the_mass_on_the_signal_over_that_of_an_even_map():
@@ -93,10 +93,10 @@ def test_ignorant_maps_are_no_better_than_chance_on_a_signal_at_random():
 @pytest.mark.parametrize("case", QUANTUS["cases"], ids=lambda case: case["name"])
 def test_scores_equal_quantus(case):
     values, signal = np.array(case["values"]), np.array(case["signal"], dtype=bool)
-    found = localise(values, signal)
-    assert found.pointing_game == case["PointingGame"]
-    assert found.relevance_mass == pytest.approx(case["RelevanceMassAccuracy"], rel=1e-6)
-    assert found.auc == pytest.approx(case["AUC"], rel=1e-6)
+    scores = localise(values, signal)
+    assert scores.pointing_game == case["PointingGame"]
+    assert scores.relevance_mass == pytest.approx(case["RelevanceMassAccuracy"], rel=1e-6)
+    assert scores.auc == pytest.approx(case["AUC"], rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -116,12 +116,14 @@ def test_planes_are_scored_slice_by_slice():
     signal, values = cube(), torch.zeros(6, 7, 8)
     values[1, 2, 3] = 2.0  # in the first of the cube's two axial slices
     values[2, 6, 7] = 1.0  # beside the cube in the second
-    found = localise_by_plane(values, signal)
-    assert found["axial"].pointing_game == 0.5 and found["axial"].relevance_mass == 0.5
+    by_plane = localise_by_plane(values, signal)
+    assert by_plane["axial"].pointing_game == 0.5 and by_plane["axial"].relevance_mass == 0.5
     # coronal slice 2 holds the hit; slice 3 holds nothing at all, and guesses among its 6 × 8 voxels, 4 of them signal
-    assert found["coronal"].pointing_game == pytest.approx((1 + 4 / 48) / 2) and found["coronal"].relevance_mass == 1
+    assert (
+        by_plane["coronal"].pointing_game == pytest.approx((1 + 4 / 48) / 2) and by_plane["coronal"].relevance_mass == 1
+    )
     turned = localise_by_plane(values.movedim(0, 1), signal.movedim(0, 1))
-    assert turned["coronal"] == found["axial"] and turned["sagittal"] == found["sagittal"]
+    assert turned["coronal"] == by_plane["axial"] and turned["sagittal"] == by_plane["sagittal"]
 
 
 def test_planes_need_a_volume():

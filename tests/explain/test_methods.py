@@ -28,13 +28,17 @@ def test_every_method_finds_the_cube_that_decides(method: str, dims: int) -> Non
     size, cube = (21, 17, 13)[:dims], (slice(12, 16), slice(4, 8), slice(6, 10))[:dims]
     image = torch.zeros(1, 1, *size)
     image[(0, 0, *cube)] = 5
-    found = explain_image(Pooled(dims), image, method=method, **({"window": 2} if method == "occlusion" else {}))
-    assert found.target == "class 1" and found.values.shape == (1, *size) and found.values.dtype == torch.float32
-    peak = torch.unravel_index(found.values[0].argmax(), size)
-    assert all(own.start <= int(index) < own.stop for own, index in zip(cube, peak, strict=True))
-    inside = found.values[(0, *cube)].sum() / found.values.clamp(min=0).sum()
+    explained = explain_image(Pooled(dims), image, method=method, **({"window": 2} if method == "occlusion" else {}))
+    assert (
+        explained.target == "class 1"
+        and explained.values.shape == (1, *size)
+        and explained.values.dtype == torch.float32
+    )
+    peak = torch.unravel_index(explained.values[0].argmax(), size)
+    assert all(part.start <= int(index) < part.stop for part, index in zip(cube, peak, strict=True))
+    inside = explained.values[(0, *cube)].sum() / explained.values.clamp(min=0).sum()
     assert inside > (0.99 if method in ("integrated gradients", "occlusion") else 0.5)
-    assert found.signed and found.note == ""
+    assert explained.signed and explained.note == ""
 
 
 @pytest.mark.parametrize(("name", "options", "shape", "wanted"), [
@@ -47,13 +51,15 @@ def test_attention_is_the_network_s_last_spatial_map_with_four_places_an_axis(
 ) -> None:
     torch.manual_seed(0)
     network, x = build(name, **options).eval(), torch.randn(2, *shape)
-    found = explain_image(network, x, method="attention")
-    assert found.layer == wanted and not found.signed and found.target == "" and found.scores.isnan().all()
+    explained = explain_image(network, x, method="attention")
+    assert (
+        explained.layer == wanted and not explained.signed and explained.target == "" and explained.scores.isnan().all()
+    )
     with torch.no_grad(), capture_attention(network) as maps:
         network(x)
-    own = maps[wanted].values[:, 0]
-    box = layer_box(network, x, own.shape[1:])
-    assert torch.allclose(found.values, to_image_grid(own, shape[1:], box=box), atol=1e-6)
+    gate = maps[wanted].values[:, 0]
+    box = layer_box(network, x, gate.shape[1:])
+    assert torch.allclose(explained.values, to_image_grid(gate, shape[1:], box=box), atol=1e-6)
     other = explain_image(network, x, method="attention", layer=wanted.replace("layer3", "layer1"))
     assert other.layer == wanted.replace("layer3", "layer1")
 
@@ -63,8 +69,8 @@ def test_flat_attention_is_said_to_be_flat() -> None:
     for module in network.modules():
         if hasattr(module, "pool_order"):
             torch.nn.init.zeros_(module.convolution.weight)
-    found = explain_image(network, torch.randn(1, 3, 64, 64), method="attention")
-    assert found.note == "the map is nearly flat, 0.500 to 0.500"
+    explained = explain_image(network, torch.randn(1, 3, 64, 64), method="attention")
+    assert explained.note == "the map is nearly flat, 0.500 to 0.500"
 
 
 @pytest.mark.parametrize("name", ["rsanet_010", "ncl_010"])
@@ -76,9 +82,9 @@ def test_attention_of_slices_and_voxels_is_what_each_voxel_receives(name: str) -
         for parameter_name, parameter in network.attention.named_parameters():
             if parameter.numel() <= 3 or "norm" in parameter_name:
                 parameter.fill_(0.5)
-    found = explain_image(network, torch.randn(1, 3, 6, 8, 10), method="attention")
-    assert found.layer == "attention.center" and found.values.shape == (1, 6, 8, 10)
-    assert (found.values >= 0).all() and found.values.sum() > 0
+    explained = explain_image(network, torch.randn(1, 3, 6, 8, 10), method="attention")
+    assert explained.layer == "attention.center" and explained.values.shape == (1, 6, 8, 10)
+    assert (explained.values >= 0).all() and explained.values.sum() > 0
 
 
 @pytest.mark.parametrize(("options", "says"), [

@@ -44,10 +44,10 @@ def turned(image: nib.Nifti1Image, order: tuple, signs: tuple) -> nib.Nifti1Imag
 
 def a_run(recipe: str, network: nn.Module, **changes: object) -> TrainedRun:
     """A run's task with a network of our own, as if it had been trained."""
-    found = find_recipe(recipe)
-    settings = with_changes(found.at("smoke"), changes)
-    task = recall_task(found, settings, data="phantom", facts=FACTS)
-    return TrainedRun(Path("runs"), found, found.variants[0], 0, task, network.eval())
+    chosen = find_recipe(recipe)
+    settings = with_changes(chosen.at("smoke"), changes)
+    task = recall_task(chosen, settings, data="phantom", facts=FACTS)
+    return TrainedRun(Path("runs"), chosen, chosen.variants[0], 0, task, network.eval())
 
 
 WHOLE = a_run("mechanisms", Pooled(), size=(27, 31, 23), phantom={"spacing_mm": 4.0})
@@ -58,19 +58,19 @@ def mapped(run: TrainedRun, image: nib.Nifti1Image, folder: Path, **options: obj
     nib.save(image, folder / "image.nii.gz")
     mask = options.pop("mask", None)
     sample = read_image([str(folder / "image.nii.gz")], run.task.channels, mask=mask)
-    found = explain_sample(run, sample, **options)
-    save_volume(found.values, folder / "map.nii.gz", grid=sample["grid"], overwrite=True)
+    result = explain_sample(run, sample, **options)
+    save_volume(result.values, folder / "map.nii.gz", grid=sample["grid"], overwrite=True)
     return nib.load(folder / "map.nii.gz")
 
 
-def assert_on_cube(image: nib.Nifti1Image, found: nib.Nifti1Image, *, within_mm: float) -> None:
-    assert found.shape == image.shape and np.allclose(found.affine, image.affine, atol=1e-4)
-    values = found.get_fdata()
+def assert_on_cube(image: nib.Nifti1Image, written: nib.Nifti1Image, *, within_mm: float) -> None:
+    assert written.shape == image.shape and np.allclose(written.affine, image.affine, atol=1e-4)
+    values = written.get_fdata()
     home = np.linalg.inv(head_with_cube().affine)
-    peak = home @ found.affine @ [*np.unravel_index(values.argmax(), values.shape), 1]
+    peak = home @ written.affine @ [*np.unravel_index(values.argmax(), values.shape), 1]
     assert all(side.start - 0.5 <= place <= side.stop - 0.5 for side, place in zip(CUBE, peak, strict=False)), peak
     high = np.argwhere(values > values.max() / 2)
-    middle = nib.affines.apply_affine(home @ found.affine, high).mean(axis=0)
+    middle = nib.affines.apply_affine(home @ written.affine, high).mean(axis=0)
     centre = [(side.start + side.stop - 1) / 2 for side in CUBE]
     assert np.all(np.abs(middle - centre) * VOXEL_MM < within_mm), (middle, centre)
 
@@ -87,8 +87,8 @@ def test_the_map_of_an_oblique_scan_lies_on_the_cube_too(tmp_path: Path) -> None
     turn = np.eye(4)
     turn[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     oblique = nib.Nifti1Image(image.get_fdata().astype(np.float32), turn @ image.affine)
-    found = mapped(WHOLE, oblique, tmp_path)
-    straight = nib.Nifti1Image(found.get_fdata(), np.linalg.inv(turn) @ found.affine)
+    written = mapped(WHOLE, oblique, tmp_path)
+    straight = nib.Nifti1Image(written.get_fdata(), np.linalg.inv(turn) @ written.affine)
     assert_on_cube(image, straight, within_mm=2.5)
 
 
@@ -104,9 +104,9 @@ def test_the_map_of_a_crop_lies_on_the_cube(order: tuple, signs: tuple, how: str
     point = tuple(nib.affines.apply_affine(image.affine, [9.5, 17.5, 11]))
     options = {"mask": tmp_path / "mask.nii.gz"} if how == "mask" else {"at": point}
     image = turned(image, order, signs)
-    found = mapped(run, image, tmp_path, **options)
-    assert_on_cube(image, found, within_mm=2.5)
-    covered = (found.get_fdata() != 0).sum() * np.prod(VOXEL_MM)
+    written = mapped(run, image, tmp_path, **options)
+    assert_on_cube(image, written, within_mm=2.5)
+    covered = (written.get_fdata() != 0).sum() * np.prod(VOXEL_MM)
     assert covered <= 1.1 * np.prod([12, 14, 12]) * 4**3
 
 
@@ -128,8 +128,8 @@ def test_the_windows_of_a_segmentation_lie_on_the_cube(order: tuple, signs: tupl
     run = a_run("lesions", Bright(), size=(8, 10, 12), options={"spacing_mm": 4.0, "overlap": 0.5})
     image = turned(head_with_cube(), order, signs)
     for method, options in (("Grad-CAM", {"layer": "layer"}), ("occlusion", {"window": 2})):
-        found = mapped(run, image, tmp_path, method=method, **options)
-        assert_on_cube(image, found, within_mm=4.0)
+        written = mapped(run, image, tmp_path, method=method, **options)
+        assert_on_cube(image, written, within_mm=4.0)
     centre = [(side.start + side.stop - 1) / 2 for side in CUBE]
     at = tuple(nib.affines.apply_affine(head_with_cube().affine, centre))
     voxel = mapped(run, image, tmp_path, method="integrated gradients", at=at, steps=2).get_fdata()
@@ -155,11 +155,11 @@ class Brightness(nn.Module):
 def test_slices_explained_one_by_one_stack_up_on_the_cube(order: tuple, signs: tuple, tmp_path: Path) -> None:
     run = a_run("presence", Brightness(), size=(32, 32))
     image = turned(head_with_cube(), order, signs)
-    found = mapped(run, image, tmp_path, layer="layer")
-    assert_on_cube(image, found, within_mm=4.0)
+    written = mapped(run, image, tmp_path, layer="layer")
+    assert_on_cube(image, written, within_mm=4.0)
     up = int(np.argmax(np.abs(image.affine[2, :3])))  # the file's axis along which the slices lie
     bright = [i for i in range(image.shape[up]) if np.take(image.get_fdata(), i, axis=up).max() > 500]
-    shown = [i for i in range(image.shape[up]) if np.take(found.get_fdata(), i, axis=up).any()]
+    shown = [i for i in range(image.shape[up]) if np.take(written.get_fdata(), i, axis=up).any()]
     assert shown == bright
 
 

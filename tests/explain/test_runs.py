@@ -49,8 +49,8 @@ def test_each_variant_s_network_comes_back_with_its_weights(recipe: str, count: 
     assert len(states) == count
     for name, state in states.items():
         run = open_run(tmp_path / "run", variant=name)
-        found = run.network.state_dict()
-        assert found.keys() == state.keys() and all(torch.equal(found[key], value) for key, value in state.items())
+        loaded = run.network.state_dict()
+        assert loaded.keys() == state.keys() and all(torch.equal(loaded[key], value) for key, value in state.items())
         assert (run.variant.name, run.fold, run.network.training) == (name, 1, False)
         assert run.choice == "fold 1: the first with weights"
     first = open_run(tmp_path / "run")
@@ -79,8 +79,8 @@ def test_what_one_network_is_put_together_from_must_be_there(tmp_path: Path) -> 
 def test_a_tumour_region_is_explained_in_windows(variant: str, tmp_path: Path) -> None:
     write_run("fusion", tmp_path / "run")
     run = open_run(tmp_path / "run", variant=variant)
-    for own in run.network.parameters():  # a head that starts at zero has learned nothing to explain yet
-        torch.nn.init.normal_(own) if not own.any() else None
+    for parameter in run.network.parameters():  # a head that starts at zero has learned nothing to explain yet
+        torch.nn.init.normal_(parameter) if not parameter.any() else None
     affine = np.array([[0, 0, 6.0, -60], [0, 6.0, 0, -80], [6.0, 0, 0, -50], [0, 0, 0, 1]])
     torch.manual_seed(0)
     image = torch.zeros(4, 18, 20, 20)
@@ -88,7 +88,7 @@ def test_a_tumour_region_is_explained_in_windows(variant: str, tmp_path: Path) -
     sample = {"image": image, "affine": affine, "grid": None, "subject": "x", "source": "file",
               "channels": run.task.channels, "meta": {"voxel_size_mm": (6.0, 6.0, 6.0)}}  # fmt: skip
     at = affine[:3] @ [9, 10, 10, 1]
-    found = explain_sample(run, sample, target="enhancing tumour" if "enhancing tumour" in run.task.regions else "2",
-                           at=at)
-    assert found.values.shape == (18, 20, 20) and found.values.any() and run.task.regions[2] in found.target
-    assert all(0 <= place < length for place, length in zip(place_to_show(found, sample), (18, 20, 20), strict=True))
+    result = explain_sample(run, sample, target="enhancing tumour" if "enhancing tumour" in run.task.regions else "2",
+                            at=at)
+    assert result.values.shape == (18, 20, 20) and result.values.any() and run.task.regions[2] in result.target
+    assert all(0 <= place < length for place, length in zip(place_to_show(result, sample), (18, 20, 20), strict=True))

@@ -72,8 +72,8 @@ def test_even_shares_give_the_plain_mean_of_the_splits():
 def test_evening_out_moves_a_prediction_and_leaves_the_model_as_it_was():
     model, image = small_model().train(), some_images(1)
     before = {name: value.clone() for name, value in model.state_dict().items()}
-    own, even = (read_splits(model, image, LAYER, towards_uniform=amount).probabilities for amount in (0.0, 1.0))
-    assert (own - even).abs().max() > 1e-4
+    plain, even = (read_splits(model, image, LAYER, towards_uniform=amount).probabilities for amount in (0.0, 1.0))
+    assert (plain - even).abs().max() > 1e-4
     assert model.training and all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
 

@@ -12,15 +12,15 @@ from medattn_lite.networks.trained import load_trained
 
 @pytest.mark.slow
 def test_the_tumour_itself_wins_in_each_plane_and_noise_is_chance():
-    found = planes_of(load_trained("survival_resnet_cbam"), subjects=2, progress=False)
-    assert set(found["difference"]) == {"coronal − axial", "sagittal − axial"}
+    record = planes_of(load_trained("survival_resnet_cbam"), subjects=2, progress=False)
+    assert set(record["difference"]) == {"coronal − axial", "sagittal − axial"}
     for plane in PLANES:
-        values = {name: own[plane]["value"] for name, own in found["auc"].items()}
+        values = {name: by_plane[plane]["value"] for name, by_plane in record["auc"].items()}
         assert values[TRUTH] > max(0.9, values[TRAINED]) and abs(values["noise"] - 0.5) < 0.1 and FRESH in values
     for plane in ("coronal", "sagittal"):
-        axial, other = (found["auc"][TRAINED][one]["value"] for one in ("axial", plane))
-        assert found["difference"][f"{plane} − axial"][TRAINED]["value"] == pytest.approx(other - axial)
-    assert "| Grad-CAM |" in page_of({"networks": {"one": found}})
+        axial, other = (record["auc"][TRAINED][one]["value"] for one in ("axial", plane))
+        assert record["difference"][f"{plane} − axial"][TRAINED]["value"] == pytest.approx(other - axial)
+    assert "| Grad-CAM |" in page_of({"networks": {"one": record}})
 
 
 def test_a_network_that_predicts_no_survival_is_one_line():

@@ -37,9 +37,9 @@ def test_slice_k_of_a_map_lies_on_slice_k_of_the_image_along_every_axis(grid: tu
         ramp = torch.from_numpy(centres(n, length)).reshape(shape).expand(grid)  # each voxel says where it is
         fine = to_image_grid(ramp, size)
         assert fine.shape == size
-        found = fine.movedim(axis, 0).flatten(1)
+        slices = fine.movedim(axis, 0).flatten(1)
         wanted = torch.arange(length).clamp(centres(n, length)[0], centres(n, length)[-1]).double()
-        assert torch.allclose(found, wanted[:, None].expand_as(found), atol=1e-6)
+        assert torch.allclose(slices, wanted[:, None].expand_as(slices), atol=1e-6)
 
 
 @pytest.mark.parametrize(("grid", "size"), SIZES[:4])
