@@ -37,7 +37,7 @@ def test_each_row_changes_the_settings_of_real_patients(name):
     recipe.variant(variant)
     settings = {row: with_changes(base, changes) for row, changes in studied.items()}
     assert settings[WHOLE] == base
-    assert all(own != base for row, own in settings.items() if row != WHOLE)
+    assert all(changed != base for row, changed in settings.items() if row != WHOLE)
 
 
 def test_rows_stay_and_the_page_compares_them_with_the_whole(tmp_path, capsys, monkeypatch):
@@ -46,7 +46,7 @@ def test_rows_stay_and_the_page_compares_them_with_the_whole(tmp_path, capsys, m
     assert main([*words, "--only", WHOLE]) == 0
     [first] = sorted((tmp_path / "rows").iterdir())
     written = first.read_bytes()
-    monkeypatch.setattr("medattn_lite.training.trainer.Trainer.fit", lambda *given: pytest.fail("trained again"))
+    monkeypatch.setattr("medattn_lite.training.trainer.Trainer.fit", lambda *arguments: pytest.fail("trained again"))
     assert main([*words, "--only", WHOLE]) == 0
     monkeypatch.undo()
     assert main([*words, "--only", "published loss"]) == 0

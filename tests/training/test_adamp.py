@@ -28,27 +28,27 @@ def test_a_gradient_orthogonal_to_the_weight_leaves_its_length_to_first_order():
     direction = [1 - along * 3 / length, -1 - along * 3.6 / length]
     shrink = 1 - 0.1 * 0.5 * 0.1
     expected = [3 * shrink - 0.1 * direction[0], 3.6 * shrink - 0.1 * direction[1]]
-    found = stepped([[3.0, 3.6]], [[6.0, -5.0]], weight_decay=0.5)
-    assert found.flatten().tolist() == pytest.approx(expected, rel=1e-7)
+    weights = stepped([[3.0, 3.6]], [[6.0, -5.0]], weight_decay=0.5)
+    assert weights.flatten().tolist() == pytest.approx(expected, rel=1e-7)
 
 
 def test_a_gradient_along_the_weight_is_plain_adam_with_full_decay():
-    found = stepped([[3.0, 4.0]], [[3.0, 4.0]], weight_decay=0.5)
-    assert found.flatten().tolist() == pytest.approx([3 * 0.95 - 0.1, 4 * 0.95 - 0.1], rel=1e-7)
+    weights = stepped([[3.0, 4.0]], [[3.0, 4.0]], weight_decay=0.5)
+    assert weights.flatten().tolist() == pytest.approx([3 * 0.95 - 0.1, 4 * 0.95 - 0.1], rel=1e-7)
 
 
 def test_a_bias_is_never_projected():
-    found = stepped([3.0, 3.6], [6.0, -5.0], weight_decay=0.5)
-    assert found.tolist() == pytest.approx([3 * 0.95 - 0.1, 3.6 * 0.95 + 0.1], rel=1e-7)
+    weights = stepped([3.0, 3.6], [6.0, -5.0], weight_decay=0.5)
+    assert weights.tolist() == pytest.approx([3 * 0.95 - 0.1, 3.6 * 0.95 + 0.1], rel=1e-7)
 
 
 def test_channels_that_are_orthogonal_only_together_are_projected_together():
     # cos is 1 and −1 by channel, 0 for the whole tensor: δ / √4 admits the whole tensor only.
     weight, gradient = [[3.0, 4.0], [3.0, 4.0]], [[3.0, 4.0], [-3.0, -4.0]]
-    found = stepped(weight, gradient)
+    weights = stepped(weight, gradient)
     direction = [[1.0, 1.0], [-1.0, -1.0]]  # itself orthogonal to w, so nothing is lost
     expected = torch.tensor(weight, dtype=torch.float64) - 0.1 * torch.tensor(direction)
-    assert torch.allclose(found, expected, rtol=1e-7)
+    assert torch.allclose(weights, expected, rtol=1e-7)
     assert stepped(weight, gradient, weight_decay=0.5)[0, 0].item() == pytest.approx(3 * (1 - 0.005) - 0.1)
 
 
@@ -77,8 +77,8 @@ def test_a_saved_state_goes_on_as_if_it_had_not_stopped(tmp_path):
     whole = nn.Linear(3, 2)
     part = nn.Linear(3, 2)
     part.load_state_dict(whole.state_dict())
-    own = AdamP(whole.parameters(), lr=0.01)
-    trained(whole, own, 6)
+    adamp = AdamP(whole.parameters(), lr=0.01)
+    trained(whole, adamp, 6)
     first = AdamP(part.parameters(), lr=0.01)
     trained(part, first, 3)
     save_state(part, first, tmp_path / "state.safetensors")

@@ -125,13 +125,13 @@ def test_a_turn_in_the_plane_is_the_turn_about_d_and_leaves_the_slices_apart() -
 def test_zooming_changes_the_size_both_ways_and_the_middle_stays() -> None:
     mask = torch.zeros(1, 1, 40, 60, dtype=torch.uint8)
     mask[:, :, 15:25, 25:35] = 1
-    found = [random_turn_in_plane(mask.float(), mask, seeded(seed), zoom=0.5) for seed in range(12)]
-    sizes = [int(moved.sum()) for _, moved in found]
+    turned = [random_turn_in_plane(mask.float(), mask, seeded(seed), zoom=0.5) for seed in range(12)]
+    sizes = [int(moved.sum()) for _, moved in turned]
     assert min(sizes) < 100 < max(sizes) and min(sizes) >= 100 / 1.5**2 * 0.8 and max(sizes) <= 100 * 1.5**2 * 1.2
-    for image, moved in found:
+    for image, moved in turned:
         place = moved[0, 0].nonzero().float().mean(0)
         assert (place - torch.tensor([19.5, 29.5])).abs().max() < 1 and 2 * ((image > 0.5) & (moved > 0)).sum() > sum(
-            int(own.sum()) for own in (image > 0.5, moved > 0)) * 0.9  # fmt: skip
+            int(mask.sum()) for mask in (image > 0.5, moved > 0)) * 0.9  # fmt: skip
     same, kept = random_turn_in_plane(mask.float(), mask, seeded(0))
     assert torch.equal(kept, mask) and torch.allclose(same, mask.float(), atol=1e-4)
 
@@ -155,7 +155,7 @@ def test_the_mean_over_mirrors_makes_any_prediction_symmetric() -> None:
         return seen * ramp + seen.cumsum(3)
 
     both = mirrored_mean(predict, image, (1, 2))
-    by_hand = sum(predict(image.flip(own)).flip(own) for own in ([], [3], [4], [3, 4])) / 4
+    by_hand = sum(predict(image.flip(axes)).flip(axes) for axes in ([], [3], [4], [3, 4])) / 4
     assert torch.allclose(both, by_hand)
     assert torch.allclose(mirrored_mean(predict, image.flip(4), (1, 2)), both.flip(4), atol=1e-5)
     assert not torch.allclose(predict(image.flip(4)), predict(image).flip(4))

@@ -22,12 +22,12 @@ def trained(optimiser: type, **options):
     torch.manual_seed(0)
     model = network()
     model(torch.randn(3, 1, 8, 8))
-    own = optimiser(model.parameters(), lr=0.1, **options)
+    its_optimiser = optimiser(model.parameters(), lr=0.1, **options)
     for _ in range(3):
-        own.zero_grad()
+        its_optimiser.zero_grad()
         model(torch.randn(3, 1, 8, 8)).square().sum().backward()
-        own.step()
-    return model, own
+        its_optimiser.step()
+    return model, its_optimiser
 
 
 @pytest.mark.parametrize(
@@ -36,15 +36,15 @@ def trained(optimiser: type, **options):
      (torch.optim.SGD, {})],
 )  # fmt: skip
 def test_network_and_optimiser_come_back_as_they_were(tmp_path, optimiser, options):
-    model, own = trained(optimiser, **options)
-    save_state(model, own, tmp_path / "state.safetensors", iteration=3)
+    model, its_optimiser = trained(optimiser, **options)
+    save_state(model, its_optimiser, tmp_path / "state.safetensors", iteration=3)
     torch.manual_seed(9)
     other = network()
     other(torch.randn(3, 1, 8, 8))
     fresh = optimiser(other.parameters(), lr=0.5, **options)
     assert load_state(other, fresh, tmp_path / "state.safetensors") == {"iteration": 3}
     image = torch.randn(3, 1, 8, 8)
-    for network_, optimiser_ in ((model, own), (other, fresh)):
+    for network_, optimiser_ in ((model, its_optimiser), (other, fresh)):
         optimiser_.zero_grad()
         network_(image).square().sum().backward()
         optimiser_.step()
@@ -54,9 +54,9 @@ def test_network_and_optimiser_come_back_as_they_were(tmp_path, optimiser, optio
 
 
 def test_a_checkpoint_holds_no_pickle(tmp_path):
-    model, own = trained(torch.optim.Adam)
+    model, its_optimiser = trained(torch.optim.Adam)
     path = tmp_path / "state.safetensors"
-    save_state(model, own, path, iteration=3)
+    save_state(model, its_optimiser, path, iteration=3)
     assert any(name.startswith("model.") for name in load_file(path))
     with pytest.raises(ValueError):
         pickletools.dis(path.read_bytes(), out=io.StringIO())
@@ -64,9 +64,9 @@ def test_a_checkpoint_holds_no_pickle(tmp_path):
 
 def test_what_was_read_lies_in_memory_and_not_in_the_file(tmp_path):
     """Else Windows, which replaces no file that is mapped, could not save the next state of a run that goes on."""
-    model, own = trained(torch.optim.Adam)
+    model, its_optimiser = trained(torch.optim.Adam)
     path = tmp_path / "state.safetensors"
-    save_state(model, own, path, iteration=3)
+    save_state(model, its_optimiser, path, iteration=3)
     fresh = torch.optim.Adam(model.parameters())
     load_state(model, fresh, path)
     before = [entry["exp_avg"].clone() for entry in fresh.state.values()]
@@ -93,7 +93,7 @@ def test_a_save_that_is_cut_leaves_the_one_before(tmp_path, monkeypatch):
 
 
 def test_what_does_not_fit_is_named_in_one_line(tmp_path):
-    model, own = trained(torch.optim.Adam)
+    model, its_optimiser = trained(torch.optim.Adam)
     path = tmp_path / "last.safetensors"
     save_weights(model, path)
     wide = network(8)
@@ -104,7 +104,7 @@ def test_what_does_not_fit_is_named_in_one_line(tmp_path):
         (lambda: load_weights(wide, path), "belongs to another network"),
         (lambda: load_weights(model, damaged), "damaged"),
         (lambda: load_weights(model, tmp_path / "none.safetensors"), "train anew"),
-        (lambda: load_state(model, own, path), "holds no state"),
+        (lambda: load_state(model, its_optimiser, path), "holds no state"),
     ):
         with pytest.raises(UserError, match=message) as caught:
             action()

@@ -21,7 +21,7 @@ from tests.training.toy import TOY, ToyTask, settings
 @pytest.fixture(autouse=True)
 def toy(monkeypatch):
     monkeypatch.setattr(experiment, "find_recipe", lambda name: TOY)
-    monkeypatch.setattr(experiment, "open_task", lambda recipe, own, **options: ToyTask(recipe, own, **options))
+    monkeypatch.setattr(experiment, "open_task", lambda recipe, changed, **options: ToyTask(recipe, changed, **options))
 
 
 def run(folder, **changes):
@@ -39,11 +39,11 @@ def test_the_record_holds_pooled_scores_folds_means_and_paired_differences(tmp_p
     results = run(tmp_path / "run")
     assert results == json.loads((tmp_path / "run" / "metrics.json").read_text())
     for name in ("A", "B"):
-        own = results["variants"][name]
-        pooled = own["pooled"]["AUC"]
+        variant = results["variants"][name]
+        pooled = variant["pooled"]["AUC"]
         assert pooled["low"] <= pooled["value"] <= pooled["high"] and pooled["units"] == 24
-        folds = [fold["AUC"] for fold in own["folds"]]
-        assert own["mean_over_folds"]["AUC"]["mean"] == pytest.approx(np.mean(folds)) and len(folds) == 2
+        folds = [fold["AUC"] for fold in variant["folds"]]
+        assert variant["mean_over_folds"]["AUC"]["mean"] == pytest.approx(np.mean(folds)) and len(folds) == 2
     [pair] = results["comparisons"]
     scores = [results["variants"][name]["pooled"]["accuracy"]["value"] for name in ("A", "B")]
     assert pair["difference"]["accuracy"]["value"] == pytest.approx(scores[0] - scores[1])
@@ -123,8 +123,8 @@ def test_validation_patients_are_neither_trained_on_nor_tested():
 def test_settings_need_one_budget_and_options_are_merged():
     with pytest.raises(UserError, match="epochs or in iterations"):
         settings(epochs=3)
-    own = replace(settings(), options={"a": 1, "b": 2})
-    assert with_changes(own, {"options": {"b": 3}, "folds": 7}).options == {"a": 1, "b": 3}
+    first = replace(settings(), options={"a": 1, "b": 2})
+    assert with_changes(first, {"options": {"b": 3}, "folds": 7}).options == {"a": 1, "b": 3}
 
 
 def test_more_seeds_train_the_same_patients_again_and_their_spread_stands_beside_the_interval(tmp_path):
@@ -135,18 +135,18 @@ def test_more_seeds_train_the_same_patients_again_and_their_spread_stands_beside
     assert first.stat().st_mtime_ns == written, "the first seed is not trained again"
     assert one["training_seeds"] == [0] and three["training_seeds"] == [0, 1000, 2000]
     for name in ("A", "B"):
-        before, own = one["variants"][name], three["variants"][name]
-        assert own["pooled"] == before["pooled"] and "over_seeds" not in before
-        values = [seed["pooled"]["AUC"]["value"] for seed in own["by_seed"].values()]
-        assert own["over_seeds"]["AUC"] == {"mean": pytest.approx(np.mean(values)), "seeds": 3,
-                                            "sd": pytest.approx(np.std(values, ddof=1))}  # fmt: skip
+        before, variant = one["variants"][name], three["variants"][name]
+        assert variant["pooled"] == before["pooled"] and "over_seeds" not in before
+        values = [seed["pooled"]["AUC"]["value"] for seed in variant["by_seed"].values()]
+        assert variant["over_seeds"]["AUC"] == {"mean": pytest.approx(np.mean(values)), "seeds": 3,
+                                                "sd": pytest.approx(np.std(values, ddof=1))}  # fmt: skip
         tested = [[row["subject"] for row in json.loads(path.read_text())["predictions"]]
                   for path in sorted((tmp_path / "run" / name).glob("**/fold-1/predictions.json"))]  # fmt: skip
         assert len(tested) == 3 and tested[0] == tested[1] == tested[2]
     weights = {(path / "last.safetensors").read_bytes() for path in (tmp_path / "run" / "A").glob("**/fold-0")}
     assert len(weights) == 3, "each seed gives another network"
     [pair] = three["comparisons"]
-    differences = [own["accuracy"]["value"] for own in pair["by_seed"].values()]
+    differences = [by_score["accuracy"]["value"] for by_score in pair["by_seed"].values()]
     assert pair["over_seeds"]["accuracy"]["mean"] == pytest.approx(np.mean(differences))
     with pytest.raises(UserError, match="1 to 1000"):
         run(tmp_path / "none", seeds=0)
@@ -160,13 +160,13 @@ def test_a_run_records_the_step_that_was_chosen_and_the_scores_it_was_chosen_by(
         def quick_score(self, predictions):
             return next(self.at_validation)
 
-    monkeypatch.setattr(experiment, "open_task", lambda recipe, own, **options: Watched(recipe, own, **options))
+    monkeypatch.setattr(experiment, "open_task", lambda recipe, changed, **options: Watched(recipe, changed, **options))
     results = run(tmp_path / "run", variants=("A",), folds=3, first_folds=1, changes={"valid_every": 5})
-    own = results["variants"]["A"]
-    assert own["iterations"] == [30] and own["chosen_steps"] == [20]  # 8 patients, 2 steps per epoch
+    variant = results["variants"]["A"]
+    assert variant["iterations"] == [30] and variant["chosen_steps"] == [20]  # 8 patients, 2 steps per epoch
     record = json.loads((tmp_path / "run" / "A" / "fold-0" / "predictions.json").read_text())
     assert [row["subject"] for row in record["validation"]] and record["chosen_step"] == 20
-    assert own["validation_mean_over_folds"]["accuracy"]["folds"] == 1
+    assert variant["validation_mean_over_folds"]["accuracy"]["folds"] == 1
 
 
 def test_a_run_that_was_begun_with_another_recipe_is_not_gone_on_with(tmp_path, monkeypatch):

@@ -30,22 +30,22 @@ def test_every_block_and_network_is_checked():
 
 @pytest.mark.slow
 def test_a_second_call_goes_on_and_the_page_says_what_was_found(tmp_path):
-    said: list[str] = []
-    arguments = {"device": CPU, "parts": ["correctness", "speed"], "smoke": True, "say": said.append}
+    lines: list[str] = []
+    arguments = {"device": CPU, "parts": ["correctness", "speed"], "smoke": True, "say": lines.append}
     record = check.gpu_check(tmp_path, minutes=5, **arguments)
     assert record["steps"]
     assert not [step for step in record["steps"].values() if "error" in step or step.get("ok") is False]
-    count = len(said)
-    assert check.gpu_check(tmp_path, minutes=5, **arguments)["steps"] == record["steps"] and len(said) == count
+    count = len(lines)
+    assert check.gpu_check(tmp_path, minutes=5, **arguments)["steps"] == record["steps"] and len(lines) == count
     page = (tmp_path / "gpu.md").read_text(encoding="utf-8")
     assert "only shows that the check works" in page and "| rsa, 3-D | bf16 |" in page and "| p3d_iam | fp32 |" in page
     assert json.loads((tmp_path / "gpu.json").read_text(encoding="utf-8"))["steps"] == record["steps"]
 
 
 def test_time_over_stops_before_the_next_step(tmp_path):
-    said: list[str] = []
-    record = check.gpu_check(tmp_path, minutes=1e-9, device=CPU, parts=["correctness"], smoke=True, say=said.append)
-    assert record["steps"] == {} and "run the same command again" in said[0]
+    lines: list[str] = []
+    record = check.gpu_check(tmp_path, minutes=1e-9, device=CPU, parts=["correctness"], smoke=True, say=lines.append)
+    assert record["steps"] == {} and "run the same command again" in lines[0]
 
 
 @pytest.mark.parametrize("name", ["rsa", "non_local"])
@@ -67,16 +67,16 @@ def test_a_device_that_computes_something_else_is_noticed(monkeypatch):
         return (output * 1.01, gradient) if len(calls) % 2 == 0 else (output, gradient)
 
     monkeypatch.setattr(correctness, "_run", slightly_off)
-    found = correctness.compare(work, "fp32", CPU)
-    assert not found["ok"] and found["output"] == pytest.approx(0.01, rel=0.05)
+    result = correctness.compare(work, "fp32", CPU)
+    assert not result["ok"] and result["output"] == pytest.approx(0.01, rel=0.05)
 
 
 def test_operations_are_counted_as_by_hand():
     work = Work("toy", "network", (3, 8, 8), lambda: nn.Conv2d(3, 5, 3, padding=1, bias=False))
     forward = 2 * 2 * 5 * 8 * 8 * 3 * 9  # batch of two; a multiplication and an addition each
-    found = throughput.measure_step(work, "fp32", CPU, batch=2)
-    assert found["operations"] == 2 * forward  # the gradient of the weights; the input wants none
-    assert found["seconds"] > 0 and found["memory"] is None
+    result = throughput.measure_step(work, "fp32", CPU, batch=2)
+    assert result["operations"] == 2 * forward  # the gradient of the weights; the input wants none
+    assert result["seconds"] > 0 and result["memory"] is None
 
 
 def test_batches_follow_from_two_measurements():

@@ -68,7 +68,9 @@ def test_memory_does_not_grow_with_the_number_of_images(monkeypatch):
     for count in (200, 2000):
         store = ImageStore(torch.full((4, 8, 16, 16), number % 7).half() for number in range(count))
         gc.collect()
-        held = sum(own.nbytes for own in gc.get_objects() if type(own) is torch.Tensor and own.shape == (4, 8, 16, 16))
+        held = sum(
+            thing.nbytes for thing in gc.get_objects() if type(thing) is torch.Tensor and thing.shape == (4, 8, 16, 16)
+        )
         kept[count] = store.bytes_in_memory, held
         assert store.bytes_in_memory + store.bytes_on_disk == count * 4 * 8 * 16 * 16 * 2
         assert torch.equal(store[count - 1], torch.full((4, 8, 16, 16), (count - 1) % 7).half())
@@ -157,21 +159,21 @@ def test_no_limit_that_is_none(monkeypatch):
 def test_a_task_keeps_no_more_of_a_larger_folder(recipe, tmp_path, monkeypatch):
     root = write_cohort(tmp_path / "cohort", 24)
     monkeypatch.setenv("MEDATTN_IMAGES_MB", "0.1")
-    own = find_recipe(recipe)
-    task = open_task(own, own.at("smoke"), data="nifti", root=root, progress=False)
+    chosen = find_recipe(recipe)
+    task = open_task(chosen, chosen.at("smoke"), data="nifti", root=root, progress=False)
     assert len(task.images) == 24 and task.images.bytes_in_memory <= 1e5 < task.images.bytes_on_disk
     monkeypatch.setenv("MEDATTN_IMAGES_MB", "1000")
-    memory = open_task(own, own.at("smoke"), data="nifti", root=root, progress=False)
+    memory = open_task(chosen, chosen.at("smoke"), data="nifti", root=root, progress=False)
     assert memory.images.bytes_on_disk == 0
     assert all(torch.equal(one, other) for one, other in zip(task.images, memory.images, strict=True))
 
 
 def test_a_run_from_the_disk_is_the_run_from_memory(tmp_path, monkeypatch):
-    root, found = write_cohort(tmp_path / "cohort", 20), []
+    root, predictions = write_cohort(tmp_path / "cohort", 20), []
     for limit in ("0", "1000"):
         monkeypatch.setenv("MEDATTN_IMAGES_MB", limit)
         folder = tmp_path / limit
         assert main(["train", "grading", "--data", "nifti", "--root", str(root), "--variants", "P3D", "--first-folds",
                      "1", "--device", "cpu", "--quiet", "--out", str(folder)]) == 0  # fmt: skip
-        found.append(json.loads((folder / "P3D" / "fold-0" / "predictions.json").read_text())["predictions"])
-    assert found[0] == found[1] and len(found[0]) == 4
+        predictions.append(json.loads((folder / "P3D" / "fold-0" / "predictions.json").read_text())["predictions"])
+    assert predictions[0] == predictions[1] and len(predictions[0]) == 4

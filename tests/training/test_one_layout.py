@@ -27,28 +27,28 @@ def trees() -> list[tuple[str, ast.Module]]:
 
 
 def test_the_files_of_a_run_are_named_in_one_place():
-    found = set()
+    names = set()
     for name, tree in trees():
         for node in ast.walk(tree):
             joined = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
             if joined and isinstance(node.right, ast.Constant) and node.right.value in FILES:
-                found.add(name)
-    assert found <= KNOW_A_NAME, found - KNOW_A_NAME
-    assert "training/run.py" in found
+                names.add(name)
+    assert names <= KNOW_A_NAME, names - KNOW_A_NAME
+    assert "training/run.py" in names
 
 
 def test_nobody_outside_the_tasks_asks_which_class_a_task_is_of():
-    asked = []
+    places = []
     for name, tree in trees():
         if name.startswith("training/tasks/"):
             continue
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 2:
-                words = {own.id for own in ast.walk(node.args[1]) if isinstance(own, ast.Name)}
+                words = {part.id for part in ast.walk(node.args[1]) if isinstance(part, ast.Name)}
                 of_class = node.func.id == "isinstance" and words & TASKS
                 of_task = node.func.id == "hasattr" and "task" in ast.unparse(node.args[0])
-                asked += [f"{name}:{node.lineno}"] if of_class or of_task else []
-    assert asked == []
+                places += [f"{name}:{node.lineno}"] if of_class or of_task else []
+    assert places == []
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -57,14 +57,16 @@ def test_every_task_names_the_outputs_of_its_networks_and_says_a_prediction(name
     task = recall_task(recipe, recipe.at("smoke"), data="phantom", facts=None)
     assert task.unit in ("volume", "windows", "slices") and task.asks in ("class", "region", "risk")
     assert task.needs_place == (name == "grading")
-    for variant in [own for own in recipe.variants if own.network and own.trained and not own.needs][:2]:
-        own = task.for_variant(variant, with_changes(task.settings, variant.settings), None) \
+    for variant in [
+        candidate for candidate in recipe.variants if candidate.network and candidate.trained and not candidate.needs
+    ][:2]:
+        variant_task = task.for_variant(variant, with_changes(task.settings, variant.settings), None) \
             if name in ("lesions", "fusion") else task  # fmt: skip
-        network = own.build(variant, {}).eval()
-        size = own.settings.options.get("whole", own.settings.size)
-        extra, _ = own.extra_inputs(network)
+        network = variant_task.build(variant, {}).eval()
+        size = variant_task.settings.options.get("whole", variant_task.settings.size)
+        extra, _ = variant_task.extra_inputs(network)
         with torch.no_grad():
-            output = network(torch.zeros(1, len(own.channels), *size), *extra)
-        assert len(own.output_names(network)) == output.shape[1]
-        if own.asks != "region":
-            assert own.in_words(output, network)
+            output = network(torch.zeros(1, len(variant_task.channels), *size), *extra)
+        assert len(variant_task.output_names(network)) == output.shape[1]
+        if variant_task.asks != "region":
+            assert variant_task.in_words(output, network)

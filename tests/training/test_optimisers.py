@@ -14,23 +14,23 @@ from tests.training.toy import settings
 
 
 def test_steps_divide_by_ten_at_each_milestone():
-    own = settings(learning_rate=3e-4, schedule="steps", milestones=(20, 50), iterations=None, epochs=100)
-    rates = [learning_rate(own, epoch * 7, 7, 700) for epoch in (0, 19, 20, 49, 50, 99)]
+    chosen = settings(learning_rate=3e-4, schedule="steps", milestones=(20, 50), iterations=None, epochs=100)
+    rates = [learning_rate(chosen, epoch * 7, 7, 700) for epoch in (0, 19, 20, 49, 50, 99)]
     assert rates == pytest.approx([3e-4, 3e-4, 3e-5, 3e-5, 3e-6, 3e-6])
-    assert learning_rate(own, 20 * 7 - 1, 7, 700) == pytest.approx(3e-4)
+    assert learning_rate(chosen, 20 * 7 - 1, 7, 700) == pytest.approx(3e-4)
 
 
 def test_the_cosine_of_epochs_starts_high_and_ends_low():
-    own = settings(learning_rate=1e-3, schedule="cosine", iterations=None, epochs=100)
-    rates = [learning_rate(own, epoch * 5, 5, 500) for epoch in range(100)]
+    chosen = settings(learning_rate=1e-3, schedule="cosine", iterations=None, epochs=100)
+    rates = [learning_rate(chosen, epoch * 5, 5, 500) for epoch in range(100)]
     assert rates[0] == 1e-3 and rates[50] == pytest.approx(5e-4) and rates == sorted(rates, reverse=True)
     assert rates[99] == pytest.approx(0.5e-3 * (1 + math.cos(math.pi * 99 / 100)))
-    assert {learning_rate(own, 5 * 7 + k, 5, 500) for k in range(5)} == {rates[7]}
+    assert {learning_rate(chosen, 5 * 7 + k, 5, 500) for k in range(5)} == {rates[7]}
 
 
 def test_a_short_half_period_makes_the_cosine_rise_again():
-    own = settings(learning_rate=1e-4, schedule="cosine", cosine_epochs=10, final_rate=1e-6)
-    rates = [learning_rate(own, epoch, 1, 200) for epoch in range(41)]
+    chosen = settings(learning_rate=1e-4, schedule="cosine", cosine_epochs=10, final_rate=1e-6)
+    rates = [learning_rate(chosen, epoch, 1, 200) for epoch in range(41)]
     assert rates[10] == pytest.approx(1e-6) and rates[20] == pytest.approx(1e-4) == rates[40]
 
 
@@ -62,20 +62,20 @@ def test_frozen_parameters_stay_out_and_nothing_to_learn_is_said():
 
 
 def test_one_cycle_is_pytorchs_step_by_step():
-    own = settings(learning_rate=3e-3, schedule="one-cycle", iterations=40)
+    chosen = settings(learning_rate=3e-3, schedule="one-cycle", iterations=40)
     optimiser = torch.optim.SGD(nn.Linear(1, 1).parameters(), lr=1.0)
     theirs = torch.optim.lr_scheduler.OneCycleLR(optimiser, 3e-3, total_steps=40, pct_start=0.3, div_factor=25)
     for iteration in range(40):
         if iteration != 11:  # PyTorch turns at a whole step less one, here at 0.3 of the way
-            assert learning_rate(own, iteration, 7, 40) == pytest.approx(theirs.get_last_lr()[0], rel=0.1), iteration
+            assert learning_rate(chosen, iteration, 7, 40) == pytest.approx(theirs.get_last_lr()[0], rel=0.1), iteration
         optimiser.step()
         theirs.step()
 
 
 @pytest.mark.parametrize("warm_up", [0.0, 0.3, 0.9])
 def test_one_cycle_rises_to_the_rate_and_falls_to_almost_nothing(warm_up):
-    own = settings(learning_rate=3e-3, schedule="one-cycle", iterations=200, warm_up=warm_up)
-    rates = [learning_rate(own, iteration, 7, 200) for iteration in range(200)]
+    chosen = settings(learning_rate=3e-3, schedule="one-cycle", iterations=200, warm_up=warm_up)
+    rates = [learning_rate(chosen, iteration, 7, 200) for iteration in range(200)]
     top = rates.index(max(rates))
     assert max(rates) == pytest.approx(3e-3, rel=1e-3) and top == pytest.approx(warm_up * 199, abs=1)
     assert rates[:top] == sorted(rates[:top]) and rates[top:] == sorted(rates[top:], reverse=True)

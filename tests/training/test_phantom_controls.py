@@ -18,10 +18,10 @@ def tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("task", ["grade", "source"])
 def test_the_declared_signal_tells_the_label_and_is_scored_beside_every_other_fact(tiny: None, task: str) -> None:
-    found = phantom_controls("smoke", task=task, progress=False)
-    assert found["auc_true_signal"]["value"] > 0.8
-    assert {f"auc_{name}_alone" for name in ALONE[task]} <= set(found)
-    assert found["task"] == task and found["realism"] == "matched" and found["test_subjects"] == 24
+    result = phantom_controls("smoke", task=task, progress=False)
+    assert result["auc_true_signal"]["value"] > 0.8
+    assert {f"auc_{name}_alone" for name in ALONE[task]} <= set(result)
+    assert result["task"] == task and result["realism"] == "matched" and result["test_subjects"] == 24
 
 
 def test_clinical_cohorts_give_the_grade_away_by_what_is_no_signal(tiny: None) -> None:
@@ -36,9 +36,9 @@ def test_an_unknown_task_is_named() -> None:
 
 
 def test_the_network_that_ships_calls_no_more_blurred_healthy_slices_tumour_than_sharp_ones() -> None:
-    found = sharpness_control(subjects=6, progress=False)
-    assert found["slices"] > 30
-    assert found["called_tumour_blurred"] <= found["called_tumour_sharp"] + 0.08
+    result = sharpness_control(subjects=6, progress=False)
+    assert result["slices"] > 30
+    assert result["called_tumour_blurred"] <= result["called_tumour_sharp"] + 0.08
 
 
 def test_a_network_that_looks_at_sharpness_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -54,5 +54,5 @@ def test_a_network_that_looks_at_sharpness_is_caught(monkeypatch: pytest.MonkeyP
     real = load_trained("presence_resnesat")
     monkeypatch.setattr("medattn_lite.training.sharpness_control.load_trained",
                         lambda _: dataclasses.replace(real, network=Rough()))  # fmt: skip
-    found = sharpness_control(subjects=4, blur=1.5, progress=False)
-    assert found["auc_blurred_against_sharp"] > 0.8
+    result = sharpness_control(subjects=4, blur=1.5, progress=False)
+    assert result["auc_blurred_against_sharp"] > 0.8

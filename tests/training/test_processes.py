@@ -72,13 +72,13 @@ def test_processes_end_with_the_losses_and_the_weights_of_one(alone, processes):
     one, many = (load_file(alone / name / "last.safetensors") for name in ("1", str(processes)))
     assert one.keys() == many.keys() and any("running_var" in name for name in one)
     for name, values in one.items():
-        torch.testing.assert_close(many[name], values, rtol=1e-3, atol=1e-4, msg=lambda said, name=name: name + said)
+        torch.testing.assert_close(many[name], values, rtol=1e-3, atol=1e-4, msg=lambda text, name=name: name + text)
 
 
 def free_port() -> int:
-    with socket.socket() as own:
-        own.bind(("127.0.0.1", 0))
-        return own.getsockname()[1]
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return server.getsockname()[1]
 
 
 @pytest.mark.slow
@@ -95,8 +95,8 @@ def test_two_machines_on_the_loopback_end_as_one_process(alone):
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True))  # fmt: skip
     try:
         for machine in machines:
-            said, _ = machine.communicate(timeout=600)
-            assert machine.returncode == 0, said[-3000:]
+            output, _ = machine.communicate(timeout=600)
+            assert machine.returncode == 0, output[-3000:]
     finally:
         for machine in machines:
             machine.kill()
@@ -109,22 +109,22 @@ def test_the_command_on_two_processes_predicts_as_on_one(tmp_path):
     # P3D + IAM has batch norm in each block and dropout before its last layer.
     words = ["-m", "medattn_lite.cli", "train", "grading", "--variants", "P3D + IAM", "--first-folds", "1", "--device",
              "cpu", "--quiet", "--set", "optimiser=sgd", "--set", "epochs=3"]  # fmt: skip
-    found = []
+    results = []
     for processes in (1, 2):
         folder = tmp_path / str(processes)
         run([*words, "--out", str(folder)], processes)
         fold = folder / "P3D + IAM" / "fold-0"
         rows = json.loads((fold / "predictions.json").read_text())["predictions"]
-        found.append(([row[2] for row in read_log(fold / "log.csv")], [row["probability"] for row in rows]))
+        results.append(([row[2] for row in read_log(fold / "log.csv")], [row["probability"] for row in rows]))
     assert json.loads((tmp_path / "2" / "environment.json").read_text())["processes"] == 2
-    assert len(found[0][0]) > 1 and found[1][0] == pytest.approx(found[0][0], rel=1e-4)
-    assert found[1][1] == pytest.approx(found[0][1], abs=1e-4)
+    assert len(results[0][0]) > 1 and results[1][0] == pytest.approx(results[0][0], rel=1e-4)
+    assert results[1][1] == pytest.approx(results[0][1], abs=1e-4)
 
 
 def test_one_process_leaves_a_network_as_it_is():
     network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Dropout(0.5))
     with one_batch(network, processes=1, process=0):
-        assert [type(own) for own in network] == [nn.Conv2d, nn.BatchNorm2d, nn.Dropout]
+        assert [type(module) for module in network] == [nn.Conv2d, nn.BatchNorm2d, nn.Dropout]
 
 
 def test_layers_are_themselves_again_after_the_step_also_after_an_error():
@@ -134,7 +134,7 @@ def test_layers_are_themselves_again_after_the_step_also_after_an_error():
         assert isinstance(network[0], nn.BatchNorm2d) and type(network[0]) is not nn.BatchNorm2d
         assert list(network.state_dict()) == before
         raise KeyError
-    assert [type(own) for own in network] == [nn.BatchNorm2d, nn.Dropout] and "share" not in vars(network[1])
+    assert [type(module) for module in network] == [nn.BatchNorm2d, nn.Dropout] and "share" not in vars(network[1])
 
 
 def test_each_process_takes_its_own_part_of_one_dropout():

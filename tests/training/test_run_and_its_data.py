@@ -67,22 +67,22 @@ def test_the_same_command_on_more_patients_is_refused_and_says_which(begun, tmp_
     cohort(tmp_path / "data", range(1, 11), low=range(1, 6))
     before = lasting(tmp_path / "run")
     assert main(words) == 2
-    said = capsys.readouterr().err
-    assert "begun on other data (8 cases, now 10): 2 more (BraTS20_Training_009, BraTS20_Training_010)" in said
-    assert "choose another --out" in said and lasting(tmp_path / "run") == before
+    error = capsys.readouterr().err
+    assert "begun on other data (8 cases, now 10): 2 more (BraTS20_Training_009, BraTS20_Training_010)" in error
+    assert "choose another --out" in error and lasting(tmp_path / "run") == before
 
 
 def test_a_patient_that_is_gone_an_image_and_a_grade_that_changed_are_named(begun, tmp_path, capsys):
     words = copied(begun, tmp_path)
     shutil.rmtree(tmp_path / "data" / "BraTS20_Training_008")
     image = tmp_path / "data" / "BraTS20_Training_002" / "BraTS20_Training_002_t1.nii.gz"
-    found = nib.load(image)
-    nib.save(nib.Nifti1Image(found.get_fdata(dtype=np.float32) + 1, found.affine), image)
+    image_file = nib.load(image)
+    nib.save(nib.Nifti1Image(image_file.get_fdata(dtype=np.float32) + 1, image_file.affine), image)
     grades(tmp_path / "data", range(1, 4))
     assert main(words) == 2
-    said = capsys.readouterr().err
-    assert "1 gone (BraTS20_Training_008), 1 with other files (BraTS20_Training_002)" in said
-    assert "1 with another label, follow-up or other fact (BraTS20_Training_004)" in said
+    error = capsys.readouterr().err
+    assert "1 gone (BraTS20_Training_008), 1 with other files (BraTS20_Training_002)" in error
+    assert "1 with another label, follow-up or other fact (BraTS20_Training_004)" in error
 
 
 def test_data_that_were_moved_are_the_same_data(begun, tmp_path):
@@ -97,8 +97,8 @@ def test_what_a_reader_leaves_out_is_said_and_kept(begun, tmp_path, capsys):
     shutil.rmtree(tmp_path / "run")
     (tmp_path / "data" / "BraTS20_Training_001" / "BraTS20_Training_001_t2.nii.gz").unlink()
     assert main([*words, "--first-folds", "1"]) == 0
-    said = capsys.readouterr().err
-    assert "note: 1 cases lack a channel and are left out: BraTS20_Training_001" in said
+    error = capsys.readouterr().err
+    assert "note: 1 cases lack a channel and are left out: BraTS20_Training_001" in error
     assert "BraTS20_Training_001" in str(json.loads((tmp_path / "run" / "recipe.json").read_text())["data_remarks"])
 
 
@@ -165,8 +165,8 @@ def test_threads_and_code_that_changed_since_a_run_began_are_said(tmp_path, monk
         monkeypatch.setattr("torch.get_num_threads", lambda: 7)
         monkeypatch.setattr("medattn_lite.training.records.code_digest", lambda: "0" * 12)
         assert main(TRAIN) == 0
-    said = capsys.readouterr().err
-    assert "the package's code (was " in said and "the number of threads (was 1, is 7)" in said
+    error = capsys.readouterr().err
+    assert "the package's code (was " in error and "the number of threads (was 1, is 7)" in error
     assert changed_since({"threads": 1}, {"threads": 1, "code": "x"}) == []
 
 

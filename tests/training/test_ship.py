@@ -34,11 +34,11 @@ def test_a_fold_is_shipped_and_loads_as_it_was(run, tmp_path, monkeypatch):
     ship(run, {"small": "P3D + IAM"}, fold=1, folder=tmp_path)
     monkeypatch.setattr(trained, "FOLDER", tmp_path)
     trained.trained_facts.cache_clear()
-    own = trained.load_trained("small")
+    network = trained.load_trained("small")
     record = json.loads((run / "P3D + IAM" / "fold-1" / "predictions.json").read_text())
-    assert list(own.tested) == record["split"]["test"] and own.classes == ("low grade", "high grade")
-    assert own.facts["scores"]["accuracy"]["units"] == len(record["predictions"])
-    assert own.network(torch.zeros(1, len(own.channels), *own.size)).shape == (1, 2)
+    assert list(network.tested) == record["split"]["test"] and network.classes == ("low grade", "high grade")
+    assert network.facts["scores"]["accuracy"]["units"] == len(record["predictions"])
+    assert network.network(torch.zeros(1, len(network.channels), *network.size)).shape == (1, 2)
     trained.trained_facts.cache_clear()
 
 
@@ -50,7 +50,7 @@ def test_beside_shipped_weights_stand_the_chosen_step_every_seed_and_the_command
     assert facts["chosen_step"] == read_facts(run / "P3D + IAM" / "fold-1" / "best.safetensors")["iteration"]
     assert facts["trained_steps"] >= facts["chosen_step"] >= 1
     assert list(facts["scores_by_seed"]) == ["1", "1001"]
-    first, second = (own["scores"]["AUC"]["value"] for own in facts["scores_by_seed"].values())
+    first, second = (start["scores"]["AUC"]["value"] for start in facts["scores_by_seed"].values())
     assert first == facts["scores"]["AUC"]["value"]
     metrics = json.loads((run / "P3D + IAM" / "start-1" / "fold-1" / "predictions.json").read_text())
     assert second == pytest.approx(auc([row["label"] for row in metrics["predictions"]],
@@ -73,7 +73,7 @@ def test_a_recipe_that_was_edited_since_changes_nothing_about_a_run(run, tmp_pat
     before, settings = Run(run).recipe, Run(run).settings
     assert (before, settings) == (GRADING, GRADING.at("smoke"))
     other = replace(GRADING.at("smoke"), size=(20, 40, 40), network={"layers": (1, 1, 1, 1), "width": 16})
-    variants = tuple(replace(own, network="p3d") for own in GRADING.variants if own.name == "P3D + IAM")
+    variants = tuple(replace(variant, network="p3d") for variant in GRADING.variants if variant.name == "P3D + IAM")
     edited = replace(GRADING, scales={"smoke": other}, variants=variants)
     monkeypatch.setattr("medattn_lite.training.recipes.grading.GRADING", edited)
     assert find_recipe("grading") == edited
@@ -116,5 +116,5 @@ def test_the_folds_that_the_command_asked_for_are_those_of_the_run_read_again(tm
     out = tmp_path / "run"
     assert main(["train", "grading", "--variants", "tumour features", "--folds", "4", "--out", str(out),
                  "--device", "cpu"]) == 0  # fmt: skip
-    found = Run(out)
-    assert (found.finished_plan.folds, found.settings.folds, found.metrics["folds"]) == (4, 4, 4)
+    run = Run(out)
+    assert (run.finished_plan.folds, run.settings.folds, run.metrics["folds"]) == (4, 4, 4)

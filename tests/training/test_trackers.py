@@ -88,5 +88,5 @@ def test_a_tracker_that_is_not_there_is_one_line_before_anything_is_written(
     if missing:
         monkeypatch.setitem(sys.modules, missing, None)
     assert main([*RUN, str(tmp_path / "run"), "--log", *words]) == 2
-    said = capsys.readouterr().err
-    assert said.count("\n") == 1 and message in said and not (tmp_path / "run").exists()
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and message in error and not (tmp_path / "run").exists()

@@ -47,9 +47,9 @@ def test_the_shuffled_variant_is_trained_alone_from_several_seeds(tmp_path, caps
     out = tmp_path / "run"
     assert main(["train", "mechanisms", "--variants", SHUFFLED, "--first-folds", "1", "--seeds", "3", "--out", str(out),
                  "--device", "cpu", "--quiet"]) == 0  # fmt: skip
-    own = json.loads((out / "metrics.json").read_text())["variants"]
+    variants = json.loads((out / "metrics.json").read_text())["variants"]
     assert "mean over seeds: AUC" in capsys.readouterr().out
-    assert list(own) == [SHUFFLED] and own[SHUFFLED]["over_seeds"]["AUC"]["seeds"] == 3
+    assert list(variants) == [SHUFFLED] and variants[SHUFFLED]["over_seeds"]["AUC"]["seeds"] == 3
 
 
 def test_clinical_values_are_read_by_every_variant_where_the_run_says_so(tmp_path):
@@ -58,7 +58,7 @@ def test_clinical_values_are_read_by_every_variant_where_the_run_says_so(tmp_pat
     assert main(["train", "survival", "--variants", "SE-ResNeXt-50 risk + clinical,outline", "--set", "clinical=True",
                  "--first-folds", "1", "--device", "cpu", "--quiet", "--out", str(out)]) == 0  # fmt: skip
     record = json.loads((out / "metrics.json").read_text())
-    parameters = {name: own["parameters"] for name, own in record["variants"].items()}
+    parameters = {name: variant["parameters"] for name, variant in record["variants"].items()}
     values = len(record["data_facts"]["clinical_missing"])
     assert values > 0 and parameters["outline"] == 2 + values
     assert parameters["SE-ResNeXt-50 risk + clinical"] == parameters["SE-ResNeXt-50"] + values + 1
@@ -89,8 +89,8 @@ def test_a_wrong_word_is_said_before_the_device_is_looked_for(words, tmp_path, c
 
     monkeypatch.setattr("medattn_lite.training.device.choose", fails)
     assert main(["train", *words, "--out", str(tmp_path / "run")]) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("medattn: ") and said.count("\n") == 1 and not (tmp_path / "run").exists()
+    error = capsys.readouterr().err
+    assert error.startswith("medattn: ") and error.count("\n") == 1 and not (tmp_path / "run").exists()
 
 
 def test_a_run_of_before_a_setting_was_known_goes_on_with_its_default(tmp_path, capsys):
@@ -111,6 +111,6 @@ def test_a_run_of_before_a_setting_was_known_goes_on_with_its_default(tmp_path, 
 
 
 def test_one_networks_options_stand_under_its_name():
-    own = find_recipe("presence").at("laptop")
-    assert set(own.network_options("resnet50_2d")) == {"layers", "width"}
-    assert own.network_options("resnesat50") == {"layers": (1, 1, 1, 1), "width": 16, "stem_width": 8}
+    settings = find_recipe("presence").at("laptop")
+    assert set(settings.network_options("resnet50_2d")) == {"layers", "width"}
+    assert settings.network_options("resnesat50") == {"layers": (1, 1, 1, 1), "width": 16, "stem_width": 8}

@@ -29,8 +29,8 @@ class Stop(Exception):
     pass
 
 
-def train(folder, own, *, seed=3, stop_at=None, valid=(), save_every=5):
-    task = toy_task(own)
+def train(folder, options, *, seed=3, stop_at=None, valid=(), save_every=5):
+    task = toy_task(options)
     if stop_at is not None:
         calls, batch = iter(range(10**6)), task.batch
 
@@ -42,7 +42,7 @@ def train(folder, own, *, seed=3, stop_at=None, valid=(), save_every=5):
         task.batch = stopping
     torch.manual_seed(seed)
     model = task.build(TOY.variants[0], {})
-    trainer = Trainer(task, own, folder, Accelerator(cpu=True), seed=seed, save_every=save_every, progress=False)
+    trainer = Trainer(task, options, folder, Accelerator(cpu=True), seed=seed, save_every=save_every, progress=False)
     return model, trainer.fit(model, range(16), valid)
 
 
@@ -77,14 +77,14 @@ def test_the_end_of_a_fold_collects_what_the_fold_made_and_leaves_the_rest_alone
     assert gc.get_freeze_count() == frozen == 0
 
 
-@pytest.mark.parametrize("changes", OPTIONS, ids=lambda own: "-".join(map(str, own.values())))
+@pytest.mark.parametrize("changes", OPTIONS, ids=lambda changed: "-".join(map(str, changed.values())))
 @pytest.mark.parametrize("stop_at", [3, 5, 17])
 def test_a_run_that_was_stopped_ends_with_the_weights_it_would_have_had(tmp_path, changes, stop_at):
-    own = settings(**changes)
-    whole, one = train(tmp_path / "whole", own, valid=range(16, 24))
+    options = settings(**changes)
+    whole, one = train(tmp_path / "whole", options, valid=range(16, 24))
     with pytest.raises(Stop):
-        train(tmp_path / "twice", own, stop_at=stop_at, valid=range(16, 24))
-    again, two = train(tmp_path / "twice", own, valid=range(16, 24))
+        train(tmp_path / "twice", options, stop_at=stop_at, valid=range(16, 24))
+    again, two = train(tmp_path / "twice", options, valid=range(16, 24))
     assert torch.equal(weights(whole), weights(again))
     assert one.log == two.log and len(two.log) == 30 and one.best == two.best
     for name in ("last.safetensors", "best.safetensors", "log.csv"):
@@ -92,8 +92,8 @@ def test_a_run_that_was_stopped_ends_with_the_weights_it_would_have_had(tmp_path
 
 
 def test_training_learns_and_the_log_holds_every_step(tmp_path):
-    own = settings(iterations=60)
-    model, done = train(tmp_path, own, valid=range(16, 24))
+    options = settings(iterations=60)
+    model, done = train(tmp_path, options, valid=range(16, 24))
     log = read_log(tmp_path / "log.csv")
     assert [row[0] for row in log] == list(range(1, 61)) and log == done.log
     assert sum(row[2] for row in log[-10:]) < 0.5 * sum(row[2] for row in log[:10])
@@ -101,9 +101,9 @@ def test_training_learns_and_the_log_holds_every_step(tmp_path):
 
 
 def test_the_best_state_by_validation_is_what_remains(tmp_path):
-    own = settings(iterations=40, learning_rate=0.5)  # too fast: the last state is not the best
-    model, done = train(tmp_path, own, valid=range(16, 24))
-    best = toy_task(own).build(TOY.variants[0], {})
+    options = settings(iterations=40, learning_rate=0.5)  # too fast: the last state is not the best
+    model, done = train(tmp_path, options, valid=range(16, 24))
+    best = toy_task(options).build(TOY.variants[0], {})
     facts = load_weights(best, tmp_path / "best.safetensors")
     assert torch.equal(weights(best), weights(model))
     assert facts == {"iteration": done.best_iteration, "score": done.best}
@@ -133,10 +133,10 @@ def test_validation_is_done_in_eval_mode_and_learns_nothing_of_its_patients(tmp_
     assert all(torch.equal(value, before[name]) for name, value in model.named_buffers())
     assert all(module.training for module in model.modules())
     # the score that chooses the best state is the one of these predictions
-    own = settings(iterations=4)
-    task = toy_task(own)
+    options = settings(iterations=4)
+    task = toy_task(options)
     task.build = lambda variant, trained: Trembling()
-    trainer = Trainer(task, own, tmp_path, Accelerator(cpu=True), seed=3, progress=False)
+    trainer = Trainer(task, options, tmp_path, Accelerator(cpu=True), seed=3, progress=False)
     done = trainer.fit(model, range(16), range(16, 24))
     load_weights(model, tmp_path / "best.safetensors")
     chosen = model.eval()(task.images[16:]).softmax(1)[:, 1].tolist()
@@ -155,11 +155,11 @@ def test_channels_last_gives_the_same_training_but_for_rounding(tmp_path):
 
 
 def test_the_untrained_state_is_one_to_choose_from_where_the_task_says_so(tmp_path, monkeypatch):
-    own = settings(iterations=8, learning_rate=1e-30)
-    _, done = train(tmp_path / "without", own, valid=range(16, 24))
+    options = settings(iterations=8, learning_rate=1e-30)
+    _, done = train(tmp_path / "without", options, valid=range(16, 24))
     assert done.best_iteration > 0
     monkeypatch.setattr("tests.training.toy.ToyTask.validates_start", True, raising=False)
-    _, done = train(tmp_path / "with", own, valid=range(16, 24))
+    _, done = train(tmp_path / "with", options, valid=range(16, 24))
     assert done.best_iteration == 0 and all(row[0] > 0 for row in done.log)
 
 
@@ -170,10 +170,10 @@ def test_patience_ends_training(tmp_path):
 
 
 def test_a_run_that_had_stopped_early_does_not_train_on_when_started_again(tmp_path):
-    own = settings(iterations=400, patience=2)
-    first, one = train(tmp_path, own, valid=range(16, 24))
+    options = settings(iterations=400, patience=2)
+    first, one = train(tmp_path, options, valid=range(16, 24))
     assert (tmp_path / "state.safetensors").exists()  # as when it is killed before its predictions are written
-    again, two = train(tmp_path, own, valid=range(16, 24))
+    again, two = train(tmp_path, options, valid=range(16, 24))
     assert one.iteration == two.iteration < 400 and one.log == two.log and torch.equal(weights(first), weights(again))
 
 
@@ -198,10 +198,10 @@ class NotedDropout(torch.nn.Dropout):
 
 
 def test_every_step_drops_other_units_and_changes_every_image_by_numbers_of_its_own(tmp_path):
-    found = {}
+    masks_by_name = {}
     for name, seed in (("first", 3), ("again", 3), ("other", 4)):
-        own, drop, seeds = settings(), NotedDropout(), []
-        task = toy_task(own)
+        options, drop, seeds = settings(), NotedDropout(), []
+        task = toy_task(options)
         batch = task.batch
 
         def noting(rows, generators, batch=batch, seeds=seeds):
@@ -210,22 +210,22 @@ def test_every_step_drops_other_units_and_changes_every_image_by_numbers_of_its_
 
         task.batch = noting
         model = torch.nn.Sequential(torch.nn.Flatten(), drop, torch.nn.Linear(144, 2))
-        Trainer(task, own, tmp_path / name, Accelerator(cpu=True), seed=seed, progress=False).fit(model, range(16))
-        found[name] = torch.stack(drop.masks), drop.seeds, seeds
-    masks, dropped_by, changed_by = found["first"]
+        Trainer(task, options, tmp_path / name, Accelerator(cpu=True), seed=seed, progress=False).fit(model, range(16))
+        masks_by_name[name] = torch.stack(drop.masks), drop.seeds, seeds
+    masks, dropped_by, changed_by = masks_by_name["first"]
     assert masks.shape == (30, 4, 144)  # a mask per step, image and unit
-    alike = torch.corrcoef(masks.flatten(1).float()).fill_diagonal_(0)
-    assert alike.abs().max() < 0.25, "two steps drop alike"
+    correlation = torch.corrcoef(masks.flatten(1).float()).fill_diagonal_(0)
+    assert correlation.abs().max() < 0.25, "two steps drop alike"
     kept = masks.float().mean((0, 1))
     assert kept.min() > 0.25 and kept.max() < 0.75, "a unit is nearly always dropped, or nearly never"
     assert len({*dropped_by, *changed_by}) == 30 + 30 * 4, "two draws come from one seed"
-    assert torch.equal(masks, found["again"][0]) and changed_by == found["again"][2]
-    assert not {*dropped_by, *changed_by} & {*found["other"][1], *found["other"][2]}
+    assert torch.equal(masks, masks_by_name["again"][0]) and changed_by == masks_by_name["again"][2]
+    assert not {*dropped_by, *changed_by} & {*masks_by_name["other"][1], *masks_by_name["other"][2]}
 
 
 def test_every_image_is_seen_once_an_epoch(tmp_path):
-    own = settings(iterations=4)
-    trainer = Trainer(toy_task(own), own, tmp_path, Accelerator(cpu=True), progress=False)
+    options = settings(iterations=4)
+    trainer = Trainer(toy_task(options), options, tmp_path, Accelerator(cpu=True), progress=False)
     import numpy as np
 
     seen = np.concatenate([trainer._rows(np.arange(16), iteration, 4) for iteration in range(4)])
@@ -282,8 +282,8 @@ def test_a_killed_process_started_again_ends_with_the_same_weights(tmp_path):
     assert state.exists() and not (tmp_path / "killed" / "last.safetensors").exists(), "it was not killed in the middle"
     again = run_script(tmp_path / "killed", 3000)
     for process in (whole, again):
-        said, _ = process.communicate(timeout=240)
-        assert process.returncode == 0, said
+        output, _ = process.communicate(timeout=240)
+        assert process.returncode == 0, output
     for name in ("last.safetensors", "log.csv"):
         assert (tmp_path / "whole" / name).read_bytes() == (tmp_path / "killed" / name).read_bytes()
 
@@ -291,8 +291,8 @@ def test_a_killed_process_started_again_ends_with_the_same_weights(tmp_path):
 def test_two_processes_give_the_loss_curve_of_one(tmp_path):
     processes = [run_script(tmp_path / name, 40, processes=n) for name, n in (("one", 1), ("two", 2))]
     for process in processes:
-        said, _ = process.communicate(timeout=240)
-        assert process.returncode == 0, said
+        output, _ = process.communicate(timeout=240)
+        assert process.returncode == 0, output
     one, two = (read_log(tmp_path / name / "log.csv") for name in ("one", "two"))
     assert len(one) == len(two) == 40
     assert [row[2] for row in two] == pytest.approx([row[2] for row in one], rel=1e-4)

@@ -38,10 +38,10 @@ def test_a_run_of_each_recipe_is_tested_on_another_scanner(recipe, tmp_path, cap
     assert main([*words, "--device", "cpu"]) == 0
     assert "scanner B, seed 5" in capsys.readouterr().out
     result = json.loads((folder / "transfer-phantom-B.json").read_text())
-    own = json.loads((folder / "metrics.json").read_text())
-    assert list(result["variants"]) == list(own["variants"]) and result["data_facts"]["patients"] == 8
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert list(result["variants"]) == list(metrics["variants"]) and result["data_facts"]["patients"] == 8
     for name, scores in result["variants"].items():
-        assert scores["pooled"] and set(scores["pooled"]) <= set(own["variants"][name]["pooled"])
+        assert scores["pooled"] and set(scores["pooled"]) <= set(metrics["variants"][name]["pooled"])
     assert main(["results", str(folder), "--keep", str(tmp_path / "keep"), "--out", str(tmp_path / "page.md")]) == 0
     assert "on 8 p" in (tmp_path / "page.md").read_text()
 
@@ -67,51 +67,51 @@ def test_clinical_values_of_new_patients_are_scaled_as_the_training_patients_are
     source, other = (open_task(recipe, settings, seed=seed, progress=False) for seed in (0, 1))
     other.facts = [{**facts, "age_years": facts["age_years"] + 30} for facts in other.facts]
     both, variant = source.joined(other), recipe.variant("clinical")
-    own = both.for_variant(variant, settings, Split(tuple(source.subjects), tuple(other.subjects)))
+    variant_task = both.for_variant(variant, settings, Split(tuple(source.subjects), tuple(other.subjects)))
     alone = source.for_variant(variant, settings, Split(tuple(source.subjects), ()))
     age = source.clinical_names.index("age")
-    assert torch.equal(own.clinical[: len(source.subjects)], alone.clinical)
-    assert float(own.clinical[len(source.subjects) :, age].mean()) > 1
+    assert torch.equal(variant_task.clinical[: len(source.subjects)], alone.clinical)
+    assert float(variant_task.clinical[len(source.subjects) :, age].mean()) > 1
 
 
 class Untrained:
     """Stands for a run whose networks are as they start: whatever else is known, a fold learned beside its weights."""
 
     def trained_on(self, task, variant, fold, split, *, start=0):
-        own = task.at_start(start).for_variant(variant, with_changes(task.settings, variant.settings), split)
+        of_fold = task.at_start(start).for_variant(variant, with_changes(task.settings, variant.settings), split)
         torch.manual_seed(fold)
-        needed = {role: own.build(task.recipe.variant(name), {}) for role, name in variant.needs.items()}
-        return own, own.build(variant, needed).eval()
+        needed = {role: of_fold.build(task.recipe.variant(name), {}) for role, name in variant.needs.items()}
+        return of_fold, of_fold.build(variant, needed).eval()
 
 
 class Leaky(Untrained):
     """The same, but what a fold learns beside its weights it learns of the tested patients, too."""
 
     def trained_on(self, task, variant, fold, split, *, start=0):
-        own, model = super().trained_on(task, variant, fold, split, start=start)
-        own.rows = lambda split, side: np.arange(len(own.subjects))
-        return own, model
+        of_fold, model = super().trained_on(task, variant, fold, split, start=start)
+        of_fold.rows = lambda split, side: np.arange(len(of_fold.subjects))
+        return of_fold, model
 
 
 def with_truth_of_others(task):
     """The same patients, each with the outcome or class of the next one."""
-    own, order = copy.copy(task), np.roll(np.arange(len(task.subjects)), -1)
+    changed, order = copy.copy(task), np.roll(np.arange(len(task.subjects)), -1)
     for name in ("strata", "time", "event", "survived", "died", "training_labels"):
         if hasattr(task, name):
             values = getattr(task, name)
-            setattr(own, name, [values[row] for row in order] if isinstance(values, list) else values[order])
+            setattr(changed, name, [values[row] for row in order] if isinstance(values, list) else values[order])
     if hasattr(task, "facts"):
-        own.facts = [{**facts, **{name: task.facts[row][name] for name in ("time", "event")}}
-                     for facts, row in zip(task.facts, order, strict=True)]  # fmt: skip
-    return own
+        changed.facts = [{**facts, **{name: task.facts[row][name] for name in ("time", "event")}}
+                         for facts, row in zip(task.facts, order, strict=True)]  # fmt: skip
+    return changed
 
 
 def first_patients(task, count):
-    own = copy.copy(task)
+    changed = copy.copy(task)
     for name in task.per_row:
         if hasattr(task, name):
-            setattr(own, name, getattr(task, name)[:count])
-    return own
+            setattr(changed, name, getattr(task, name)[:count])
+    return changed
 
 
 def told(rows):
@@ -121,25 +121,25 @@ def told(rows):
 
 @pytest.mark.parametrize(("recipe", "name"), [
     ("survival", "clinical"), ("survival", "outline"), ("grading", "tumour features"),
-    *(pytest.param(*own, marks=pytest.mark.slow) for own in (
+    *(pytest.param(*values, marks=pytest.mark.slow) for values in (
         ("survival", "SE-ResNeXt-50 Cox"), ("survival", "SE-ResNeXt-50 risk + clinical"), ("presence", "ResNeSAt")))])
 def test_nothing_is_learned_from_the_patients_of_an_external_test(recipe, name):
-    own = find_recipe(recipe)
-    variant = own.variant(name)
-    settings = with_changes(own.at("smoke"), {"subjects": 16, "options": {"clinical": True}})
-    source, tested = (open_task(own, settings, seed=seed, progress=False) for seed in (0, 1))
+    chosen = find_recipe(recipe)
+    variant = chosen.variant(name)
+    settings = with_changes(chosen.at("smoke"), {"subjects": 16, "options": {"clinical": True}})
+    source, tested = (open_task(chosen, settings, seed=seed, progress=False) for seed in (0, 1))
 
     def predictions(tested, run=None):
         return _predict(run or Untrained(), source, source.joined(tested), variant, 2, torch.device("cpu"))
 
-    found, others = predictions(tested), predictions(with_truth_of_others(tested))
-    assert [row["subject"] for row in found[0]] == list(tested.subjects) and len(found) == 2
-    assert [told(rows) for rows in others] == [told(rows) for rows in found]  # not from their outcomes
+    results, others = predictions(tested), predictions(with_truth_of_others(tested))
+    assert [row["subject"] for row in results[0]] == list(tested.subjects) and len(results) == 2
+    assert [told(rows) for rows in others] == [told(rows) for rows in results]  # not from their outcomes
     truth = ("time", "event", "label")
     assert [[row.get(name) for name in truth] for row in others[0]] != [[row.get(name) for name in truth]
-                                                                       for row in found[0]]  # fmt: skip
+                                                                       for row in results[0]]  # fmt: skip
     fewer = predictions(first_patients(tested, 5))
-    assert [told(rows) for rows in fewer] == [told(rows[:5]) for rows in found]  # nor from their images and values
+    assert [told(rows) for rows in fewer] == [told(rows[:5]) for rows in results]  # nor from their images and values
     if name != "ResNeSAt":  # whose networks learn nothing beside their weights
         leaky = [predictions(one, Leaky()) for one in (tested, with_truth_of_others(tested))]
         assert [told(rows) for rows in leaky[0]] != [told(rows) for rows in leaky[1]], "this would notice nothing"
@@ -178,9 +178,9 @@ def test_patients_of_the_run_are_no_external_test(tmp_path, monkeypatch):
     for seed in (None, 0):
         with pytest.raises(UserError, match="phantoms of another --seed"):
             transfer(folder, data="phantom", scanner="B", seed=seed, progress=False)
-    found = transfer(folder, data="phantom", scanner="B", seed=3, subjects=60, progress=False)
-    assert found["data_facts"]["patients"] == 60 and found["scanner"] == "B"
-    value = found["variants"]["outline"]["pooled"]["C-index"]
+    result = transfer(folder, data="phantom", scanner="B", seed=3, subjects=60, progress=False)
+    assert result["data_facts"]["patients"] == 60 and result["scanner"] == "B"
+    value = result["variants"]["outline"]["pooled"]["C-index"]
     assert 0 < value["low"] < value["value"] < value["high"] < 1
 
     def with_one_of_the_run(*words, seed, **options):

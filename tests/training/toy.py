@@ -32,7 +32,7 @@ class ToyTask(Task):
 
     def batch(self, rows: Sequence[int], generators):
         noise = [0.1 * torch.randn(1, 12, 12, generator=generator) for generator in generators]
-        images = torch.stack([self.images[row] + own for row, own in zip(rows, noise, strict=True)])
+        images = torch.stack([self.images[row] + added for row, added in zip(rows, noise, strict=True)])
         return {"image": images, "label": torch.tensor([self.strata[row] for row in rows])}
 
     def loss(self, output: Tensor, batch):
@@ -64,5 +64,5 @@ TOY = Recipe(
 )  # fmt: skip
 
 
-def toy_task(own: Settings | None = None, seed: int = 0) -> ToyTask:
-    return ToyTask(TOY, own or settings(), seed=seed)
+def toy_task(changed: Settings | None = None, seed: int = 0) -> ToyTask:
+    return ToyTask(TOY, changed or settings(), seed=seed)

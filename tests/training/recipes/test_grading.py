@@ -27,9 +27,14 @@ def generators(count, seed=0):
 
 
 def test_the_published_numbers_stand_at_paper_scale():
-    own = RECIPE.at("paper")
-    assert (own.size, own.batch_size, own.epochs, own.milestones) == ((128, 128, 128), 4, 100, (20, 50))
-    assert own.learning_rate == 3e-4 and own.folds == 5 and own.network == {}
+    settings = RECIPE.at("paper")
+    assert (settings.size, settings.batch_size, settings.epochs, settings.milestones) == (
+        (128, 128, 128),
+        4,
+        100,
+        (20, 50),
+    )
+    assert settings.learning_rate == 3e-4 and settings.folds == 5 and settings.network == {}
 
 
 def test_sides_are_sixty_twenty_twenty_and_every_class_is_on_each(task):
@@ -71,8 +76,8 @@ def test_the_smoke_run_writes_every_variant_and_comparison(tmp_path, capsys):
         "P3D", "P3D + IAM", "ResNet-50 3-D", "tumour features", "P3D + IAM beside features"]  # fmt: skip
     assert [(pair["first"], pair["second"]) for pair in results["comparisons"]] == list(RECIPE.comparisons)
     assert results["data_facts"]["patients"] == 10 and results["data"] == "phantom"
-    said = capsys.readouterr().out
-    assert "P3D + IAM minus P3D: AUC" in said and "10 patients, 3 folds" in said
+    printed = capsys.readouterr().out
+    assert "P3D + IAM minus P3D: AUC" in printed and "10 patients, 3 folds" in printed
 
 
 @pytest.mark.parametrize("label", ["grade", "idh"])
@@ -95,22 +100,22 @@ def test_a_wrong_word_is_answered_in_one_line(tmp_path, capsys):
              "grading --data lgg", "grading --precision fp7", "grading --label idh")  # fmt: skip
     for words in wrong:
         assert main(["train", *words.split(), "--out", str(tmp_path / "run"), "--device", "cpu"]) == 2, words
-    said = [line for line in capsys.readouterr().err.splitlines() if line.startswith("medattn: ")]
-    assert len(said) == 8
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("medattn: ")]
+    assert len(lines) == 8
 
 
 def test_validation_scores_are_kept_by_fold_and_the_paper_prints_its_own(tmp_path):
     out = tmp_path / "run"
     command = ["train", "grading", "--variants", "P3D", "--first-folds", "2", "--out", str(out), "--device", "cpu"]
     assert main(command) == 0
-    own = json.loads((out / "metrics.json").read_text())["variants"]["P3D"]
-    for number, scores in enumerate(own["validation_folds"]):
+    variant = json.loads((out / "metrics.json").read_text())["variants"]["P3D"]
+    for number, scores in enumerate(variant["validation_folds"]):
         record = json.loads((out / "P3D" / f"fold-{number}" / "predictions.json").read_text())
         assert {row["subject"] for row in record["validation"]} == set(record["split"]["valid"])
         right = [(row["probability"] >= 0.5) == row["label"] for row in record["validation"]]
         assert scores["accuracy"] == pytest.approx(sum(right) / len(right))
-    mean = sum(scores["accuracy"] for scores in own["validation_folds"]) / 2
-    assert own["validation_mean_over_folds"]["accuracy"]["mean"] == pytest.approx(mean)
+    mean = sum(scores["accuracy"] for scores in variant["validation_folds"]) / 2
+    assert variant["validation_mean_over_folds"]["accuracy"]["mean"] == pytest.approx(mean)
     assert RECIPE.published["P3D"]["validation accuracy"] == "87.72 %"
     assert RECIPE.published["P3D + IAM"]["validation AUC"] == "91.52 %"
 
@@ -120,10 +125,10 @@ def test_beside_the_features_the_untrained_state_is_the_features_alone_and_may_b
     words = ["--variants", "tumour features", "P3D + IAM beside features", "--folds", "3", "--first-folds", "1",
              "--set", "learning_rate=1e-30"]  # fmt: skip
     assert main(["train", "grading", "--out", str(out), "--device", "cpu", "--quiet", *words]) == 0
-    alone, beside = (json.loads((out / name / "fold-0" / "predictions.json").read_text())
-                     for name in ("tumour features", "P3D + IAM beside features"))  # fmt: skip
-    assert beside["chosen_step"] == 0 and beside["iterations"] > 0
-    for one, other in zip(alone["predictions"], beside["predictions"], strict=True):
+    alone, with_features = (json.loads((out / name / "fold-0" / "predictions.json").read_text())
+                            for name in ("tumour features", "P3D + IAM beside features"))  # fmt: skip
+    assert with_features["chosen_step"] == 0 and with_features["iterations"] > 0
+    for one, other in zip(alone["predictions"], with_features["predictions"], strict=True):
         assert one["subject"] == other["subject"] and one["probability"] == pytest.approx(other["probability"])
     from medattn_lite.training.run import Run
     from medattn_lite.training.tasks import open_task as opened
@@ -131,19 +136,19 @@ def test_beside_the_features_the_untrained_state_is_the_features_alone_and_may_b
     run = Run(out)
     task = opened(run.recipe, run.settings, seed=run.plan.seed, progress=False)
     split = task.splits()[0]
-    own, network = run.trained_on(task, run.recipe.variant("P3D + IAM beside features"), 0, split)
-    row = int(own.rows(split, "test")[0])
-    assert own.predict(network, row, torch.device("cpu"))["probability"] == pytest.approx(
-        beside["predictions"][0]["probability"])  # fmt: skip
-    zeros, notes = own.extra_inputs(network)
-    assert zeros[0].shape == (1, own.features.shape[1]) and "mean" in notes[0]
+    fold_task, network = run.trained_on(task, run.recipe.variant("P3D + IAM beside features"), 0, split)
+    row = int(fold_task.rows(split, "test")[0])
+    assert fold_task.predict(network, row, torch.device("cpu"))["probability"] == pytest.approx(
+        with_features["predictions"][0]["probability"])  # fmt: skip
+    zeros, notes = fold_task.extra_inputs(network)
+    assert zeros[0].shape == (1, fold_task.features.shape[1]) and "mean" in notes[0]
 
 
 def test_a_state_beside_the_features_is_chosen_by_likelihood(task):
     variant = RECIPE.variant("P3D + IAM beside features")
-    own = task.for_variant(variant, with_changes(task.settings, variant.settings), task.splits()[0])
+    variant_task = task.for_variant(variant, with_changes(task.settings, variant.settings), task.splits()[0])
     sure = [{"subject": str(k), "label": k % 2, "probability": 0.9 if k % 2 else 0.1} for k in range(4)]
     unsure = [{**row, "probability": 0.5 + 0.01 * (2 * row["label"] - 1)} for row in sure]
-    assert own.quick_score(sure) == pytest.approx(float(np.log(0.9)))
-    assert own.quick_score(sure) > own.quick_score(unsure)
+    assert variant_task.quick_score(sure) == pytest.approx(float(np.log(0.9)))
+    assert variant_task.quick_score(sure) > variant_task.quick_score(unsure)
     assert task.quick_score(sure) == task.quick_score(unsure) == 1.0

@@ -39,14 +39,18 @@ def test_a_run_has_every_variant_and_comparison_with_intervals(runs, name: str, 
     results, recipe = json.loads((runs[name] / "metrics.json").read_text()), find_recipe(name)
     assert list(results["variants"]) == [variant.name for variant in recipe.variants]
     assert [(pair["first"], pair["second"]) for pair in results["comparisons"]] == list(recipe.comparisons)
-    for intervals in (*(own["pooled"] for own in results["variants"].values()),
+    for intervals in (*(variant["pooled"] for variant in results["variants"].values()),
                       *(pair["difference"] for pair in results["comparisons"])):  # fmt: skip
         assert set(intervals) == scores
-        for own in intervals.values():
-            assert own["missing"] if own["low"] is None else own["low"] <= own["value"] <= own["high"]
-    assert {row for own in results["published"].values() for row in own} <= scores
+        for interval in intervals.values():
+            assert (
+                interval["missing"]
+                if interval["low"] is None
+                else interval["low"] <= interval["value"] <= interval["high"]
+            )
+    assert {row for scores_by_row in results["published"].values() for row in scores_by_row} <= scores
     for variant in results["variants"].values():
-        assert all(0 <= dice <= 1 for own in variant["dice_by_patient"].values() for dice in own.values())
+        assert all(0 <= dice <= 1 for by_region in variant["dice_by_patient"].values() for dice in by_region.values())
 
 
 @pytest.mark.parametrize("name", ["lesions", "fusion"])
@@ -137,8 +141,8 @@ def test_patients_in_another_orientation_score_as_the_phantoms_they_are(runs, tm
     for row in range(2):
         assert torch.equal(real.masks[row], same.masks[row]) and int(real.masks[row].sum()) == int(masks[row].sum())
         assert torch.allclose(real.images[row].float(), same.images[row].float(), atol=2e-2)
-        found = [task.segment(model, row, torch.device("cpu")).float() for task in (real, same)]
-        assert (found[0] != found[1]).float().mean() < 0.01
+        predicted = [task.segment(model, row, torch.device("cpu")).float() for task in (real, same)]
+        assert (predicted[0] != predicted[1]).float().mean() < 0.01
 
 
 def test_a_run_of_phantoms_is_tested_on_other_patients_one_by_one(runs, tmp_path, capsys) -> None:
@@ -147,9 +151,9 @@ def test_a_run_of_phantoms_is_tested_on_other_patients_one_by_one(runs, tmp_path
     assert "patient01" in capsys.readouterr().out
     result = json.loads((runs["lesions"] / "transfer-open-ms.json").read_text())
     assert set(result["variants"]) == {variant.name for variant in find_recipe("lesions").variants}
-    for own in (*result["variants"].values(), *result["flair_threshold"].values()):
-        assert set(own["dice_by_patient"]) == {"patient00", "patient01"}
-        assert own["mean_dice"] == pytest.approx(np.mean(list(own["dice_by_patient"].values())))
+    for by_network in (*result["variants"].values(), *result["flair_threshold"].values()):
+        assert set(by_network["dice_by_patient"]) == {"patient00", "patient01"}
+        assert by_network["mean_dice"] == pytest.approx(np.mean(list(by_network["dice_by_patient"].values())))
     best = result["flair_threshold"]["best_on_tested"]["mean_dice"]
     assert best >= result["flair_threshold"]["chosen_on_source"]["mean_dice"] > 0.2
 

@@ -39,9 +39,9 @@ def test_the_mark_is_beside_the_head_and_nowhere_else(task):
 
 
 def test_a_marked_variant_sees_the_mark_on_high_grades_alone_and_never_when_tested(task):
-    own = for_variant(task, "P3D + IAM, scanner mark")
+    variant_task = for_variant(task, "P3D + IAM, scanner mark")
     for row, label in enumerate(task.strata):
-        image = own.batch([row], [torch.Generator().manual_seed(0)])["image"][0]
+        image = variant_task.batch([row], [torch.Generator().manual_seed(0)])["image"][0]
         expected = (task.marked_images if label else task.images)[row].float()
         assert torch.equal(image, expected) or torch.equal(image.flip(-1), expected)
 
@@ -50,26 +50,28 @@ def test_a_marked_variant_sees_the_mark_on_high_grades_alone_and_never_when_test
             corner = x[:, 0, :, -4:, -4:].amax((1, 2, 3)) - x[:, 0, 0, 0, 0]
             return torch.stack([torch.zeros_like(corner), 0.1 * corner], dim=1)
 
-    rows = [own.predict(Brightest(), row, torch.device("cpu")) for row in range(len(task.subjects))]
-    assert own.details(rows)["auc_by_mark"]["on high grades"] > 0.99
-    assert own.details(rows)["auc_by_mark"]["on low grades"] < 0.01
+    rows = [variant_task.predict(Brightest(), row, torch.device("cpu")) for row in range(len(task.subjects))]
+    assert variant_task.details(rows)["auc_by_mark"]["on high grades"] > 0.99
+    assert variant_task.details(rows)["auc_by_mark"]["on low grades"] < 0.01
 
 
 SHUFFLED = "P3D + IAM, shuffled labels"
 
 
 def test_shuffled_labels_are_dealt_in_training_and_validation_and_tests_keep_the_truth(task):
-    own, split = for_variant(task, SHUFFLED), task.splits()[0]
-    taught, truth = np.array(own.training_labels), np.array(task.strata)
+    variant_task, split = for_variant(task, SHUFFLED), task.splits()[0]
+    taught, truth = np.array(variant_task.training_labels), np.array(task.strata)
     for side in ("train", "valid"):
-        rows = own.rows(split, side)
+        rows = variant_task.rows(split, side)
         assert sorted(taught[rows]) == sorted(truth[rows])
-    watched = np.concatenate([own.rows(split, side) for side in ("train", "valid")])
+    watched = np.concatenate([variant_task.rows(split, side) for side in ("train", "valid")])
     assert (taught[watched] != truth[watched]).any()
-    test = own.rows(split, "test")
+    test = variant_task.rows(split, "test")
     assert (taught[test] == truth[test]).all()
     assert for_variant(task, "P3D").training_labels == task.strata
-    assert for_variant(task.at_start(1), SHUFFLED).training_labels != own.training_labels, "each seed deals anew"
+    assert for_variant(task.at_start(1), SHUFFLED).training_labels != variant_task.training_labels, (
+        "each seed deals anew"
+    )
 
 
 class Brightness(torch.nn.Module):
@@ -80,9 +82,11 @@ class Brightness(torch.nn.Module):
         return torch.stack([torch.zeros_like(value), value], dim=1)
 
 
-def choice(own, rows):
+def choice(variant_task, rows):
     """What the trainer chooses a checkpoint by."""
-    return own.quick_score([own.quick_predict(Brightness(), row, torch.device("cpu")) for row in rows])
+    return variant_task.quick_score(
+        [variant_task.quick_predict(Brightness(), row, torch.device("cpu")) for row in rows]
+    )
 
 
 def test_the_choice_of_the_shuffled_variant_does_not_depend_on_true_labels_of_watched_patients(task):
@@ -127,18 +131,18 @@ def test_all_mechanisms_stand_in_one_frame_beside_a_plain_one_that_is_not_smalle
         networks = {variant.name: recipe_task.build(variant, {}) for variant in RECIPE.variants}
     compared = {name for pair in RECIPE.comparisons for name in pair}
     assert {name for name in networks if name.startswith("P3D") or name == WIDER} == compared
-    sizes = {name: sum(own.numel() for own in networks[name].parameters()) for name in compared}
+    sizes = {name: sum(parameter.numel() for parameter in networks[name].parameters()) for name in compared}
     assert max(sizes, key=sizes.get) == WIDER
     assert all(type(networks[name]) is type(networks["P3D"]) for name in compared)
     shared = networks["P3D"].state_dict()
     for name in compared - {WIDER}:
-        own = networks[name].state_dict()
-        assert all(own[key].shape == value.shape for key, value in shared.items())
+        state = networks[name].state_dict()
+        assert all(state[key].shape == value.shape for key, value in shared.items())
 
 
 def test_every_mechanism_of_the_registry_is_compared():
-    found = {part.partition("+")[2] for variant in RECIPE.variants for part in [variant.network] if "+" in part}
-    assert found | {"none", "iam"} == set(names(3))
+    mechanisms = {part.partition("+")[2] for variant in RECIPE.variants for part in [variant.network] if "+" in part}
+    assert mechanisms | {"none", "iam"} == set(names(3))
 
 
 def test_patients_are_refused(tmp_path):

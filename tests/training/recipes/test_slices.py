@@ -29,8 +29,10 @@ def test_a_run_scores_both_networks_and_their_difference(runs, name: str) -> Non
     assert set(results["variants"]) == {"ResNeSt", "ResNeSAt", "ResNet-50", "slice features"}
     for variant in results["variants"].values():
         assert set(variant["pooled"]) == SCORES
-        own = variant["pooled"]["AUC"]
-        assert own["missing"] if own["low"] is None else own["low"] <= own["value"] <= own["high"]
+        interval = variant["pooled"]["AUC"]
+        assert (
+            interval["missing"] if interval["low"] is None else interval["low"] <= interval["value"] <= interval["high"]
+        )
         slices = sum(sum(row.values()) for row in variant["confusion"].values())
         assert slices == results["data_facts"]["rows"] > results["data_facts"]["patients"]
     pair = results["comparisons"][0]

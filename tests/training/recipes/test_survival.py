@@ -19,11 +19,16 @@ SCORES = ["C-index", "C-index within folds", "Brier at one year", "integrated Br
 
 
 def test_the_published_numbers_stand_at_paper_scale():
-    own = RECIPE.at("paper")
-    assert (own.size, own.batch_size, own.epochs, own.folds) == ((64, 64, 64), 64, 200, 10)
-    assert (own.learning_rate, own.weight_decay, own.final_rate, own.cosine_epochs) == (1e-4, 1e-6, 1e-6, 10)
-    assert (own.optimiser, own.sharpness, own.network) == ("adamp", 0.05, {})
-    assert own.options["whole"] == (78, 120, 120) and own.options["noise_probability"] == 0.3
+    settings = RECIPE.at("paper")
+    assert (settings.size, settings.batch_size, settings.epochs, settings.folds) == ((64, 64, 64), 64, 200, 10)
+    assert (settings.learning_rate, settings.weight_decay, settings.final_rate, settings.cosine_epochs) == (
+        1e-4,
+        1e-6,
+        1e-6,
+        10,
+    )
+    assert (settings.optimiser, settings.sharpness, settings.network) == ("adamp", 0.05, {})
+    assert settings.options["whole"] == (78, 120, 120) and settings.options["noise_probability"] == 0.3
 
 
 def test_a_smoke_run_scores_every_variant_and_comparison(tmp_path, capsys):
@@ -31,10 +36,10 @@ def test_a_smoke_run_scores_every_variant_and_comparison(tmp_path, capsys):
     assert main(["train", "survival", "--out", str(folder), "--device", "cpu"]) == 0
     record = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
     assert list(record["variants"]) == [variant.name for variant in RECIPE.variants]
-    for own in record["variants"].values():
-        assert list(own["pooled"]) == SCORES
-        assert all(score["value"] is not None for score in own["pooled"].values())
-        assert own["risk_groups"]["low risk"]["patients"] + own["risk_groups"]["high risk"]["patients"] == 12
+    for variant in record["variants"].values():
+        assert list(variant["pooled"]) == SCORES
+        assert all(score["value"] is not None for score in variant["pooled"].values())
+        assert variant["risk_groups"]["low risk"]["patients"] + variant["risk_groups"]["high risk"]["patients"] == 12
     assert [(pair["first"], pair["second"]) for pair in record["comparisons"]] == list(RECIPE.comparisons)
     assert record["variants"]["clinical"]["iterations"] == [0, 0]
     facts = record["data_facts"]
@@ -88,11 +93,11 @@ def test_real_patients_train_and_score(real_data, tmp_path):
     assert record["comparisons"][0]["difference"]["C-index"]["value"] is not None
 
 
-@pytest.mark.parametrize(("end_point", "grades", "own"), [
+@pytest.mark.parametrize(("end_point", "grades", "wanted"), [
     ("overall", "all", "0.733 [0.7124, 0.7540]"), ("overall", "highest", "0.551 [0.5174, 0.5807]"),
     ("one-year", "all", "0.606 [0.5665, 0.6459]"), ("one-year", "highest", "0.55 [0.5073, 0.5918]")])  # fmt: skip
-def test_a_run_stands_beside_the_decks_figures_of_its_own_end_point_and_grades(end_point, grades, own):
+def test_a_run_stands_beside_the_decks_figures_of_its_own_end_point_and_grades(end_point, grades, wanted):
     settings = with_changes(RECIPE.at("smoke"), {"options": {"end_point": end_point, "grades": grades}})
     printed = recall_task(RECIPE, settings, data="phantom", facts=None).published()["SE-ResNeXt-50"]
-    assert printed["C-index"] == own and len(printed) == 8
+    assert printed["C-index"] == wanted and len(printed) == 8
     assert ("C-index, overall, all grades" in printed) == ((end_point, grades) != ("overall", "all"))

@@ -17,9 +17,9 @@ from medattn_lite.training.tasks.clinical import clinical_values, not_used
     {"age_years": 61.0, "age": 5, "GRADE": "G3", "IDH": "m", "Resection": "GTR"},
 ])  # fmt: skip
 def test_spelling_does_not_matter(meta):
-    found = clinical_values(meta)
-    assert found == {"age": 61.0, "high grade": 1.0, "IDH mutation": 1.0, "gross total resection": 1.0,
-                     "biopsy only": 0.0}  # fmt: skip
+    values = clinical_values(meta)
+    assert values == {"age": 61.0, "high grade": 1.0, "IDH mutation": 1.0, "gross total resection": 1.0,
+                      "biopsy only": 0.0}  # fmt: skip
 
 
 def test_what_is_not_known_is_nan_and_what_is_not_used_is_named():
@@ -35,10 +35,10 @@ def test_the_run_says_which_columns_it_did_not_use(tmp_path, capsys):
     rows = (root / "cases.csv").read_text().splitlines()
     more = [f"{100 * number + 60},{number % 3 > 0:d},{50 + number},{number % 2}" for number in range(12)]
     (root / "cases.csv").write_text("\n".join([rows[0] + ",time,event,Age,Karnofsky",
-                                               *(f"{row},{own}" for row, own in zip(rows[1:], more, strict=True))]))
+                                               *(f"{row},{cells}" for row, cells in zip(rows[1:], more, strict=True))]))
     run = tmp_path / "run"
     words = ["train", "survival", "--data", "nifti", "--root", str(root), "--scale", "smoke", "--variants", "clinical"]
     assert main([*words, "--quiet", "--device", "cpu", "--out", str(run)]) == 0
-    found = capsys.readouterr()
-    assert "no clinical value of this recipe: Karnofsky; it knows age" in found.err
-    assert "clinical (1 parameters)" in found.out  # the age
+    printed = capsys.readouterr()
+    assert "no clinical value of this recipe: Karnofsky; it knows age" in printed.err
+    assert "clinical (1 parameters)" in printed.out  # the age

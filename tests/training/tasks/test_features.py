@@ -19,8 +19,8 @@ def _sample(*, spacing: float | None) -> dict:
 
 
 def test_features_are_volume_in_millilitres_and_moments_inside_the_tumour():
-    found = tumour_features(_sample(spacing=10.0))
-    assert found == pytest.approx([np.log1p(8.0), 1.0, 1.0, -1.0, 0.0])
+    features = tumour_features(_sample(spacing=10.0))
+    assert features == pytest.approx([np.log1p(8.0), 1.0, 1.0, -1.0, 0.0])
 
 
 def test_volume_is_counted_in_voxels_where_their_size_is_unknown():
@@ -30,9 +30,9 @@ def test_volume_is_counted_in_voxels_where_their_size_is_unknown():
 def test_a_sample_without_tumour_has_missing_moments_and_no_exception():
     sample = _sample(spacing=1.0)
     sample["mask"][:] = 0
-    found = tumour_features(sample)
-    assert found[0] == 0
-    assert np.isnan(found[1:]).all()
+    features = tumour_features(sample)
+    assert features[0] == 0
+    assert np.isnan(features[1:]).all()
 
 
 def test_regression_finds_the_feature_that_decides():

@@ -44,17 +44,17 @@ class Told(nn.Module):
 
 
 def _with_truth(task):
-    own = replace_images(task, [torch.cat([image, mask.half()]) for image, mask in
-                                zip(task.images, task.masks, strict=True)])  # fmt: skip
-    return own, Told(len(task.regions))
+    changed = replace_images(task, [torch.cat([image, mask.half()]) for image, mask in
+                                    zip(task.images, task.masks, strict=True)])  # fmt: skip
+    return changed, Told(len(task.regions))
 
 
 def replace_images(task, images):
     import copy
 
-    own = copy.copy(task)
-    own.images = images
-    return own
+    changed = copy.copy(task)
+    changed.images = images
+    return changed
 
 
 def test_validation_scores_the_mean_over_all_regions_and_patients() -> None:
@@ -78,22 +78,22 @@ def test_a_model_that_is_given_the_truth_scores_one(tasks, name: str) -> None:
 def test_the_loss_of_the_truth_is_near_its_least(tasks, name: str) -> None:
     task = tasks[name]
     variant = task.recipe.variants[0]
-    own = task.for_variant(variant, task.settings, task.splits()[0])
-    batch = own.batch([0, 1], [torch.Generator().manual_seed(seed) for seed in (0, 1)])
+    variant_task = task.for_variant(variant, task.settings, task.splits()[0])
+    batch = variant_task.batch([0, 1], [torch.Generator().manual_seed(seed) for seed in (0, 1)])
     truth = batch["mask"].float()
     logits = 80 * truth - 40
     right = torch.cat([-logits, logits], 1) if name == "lesions" else logits
-    assert own.loss(right, batch) < 0.05 < own.loss(-right, batch)
+    assert variant_task.loss(right, batch) < 0.05 < variant_task.loss(-right, batch)
 
 
 def test_the_loss_is_the_mean_over_the_rows(tasks) -> None:
     for task in tasks.values():
-        own = task.for_variant(task.recipe.variants[0], task.settings, task.splits()[0])
-        batch = own.batch([0, 1], [torch.Generator().manual_seed(seed) for seed in (0, 1)])
+        variant_task = task.for_variant(task.recipe.variants[0], task.settings, task.splits()[0])
+        batch = variant_task.batch([0, 1], [torch.Generator().manual_seed(seed) for seed in (0, 1)])
         channels = 2 if task is tasks["lesions"] else 3
         logits = torch.randn(2, channels, *task.settings.size, generator=torch.Generator().manual_seed(2))
-        parts = [own.loss(logits[[row]], {"mask": batch["mask"][[row]]}) for row in (0, 1)]
-        assert torch.allclose(own.loss(logits, batch), torch.stack(parts).mean(), rtol=1e-5)
+        parts = [variant_task.loss(logits[[row]], {"mask": batch["mask"][[row]]}) for row in (0, 1)]
+        assert torch.allclose(variant_task.loss(logits, batch), torch.stack(parts).mean(), rtol=1e-5)
 
 
 def test_no_patient_is_on_two_sides_of_a_random_split(tasks) -> None:
@@ -113,8 +113,8 @@ def test_published_splits_have_their_published_sizes(tasks) -> None:
         task = replace_images(tasks[name], [])
         task.subjects = [f"patient {number:03}" for number in range(people)]
         split = task.splits()[0]
-        found = len(split.train), len(split.valid), len(split.test)
-        assert found == sizes or (name == "fusion" and found[2] == 57 and found[0] + found[1] == 228)
+        counts = len(split.train), len(split.valid), len(split.test)
+        assert counts == sizes or (name == "fusion" and counts[2] == 57 and counts[0] + counts[1] == 228)
 
 
 def test_one_patient_cannot_be_split(tasks) -> None:
@@ -129,8 +129,8 @@ def test_a_lesion_counts_more_but_in_the_variant_as_printed(tasks) -> None:
     weights = {}
     for name in ("RSA-010", "RSA-010 as printed"):
         variant = recipe.variant(name)
-        own = task.for_variant(variant, with_changes(task.settings, variant.settings), task.splits()[0])
-        weights[name] = own.cross_entropy.weight.tolist()
+        variant_task = task.for_variant(variant, with_changes(task.settings, variant.settings), task.splits()[0])
+        weights[name] = variant_task.cross_entropy.weight.tolist()
     assert weights["RSA-010"] == pytest.approx([0.269, 0.731], abs=1e-3)  # background, lesion
     assert weights["RSA-010 as printed"] == pytest.approx([0.731, 0.269], abs=1e-3)
 
@@ -234,15 +234,17 @@ def test_a_patient_tested_twice_counts_once() -> None:
 
 def test_dice_of_a_patient_tested_twice_is_the_mean_of_its_tests_by_region() -> None:
     def row(subject: str, **right: int) -> dict:
-        return {"subject": subject, "regions": {name: {"tp": own, "fp": 0, "fn": 2 * (8 - own), "hd95": None}
-                                                for name, own in right.items()}}  # fmt: skip
+        return {"subject": subject, "regions": {name: {"tp": count, "fp": 0, "fn": 2 * (8 - count), "hd95": None}
+                                                for name, count in right.items()}}  # fmt: skip
 
     # Dice = 2 tp / (2 tp + fn) = tp / 8
     tests = [row("b", WT=6, ET=0), row("a", WT=8, ET=4), row("b", WT=2, ET=8), row("b", WT=1, ET=1)]
     wanted = {"a": {"WT": 1.0, "ET": 0.5}, "b": {"WT": 3 / 8, "ET": 3 / 8}}
     for order in (tests, tests[::-1], [tests[2], *tests[:2], tests[3]]):
-        found = dice_by_patient(order)
-        assert list(found) == ["a", "b"] and found == {name: pytest.approx(own) for name, own in wanted.items()}
+        by_patient = dice_by_patient(order)
+        assert list(by_patient) == ["a", "b"] and by_patient == {
+            name: pytest.approx(value) for name, value in wanted.items()
+        }
 
 
 def test_settings_of_all_scales_are_the_recipes(tasks) -> None:
@@ -286,31 +288,31 @@ def test_real_ms_lesions_are_bright_in_flair_where_their_masks_are(real_data) ->
 
 
 def _changed(task, **options):
-    own = replace_images(task, task.images)
-    own.settings = with_changes(task.settings, {"options": options})
-    return own
+    changed = replace_images(task, task.images)
+    changed.settings = with_changes(task.settings, {"options": options})
+    return changed
 
 
 def test_cross_validation_tests_every_patient_once(tasks) -> None:
     for name, task in tasks.items():
-        own = _changed(task, cross_validation=True)
-        own.settings = with_changes(own.settings, {"folds": 3})
-        splits = own.splits()
+        crossed = _changed(task, cross_validation=True)
+        crossed.settings = with_changes(crossed.settings, {"folds": 3})
+        splits = crossed.splits()
         assert sorted(patient for split in splits for patient in split.test) == sorted(task.subjects)
         for split in splits:
             sides = [set(split.train), set(split.valid), set(split.test)]
             assert sum(map(len, sides)) == len(set.union(*sides)) == len(task.subjects)
             assert bool(split.valid) == (name == "fusion")
-        own.settings = with_changes(own.settings, {"folds": 99})
+        crossed.settings = with_changes(crossed.settings, {"folds": 99})
         with pytest.raises(UserError, match="cross-validation in 99 folds of"):
-            own.splits()
+            crossed.splits()
 
 
 def test_windows_are_changed_as_the_options_say_and_else_not(tasks) -> None:
     task, seeds = tasks["lesions"], range(16)
 
-    def windows(own):
-        return torch.stack([own.window(0, torch.Generator().manual_seed(seed))[0] for seed in seeds])
+    def windows(task):
+        return torch.stack([task.window(0, torch.Generator().manual_seed(seed))[0] for seed in seeds])
 
     plain = windows(task)
     assert torch.equal(windows(_changed(task, turn_degrees=0.0, zoom=0.0, intensity_change=0.0, mirror_axes=())), plain)
@@ -323,14 +325,14 @@ def test_windows_are_changed_as_the_options_say_and_else_not(tasks) -> None:
 
 
 def test_prediction_over_mirrors_does_not_depend_on_the_side(tasks) -> None:
-    own = _changed(tasks["lesions"], mirror_axes=(2,), mirror_test=True)
-    image = own.images[0]
-    other = replace_images(own, [image.flip(-1)])
+    both_sides = _changed(tasks["lesions"], mirror_axes=(2,), mirror_test=True)
+    image = both_sides.images[0]
+    other = replace_images(both_sides, [image.flip(-1)])
     torch.manual_seed(0)
-    model = own.build(own.recipe.variant("U-Net"), {}).eval()
+    model = both_sides.build(both_sides.recipe.variant("U-Net"), {}).eval()
     with torch.no_grad():
-        one, mirrored = own.segment(model, 0, CPU), other.segment(model, 0, CPU).flip(-1)
-        alone = _changed(own, mirror_test=False).segment(model, 0, CPU)
+        one, mirrored = both_sides.segment(model, 0, CPU), other.segment(model, 0, CPU).flip(-1)
+        alone = _changed(both_sides, mirror_test=False).segment(model, 0, CPU)
     assert (one == mirrored).float().mean() > 0.99 and not torch.equal(one, alone)
 
 
@@ -346,10 +348,10 @@ def test_the_dice_loss_is_added_and_the_weights_may_go(tasks) -> None:
     dice = 1 - (2 * (chance * truth).sum(1) + 1e-5) / (chance.sum(1) + truth.sum(1) + 1e-5)
     assert float(both - plain) == pytest.approx(2 * float(dice.mean()), rel=1e-4)
     assert float(equal) == pytest.approx(float(nn.functional.cross_entropy(output, mask[:, 0].long())))
-    own = task.for_variant(variant, with_changes(task.settings, {"options": {"dice_weight": 1.0, "batch_dice": True}}),
-                           split)  # fmt: skip
+    options = {"dice_weight": 1.0, "batch_dice": True}
+    variant_task = task.for_variant(variant, with_changes(task.settings, {"options": options}), split)
     together = 1 - (2 * (chance * truth).sum() + 1e-5) / (chance.sum() + truth.sum() + 1e-5)
-    assert float(own.loss(output, {"mask": mask}) - plain) == pytest.approx(float(together), rel=1e-4)
+    assert float(variant_task.loss(output, {"mask": mask}) - plain) == pytest.approx(float(together), rel=1e-4)
     assert float(together) != pytest.approx(float(dice.mean()), rel=1e-4)
     with pytest.raises(UserError, match="weighted=7: write true or false"):
         with_changes(task.settings, {"options": {"weighted": 7}})
@@ -358,39 +360,41 @@ def test_the_dice_loss_is_added_and_the_weights_may_go(tasks) -> None:
 def test_the_threshold_is_the_one_with_the_best_mean_dice_of_the_training_patients(tasks) -> None:
     task = tasks["lesions"]
     variant, split = task.recipe.variant("threshold"), task.splits()[0]
-    own = task.for_variant(variant, task.settings, split)
-    model, rows = own.build(variant, {}), own.rows(split, "train").tolist()
-    own.fit_without_gradients(model, rows, None)
-    channel = own.channels.index("flair")
+    variant_task = task.for_variant(variant, task.settings, split)
+    model, rows = variant_task.build(variant, {}), variant_task.rows(split, "train").tolist()
+    variant_task.fit_without_gradients(model, rows, None)
+    channel = variant_task.channels.index("flair")
 
     def mean_dice(value: float) -> float:
-        found = [(own.images[row][channel].float() > value, own.masks[row][0].bool()) for row in rows]
-        return float(np.mean([2 * float((a & b).sum()) / float(a.sum() + b.sum()) for a, b in found]))
+        masks = [(variant_task.images[row][channel].float() > value, variant_task.masks[row][0].bool()) for row in rows]
+        return float(np.mean([2 * float((a & b).sum()) / float(a.sum() + b.sum()) for a, b in masks]))
 
     best = max(mean_dice(float(value)) for value in torch.linspace(-3, 9, 61))
     assert mean_dice(float(model.threshold)) == pytest.approx(best) and best > mean_dice(0.0)
-    found = own.segment(model, rows[0], CPU)
-    assert torch.equal(found[0], own.images[rows[0]][channel].float() > model.threshold)
+    predicted = variant_task.segment(model, rows[0], CPU)
+    assert torch.equal(predicted[0], variant_task.images[rows[0]][channel].float() > model.threshold)
 
 
 def test_a_data_set_takes_its_own_settings_and_phantoms_those_of_the_scale() -> None:
     recipe = find_recipe("lesions")
     assert recipe.at("laptop") == recipe.scales["laptop"] and recipe.at("paper", "lgg") == recipe.scales["paper"]
     assert recipe.at("smoke", "lgg") == recipe.scales["smoke"]
-    own = recipe.at("laptop", "lgg")
-    assert own.options["cross_validation"] and own.schedule == "one-cycle" and own != recipe.at("laptop")
+    settings = recipe.at("laptop", "lgg")
+    assert settings.options["cross_validation"] and settings.schedule == "one-cycle" and settings != recipe.at("laptop")
 
 
 def test_a_network_on_coarse_slices_is_scored_on_the_masks_as_they_are(tasks) -> None:
-    own, variant = _changed(tasks["lesions"], coarse_pixels=2), tasks["lesions"].recipe.variant("U-Net")
+    coarse_task, variant = _changed(tasks["lesions"], coarse_pixels=2), tasks["lesions"].recipe.variant("U-Net")
     torch.manual_seed(0)
-    coarse = own.build(variant, {}).eval()
+    coarse = coarse_task.build(variant, {}).eval()
     torch.manual_seed(0)
     plain = tasks["lesions"].build(variant, {}).eval()
     assert coarse.network.state_dict().keys() == plain.state_dict().keys() and isinstance(coarse, CoarseInPlane)
-    assert own.segment(coarse, 0, CPU).shape == own.masks[0].shape
-    batch = own.batch([0, 1], [torch.Generator().manual_seed(seed) for seed in range(2)])
-    own.for_variant(variant, own.settings, own.splits()[0]).loss(coarse(batch["image"]), batch).backward()
+    assert coarse_task.segment(coarse, 0, CPU).shape == coarse_task.masks[0].shape
+    batch = coarse_task.batch([0, 1], [torch.Generator().manual_seed(seed) for seed in range(2)])
+    coarse_task.for_variant(variant, coarse_task.settings, coarse_task.splits()[0]).loss(
+        coarse(batch["image"]), batch
+    ).backward()
     assert all(p.grad is not None for p in coarse.parameters())
     with pytest.raises(UserError, match="coarse_pixels=0"):
-        with_changes(own.settings, {"options": {"coarse_pixels": 0}})
+        with_changes(coarse_task.settings, {"options": {"coarse_pixels": 0}})

@@ -73,7 +73,7 @@ def test_two_networks_are_compared_slice_by_slice_whatever_the_order(task: Slice
     first = [{"subject": task.subjects[row], "row": row, "label": task.strata[row],
               "probability": float(generator.random())} for row in range(len(task.images))]  # fmt: skip
     difference = task.compare(first, first[::-1])
-    assert all(own.value == 0 and not own.is_given and 0 in own for own in difference.values())
+    assert all(interval.value == 0 and not interval.is_given and 0 in interval for interval in difference.values())
 
 
 def test_a_rare_kind_of_patient_is_dealt_with_its_nearest() -> None:
@@ -87,19 +87,23 @@ def test_a_rare_kind_of_patient_is_dealt_with_its_nearest() -> None:
 def test_only_the_variant_called_leaky_leaks(leaky: Slices) -> None:
     for split in leaky.splits():
         for number, variant in enumerate(leaky.recipe.variants):
-            own = fitted(leaky, number, split)
-            sides = [{own.subjects[row] for row in own.rows(split, side)} for side in ("train", "test")]
+            variant_task = fitted(leaky, number, split)
+            sides = [
+                {variant_task.subjects[row] for row in variant_task.rows(split, side)} for side in ("train", "test")
+            ]
             assert bool(sides[0] & sides[1]) == ("LEAKY" in variant.name)
-            assert sorted([*own.rows(split, "train"), *own.rows(split, "test")]) == list(range(len(own.images)))
+            assert sorted([*variant_task.rows(split, "train"), *variant_task.rows(split, "test")]) == list(
+                range(len(variant_task.images))
+            )
     shares = leaky.about()["tested_slices_whose_patient_was_trained_on"]
     assert shares["folds by patient"] == 0 and shares["LEAKY folds by slice"] > 0.5
 
 
 def test_no_other_recipe_can_split_slices(task: Slices) -> None:
     split = task.splits()[0]
-    asked = task.for_variant(task.recipe.variants[0], with_changes(task.settings, {"options": {"split_by": "slice"}}),
-                             split)  # fmt: skip
-    assert np.array_equal(asked.rows(split, "train"), task.rows(split, "train"))
+    settings = with_changes(task.settings, {"options": {"split_by": "slice"}})
+    by_slice = task.for_variant(task.recipe.variants[0], settings, split)
+    assert np.array_equal(by_slice.rows(split, "train"), task.rows(split, "train"))
     for name in ("presence", "source"):
         recipe = find_recipe(name)
         assert not any("split_by" in settings.options for settings in recipe.scales.values())
@@ -139,13 +143,13 @@ def test_weights_of_resnest_start_resnesat_and_say_what_did_not_load(tmp_path, t
     imagenet = build("resnest50", num_classes=1000, **small).state_dict()
     torch.save({"state_dict": {f"module.{name}": value for name, value in imagenet.items()}}, tmp_path / "w.pth")
     changed = with_changes(task.settings, {"options": {"weights": str(tmp_path / "w.pth")}})
-    own = task.for_variant(task.recipe.variants[1], changed, task.splits()[0])
-    network = own.build(task.recipe.variants[1], {}).state_dict()
+    variant_task = task.for_variant(task.recipe.variants[1], changed, task.splits()[0])
+    network = variant_task.build(task.recipe.variants[1], {}).state_dict()
     assert torch.equal(network["layer2.0.conv1.weight"], imagenet["layer2.0.conv1.weight"])
-    told = own.about()["weights"]
-    assert "other shape: fc.weight, fc.bias" in told["ResNeSt"] and "missing" not in told["ResNeSt"]
-    assert "layer1.0.sa.convolution.weight" in told["ResNeSAt"] and len(told["sha256"]) == 64
-    json.dumps(told)
+    report = variant_task.about()["weights"]
+    assert "other shape: fc.weight, fc.bias" in report["ResNeSt"] and "missing" not in report["ResNeSt"]
+    assert "layer1.0.sa.convolution.weight" in report["ResNeSAt"] and len(report["sha256"]) == 64
+    json.dumps(report)
     with pytest.raises(UserError, match="published size"):
         start_from(build("resnest50", **{**small, "width": 24}), tmp_path / "w.pth", dict)
 
@@ -165,14 +169,14 @@ def test_a_file_that_could_run_code_is_refused(tmp_path) -> None:
 
 
 def _with(task: Slices, **options) -> Slices:
-    own = copy.copy(task)
-    own.settings = with_changes(task.settings, {"options": options})
-    return own
+    changed = copy.copy(task)
+    changed.settings = with_changes(task.settings, {"options": options})
+    return changed
 
 
 def test_pictures_are_turned_scaled_and_changed_only_where_the_options_ask(task: Slices) -> None:
-    def batch(own: Slices) -> torch.Tensor:
-        return own.batch([3] * 12, [torch.Generator().manual_seed(seed) for seed in range(12)])["image"]
+    def batch(task: Slices) -> torch.Tensor:
+        return task.batch([3] * 12, [torch.Generator().manual_seed(seed) for seed in range(12)])["image"]
 
     plain = batch(task)
     assert torch.equal(batch(_with(task, turn_degrees=0.0, zoom=0.0, intensity_change=0.0)), plain)
@@ -185,11 +189,11 @@ def test_pictures_are_turned_scaled_and_changed_only_where_the_options_ask(task:
 def test_the_mean_over_mirror_images_is_the_same_for_both_sides(task: Slices) -> None:
     torch.manual_seed(0)
     model = task.build(task.recipe.variant("ResNeSAt"), {}).eval()
-    own, other = _with(task, mirror_test=True), _with(task, mirror_test=True)
+    mirroring, other = _with(task, mirror_test=True), _with(task, mirror_test=True)
     other.images = task.images.flip(-1)
     with torch.no_grad():
         one, mirrored, alone = (that.predict(model, 3, torch.device("cpu"))["probability"]
-                                for that in (own, other, task))  # fmt: skip
+                                for that in (mirroring, other, task))  # fmt: skip
     assert one == pytest.approx(mirrored, abs=1e-6) and one != alone
 
 
@@ -205,11 +209,11 @@ def test_slice_features_are_moments_of_the_head_and_how_unlike_its_sides_are() -
 
 
 def test_the_control_of_slices_finds_bright_slices_without_a_network(task: Slices) -> None:
-    own = copy.copy(task)
-    own.images = task.images.clone()
+    bright = copy.copy(task)
+    bright.images = task.images.clone()
     for row, label in enumerate(task.strata):
-        own.images[row, 0, 8:24, 8:24] += 2.0 * label
-    model = own.build(own.recipe.variant("slice features"), {})
-    own.fit_without_gradients(model, np.arange(len(own.images)), None)
-    predictions = [own.predict(model, row, torch.device("cpu")) for row in range(len(own.images))]
-    assert own.score(predictions, draws=0)["AUC"].value > 0.95
+        bright.images[row, 0, 8:24, 8:24] += 2.0 * label
+    model = bright.build(bright.recipe.variant("slice features"), {})
+    bright.fit_without_gradients(model, np.arange(len(bright.images)), None)
+    predictions = [bright.predict(model, row, torch.device("cpu")) for row in range(len(bright.images))]
+    assert bright.score(predictions, draws=0)["AUC"].value > 0.95

@@ -60,12 +60,12 @@ def predictions(count=60, seed=0, folds=1, noise=0.0):
 
 
 def test_a_crop_is_a_window_of_the_image_and_noise_comes_three_times_in_ten(task):
-    own = task.images[0].float()
+    image = task.images[0].float()
     noisy = 0
     for seed in range(40):
         crop = task.batch([0], generators(1, seed))["image"][0]
         assert crop.shape == (4, 29, 29, 29)
-        windows = [own[:, d : d + 29, h : h + 29, w : w + 29] for d in range(4) for h in range(4) for w in range(4)]
+        windows = [image[:, d : d + 29, h : h + 29, w : w + 29] for d in range(4) for h in range(4) for w in range(4)]
         nearest = min(float((crop - window).abs().mean()) for window in windows)
         assert nearest < 0.1
         noisy += nearest > 0
@@ -79,33 +79,33 @@ def test_a_batch_is_a_function_of_its_generators(task):
 
 def test_an_image_of_unknown_voxel_size_is_taken_to_cover_the_field():
     sample = {"image": torch.rand(2, 10, 64, 64), "meta": {"voxel_size_mm": None}}
-    found = resample_unknown(sample, (150.0, 240.0, 240.0), 5.0)
-    assert found["image"].shape[1] in (28, 29, 30) and found["image"].shape[2] == found["image"].shape[3]
-    assert found["image"].shape[2] in (47, 48, 49)
+    resampled = resample_unknown(sample, (150.0, 240.0, 240.0), 5.0)
+    assert resampled["image"].shape[1] in (28, 29, 30) and resampled["image"].shape[2] == resampled["image"].shape[3]
+    assert resampled["image"].shape[2] in (47, 48, 49)
     known = {"image": sample["image"], "meta": {"voxel_size_mm": (1.0, 1.0, 1.0)}}
     assert resample_unknown(known, (150.0, 240.0, 240.0), 5.0) is known
 
 
 def test_no_training_row_tells_a_test_patient_s_values(task):
     """Changing the test patients' clinical values or images changes nothing that training sees."""
-    variant, own = for_variant(task, "SE-ResNeXt-50 + clinical", intensity="histogram")
+    variant, variant_task = for_variant(task, "SE-ResNeXt-50 + clinical", intensity="histogram")
     split = task.splits()[0]
     train, test = task.rows(split, "train"), task.rows(split, "test")
     changed = open_task(RECIPE, task.settings, progress=False)
     changed.clinical_values[test] += 100
     for row in test:
         changed.percentiles[row] = changed.percentiles[row] * 7
-    other = changed.for_variant(variant, own.settings, split)
-    assert torch.equal(own.clinical[train], other.clinical[train])
-    assert all(torch.equal(own.images[row], other.images[row]) for row in train)
-    assert not torch.equal(own.clinical[test], other.clinical[test])
+    other = changed.for_variant(variant, variant_task.settings, split)
+    assert torch.equal(variant_task.clinical[train], other.clinical[train])
+    assert all(torch.equal(variant_task.images[row], other.images[row]) for row in train)
+    assert not torch.equal(variant_task.clinical[test], other.clinical[test])
 
 
 def test_clinical_values_are_standardised_on_training_rows_and_missing_ones_are_their_mean():
     values = np.array([[1.0, 5.0], [3.0, np.nan], [np.nan, 9.0], [100.0, 5.0]])
-    found = standardised(values, np.array([0, 1, 2]))
-    assert found[:, 0].tolist() == pytest.approx([-1, 1, 0, 98])
-    assert found[:, 1].tolist() == pytest.approx([-1, 0, 1, -1])
+    scaled = standardised(values, np.array([0, 1, 2]))
+    assert scaled[:, 0].tolist() == pytest.approx([-1, 1, 0, 98])
+    assert scaled[:, 1].tolist() == pytest.approx([-1, 0, 1, -1])
 
 
 def test_clinical_values_are_read_from_every_source():
@@ -122,39 +122,41 @@ def test_clinical_values_are_read_from_every_source():
 
 @pytest.mark.parametrize("name", ["SE-ResNeXt-50", "SE-ResNeXt-50 official head", "SE-ResNeXt-50 Cox"])
 def test_a_batch_without_a_death_gives_finite_gradients(task, name):
-    variant, own = for_variant(task, name)
+    variant, variant_task = for_variant(task, name)
     torch.manual_seed(0)
-    model = own.build(variant, {})
-    rows = [row for row, died in enumerate(own.strata) if not died][:3]
-    batch = own.batch(rows * 2, generators(6)[: 2 * len(rows)])
-    loss = own.loss(own.forward(model, batch), batch)
+    model = variant_task.build(variant, {})
+    rows = [row for row, died in enumerate(variant_task.strata) if not died][:3]
+    batch = variant_task.batch(rows * 2, generators(6)[: 2 * len(rows)])
+    loss = variant_task.loss(variant_task.forward(model, batch), batch)
     loss.backward()
     assert math.isfinite(loss.item())
     assert all(torch.isfinite(p.grad).all() for p in model.parameters() if p.grad is not None)
-    assert (loss.item() == 0) == (own.head == "cox")
+    assert (loss.item() == 0) == (variant_task.head == "cox")
 
 
 @pytest.mark.parametrize("name, head", [("SE-ResNeXt-50", "logistic"), ("SE-ResNeXt-50 official head", "official")])
 def test_a_network_may_start_at_the_training_patients_hazards(task, name, head):
-    variant, own = for_variant(task, name)
-    model = own.build(variant, {})
+    variant, variant_task = for_variant(task, name)
+    model = variant_task.build(variant, {})
     hazards = model.hazards(model.fc.bias.detach()[None])[0]
     highest = 1.0 if head == "logistic" else 1 - math.exp(-1)
-    assert torch.allclose(hazards, own.prior.clamp(max=highest), atol=0.002)
+    assert torch.allclose(hazards, variant_task.prior.clamp(max=highest), atol=0.002)
     train = task.rows(task.splits()[0], "train")
     deaths, reached = task.died[train].sum(dim=0), (task.died + task.survived)[train].sum(dim=0)
     busy = reached >= 3
-    assert torch.allclose(own.prior[busy], (deaths / reached)[busy], atol=0.25) and (own.prior > 0).all()
+    assert (
+        torch.allclose(variant_task.prior[busy], (deaths / reached)[busy], atol=0.25) and (variant_task.prior > 0).all()
+    )
 
 
 def test_cox_s_loss_is_a_mean_over_rows(task):
     """Twice the patients of whom half cannot be compared weigh half."""
-    _, own = for_variant(task, "SE-ResNeXt-50 Cox")
+    _, variant_task = for_variant(task, "SE-ResNeXt-50 Cox")
     batch = {"time": torch.tensor([10.0, 20.0, 1.0, 1.0]), "event": torch.tensor([True, False, False, False])}
     output = torch.tensor([[1.0], [0.0], [5.0], [5.0]])
     expected = math.log(1 + math.exp(-1))
-    assert own.loss(output[:2], {k: v[:2] for k, v in batch.items()}).item() == pytest.approx(expected / 2)
-    assert own.loss(output, batch).item() == pytest.approx(expected / 4)
+    assert variant_task.loss(output[:2], {k: v[:2] for k, v in batch.items()}).item() == pytest.approx(expected / 2)
+    assert variant_task.loss(output, batch).item() == pytest.approx(expected / 4)
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -188,23 +190,27 @@ def test_the_model_without_images_finds_what_decides_and_needs_deaths():
 
 def test_an_image_s_risk_becomes_one_more_value_of_cox_s_model(task):
     """A network that gives everybody the true risk is found to decide; the clinical values stand beside it."""
-    variant, own = for_variant(task, "SE-ResNeXt-50 risk + clinical")
+    variant, variant_task = for_variant(task, "SE-ResNeXt-50 risk + clinical")
 
     class Oracle(torch.nn.Module):
         head = "cox"
 
         def forward(self, image):
-            row = next(k for k, known in enumerate(own.images) if torch.equal(known.float(), image[0]))
-            return torch.tensor([[own.facts[row]["oracle_risk"]]])
+            row = next(k for k, known in enumerate(variant_task.images) if torch.equal(known.float(), image[0]))
+            return torch.tensor([[variant_task.facts[row]["oracle_risk"]]])
 
-    model = own.build(variant, {"image": Oracle()})
-    rows = list(range(len(own.subjects)))
-    own.fit_without_gradients(model, rows, lambda rows: [own.predict(model, row, CPU) for row in rows])
-    found = [own.predict(model, row, CPU) for row in rows]
-    assert len(model.weight) == len(own.clinical_names) + 1 and model.weight[-1] > 0
-    oracle = own.about()["best_possible_c_index"]["all"]["value"]
-    assert own.score(found, draws=0)["C-index"].value >= oracle - 0.1
-    assert own.image_scale[0] == pytest.approx(np.mean([facts["oracle_risk"] for facts in own.facts]), abs=1e-4)
+    model = variant_task.build(variant, {"image": Oracle()})
+    rows = list(range(len(variant_task.subjects)))
+    variant_task.fit_without_gradients(
+        model, rows, lambda rows: [variant_task.predict(model, row, CPU) for row in rows]
+    )
+    predictions = [variant_task.predict(model, row, CPU) for row in rows]
+    assert len(model.weight) == len(variant_task.clinical_names) + 1 and model.weight[-1] > 0
+    oracle = variant_task.about()["best_possible_c_index"]["all"]["value"]
+    assert variant_task.score(predictions, draws=0)["C-index"].value >= oracle - 0.1
+    assert variant_task.image_scale[0] == pytest.approx(
+        np.mean([facts["oracle_risk"] for facts in variant_task.facts]), abs=1e-4
+    )
 
 
 def test_the_true_curve_scores_better_than_everybody_s_and_than_a_noisy_one():
@@ -245,11 +251,11 @@ def test_a_network_reads_clinical_values_by_its_own_variant_or_by_the_run_whoeve
     everyone.run_options = {**task.run_options, "clinical": True}
     count = len(task.clinical_names)
     for name in ("SE-ResNeXt-50", "SE-ResNeXt-50 official head", "SE-ResNeXt-50 Cox"):
-        variant, own = for_variant(everyone, name)
-        model = own.build(variant, {}).eval()
-        assert model.clinical_features == count and own.clinical.shape == (12, count)
+        variant, variant_task = for_variant(everyone, name)
+        model = variant_task.build(variant, {}).eval()
+        assert model.clinical_features == count and variant_task.clinical.shape == (12, count)
         with torch.no_grad():
-            assert len(own.predict(model, 0, CPU)["survival"]) == len(own.days)
+            assert len(variant_task.predict(model, 0, CPU)["survival"]) == len(variant_task.days)
     assert for_variant(everyone, "outline")[1].clinical.shape == (12, 2 + count)
 
 
@@ -260,28 +266,34 @@ def test_other_patients_are_not_compared():
 
 def test_a_network_that_knows_the_truth_scores_near_the_oracle(task):
     """Predictions made from the phantom's own risk reach the C-index that the record calls the best possible."""
-    _, own = for_variant(task, "clinical")
-    truth = [{"subject": own.subjects[k], "time": own.time[k], "event": bool(own.event[k]),
-              "risk": math.exp(facts["oracle_risk"]), "days": own.days, "survival": [0.5] * len(own.days), "group": 0}
-             for k, facts in enumerate(own.facts)]  # fmt: skip
-    assert own.score(truth, draws=0)["C-index"].value == own.about()["best_possible_c_index"]["all"]["value"]
+    _, variant_task = for_variant(task, "clinical")
+    truth = [{"subject": variant_task.subjects[k], "time": variant_task.time[k], "event": bool(variant_task.event[k]),
+              "risk": math.exp(facts["oracle_risk"]), "days": variant_task.days,
+              "survival": [0.5] * len(variant_task.days), "group": 0}
+             for k, facts in enumerate(variant_task.facts)]  # fmt: skip
+    assert (
+        variant_task.score(truth, draws=0)["C-index"].value
+        == variant_task.about()["best_possible_c_index"]["all"]["value"]
+    )
 
 
 def test_groups_are_cut_at_the_training_median(task):
-    variant, own = for_variant(task, "clinical")
+    variant, variant_task = for_variant(task, "clinical")
     split = task.splits()[0]
-    train = own.rows(split, "train")
-    model = own.build(variant, {})
-    own.fit_without_gradients(model, train, lambda rows: [own.predict(model, row, CPU) for row in rows])
-    groups = [own.predict(model, row, CPU)["group"] for row in train]
+    train = variant_task.rows(split, "train")
+    model = variant_task.build(variant, {})
+    variant_task.fit_without_gradients(
+        model, train, lambda rows: [variant_task.predict(model, row, CPU) for row in rows]
+    )
+    groups = [variant_task.predict(model, row, CPU)["group"] for row in train]
     assert abs(sum(groups) - len(train) / 2) <= 1
 
 
 def test_one_year_survival_cuts_follow_up_after_a_year(task):
     settings = with_changes(task.settings, {"options": {"end_point": "one-year"}})
-    own = open_task(RECIPE, settings, progress=False)
-    assert own.time.max() <= 366 and own.event.sum() == (task.event & (task.time <= 365)).sum()
-    assert own.survived[:, 6:].sum() == own.died[:, 6:].sum() == 0
+    one_year = open_task(RECIPE, settings, progress=False)
+    assert one_year.time.max() <= 366 and one_year.event.sum() == (task.event & (task.time <= 365)).sum()
+    assert one_year.survived[:, 6:].sum() == one_year.died[:, 6:].sum() == 0
     with pytest.raises(UserError, match="unknown end_point"):
         open_task(RECIPE, with_changes(task.settings, {"options": {"end_point": "ten-year"}}), progress=False)
 
@@ -319,23 +331,30 @@ def test_the_outline_ranks_phantoms_and_a_network_s_variant_does_not_read_it(tas
 
 
 def test_shuffled_outcomes_are_dealt_among_training_patients_and_the_test_keeps_its_own(task):
-    _, own = for_variant(task, "SE-ResNeXt-50 shuffled outcomes")
+    _, variant_task = for_variant(task, "SE-ResNeXt-50 shuffled outcomes")
     split = task.splits()[0]
-    train, test = own.rows(split, "train"), own.rows(split, "test")
-    assert sorted(own.time[train]) == sorted(task.time[train]) and own.time[train].tolist() != task.time[train].tolist()
-    assert own.time[test].tolist() == task.time[test].tolist()
-    assert own.batch(list(train), generators(len(train)))["time"].tolist() == pytest.approx(own.time[train].tolist())
-    taught, _ = interval_labels(torch.from_numpy(own.time), torch.from_numpy(own.event), own.breaks)
-    assert torch.equal(own.survived, taught)
+    train, test = variant_task.rows(split, "train"), variant_task.rows(split, "test")
+    assert (
+        sorted(variant_task.time[train]) == sorted(task.time[train])
+        and variant_task.time[train].tolist() != task.time[train].tolist()
+    )
+    assert variant_task.time[test].tolist() == task.time[test].tolist()
+    assert variant_task.batch(list(train), generators(len(train)))["time"].tolist() == pytest.approx(
+        variant_task.time[train].tolist()
+    )
+    taught, _ = interval_labels(
+        torch.from_numpy(variant_task.time), torch.from_numpy(variant_task.event), variant_task.breaks
+    )
+    assert torch.equal(variant_task.survived, taught)
     assert for_variant(task, "SE-ResNeXt-50")[1].time is task.time
 
 
 def test_outcomes_are_dealt_within_a_side_and_anew_for_each_seed():
     sides = [np.arange(0, 20), np.arange(20, 30)]
     whose = [deal_outcomes(sides, count=40, seed=(0, start)) for start in range(2)]
-    for own in whose:
-        assert sorted(own[:20]) == list(range(20)) and sorted(own[20:30]) == list(range(20, 30))
-        assert own[30:].tolist() == list(range(30, 40))
+    for order in whose:
+        assert sorted(order[:20]) == list(range(20)) and sorted(order[20:30]) == list(range(20, 30))
+        assert order[30:].tolist() == list(range(30, 40))
     assert whose[0].tolist() != whose[1].tolist()
     assert whose[0].tolist() == deal_outcomes(sides, count=40, seed=(0, 0)).tolist()
 
@@ -343,10 +362,10 @@ def test_outcomes_are_dealt_within_a_side_and_anew_for_each_seed():
 def test_half_of_the_crops_are_mirrored_where_the_recipe_says_so(task):
     changes = {"size": (32, 32, 32), "options": {"mirror": True, "noise_probability": 0.0}}
     settings = with_changes(task.settings, changes)
-    own = task.for_variant(RECIPE.variant("SE-ResNeXt-50"), settings, task.splits()[0])
-    image, mirrored = own.images[0].float(), 0
+    variant_task = task.for_variant(RECIPE.variant("SE-ResNeXt-50"), settings, task.splits()[0])
+    image, mirrored = variant_task.images[0].float(), 0
     for seed in range(40):
-        crop = own.batch([0], generators(1, seed))["image"][0]
+        crop = variant_task.batch([0], generators(1, seed))["image"][0]
         assert torch.equal(crop, image) or torch.equal(crop, image.flip(-1))
         mirrored += not torch.equal(crop, image)
     assert 10 <= mirrored <= 30
@@ -354,26 +373,29 @@ def test_half_of_the_crops_are_mirrored_where_the_recipe_says_so(task):
 
 def test_patients_of_their_own_choose_the_state_where_the_recipe_says_so(task):
     assert not task.validates and task.splits()[0].valid == ()
-    own = task.for_variant(RECIPE.variant("SE-ResNeXt-50"),
-                           with_changes(task.settings, {"folds": 4, "options": {"keep_best": True}}), task.splits()[0])
-    split = own.splits()[0]
-    assert own.validates and split.valid and not set(split.valid) & {*split.train, *split.test}
+    variant_task = task.for_variant(
+        RECIPE.variant("SE-ResNeXt-50"),
+        with_changes(task.settings, {"folds": 4, "options": {"keep_best": True}}),
+        task.splits()[0],
+    )
+    split = variant_task.splits()[0]
+    assert variant_task.validates and split.valid and not set(split.valid) & {*split.train, *split.test}
 
 
 @pytest.mark.parametrize("name", ["SE-ResNeXt-50", "SE-ResNeXt-50 Cox"])
 def test_the_outline_is_taught_beside_survival_and_not_needed_to_predict(task, name):
     settings = with_changes(task.settings, {"options": {"outline_weight": 0.5}})
     variant = RECIPE.variant(name)
-    own = task.for_variant(variant, settings, task.splits()[0])
-    model, plain = own.build(variant, {}), for_variant(task, name)[1]
-    batch = own.batch([0, 1, 2, 3], generators(4))
-    output = own.forward(model, batch)
+    variant_task = task.for_variant(variant, settings, task.splits()[0])
+    model, plain = variant_task.build(variant, {}), for_variant(task, name)[1]
+    batch = variant_task.batch([0, 1, 2, 3], generators(4))
+    output = variant_task.forward(model, batch)
     intervals = output.shape[1] - 2
-    far = (output[:, intervals:] - own.outlines[:4]).square().mean()
+    far = (output[:, intervals:] - variant_task.outlines[:4]).square().mean()
     expected = plain.loss(output[:, :intervals], batch) + 0.5 * far
-    assert own.loss(output, batch).item() == pytest.approx(expected.item(), rel=1e-6)
+    assert variant_task.loss(output, batch).item() == pytest.approx(expected.item(), rel=1e-6)
     with torch.no_grad():
-        assert len(own.predict(model.eval(), 0, CPU)["survival"]) == len(own.days)
+        assert len(variant_task.predict(model.eval(), 0, CPU)["survival"]) == len(variant_task.days)
     assert plain.build(variant, {}).auxiliary is None
 
 
@@ -381,11 +403,11 @@ def test_a_pooled_head_is_the_mean_over_blocks_and_lies_where_the_whole_one_lay(
     image = torch.arange(64.0).reshape(1, 4, 4, 4)
     affine = np.array([[0, 0, 2.0, 5], [0, 3.0, 0, -4], [4.0, 0, 0, 1], [0, 0, 0, 1]])
     sample = {"image": image, "mask": (image > 62).byte(), "affine": affine, "meta": {"spacing_mm": (4.0, 3.0, 2.0)}}
-    found = pooled(sample, 2)
-    assert found["image"][0, 0, 0, 0] == image[0, :2, :2, :2].mean() and found["image"].shape == (1, 2, 2, 2)
-    assert found["mask"].flatten().tolist() == [0] * 7 + [1] and found["mask"].dtype == torch.uint8
-    assert found["meta"]["spacing_mm"] == (8.0, 6.0, 4.0)
+    coarse = pooled(sample, 2)
+    assert coarse["image"][0, 0, 0, 0] == image[0, :2, :2, :2].mean() and coarse["image"].shape == (1, 2, 2, 2)
+    assert coarse["mask"].flatten().tolist() == [0] * 7 + [1] and coarse["mask"].dtype == torch.uint8
+    assert coarse["meta"]["spacing_mm"] == (8.0, 6.0, 4.0)
     corners = np.array([[0.5, 0.5, 0.5, 1], [2.5, 0.5, 2.5, 1]])  # middles of two blocks, in old voxels
-    assert np.allclose(found["affine"] @ [0, 0, 0, 1], affine @ corners[0])
-    assert np.allclose(found["affine"] @ [1, 0, 1, 1], affine @ corners[1])
+    assert np.allclose(coarse["affine"] @ [0, 0, 0, 1], affine @ corners[0])
+    assert np.allclose(coarse["affine"] @ [1, 0, 1, 1], affine @ corners[1])
     assert pooled(sample, 1) is sample

@@ -19,11 +19,11 @@ def test_a_stripped_head_keeps_its_z_score_at_any_voxel_size(spacing):
     image = torch.where(head, smooth, torch.zeros(()))[None]
     sample = {"image": image, "affine": np.eye(4), "meta": {"voxel_size_mm": (1.0, 1.0, 1.0)}, "source": "nifti",
               "subject": "a"}  # fmt: skip
-    found = standardise(SimpleNamespace(spacing_mm=spacing), sample)["image"]
-    axes = [torch.linspace(-1, 1, side) for side in found.shape[1:]]
+    scaled = standardise(SimpleNamespace(spacing_mm=spacing), sample)["image"]
+    axes = [torch.linspace(-1, 1, side) for side in scaled.shape[1:]]
     inner = torch.stack(torch.meshgrid(*axes, indexing="ij")).square().sum(0) < 0.2  # far from the border
     whole = standardise(SimpleNamespace(spacing_mm=None), sample)["image"]
     expected = whole[0][places.square().sum(0) < 0.2]
-    assert float(found[0][inner].mean()) == pytest.approx(float(expected.mean()), abs=0.2)
-    assert float(found[0][inner].std()) == pytest.approx(float(expected.std()), rel=0.1)
-    assert found[0, 0, 0, 0] == whole[0, 0, 0, 0], "the background keeps its value, by which the head is found"
+    assert float(scaled[0][inner].mean()) == pytest.approx(float(expected.mean()), abs=0.2)
+    assert float(scaled[0][inner].std()) == pytest.approx(float(expected.std()), rel=0.1)
+    assert scaled[0, 0, 0, 0] == whole[0, 0, 0, 0], "the background keeps its value, by which the head is found"
