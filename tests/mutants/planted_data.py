@@ -56,7 +56,7 @@ DATA: tuple[Mutant, ...] = (
         "a patient with slices of two classes counts as one of the first class",
         "return patients, [tuple(sorted(by_subject[patient], key=str)) for patient in patients]",
         "return patients, [tuple(sorted(by_subject[patient], key=str)[:1]) for patient in patients]",
-        "data/test_splits.py",
+        "data/test_patient_splits.py",
     ),
     planted(
         "data",

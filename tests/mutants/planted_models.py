@@ -85,7 +85,7 @@ MODELS: tuple[Mutant, ...] = (
         "the shortcut goes through the attention as well",
         "x = self.attention(x)  # (B, 4w, …)\n        return self.activate(x + shortcut)",
         "x = self.attention(x + shortcut)  # (B, 4w, …)\n        return self.activate(x)",
-        "test_plugs.py",
+        "test_attention_plug.py",
         "branch_alone",
     ),
     planted(
@@ -103,7 +103,7 @@ MODELS: tuple[Mutant, ...] = (
         "a network's initialisation draws the gates anew",
         "if child is not mechanism:",
         "if True:",
-        "test_small_networks.py test_plugs.py",
+        "test_small_networks.py test_attention_plug.py",
         "start_of",
     ),
     planted(

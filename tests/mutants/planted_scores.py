@@ -120,7 +120,7 @@ SCORES: tuple[Mutant, ...] = (
         "a death on day 365 is not within the year",
         'bool(row["event"]) and row["time"] <= ONE_YEAR}',
         'bool(row["event"]) and row["time"] < ONE_YEAR}',
-        "test_deck_columns.py",
+        "test_published_columns.py",
         "365",
     ),
     planted(
@@ -129,7 +129,7 @@ SCORES: tuple[Mutant, ...] = (
         "follow-up is cut on day 365, which nobody is known to have outlived then",
         'min(row["time"], ONE_YEAR + 1)',
         'min(row["time"], ONE_YEAR)',
-        "test_deck_columns.py",
+        "test_published_columns.py",
         "365",
     ),
     planted(

@@ -10,10 +10,10 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
-from medattn_lite.survival.deck_columns import deck_columns
 from medattn_lite.survival.follow_up import ONE_YEAR
 from medattn_lite.survival.predicted_curves import Baseline, cumulative_hazard
 from medattn_lite.survival.prediction_scores import risk_group_report
+from medattn_lite.survival.published_columns import published_columns
 from medattn_lite.survival.time_intervals import interval_breaks
 from medattn_lite.training.image_store import ImageStore
 from medattn_lite.training.recipes.recipe import Variant
@@ -55,12 +55,12 @@ class SurvivalAnswers(Task):
             return details
         known = any(facts.get("grade") in GRADE_ORDER for facts in self.facts)
         highest = {self.subjects[row] for row in of_highest_grade(self.facts)} if known else set()
-        return details | {"columns": deck_columns(predictions, highest, draws=options["draws"])}
+        return details | {"columns": published_columns(predictions, highest, draws=options["draws"])}
 
     def published(self) -> dict[str, dict[str, str]]:
         """The deck's figures of this end point and these grades under the scores' own names; its others in full."""
         options = self.settings.options
-        return deck_figures(self.recipe.published, end_point=options["end_point"], grades=options["grades"])
+        return published_scores(self.recipe.published, end_point=options["end_point"], grades=options["grades"])
 
     def output_names(self, model: nn.Module) -> list[str]:
         """The intervals of time; Cox's head has one risk."""
@@ -87,7 +87,7 @@ class SurvivalAnswers(Task):
         return [torch.zeros(1, count)], [f"{names}: taken as the training patients' mean"]
 
 
-def deck_figures(
+def published_scores(
     published: Mapping[str, Mapping[str, str]], *, end_point: str, grades: str
 ) -> dict[str, dict[str, str]]:
     """The deck's figures of one end point and kind of grades under the scores' own names; its others in full.

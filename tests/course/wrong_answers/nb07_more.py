@@ -19,8 +19,8 @@ WRONG_ANSWERS = {
             "(predicted & wanted).flatten(1).sum(1) / (predicted.flatten(1).sum(1) + wanted.flatten(1).sum(1)), 1.0)",
             "Where one of the two is empty you give 1"),
         Answer("smoothed by 1",
-            "lambda predicted, wanted: (2 * (predicted & wanted).flatten(1).sum(1) + 1) / (predicted.flatten(1).sum(1) + "
-            "wanted.flatten(1).sum(1) + 1)",
+            "lambda predicted, wanted: (2 * (predicted & wanted).flatten(1).sum(1) + 1) / "
+            "(predicted.flatten(1).sum(1) + wanted.flatten(1).sum(1) + 1)",
             "A smoothing term was added above and below the line"),
         Answer("smoothed by 1e-3",
             "lambda predicted, wanted: (2 * (predicted & wanted).flatten(1).sum(1) + 1e-3) / "

@@ -17,7 +17,7 @@ SCORES = ("C-index", "Brier at one year")
 COLUMNS = ("highest grade", "one-year", "one-year, highest grade")
 
 
-def deck_columns(
+def published_columns(
     predictions: Sequence[Mapping[str, Any]], highest: Collection[str], *, draws: int = 1000
 ) -> dict[str, Any]:
     """Scores by column, named as the deck's figures are, and who is in it.

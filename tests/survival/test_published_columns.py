@@ -7,8 +7,8 @@ import pytest
 
 from medattn_lite.data.phantom import PhantomCohort
 from medattn_lite.survival.c_index_intervals import c_index
-from medattn_lite.survival.deck_columns import COLUMNS, deck_columns
 from medattn_lite.survival.follow_up import FollowUp
+from medattn_lite.survival.published_columns import COLUMNS, published_columns
 
 DAYS = [100.0, 365.0, 700.0]
 
@@ -21,7 +21,7 @@ def predicted(times, events, risks) -> list[dict]:
 
 def test_each_column_scores_its_own_patients_and_follow_up():
     rows = predicted([50, 200, 300, 800, 900, 1000], [1, 1, 1, 1, 1, 0], [0.9, 0.2, 0.8, 0.7, 0.1, 0.3])
-    columns = deck_columns(rows, {"p0", "p1", "p3"}, draws=0)
+    columns = published_columns(rows, {"p0", "p1", "p3"}, draws=0)
     assert columns["patients"] == {"highest grade": 3, "one-year": 6, "one-year, highest grade": 3}
     assert columns["deaths"] == {"highest grade": 3, "one-year": 3, "one-year, highest grade": 2}
     values = {name: score["value"] for name, score in columns["scores"].items() if name.startswith("C-index")}
@@ -36,7 +36,7 @@ def test_a_death_on_day_365_is_within_the_year_and_one_after_it_is_not():
     times = [364, 365, 365, 365.5, 366, 367, 800]
     events = [1, 1, 0, 1, 1, 0, 1]
     risks = [0.9, 0.3, 0.6, 0.2, 0.7, 0.5, 0.1]
-    columns = deck_columns(predicted(times, events, risks), {"p1", "p3", "p4"}, draws=0)
+    columns = published_columns(predicted(times, events, risks), {"p1", "p3", "p4"}, draws=0)
     assert columns["deaths"] == {"highest grade": 3, "one-year": 2, "one-year, highest grade": 1}
     values = {name: score["value"] for name, score in columns["scores"].items()}
     # p0 before 6 others, all of lower risk; p1 before who was last seen on its day and the 4 who outlived it: of these
@@ -51,7 +51,7 @@ def test_a_death_on_day_365_is_within_the_year_and_one_after_it_is_not():
 def test_brier_at_one_year_is_that_of_who_outlived_day_365(late):
     times, risks = [100, 365, late, late], [0.9, 0.4, 0.3, 0.8]
     rows = predicted(times, [1, 1, 1, 0], risks)
-    scores = deck_columns(rows, {"p0", "p1", "p2", "p3"}, draws=0)["scores"]
+    scores = published_columns(rows, {"p0", "p1", "p2", "p3"}, draws=0)["scores"]
     alive = np.array([0, 0, 1, 1])  # nobody left before day 365: no weights
     by_hand = float(np.mean((np.exp(-np.array(risks)) - alive) ** 2))
     for column in COLUMNS:  # to cut follow-up at one year changes nothing about that year
@@ -59,7 +59,7 @@ def test_brier_at_one_year_is_that_of_who_outlived_day_365(late):
 
 
 def test_nobody_of_the_highest_grade_is_no_error():
-    columns = deck_columns(predicted([50, 200], [1, 1], [0.9, 0.2]), set(), draws=0)
+    columns = published_columns(predicted([50, 200], [1, 1], [0.9, 0.2]), set(), draws=0)
     assert columns["patients"]["highest grade"] == 0 and "C-index, highest grade" not in columns["scores"]
     assert set(columns["patients"]) == set(COLUMNS)
 
