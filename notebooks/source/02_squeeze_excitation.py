@@ -395,7 +395,7 @@ def freeze(gates):
 check("02-frozen-gates", freeze)
 
 # %% [markdown]
-# Six kinds of gates: the network's own; frozen (your function; until it is right, the package's); those of another image; all one half; the image's own, with the channels shuffled; all open. And its own gates on the same images *without the ventricle*.
+# Six kinds of gates: unchanged; frozen (your function; until it is right, the package's); those of another image; all one half; the image's own, with the channels shuffled; all open. And unchanged gates on the same images *without the ventricle*.
 
 # %%
 from medattn_lite.explain import CHANNEL_EDITS, under_edits
@@ -437,7 +437,7 @@ plots.show(plots.forest(on_heads, label="AUC, low or high grade", reference=0.5,
 # %% [markdown]
 # *Figure 02.7.* The same test as in figure 02.6, another answer. How to read it:
 #
-# - **frozen as good as its own**: the network does not need gates that fit *this* image;
+# - **frozen as good as unchanged**: the network does not need gates that fit *this* image;
 # - **all one half as good, too**: nor does it need different gates for different channels;
 # - **open worse**: that alone says little. Gates of 1 in place of one half double every branch.
 #
@@ -526,7 +526,7 @@ for name, interval in outcome.items():
     record(f"your network: AUC with gates {name}", interval)
 
 # %% [markdown]
-# Read the six lines as in figure 02.7. If *all one half* is as good as *its own*, this network, too, works without its gates, and whatever pattern the table shows has no consequence. It is tempting to stop at *frozen* and to say "a fixed gate for each channel does the work". *All one half* tests that sentence: where it does as well, no particular gate does the work. After an experiment that agrees with your explanation, run one that could contradict it.
+# Read the six lines as in figure 02.7. If *all one half* is as good as *unchanged*, this network, too, works without its gates, and whatever pattern the table shows has no consequence. It is tempting to stop at *frozen* and to say "a fixed gate for each channel does the work". *All one half* tests that sentence: where it does as well, no particular gate does the work. After an experiment that agrees with your explanation, run one that could contradict it.
 
 # %% [markdown]
 # ## 10 · What goes wrong

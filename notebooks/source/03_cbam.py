@@ -369,7 +369,7 @@ plots.show(plots.picture_table(
 #
 # ### Exercise 03.3 · which sentence may you write?
 #
-# *10 minutes, needs thought.* *Edited minus own* score has a 95 % interval, `low` to `high`. Changes up to `margin` do not matter. Return `"needed"` if the whole interval lies below −margin, `"better without"` if above margin, `"not needed"` if within both (ends included), else `"open"`. NaN means: no interval.
+# *10 minutes, needs thought.* *Edited minus unchanged* score has a 95 % interval, `low` to `high`. Changes up to `margin` do not matter. Return `"needed"` if the whole interval lies below −margin, `"better without"` if above margin, `"not needed"` if within both (ends included), else `"open"`. NaN means: no interval.
 #
 # <details><summary>Hint 1</summary>−0.5 to 0.5 holds 0. Does it show that the map is not needed?</details>
 # <details><summary>Hint 2</summary>No interval shows nothing; <code>low != low</code> finds NaN.</details>
@@ -392,7 +392,7 @@ def verdict(low, high, margin):
 check("03-verdict", verdict)
 
 # %% [markdown]
-# The experiment: its own maps; *flat* ones, every place with the map's own mean; maps *shifted* by half a picture; and its own maps where the veins are removed. Under the figure stands your sentence for each edit (until your function is right, the package's), margin 0.05.
+# The experiment: *unchanged* maps; *flat* ones, every place with the map's own mean; maps *shifted* by half a picture; and unchanged maps where the veins are removed. Under the figure stands your sentence for each edit (until your function is right, the package's), margin 0.05.
 
 # %%
 from medattn_lite.course.exercises import print_sentences, sentence_for
@@ -403,7 +403,7 @@ hits = under_edits(run.network, PLACE_EDITS, lambda: object_hits(run.network, ru
 hits["no veins"] = object_hits(run.network, without_cue(run)).float().mean(1)
 on_control = {name: mean_interval(own, bounds=(0, 1)) for name, own in hits.items()}
 plots.show(plots.forest(on_control, label="share of rings judged right", reference=0.5, reference_label="chance"))
-print_sentences({name: paired_mean_interval(hits[name], hits["its own"]) for name in ("flat", "shifted")}, sentence)
+print_sentences({name: paired_mean_interval(hits[name], hits["unchanged"]) for name in ("flat", "shifted")}, sentence)
 
 # %% [markdown]
 # *Figure 03.6.* **This is what a map that matters looks like**: take its places away, and what is left is chance. (Where every image loses alike there is no spread, hence no interval, and the rule says *open*: a rule knows no more than it is given.) Other seeds: [the positive controls](../figures/positive_controls.md).
@@ -429,7 +429,7 @@ for name, module in shipped.network.named_modules():
 scores = {f"map: {name}": own for name, own in places.items()} | {f"channels: {name}": own for name, own in channel.items()}
 on_heads = {name: auc_interval(grades, own) for name, own in scores.items()}
 plots.show(plots.forest(on_heads, label="AUC, low or high grade", reference=0.5, reference_label="chance"))
-apart = {name: paired_auc_interval(grades, own, places["its own"]) for name, own in scores.items() if "its own" not in name}
+apart = {name: paired_auc_interval(grades, own, places["unchanged"]) for name, own in scores.items() if "unchanged" not in name}
 print_sentences(apart, sentence)
 for name, interval in on_heads.items():
     record(f"shipped network, AUC, {name}", interval)

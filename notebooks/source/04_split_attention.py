@@ -331,7 +331,7 @@ plots.show(plots.gates_by_layer(first, labels=run.test.state.int(), class_names=
 # %% [markdown]
 # *Figure 04.4.* The share of split 1 in each channel, for images zoomed in and out. Where the lines part, the mixture follows the zoom.
 #
-# Now break it: **even** shares; **frozen** ones, each channel's mean over the images; those of **another** image; **swapped**, so that the weaker version wins; and its own shares on images without the bar. **Try it:** add an edit of your own, for instance all or nothing, `lambda a: (a > 0.5).float()`.
+# Now break it: **even** shares; **frozen** ones, each channel's mean over the images; those of **another** image; **swapped**, so that the weaker version wins; and unchanged shares on images without the bar. **Try it:** add an edit of your own, for instance all or nothing, `lambda a: (a > 0.5).float()`.
 
 # %%
 from medattn_lite.explain import SHARE_EDITS
@@ -369,7 +369,7 @@ for name, interval in on_heads.items():
     record(f"shipped network, AUC, {name}", interval)
 
 # %% [markdown]
-# *Figure 04.6.* Compare with figure 04.5. If *even* is as good as *its own*, the competition is not needed here: a plain mean of the versions does. *Swapped* may still cost something: the network has learned with its own shares, and swapping disturbs what follows. Needing a mechanism and being used to it are two things.
+# *Figure 04.6.* Compare with figure 04.5. If *even* is as good as *unchanged*, the competition is not needed here: a plain mean of the versions does. *Swapped* may still cost something: the network has learned with its own shares, and swapping disturbs what follows. Needing a mechanism and being used to it are two things.
 #
 # Look at single slices: both splits of a channel, their shares, the mixture. Move **towards even**: all shares go towards one half. Does the prediction care?
 

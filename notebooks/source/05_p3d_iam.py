@@ -401,7 +401,7 @@ on_control["no vessels"] = right(object_hits(run.network, without_cue(run)))
 plots.show(plots.forest(on_control, label="share of spots judged right", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 05.9.* Its own gates; the same in every slice; upside down; another volume's; all one half; *another place* (your test; until it is right, the package's); and its own without the vessels. **Defend a sentence:** does the network need the gates' places, or their values? Which bars say so? (More seeds: [the positive controls](../figures/positive_controls.md).)
+# *Figure 05.9.* Gates *unchanged*; the same in every slice; upside down; another volume's; all one half; *another place* (your test; until it is right, the package's); and unchanged without the vessels. **Defend a sentence:** does the network need the gates' places, or their values? Which bars say so? (More seeds: [the positive controls](../figures/positive_controls.md).)
 #
 # ## 8 · Heads, and a network that comes trained
 #
@@ -467,7 +467,7 @@ for name, interval in on_heads.items():
     record(f"shipped network, AUC, gates {name}", interval)
 
 # %% [markdown]
-# *Figure 05.12.* Compare with figure 05.9. If *the same in every slice* is as good as *its own*, the network may use *which channel*, not *which slice*: what is left of the module is squeeze-and-excitation, at a price. *All one half* asks whether even the channels matter. (What IAM gains in other tasks, over seeds: [the comparison](../figures/mechanisms.md).)
+# *Figure 05.12.* Compare with figure 05.9. If *the same in every slice* is as good as *unchanged*, the network may use *which channel*, not *which slice*: what is left of the module is squeeze-and-excitation, at a price. *All one half* asks whether even the channels matter. (What IAM gains in other tasks, over seeds: [the comparison](../figures/mechanisms.md).)
 #
 # ## 9 · Train it yourself, with and without
 #

@@ -367,7 +367,7 @@ on_control["no mirror image"] = right(object_hits(run.network, without_cue(run))
 plots.show(plots.forest(on_control, label="share of spots judged right", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 06.5.* Its own weights; *even* ones; *shifted* by half the slices; another image's; RSA switched *off*; and its own where every spot has a mirror image. **This is what it looks like when a network uses RSA.**
+# *Figure 06.5.* Weights *unchanged*; *even* ones; *shifted* by half the slices; another image's; RSA switched *off*; and unchanged where every spot has a mirror image. **This is what it looks like when a network uses RSA.**
 #
 # ## 8 · Heads, and networks that come trained
 #
@@ -438,7 +438,7 @@ lost = {name: paired_mean_interval(changed, as_it_is)
 shares = read_affinities(own.network, heads[:1])["attention.center"].shares_by_steps
 record("shipped RSA-010, Dice", mean_interval(as_it_is, bounds=(0, 1)))
 for name, difference in lost.items():
-    record(f"shipped RSA-010, Dice, {name} minus its own", difference)
+    record(f"shipped RSA-010, Dice, {name} minus unchanged", difference)
 print("β:", {plane: round(beta.item(), 4) for plane, beta in zip(rsa_block.order, rsa_block.betas, strict=True)})
 print("share of what RSA adds, by steps:", {steps: f"{share:.1e}" for steps, share in shares.items()})
 

@@ -458,13 +458,13 @@ from medattn_lite.explain import under_edits
 
 mine = near_places if check("07-near-places", near_places).passed else near_only
 flat = lambda a, reach: mine(a[:, None, :, :, None], reach)[:, 0, :, :, 0]  # (B, h, w, h, w): one slice of a volume
-EDITS = {"its own": lambda a: a} | {f"reach {r}": lambda a, r=r: flat(a, r) for r in (0, 2, 7)}
+EDITS = {"unchanged": lambda a: a} | {f"reach {r}": lambda a, r=r: flat(a, r) for r in (0, 2, 7)}
 on_control = under_edits(run.network, EDITS, lambda: right(object_hits(run.network, run.test)), kind="voxel×voxel")
 plots.show(plots.forest(on_control | {"no cue": right(object_hits(run.network, without_cue(run)))},
                         label="share of patches judged right", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 07.6.* How far one must see: its own weights; a reach of 0, 2 and 7 tokens of 4×4 pixels (your function; until it is right, the package's); scan B without its patches. (A small U-Net sees that far, too: [the positive controls](../figures/positive_controls.md). Other tasks: [the comparison](../figures/mechanisms.md).)
+# *Figure 07.6.* How far one must see: unchanged weights; a reach of 0, 2 and 7 tokens of 4×4 pixels (your function; until it is right, the package's); scan B without its patches. (A small U-Net sees that far, too: [the positive controls](../figures/positive_controls.md). Other tasks: [the comparison](../figures/mechanisms.md).)
 #
 # ## 9 · Train: two networks, then what joins them
 #
@@ -589,7 +589,7 @@ for name, edit in edits.items():
         seen = [task.measured(task.segment(model, row, device), row, distances=False) for row in test_rows]
     lost[name] = overlap_differences(seen, predicted["dual fusion"], dice_only)
 lost = {f"{region}: {name}": found[f"{region} Dice"] for region in task.regions for name, found in lost.items()}
-plots.show(plots.forest(lost, label="Dice, minus that with its own weights", reference=0.0))
+plots.show(plots.forest(lost, label="Dice, minus that with unchanged weights", reference=0.0))
 for name, difference in lost.items():
     record(f"Dice with other weights, {name}", difference)
 

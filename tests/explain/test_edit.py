@@ -99,7 +99,7 @@ def test_each_edit_of_channel_gates_takes_away_what_its_name_says(shape: tuple[i
     gates = torch.rand(*shape, generator=torch.Generator().manual_seed(0))
     edited = {name: edit(gates) for name, edit in CHANNEL_EDITS.items()}
     assert all(gate.shape == gates.shape for gate in edited.values())
-    torch.testing.assert_close(edited["its own"], gates)
+    torch.testing.assert_close(edited["unchanged"], gates)
     torch.testing.assert_close(edited["frozen"][3], gates.mean(dim=0))
     torch.testing.assert_close(edited["another image's"][0], gates[2])
     assert set(edited["all one half"].flatten().tolist()) == {0.5}
@@ -114,7 +114,7 @@ def test_each_edit_of_maps_of_places_takes_away_what_its_name_says(shape: tuple[
     maps = torch.rand(*shape, generator=torch.Generator().manual_seed(0))
     edited = {name: edit(maps) for name, edit in PLACE_EDITS.items()}
     assert all(changed.shape == maps.shape for changed in edited.values())
-    torch.testing.assert_close(edited["its own"], maps)
+    torch.testing.assert_close(edited["unchanged"], maps)
     torch.testing.assert_close(edited["flat"][1].unique(), maps[1].mean().reshape(1))
     torch.testing.assert_close(edited["shifted"][:, :, 2, 3], maps[:, :, 0, 0].roll(shape[-1] // 2, -1)
                                if len(shape) == 5 else maps[:, :, 0, 0])
@@ -125,7 +125,7 @@ def test_each_edit_of_shares_keeps_their_sum_and_takes_away_what_its_name_says()
     edited = {name: edit(shares) for name, edit in SHARE_EDITS.items()}
     for values in edited.values():
         torch.testing.assert_close(values.sum(dim=1), torch.ones(4, 5))
-    torch.testing.assert_close(edited["its own"], shares)
+    torch.testing.assert_close(edited["unchanged"], shares)
     torch.testing.assert_close(edited["even"], torch.full((4, 3, 5), 1 / 3))
     torch.testing.assert_close(edited["frozen"][2], shares.mean(dim=0))
     torch.testing.assert_close(edited["another image's"][3], shares[1])
@@ -136,7 +136,7 @@ def test_each_edit_of_gates_by_slice_takes_away_what_its_name_says() -> None:
     gates = torch.rand(4, 3, 5, 1, 1, generator=torch.Generator().manual_seed(0))
     edited = {name: edit(gates) for name, edit in SLICE_EDITS.items()}
     assert all(gate.shape == gates.shape for gate in edited.values())
-    torch.testing.assert_close(edited["its own"], gates)
+    torch.testing.assert_close(edited["unchanged"], gates)
     torch.testing.assert_close(edited["the same in every slice"][:, :, 4], gates.mean(dim=2))
     torch.testing.assert_close(edited["upside down"][:, :, 0], gates[:, :, 4])
     torch.testing.assert_close(edited["another volume's"][1], gates[3])
@@ -146,9 +146,9 @@ def test_each_edit_of_gates_by_slice_takes_away_what_its_name_says() -> None:
 def test_each_edit_of_weights_takes_away_what_its_name_says() -> None:
     weights = torch.rand(4, 6, 6, generator=torch.Generator().manual_seed(0)).softmax(dim=-1)
     edited = {name: edit(weights) for name, edit in WEIGHT_EDITS.items()}
-    for name in ("its own", "even", "shifted", "another image's"):
+    for name in ("unchanged", "even", "shifted", "another image's"):
         torch.testing.assert_close(edited[name].sum(dim=-1), torch.ones(4, 6))
-    torch.testing.assert_close(edited["its own"], weights)
+    torch.testing.assert_close(edited["unchanged"], weights)
     torch.testing.assert_close(edited["even"], torch.full((4, 6, 6), 1 / 6))
     torch.testing.assert_close(edited["shifted"][..., 3], weights[..., 0])
     torch.testing.assert_close(edited["another image's"][0], weights[2])

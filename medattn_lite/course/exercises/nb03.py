@@ -234,7 +234,7 @@ def check_verdict(verdict: Callable[[float, float, float], str]) -> Result:
                     "you read an interval that holds 0 as \"not needed\", and do not use the margin", outside),
             Mistake(lambda low, high, margin: sentence_for(low, high, 0.0), "the margin is not used", outside),
             Mistake(lambda low, high, margin: sentence_for(-high, -low, margin), "the sign is turned: a loss is below "
-                    "0", "The difference is edited minus its own."),
+                    "0", "The difference is edited minus unchanged."),
             Mistake(lambda low, high, margin: sentence_for((low + high) / 2, (low + high) / 2, margin),
                     "you judge by the middle of the interval, so that nothing is ever open", "Use both ends."),
             Mistake(lambda low, high, margin: _by(low, high, margin, needed=low < -margin),
@@ -279,7 +279,7 @@ def print_sentences(apart: Mapping[str, Interval], sentence: Callable[[float, fl
     """Prints one line for each edit: the change with its interval, and the sentence that it allows.
 
     Args:
-        apart: name of the edit → edited minus its own.
+        apart: name of the edit → edited minus unchanged.
         sentence: the learner's `verdict`, or `sentence_for`.
         margin: changes up to this do not matter.
     """

@@ -29,7 +29,7 @@ Edit = Callable[[Tensor], Tensor]
 # Of channel gates (B, C, …). "Another image's" takes the gates of the image half a batch away, so a batch should hold
 # all images that are compared; "channels shuffled" deals an image's own gates to other channels, always in one order.
 CHANNEL_EDITS: Mapping[str, Edit] = MappingProxyType({
-    "its own": lambda gates: gates,
+    "unchanged": lambda gates: gates,
     "frozen": lambda gates: gates.mean(dim=0, keepdim=True).expand_as(gates),
     "another image's": lambda gates: gates.roll(len(gates) // 2, 0),
     "all one half": lambda gates: torch.full_like(gates, 0.5),
@@ -39,7 +39,7 @@ CHANNEL_EDITS: Mapping[str, Edit] = MappingProxyType({
 })  # fmt: skip
 # Of weights (B, S, S), row k for what slice k looks at; "off" lets a slice look at nothing.
 WEIGHT_EDITS: Mapping[str, Edit] = MappingProxyType({
-    "its own": lambda weights: weights,
+    "unchanged": lambda weights: weights,
     "even": lambda weights: torch.full_like(weights, 1 / weights.shape[-1]),
     "shifted": lambda weights: weights.roll(weights.shape[-1] // 2, -1),
     "another image's": lambda weights: weights.roll(len(weights) // 2, 0),
@@ -47,7 +47,7 @@ WEIGHT_EDITS: Mapping[str, Edit] = MappingProxyType({
 })  # fmt: skip
 # Of gates of a channel in a slice (B, C, D, 1, 1).
 SLICE_EDITS: Mapping[str, Edit] = MappingProxyType({
-    "its own": lambda gates: gates,
+    "unchanged": lambda gates: gates,
     "the same in every slice": lambda gates: gates.mean(dim=2, keepdim=True).expand_as(gates),
     "upside down": lambda gates: gates.flip(2),
     "another volume's": lambda gates: gates.roll(len(gates) // 2, 0),
@@ -55,7 +55,7 @@ SLICE_EDITS: Mapping[str, Edit] = MappingProxyType({
 })  # fmt: skip
 # Of shares (B, R, C, …) of split attention, which sum to 1 over R.
 SHARE_EDITS: Mapping[str, Edit] = MappingProxyType({
-    "its own": lambda shares: shares,
+    "unchanged": lambda shares: shares,
     "even": lambda shares: torch.full_like(shares, 1 / shares.shape[1]),
     "frozen": lambda shares: shares.mean(dim=0, keepdim=True).expand_as(shares),
     "another image's": lambda shares: shares.roll(len(shares) // 2, 0),
@@ -63,7 +63,7 @@ SHARE_EDITS: Mapping[str, Edit] = MappingProxyType({
 })  # fmt: skip
 # Of maps of places (B, 1, *S): each map's own mean at every place, or the map half an image away.
 PLACE_EDITS: Mapping[str, Edit] = MappingProxyType({
-    "its own": lambda maps: maps,
+    "unchanged": lambda maps: maps,
     "flat": lambda maps: maps.flatten(2).mean(dim=2).reshape(*maps.shape[:2], *[1] * (maps.ndim - 2)).expand_as(maps),
     "shifted": lambda maps: maps.roll([side // 2 for side in maps.shape[2:]], list(range(2, maps.ndim))),
 })  # fmt: skip
