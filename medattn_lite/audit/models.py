@@ -122,9 +122,9 @@ def tested(
     null = []
     with config_context(assume_finite=True, skip_parameter_validation=True):  # thousands of small fits
         for repeat in range(repeats):
-            dealt = target.take(generator.permutation(len(patients)))
-            scores = run(model, numbers, dealt, patients, seed + 1 + repeat)
-            null.append(dealt.score(adjusted(scores, given)))
+            shuffled = target.take(generator.permutation(len(patients)))
+            scores = run(model, numbers, shuffled, patients, seed + 1 + repeat)
+            null.append(shuffled.score(adjusted(scores, given)))
         return adjusted(run(model, numbers, target, patients, seed), given), np.array(null)
 
 

@@ -21,7 +21,7 @@ READING = """\
 How to read it. A factor's AUC (or C-index) is turned so that 0.5 is chance and 1 is certainty; words, and numbers
 where there are several classes, are scored by the rates of their category among patients of other folds. A model's
 score comes from nested cross-validation by patient; beside it stand mean and standard deviation of the same on
-{repeats} deals of the labels among the patients. Intervals are 95 %, by the bootstrap over patients (for a model:
+{repeats} shuffles of the labels among the patients. Intervals are 95 %, by the bootstrap over patients (for a model:
 over its out-of-fold scores). What tells nothing has a cross-validated score near that of the shuffled labels, which
 with few patients lies at or below 0.5. p is corrected by Holm for the {tests} factors and models tested together;
 "tells" means that it is below {level}. "Not better than chance" is no proof that nothing leaks: the upper end of

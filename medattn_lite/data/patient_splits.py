@@ -1,7 +1,7 @@
 """Splits by patient, stratified. A function that would split slices does not exist.
 
 Rows may be patients, scans or slices: all rows of a patient go to the same side. Patients are
-dealt out stratum by stratum, a stratum being the labels that occur among a patient's rows.
+assigned stratum by stratum, a stratum being the labels that occur among a patient's rows.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ def over_folds(record: Mapping[str, Any]) -> list[str]:
         cells = [mean_text(fold_difference(record, pair, score)) for score in names]
         rows.append([f"{pair['first']} − {pair['second']}", *cells])
     return ["The table above pools the patients of all folds, whose scores come from different networks. Where the "
-            "mean of the folds' own scores, as papers often print it, is another figure:", "", *table(rows),
+            "mean of the folds' own scores, as papers often print it, is another value:", "", *table(rows),
             ""]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ def tables_section(record: Mapping[str, Any]) -> str:
         record: with `tables`: name → C-indices, differences, hazard ratios and medians.
     """
     lines = ["## Survival from tables, without images (real patients)", "",
-             f"{record['what']}: {record['folds']} folds, dealt {record['repeats']} times, seed {record['seed']}. With "
+             f"{record['what']}: {record['folds']} folds, drawn {record['repeats']} times, seed {record['seed']}. With "
              "the outcomes shuffled among patients, the same procedure must find 0.5.", ""]  # fmt: skip
     for name, facts in record["tables"].items():
         lines += [f"### {name}", "", _facts(facts), ""]

@@ -7,7 +7,7 @@ missing value, the scale of a feature, the penalty of the radiomics) is learned 
 penalty by folds within them. Only patients of one fold are compared with each other. The intervals are
 over patients, not over trainings: they say how sure these predictions' C-index is.
 
-As a control, the whole is repeated with outcomes dealt out at random, several times: the mean C-index must lie near
+As a control, the whole is repeated with shuffled outcomes, several times: the mean C-index must lie near
 0.5, or something of the test patients was known in training.
 """
 
@@ -90,7 +90,7 @@ def analyse(
 
 
 def shuffled_outcomes(table: PatientTable, *, shuffles: int, seed: int, show: bool) -> dict[str, Any]:
-    """C-index of the widest set with outcomes dealt out at random, several times; one alone strays by some 0.04."""
+    """C-index of the widest set with shuffled outcomes, several times; one alone strays by some 0.04."""
     widest = max(table.sets, key=lambda name: table.matrix(table.sets[name])[0].shape[1])
     c_indices = []
     for shuffle in range(shuffles):
@@ -154,7 +154,7 @@ def main(words: Sequence[str] | None = None) -> None:
     parser.add_argument("--tcga", type=Path, metavar="CSV", help="TCGA clinical data resource, LGG and GBM")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR")
     parser.add_argument("--repeats", type=int, default=5, help="how often the five folds are drawn anew")
-    parser.add_argument("--shuffles", type=int, default=10, help="how often outcomes are dealt out at random")
+    parser.add_argument("--shuffles", type=int, default=10, help="how often outcomes are shuffled")
     parser.add_argument("--draws", type=int, default=1000, help="of the bootstrap of the hazard ratios")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args(words)

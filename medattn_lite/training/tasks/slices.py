@@ -118,7 +118,7 @@ class Slices(Task):
         return open_images(self, patient=pattern)
 
     def splits(self) -> list[Split]:
-        """Folds by patient, spread by which classes a patient shows; too rare a kind is dealt with its nearest."""
+        """Folds by patient, spread by which classes a patient shows; too rare a kind is assigned with its nearest."""
         return self._folds(self.settings.folds)
 
     def _folds(self, parts: int) -> list[Split]:
