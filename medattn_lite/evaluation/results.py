@@ -23,14 +23,14 @@ INTRODUCTION = """# Results
 
 Made by `{command}` from the records in `{folder}`; do not edit by hand.
 
-How to read it. Every figure is on patients the network was not trained on (but for the rows called LEAKY, which show
+How to read it. Every value is on patients the network was not trained on (but for the rows called LEAKY, which show
 what happens otherwise), all folds pooled unless the row says *mean over folds*, with a 95 % interval by patient (in
 older runs a bootstrap that draws patients; in newer ones the method that its record names, such as DeLong's for an AUC
 and Wilson's for a share; none where a class has too few patients for one that would hold); n is how many. Differences
 are paired: both models are scored on the same patients. **If an
 interval holds 0, these data do not tell the two apart.** Intervals and differences are about patients; where a network
-was trained once per fold, another seed could move a figure by more. "Phantom" is synthetic: a result on it says that
-the machinery works, not how well it does on people. The paper's figures come from other patients, and at `paper` scale
+was trained once per fold, another seed could move a value by more. "Phantom" is synthetic: a result on it says that
+the machinery works, not how well it does on people. The paper's values come from other patients, and at `paper` scale
 only are they from the same architecture and schedule: they stand here for orientation, not for comparison.
 
 How many comparisons. {comparisons}

@@ -127,7 +127,7 @@ def page(recipe: str, data: str, scale: str, seed: int, lines: Sequence[str], ro
         f"Made by `medattn study ablation --recipe {recipe}`; do not edit by hand.", "",
         f"{variant} of the recipe `{recipe}` at `{scale}`, trained on {row['train']} of the first fold's training "
         f"patients and scored on {patients} others of them; that fold's test patients are not touched. One training a "
-        f"row, from seed {seed}: another seed may move a figure by more than a choice does. Intervals are by patient "
+        f"row, from seed {seed}: another seed may move a value by more than a choice does. Intervals are by patient "
         f"(n {patients}), differences paired. All rows have the steps that the table says, which may be fewer than the "
         "recipe's.", "", *lines, "",
     ])  # fmt: skip

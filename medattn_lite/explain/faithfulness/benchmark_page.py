@@ -20,7 +20,7 @@ Made by `medattn study faithfulness --subjects 40`; do not edit by hand. Phantom
 the networks were neither trained nor chosen on, whose deciding voxels are known: the tested ones, and where these are
 fewer, further ones of the same cohort. Each figure is a mean over subjects with its 95 %
 interval, where n subjects are enough for one ([measured](interval_coverage.md)): Wilson's of a pointing game, Student's
-of the others. One training per network: another start could move a figure by more.
+of the others. One training per network: another start could move a value by more.
 
 - **pointing game**: how often the map's highest voxel is one that decides. **relevance mass**: the share of the map's
   positive values on such voxels. **AUC**: how well the map's order tells them from the rest of the head; 0.5 knows
