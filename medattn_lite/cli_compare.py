@@ -72,7 +72,7 @@ def _compare(options: argparse.Namespace) -> int:
         say=(lambda line: None) if options.quiet else lambda line: print(printable(line), flush=True),
         progress=not options.quiet,
     )  # fmt: skip
-    counts = [done.run, done.found, done.left]
+    counts = [done.run, done.existing, done.left]
     if controls:
         control_counts = run_controls(controls, mechanisms, seeds=range(options.seeds), out=options.out,
                                       minutes=options.minutes, progress=not options.quiet)  # fmt: skip

@@ -70,8 +70,8 @@ class MonaiSamples(Sequence):
         self.dataset = dataset
         self.transform = transform
         cases = [*getattr(dataset, "cases", ())]
-        self._told = [name for name in ("label", "time", "event")
-                      if any(getattr(case, name) is not None for case in cases)]
+        self._labels = [name for name in ("label", "time", "event")
+                        if any(getattr(case, name) is not None for case in cases)]
         self._masked = [case.mask is not None for case in cases]
 
     def __len__(self) -> int:
@@ -93,8 +93,8 @@ class MonaiSamples(Sequence):
                             "dataset.subset, or use collate")
         item["subject"] = str(sample["subject"])
         item["case"] = case
-        unknown = self._told or [name for name in UNKNOWN if sample.get(name) is not None]
-        for name in unknown:
+        labels = self._labels or [name for name in UNKNOWN if sample.get(name) is not None]
+        for name in labels:
             value = sample.get(name)
             item[name] = UNKNOWN[name] if value is None else float(value) if name == "time" else int(value)
         return item if self.transform is None else self.transform(item)

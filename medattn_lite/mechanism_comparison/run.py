@@ -31,12 +31,12 @@ class Progress:
 
     Attributes:
         run: cells trained by this call.
-        found: cells that were there.
+        existing: cells that were there.
         left: cells that the time did not suffice for.
     """
 
     run: int
-    found: int
+    existing: int
     left: int
 
 

@@ -110,7 +110,7 @@ def measured(control: Control, attention: str, seed: int, scale: str = "smoke") 
     run = train_control(control, attention, seed=seed, scale=scale)
     seconds = time.process_time() - before
     with flushed_denormals() as flushed:
-        result = _found(run)
+        result = _measure(run)
     return {**result, "cpu_seconds": round(seconds, 2), "flushed_denormals": flushed}
 
 
@@ -145,7 +145,7 @@ def _cells(
                 yield from ((control, name, seed) for name in mechanisms or columns(control))
 
 
-def _found(run: ControlRun) -> dict[str, Any]:
+def _measure(run: ControlRun) -> dict[str, Any]:
     score = map_score(run)
     result = {
         "accuracy": run.accuracy,

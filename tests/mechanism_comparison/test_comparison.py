@@ -115,7 +115,7 @@ def test_a_comparison_goes_on_and_trains_nothing_twice(tmp_path, monkeypatch):
     written = [path.stat().st_mtime_ns for path in files]
     monkeypatch.setattr(run, "open_cohort", lambda plan, folder, **named: open_cohort(plan, folder, progress=False))
     done = compare_mechanisms([plan], ["se"], seeds=[0, 1], out=tmp_path, progress=False)
-    assert (done.run, done.found, done.left) == (4, 2, 0)
+    assert (done.run, done.existing, done.left) == (4, 2, 0)
     assert [path.stat().st_mtime_ns for path in files] == written
     assert compare_mechanisms([plan], ["se"], seeds=[0, 1], out=tmp_path, progress=False).run == 0
     assert set(TaskStore(tmp_path, plan).costs()) == {"none", "se", "none-w9"}

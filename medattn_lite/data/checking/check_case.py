@@ -130,11 +130,11 @@ def _volumes(dataset: PatientDataset, case: Case, report: Inspection) -> None:
 def _header(path: Path, report: Inspection, name: str) -> None:
     """Unit, size, left and right of a header, once for what several channels share."""
     problems, remarks = header_remarks(path)
-    report.problems += [f"{name}: {text}" for text in problems if not _said(text, report.problems)]
-    report.remarks += [f"{name}: {text}" for text in remarks if not _said(text, report.remarks)]
+    report.problems += [f"{name}: {text}" for text in problems if not _is_mentioned(text, report.problems)]
+    report.remarks += [f"{name}: {text}" for text in remarks if not _is_mentioned(text, report.remarks)]
 
 
-def _said(text: str, lines: Sequence[str]) -> bool:
+def _is_mentioned(text: str, lines: Sequence[str]) -> bool:
     return any(line.endswith(text) for line in lines)
 
 

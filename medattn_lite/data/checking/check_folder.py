@@ -133,8 +133,8 @@ def _remarks(dataset: PatientDataset, cases: Sequence[Case], inspections: Sequen
     """What is worth knowing about the whole folder."""
     lines = [printable(f"note: {text}") for text in dataset.remarks]
     older = getattr(dataset, "older", None)
-    if older is not None and older.said():
-        lines.append(f"note: {older.said()}")
+    if older is not None and older.describe():
+        lines.append(f"note: {older.describe()}")
     shapes = Counter(inspection.shape for inspection in inspections if inspection.shape)
     if shapes:
         common = ", ".join(f"{'×'.join(map(str, shape))} ({count})" for shape, count in shapes.most_common(3))

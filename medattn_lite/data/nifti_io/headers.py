@@ -119,14 +119,14 @@ def unit_of(image: Any) -> float:
     A unit that would make a voxel of a micron or of a metre was written by mistake: then the sizes are taken as
     millimetres, and `remarks` says so.
     """
-    factor = _told_unit(image)
+    factor = _stated_unit(image)
     return factor if factor == 1.0 or _plausible(_sides(image) * factor) or not _plausible(_sides(image)) else 1.0
 
 
 def remarks(image: Any) -> tuple[list[str], list[str]]:
     """What a header leaves uncertain: problems and remarks, in words, about sizes and about left and right."""
     problems, lines = [], []
-    stated_unit, used = _told_unit(image), unit_of(image)
+    stated_unit, used = _stated_unit(image), unit_of(image)
     name = {1000.0: "metres", 0.001: "microns"}.get(stated_unit)
     if name and used != 1.0:
         lines.append(f"its header counts in {name}: turned into mm")
@@ -197,7 +197,7 @@ def _two_answers(header: Any) -> list[str]:
             f"{codes[1]}); the sform is taken: correct the header"]
 
 
-def _told_unit(image: Any) -> float:
+def _stated_unit(image: Any) -> float:
     try:
         return {"meter": 1000.0, "micron": 0.001}.get(image.header.get_xyzt_units()[0], 1.0)
     except (AttributeError, KeyError, ValueError):

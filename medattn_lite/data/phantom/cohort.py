@@ -157,12 +157,12 @@ class PhantomCohort:
                 "age_years": subject.person.age_years,
                 "shortcut": subject.shortcut,
             }
-            row |= _asked_volumes(subject)
+            row |= _planned_volumes(subject)
             rows.append(row | self._outcome(subject) if disease.kind == "glioma" else row)
         return pandas.DataFrame(rows)
 
     def _outcome(self, subject: Subject) -> dict:
-        planned = _asked_volumes(subject)
+        planned = _planned_volumes(subject)
         risk = log_risk(
             age_years=subject.person.age_years,
             volume_ml=planned["whole_ml"],
@@ -193,7 +193,7 @@ class PhantomCohort:
         return subject, label
 
 
-def _asked_volumes(subject: Subject) -> dict[str, float]:
+def _planned_volumes(subject: Subject) -> dict[str, float]:
     """Volumes a disease was asked to have (a rendered one agrees to within its voxels)."""
     disease = subject.pathology
     if isinstance(disease, MSLesions):

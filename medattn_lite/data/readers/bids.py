@@ -156,15 +156,15 @@ def _with_people(
     result = []
     for case in cases:
         line, row = rows.get(_plain(case.subject), (0, None))
-        result.append(case if row is None else _told(case, row, frame, who, path, line, wanted, values, key))
+        result.append(case if row is None else _with_facts(case, row, frame, who, path, line, wanted, values, key))
     strangers = sorted({case.subject for case in cases} - {f"sub-{name}" for name in rows}, key=natural)
-    lines = [f"participants.tsv: {line}" for line in dict.fromkeys(who.said)]
+    lines = [f"participants.tsv: {line}" for line in dict.fromkeys(who.notes)]
     lines += [f"participants.tsv lacks {', '.join(strangers[:5])}" + (" and more" if len(strangers) > 5 else "")] \
         if strangers else []
     return result, tuple(values), lines
 
 
-def _told(
+def _with_facts(
     case: Case, row: Any, frame: Any, who: clinical_columns.Found, path: Path, line: int, wanted: str | None,
     values: Sequence[str], key: str,
 ) -> Case:  # fmt: skip

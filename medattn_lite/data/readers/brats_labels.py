@@ -51,7 +51,7 @@ class OlderLabels:
             )
         return 4
 
-    def said(self) -> str:
+    def describe(self) -> str:
         """How a 3 was read, in words; "" where none was asked about."""
         if "counts" not in self.__dict__:
             return ""

@@ -1,6 +1,6 @@
 """Follow-up and patient in a table, by the names that clinics, TCGA and cBioPortal give their columns.
 
-What a column is taken for is always said (`Found.said`), and so is a column that looks like one and is not taken: a
+What a column is taken for is always said (`Found.notes`), and so is a column that looks like one and is not taken: a
 time without its event, or a word that means neither alive nor dead.
 """
 
@@ -42,7 +42,7 @@ class Found:
         event: column that says whether death was seen.
         days: days per unit of `time`.
         inverted: 1 in `event` means censored.
-        said: what was taken for what, and what was not, to be printed.
+        notes: what was taken for what, and what was not, to be printed.
     """
 
     subject: str | None = None
@@ -50,7 +50,7 @@ class Found:
     event: str | None = None
     days: float = 1.0
     inverted: bool = False
-    said: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def columns(self) -> tuple[str | None, ...]:
@@ -82,18 +82,18 @@ def find_columns(frame: pd.DataFrame, *, used: Sequence[str | None] = ()) -> Fou
     if columns.event is not None:
         columns.inverted = plain[columns.event].startswith("censor")
         if plain[columns.event] != "event":
-            columns.said.append(f"event from the column {columns.event!r}"
+            columns.notes.append(f"event from the column {columns.event!r}"
                               + (", in which 1 is censored" if columns.inverted else ""))
     if (columns.time is None) != (columns.event is None):
         lacking = "time" if columns.time is None else "event"
-        columns.said.append(f"{'event' if lacking == 'time' else 'time'} without a column of the {lacking}: survival "
+        columns.notes.append(f"{'event' if lacking == 'time' else 'time'} without a column of the {lacking}: survival "
                           "is not known")
     if columns.subject is not None and plain[columns.subject] != "subject":
-        columns.said.append(f"patient from the column {columns.subject!r}")
+        columns.notes.append(f"patient from the column {columns.subject!r}")
     taken = {columns.time, columns.event}
     for name in [*times, *events]:
-        if name not in taken and not any(repr(name) in line for line in columns.said):
-            columns.said.append(f"the column {name!r} was left in meta: another one was taken")
+        if name not in taken and not any(repr(name) in line for line in columns.notes):
+            columns.notes.append(f"the column {name!r} was left in meta: another one was taken")
     return columns
 
 
@@ -138,10 +138,10 @@ def alike(subjects: Sequence[str]) -> list[str]:
 def _say_time(frame: pd.DataFrame, columns: Found, unit: str | None) -> None:
     if re.sub(r"[^a-z]", "", str(columns.time).lower()) != "time" or unit:
         what = f"{unit}s, turned into days" if unit not in (None, "day") else "days"
-        columns.said.append(f"time from the column {columns.time!r}, in {what}")
+        columns.notes.append(f"time from the column {columns.time!r}, in {what}")
     values = [value for cell in frame[columns.time] if (value := number(cell)) is not None]
     if unit is None and len(values) > 1 and max(values) < MONTHS_BELOW:
-        columns.said.append(f"the longest follow-up is {max(values):g} days: if these are months, call the column "
+        columns.notes.append(f"the longest follow-up is {max(values):g} days: if these are months, call the column "
                           "time_months")
 
 
@@ -152,7 +152,7 @@ def _usable_event(frame: pd.DataFrame, events: dict[str, str], columns: Found) -
             odd = next((cell for cell in frame[name] if text(cell) is not None and _event_word(cell) is None), None)
             if odd is None or word == "event":
                 return name
-            columns.said.append(f"the column {name!r} was not taken as the event: {odd!r} is neither alive nor dead")
+            columns.notes.append(f"the column {name!r} was not taken as the event: {odd!r} is neither alive nor dead")
     return None
 
 

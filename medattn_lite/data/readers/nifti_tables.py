@@ -90,7 +90,7 @@ def read_table(path: Path, channel: Callable[[str], str]) -> tuple[list[Case], l
             meta={"patient_known": subject is not None, **({"not_found": absent} if absent else {}),
                   **_rest(frame, row, [*files, *who.columns])},
         ))
-    return cases, _said(path, frame, cases, who, files)
+    return cases, _remarks(path, frame, cases, who, files)
 
 
 def found_file(folder: Path, cell: str) -> Path:
@@ -115,13 +115,13 @@ def _subjects(frame: pd.DataFrame, who: clinical_columns.Found) -> list[str | No
         name = text(cell)
         subjects.append(None if name is None else written.setdefault(name.casefold(), name))
         if name is not None and written[name.casefold()] != name:
-            who.said.append(f"{written[name.casefold()]!r} and {name!r} count as one patient")
+            who.notes.append(f"{written[name.casefold()]!r} and {name!r} count as one patient")
     return subjects
 
 
-def _said(path: Path, frame: pd.DataFrame, cases: Sequence[Case], who: clinical_columns.Found,
-          files: Sequence[str | None]) -> list[str]:
-    lines = [f"{path.name}: {line}" for line in dict.fromkeys(who.said)]
+def _remarks(path: Path, frame: pd.DataFrame, cases: Sequence[Case], who: clinical_columns.Found,
+             files: Sequence[str | None]) -> list[str]:
+    lines = [f"{path.name}: {line}" for line in dict.fromkeys(who.notes)]
     rest = [name for name in frame.columns if name not in {*files, *who.columns}]
     if rest:
         lines.append(f"{path.name}: no part of a sample but of its meta: {', '.join(rest)}")

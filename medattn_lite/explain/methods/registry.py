@@ -197,7 +197,7 @@ def _integrated_gradients(
     model: nn.Module, image: Tensor, *, target: TargetLike | None, layer: None, extra_inputs: Sequence[Tensor],
     **options: Any,
 ) -> MethodResult:  # fmt: skip
-    fixed, scores = _asked(model, image, target, extra_inputs)
+    fixed, scores = _fixed_target(model, image, target, extra_inputs)
     values, missed = integrated_gradients(model, image, target=fixed, extra_inputs=extra_inputs, **options)
     total = values.flatten(1).sum(dim=1) - missed  # y(x) − y(b)
     off = missed.abs() > INCOMPLETE * total.abs() + ROUNDING * scores.abs()
@@ -209,12 +209,12 @@ def _occlusion(
     model: nn.Module, image: Tensor, *, target: TargetLike | None, layer: None, extra_inputs: Sequence[Tensor],
     **options: Any,
 ) -> MethodResult:  # fmt: skip
-    fixed, scores = _asked(model, image, target, extra_inputs)
+    fixed, scores = _fixed_target(model, image, target, extra_inputs)
     values = occlusion(model, image, target=fixed, extra_inputs=extra_inputs, **options)
     return MethodResult(_without_rounding(values, scores), scores, None, (), fixed)
 
 
-def _asked(
+def _fixed_target(
     model: nn.Module, image: Tensor, target: TargetLike | None, extra_inputs: Sequence[Tensor]
 ) -> tuple[Target, Tensor]:
     """The target, fixed to the image, and its scores."""
