@@ -70,7 +70,7 @@ def mean_cases() -> Iterator[Case]:
         yield Case("mean above 0", f"lognormal, sd of the logarithm {sd}", FEW, lambda rng, n, sd=sd: (
             mean_interval(rng.lognormal(0, sd, n), bounds=(0, np.inf)), float(np.exp(sd**2 / 2))), is_extreme)
     for one, other, correlation in (((5, 1), (5, 1), 0.7), ((5, 1), (3, 1), 0.7), ((8, 2), (2, 2), 0.5),
-                              ((18, 2), (5, 1), 0.9)):  # fmt: skip
+                                    ((18, 2), (5, 1), 0.9)):  # fmt: skip
         truth = f"beta{one} minus beta{other}, correlation {correlation} before"
         yield Case("difference of means", truth, FEW, lambda rng, n, one=one, other=other, correlation=correlation: (
             paired_mean_interval(*_pair(rng, n, one, other, correlation)), one[0] / sum(one) - other[0] / sum(other)))
@@ -105,7 +105,7 @@ def auc_cases() -> Iterator[Case]:
     yield Case("AUC", "0.97, the classes' spread 2 to 1", (12, 20, 40, 75), lambda rng, n: (
         auc_interval(*_binormal(rng, n, n, 0.97, spread=0.5)), 0.97), True)
     for one, other, correlation in ((0.5, 0.5, 0.5), (0.87, 0.87, 0.7), (0.87, 0.78, 0.5), (0.97, 0.97, 0.7),
-                              (0.97, 0.87, 0.5), (0.87, 0.85, 0.95)):  # fmt: skip
+                                    (0.97, 0.87, 0.5), (0.87, 0.85, 0.95)):  # fmt: skip
         for rest in (None, 64):
             words = (
                 f"{one} and {other}, correlation {correlation}, "

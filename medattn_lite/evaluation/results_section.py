@@ -98,7 +98,7 @@ def _facts(record: Mapping[str, Any]) -> str:
     environment = record.get("environment")
     if environment and "device_name" in environment:
         texts.append(f"on {environment['device_name']} ({environment['device']}, {environment['precision']}), "
-                    f"torch {environment['torch']}")  # fmt: skip
+                     f"torch {environment['torch']}")  # fmt: skip
     return "; ".join(part for part in texts if part) + "."
 
 

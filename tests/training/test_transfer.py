@@ -137,7 +137,7 @@ def test_nothing_is_learned_from_the_patients_of_an_external_test(recipe, name):
     assert [told(rows) for rows in others] == [told(rows) for rows in results]  # not from their outcomes
     truth = ("time", "event", "label")
     assert [[row.get(name) for name in truth] for row in others[0]] != [[row.get(name) for name in truth]
-                                                                       for row in results[0]]  # fmt: skip
+                                                                        for row in results[0]]  # fmt: skip
     fewer = predictions(first_patients(tested, 5))
     assert [told(rows) for rows in fewer] == [told(rows[:5]) for rows in results]  # nor from their images and values
     if name != "ResNeSAt":  # whose networks learn nothing beside their weights

@@ -83,11 +83,11 @@ def find_columns(frame: pd.DataFrame, *, used: Sequence[str | None] = ()) -> Fou
         columns.inverted = plain[columns.event].startswith("censor")
         if plain[columns.event] != "event":
             columns.notes.append(f"event from the column {columns.event!r}"
-                              + (", in which 1 is censored" if columns.inverted else ""))
+                                 + (", in which 1 is censored" if columns.inverted else ""))
     if (columns.time is None) != (columns.event is None):
         lacking = "time" if columns.time is None else "event"
         columns.notes.append(f"{'event' if lacking == 'time' else 'time'} without a column of the {lacking}: survival "
-                          "is not known")
+                             "is not known")
     if columns.subject is not None and plain[columns.subject] != "subject":
         columns.notes.append(f"patient from the column {columns.subject!r}")
     taken = {columns.time, columns.event}
@@ -142,7 +142,7 @@ def _say_time(frame: pd.DataFrame, columns: Found, unit: str | None) -> None:
     values = [value for cell in frame[columns.time] if (value := number(cell)) is not None]
     if unit is None and len(values) > 1 and max(values) < MONTHS_BELOW:
         columns.notes.append(f"the longest follow-up is {max(values):g} days: if these are months, call the column "
-                          "time_months")
+                             "time_months")
 
 
 def _usable_event(frame: pd.DataFrame, events: dict[str, str], columns: Found) -> str | None:
