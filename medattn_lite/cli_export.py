@@ -90,11 +90,11 @@ def trained_network(word: str, *, variant: str | None = None, fold: int | None =
     from medattn_lite.networks.bundle import is_bundle, load_bundle
     from medattn_lite.networks.trained import load_trained, trained_names
 
-    one = word in trained_names() and not Path(word).is_dir()
-    if one or is_bundle(word):
+    ships = word in trained_names() and not Path(word).is_dir()
+    if ships or is_bundle(word):
         if variant is not None or fold is not None:
             raise UserError(f"{word} is one network: leave --variant and --fold out")
-        return load_trained(word) if one else load_bundle(word)
+        return load_trained(word) if ships else load_bundle(word)
     return _of_run(Path(word).expanduser(), variant, fold)
 
 

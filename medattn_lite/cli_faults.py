@@ -53,7 +53,7 @@ def in_options(message: str, options: argparse.Namespace) -> str:
 
     def option(match: re.Match[str]) -> str:
         verb, name = match["verb"], match["name"]
-        same = next((one for one in (name, *_SAME.get(name, ())) if hasattr(options, one)), None)
+        same = next((candidate for candidate in (name, *_SAME.get(name, ())) if hasattr(options, candidate)), None)
         if same is None:
             return "" if verb == "pass" else match[0]
         return f"{match['before']}{'add' if verb == 'pass' else verb} --{same.replace('_', '-')}"

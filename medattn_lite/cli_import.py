@@ -40,14 +40,14 @@ def _import(options: argparse.Namespace) -> int:
     if options.list:
         return 0
     done = import_study(study, options.out, series=options.series, patient=options.patient)
-    for one in done:
-        words = one.path or "not converted"
-        print(printable(f"series {one.series.number}: {words}{'; ' + one.remark if one.remark else ''}"))
-    print(printable(f"{sum(one.path is not None for one in done)} of {len(done)} series in {options.out}, named in "
+    for item in done:
+        words = item.path or "not converted"
+        print(printable(f"series {item.series.number}: {words}{'; ' + item.remark if item.remark else ''}"))
+    print(printable(f"{sum(item.path is not None for item in done)} of {len(done)} series in {options.out}, named in "
                     f"{options.out / TABLE}"))
     print(DE_IDENTIFICATION)
     print(printable(f"next: medattn check-data nifti --root {options.out}"))
-    failed = [one for one in done if one.path is None]
-    for one in failed:
-        print(printable(f"medattn: series {one.series.number} was not converted: {one.remark}"), file=sys.stderr)
+    failed = [item for item in done if item.path is None]
+    for item in failed:
+        print(printable(f"medattn: series {item.series.number} was not converted: {item.remark}"), file=sys.stderr)
     return int(bool(failed))

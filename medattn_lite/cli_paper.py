@@ -40,14 +40,14 @@ def commands(
     def train(recipe: str, name: str, *more: str) -> list[str]:
         return ["train", recipe, "--scale", "paper", *more, "--out", str(runs / f"{name}-paper-0")]
 
-    lines = [train(one, f"{one}-phantom{origin}", *start) for one in SLICES]
-    lines += [train(one, f"{one}-phantom") for one in VOLUMES]
+    lines = [train(recipe, f"{recipe}-phantom{origin}", *start) for recipe in SLICES]
+    lines += [train(recipe, f"{recipe}-phantom") for recipe in VOLUMES]
     lines.append(["study", "transfer", str(runs / "survival-phantom-paper-0"), "--data", "phantom", "--scanner", "B",
                   "--seed", "1", "--subjects", "221"])  # fmt: skip
     if lgg is not None:
         real = ("--data", "lgg", "--root", str(lgg))
-        lines += [train(one, f"{one}-lgg{origin}", *start, *real) for one in ("presence", "presence-leak")]
-        lines += [train(one, f"{one}-lgg", *real) for one in ("lesions", "survival")]
+        lines += [train(recipe, f"{recipe}-lgg{origin}", *start, *real) for recipe in ("presence", "presence-leak")]
+        lines += [train(recipe, f"{recipe}-lgg", *real) for recipe in ("lesions", "survival")]
         lines += [train("grading", f"grading-{label}-lgg", *real, "--label", label) for label in LGG_LABELS]
     if ms is not None:
         lines.append(["study", "transfer", str(runs / "lesions-phantom-paper-0"), "--data", "open-ms", "--root",
@@ -63,9 +63,9 @@ def run_all(words: Sequence[Sequence[str]], run: Callable[[Sequence[str]], int],
         run: runs one command; `medattn_lite.cli.main`.
         runs: where the folders of the runs are.
     """
-    for one in words:
-        print(shlex.join(["medattn", *one]), flush=True)
-        code = run(one)
+    for command in words:
+        print(shlex.join(["medattn", *command]), flush=True)
+        code = run(command)
         if code:
             return code
     folders = sorted(runs.glob("*-paper-0"))
@@ -90,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise UserError(f"{folder} is not a folder: check --lgg and --ms")
     words = commands(lgg=options.lgg, ms=options.ms, weights=options.weights)
     if options.list:
-        print("\n".join(shlex.join(["medattn", *one]) for one in words))
+        print("\n".join(shlex.join(["medattn", *command]) for command in words))
         return 0
     return run_all(words, medattn)
 

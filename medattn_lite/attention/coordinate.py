@@ -88,4 +88,4 @@ class CoordinateAttention(nn.Module):
 
     def _mean_beside(self, x: Tensor, dim: int) -> Tensor:
         """(B, C, …) to (B, C, S): the mean over every axis of space but `dim`."""
-        return x.mean(dim=[other for other in spatial_indices(len(self.axes)) if other != dim])
+        return x.mean(dim=[axis for axis in spatial_indices(len(self.axes)) if axis != dim])

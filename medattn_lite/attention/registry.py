@@ -96,7 +96,7 @@ def options(name: str) -> dict[str, Any]:
         {'reduction': 16, 'bias': True}
     """
     parameters = inspect.signature(find(name).load()).parameters.values()
-    return {one.name: one.default for one in parameters if one.name not in _NO_OPTIONS}
+    return {parameter.name: parameter.default for parameter in parameters if parameter.name not in _NO_OPTIONS}
 
 
 def create(name: str, channels: int, *, spatial_dims: int, **extra_options: Any) -> nn.Module:

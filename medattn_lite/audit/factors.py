@@ -146,7 +146,7 @@ def _day_number(digits: str) -> float:
 
 
 def _copies(names: list[str], image: np.ndarray) -> str:
-    same = [f"{one} = {two}" for (one, first), (two, second) in itertools.combinations(
+    same = [f"{name} = {other}" for (name, first), (other, second) in itertools.combinations(
         zip(names, image, strict=True), 2) if np.array_equal(first, second)]
     return ", ".join(same) or "none"
 

@@ -97,7 +97,7 @@ def _second_difference(channel: np.ndarray, region: np.ndarray, axis: int, step:
     length = channel.shape[axis] - 2 * step
     if length < 1:
         return np.empty(0, dtype=np.float32)
-    cuts = [tuple(slice(None) if other != axis else slice(first, first + length) for other in range(3))
+    cuts = [tuple(slice(None) if dimension != axis else slice(first, first + length) for dimension in range(3))
             for first in (0, step, 2 * step)]
     kept = region[cuts[0]] & region[cuts[1]] & region[cuts[2]]
     return np.abs(channel[cuts[0]][kept] - 2 * channel[cuts[1]][kept] + channel[cuts[2]][kept])

@@ -89,7 +89,7 @@ class Target:
         if scores.ndim == 1:
             return auc_interval(self.labels, scores)
         in_class = [self.labels == at for at in range(scores.shape[1])]
-        return _drawn([one[:, None] & ~one for one in in_class], list(scores.T), seed)
+        return _drawn([members[:, None] & ~members for members in in_class], list(scores.T), seed)
 
 
 def _mean_auc(labels: np.ndarray, scores: np.ndarray) -> float:

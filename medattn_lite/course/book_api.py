@@ -92,7 +92,7 @@ def _kind(value: Any) -> str:
     if isinstance(value, dict) or hasattr(value, "keys"):
         return "By name: " + ", ".join(f"``{key}``" for key in value) + "."
     if isinstance(value, tuple | list):
-        return "One of " + ", ".join(f"``{one}``" for one in value) + "."
+        return "One of " + ", ".join(f"``{choice}``" for choice in value) + "."
     return f"``{value!r}``"
 
 

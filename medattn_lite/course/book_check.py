@@ -64,7 +64,9 @@ def problems(folder: Path) -> list[str]:
                 wrong.append(f"{shown}: {source} is not there")
         wrong += [f"{shown}: the picture {source} has no alternative text" for source in page.without_words]
         steps = zip(page.headings, page.headings[1:], strict=False)
-        wrong += [f"{shown}: a heading of level {one} is followed by {two}" for one, two in steps if two > one + 1]
+        wrong += [
+            f"{shown}: a heading of level {level} is followed by {after}" for level, after in steps if after > level + 1
+        ]
         if page.headings.count(1) != 1 and shown.name not in ("search.html", "genindex.html"):
             wrong.append(f"{shown}: {page.headings.count(1)} titles")
     return wrong

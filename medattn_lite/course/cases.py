@@ -80,10 +80,10 @@ def unused(function: Callable[..., Any], reference: Callable[..., Any], cases: S
 
 def _tells(function: Callable[..., Any], reference: Callable[..., Any], case: tuple, place: int) -> bool | None:
     """Whether another value of one argument changes the answer; None where it does not change the right one."""
-    other = _another(case[place])
-    if other is None:
+    replaced = _another(case[place])
+    if replaced is None:
         return None
-    changed = (*case[:place], other, *case[place + 1 :])
+    changed = (*case[:place], replaced, *case[place + 1 :])
     try:
         if same(reference(*copy.deepcopy(changed)), reference(*copy.deepcopy(case))):
             return None

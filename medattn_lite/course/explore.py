@@ -52,8 +52,8 @@ def write_page(folder: Path, names: Sequence[str]) -> Path:
 
     cells = [new_markdown_cell(FIRST)]
     for name in names:
-        one = READY[name]
-        cells += [new_markdown_cell(f"## {one.title}\n\n{one.try_this}"),
+        explorer = READY[name]
+        cells += [new_markdown_cell(f"## {explorer.title}\n\n{explorer.try_this}"),
                   new_code_cell(f"from medattn_lite.widgets.ready import ready\nready({name!r})")]  # fmt: skip
     page = folder / "explore.ipynb"
     about = {"kernelspec": {"name": _KERNEL, "display_name": "this Python", "language": "python"}}

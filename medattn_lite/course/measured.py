@@ -40,12 +40,12 @@ def add_report(report: Path, record: Path) -> dict[str, Any]:
     facts = json.loads(path.read_text(encoding="utf-8"))
     if (facts["parameters"]["SCALE"], facts["parameters"]["DATA"]) != (SCALE, "phantom"):
         raise UserError(f"{path} is of another scale or of patients: run medattn course --scale {SCALE} on phantoms")
-    failed = [one["name"] for one in facts["notebooks"] if not one["ok"]]
+    failed = [notebook["name"] for notebook in facts["notebooks"] if not notebook["ok"]]
     if failed:
         raise UserError(f"{path} says that {', '.join(failed)} failed: run medattn course --only {failed[0][:2]} again")
     known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
-    for one in facts["notebooks"]:
-        known[one["name"]] = {"environment": facts["environment"], "metrics": one["metrics"]}
+    for notebook in facts["notebooks"]:
+        known[notebook["name"]] = {"environment": facts["environment"], "metrics": notebook["metrics"]}
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps(known, indent=1, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
     return known

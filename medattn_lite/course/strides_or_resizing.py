@@ -35,7 +35,7 @@ def score_two_ways(
                 box = layer_box(trained.network, case.image, values.shape[1:])
                 laid = to_image_grid(values, trained.size, box=box)[0], to_image_grid(values, trained.size)[0]
                 air = not case.head.flatten()[laid[0].argmax()]
-                rows.append([*(localise(one, case.signal, within=case.head).auc for one in laid), air])
+                rows.append([*(localise(values, case.signal, within=case.head).auc for values in laid), air])
             scores[f"{trained.facts['variant']}, {layer}"] = np.array(rows, dtype=float)
     return scores
 

@@ -57,7 +57,7 @@ def times(report: Mapping[str, Any], folder: Path = NOTEBOOKS) -> dict[str, Time
     Raises:
         UserError: the report lacks a notebook, or a notebook does not say its minutes.
     """
-    runs = {one["name"]: one for one in report["notebooks"]}
+    runs = {run["name"]: run for run in report["notebooks"]}
     times_of = {}
     for path in source_paths(folder):
         if path.stem not in runs:
@@ -66,9 +66,9 @@ def times(report: Mapping[str, Any], folder: Path = NOTEBOOKS) -> dict[str, Time
         minutes = _MINUTES.search(notebook.cells[0].source)
         if minutes is None:
             raise UserError(f"{path.name} does not say its minutes in its first cell: '**25 minutes to read, 25 for …'")
-        one = runs[path.stem]
+        run = runs[path.stem]
         exercises = sum("exercise" in cell.metadata.get("tags", []) for cell in notebook.cells)
-        times_of[path.stem[:2]] = Times(int(minutes[1]), int(minutes[2]), exercises, one["seconds"], one["title"])
+        times_of[path.stem[:2]] = Times(int(minutes[1]), int(minutes[2]), exercises, run["seconds"], run["title"])
     return times_of
 
 
@@ -105,7 +105,7 @@ def teacher_pack(report: Path, out: Path, folder: Path = NOTEBOOKS) -> Path:
     if not report.is_file():
         raise UserError(f"there is no {report}: run medattn course --out {report.parent} first")
     facts = json.loads(report.read_text(encoding="utf-8"))
-    failed = [one["name"] for one in facts["notebooks"] if not one["ok"]]
+    failed = [notebook["name"] for notebook in facts["notebooks"] if not notebook["ok"]]
     if failed:
         raise UserError(f"{report} says that {', '.join(failed)} failed: mend that and run medattn course again")
     took = times(facts, folder)
@@ -117,7 +117,7 @@ def teacher_pack(report: Path, out: Path, folder: Path = NOTEBOOKS) -> Path:
                     "figures/*"):  # fmt: skip
         files = (path for path in sorted(root.glob(pattern)) if path.is_file())
         contents |= {str(path.relative_to(root)): path.read_bytes() for path in files}
-    contents |= _decks(report.parent, [one["name"] for one in facts["notebooks"]])
+    contents |= _decks(report.parent, [notebook["name"] for notebook in facts["notebooks"]])
     for name, notebook in assignments(folder).items():
         contents[f"assignments/source/{name}/{name}.ipynb"] = nbformat.writes(notebook, version=4).encode()
     contents["assignments/nbgrader_config.py"] = CONFIG.encode()
@@ -145,17 +145,19 @@ def _filled(text: str, took: Mapping[str, Times], report: Mapping[str, Any]) -> 
     """A page with `{read:02}`, `{work:02}`, `{seconds:02}`, `{both:02}` and `{table}` filled in."""
 
     def value(match: re.Match) -> str:
-        one = took.get(match.group(2))
-        if one is None:
+        entry = took.get(match.group(2))
+        if entry is None:
             raise UserError(f"a page of the teacher's pack names notebook {match.group(2)}, which is not there")
-        both = one.read + one.work
-        return str({"read": one.read, "work": one.work, "both": both, "seconds": round(one.seconds)}[match.group(1)])
+        both = entry.read + entry.work
+        return str(
+            {"read": entry.read, "work": entry.work, "both": both, "seconds": round(entry.seconds)}[match.group(1)]
+        )
 
     rows = ["| no. | notebook | to read, min | exercises | for them, min | to run, s |", "|---|---|---|---|---|---|"]
-    for number, one in took.items():
-        title = without_tags(one.title.split("· ")[-1]).replace("|", "\\|")
-        rows.append(f"| {number} | {title} | {one.read} | {one.exercises} | {one.work} | {one.seconds:.0f} |")
-    total = sum(one.seconds for one in took.values())
+    for number, entry in took.items():
+        title = without_tags(entry.title.split("· ")[-1]).replace("|", "\\|")
+        rows.append(f"| {number} | {title} | {entry.read} | {entry.exercises} | {entry.work} | {entry.seconds:.0f} |")
+    total = sum(entry.seconds for entry in took.values())
     rows.append(f"| | all | {sum(t.read for t in took.values())} | {sum(t.exercises for t in took.values())} "
                 f"| {sum(t.work for t in took.values())} | {total:.0f} |")  # fmt: skip
     filled = _FIELD.sub(value, text)

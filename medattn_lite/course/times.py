@@ -45,7 +45,7 @@ def add_report(report: Path, record: Path, *, note: str = "") -> dict[str, Any]:
     facts = json.loads(path.read_text(encoding="utf-8"))
     if facts.get("only") or len(facts["notebooks"]) < facts.get("planned", 0):
         raise UserError(f"{path} is not of the whole course: run medattn course to its end, without --only")
-    failed = [one["name"] for one in facts["notebooks"] if not one["ok"]]
+    failed = [run["name"] for run in facts["notebooks"] if not run["ok"]]
     if failed:
         raise UserError(f"{path} says that {', '.join(failed)} failed: their time says nothing")
     known = json.loads(record.read_text(encoding="utf-8")) if record.is_file() else {}
@@ -53,8 +53,8 @@ def add_report(report: Path, record: Path, *, note: str = "") -> dict[str, Any]:
     of_scale = known.setdefault(scale, {"notebooks": {}})
     of_scale["environment"] = facts["environment"] + (f" · {note}" if note else "")
     of_scale["whole_run_seconds"] = facts["seconds"]
-    for one in facts["notebooks"]:
-        of_scale["notebooks"][one["name"]] = {"seconds": one["seconds"], "memory_mb": one["peak_memory_mb"]}
+    for run in facts["notebooks"]:
+        of_scale["notebooks"][run["name"]] = {"seconds": run["seconds"], "memory_mb": run["peak_memory_mb"]}
     record.parent.mkdir(parents=True, exist_ok=True)
     record.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     return known

@@ -96,7 +96,7 @@ def run_course(
                     runs.append(done)
                     bar.set_description(f"{done.name} done")
                     bar.update(sizes[done.name])
-                runs.sort(key=lambda one: list(sizes).index(one.name))
+                runs.sort(key=lambda run: list(sizes).index(run.name))
             else:
                 for path in paths:
                     bar.set_description(path.stem)

@@ -57,8 +57,8 @@ def paired_auc_interval(
         >>> paired_auc_interval(labels, good, poor).text(2)
         '0.21 [0.07, 0.35], n = 100'
     """
-    one, other = (auc_estimate(labels, scores, groups) for scores in (first, second))
-    return difference_of(one, other, "difference of AUCs", method=f"square-and-add of {DELONG}", level=level)
+    first_auc, second_auc = (auc_estimate(labels, scores, groups) for scores in (first, second))
+    return difference_of(first_auc, second_auc, "difference of AUCs", method=f"square-and-add of {DELONG}", level=level)
 
 
 def auc_estimate(labels: Column, scores: Column, groups: Sequence | np.ndarray | None = None) -> Estimate:

@@ -68,8 +68,8 @@ def crossed_auc_difference(
         UserError: tables of different shapes, or what an AUC cannot be made of.
     """
     first, second = _tables(first, second)
-    pairs = [(auc_estimate(labels, one, groups), auc_estimate(labels, other, groups))
-             for one, other in zip(first, second, strict=True)]  # fmt: skip
+    pairs = [(auc_estimate(labels, first_scores, groups), auc_estimate(labels, second_scores, groups))
+             for first_scores, second_scores in zip(first, second, strict=True)]  # fmt: skip
     return _crossed(pairs, "difference of AUCs", level)
 
 
@@ -157,9 +157,9 @@ def _tables(first: Table, second: Table) -> tuple[np.ndarray, np.ndarray]:
 
 def _crossed(pairs: Sequence[tuple[Estimate, Estimate]], kind: str, level: float) -> SeedInterval:
     seeds, units = len(pairs), len(pairs[0][0].influence)
-    differences = np.array([one.value - other.value for one, other in pairs])
-    moved = np.array([one.influence - other.influence for one, other in pairs])  # (S, P)
-    value, counted = float(differences.mean()), min(one.counted for one, _ in pairs)
+    differences = np.array([left.value - right.value for left, right in pairs])
+    moved = np.array([left.influence - right.influence for left, right in pairs])  # (S, P)
+    value, counted = float(differences.mean()), min(estimate.counted for estimate, _ in pairs)
     missing = too_few(counted, kind) if math.isfinite(value) else ""
     error = freedom = 0.0
     if seeds < FEWEST_SEEDS:

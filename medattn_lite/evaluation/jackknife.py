@@ -70,10 +70,10 @@ def paired_jackknife_interval(
         >>> 0.0 in paired_jackknife_interval(auc, (labels, good), (labels, poor))
         False
     """
-    one, other = (jackknife_estimate(statistic, *arrays, groups=groups, scale=scale, seed=seed)
-                  for arrays in (first, second))  # fmt: skip
-    return difference_of(one, other, "jackknife", method="square-and-add of jackknife intervals by patient",
-                         level=level, units=one.counted)  # fmt: skip
+    left, right = (jackknife_estimate(statistic, *arrays, groups=groups, scale=scale, seed=seed)
+                   for arrays in (first, second))  # fmt: skip
+    return difference_of(left, right, "jackknife", method="square-and-add of jackknife intervals by patient",
+                         level=level, units=left.counted)  # fmt: skip
 
 
 def jackknife_estimate(

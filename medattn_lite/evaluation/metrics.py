@@ -149,10 +149,10 @@ def classification_difference(
         return paired_jackknife_interval(
             CLASSIFICATION[name], (labels, first), (labels, second), groups=groups, seed=seed
         )
-    (rows, one), (_, other) = _hits(name, labels, first), _hits(name, labels, second)
+    (rows, left), (_, right) = _hits(name, labels, first), _hits(name, labels, second)
     if not rows.any():
         return Interval(np.nan, np.nan, np.nan, units=units_of(len(labels), groups)[1], method="none")
-    return paired_share_interval(one[rows], other[rows], groups=None if groups is None else np.asarray(groups)[rows])
+    return paired_share_interval(left[rows], right[rows], groups=None if groups is None else np.asarray(groups)[rows])
 
 
 def checked_probabilities(scores: Sequence | np.ndarray) -> np.ndarray:

@@ -45,8 +45,8 @@ def section(record: Mapping[str, Any], *, with_guesses: bool = True) -> str:
 def fold_difference(record: Mapping[str, Any], pair: Mapping[str, Any], score: str) -> dict[str, float] | None:
     """Mean and standard deviation over the folds of a difference between two variants; None with fewer than 2 folds."""
     first, second = (record["variants"].get(pair[place], {}).get("folds", []) for place in ("first", "second"))
-    values = [one[score] - other[score] for one, other in zip(first, second, strict=False)
-              if is_finite(one.get(score)) and is_finite(other.get(score))]  # fmt: skip
+    values = [left[score] - right[score] for left, right in zip(first, second, strict=False)
+              if is_finite(left.get(score)) and is_finite(right.get(score))]  # fmt: skip
     if len(values) < 2:
         return None
     return {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1)), "folds": len(values)}
@@ -150,7 +150,7 @@ def _over_seeds(record: Mapping[str, Any]) -> list[str]:
     names, seeds = _score_names(variants), len(record["training_seeds"])
     rows = [[f"mean over {seeds} seeds (sd of the seeds): each", *names]]
     for name, variant in variants.items():
-        each = [one["pooled"] for one in variant["by_seed"].values()]
+        each = [of_seed["pooled"] for of_seed in variant["by_seed"].values()]
         rows.append([name, *(_seeds_text(variant["over_seeds"].get(score), each, score) for score in names)])
     for pair in record.get("comparisons", ()):
         each = list(pair.get("by_seed", {}).values())

@@ -150,7 +150,7 @@ def _predictions(network: nn.Module, cohort: Cohort, device: torch.device | str)
             scores += [round(value, 6) for value in output.tolist()]
             continue
         called, masks = (output > 0.5).flatten(1), cohort.masks[rows].flatten(1)
-        counts = [(one & other).sum(1).numpy().astype(float) for one, other in
+        counts = [(left & right).sum(1).numpy().astype(float) for left, right in
                   ((called, masks), (called, ~masks), (~called, masks))]  # fmt: skip
         overlaps, marked = dice(*counts).tolist(), masks.any(1).tolist()
         scores += [round(value, 6) if has else None for value, has in zip(overlaps, marked, strict=True)]

@@ -82,8 +82,8 @@ def controls_record(out: Path, figures: Path) -> dict[str, Any] | None:
     return {**kept, "runs": {**new["runs"], **kept["runs"]}} if _alike(new, kept) else new
 
 
-def _alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
-    return all(one.get(key) == other.get(key) for key in ("scale", "version"))
+def _alike(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    return all(first.get(key) == second.get(key) for key in ("scale", "version"))
 
 
 def _runs(path: Path) -> Mapping[str, Any]:

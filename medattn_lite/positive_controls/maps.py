@@ -82,7 +82,7 @@ def map_score(run: ControlRun) -> MapScore | None:
     - weights over slices: AUC with which the weight of a candidate's slices on themselves tells lesions from
       look-alikes, in the direction that one half of the images has, scored on the other.
     """
-    scores = [score for score in (_score(run, one) for one in run.maps.values()) if score is not None]
+    scores = [score for score in (_score(run, captured) for captured in run.maps.values()) if score is not None]
     return max(scores, key=lambda score: score.value - score.chance) if scores else None
 
 
@@ -161,7 +161,7 @@ def _tokens(where: Tensor, captured: CapturedMap, *, keys: bool) -> Tensor:
     if captured.kind == kinds.SLICE_SLICE:
         plane = captured.axes[1].split()[1]
         dim = PLANES[where.dim() - 1][plane] - 1
-        return where.any(dim=tuple(other for other in range(1, where.dim()) if other != dim))
+        return where.any(dim=tuple(axis for axis in range(1, where.dim()) if axis != dim))
     if captured.kind == kinds.QUERY_KEY:
         cell = where.shape[2] // captured.values.shape[-1]
         return where.any(dim=1).unfold(1, cell, cell).any(dim=-1)

@@ -39,7 +39,7 @@ def trunk(in_channels: int, features: int, *, spatial_dims: int, layers: int = 2
         kernel: pixels per side.
     """
     size = (kernel,) * 2 if spatial_dims == 2 else (1, kernel, kernel)
-    padding = tuple(one // 2 for one in size)
+    padding = tuple(side // 2 for side in size)
     convolve: Callable[..., nn.Conv2d | nn.Conv3d] = CONVOLUTION[spatial_dims]
     parts: list[nn.Module] = []
     for layer in range(layers):

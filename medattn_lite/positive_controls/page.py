@@ -80,8 +80,8 @@ def _cheap(record: Mapping[str, Any]) -> list[str]:
     rows = [["task", "mechanism", "its accuracy", "something cheap", "its accuracy", "parameters, both"]]
     for name, cheap in CHEAP.items():
         mechanism = CONTROLS[name].mechanism
-        sizes = [next((str(run["parameters"]) for run in runs_of(record, name, one).values()), "–")
-                 for one in (mechanism, cheap)]  # fmt: skip
+        sizes = [next((str(run["parameters"]) for run in runs_of(record, name, attention).values()), "–")
+                 for attention in (mechanism, cheap)]  # fmt: skip
         rows.append([name, TITLES[mechanism], _cell(over_seeds(record, name, mechanism)), TITLES[cheap],
                      _cell(over_seeds(record, name, cheap)), ", ".join(sizes)])  # fmt: skip
     text = ("Attention is one way to the cue, not the only one. Where the cheap alternative succeeds, the mechanism's "
@@ -95,7 +95,7 @@ def _matrix(record: Mapping[str, Any]) -> list[str]:
     for name, control in CONTROLS.items():
         if control.mechanism == "seq2seq":
             continue
-        rows.append([name, *(_short(record, control, one) for one in columns)])
+        rows.append([name, *(_short(record, control, attention) for attention in columns)])
     text = ("Mean accuracy over seeds, with the number of seeds; the task's own mechanism in bold. SE, CBAM and IAM "
             "have r = 2, non-local starts without zeros.")  # fmt: skip
     return ["## Every mechanism on every task", "", text, "", *_table(rows), ""]
@@ -122,12 +122,12 @@ def _seeds(record: Mapping[str, Any]) -> list[str]:
     rows = [["task", "network", *(f"seed {seed}" for seed in SEEDS), "parameters", "CPU seconds"]]
     for name in CONTROLS:
         tried = dict.fromkeys(key.split("/")[1] for key in record["runs"] if key.split("/")[0] == name)
-        for one in tried:
-            runs = runs_of(record, name, one)
+        for attention in tried:
+            runs = runs_of(record, name, attention)
             cells = [f"{runs[seed]['accuracy']:.3f}" if seed in runs else NOT_RUN for seed in SEEDS]
             size = next(iter(runs.values()))["parameters"] if runs else "–"
             seconds = f"{np.median([run['cpu_seconds'] for run in runs.values()]):.1f}" if runs else "–"
-            rows.append([name, TITLES.get(one, one), *cells, str(size), seconds])
+            rows.append([name, TITLES.get(attention, attention), *cells, str(size), seconds])
     return ["## Each seed", "", "CPU seconds: median over seeds, one thread, drawing the images included.", "",
             *_table(rows)]  # fmt: skip
 
@@ -149,8 +149,8 @@ def _map(record: Mapping[str, Any], control: Control) -> str:
     maps = [run["map"] for run in runs if "map" in run]
     if not maps:
         return NOT_RUN
-    values = mean_interval(np.array([one["value"] for one in maps]), bounds=(0, 1))
-    return f"{_cell(values)} ({np.mean([one['chance'] for one in maps]):.2f}): {maps[0]['text']} (`{maps[0]['layer']}`)"
+    values = mean_interval(np.array([run["value"] for run in maps]), bounds=(0, 1))
+    return f"{_cell(values)} ({np.mean([run['chance'] for run in maps]):.2f}): {maps[0]['text']} (`{maps[0]['layer']}`)"
 
 
 def _short(record: Mapping[str, Any], control: Control, attention: str) -> str:

@@ -150,7 +150,7 @@ def make_plug(name: str, channels: int, *, spatial_dims: int, options: dict[str,
 def most_parameters(channels: int, spatial_dims: int) -> int:
     """Parameters of the largest mechanism of so many channels, with r = 2 where it has a reduction."""
     return max(
-        sum(one.numel() for one in make_attention(
+        sum(parameter.numel() for parameter in make_attention(
             name, channels, spatial_dims=spatial_dims, options=REDUCED.get(name)).parameters())
         for name in names(spatial_dims)
     )  # fmt: skip

@@ -149,7 +149,9 @@ def _measure(run: ControlRun) -> dict[str, Any]:
     score = map_score(run)
     result = {
         "accuracy": run.accuracy,
-        "right_per_image": "".join(str(int(one)) if one < 10 else chr(87 + int(one)) for one in run.right.sum(dim=1)),
+        "right_per_image": "".join(
+            str(int(count)) if count < 10 else chr(87 + int(count)) for count in run.right.sum(dim=1)
+        ),
         "candidates_per_image": run.right.shape[1],
         "erased": float(object_hits(run.network, without_cue(run)).float().mean()),
         "parameters": run.parameters,

@@ -156,7 +156,7 @@ def object_hits(network: nn.Module, drawn: Drawn) -> Tensor:
 
 def count(network: nn.Module) -> int:
     """Parameters."""
-    return sum(one.numel() for one in network.parameters())
+    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _fit(

@@ -46,8 +46,8 @@ def paired_c_index_interval(
     event: Column, time: Column, first: Column, second: Column, *, groups: Sequence | None = None, level: float = 0.95
 ) -> Interval:
     """Computes the C-index of `first` minus that of `second`, two models of the same patients, with its interval."""
-    one, other = (c_index_estimate(event, time, risk, groups) for risk in (first, second))
-    return difference_of(one, other, "difference of C-indices", method=f"square-and-add of {PAIRS}", level=level)
+    left, right = (c_index_estimate(event, time, risk, groups) for risk in (first, second))
+    return difference_of(left, right, "difference of C-indices", method=f"square-and-add of {PAIRS}", level=level)
 
 
 def c_index_estimate(event: Column, time: Column, risk: Column, groups: Sequence | None = None) -> Estimate:

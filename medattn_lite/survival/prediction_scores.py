@@ -56,12 +56,12 @@ def survival_differences(
     Raises:
         UserError: the two do not predict the same rows.
     """
-    one, other = Predicted.from_rows(first), Predicted.from_rows(second)
-    if one.subjects != other.subjects:
+    left, right = Predicted.from_rows(first), Predicted.from_rows(second)
+    if left.subjects != right.subjects:
         raise UserError("the two models predicted other patients, or in another order: run both on the same folds")
-    out, patients = {}, len(set(one.subjects))
-    for name, score in _statistics(one).items():
-        (estimate, kind, method), (others, _, _) = _estimate(name, score, one), _estimate(name, score, other)
+    out, patients = {}, len(set(left.subjects))
+    for name, score in _statistics(left).items():
+        (estimate, kind, method), (others, _, _) = _estimate(name, score, left), _estimate(name, score, right)
         kind = "difference of C-indices" if kind == "C-index" else kind
         out[name] = difference_of(estimate, others, kind, method=f"square-and-add of {method}", units=patients)
         if not draws:

@@ -97,7 +97,7 @@ def rotate(image: Tensor, masks: Tensor, *, axis: int, angle: float) -> tuple[Te
 
     A positive angle turns from the later of the other two axes towards the earlier one, as `torch.rot90` with k = −1.
     """
-    first, second = [other for other in range(3) if other != axis]
+    first, second = [dimension for dimension in range(3) if dimension != axis]
     turn = torch.eye(3)
     turn[first, first] = turn[second, second] = math.cos(angle)
     turn[first, second], turn[second, first] = -math.sin(angle), math.sin(angle)

@@ -86,7 +86,7 @@ def _over_seeds(
     for seed, records, seed_rows in zip(plan.training_seeds, starts, rows, strict=True):
         steps = [record.get("chosen_step", record["iterations"]) for record in records]
         by_seed[str(seed)] = {"pooled": _intervals(task.score(seed_rows)), "chosen_steps": steps}
-    scores = [{name: interval["value"] for name, interval in one["pooled"].items()} for one in by_seed.values()]
+    scores = [{name: interval["value"] for name, interval in of_seed["pooled"].items()} for of_seed in by_seed.values()]
     return {"by_seed": by_seed, "over_seeds": _mean_over(scores, count="seeds")}
 
 
@@ -95,13 +95,13 @@ def _difference(
 ) -> dict[str, Any]:
     """Two variants on the same patients: the interval from the first seed, and each seed's own."""
     first, second = pair
-    by_seed = [_intervals(task.compare(one, other)) for one, other in zip(rows[first], rows[second], strict=True)]
+    by_seed = [_intervals(task.compare(left, right)) for left, right in zip(rows[first], rows[second], strict=True)]
     difference: dict[str, Any] = {"first": first, "second": second, "difference": by_seed[0]}
     if plan.seeds > 1:
         difference["by_seed"] = {
             str(seed): interval for seed, interval in zip(plan.training_seeds, by_seed, strict=True)
         }
-        scores = [{name: interval["value"] for name, interval in one.items()} for one in by_seed]
+        scores = [{name: interval["value"] for name, interval in intervals.items()} for intervals in by_seed]
         difference["over_seeds"] = _mean_over(scores, count="seeds")
     return difference
 

@@ -140,10 +140,10 @@ class _Fold:
             return
         record = self.files.record()
         ours = {"variant": self.variant.name, "fold": self.number, "seed": self.seed}
-        other = [name for name, value in ours.items() if record.get(name, value) != value]
+        changed = [name for name, value in ours.items() if record.get(name, value) != value]
         patients = {subject for side in record["split"].values() for subject in side}
-        if other or patients != set(self.task.subjects):
-            what = f"of another {other[0]}" if other else "of other patients"
+        if changed or patients != set(self.task.subjects):
+            what = f"of another {changed[0]}" if changed else "of other patients"
             raise UserError(f"{self.files.predictions} holds predictions {what}: {self.files.remedy}")
 
     def try_out(self) -> None:

@@ -50,8 +50,8 @@ def sharpness_control(
     for index in tqdm(range(0, 2 * subjects, 2), desc="healthy heads", disable=not progress, leave=False):
         for kind, soften in (("sharp", 0.0), ("blurred", blur)):
             sample = cohort.render(cohort.subject(index), soften=soften)
-            slices = [one for one in cut(sample, "presence", 0.01) if HEIGHTS[0] <= one.height <= HEIGHTS[1]]
-            images = torch.stack([sized(one, sample, trained.size).image for one in slices])
+            slices = [item for item in cut(sample, "presence", 0.01) if HEIGHTS[0] <= item.height <= HEIGHTS[1]]
+            images = torch.stack([sized(item, sample, trained.size).image for item in slices])
             with torch.no_grad():
                 rows[kind] += trained.network(images).softmax(dim=1)[:, 1].tolist()
         heads += [sample["subject"]] * len(slices)

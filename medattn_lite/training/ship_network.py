@@ -120,16 +120,16 @@ def _check(task: Any, model: torch.nn.Module, rows: Rows, expected: Sequence[dic
             raise UserError(f"the weights do not give what the run predicted for {theirs['subject']}: run it anew")
 
 
-def _alike(one: Any, other: Any) -> bool:
-    if isinstance(one, dict):
-        return all(_alike(one[key], other[key]) for key in one)
-    if isinstance(one, list):
-        return len(one) == len(other) and all(map(_alike, one, other))
-    if isinstance(one, float):
-        return math.isclose(one, other, rel_tol=1e-3, abs_tol=1e-4)
-    if isinstance(one, int) and not isinstance(one, bool):
-        return abs(one - other) <= max(2, 0.001 * abs(other))  # voxels at the threshold
-    return one == other
+def _alike(first: Any, second: Any) -> bool:
+    if isinstance(first, dict):
+        return all(_alike(first[key], second[key]) for key in first)
+    if isinstance(first, list):
+        return len(first) == len(second) and all(map(_alike, first, second))
+    if isinstance(first, float):
+        return math.isclose(first, second, rel_tol=1e-3, abs_tol=1e-4)
+    if isinstance(first, int) and not isinstance(first, bool):
+        return abs(first - second) <= max(2, 0.001 * abs(second))  # voxels at the threshold
+    return first == second
 
 
 def _command(plan: Plan, variant: str) -> str:

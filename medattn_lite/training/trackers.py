@@ -74,7 +74,7 @@ def values_of(row: Sequence[Any]) -> dict[str, float]:
 
 
 def _only(accelerator: Accelerator, name: str) -> bool:
-    return [str(getattr(one, "value", one)) for one in accelerator.log_with] == [name]
+    return [str(getattr(tracker, "value", tracker)) for tracker in accelerator.log_with] == [name]
 
 
 def _details(folder: Path, settings: Settings, done: int) -> dict[str, dict[str, Any]]:

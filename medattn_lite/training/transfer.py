@@ -68,8 +68,8 @@ def transfer(
     if data == plan.data and not (phantom and seed != plan.seed):
         raise UserError(f"{run} was trained on {data}: name another data set to test it on"
                         + (", or phantoms of another --seed" if phantom else ""))
-    other = _of_scanner(settings, scanner, subjects) if phantom else settings
-    tested = open_task(recipe, other, data=data, root=root, seed=seed, progress=progress)
+    other_settings = _of_scanner(settings, scanner, subjects) if phantom else settings
+    tested = open_task(recipe, other_settings, data=data, root=root, seed=seed, progress=progress)
     wanted = finished["data_facts"]["channels"]
     if list(tested.channels) != wanted:
         raise UserError(f"{run} was trained on {', '.join(wanted)} and {data} has {', '.join(tested.channels)}: train "
@@ -87,8 +87,9 @@ def transfer(
         **({"scanner": scanner, "seed": seed} if phantom else {}),
         "data_facts": tested.about(),
         "variants": {name: _scores(tested, whole[name], by_fold) for name, by_fold in rows.items()},
-        "comparisons": [{"first": one, "second": two, "difference": _plain(tested.compare(whole[one], whole[two]))}
-                        for one, two in recipe.comparisons if {one, two} <= set(rows)],
+        "comparisons": [{"first": first, "second": second,
+                         "difference": _plain(tested.compare(whole[first], whole[second]))}
+                        for first, second in recipe.comparisons if {first, second} <= set(rows)],
         "notes": ["scored at the voxel size of the run, not of the files",
                   "a network trained on phantoms is for learning, not for patients"],
     }  # fmt: skip
@@ -206,9 +207,11 @@ def written(result: dict[str, Any]) -> str:
     lines = [f"{result['run']}, trained on {result['trained_on']}, tested on {result['tested_on']}{scanner}: "
              f"{result['data_facts']['patients']} patients"]  # fmt: skip
     for name, variant in result["variants"].items():
-        lines.append(f"{name}: " + ", ".join(f"{score} {_interval(one)}" for score, one in variant["pooled"].items()))
+        lines.append(
+            f"{name}: " + ", ".join(f"{score} {_interval(interval)}" for score, interval in variant["pooled"].items())
+        )
     for pair in result["comparisons"]:
-        text = ", ".join(f"{score} {_interval(one)}" for score, one in pair["difference"].items())
+        text = ", ".join(f"{score} {_interval(interval)}" for score, interval in pair["difference"].items())
         lines.append(f"{pair['first']} minus {pair['second']}: {text}")
     if "lesion_ml" not in result:
         return "\n".join(lines)

@@ -73,7 +73,7 @@ TRAINING: tuple[Mutant, ...] = (
         "training",
         "record-of-another-fold",
         "predictions of another fold are taken for this one's",
-        "if other or patients != set(self.task.subjects):",
+        "if changed or patients != set(self.task.subjects):",
         "if patients != set(self.task.subjects):",
         "test_run_and_its_data.py",
         "another_fold",

@@ -35,8 +35,8 @@ def check_folds(assign: Callable[[Sequence[str], int, int], Any]) -> Result:
     _does_not_hang_on_a_set(assign, subjects)
     if all(each == by_seed[0] for each in by_seed):
         raise NotYet("The seed changes nothing: patients have the same folds every time.", SHUFFLE_HINT)
-    for seed, (one, other) in enumerate(zip(by_seed[:-1], by_seed[1:], strict=True)):
-        kept = _kept_together(one, other)
+    for seed, (first, second) in enumerate(zip(by_seed[:-1], by_seed[1:], strict=True)):
+        kept = _kept_together(first, second)
         if kept > 0.6:
             raise NotYet(
                 f"With seeds {seed} and {seed + 1}, {kept:.0%} of the patients who share a fold are the same pairs: "

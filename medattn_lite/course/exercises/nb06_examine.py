@@ -137,8 +137,8 @@ def findings_of(
     generator = torch.Generator().manual_seed(6)
     query, key, value = (spread * torch.randn(2, 4, 3, 5, 6, generator=generator) for _ in range(3))
 
-    def differ(one: Tensor, other: Tensor) -> bool:
-        return not (torch.equal(one, other) if exact else torch.allclose(one, other, atol=_NEAR))
+    def differ(left: Tensor, right: Tensor) -> bool:
+        return not (torch.equal(left, right) if exact else torch.allclose(left, right, atol=_NEAR))
 
     def breaks(rule: int, axis: int) -> bool:
         out = attend(query, key, value, axis)

@@ -90,7 +90,7 @@ def spread(rng: np.random.Generator, free: np.ndarray, count: int, *, gap: int) 
             places.append((row, column))
             block(left, (row, column), gap - 1)
         if len(places) == count:  # places found late lie closer to the others: no role may hang on the order
-            return [places[one] for one in rng.permutation(count)]
+            return [places[place] for place in rng.permutation(count)]
     raise UserError(f"no room for {count} places {gap} pixels apart in {free.shape[0]} × {free.shape[1]}: draw fewer")
 
 

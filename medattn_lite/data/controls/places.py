@@ -79,7 +79,7 @@ def _one_per_row(rng: np.random.Generator, free: np.ndarray, count: int, *, gap:
         (row, column), = spread(rng, left, 1, gap=1)
         left[max(row - gap + 1, 0) : row + gap] = False
         places.append((row, column))
-    return [places[one] for one in rng.permutation(count)]
+    return [places[place] for place in rng.permutation(count)]
 
 
 def fill_reference(rng: np.random.Generator, n: int, size: tuple[int, ...], cue: bool) -> Canvas:

@@ -46,6 +46,6 @@ def _marks(cells: int) -> np.ndarray:
     chosen: list[np.ndarray] = []
     for least in (4, 3, 2):
         for mark in balanced:
-            if len(chosen) < cells and all((mark != other).sum() >= least for other in chosen):
+            if len(chosen) < cells and all((mark != drawn).sum() >= least for drawn in chosen):
                 chosen.append(mark)
     return np.array(chosen).reshape(cells, 2, 4) * 2.0 - 1.0

@@ -46,10 +46,10 @@ def displacement(points: torch.Tensor, brain_depth: torch.Tensor, pushes: tuple[
     """
     shift = torch.zeros_like(points)
     free = smoothstep(brain_depth, 0.0, 14.0)
-    for one in pushes:
-        away = points - points.new_tensor(one.centre_mm)
+    for push in pushes:
+        away = points - points.new_tensor(push.centre_mm)
         distance = away.square().sum(-1).sqrt()
-        length = min(one.amount_mm, 0.33 * one.radius_mm) / one.radius_mm * torch.exp(1 - distance / one.radius_mm)
-        length = length * smoothstep(distance, one.reach_mm, 0.6 * one.reach_mm)
+        length = min(push.amount_mm, 0.33 * push.radius_mm) / push.radius_mm * torch.exp(1 - distance / push.radius_mm)
+        length = length * smoothstep(distance, push.reach_mm, 0.6 * push.reach_mm)
         shift += (length * free)[..., None] * away
     return shift

@@ -170,7 +170,9 @@ def _numbered(files_by_series: dict[tuple[str, str, str], list[tuple[Path, dict[
     for who in patients:
         dates = {study: (str(rows[0][1]["StudyDate"] or ""), str(rows[0][1]["StudyTime"] or ""), study)
                  for (owner, study, _), rows in files_by_series.items() if owner == who}  # fmt: skip
-        visits[who] = {study: number for number, study in enumerate(sorted(dates, key=lambda one: dates[one]), start=1)}
+        visits[who] = {
+            study: number for number, study in enumerate(sorted(dates, key=lambda study: dates[study]), start=1)
+        }
     ordered = sorted(files_by_series.items(), key=lambda item: (patients[item[0][0]], visits[item[0][0]][item[0][1]],
                                                                 item[1][0][1]["SeriesNumber"] or 0, item[0][2]))
     result = []

@@ -82,7 +82,7 @@ def import_study(
             converted, or dicom2nifti is not installed.
     """
     chosen = study.chosen(series)
-    if patient is not None and len({one.patient for one in chosen}) > 1:
+    if patient is not None and len({member.patient for member in chosen}) > 1:
         raise UserError("--patient names one patient, and these series are of several: choose with --series")
     if patient is not None and (not patient.strip() or Path(patient).name != patient or patient.startswith(".")):
         raise UserError(f"--patient {patient!r} is not a name of a folder: use letters, digits, - and _")
@@ -95,19 +95,19 @@ def import_study(
         raise UserError(f"{taken} exists already and is not replaced: name another folder")
     optional("dicom2nifti")
     done, rows = [], []
-    for one in chosen:
-        volume = _convert(one)
+    for chosen_series in chosen:
+        volume = _convert(chosen_series)
         if isinstance(volume, str):
-            done.append(Imported(one, None, volume))
+            done.append(Imported(chosen_series, None, volume))
             continue
-        path, (image, remark) = paths[one.number], volume
+        path, (image, remark) = paths[chosen_series.number], volume
         path.parent.mkdir(parents=True, exist_ok=True)
         with new_file(path) as part:
             part.write_bytes(gzip.compress(image.to_bytes(), compresslevel=6, mtime=0))
-        done.append(Imported(one, path, remark))
-        rows.append(_row(one, path.relative_to(folder), image))
+        done.append(Imported(chosen_series, path, remark))
+        rows.append(_row(chosen_series, path.relative_to(folder), image))
     if not rows:
-        reasons = "; ".join(f"{one.series.number}: {one.remark}" for one in done)
+        reasons = "; ".join(f"{imported.series.number}: {imported.remark}" for imported in done)
         raise UserError(f"no series could be converted: {reasons}")
     with new_file(folder / TABLE) as part, part.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, _COLUMNS, delimiter="\t", lineterminator="\n")
@@ -118,7 +118,7 @@ def import_study(
 
 def _places(chosen: Sequence[Series], folder: Path, patient: str | None) -> dict[int, Path]:
     """Number of each series in the list → its file; two of one name get that number, too."""
-    paths = {one.number: folder / _place(one, patient) for one in chosen}
+    paths = {member.number: folder / _place(member, patient) for member in chosen}
     often = Counter(paths.values())
     return {number: path if often[path] == 1 else path.with_name(path.name.replace(".nii.gz", f"_{number}.nii.gz"))
             for number, path in paths.items()}  # fmt: skip

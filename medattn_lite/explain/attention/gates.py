@@ -149,5 +149,5 @@ def spatial_map_in(maps: Mapping[str, CapturedMap], block: str) -> Tensor | None
         maps: of `capture_attention`.
         block: name of the module around the gate, such as "layer1.0".
     """
-    gates = [one.values[0, 0] for name, one in maps.items() if one.kind == SPATIAL and name.startswith(f"{block}.")]
+    gates = [read.values[0, 0] for name, read in maps.items() if read.kind == SPATIAL and name.startswith(f"{block}.")]
     return gates[0] if gates else None

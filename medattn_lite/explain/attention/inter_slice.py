@@ -108,7 +108,7 @@ def read_inter_slice(
             stack.enter_context(edited_maps(model, close, kind=CHANNEL_SLICE, layer=layer))
         maps = stack.enter_context(capture_attention(model, device="cpu"))
         logits = forward_eval(model, image).cpu()
-    gates = {name: one.values[0].flatten(1) for name, one in maps.items() if one.kind == CHANNEL_SLICE}
+    gates = {name: captured.values[0].flatten(1) for name, captured in maps.items() if captured.kind == CHANNEL_SLICE}
     if layer not in gates:
         raise UserError(f"{layer!r} has no gates by slice: choose one of {', '.join(gates)}")
     maps_by_gate = {name: spatial_map_in(maps, name.rpartition(".")[0]) for name in gates}

@@ -80,8 +80,8 @@ def empty_like(image: Tensor, *, fill: str = "blur") -> Tensor:
     dims = image.dim() - 2
     for _ in range(3):  # three boxes are nearly a Gaussian
         for axis, side in enumerate(image.shape[2:]):  # axis by axis is the same, at a hundredth of the work
-            radii = [side // 8 if other == axis else 0 for other in range(dims)]
-            image = pool(image, [2 * one + 1 for one in radii], stride=1, padding=radii, count_include_pad=False)
+            radii = [side // 8 if dimension == axis else 0 for dimension in range(dims)]
+            image = pool(image, [2 * radius + 1 for radius in radii], stride=1, padding=radii, count_include_pad=False)
     return image
 
 

@@ -126,7 +126,7 @@ def graded_heads(trained: Trained, *, limit: int | None = None) -> tuple[Tensor,
     rows = [row for row, name in enumerate(cohort.subjects) if name in tested]
     labels = cohort.labels
     if limit is not None:
-        rows = sorted(row for grade in (0, 1) for row in [one for one in rows if labels[one] == grade][: limit // 2])
+        rows = sorted(row for grade in (0, 1) for row in [row for row in rows if labels[row] == grade][: limit // 2])
     images = torch.stack([normalise(cohort[row]["image"]) for row in rows])
     return images, torch.tensor([labels[row] for row in rows])
 

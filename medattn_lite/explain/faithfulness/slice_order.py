@@ -68,12 +68,12 @@ def slice_order(run: Path, *, variant: str = "P3D + IAM", batch: int = 10) -> di
     opened = Run(run)
     plan, recipe, settings = opened.finished_plan, opened.recipe, opened.settings
     task = open_task(recipe, settings, data=plan.data, root=plan.root, seed=plan.seed, progress=False)
-    one, truth = recipe.variant(variant), []
+    chosen, truth = recipe.variant(variant), []
     probabilities: dict[str, list[float]] = {name: [] for name in EDITS}
     splits = task.splits()
     for fold, split in enumerate(splits):
         task_on_fold: Any
-        task_on_fold, network = opened.trained_on(task, one, fold, split)
+        task_on_fold, network = opened.trained_on(task, chosen, fold, split)
         rows = [int(row) for row in task_on_fold.rows(split, "test")]
         images = torch.stack([task_on_fold.images[row].float() for row in rows])
         truth += [task_on_fold.strata[row] for row in rows]
@@ -81,7 +81,7 @@ def slice_order(run: Path, *, variant: str = "P3D + IAM", batch: int = 10) -> di
             with torch.no_grad(), edited_maps(network, edit, kind=kind):
                 for part in images.tensor_split(math.ceil(len(images) / batch)):  # no part of one, its own neighbour
                     probabilities[name] += network(part).softmax(1)[:, 1].tolist()
-        written = opened.fold(one.name, fold).record()
+        written = opened.fold(chosen.name, fold).record()
         recorded = np.array([row["probability"] for row in written["predictions"]])
         if np.abs(recorded - probabilities["as it is"][-len(rows):]).max() > 1e-3:
             raise UserError(f"fold {fold} of {run} does not give the probabilities it wrote down: run it anew")

@@ -85,8 +85,8 @@ def gains(rows: Iterable[Row]) -> dict[str, dict[str, Interval]]:
     intervals: dict[str, dict[str, Interval]] = {}
     for name in (name for name in finer if name in by_method):
         shared = [subject for subject in by_method[name] if subject in by_method.get("Grad-CAM", {})]
-        old = [_comparable(by_method["Grad-CAM"][one], by_method["chance"][one]) for one in shared]
-        new = [by_method[name][one] for one in shared]
+        old = [_comparable(by_method["Grad-CAM"][case], by_method["chance"][case]) for case in shared]
+        new = [by_method[name][case] for case in shared]
         for score in GAINS:
             pairs = np.array(
                 [[after[score], before[score]] for after, before in zip(new, old, strict=True)], dtype=float
@@ -106,9 +106,9 @@ def _variants(
 ) -> Iterator[tuple[str, Tensor]]:
     """Each stage's map on the image's grid, and the fused ones; (D, H, W)."""
     fine = []
-    for one in maps:
-        fine.append(on_image(one, network, image))
-        yield f"{method} at {one.layer}", fine[-1][0]
+    for layer_map in maps:
+        fine.append(on_image(layer_map, network, image))
+        yield f"{method} at {layer_map.layer}", fine[-1][0]
     if len(fine) > 1 and method == "LayerCAM":
         for fusion in FUSIONS:
             yield f"LayerCAM fused, {fusion}", fuse(fine, fusion=fusion)[0]

@@ -82,8 +82,8 @@ def _explained(
     row: Row = {**located, "note": explanation.note}
     if not again:
         fixed = None if target is None else target.fixed(forward_eval(network, case.image))
-        other = explain_image(reinitialised, case.image, method=method, target=fixed, **options)
-        row[LIKENESS] = similarity(values, other.values[0], within=case.counted)
+        copied = explain_image(reinitialised, case.image, method=method, target=fixed, **options)
+        row[LIKENESS] = similarity(values, copied.values[0], within=case.counted)
     if curves:
         for name, curve in (("deletion area", deletion_curve), ("insertion area", insertion_curve)):
             row[name] = curve(network, case.image, values, target=case.target, within=case.counted).area

@@ -114,7 +114,7 @@ def _moved(module: nn.Module, steps: list[float], firsts: list[float]) -> tuple[
 def _each(value: Any, axes: int) -> list[int]:
     if isinstance(value, str):  # "same" and "valid" paddings change no size here, or have none
         return [0] * axes
-    return [int(value)] * axes if isinstance(value, int) else [int(one) for one in value]
+    return [int(value)] * axes if isinstance(value, int) else [int(number) for number in value]
 
 
 def _mean(branches: list[tuple[Size, list[float], list[float]]]) -> tuple[list[float], list[float]]:

@@ -75,7 +75,7 @@ def _unasked(image: Tensor) -> Tensor:
 
 def _at_places(maps: Sequence[CapturedMap], image: Tensor) -> MethodResult:
     """The last map with at least four places along every axis, else the one with the most along its shortest."""
-    chosen = first_with_places(maps[::-1], lambda one: one.values.shape[2:], image.shape[2:])
+    chosen = first_with_places(maps[::-1], lambda captured: captured.values.shape[2:], image.shape[2:])
     values = chosen.values.mean(dim=1)
     spread = values.flatten(1).amax(dim=1) - values.flatten(1).amin(dim=1)
     notes = notes_for(spread < FLAT, f"the map is nearly flat, {float(values.min()):.3f} to {float(values.max()):.3f}")

@@ -55,7 +55,7 @@ def fused_layer_cam(
     layers = layers_to_fuse(model, image, extra_inputs=extra_inputs) if layer is None else layer.split(JOINED)
     (maps,) = class_activation_maps(model, image, [positive_gradient], layers=layers, target=target,
                                     extra_inputs=extra_inputs)  # fmt: skip
-    values = fuse([on_image(one, model, image, extra_inputs=extra_inputs) for one in maps], fusion=fusion)
+    values = fuse([on_image(layer_map, model, image, extra_inputs=extra_inputs) for layer_map in maps], fusion=fusion)
     words = f"nothing speaks for {maps[0].target.words} in all of these layers at one place"
     notes = notes_for((values == 0).flatten(1).all(dim=1), words)
     return MethodResult(values, maps[0].scores, JOINED.join(layers), tuple(notes), maps[0].target)
@@ -94,7 +94,10 @@ def fuse(maps: Sequence[Tensor], *, fusion: str = "geometric") -> Tensor:
         >>> fuse([torch.tensor([[1.0, 0.0, 4.0]]), torch.tensor([[2.0, 2.0, 2.0]])])
         tensor([[0.5000, 0.0000, 1.0000]])
     """
-    positive = [one.clamp(min=0) for one in maps]
-    shares = [one / one.flatten(1).amax(1).clamp(min=1e-30).reshape(-1, *[1] * (one.dim() - 1)) for one in positive]
+    positive = [layer_map.clamp(min=0) for layer_map in maps]
+    shares = [
+        layer_map / layer_map.flatten(1).amax(1).clamp(min=1e-30).reshape(-1, *[1] * (layer_map.dim() - 1))
+        for layer_map in positive
+    ]
     stack = torch.stack(shares)
     return torch.tanh(GAMMA * stack).amax(dim=0) if fusion == "maximum" else stack.prod(dim=0) ** (1 / len(shares))

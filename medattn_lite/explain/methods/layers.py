@@ -109,8 +109,8 @@ def first_with_places(maps: Sequence[Named], sides: Callable[[Named], Sequence[i
         sides: from one of them to its sides.
         size: of the image.
     """
-    enough = (one for one in maps if has_places(sides(one), size))
-    return next(enough, None) or max(maps, key=lambda one: min(sides(one)))
+    enough = (candidate for candidate in maps if has_places(sides(candidate), size))
+    return next(enough, None) or max(maps, key=lambda candidate: min(sides(candidate)))
 
 
 def _choose(model: nn.Module, image: Tensor, extra_inputs: Sequence[Tensor]) -> str:
@@ -134,7 +134,7 @@ def _choose(model: nn.Module, image: Tensor, extra_inputs: Sequence[Tensor]) -> 
 def _watch(model: nn.Module, image: Tensor, names: Sequence[str] | None, extra_inputs: Sequence[Tensor]) -> _Pass:
     """One pass of the first image, with every module listened to, or the named ones."""
     check_open(model)
-    seen, one = _Pass(), image[:1]
+    seen, first_image = _Pass(), image[:1]
     named = dict(model.named_modules())
     chosen = set(_with_channels_first(model) if names is None else names)
     handles = []
@@ -142,11 +142,11 @@ def _watch(model: nn.Module, image: Tensor, names: Sequence[str] | None, extra_i
     def end(name: str, output: object) -> None:
         if not isinstance(output, Tensor):
             return
-        if output.dim() == image.dim() and len(output) == len(one):
+        if output.dim() == image.dim() and len(output) == len(first_image):
             seen.maps.pop(name, None)  # of several uses the last one counts
             seen.maps[name] = tuple(output.shape[2:])
         elif output.dim() == 3 and name:
-            count = tokens_first(output, len(one)).shape[1]
+            count = tokens_first(output, len(first_image)).shape[1]
             if token_grid(model, image.shape[2:], count) is not None:
                 seen.tokens.pop(name, None)
                 seen.tokens[name] = count
@@ -159,7 +159,7 @@ def _watch(model: nn.Module, image: Tensor, names: Sequence[str] | None, extra_i
     for module in _token_attention(model) if names is None else []:
         handles.append(module.register_forward_pre_hook(begin))
     try:
-        forward_eval(model, one, extra_inputs=[extra[:1] for extra in extra_inputs])
+        forward_eval(model, first_image, extra_inputs=[extra[:1] for extra in extra_inputs])
     finally:
         for handle in handles:
             handle.remove()

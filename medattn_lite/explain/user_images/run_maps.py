@@ -188,7 +188,7 @@ def _windows(
                       overlap=overlap)[0, task.regions.index(region.name)][place] > 0.5  # fmt: skip
     voxel_ml = abs(float(np.linalg.det(prepared["affine"][:3, :3]))) / 1000
     silent = empty_map_warnings(values[None], explained[0].target) if explained[0].signed else []
-    notes = [*_counted([one.note for one in explained], silent, "windows"),
+    notes = [*_counted([explanation.note for explanation in explained], silent, "windows"),
              f"windows of {'×'.join(map(str, size))} voxels, as the run predicts"]  # fmt: skip
     on_file = to_file_grid(values.numpy(), prepared["affine"], sample["image"].shape[1:], sample["affine"])
     return _mapped(on_file, explained[0], notes, f"{region.name}: {float(segmented.sum()) * voxel_ml:.1f} mL")

@@ -42,10 +42,10 @@ class Range:
 
     def words(self) -> str:
         """The range as a person reads it."""
-        one = "a whole number" if self.whole else "a number"
+        noun = "a whole number" if self.whole else "a number"
         first = f"above {self.low:g}" if self.above else f"from {self.low:.10g}"
         last = f"below {self.high:g}" if self.below else f"to {self.high:.10g}"
-        many = one.replace("a ", "") + "s" if self.many else one
+        many = noun.replace("a ", "") + "s" if self.many else noun
         three = ", one or three of them" if self.axes else ""
         return f"{many} {first} {last}{three}" + (", or none" if self.none else "")
 

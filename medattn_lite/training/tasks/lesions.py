@@ -97,6 +97,6 @@ class Lesions(Segmentation):
         """Adds what "lesion" stands for."""
         known = {"phantom": "lesion: white matter lesion of a phantom", "open-ms": "lesion: consensus of the raters",
                  "lgg": "lesion: FLAIR abnormality of a glioma, as slice stacks"}  # fmt: skip
-        other = ["published on this data set: mean Dice 0.82 by patient, 110 patients, a 2-D U-Net on a GPU at 256×256 "
+        notes = ["published on this data set: mean Dice 0.82 by patient, 110 patients, a 2-D U-Net on a GPU at 256×256 "
                  "(Buda et al. 2019)"] if self.data == "lgg" else []  # fmt: skip
-        return [known.get(self.data, "lesion: whatever the mask holds above 0"), *other, *super().notes()]
+        return [known.get(self.data, "lesion: whatever the mask holds above 0"), *notes, *super().notes()]

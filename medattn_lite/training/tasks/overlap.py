@@ -82,13 +82,13 @@ def overlap_differences(
     out = {}
     for name, (region, statistic) in measures.items():
         how = STATISTICS[statistic]
-        one, other = _columns(first, region), _columns(second, region)
+        first_columns, second_columns = _columns(first, region), _columns(second, region)
         if isinstance(how, Together):
-            out[name] = paired_jackknife_interval(how.score, one, other, groups=subjects)
-        elif not np.isfinite(how.score(*one) - how.score(*other)).all():
+            out[name] = paired_jackknife_interval(how.score, first_columns, second_columns, groups=subjects)
+        elif not np.isfinite(how.score(*first_columns) - how.score(*second_columns)).all():
             out[name] = _nothing(subjects)
         else:
-            out[name] = paired_mean_interval(how.score(*one), how.score(*other), groups=subjects)
+            out[name] = paired_mean_interval(how.score(*first_columns), how.score(*second_columns), groups=subjects)
     return out
 
 
