@@ -295,9 +295,9 @@ def predict_rows(
     plain.to(accelerator.device)
     rows = [int(row) for row in rows]
     share = math.ceil(len(rows) / accelerator.num_processes)
-    own = rows[accelerator.process_index * share : (accelerator.process_index + 1) * share]
+    share_of_rows = rows[accelerator.process_index * share : (accelerator.process_index + 1) * share]
     with evaluating(plain), torch.no_grad(), accelerator.autocast():
-        predictions = [predict(plain, row, accelerator.device) for row in own]
+        predictions = [predict(plain, row, accelerator.device) for row in share_of_rows]
     _require_numbers(predictions)
     if accelerator.num_processes == 1:
         return predictions

@@ -55,7 +55,7 @@ def pairs() -> Iterator[Bad]:
 
 
 def settings(name: str, default: Any, *, may_be_none: bool = False) -> Iterator[Bad]:
-    """Values of one setting that has the value `own` now; those of another kind must be refused."""
+    """Values of one setting that has the value `default` now; those of another kind must be refused."""
     for text in SETTINGS:
         fits = (text == "None" and may_be_none) or (name == "spacing_mm" and text == "2,2,2")  # one number per axis
         yield Bad(f"{name}={text}", _is_wrong(text, default) and not fits)

@@ -68,7 +68,7 @@ class FixedTarget:
 
     def __init__(self, model: nn.Module, target: TargetLike | None, image: Tensor,
                  extra_inputs: Sequence[Tensor] = ()) -> None:  # fmt: skip
-        self._asked = None if target is None else _as_target(target)
+        self._chosen_target = None if target is None else _as_target(target)
         self._network = unwrapped_network(model, image, extra_inputs=extra_inputs) if target is None else model
         self._fixed: Target | None = None
 
@@ -86,7 +86,7 @@ class FixedTarget:
     def fix(self, output: Any) -> Target:
         """The target, fixed to the first output."""
         if self._fixed is None:
-            target = default_target(self._network, output) if self._asked is None else self._asked
+            target = default_target(self._network, output) if self._chosen_target is None else self._chosen_target
             self._fixed = target.fixed(output)
         return self._fixed
 
