@@ -77,17 +77,17 @@ def slice_affinity(
     """
     planes = [planes] if isinstance(planes, str) else list(planes)
     single = len(planes) == 1 and as_array(matrices[0]).ndim == 1
-    found = [np.asarray(as_array(each), dtype=float) for each in ([matrices] if single else matrices)]
-    chosen = [chosen] * len(found) if chosen is None or isinstance(chosen, int) else list(chosen)
-    if len(found) != len(planes) or len(chosen) != len(found):
-        raise ValueError(f"{len(found)} matrices, {len(planes)} planes and {len(chosen)} chosen rows: give one each")
+    arrays = [np.asarray(as_array(each), dtype=float) for each in ([matrices] if single else matrices)]
+    chosen = [chosen] * len(arrays) if chosen is None or isinstance(chosen, int) else list(chosen)
+    if len(arrays) != len(planes) or len(chosen) != len(arrays):
+        raise ValueError(f"{len(arrays)} matrices, {len(planes)} planes and {len(chosen)} chosen rows: give one each")
     titles = planes if titles is None else list(titles)
-    edge = min(3.0, (WIDTH - len(found) * (LEFT + BESIDE)) / len(found))
+    edge = min(3.0, (WIDTH - len(arrays) * (LEFT + BESIDE)) / len(arrays))
     height = edge + 0.36 + BOTTOM
-    figure = new_figure(max(len(found) * (LEFT + edge + BESIDE), 4.6), height, layout=None)
+    figure = new_figure(max(len(arrays) * (LEFT + edge + BESIDE), 4.6), height, layout=None)
     width = figure.get_figwidth()
     words = []
-    for number, (matrix, plane, row, title) in enumerate(zip(found, planes, chosen, titles, strict=True)):
+    for number, (matrix, plane, row, title) in enumerate(zip(arrays, planes, chosen, titles, strict=True)):
         left = LEFT + number * (LEFT + edge + BESIDE)
         axes = figure.add_axes((left / width, BOTTOM / height, edge / width, edge / height))
         draw_matrix(axes, matrix, plane, row)
@@ -108,7 +108,7 @@ def affinity_view(
     opacity: float = 0.75,
     window: tuple[float, float] | None = None,
     title: str = "",
-    asked: str = "the voxel",
+    query: str = "the voxel",
     alt: str | None = None,
 ) -> Figure:
     """Draws what one voxel looks at, by one or several blocks: a slice×slice matrix and three planes per block.
@@ -123,7 +123,7 @@ def affinity_view(
         opacity: of the strongest weight.
         window: intensities drawn black and white; see `default_window`.
         title: in front of the first row's.
-        asked: who looks, where it is not the voxel at the position: for the alt text.
+        query: who looks, where it is not the voxel at the position: for the alt text.
         alt: alt text, instead of the one written from the values.
 
     Raises:
@@ -163,7 +163,7 @@ def affinity_view(
             _draw(axes, volume, plane, position, (edges[plane.rows], edges[plane.columns]), window, overlay, mask, box)
             left += wide + GAP
         _add_bar(figure, overlay, first, top - tall * scale, height)
-    return set_alt(figure, alt or _words(title, position, rows, mask, opacity, asked))
+    return set_alt(figure, alt or _words(title, position, rows, mask, opacity, query))
 
 
 def draw_matrix(axes: Axes, matrix: np.ndarray, plane: str, row: int | None) -> None:
@@ -266,19 +266,19 @@ def _words(
     rows: Sequence[AffinityRow],
     mask: np.ndarray | None,
     opacity: float,
-    asked: str,
+    query: str,
 ) -> str:
-    said = []
+    sentences = []
     for row in rows:
         overlay = _times_even(row, opacity)
         text = f"{row.name}{f', {row.caption}' if row.caption else ''}: "
         text += _matrix_words(as_array(row.matrix), row.plane, position[_axis(row.plane)])
         if overlay.is_empty:
-            said.append(f"{text}; {asked}: nothing is looked at")
+            sentences.append(f"{text}; {query}: nothing is looked at")
             continue
         peak = np.unravel_index(int(overlay.values.argmax()), overlay.values.shape)
         where = listed([str(int(index)) for index in peak])
-        said.append(f"{text}; {asked}: most at {where}, {overlay.values.max():.3g} times an even share")
-    text = f"{title or 'MRI'}: what {asked} looks at; planes through {listed([str(index) for index in position])}. "
-    text += ". ".join(said) + f". At {opacity:.0%} opacity."
+        sentences.append(f"{text}; {query}: most at {where}, {overlay.values.max():.3g} times an even share")
+    text = f"{title or 'MRI'}: what {query} looks at; planes through {listed([str(index) for index in position])}. "
+    text += ". ".join(sentences) + f". At {opacity:.0%} opacity."
     return text if mask is None else f"{text} The mask is outlined in white."

@@ -49,8 +49,8 @@ def weights_bars(
         >>> len(figure.axes[0].patches)
         4
     """
-    given = weights if isinstance(weights, Mapping) else {"": weights}
-    sets = {name: as_array(values).ravel() for name, values in given.items()}
+    by_name = weights if isinstance(weights, Mapping) else {"": weights}
+    sets = {name: as_array(values).ravel() for name, values in by_name.items()}
     count = len(next(iter(sets.values())))
     names = [f"key {i + 1}" for i in range(count)] if names is None else [str(name) for name in names]
     figure = new_figure(min(9.6, 2.2 + 0.75 * count + 0.5 * count * (len(sets) - 1)), 3.2)
@@ -72,7 +72,7 @@ def weights_bars(
     light_grid(axes)
     if len(sets) > 1:
         axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    return set_alt(figure, alt or f"Bars, {title}. " + " ".join(_told(name, names, v) for name, v in sets.items()))
+    return set_alt(figure, alt or f"Bars, {title}. " + " ".join(_describe(name, names, v) for name, v in sets.items()))
 
 
 @figure_function
@@ -183,13 +183,13 @@ def playground(
     _bars(bars_scores, scores, colours, title="2 scores", note=score_name)
     _bars(bars_weights, weights, colours, title="3 weights", note=f"temperature {temperature:g}", limits=(0.0, 1.0))
     _mixture(mixture, values, weights, context, colours)
-    told = [
+    sentences = [
         f"{name} ({key[0]:z.1f}, {key[1]:z.1f}) scores {score:z.2f} and weighs {weight:.2f}"
         for name, key, score, weight in zip(names, keys, scores, weights, strict=True)
     ]
     words = (
         f"Attention playground, {score_name} score, temperature {temperature:g}. "
-        f"Query ({query[0]:z.1f}, {query[1]:z.1f}). {'; '.join(told)}. "
+        f"Query ({query[0]:z.1f}, {query[1]:z.1f}). {'; '.join(sentences)}. "
         f"Context ({context[0]:z.2f}, {context[1]:z.2f})."
     )
     return set_alt(figure, alt or words)
@@ -263,7 +263,7 @@ def _arrow(axes: Axes, tip: np.ndarray, colour: str, *, text: str, width: float)
     )
 
 
-def _told(name: str, names: Sequence[str], values: np.ndarray) -> str:
+def _describe(name: str, names: Sequence[str], values: np.ndarray) -> str:
     order = np.argsort(-values)[:8]
     text = ", ".join(f"{names[i]} {values[i]:.2f}" for i in order)
     return f"{name + ': ' if name else ''}{text}{', the rest lower' if len(values) > 8 else ''}."

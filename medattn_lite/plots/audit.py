@@ -57,48 +57,48 @@ def audit_view(findings: Sequence[HasVerdict], *, title: str = "") -> Figure:
     Raises:
         ValueError: none of them was scored.
     """
-    rows = [own for verdict in LOOKS for own in sorted((f for f in findings if f.verdict == verdict),
-                                                       key=lambda found: -found.value)]
+    rows = [finding for verdict in LOOKS for finding in sorted((f for f in findings if f.verdict == verdict),
+                                                               key=lambda finding: -finding.value)]
     if not rows:
         raise ValueError("audit_view needs at least one finding with a score")
     shown = rows[:MOST]
     figure = new_figure(9.5, 1.3 + 0.3 * len(shown))
     axes = figure.add_subplot()
-    for at, found in enumerate(shown):
-        _, colour, marker = LOOKS[found.verdict]
-        if found.null is not None:
-            mean, spread = found.null
+    for at, finding in enumerate(shown):
+        _, colour, marker = LOOKS[finding.verdict]
+        if finding.null is not None:
+            mean, spread = finding.null
             axes.plot([mean - 2 * spread, mean + 2 * spread], [at, at], color="#dcdcdc", linewidth=9, zorder=1,
                       solid_capstyle="butt")
-        axes.plot([found.low, found.high], [at, at], color=colour, linewidth=2.5, alpha=0.6, zorder=2)
-        axes.plot(found.value, at, marker, color=colour, markersize=7, zorder=3)
+        axes.plot([finding.low, finding.high], [at, at], color=colour, linewidth=2.5, alpha=0.6, zorder=2)
+        axes.plot(finding.value, at, marker, color=colour, markersize=7, zorder=3)
     axes.axvline(0.5, color=MUTED, linestyle="--", linewidth=1.2, zorder=1)
-    axes.set(yticks=range(len(shown)), yticklabels=[found.name for found in shown], title=title,
+    axes.set(yticks=range(len(shown)), yticklabels=[finding.name for finding in shown], title=title,
              xlabel=f"{shown[0].measure} of {shown[0].label} (0.5 is chance), 95 % interval")
     axes.set_ylim(len(shown) - 0.4, -0.6)
-    axes.set_xlim(min([0.25, *(found.low for found in shown if np.isfinite(found.low))]), 1.02)
+    axes.set_xlim(min([0.25, *(finding.low for finding in shown if np.isfinite(finding.low))]), 1.02)
     axes.tick_params(axis="y", length=0, labelsize=10, labelcolor=INK)
     axes.spines["left"].set_visible(False)
     light_grid(axes, axis="x")
     for verdict, (words, colour, marker) in LOOKS.items():
-        if any(found.verdict == verdict for found in shown):
+        if any(finding.verdict == verdict for finding in shown):
             axes.plot([np.nan], [np.nan], marker, color=colour, label=words)
-    if any(found.null is not None for found in shown):
+    if any(finding.null is not None for finding in shown):
         axes.plot([np.nan], [np.nan], color="#dcdcdc", linewidth=9, label="on shuffled labels, ± 2 sd")
     axes.legend(loc="upper center", bbox_to_anchor=(0.3, -0.45 / (0.3 * len(shown) + 0.3)), ncols=5)
-    return set_alt(figure, _said(rows, shown))
+    return set_alt(figure, _describe(rows, shown))
 
 
-def _said(rows: Sequence[HasVerdict], shown: Sequence[HasVerdict]) -> str:
+def _describe(rows: Sequence[HasVerdict], shown: Sequence[HasVerdict]) -> str:
     label, measure = rows[0].label, rows[0].measure
-    leaks = [f"{found.name} {found.value:.2f}" for found in rows if found.verdict == "tells"]
-    declared, given = ([f"{found.name} {found.value:.2f}" for found in rows if found.verdict == verdict]
-                       for verdict in ("declared", "given"))
-    others = sum(found.verdict == "chance" for found in rows)
+    leaks = [f"{finding.name} {finding.value:.2f}" for finding in rows if finding.verdict == "tells"]
+    declared, adjusted_for = ([f"{finding.name} {finding.value:.2f}" for finding in rows if finding.verdict == verdict]
+                              for verdict in ("declared", "given"))
+    others = sum(finding.verdict == "chance" for finding in rows)
     parts = [f"{measure} of {label} for {len(rows)} factors and models, with intervals."]
     parts.append(f"Better than chance: {listed(leaks)}." if leaks else "None tells it better than chance.")
     parts += [f"Declared signal: {listed(declared)}."] if declared else []
-    parts += [f"Taken as given: {listed(given)}."] if given else []
+    parts += [f"Taken as given: {listed(adjusted_for)}."] if adjusted_for else []
     parts += [f"{others} are not better than chance."] if others else []
     parts += [f"{len(rows) - len(shown)} are not drawn."] if len(shown) < len(rows) else []
     return " ".join(parts)

@@ -73,10 +73,10 @@ def control_tasks(panels: Sequence[TaskPanel], *, columns: int = 4) -> Figure:
             continue
         _picture(upper, panels[place])
         _dots(lower, panels[place])
-    said = [f"{panel.title} {_spoken(panel)}" for panel in panels]
+    sentences = [f"{panel.title} {_spoken(panel)}" for panel in panels]
     what = ("Synthetic images with lesions in orange, look-alikes in blue and the cue in green; below each, accuracies "
             "by network, one dot per seed, chance 0.5")  # fmt: skip
-    return set_alt(figure, ". ".join([what, *said]) + ".")
+    return set_alt(figure, ". ".join([what, *sentences]) + ".")
 
 
 def _picture(axes: Axes, panel: TaskPanel) -> None:

@@ -144,9 +144,9 @@ def _draw_survival(axes: Axes, now: Curve | None, before: Curve | None) -> None:
 def _words(
     now: Mapping[str, float], before: Mapping[str, float] | None, shown: Any, survival: Curve | None
 ) -> str:
-    said = [f"{name} {value:.2f}" + (f" (before {before[name]:.2f})" if before is not None else "")
-            for name, value in now.items()]  # fmt: skip
-    text = f"A synthetic head in three planes. Probability of high grade: {', '.join(said)}."
+    texts = [f"{name} {value:.2f}" + (f" (before {before[name]:.2f})" if before is not None else "")
+             for name, value in now.items()]  # fmt: skip
+    text = f"A synthetic head in three planes. Probability of high grade: {', '.join(texts)}."
     text += "" if shown is None else f" With {shown.words()}."
     if survival is not None:
         median = next((day for day, alive in zip(*survival, strict=True) if alive < 0.5), None)

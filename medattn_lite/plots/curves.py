@@ -60,13 +60,13 @@ def training_curve(
         smooth = _running_mean(losses)
         left.plot(at, losses, color=colour, alpha=0.25, linewidth=1.0)
         left.plot(at, smooth, color=colour, label=name or "running mean")
-        told = "no steps"
+        text = "no steps"
         if len(losses):
-            told = f"the loss goes from {smooth[0]:.2f} to {smooth[-1]:.2f} in {int(at[-1])} steps"
+            text = f"the loss goes from {smooth[0]:.2f} to {smooth[-1]:.2f} in {int(at[-1])} steps"
         if len(scores):
             right[0].plot(valid_at, scores, color=colour, marker="o", markersize=4, label=name or None)
-            told += f", {valid_label} ends at {scores[-1]:.2f}"
-        words.append(f"{name}: {told}" if name else told[0].upper() + told[1:])
+            text += f", {valid_label} ends at {scores[-1]:.2f}"
+        words.append(f"{name}: {text}" if name else text[0].upper() + text[1:])
     left.set(xlabel="iteration", ylabel="loss", title=title or "training")
     left.set_ylim(bottom=0.0)
     light_grid(left)
@@ -179,12 +179,12 @@ def reliability(
         place = np.clip((values * bins).astype(int), 0, bins - 1)
         counts = np.bincount(place, minlength=bins)
         filled = counts > 0
-        said = np.bincount(place, values, bins)[filled] / counts[filled]
+        predicted = np.bincount(place, values, bins)[filled] / counts[filled]
         seen = np.bincount(place, truth, bins)[filled] / counts[filled]
         colour = CLASS_COLOURS[number % len(CLASS_COLOURS)]
-        axes.plot(said, seen, color=colour, label=name or "model", zorder=2)
-        axes.scatter(said, seen, s=20 + 180 * counts[filled] / counts.max(), color=colour, alpha=0.8, zorder=3)
-        gap = float(np.average(np.abs(said - seen), weights=counts[filled]))
+        axes.plot(predicted, seen, color=colour, label=name or "model", zorder=2)
+        axes.scatter(predicted, seen, s=20 + 180 * counts[filled] / counts.max(), color=colour, alpha=0.8, zorder=3)
+        gap = float(np.average(np.abs(predicted - seen), weights=counts[filled]))
         words.append(f"{name or 'the model'} is off by {gap:.2f} on average")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal", title=title)
     axes.set(xlabel="probability given", ylabel="share of positive cases")

@@ -35,7 +35,7 @@ def on_dark(figure: Figure) -> Figure:
     images = [axes for axes in figure.axes if axes.images]
     kept = {id(artist) for axes in images for artist in _on_image(axes)}
     kept |= {id(text) for text in figure.findobj(Text) if _on_colour(text)}
-    for artist in figure.findobj(lambda found: isinstance(found, (Text, Line2D, Patch, Collection))):
+    for artist in figure.findobj(lambda artist: isinstance(artist, (Text, Line2D, Patch, Collection))):
         if id(artist) not in kept:
             _turn(artist)
     for axes in figure.axes:

@@ -100,7 +100,7 @@ def grouped_convolution(groups: Sequence[int] = (1, 2, 4), *, channels: int = 8)
         8 input channels above, 8 output channels below, a line for
     """
     figure = new_figure(3.0 * len(groups), 2.4)
-    said = []
+    sentences = []
     for panel, count in enumerate(groups, start=1):
         axes = figure.add_subplot(1, len(groups), panel)
         width = channels // count
@@ -114,11 +114,11 @@ def grouped_convolution(groups: Sequence[int] = (1, 2, 4), *, channels: int = 8)
         axes.set_title(links, fontsize=12)
         axes.set(xlim=(-1.2, channels + 0.2), ylim=(-0.25, 1.25))  # room between one panel and the next
         axes.axis("off")
-        said.append(links)
+        sentences.append(links)
     return set_alt(
         figure,
         f"{channels} input channels above, {channels} output channels below, a line for each link. "
-        f"{'; '.join(said)}. With more groups, each output channel reads only the inputs of its own group.",
+        f"{'; '.join(sentences)}. With more groups, each output channel reads only the inputs of its own group.",
     )
 
 

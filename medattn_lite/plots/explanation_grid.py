@@ -48,24 +48,24 @@ def explanation_grid(
     laid = [lay_out(row) for row in rows]
     if plane not in ("axial", "coronal", "sagittal"):
         raise ValueError(f"there is no plane {plane!r}: use axial, coronal or sagittal")
-    captions = [_wrapped(own.row.caption) for own in laid]
+    captions = [_wrapped(item.row.caption) for item in laid]
     cell = TITLE + PICTURE + 0.3 + LINE * max(len(lines) for lines in captions) + 0.12
     height = TOP + cell * math.ceil(len(laid) / columns)
     wide = (WIDTH - GAP * (columns - 1)) / columns
     figure = new_figure(WIDTH, height, layout=None)
     figure.text(0.005, 1 - 0.06 / height, title, fontsize=11, va="top", color=INK)
-    for number, (own, lines) in enumerate(zip(laid, captions, strict=True)):
+    for number, (item, lines) in enumerate(zip(laid, captions, strict=True)):
         left = number % columns * (wide + GAP)
         top = height - TOP - number // columns * cell
-        name = textwrap.shorten(own.row.title, LETTERS, placeholder=" …")
+        name = textwrap.shorten(item.row.title, LETTERS, placeholder=" …")
         figure.text((left + 0.03) / WIDTH, top / height, name, fontsize=11, fontweight="bold", va="top", color=INK)
-        _draw(figure, own, plane, (left, top - TITLE - PICTURE, wide), height, opacity)
+        _draw(figure, item, plane, (left, top - TITLE - PICTURE, wide), height, opacity)
         below = top - TITLE - PICTURE
-        if own.shown is not None and not own.shown.is_empty:
-            short_colour_bar(figure, own, (left + 0.05, below - 0.12, min(1.7, wide - 0.3)), (WIDTH, height))
+        if item.shown is not None and not item.shown.is_empty:
+            short_colour_bar(figure, item, (left + 0.05, below - 0.12, min(1.7, wide - 0.3)), (WIDTH, height))
         figure.text((left + 0.03) / WIDTH, (below - 0.32) / height, "\n".join(lines), fontsize=10, va="top", color=INK,
                     linespacing=1.25)  # fmt: skip
-    words = [f"{own.row.title}: {map_words(own)}" for own in laid]
+    words = [f"{item.row.title}: {map_words(item)}" for item in laid]
     return set_alt(figure, alt or f"{title or 'Maps'}. {'. '.join(words)}. Bright is high; weak values are faint.")
 
 
@@ -74,12 +74,12 @@ def _wrapped(caption: str) -> list[str]:
 
 
 def _draw(
-    figure: Figure, own: LaidOut, plane: str, place: tuple[float, float, float], height: float, opacity: float
+    figure: Figure, laid: LaidOut, plane: str, place: tuple[float, float, float], height: float, opacity: float
 ) -> None:
     """One picture, as large as its place (left, bottom, width in inches) allows."""
     left, bottom, wide = place
-    chosen = next((panel for panel in own.panels if panel.name == plane), own.panels[0])
-    rows, columns = (own.volume.shape[axis] * own.edges[axis] for axis in (chosen.rows, chosen.columns))
+    chosen = next((panel for panel in laid.panels if panel.name == plane), laid.panels[0])
+    rows, columns = (laid.volume.shape[axis] * laid.edges[axis] for axis in (chosen.rows, chosen.columns))
     scale = min(wide / columns, PICTURE / rows)
     box = (left / WIDTH, (bottom + PICTURE - rows * scale) / height, columns * scale / WIDTH, rows * scale / height)
-    draw_map(figure.add_axes(box), own, chosen, opacity=opacity, box=(rows, columns))
+    draw_map(figure.add_axes(box), laid, chosen, opacity=opacity, box=(rows, columns))

@@ -86,13 +86,13 @@ def explanation_rows(
         raise ValueError("there is no map to draw: give at least one row")
     edges = voxel_spacing(affine)
     laid = [lay_out(row, image, position, edges, outline) for row in rows]
-    height = TOP + sum(own.height + ROW_GAP for own in laid) + 0.1
+    height = TOP + sum(item.height + ROW_GAP for item in laid) + 0.1
     figure = new_figure(WIDTH, height, layout=None)
     top = height - TOP
-    for number, own in enumerate(laid):
-        _draw_row(figure, own, top, height, opacity=opacity, first=number == 0, title=title)
-        top -= own.height + ROW_GAP
-    words = [f"{own.row.title}: {map_words(own)}" for own in laid]
+    for number, item in enumerate(laid):
+        _draw_row(figure, item, top, height, opacity=opacity, first=number == 0, title=title)
+        top -= item.height + ROW_GAP
+    words = [f"{item.row.title}: {map_words(item)}" for item in laid]
     return set_alt(figure, alt or f"{title or 'Maps'}. {'. '.join(words)}. Bright is high; weak values are faint.")
 
 
@@ -128,8 +128,8 @@ def lay_out(
         raise ValueError(f"{row.title or 'a row'} has no image (D, H, W) or (H, W) under its map")
     place = row.position if row.position is not None else position
     place = tuple(side // 2 for side in volume.shape) if place is None else tuple(int(index) for index in place)
-    own = tuple(row.spacing) if row.spacing is not None else tuple(edges)
-    own = own[-volume.ndim :]
+    spacing = tuple(row.spacing) if row.spacing is not None else tuple(edges)
+    spacing = spacing[-volume.ndim :]
     outline = outline if row.outline is None else row.outline
     mask = None if outline is None else as_array(outline) > 0
     shown = None
@@ -139,79 +139,79 @@ def lay_out(
         high = high if high > 0 else float(values.max(initial=0.0))
         shown = make_overlay(values, volume.shape, title=row.title, limits=(0.0, high) if high > 0 else None)
     panels = PLANES if volume.ndim == 3 else (Plane("axial", -1, 0, 1, AXIAL.letters),)
-    size = [length * edge for length, edge in zip(volume.shape, own, strict=True)]
+    size = [length * edge for length, edge in zip(volume.shape, spacing, strict=True)]
     tall = max(size[plane.rows] for plane in panels)
     room = WIDTH - CAPTION - (len(panels) - 1) * GAP
     scale = min(room / sum(size[plane.columns] for plane in panels), TALLEST / tall)
-    return LaidOut(row, volume, place, own, mask, shown, scale, tall * scale)
+    return LaidOut(row, volume, place, spacing, mask, shown, scale, tall * scale)
 
 
 def _draw_row(
-    figure: Figure, own: LaidOut, top: float, height: float, *, opacity: float, first: bool, title: str
+    figure: Figure, laid: LaidOut, top: float, height: float, *, opacity: float, first: bool, title: str
 ) -> None:
-    size = [length * edge for length, edge in zip(own.volume.shape, own.edges, strict=True)]
+    size = [length * edge for length, edge in zip(laid.volume.shape, laid.edges, strict=True)]
     left = CAPTION
-    for plane in own.panels:
-        wide = size[plane.columns] * own.scale
-        axes = figure.add_axes((left / WIDTH, (top - own.height) / height, wide / WIDTH, own.height / height))
-        draw_map(axes, own, plane, opacity=opacity, box=(own.height / own.scale, size[plane.columns]))
+    for plane in laid.panels:
+        wide = size[plane.columns] * laid.scale
+        axes = figure.add_axes((left / WIDTH, (top - laid.height) / height, wide / WIDTH, laid.height / height))
+        draw_map(axes, laid, plane, opacity=opacity, box=(laid.height / laid.scale, size[plane.columns]))
         if first:
-            axes.set_title(f"{title}: {plane.name}" if title and plane is own.panels[0] else plane.name, fontsize=11)
+            axes.set_title(f"{title}: {plane.name}" if title and plane is laid.panels[0] else plane.name, fontsize=11)
         left += wide + GAP
-    _caption(figure, own, top, height)
+    _caption(figure, laid, top, height)
 
 
-def draw_map(axes: Axes, own: LaidOut, plane: Plane, *, opacity: float, box: tuple[float, float]) -> None:
+def draw_map(axes: Axes, laid: LaidOut, plane: Plane, *, opacity: float, box: tuple[float, float]) -> None:
     """One plane of a row: its image, its map, its outline.
 
     Args:
         axes: empty axes.
-        own: the row.
+        laid: the row.
         plane: which plane.
         opacity: of the map's highest value.
         box: height and width of the frame, in mm.
     """
-    shown = None if own.shown is None else Overlay(own.shown.values, opacity, own.shown.title, own.shown.limits)
+    shown = None if laid.shown is None else Overlay(laid.shown.values, opacity, laid.shown.title, laid.shown.limits)
 
     def pick(array: np.ndarray) -> np.ndarray:
-        return array if plane.across < 0 else cut(array, plane, own.place[plane.across])
+        return array if plane.across < 0 else cut(array, plane, laid.place[plane.across])
 
     draw_plane(
-        axes, pick(own.volume), spacing=(own.edges[plane.rows], own.edges[plane.columns]),
-        window=default_window(own.volume), letters=plane.letters, box=box,
+        axes, pick(laid.volume), spacing=(laid.edges[plane.rows], laid.edges[plane.columns]),
+        window=default_window(laid.volume), letters=plane.letters, box=box,
         overlay=None if shown is None else (shown, pick(shown.values)),
     )  # fmt: skip
-    if own.mask is not None:
-        _outline(axes, pick(own.mask), own.edges[plane.rows], own.edges[plane.columns])
+    if laid.mask is not None:
+        _outline(axes, pick(laid.mask), laid.edges[plane.rows], laid.edges[plane.columns])
 
 
-def _caption(figure: Figure, own: LaidOut, top: float, height: float) -> None:
-    title = textwrap.wrap(own.row.title, 24) or [""]
+def _caption(figure: Figure, laid: LaidOut, top: float, height: float) -> None:
+    title = textwrap.wrap(laid.row.title, 24) or [""]
     figure.text(0.005, (top - 0.04) / height, "\n".join(title), fontsize=11, fontweight="bold", va="top", color=INK)
     below = top - 0.09 - 0.2 * len(title)
-    figure.text(0.005, below / height, own.row.caption, fontsize=10, va="top", color=INK, linespacing=1.25)
-    if own.shown is not None and not own.shown.is_empty:
-        short_colour_bar(figure, own, (0.01 * WIDTH, top - own.height + 0.2, 1.7), (WIDTH, height))
+    figure.text(0.005, below / height, laid.row.caption, fontsize=10, va="top", color=INK, linespacing=1.25)
+    if laid.shown is not None and not laid.shown.is_empty:
+        short_colour_bar(figure, laid, (0.01 * WIDTH, top - laid.height + 0.2, 1.7), (WIDTH, height))
 
 
 def short_colour_bar(
-    figure: Figure, own: LaidOut, place: tuple[float, float, float], size: tuple[float, float]
+    figure: Figure, laid: LaidOut, place: tuple[float, float, float], size: tuple[float, float]
 ) -> None:
     """A colour bar with two numbers.
 
     Args:
         figure: where to draw it.
-        own: the row whose map it belongs to, with something to show.
+        laid: the row whose map it belongs to, with something to show.
         place: left, bottom and width in inches.
         size: width and height of the figure in inches.
     """
-    if own.shown is None or own.shown.limits is None:
+    if laid.shown is None or laid.shown.limits is None:
         return
     (left, bottom, wide), (width, height) = place, size
     axes = figure.add_axes((left / width, bottom / height, wide / width, 0.1 / height))
-    bar = figure.colorbar(ScalarMappable(Normalize(*own.shown.limits), MAP), cax=axes, orientation="horizontal")
+    bar = figure.colorbar(ScalarMappable(Normalize(*laid.shown.limits), MAP), cax=axes, orientation="horizontal")
     bar.outline.set_visible(False)
-    bar.set_ticks(list(own.shown.limits), labels=["0", f"{own.shown.limits[1]:.2g}"])
+    bar.set_ticks(list(laid.shown.limits), labels=["0", f"{laid.shown.limits[1]:.2g}"])
     axes.tick_params(labelsize=10, length=0, pad=2)
 
 
@@ -224,12 +224,12 @@ def _outline(axes: Axes, inside: np.ndarray, row: float, column: float) -> None:
         axes.set_ylim(limits[1])
 
 
-def map_words(own: LaidOut) -> str:
+def map_words(laid: LaidOut) -> str:
     """The row in words: where its map is highest, and its caption."""
-    caption = own.row.caption.replace("\n", ", ")
-    if own.shown is None:
+    caption = laid.row.caption.replace("\n", ", ")
+    if laid.shown is None:
         return caption or "no map"
-    if own.shown.is_empty:
+    if laid.shown.is_empty:
         return f"nothing above 0{', ' + caption if caption else ''}"
-    highest = np.unravel_index(int(np.argmax(own.shown.values)), own.shown.values.shape)
+    highest = np.unravel_index(int(np.argmax(laid.shown.values)), laid.shown.values.shape)
     return f"highest at {tuple(int(index) for index in highest)}{', ' + caption if caption else ''}"

@@ -62,13 +62,13 @@ def forest(
         raise ValueError("forest needs at least one result")
     figure = new_figure(7.5, 1.1 + 0.42 * len(results))
     axes = figure.add_subplot()
-    given = {name: _is_given(interval) for name, interval in results.items()}
-    ends = [end for name, own in results.items() for end in ((own.low, own.high) if given[name] else (own.value,))
+    known = {name: _is_given(interval) for name, interval in results.items()}
+    ends = [end for name, i in results.items() for end in ((i.low, i.high) if known[name] else (i.value,))
             if math.isfinite(end)] or [0.0]  # fmt: skip
     width = max(ends) - min(ends)
     digits = 2 if width > NARROW else 3 if width > NARROW / 10 or not width else 4
     for row, (name, interval) in enumerate(results.items()):
-        if given[name]:
+        if known[name]:
             axes.plot([interval.low, interval.high], [row, row], color=OKABE_ITO["blue"], linewidth=3, alpha=0.55)
         if not math.isfinite(interval.value):
             continue
@@ -79,7 +79,7 @@ def forest(
         axes.axvline(reference, color=MUTED, linestyle="--", linewidth=1.2)
         axes.annotate(reference_label, (reference, len(results) - 0.45), xytext=(4, 0), textcoords="offset points",
                       fontsize=10, color=MUTED, va="center")
-    under = _units(results.values(), given.values())
+    under = _units(results.values(), known.values())
     axes.set(yticks=range(len(results)), yticklabels=list(results), title=title)
     axes.set_xlabel(f"{label}\n{under}" if under else label)
     axes.set_ylim(len(results) - 0.2, -0.75)
@@ -88,24 +88,24 @@ def forest(
         axes.locator_params(axis="x", nbins=6)  # long numbers would touch
     axes.spines["left"].set_visible(False)
     light_grid(axes, axis="x")
-    said = "; ".join(
-        f"{name} {i.value:.{digits}f}, from {i.low:.{digits}f} to {i.high:.{digits}f}" if given[name] else
+    text = "; ".join(
+        f"{name} {i.value:.{digits}f}, from {i.low:.{digits}f} to {i.high:.{digits}f}" if known[name] else
         f"{name} {i.value:.{digits}f}, no interval" for name, i in results.items()
     )  # fmt: skip
     at = "" if reference is None else f" The dashed line at {reference:g} means {reference_label}."
     rests = f" {under[0].upper()}{under[1:]}." if under else ""
-    return set_alt(figure, f"{label}, a dot and its interval for each: {said}.{at}{rests}")
+    return set_alt(figure, f"{label}, a dot and its interval for each: {text}.{at}{rests}")
 
 
 def _is_given(interval: HasInterval) -> bool:
     return not getattr(interval, "missing", "") and math.isfinite(interval.low) and math.isfinite(interval.high)
 
 
-def _units(intervals: Iterable[HasInterval], given: Iterable[bool]) -> str:
+def _units(intervals: Iterable[HasInterval], known: Iterable[bool]) -> str:
     """How many units the figures rest on, and why some have no interval."""
     intervals = list(intervals)
-    units = sorted({count for own in intervals if (count := getattr(own, "units", 0))})
-    missing = sorted({why for own, is_given in zip(intervals, given, strict=True)
-                      if not is_given and (why := getattr(own, "missing", ""))})  # fmt: skip
-    said = f"n = {units[0]}" + (f" to {units[-1]}" if len(units) > 1 else "") if units else ""
-    return "; ".join(part for part in (said, *missing) if part)
+    units = sorted({count for interval in intervals if (count := getattr(interval, "units", 0))})
+    missing = sorted({why for interval, is_given in zip(intervals, known, strict=True)
+                      if not is_given and (why := getattr(interval, "missing", ""))})  # fmt: skip
+    units_text = f"n = {units[0]}" + (f" to {units[-1]}" if len(units) > 1 else "") if units else ""
+    return "; ".join(part for part in (units_text, *missing) if part)

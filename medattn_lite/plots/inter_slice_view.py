@@ -71,7 +71,7 @@ def inter_slice_view(
     before, after = as_array(before).ravel(), as_array(after).ravel()
     class_names = [f"class {i}" for i in range(len(before))] if class_names is None else list(class_names)
     inside = None if mask is None else as_array(mask).reshape(volume.shape) > 0
-    own, depth = layers[layer], len(volume)
+    shown, depth = layers[layer], len(volume)
     figure = new_figure(9.6, 8.0)
     upper, lower = figure.subfigures(2, 1, height_ratios=(1.35, 2.15))  # type: ignore[misc]  # an array
     panels = upper.subplots(1, 3, width_ratios=(1.0, 1.0, 1.25))
@@ -87,11 +87,11 @@ def inter_slice_view(
     panels[1].set_title(f"its map of places\n{low:.2f} to {high:.2f}{flat}", fontsize=10)
     before_after(panels[2], before, after, class_names, ("as it is", "with these gates"))
     short = short_names(layers)[layer]
-    changed = f"{towards_mean:.0%} towards alike" + ("" if closed is None else f", slice {closed} closed")
+    changed = f"{towards_mean:.0%} towards the mean" + ("" if closed is None else f", slice {closed} closed")
     table, curve = lower.subplots(2, 1, sharex=True, height_ratios=(1.15, 1.0))
-    _table(table, own, extents[layer], closed)
-    table.set_title(f"{short}: a gate for each channel in each slice, {own.min():.2f} to {own.max():.2f}; {changed}",
-                    fontsize=11, pad=9)  # fmt: skip
+    _table(table, shown, extents[layer], closed)
+    table.set_title(f"{short}: a gate for each channel in each slice, {shown.min():.2f} to {shown.max():.2f}; "
+                    f"{changed}", fontsize=11, pad=9)  # fmt: skip
     lower.colorbar(table.images[0], ax=[table, curve], fraction=0.03, pad=0.02, label="gate").outline.set_visible(False)
     _by_slice(curve, layers, extents, layer, inside, depth)
     for axes, colour in ((table, "white"), (curve, PAPER)):
@@ -99,22 +99,23 @@ def inter_slice_view(
         axes.axvline(position, color=SWITCHED_OFF, linestyle="--", linewidth=1.8, label="slice shown")
     curve.legend(loc="upper left", ncols=3, frameon=True, facecolor=PAPER, edgecolor="none", framealpha=1.0)
     words = f"Inter-slice attention{f', {caption}' if caption else ''}, axial slice {position} of {depth}. {short} has "
-    words += f"{own.shape[0]} channels in {own.shape[1]} slices, mean gates by slice from {own.mean(0).min():.2f} to "
-    words += f"{own.mean(0).max():.2f}; {changed}. Map of places from {low:.2f} to {high:.2f}{flat}, at {opacity:.0%} "
+    words += f"{shown.shape[0]} channels in {shown.shape[1]} slices, mean gates by slice from "
+    words += f"{shown.mean(0).min():.2f} to {shown.mean(0).max():.2f}; {changed}. "
+    words += f"Map of places from {low:.2f} to {high:.2f}{flat}, at {opacity:.0%} "
     best = int(before.argmax())
     words += f"opacity. Probability of {class_names[best]}: {before[best]:.2f} as it is, {after[best]:.2f} with these."
     return set_alt(figure, alt or words)
 
 
-def _table(axes: Axes, own: np.ndarray, extents: tuple[float, float], closed: int | None) -> None:
+def _table(axes: Axes, values: np.ndarray, extents: tuple[float, float], closed: int | None) -> None:
     """Channels down, slices of the volume along: each of the layer's slices covers several of them."""
     low, high = (end - 0.5 for end in extents)
-    axes.imshow(own, cmap=MAP, vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest",
-                extent=(low, high, own.shape[0] - 0.5, -0.5))  # fmt: skip
+    axes.imshow(values, cmap=MAP, vmin=0.0, vmax=1.0, aspect="auto", interpolation="nearest",
+                extent=(low, high, values.shape[0] - 0.5, -0.5))  # fmt: skip
     if closed is not None:
-        place = low + (closed + 0.5) * (high - low) / own.shape[1]
-        axes.plot([place], [own.shape[0] / 2], "x", color=SWITCHED_OFF, markersize=12, markeredgewidth=2.5)
-    axes.set(ylabel="channel", ylim=(own.shape[0] - 0.5, -0.5))
+        place = low + (closed + 0.5) * (high - low) / values.shape[1]
+        axes.plot([place], [values.shape[0] / 2], "x", color=SWITCHED_OFF, markersize=12, markeredgewidth=2.5)
+    axes.set(ylabel="channel", ylim=(values.shape[0] - 0.5, -0.5))
 
 
 def _by_slice(

@@ -38,7 +38,7 @@ def kernel_voxels(kernels: Mapping[str, tuple[int, int, int]], *, within: int = 
         raise ValueError(f"kernel_voxels draws kernels of 1 to {within} voxels along each axis, not {dict(kernels)}")
     figure = new_figure(3.2 * len(kernels), 2.9)
     panels = figure.subplots(1, len(kernels), squeeze=False)[0]
-    said = []
+    sentences = []
     for axes, (name, kernel) in zip(panels, kernels.items(), strict=True):
         low = [(within - size) // 2 for size in kernel]
         for d in range(within):
@@ -54,6 +54,8 @@ def kernel_voxels(kernels: Mapping[str, tuple[int, int, int]], *, within: int = 
         axes.set(xlim=(-0.3, within * (1 + LEAN) + 0.3), ylim=(-0.3, within * FLAT + RISE * (within - 1) + 0.3))
         axes.set_aspect("equal")
         axes.axis("off")
-        said.append(f"{name} reads {weights} of {within**3} voxels, in {kernel[0]} slice{'s' if kernel[0] > 1 else ''}")
+        sentences.append(
+            f"{name} reads {weights} of {within**3} voxels, in {kernel[0]} slice{'s' if kernel[0] > 1 else ''}"
+        )
     return set_alt(figure, f"Drawing of {within} slices of {within} by {within} voxels, one above the other: "
-                           f"{listed(said)}.")  # fmt: skip
+                           f"{listed(sentences)}.")  # fmt: skip

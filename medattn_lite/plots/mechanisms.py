@@ -49,23 +49,23 @@ def mechanism_panels(panels: Mapping[str, Panel], *, columns: int = 2) -> Figure
         _panel(axes, title, rows)
     for axes in grid[len(panels) :]:
         axes.set_axis_off()
-    said = "; ".join(f"{title}: " + ", ".join(_told(name, own) for name, own in rows.items())
+    text = "; ".join(f"{title}: " + ", ".join(_describe(name, interval) for name, interval in rows.items())
                      for title, rows in panels.items())  # fmt: skip
-    return set_alt(figure, f"Difference to the plain network, a dot and its 95 % interval for each. {said}. The dashed "
+    return set_alt(figure, f"Difference to the plain network, a dot and its 95 % interval for each. {text}. The dashed "
                            "line at 0 means no difference.")  # fmt: skip
 
 
 def _panel(axes: Axes, title: str, rows: Panel) -> None:
-    for place, own in enumerate(rows.values()):
-        if own is None or isinstance(own, str):
-            axes.annotate(own or "not run", (0, place), xytext=(6, 0), textcoords="offset points", fontsize=10,
+    for place, interval in enumerate(rows.values()):
+        if interval is None or isinstance(interval, str):
+            axes.annotate(interval or "not run", (0, place), xytext=(6, 0), textcoords="offset points", fontsize=10,
                           color=MUTED, va="center")  # fmt: skip
             continue
-        given = _is_given(own)
-        colour = OKABE_ITO["vermilion" if given and not own.low <= 0 <= own.high else "blue"]
-        if given:
-            axes.plot([own.low, own.high], [place, place], color=colour, linewidth=3, alpha=0.55)
-        axes.plot(own.value, place, "o", color=colour, markersize=7)
+        known = _is_given(interval)
+        colour = OKABE_ITO["vermilion" if known and not interval.low <= 0 <= interval.high else "blue"]
+        if known:
+            axes.plot([interval.low, interval.high], [place, place], color=colour, linewidth=3, alpha=0.55)
+        axes.plot(interval.value, place, "o", color=colour, markersize=7)
     axes.axvline(0, color=MUTED, linestyle="--", linewidth=1.2)
     axes.set(yticks=range(len(rows)), yticklabels=list(rows), title=title)
     axes.set_xlabel("difference to the plain network", color=INK)
@@ -76,13 +76,13 @@ def _panel(axes: Axes, title: str, rows: Panel) -> None:
     light_grid(axes, axis="x")
 
 
-def _told(name: str, own: HasInterval | str | None) -> str:
-    if own is None or isinstance(own, str):
-        return f"{name} {own or 'not run'}"
-    if not _is_given(own):
-        return f"{name} {own.value:+.3f}, no interval"
-    return f"{name} {own.value:+.3f}, from {own.low:+.3f} to {own.high:+.3f}"
+def _describe(name: str, interval: HasInterval | str | None) -> str:
+    if interval is None or isinstance(interval, str):
+        return f"{name} {interval or 'not run'}"
+    if not _is_given(interval):
+        return f"{name} {interval.value:+.3f}, no interval"
+    return f"{name} {interval.value:+.3f}, from {interval.low:+.3f} to {interval.high:+.3f}"
 
 
-def _is_given(own: HasInterval) -> bool:
-    return not getattr(own, "missing", "") and math.isfinite(own.low) and math.isfinite(own.high)
+def _is_given(interval: HasInterval) -> bool:
+    return not getattr(interval, "missing", "") and math.isfinite(interval.low) and math.isfinite(interval.high)

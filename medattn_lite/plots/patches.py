@@ -90,12 +90,12 @@ def _frame(axes: Axes, query: tuple[int, int], side: int) -> None:
 
 
 def _words(queries: Sequence[tuple[int, int]], maps: list[np.ndarray] | None) -> str:
-    said = []
+    sentences = []
     for number, (row, column) in enumerate(queries):
         text = f"the patch in row {row}, column {column} is framed"
         if maps is not None:
             best = [f"{int(i) // maps[number].shape[1]}, {int(i) % maps[number].shape[1]}"
                     for i in np.argsort(-maps[number].ravel())[:3]]
             text += f" and looks most at the patches {listed(best)}"
-        said.append(text)
-    return f"A slice of a head, cut into patches: {'; '.join(said)}."
+        sentences.append(text)
+    return f"A slice of a head, cut into patches: {'; '.join(sentences)}."

@@ -57,13 +57,13 @@ def plane_places(figure: Figure) -> list[PlanePlace]:
         figure: its axes with planes carry the plane's name as their group id, as `draw_plane` gives it.
     """
     wide, high = figure.bbox.width, figure.bbox.height
-    found = []
+    places = []
     for axes in figure.axes:
         if axes.get_gid() not in NAMES or not axes.images:
             continue
         seen, slice_ = axes.bbox, axes.images[0]
         box = tuple(float(side) for side in (seen.x0 / wide, 1 - seen.y1 / high, seen.x1 / wide, 1 - seen.y0 / high))
         rows, columns = np.asarray(slice_.get_array()).shape[:2]
-        found.append(PlanePlace(str(axes.get_gid()), box, tuple(map(float, (*axes.get_xlim(), *axes.get_ylim()))),
-                                tuple(slice_.get_extent()), (rows, columns)))  # fmt: skip
-    return found
+        places.append(PlanePlace(str(axes.get_gid()), box, tuple(map(float, (*axes.get_xlim(), *axes.get_ylim()))),
+                                 tuple(slice_.get_extent()), (rows, columns)))  # fmt: skip
+    return places

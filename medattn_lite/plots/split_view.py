@@ -67,21 +67,23 @@ def split_view(
     layers = {name: as_array(values) for name, values in shares.items()}
     before, after = as_array(before).ravel(), as_array(after).ravel()
     class_names = [f"class {i}" for i in range(len(before))] if class_names is None else list(class_names)
-    own = layers[layer]
+    of_layer = layers[layer]
     figure = new_figure(9.6, 8.2)
     upper, middle, lower = figure.subfigures(3, 1, height_ratios=(1.25, 1.15, 1.0))  # type: ignore[misc]  # an array
     spread = _image_row(upper, slice_, spatial, opacity, caption, short_names(layers)[layer])
-    before_after(upper.axes[-1], before, after, class_names, ("its own shares", f"{towards_uniform:.0%} towards even"))
-    _channel_row(middle, versions, mixed, own[:, channel], channel)
+    before_after(
+        upper.axes[-1], before, after, class_names, ("unchanged shares", f"{towards_uniform:.0%} towards even")
+    )
+    _channel_row(middle, versions, mixed, of_layer[:, channel], channel)
     one, every = lower.subplots(1, 2, width_ratios=(1.9, 1.0))
-    _stacked(one, own, channel, f"{short_names(layers)[layer]}, moved {towards_uniform:.0%} towards even")
+    _stacked(one, of_layer, channel, f"{short_names(layers)[layer]}, moved {towards_uniform:.0%} towards even")
     every_layer(every, {name: values[0] for name, values in layers.items()}, layer, "share of split 1")
-    every.axvline(1 / len(own), color=MUTED, linestyle="--", linewidth=1.0)
-    said = [f"split {r + 1} has {share:.2f}" for r, share in enumerate(own[:, channel])]
+    every.axvline(1 / len(of_layer), color=MUTED, linestyle="--", linewidth=1.0)
+    texts = [f"split {r + 1} has {share:.2f}" for r, share in enumerate(of_layer[:, channel])]
     words = f"Split attention{f', {caption}' if caption else ''}. Channel {channel} of {short_names(layers)[layer]}: "
-    words += f"{listed(said)}. Shares moved {towards_uniform:.0%} towards even. "
+    words += f"{listed(texts)}. Shares moved {towards_uniform:.0%} towards even. "
     best = int(before.argmax())
-    words += f"Probability of {class_names[best]}: {before[best]:.2f} with its own shares, "
+    words += f"Probability of {class_names[best]}: {before[best]:.2f} with unchanged shares, "
     words += f"{after[best]:.2f} with these."
     return set_alt(figure, alt or words + spread)
 

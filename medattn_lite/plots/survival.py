@@ -104,9 +104,9 @@ def follow_up_lines(
     light_grid(axes, axis="x")
     rows = np.arange(len(ends))
     for seen, colour, marker, label in ((True, DEAD, "X", "death"), (False, ALIVE, ">", "alive when last seen")):
-        own = died == seen
-        axes.hlines(rows[own], 0, ends[own], color=colour, linewidth=2.4)
-        axes.plot(ends[own], rows[own], marker, color=colour, markersize=9, linestyle="", label=label,
+        in_group = died == seen
+        axes.hlines(rows[in_group], 0, ends[in_group], color=colour, linewidth=2.4)
+        axes.plot(ends[in_group], rows[in_group], marker, color=colour, markersize=9, linestyle="", label=label,
                   markerfacecolor=colour if seen else "white", markeredgewidth=1.6 if not seen else 0.8)  # fmt: skip
     if mark is not None:
         axes.axvline(mark[0], color=MUTED, linestyle=":", linewidth=1.6)
@@ -117,11 +117,11 @@ def follow_up_lines(
     axes.set_ylim(len(ends) - 0.4, -0.7)
     axes.tick_params(axis="y", length=0)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    said = "; ".join(f"{name} {'dies at' if dead else 'alive at'} {end:g}"
+    text = "; ".join(f"{name} {'dies at' if dead else 'alive at'} {end:g}"
                      for name, end, dead in zip(names, ends, died, strict=True)) if len(ends) <= 12 else (
         f"{int(died.sum())} end in death, {int((~died).sum())} are alive when last seen")  # fmt: skip
     at = "" if mark is None else f" A dotted line at {mark[0]:g} says {mark[1]}."
-    return set_alt(figure, alt or f"Lines of follow-up of {len(ends)} patients, in {unit}: {said}.{at}")
+    return set_alt(figure, alt or f"Lines of follow-up of {len(ends)} patients, in {unit}: {text}.{at}")
 
 
 @figure_function
@@ -218,11 +218,11 @@ def draw_risk_table(axes: Axes, curves: Mapping[str, StepCurve], *, unit: str) -
 
 def words_of(curves: Mapping[str, StepCurve], mark: tuple[float, str] | None, unit: str) -> str:
     """Each curve in words: patients, deaths, median, and S at the mark."""
-    said = []
+    sentences = []
     for name, curve in curves.items():
         median = f"median {curve.median:.4g} {unit}" if np.isfinite(curve.median) else "median not reached"
         text = f"{name}, {int(curve.at_risk[0])} patients, {int(curve.deaths.sum())} deaths, {median}"
         if mark is not None and np.isfinite(curve.at([mark[0]])[0]):
             text += f", {curve.at([mark[0]])[0]:.2f} alive at {mark[0]:g}"
-        said.append(text)
-    return "; ".join(said) + "."
+        sentences.append(text)
+    return "; ".join(sentences) + "."

@@ -87,11 +87,11 @@ def patient_curves(
     axes.set(xlabel=unit, ylabel="predicted to be alive, S(t)", title=title)
     axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
     middle = len(days) // 2
-    said = "; ".join(f"{name}, {survival[row, middle]:.2f}{_ending(outcome, row, unit)}"
+    text = "; ".join(f"{name}, {survival[row, middle]:.2f}{_ending(outcome, row, unit)}"
                      for name, row in chosen.items())  # fmt: skip
     spread = f"all {len(survival)} lie from {survival[:, middle].min():.2f} to {survival[:, middle].max():.2f}"
     return set_alt(figure, alt or f"Predicted survival{f', {title}' if title else ''}. At {days[middle]:.4g} {unit} "
-                                  f"{spread}; {said}.")  # fmt: skip
+                                  f"{spread}; {text}.")  # fmt: skip
 
 
 @figure_function
@@ -133,8 +133,8 @@ def survival_calibration(
     axes.set_title(title or f"calibration, {unit} {day:g}")
     if "" not in named:
         axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
-    said = "; ".join(f"{name + ', ' if name else ''}{calibration_words(own)}" for name, own in named.items())
-    return set_alt(figure, alt or f"Predicted against observed survival on {unit} {day:g}, a dot per group: {said}.")
+    text = "; ".join(f"{name + ', ' if name else ''}{calibration_words(curve)}" for name, curve in named.items())
+    return set_alt(figure, alt or f"Predicted against observed survival on {unit} {day:g}, a dot per group: {text}.")
 
 
 def draw_patients(
@@ -170,20 +170,23 @@ def draw_calibration(axes: Axes, named: Mapping[str, HasCalibration]) -> None:
     """Dots with intervals and the line on which predictions come true."""
     light_grid(axes, axis="both")
     axes.plot([0, 1], [0, 1], color=MUTED, linestyle=(0, (4, 3)), linewidth=1.2)
-    for number, (name, own) in enumerate(named.items()):
-        known = np.isfinite(own.observed)
+    for number, (name, curve) in enumerate(named.items()):
+        known = np.isfinite(curve.observed)
         colour = CLASS_COLOURS[number % len(CLASS_COLOURS)]
-        axes.vlines(own.predicted[known], own.low[known], own.high[known], color=colour, alpha=0.55, linewidth=2.6)
-        axes.plot(own.predicted[known], own.observed[known], color=colour, label=name or None, markersize=7,
+        axes.vlines(
+            curve.predicted[known], curve.low[known], curve.high[known], color=colour, alpha=0.55, linewidth=2.6
+        )
+        axes.plot(curve.predicted[known], curve.observed[known], color=colour, label=name or None, markersize=7,
                   marker=MARKERS[number % len(MARKERS)], linewidth=1.2)  # fmt: skip
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
 
 
-def calibration_words(own: HasCalibration) -> str:
+def calibration_words(curve: HasCalibration) -> str:
     """The groups of a calibration in words."""
-    pairs = zip(own.predicted, own.observed, own.patients, strict=True)
-    return ", ".join(f"{said:.2f} predicted and {f'{seen:.2f} observed' if np.isfinite(seen) else 'nobody observed'} "
-                     f"({int(count)} patients)" for said, seen, count in pairs)  # fmt: skip
+    pairs = zip(curve.predicted, curve.observed, curve.patients, strict=True)
+    return ", ".join(f"{predicted:.2f} predicted and "
+                     f"{f'{seen:.2f} observed' if np.isfinite(seen) else 'nobody observed'} "
+                     f"({int(count)} patients)" for predicted, seen, count in pairs)  # fmt: skip
 
 
 def _ending(outcome: tuple[ArrayLike, ArrayLike] | None, row: int, unit: str) -> str:

@@ -88,28 +88,28 @@ def survival_view(
     draw_calibration(dots, {"": calibration})
     dots.set(xlabel=f"predicted to be alive on day {day:.4g}", ylabel="observed", title="calibration")
     place = f"{name} has risk {risk[row]:.2f}, higher than {int((risk < risk[row]).sum())} of {len(risk)}"
-    said = f"Groups cut at risk {threshold:.2f}: {words_of(curves, (day, ''), 'days')} {test}. {place}. "
-    return set_alt(figure, alt or said + f"Calibration on day {day:.4g}: {calibration_words(calibration)}.")
+    text = f"Groups cut at risk {threshold:.2f}: {words_of(curves, (day, ''), 'days')} {test}. {place}. "
+    return set_alt(figure, alt or text + f"Calibration on day {day:.4g}: {calibration_words(calibration)}.")
 
 
 def _draw_risks(axes: Axes, risk: np.ndarray, threshold: float, row: int) -> None:
     """Every patient's risk as a dot, the cut, and the chosen one."""
     high = risk > threshold
     jitter = ((np.arange(len(risk)) * 0.618) % 1.0 - 0.5) * 0.6 + 0.5  # golden-ratio jitter: even, never random
-    for own, group in ((~high, "low risk"), (high, "high risk")):
-        axes.scatter(risk[own], jitter[own], s=16, color=GROUP_COLOURS[group], alpha=0.7, linewidths=0)
+    for in_group, group in ((~high, "low risk"), (high, "high risk")):
+        axes.scatter(risk[in_group], jitter[in_group], s=16, color=GROUP_COLOURS[group], alpha=0.7, linewidths=0)
     axes.plot(risk[row], jitter[row], "o", markersize=9, markerfacecolor="none", markeredgecolor="black")
     axes.axvline(threshold, color=SWITCHED_OFF, linewidth=1.6)
     axes.set(yticks=[], ylim=(0, 1), xlabel="predicted risk: a dot per patient, the cut, ○ the chosen one")
     axes.spines["left"].set_visible(False)
 
 
-def _draw_scores(axes: Axes, days: np.ndarray, brier: np.ndarray, alike: np.ndarray, day: float) -> None:
+def _draw_scores(axes: Axes, days: np.ndarray, brier: np.ndarray, reference: np.ndarray, day: float) -> None:
     """Brier score day by day, and that of one curve for all."""
     light_grid(axes)
-    axes.plot(days, alike, color=MUTED, linestyle="--", linewidth=1.4, label="one curve for all")
+    axes.plot(days, reference, color=MUTED, linestyle="--", linewidth=1.4, label="one curve for all")
     axes.plot(days, brier, color=CLASS_COLOURS[0], label="the model")
     axes.axvline(day, color=MUTED, linestyle=":", linewidth=1.4)
-    top = np.nanmax(np.r_[brier, alike, 0.25]) if len(days) else 0.25
+    top = np.nanmax(np.r_[brier, reference, 0.25]) if len(days) else 0.25
     axes.set(ylabel="Brier score", xlabel="days", ylim=(0, 1.5 * top))
     axes.legend(loc="upper right", ncols=2)

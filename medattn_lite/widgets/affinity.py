@@ -70,9 +70,9 @@ class AffinityExplorer(Explorer[AffinityState]):
         self._spacing, self._title = spacing, title
         self._readings = lru_cache(maxsize=8)(self._read)
         self._matrices = lru_cache(maxsize=64)(self._read_matrices)
-        found = self._readings(0)
-        layers = _shared_layers(found)
-        slicewise = [own for one in found.values() for own in one.values() if isinstance(own, SliceAffinities)]
+        readings = self._readings(0)
+        layers = _shared_layers(readings)
+        slicewise = [read for one in readings.values() for read in one.values() if isinstance(read, SliceAffinities)]
         self._planes = PLANES[images.dim() - 2]
         style = {"style": LABEL, "layout": CONTROL}
         controls: dict[str, ipywidgets.ValueWidget] = {
@@ -117,36 +117,38 @@ class AffinityExplorer(Explorer[AffinityState]):
         channel = state.background
         mask = None if self._masks is None else self._masks[number]
         rows, words = [], []
-        for name, found in self._readings(number).items():
-            own = found[layer]
-            path, caption = self._path(own, state)
-            weights = self._weights(own, state.asks, voxel, path, mask)
+        for name, by_layer in self._readings(number).items():
+            affinities = by_layer[layer]
+            path, caption = self._path(affinities, state)
+            weights = self._weights(affinities, state.asks, voxel, path, mask)
             matrix = self._matrices(number, name, layer)[plane][0]
             rows.append(AffinityRow(name, matrix, plane, weights, caption))
-            words.append(f"{name}{f', {caption}' if caption else ''}: {self._told(own, weights, mask)} "
-                         f"{self._slice_told(matrix, plane, voxel)}")  # fmt: skip
+            words.append(f"{name}{f', {caption}' if caption else ''}: {self._describe(affinities, weights, mask)} "
+                         f"{self._describe_row(matrix, plane, voxel)}")  # fmt: skip
         opacity = state.opacity
         caption = f"{self._title} {number} ({self._contrasts[channel]})".strip()
         figure = affinity_view(
             self._images[number, channel], voxel, rows, spacing=self._spacing, outline=mask, opacity=opacity,
-            title=caption, asked=state.asks,
+            title=caption, query=state.asks,
         )
-        summary = f"{caption}. Layer {short_names(found)[layer]}. {self._asking(state.asks, voxel)} "
+        summary = f"{caption}. Layer {short_names(by_layer)[layer]}. {self._asking(state.asks, voxel)} "
         return figure, summary + " ".join(words) + f" Opacity {opacity:.0%}."
 
-    def _path(self, own: Affinities, state: AffinityState) -> tuple[Path, str]:
+    def _path(self, affinities: Affinities, state: AffinityState) -> tuple[Path, str]:
         """The path to follow, and how to call it; a block that is not slice by slice has none."""
-        if not isinstance(own, SliceAffinities):
+        if not isinstance(affinities, SliceAffinities):
             return None, ""
         steps = state.steps
         if steps == ALL_PATHS:
             return None, ALL_PATHS
-        return (own.planes, IN_TURN) if steps == IN_TURN else (steps, f"{steps} step alone")
+        return (affinities.planes, IN_TURN) if steps == IN_TURN else (steps, f"{steps} step alone")
 
-    def _weights(self, own: Affinities, asks: str, voxel: tuple[int, ...], path: Path, mask: Tensor | None) -> Tensor:
+    def _weights(
+        self, affinities: Affinities, asks: str, voxel: tuple[int, ...], path: Path, mask: Tensor | None
+    ) -> Tensor:
         if asks == VOXEL:
-            return own.looks_at(voxel, path=path)[0]
-        return own.received(None if asks == EVERY or mask is None else mask[None], path=path)[0]
+            return affinities.looks_at(voxel, path=path)[0]
+        return affinities.received(None if asks == EVERY or mask is None else mask[None], path=path)[0]
 
     def _asking(self, asks: str, voxel: tuple[int, ...]) -> str:
         places = ", ".join(f"{plane} {index}" for plane, index in zip(self._planes, voxel, strict=True))
@@ -154,22 +156,22 @@ class AffinityExplorer(Explorer[AffinityState]):
                MASK: "The voxels in the mask look, and their mean is shown; the cross is"}[asks]  # fmt: skip
         return f"{who}: {places}." if asks == VOXEL else f"{who} at {places}."
 
-    def _told(self, own: Affinities, weights: Tensor, mask: Tensor | None) -> str:
+    def _describe(self, affinities: Affinities, weights: Tensor, mask: Tensor | None) -> str:
         if not weights.any():
-            idle = isinstance(own, SliceAffinities) and not any(own.strengths.values())
+            idle = isinstance(affinities, SliceAffinities) and not any(affinities.strengths.values())
             return "nothing: every β is 0, so the block passes its input on." if idle else "nothing."
-        found = whereabouts(weights, mask)
-        places = ", ".join(f"{plane} {index}" for plane, index in zip(self._planes, found.peak, strict=True))
-        text = f"most at {places}, {found.peak_over_uniform:.3g} times an even share; "
-        text += f"half of it lies in {found.half_mass_share:.1%} of the image"
+        seen = whereabouts(weights, mask)
+        places = ", ".join(f"{plane} {index}" for plane, index in zip(self._planes, seen.peak, strict=True))
+        text = f"most at {places}, {seen.peak_over_uniform:.3g} times an even share; "
+        text += f"half of it lies in {seen.half_mass_share:.1%} of the image"
         if mask is not None:
-            text += f", {found.in_mask:.1%} in the mask, which is {found.mask_share:.1%} of the image"
-        if isinstance(own, SliceAffinities) and len(own.planes) > 1:
-            shares = [f"{NUMBERS[steps]} {share:.0%}" for steps, share in own.shares_by_steps.items()]
+            text += f", {seen.in_mask:.1%} in the mask, which is {seen.mask_share:.1%} of the image"
+        if isinstance(affinities, SliceAffinities) and len(affinities.planes) > 1:
+            shares = [f"{NUMBERS[steps]} {share:.0%}" for steps, share in affinities.shares_by_steps.items()]
             text += f". Of what the block adds, by paths of {', '.join(shares)}"
         return text + "."
 
-    def _slice_told(self, matrix: Tensor, plane: str, voxel: tuple[int, ...]) -> str:
+    def _describe_row(self, matrix: Tensor, plane: str, voxel: tuple[int, ...]) -> str:
         row = matrix[voxel[self._planes.index(plane)]]
         one = {"rows": "Row", "columns": "Column"}.get(plane, f"{plane.capitalize()} slice")
         best = int(row.argmax())
@@ -231,13 +233,18 @@ def affinity_explorer(
     return AffinityExplorer(models, images, masks=masks, channels=channels, spacing=spacing, title=title)
 
 
-def _shared_layers(found: Mapping[str, Mapping[str, Affinities]]) -> list[str]:
-    first, *others = found.values()
+def _shared_layers(by_network: Mapping[str, Mapping[str, Affinities]]) -> list[str]:
+    first, *others = by_network.values()
     shared = [layer for layer in first if all(layer in other for other in others)]
     if not shared:
-        named = "; ".join(f"{name}: {', '.join(own)}" for name, own in found.items())
+        named = "; ".join(f"{name}: {', '.join(by_layer)}" for name, by_layer in by_network.items())
         raise UserError(f"these networks have no layer in common ({named}): give each an explorer of its own")
-    signed = [layer for own in found.values() for layer in own if not getattr(own[layer], "sums_to_one", True)]
+    signed = [
+        layer
+        for by_layer in by_network.values()
+        for layer in by_layer
+        if not getattr(by_layer[layer], "sums_to_one", True)
+    ]
     if signed:
         raise UserError(f"{signed[0]} has no softmax, so its weights have signs: use looks_at and look at both")
     return shared

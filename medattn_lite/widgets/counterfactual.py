@@ -92,44 +92,46 @@ class CounterfactualPhantom(Explorer[CounterfactualState]):
         tumour = Tumour(**{field.name: getattr(state, field.name) for field in dataclasses.fields(Tumour)})
         network, method = state.network, state.method
         fits = method != NO_MAP and (method != "attention" or self._attends(network))
-        found = self._laboratory.look(tumour, network=network, method=method if fits else None)
-        explanation = found.explanation
+        outcome = self._laboratory.look(tumour, network=network, method=method if fits else None)
+        explanation = outcome.explanation
         overlay = None if explanation is None else explanation.values[0].clamp(min=0)
         figure = counterfactual_view(
-            found.image[self._laboratory.channels.index(state.channel)], _middle(found.mask),
-            found.probabilities, before=self._before.probabilities, overlay=overlay,
-            overlay_title=f"{method} of {network}", outline=found.mask, survival=found.survival,
-            survival_before=self._before.survival, affine=found.affine, opacity=state.opacity,
+            outcome.image[self._laboratory.channels.index(state.channel)], _middle(outcome.mask),
+            outcome.probabilities, before=self._before.probabilities, overlay=overlay,
+            overlay_title=f"{method} of {network}", outline=outcome.mask, survival=outcome.survival,
+            survival_before=self._before.survival, affine=outcome.affine, opacity=state.opacity,
             chosen=network, title=f"synthetic head, {state.channel}",
         )  # fmt: skip
-        words = f"{_traits(tumour, found.volume_ml)} Opacity {state.opacity:.0%}."
+        words = f"{_traits(tumour, outcome.volume_ml)} Opacity {state.opacity:.0%}."
         set_alt(figure, f"{alt_text(figure)} {words}")
-        return figure, f"{self._told(tumour, found, network, method, fits)} Opacity {state.opacity:.0%}."
+        return figure, f"{self._describe(tumour, outcome, network, method, fits)} Opacity {state.opacity:.0%}."
 
     def _attends(self, network: str) -> bool:
         from medattn_lite.attention.maps import CHANNEL, AttentionMap
 
         model = self._laboratory.networks[network].network
-        return any(isinstance(own, AttentionMap) and own.kind != CHANNEL for own in model.modules())
+        return any(isinstance(module, AttentionMap) and module.kind != CHANNEL for module in model.modules())
 
-    def _told(self, tumour: Tumour, found: Outcome, network: str, method: str, fits: bool) -> str:
-        text = f"{_traits(tumour, found.volume_ml)} "
-        said = [f"{name} {value:.2f} (before {self._before.probabilities[name]:.2f})"
-                for name, value in found.probabilities.items()]  # fmt: skip
-        text += f"Probability of high grade: {', '.join(said)}. "
+    def _describe(self, tumour: Tumour, outcome: Outcome, network: str, method: str, fits: bool) -> str:
+        text = f"{_traits(tumour, outcome.volume_ml)} "
+        texts = [f"{name} {value:.2f} (before {self._before.probabilities[name]:.2f})"
+                 for name, value in outcome.probabilities.items()]  # fmt: skip
+        text += f"Probability of high grade: {', '.join(texts)}. "
         if method == NO_MAP:
             pass
         elif not fits:
             text += f"{network} has no attention over places, so there is no such map. "
-        elif found.explanation is not None:
-            note = found.explanation.note
+        elif outcome.explanation is not None:
+            note = outcome.explanation.note
             text += f"{note[0].upper()}{note[1:]}. " if note else ""
-            if not math.isnan(found.inside):
-                share = float((found.mask > 0).sum()) / float((found.image != found.image[:, :1, :1, :1]).any(0).sum())
-                text += f"Of the map's positive values {found.inside:.0%} lie in the tumour, which is {share:.1%} of "
+            if not math.isnan(outcome.inside):
+                share = float((outcome.mask > 0).sum()) / float(
+                    (outcome.image != outcome.image[:, :1, :1, :1]).any(0).sum()
+                )
+                text += f"Of the map's positive values {outcome.inside:.0%} lie in the tumour, which is {share:.1%} of "
                 text += "the head. "
-        if found.survival is not None:
-            median = next((day for day, alive in zip(*found.survival, strict=True) if alive < 0.5), None)
+        if outcome.survival is not None:
+            median = next((day for day, alive in zip(*outcome.survival, strict=True) if alive < 0.5), None)
             text += "Median survival by the phantom's own law: "
             text += "longer than shown." if median is None else f"about {median} days."
         return text.strip()

@@ -119,7 +119,7 @@ class ExplanationBrowser(Explorer[BrowserState]):
         shown = "" if position is None else f"Slices: {', '.join(f'{name} {index}' for name, index in places)}. "
         shown += f"Opacity {state.opacity:.0%}."
         set_alt(figure, f"{alt_text(figure)} {case.subject}. {shown}")
-        return figure, f"{self._told(case, known, blank, like, method, number)} {shown}"
+        return figure, f"{self._describe(case, known, blank, like, method, number)} {shown}"
 
     def _layers(self, network: str) -> list[str]:
         case = self._browser.cases[0]
@@ -147,17 +147,17 @@ class ExplanationBrowser(Explorer[BrowserState]):
                 lines += [f"mass inside {answer.located.relevance_mass:.1%}", f"(even map {share:.1%})"]
         return "\n".join([*lines, *([_lines(answer.note)] if answer.note else [])])
 
-    def _told(self, case: PhantomCase, known: Answer, blank: Answer, like: float, method: str, number: int) -> str:
+    def _describe(self, case: PhantomCase, known: Answer, blank: Answer, like: float, method: str, number: int) -> str:
         text = f"{case.subject}, target {case.target.words if hasattr(case.target, 'words') else ''}; the line is "
         text += "the signal, the voxels that decide. "
-        for own, who in ((known, "The network"), (blank, "The re-initialised network")):
-            if own.values is None:
-                text += f"{who} has no such map: {own.note}. "
+        for answer, who in ((known, "The network"), (blank, "The re-initialised network")):
+            if answer.values is None:
+                text += f"{who} has no such map: {answer.note}. "
                 continue
             text += f"{who}: "
-            text += f"target {own.score:.2f}, " if not math.isnan(own.score) else ""
-            text += "" if own.located is None else f"AUC of the map against the signal {own.located.auc:.2f}"
-            text += f" ({own.note}). " if own.note else ". "
+            text += f"target {answer.score:.2f}, " if not math.isnan(answer.score) else ""
+            text += "" if answer.located is None else f"AUC of the map against the signal {answer.located.auc:.2f}"
+            text += f" ({answer.note}). " if answer.note else ". "
         if not math.isnan(like):
             text += f"The two maps' rank correlation is {like:.2f}: "
             text += "the map hardly shows what was learned." if like > 0.8 else "what was learned changed the map."
@@ -181,7 +181,7 @@ def explanation_browser(
         networks = {trained.facts["variant"]: trained for trained in map(load_trained, networks)}
     if not networks:
         raise UserError("name at least one trained network to browse")
-    if len({(own.size, own.channels) for own in networks.values()}) > 1:
+    if len({(trained.size, trained.channels) for trained in networks.values()}) > 1:
         raise UserError("these networks take different images: browse those of one recipe together")
     first = next(iter(networks.values()))
     return ExplanationBrowser(Browser(networks, list(cases or held_out(first, limit=subjects))))

@@ -28,7 +28,7 @@ class InterSliceState:
     slice: int
     layer: str
     closed: int | str
-    alike: float
+    towards_mean: float
     opacity: float
     background: int | None = None
 
@@ -70,8 +70,8 @@ class InterSliceExplorer(Explorer[InterSliceState]):
             "closed": ipywidgets.SelectionSlider(
                 options=[NONE, *range(self._depths[first])], value=NONE, description="close its slice", **style
             ),
-            "alike": ipywidgets.FloatSlider(
-                value=0.0, min=0.0, max=1.0, step=0.05, description="towards alike", readout_format=".0%", **style
+            "towards_mean": ipywidgets.FloatSlider(
+                value=0.0, min=0.0, max=1.0, step=0.05, description="towards mean", readout_format=".0%", **style
             ),
         }
         if images.shape[1] > 1:
@@ -94,30 +94,30 @@ class InterSliceExplorer(Explorer[InterSliceState]):
     def view(self, state: InterSliceState) -> tuple[Figure, str]:
         number, layer, position = state.image, state.layer, state.slice
         closed = None if state.closed == NONE else int(state.closed)
-        alike, opacity = state.alike, state.opacity
+        towards_mean, opacity = state.towards_mean, state.opacity
         before = self._readings(number, layer, 0.0, None).probabilities
-        now = self._readings(number, layer, alike, closed)
+        now = self._readings(number, layer, towards_mean, closed)
         names = self._names or [f"class {i}" for i in range(len(before))]
         truth = "" if self._labels is None else f": {names[int(self._labels[number])]}"
         background = state.background or 0
         drawn = f" ({self._contrasts[background]})" if state.background is not None else ""
         figure = inter_slice_view(
             self._images[number, background], position, gates=now.gates, layer=layer, spatial=now.spatial,
-            extents=now.extents, before=before, after=now.probabilities, closed=closed, towards_mean=alike,
+            extents=now.extents, before=before, after=now.probabilities, closed=closed, towards_mean=towards_mean,
             mask=None if self._masks is None else self._masks[number], opacity=opacity, class_names=names,
             caption=f"volume {number}{drawn}{truth}",
         )
-        own = now.gates[layer].mean(0)  # (D',)
+        gates = now.gates[layer].mean(0)  # (D',)
         summary = f"Volume {number}{drawn}{truth}, axial slice {position}. {short_names(now.gates)[layer]}: mean gates "
-        summary += f"of its {len(own)} slices {', '.join(f'{gate:.2f}' for gate in own.tolist())}. "
-        summary += self._prediction(names, before, now.probabilities, alike, closed)
+        summary += f"of its {len(gates)} slices {', '.join(f'{gate:.2f}' for gate in gates.tolist())}. "
+        summary += self._prediction(names, before, now.probabilities, towards_mean, closed)
         low, high = float(now.spatial.min()), float(now.spatial.max())
         return figure, f"{summary} Map of places from {low:.2f} to {high:.2f}, at {opacity:.0%} opacity."
 
-    def _read(self, number: int, layer: str, alike: float, closed: int | None) -> InterSliceReading:
+    def _read(self, number: int, layer: str, towards_mean: float, closed: int | None) -> InterSliceReading:
         """One volume, one block, one setting; the last ones are remembered."""
         image = self._images[number : number + 1]
-        return read_inter_slice(self._model, image, layer, towards_mean=alike, closed=closed)
+        return read_inter_slice(self._model, image, layer, towards_mean=towards_mean, closed=closed)
 
     def _first_slice(self) -> int:
         """Where to begin: at the slice with most of the first mask, or in the middle."""
@@ -126,10 +126,10 @@ class InterSliceExplorer(Explorer[InterSliceState]):
         return self._images.shape[2] // 2
 
     @staticmethod
-    def _prediction(names: Sequence[str], before: Tensor, after: Tensor, alike: float, closed: int | None) -> str:
+    def _prediction(names: Sequence[str], before: Tensor, after: Tensor, moved: float, closed: int | None) -> str:
         best, now = int(before.argmax()), int(after.argmax())
         text = f"As it is, the model says {names[best]} ({before[best]:.3f})"
-        changes = [f"the gates of all blocks moved {alike:.0%} towards alike in every slice"] if alike else []
+        changes = [f"the gates of all blocks moved {moved:.0%} towards their mean over the slices"] if moved else []
         changes += [f"slice {closed} of this block closed"] if closed is not None else []
         return f"{text}; with {' and '.join(changes)}, {names[now]} ({after[now]:.3f})." if changes else f"{text}."
 
@@ -155,8 +155,8 @@ def inter_slice_explorer(
 
     Returns:
         An `Explorer`. Its controls: image, slice, layer (the block), closed (a slice of the block whose gates are set
-        to 0), alike (how far the gates of all blocks are moved towards one value per channel), opacity, and background
-        where there are several channels.
+        to 0), towards_mean (how far the gates of all blocks are moved towards one value per channel), opacity, and
+        background where there are several channels.
 
     Raises:
         UserError: for a model without inter-slice attention, or images and masks that are no batches of volumes.

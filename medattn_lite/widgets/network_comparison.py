@@ -43,7 +43,7 @@ class MechanismComparison(Explorer[ComparisonState]):
 
     def __init__(self, networks: Mapping[str, Trained], *, person: int) -> None:
         self._networks, self._slow = dict(networks), SlowMaps()
-        self._found = lru_cache(maxsize=16)(self._all_networks)
+        self._compared = lru_cache(maxsize=16)(self._all_networks)
         style = {"style": LABEL, "layout": CONTROL}
         controls: dict[str, ipywidgets.ValueWidget] = {
             "person": ipywidgets.IntSlider(
@@ -69,22 +69,22 @@ class MechanismComparison(Explorer[ComparisonState]):
         return self._slow.announce(state.method, state.person, state.diameter_mm, state.site)
 
     def view(self, state: ComparisonState) -> tuple[Figure, str]:
-        found = self._found(state.person, state.diameter_mm, state.site, state.method)
-        rows = [_row(name, own) for name, own in found.items()]
+        compared = self._compared(state.person, state.diameter_mm, state.site, state.method)
+        rows = [_row(name, result) for name, result in compared.items()]
         figure = explanation_grid(rows, plane=state.plane, opacity=state.opacity, title=state.method)
-        said = [_told(name, own) for name, own in found.items()]
+        texts = [_describe(name, result) for name, result in compared.items()]
         words = f"Synthetic person {state.person}, the same for each, a tumour of "
         words += f"{state.diameter_mm:.0f} mm, {state.site}; {state.method}, {state.plane} plane of the volumes, "
         words += f"opacity {state.opacity:.0%}."
         set_alt(figure, f"{alt_text(figure)} {words}")
-        return figure, f"{words} " + " ".join(said)
+        return figure, f"{words} " + " ".join(texts)
 
     def _all_networks(self, person: int, diameter_mm: float, site: str, method: str) -> dict[str, Compared]:
         subject = Subject(glioma(grade="high", diameter_mm=diameter_mm, site=SITES[site]), person)
-        found = {own.answer.name: own for own in compare(self._networks, subject, method=method)}
-        if not found:
+        by_name = {one.answer.name: one for one in compare(self._networks, subject, method=method)}
+        if not by_name:
             raise UserError("none of these networks finds anything to look for in a head with a glioma")
-        return found
+        return by_name
 
 
 def mechanism_comparison(networks: Mapping[str, Trained], *, person: int = 3) -> MechanismComparison:
@@ -102,21 +102,22 @@ def mechanism_comparison(networks: Mapping[str, Trained], *, person: int = 3) ->
     return MechanismComparison(networks, person=person)
 
 
-def _row(name: str, own: Compared) -> MapRow:
-    case, found = own.case, own.answer
-    lines = [own.mechanism, f"for: {TASKS.get(own.task, own.task)}", f"{own.parameters / 1e3:,.0f} k parameters",
-             f"{own.multiplications:,.0f} M multiplications"]  # fmt: skip
-    if found.located is not None:
-        lines.append(f"AUC {found.located.auc:.2f}")
-    elif found.values is None:
+def _row(name: str, result: Compared) -> MapRow:
+    case, answer = result.case, result.answer
+    lines = [result.mechanism, f"for: {TASKS.get(result.task, result.task)}",
+             f"{result.parameters / 1e3:,.0f} k parameters",
+             f"{result.multiplications:,.0f} M multiplications"]  # fmt: skip
+    if answer.located is not None:
+        lines.append(f"AUC {answer.located.auc:.2f}")
+    elif answer.values is None:
         lines.append("no such map")
-    if _blank(own):
+    if _blank(result):
         lines.append("nothing above 0: not drawn")
     contrast = case.image.shape[1] - 1
     spacing = None if case.affine is None else [float(edge) for edge in _edges(case.affine)]
     places = torch.nonzero(case.signal).float()
     position = tuple(int(round(float(value))) for value in places.mean(0)) if len(places) else None
-    return MapRow(name, found.values, "\n".join(lines), image=case.image[0, contrast], position=position,
+    return MapRow(name, answer.values, "\n".join(lines), image=case.image[0, contrast], position=position,
                   spacing=spacing or [1.0] * case.signal.dim(), outline=case.signal)  # fmt: skip
 
 
@@ -124,19 +125,21 @@ def _edges(affine: object) -> torch.Tensor:
     return torch.as_tensor(affine, dtype=torch.float64)[:3, :3].square().sum(0).sqrt()
 
 
-def _blank(own: Compared) -> bool:
-    return own.answer.values is not None and float(own.answer.values.max()) <= 0
+def _blank(result: Compared) -> bool:
+    return result.answer.values is not None and float(result.answer.values.max()) <= 0
 
 
-def _told(name: str, own: Compared) -> str:
-    text = f"{name} ({own.mechanism}; {TASKS.get(own.task, own.task)}): {own.parameters / 1e3:,.0f} thousand "
-    text += f"parameters, {own.multiplications:,.0f} million multiplications, {own.seconds:.2f} s per pass"
-    if own.answer.values is None:
-        return f"{text}; no map: {own.answer.note}."
-    if own.answer.located is not None:
-        text += f"; AUC of the map {own.answer.located.auc:.2f}"
-    if _blank(own):
+def _describe(name: str, result: Compared) -> str:
+    text = (
+        f"{name} ({result.mechanism}; {TASKS.get(result.task, result.task)}): {result.parameters / 1e3:,.0f} thousand "
+    )
+    text += f"parameters, {result.multiplications:,.0f} million multiplications, {result.seconds:.2f} s per pass"
+    if result.answer.values is None:
+        return f"{text}; no map: {result.answer.note}."
+    if result.answer.located is not None:
+        text += f"; AUC of the map {result.answer.located.auc:.2f}"
+    if _blank(result):
         text += "; nothing above 0, not drawn"
-    return f"{text}{f' ({own.answer.note})' if own.answer.note else ''}."
+    return f"{text}{f' ({result.answer.note})' if result.answer.note else ''}."
 
 

@@ -37,11 +37,11 @@ class Pointing:
 
     def able(self, places: Sequence[PlanePlace]) -> list[str]:
         """What the mouse can do in these planes, in words; nothing where no plane has controls."""
-        found = [self._parts(place.plane) for place in places]
+        parts = [self._parts(place.plane) for place in places]
         can = {
-            "click": any(row or column for _, row, column in found),
-            "wheel": any(across for across, _, _ in found),
-            "drag": bool(found) and "window" in self._controls,
+            "click": any(row or column for _, row, column in parts),
+            "wheel": any(across for across, _, _ in parts),
+            "drag": bool(parts) and "window" in self._controls,
         }
         return [words for name, words in WORDS.items() if can[name]]
 
@@ -53,7 +53,7 @@ class Pointing:
             event: as `Pointer.event` has it.
         """
         x, y = float(event.get("x", -1)), float(event.get("y", -1))
-        place = next((own for own in places if own.holds(x, y)), None)
+        place = next((candidate for candidate in places if candidate.holds(x, y)), None)
         kind = event.get("kind")
         if place is None:
             return {}

@@ -95,7 +95,7 @@ def _affinity() -> Any:
     known = {"slice attention (RSA)": load_trained("lesions_rsa"), "non-local": load_trained("lesions_non_local")}
     cases = list(held_out(known["non-local"], limit=2))
     return affinity_explorer(
-        {name: own.network for name, own in known.items()}, torch.cat([case.image for case in cases]),
+        {name: trained.network for name, trained in known.items()}, torch.cat([case.image for case in cases]),
         masks=torch.stack([case.signal for case in cases]), channels=known["non-local"].channels, title="head",
     )  # fmt: skip
 
@@ -113,7 +113,7 @@ READY: Mapping[str, Ready] = MappingProxyType({
                           "the re-initialised network?", _explanations),
     "mechanisms": Ready("All mechanisms on one person", "Is the most expensive network the one with the best map?",
                         _mechanisms),
-    "inter-slice": Ready("A gate for each slice", "Move towards alike: does the answer move?", _inter_slice),
+    "inter-slice": Ready("A gate for each slice", "Move towards mean: does the answer move?", _inter_slice),
     "affinity": Ready("Who looks at whom", "Choose a voxel in a lesion, then one in healthy tissue.", _affinity),
 })  # fmt: skip
 

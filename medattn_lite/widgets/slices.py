@@ -116,10 +116,10 @@ class SliceExplorer(Explorer[SliceState]):
         if overlay is None:
             return text + "No overlay."
         value = overlay[position]
-        said = f"{value:.3g}"
+        reading = f"{value:.3g}"
         if overlay.dtype.kind in "bu":
-            said = mask_names(np.unique(overlay)).get(int(value), "nothing")
-        return text + f"Overlay {state.overlay} at {state.opacity:.0%} opacity; at the cross: {said}."
+            reading = mask_names(np.unique(overlay)).get(int(value), "nothing")
+        return text + f"Overlay {state.overlay} at {state.opacity:.0%} opacity; at the cross: {reading}."
 
     def _middle(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         """Where to begin: in the middle of the first mask, or of the volume."""
@@ -150,11 +150,11 @@ def slice_explorer(
     if image.ndim != 4:
         raise UserError(f"the slice explorer shows volumes (C, D, H, W); this image has shape {image.shape}")
     names = [str(name) for name in sample.get("channels") or [f"channel {i}" for i in range(len(image))]]
-    found: dict[str, object] = dict(overlays or {})
+    layers: dict[str, object] = dict(overlays or {})
     for name in ("mask", "signal"):
         if sample.get(name) is not None:
-            found.setdefault(name, sample[name])
-    named = {name: _one_volume(name, values, image.shape[1:]) for name, values in found.items()}
+            layers.setdefault(name, sample[name])
+    named = {name: _one_volume(name, values, image.shape[1:]) for name, values in layers.items()}
     affine = None if sample.get("affine") is None else as_array(sample["affine"])
     if title is None:
         title = " ".join(str(sample[key]) for key in ("source", "subject") if sample.get(key))

@@ -101,9 +101,9 @@ class SplitExplorer(Explorer[SplitState]):
             channel=channel, before=before, after=now.probabilities, towards_uniform=even, spatial=now.spatial,
             opacity=opacity, class_names=names, caption=f"image {number}{drawn}{truth}",
         )
-        own = now.shares[layer][:, channel]
-        said = listed([f"split {r + 1} {share:.2f}" for r, share in enumerate(own.tolist())])
-        summary = f"Image {number}{drawn}{truth}. {short_names(now.shares)[layer]}, channel {channel}: {said}. "
+        of_layer = now.shares[layer][:, channel]
+        text = listed([f"split {r + 1} {share:.2f}" for r, share in enumerate(of_layer.tolist())])
+        summary = f"Image {number}{drawn}{truth}. {short_names(now.shares)[layer]}, channel {channel}: {text}. "
         summary += self._prediction(names, before, now.probabilities, even)
         if now.spatial is not None:
             low, high = float(now.spatial.min()), float(now.spatial.max())
@@ -117,7 +117,7 @@ class SplitExplorer(Explorer[SplitState]):
     @staticmethod
     def _prediction(names: Sequence[str], before: Tensor, after: Tensor, even: float) -> str:
         best, now = int(before.argmax()), int(after.argmax())
-        text = f"With its own shares the model says {names[best]} ({before[best]:.3f})"
+        text = f"With unchanged shares the model says {names[best]} ({before[best]:.3f})"
         if even == 0:
             return f"{text}."
         text += f"; with the shares of all blocks moved {even:.0%} towards even, {names[now]} ({after[now]:.3f})"

@@ -85,8 +85,8 @@ class SurvivalExplorer(Explorer[SurvivalState]):
         )  # fmt: skip
         summary = f"Cut at risk {split.threshold:.3g}. {_groups(split)} {_sentence(_test(split))} "
         summary += f"{self._patient(row, day)} {self._scores(day)} "
-        said, seen = calibrated.predicted_of_all, calibrated.observed_of_all
-        summary += f"Of all, {said:.2f} are predicted to be alive and {_number(seen.value)} are"
+        predicted, seen = calibrated.predicted_of_all, calibrated.observed_of_all
+        summary += f"Of all, {predicted:.2f} are predicted to be alive and {_number(seen.value)} are"
         summary += f" (in {len(calibrated.patients)} groups: "
         pairs = zip(calibrated.predicted, calibrated.observed, strict=True)
         return figure, summary + "; ".join(f"{one:.2f} and {_number(two)}" for one, two in pairs) + ")."
@@ -111,16 +111,16 @@ class SurvivalExplorer(Explorer[SurvivalState]):
 
 def _groups(split: RiskSplit) -> str:
     """Patients, deaths and median survival of both groups."""
-    said = []
+    sentences = []
     for name, count in ((LOW, int((~split.high).sum())), (HIGH, int(split.high.sum()))):
         curve: KaplanMeier | None = split.curves.get(name)
         if curve is None:
-            said.append(f"{name.capitalize()}: nobody.")
+            sentences.append(f"{name.capitalize()}: nobody.")
             continue
         deaths = int(curve.deaths.sum())
         half = f"half have died by day {curve.median:.0f}" if np.isfinite(curve.median) else "fewer than half have died"
-        said.append(f"{name.capitalize()}: {count} patients, {deaths} deaths, {half}.")
-    return " ".join(said)
+        sentences.append(f"{name.capitalize()}: {count} patients, {deaths} deaths, {half}.")
+    return " ".join(sentences)
 
 
 def _test(split: RiskSplit) -> str:

@@ -172,9 +172,9 @@ class VolumeCanvas(ipywidgets.Box):
         voxel = location.get("vox") or ()
         if len(voxel) < 3:
             return
-        found = [int(round(float(i))) * self._step for i in voxel[:3]][::-1]  # niivue counts W, H, D
+        indices = [int(round(float(i))) * self._step for i in voxel[:3]][::-1]  # niivue counts W, H, D
         axial, coronal, sagittal = (min(max(i, 0), side - 1)
-                                    for i, side in zip(found, self._layers.shape, strict=True))  # fmt: skip
+                                    for i, side in zip(indices, self._layers.shape, strict=True))  # fmt: skip
         self._follow((axial, coronal, sagittal))
 
     def _follow(self, index: tuple[int, int, int]) -> None:
@@ -204,8 +204,8 @@ class VolumeCanvas(ipywidgets.Box):
 
 def _labels(values: np.ndarray) -> dict[str, list[Any]]:
     """niivue's colours of a mask: those of every figure of the package, with their names."""
-    found = mask_names(np.unique(values))
-    colours = [(0.0, 0.0, 0.0), *(to_rgb(mask_colour(value)) for value in found)]
+    names = mask_names(np.unique(values))
+    colours = [(0.0, 0.0, 0.0), *(to_rgb(mask_colour(value)) for value in names)]
     red, green, blue = ([round(255 * colour[part]) for colour in colours] for part in range(3))
-    return {"R": red, "G": green, "B": blue, "A": [0, *[255] * len(found)], "I": [0, *found],
-            "labels": ["", *found.values()]}  # fmt: skip
+    return {"R": red, "G": green, "B": blue, "A": [0, *[255] * len(names)], "I": [0, *names],
+            "labels": ["", *names.values()]}  # fmt: skip

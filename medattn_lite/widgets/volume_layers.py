@@ -78,10 +78,10 @@ class Layers:
         """Where to begin: at the highest value of the first map, in the middle of a mask, or of the volume."""
         for layer in self.overlays:
             if layer.kind == "mask":
-                found = [int(np.median(indices)) for indices in np.nonzero(layer.values)]
+                start = [int(np.median(indices)) for indices in np.nonzero(layer.values)]
             else:
-                found = [int(i) for i in np.unravel_index(int(np.abs(layer.values).argmax()), layer.values.shape)]
-            return found[0], found[1], found[2]
+                start = [int(i) for i in np.unravel_index(int(np.abs(layer.values).argmax()), layer.values.shape)]
+            return start[0], start[1], start[2]
         return self.shape[0] // 2, self.shape[1] // 2, self.shape[2] // 2
 
     def words(self) -> str:
@@ -122,14 +122,14 @@ def read_layers(
     chosen = _channel(channel, names, len(array))
     contrasts = tuple(Layer(name, volume, "contrast", default_window(volume))
                       for name, volume in zip(names, array, strict=True))  # fmt: skip
-    found = [_overlay(name, given, source, contrasts, grid, threshold)
-             for name, given in _named(overlay).items()]  # fmt: skip
-    shown = tuple(layer for layer in found if not layer.is_empty)
-    if found and not shown:
+    overlays = [_overlay(name, value, source, contrasts, grid, threshold)
+                for name, value in _named(overlay).items()]  # fmt: skip
+    shown = tuple(layer for layer in overlays if not layer.is_empty)
+    if overlays and not shown:
         raise UserError("nothing of the overlay would be drawn: it is 0 everywhere, or below the threshold")
     if not title and isinstance(source, Mapping):
         title = " ".join(str(source[key]) for key in ("source", "subject") if source.get(key))
-    return Layers(contrasts, chosen, shown, tuple(layer.name for layer in found if layer.is_empty), grid, title)
+    return Layers(contrasts, chosen, shown, tuple(layer.name for layer in overlays if layer.is_empty), grid, title)
 
 
 def _source(source: Any, affine: Any) -> tuple[np.ndarray, list[str], np.ndarray]:
@@ -170,20 +170,20 @@ def _named(overlay: Any) -> dict[str, Any]:
     if overlay is None:
         return {}
     if isinstance(overlay, Mapping):
-        return {str(name): given for name, given in overlay.items()}
+        return {str(name): value for name, value in overlay.items()}
     if isinstance(overlay, (str, Path)):
         return {_stem(overlay): overlay}
     return {_explained(overlay) if hasattr(overlay, "method") else "map": overlay}
 
 
-def _values(given: Any) -> Any:
+def _values(value: Any) -> Any:
     """The array of an explanation; a tensor has a method `values`, which is something else."""
-    return given.values if hasattr(given, "method") else given
+    return value.values if hasattr(value, "method") else value
 
 
-def _explained(found: Any) -> str:
+def _explained(explanation: Any) -> str:
     """What an explanation is called."""
-    return f"{found.method}{f' of {found.target}' if getattr(found, 'target', '') else ''}"
+    return f"{explanation.method}{f' of {explanation.target}' if getattr(explanation, 'target', '') else ''}"
 
 
 def _stem(path: str | Path) -> str:
@@ -191,23 +191,25 @@ def _stem(path: str | Path) -> str:
 
 
 def _overlay(
-    name: str, given: Any, source: Any, contrasts: tuple[Layer, ...], grid: np.ndarray, threshold: float | None
+    name: str, value: Any, source: Any, contrasts: tuple[Layer, ...], grid: np.ndarray, threshold: float | None
 ) -> Layer:
     shape = contrasts[0].values.shape
-    own = next((layer for layer in contrasts if isinstance(given, str) and layer.name == given), None)
-    if own is not None:
-        return Layer(f"{own.name}, over it", own.values, "map", (min(0.0, own.limits[0]), own.limits[1]))
-    if isinstance(given, str) and given in ("mask", "signal") and isinstance(source, Mapping):
-        if source.get(given) is None:
-            raise UserError(f"this sample has no {given}")
-        values = as_array(source[given])
-    elif isinstance(given, (str, Path)):
-        read, _, lies = _source(given, None)
+    contrast = next((layer for layer in contrasts if isinstance(value, str) and layer.name == value), None)
+    if contrast is not None:
+        return Layer(
+            f"{contrast.name}, over it", contrast.values, "map", (min(0.0, contrast.limits[0]), contrast.limits[1])
+        )
+    if isinstance(value, str) and value in ("mask", "signal") and isinstance(source, Mapping):
+        if source.get(value) is None:
+            raise UserError(f"this sample has no {value}")
+        values = as_array(source[value])
+    elif isinstance(value, (str, Path)):
+        read, _, lies = _source(value, None)
         values = read[0]
         if values.shape != shape or not np.allclose(lies, grid, atol=1e-3):
-            raise UserError(f"{given} lies on another grid than the volume: resample it to it")
+            raise UserError(f"{value} lies on another grid than the volume: resample it to it")
     else:
-        values = as_array(_values(given))
+        values = as_array(_values(value))
     values = values[0] if values.ndim == 4 and len(values) == 1 else values
     if values.shape != shape:
         raise UserError(f"the overlay has shape {values.shape}, the volume {shape}: bring them to one grid")

@@ -405,7 +405,7 @@ plots.show(plots.forest(on_control, label="share of spots judged right", referen
 #
 # ## 8 · Heads, and a network that comes trained
 #
-# The package's P3D with IAM was trained on whole synthetic heads, without a box. The explorer shows a slice, its map of places, **a gate for each channel in each slice**, and the mean gate along the slices over the tumour's area. *Close* a slice, or move **towards alike**. Does the answer move?
+# The package's P3D with IAM was trained on whole synthetic heads, without a box. The explorer shows a slice, its map of places, **a gate for each channel in each slice**, and the mean gate along the slices over the tumour's area. *Close* a slice, or move **towards mean**. Does the answer move?
 
 # %%
 from medattn_lite.explain import graded_heads, held_out
@@ -419,7 +419,7 @@ explorer = inter_slice_explorer(
     names=shipped.facts["classes"], masks=torch.stack([case.signal for case in cases[:4]]),
     channels=shipped.facts["channels"],
 )  # fmt: skip
-explorer.set(background=shipped.facts["channels"].index("t1ce"), layer="layer3.0.iam.channel", alike=1.0)
+explorer.set(background=shipped.facts["channels"].index("t1ce"), layer="layer3.0.iam.channel", towards_mean=1.0)
 display(explorer)
 
 # %% [markdown]

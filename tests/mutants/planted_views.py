@@ -36,7 +36,7 @@ VIEWS: tuple[Mutant, ...] = (
         "plots",
         "forest-without-n",
         "a forest plot does not say how many patients",
-        'return "; ".join(part for part in (said, *missing) if part)',
+        'return "; ".join(part for part in (units_text, *missing) if part)',
         'return "; ".join(missing)',
         "test_forest_tables_diagrams.py",
         "forest",

@@ -27,23 +27,23 @@ def test_a_forest_says_its_figures_in_words() -> None:
     assert "with 0.90, from 0.80 to 0.95" in text and "0.5 means chance" in text
 
 
-@pytest.mark.parametrize(("width", "said"), [(0.4, "0.00, from"), (0.04, "0.000, from"), (0.001, "0.0002, from")])
-def test_a_forest_of_close_figures_has_more_decimals(width: float, said: str) -> None:
+@pytest.mark.parametrize(("width", "words"), [(0.4, "0.00, from"), (0.04, "0.000, from"), (0.001, "0.0002, from")])
+def test_a_forest_of_close_figures_has_more_decimals(width: float, words: str) -> None:
     figure = plots.forest({"off": Interval(0.0002, 0.0, width)}, label="Dice", reference=0.0)
-    assert f"off {said}" in plots.alt_text(figure)
+    assert f"off {words}" in plots.alt_text(figure)
 
 
 @pytest.mark.parametrize(
-    ("units", "said"), [((43, 43), "n = 43"), ((43, 12), "n = 12 to 43"), ((0, 43), "n = 43"), ((0, 0), "")]
+    ("units", "words"), [((43, 43), "n = 43"), ((43, 12), "n = 12 to 43"), ((0, 43), "n = 43"), ((0, 0), "")]
 )
 @pytest.mark.parametrize("missing", ["", "too few for an interval"])
 def test_a_forest_says_how_many_units_it_rests_on_and_why_an_interval_is_missing(
-    units: tuple[int, int], said: str, missing: str
+    units: tuple[int, int], words: str, missing: str
 ) -> None:
     whole = Interval(0.9, 0.8, 0.95, units=units[0])
     lacking = Interval(0.6, 0.5, 0.72, units=units[1], missing=missing)
     figure = plots.forest({"with": whole, "without": lacking}, label="AUC")
-    under = "; ".join(part for part in (said, missing) if part)
+    under = "; ".join(part for part in (words, missing) if part)
     assert figure.axes[0].get_xlabel() == (f"AUC\n{under}" if under else "AUC")
     text = plots.alt_text(figure)
     end = f" {under[0].upper()}{under[1:]}." if under else " from 0.50 to 0.72."

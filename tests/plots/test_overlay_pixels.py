@@ -43,10 +43,10 @@ def _one_voxel(voxel: tuple[int, ...], dtype: type) -> np.ndarray:
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32], ids=["mask", "map"])
 @pytest.mark.parametrize("voxel", CORNERS)
 def test_an_overlaid_voxel_is_drawn_where_the_image_has_that_voxel(voxel: tuple[int, ...], dtype: type) -> None:
-    given = {"position": voxel, "spacing": SPACING, "window": (0.0, 1.0), "crosshair": False}
-    blank = _pixels(plots.three_planes(np.zeros(SHAPE), **given))
-    image = _pixels(plots.three_planes(_one_voxel(voxel, np.float32), **given))
-    figure = plots.three_planes(np.zeros(SHAPE), overlay=_one_voxel(voxel, dtype), opacity=1.0, **given)
+    options = {"position": voxel, "spacing": SPACING, "window": (0.0, 1.0), "crosshair": False}
+    blank = _pixels(plots.three_planes(np.zeros(SHAPE), **options))
+    image = _pixels(plots.three_planes(_one_voxel(voxel, np.float32), **options))
+    figure = plots.three_planes(np.zeros(SHAPE), overlay=_one_voxel(voxel, dtype), opacity=1.0, **options)
     overlay = _pixels(figure)
     for axes, plane in zip(figure.axes, PLANES, strict=False):
         expected = (voxel[plane.columns] * SPACING[plane.columns], voxel[plane.rows] * SPACING[plane.rows])  # mm

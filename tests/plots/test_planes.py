@@ -42,8 +42,8 @@ def test_a_voxel_lies_on_the_side_that_the_letters_say(voxel, sides):
     figure = plots.three_planes(bright_voxel(*voxel), position=voxel, window=(0, 1))
     for axes, side in zip(figure.axes, sides, strict=False):
         x, y = millimetres(axes, axes.get_images()[0])
-        found = {"left": x < 0.2, "right": x > 0.8, "top": y > 0.7, "middle": 0.35 < x < 0.65 and 0.35 < y < 0.65}
-        assert found[side], (axes.get_title(loc="left"), side, x, y)
+        on_side = {"left": x < 0.2, "right": x > 0.8, "top": y > 0.7, "middle": 0.35 < x < 0.65 and 0.35 < y < 0.65}
+        assert on_side[side], (axes.get_title(loc="left"), side, x, y)
 
 
 def test_letters_stand_at_their_edges():
@@ -195,5 +195,5 @@ def test_layer_names_lose_what_they_share():
 def test_grey_key_writes_large_and_small_intensities_in_full(highest: float):
     figure = plots.three_planes(np.linspace(0.0, highest, 8**3).reshape(8, 8, 8), window=(0.0, highest))
     key = next(axes for axes in figure.axes if axes.get_title(loc="left") == "window")
-    said = [label.get_text() for label in key.get_xticklabels()]
-    assert all("e" not in text for text in said) and float(said[-1]) == pytest.approx(highest, rel=0.01), said
+    labels = [label.get_text() for label in key.get_xticklabels()]
+    assert all("e" not in text for text in labels) and float(labels[-1]) == pytest.approx(highest, rel=0.01), labels

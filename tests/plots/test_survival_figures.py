@@ -81,9 +81,9 @@ def test_a_chosen_patients_curve_starts_at_1_and_bears_its_end():
 
 def test_calibration_dots_are_predicted_over_observed_and_unknown_groups_are_left_out():
     survival = np.array([0.1, 0.2, 0.3, 0.8, 0.9])
-    found = calibration(FollowUp([2, 3, 3, 9, 9], np.array([True, False, False, True, False])), survival, 5, groups=2)
-    assert np.isnan(found.observed[0])
-    figure = plots.survival_calibration(found)
+    result = calibration(FollowUp([2, 3, 3, 9, 9], np.array([True, False, False, True, False])), survival, 5, groups=2)
+    assert np.isnan(result.observed[0])
+    figure = plots.survival_calibration(result)
     dots = figure.axes[0].lines[-1]
     assert dots.get_xdata().tolist() == pytest.approx([0.85]) and dots.get_ydata().tolist() == [1]
     assert "nobody observed" in plots.alt_text(figure)

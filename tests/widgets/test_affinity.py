@@ -14,10 +14,12 @@ from medattn_lite.widgets import affinity_explorer
 from tests.widgets.conftest import make_affinity_explorer, make_model, make_segmenter
 
 
-def said(found) -> str:
-    places = ", ".join(f"{plane} {i}" for plane, i in zip(("axial", "coronal", "sagittal"), found.peak, strict=True))
-    return f"most at {places}, {found.peak_over_uniform:.3g} times an even share; " \
-        f"half of it lies in {found.half_mass_share:.1%}"
+def in_words(places_read) -> str:
+    places = ", ".join(
+        f"{plane} {i}" for plane, i in zip(("axial", "coronal", "sagittal"), places_read.peak, strict=True)
+    )
+    return f"most at {places}, {places_read.peak_over_uniform:.3g} times an even share; " \
+        f"half of it lies in {places_read.half_mass_share:.1%}"
 
 
 @pytest.mark.parametrize(
@@ -30,7 +32,7 @@ def test_the_readout_says_what_looks_at_computes(steps, path):
     image = explorer._images[1:2]
     for name, model in explorer._models.items():
         weights = looks_at(model, image, (2, 5, 9), layer="attention.decoder", path=path if name == "RSA" else None)
-        assert said(whereabouts(weights[0], explorer._masks[1])) in explorer.summary
+        assert in_words(whereabouts(weights[0], explorer._masks[1])) in explorer.summary
     assert "This voxel looks: axial 2, coronal 5, sagittal 9." in explorer.summary
 
 
@@ -39,9 +41,12 @@ def test_the_mean_of_the_masks_voxels_is_received_attention():
     explorer.set(image=2, asks="the mask, mean")
     model, image, mask = explorer._models["RSA"], explorer._images[2:3], explorer._masks[2:3]
     layer = explorer.state["layer"]
-    assert said(whereabouts(received_attention(model, image, voxels=mask, layer=layer)[0], mask[0])) in explorer.summary
+    assert (
+        in_words(whereabouts(received_attention(model, image, voxels=mask, layer=layer)[0], mask[0]))
+        in explorer.summary
+    )
     explorer.set(asks="all voxels, mean")
-    assert said(whereabouts(received_attention(model, image, layer=layer)[0], mask[0])) in explorer.summary
+    assert in_words(whereabouts(received_attention(model, image, layer=layer)[0], mask[0])) in explorer.summary
 
 
 def test_one_direction_brings_its_own_matrix_and_its_marked_row_is_the_voxels_slice():
@@ -49,8 +54,8 @@ def test_one_direction_brings_its_own_matrix_and_its_marked_row_is_the_voxels_sl
     explorer.controls["steps"].value = "sagittal"
     assert explorer.state["matrix"] == "sagittal"
     explorer.set(sagittal=7)
-    own = read_affinities(explorer._models["RSA"], explorer._images[:1])[explorer.state["layer"]]
-    row = own.on_image_slices()["sagittal"][0, 7]
+    affinities = read_affinities(explorer._models["RSA"], explorer._images[:1])[explorer.state["layer"]]
+    row = affinities.on_image_slices()["sagittal"][0, 7]
     assert f"Sagittal slice 7 looks most at {int(row.argmax())} ({float(row.max()):.2f})." in explorer.summary
     assert "10 sagittal slices counted from left to right; slice 7 is marked" in explorer.picture.alt
     explorer.set(matrix="axial")

@@ -19,7 +19,7 @@ ALT = re.compile(r"!\[([^\]]*)\]\(([^)]+\.png)\)")
 def test_readmes_pictures_are_there_small_and_have_words():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = dict((path, words) for words, path in ALT.findall(readme))
-    assert {f"figures/gallery_{own.explorer}.png" for own in GALLERY} <= set(shown)
+    assert {f"figures/gallery_{entry.explorer}.png" for entry in GALLERY} <= set(shown)
     assert {path: words for path, words in shown.items() if len(words.split()) < 8} == {}
     assert sum((ROOT / path).stat().st_size for path in shown) <= LARGEST
 
@@ -27,18 +27,18 @@ def test_readmes_pictures_are_there_small_and_have_words():
 def test_page_and_readme_are_as_the_command_writes_them():
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     written = (ROOT / "figures" / "gallery.md").read_text(encoding="utf-8")
-    alts = {own.explorer: next(words for words, path in ALT.findall(written) if own.explorer in path)
-            for own in GALLERY}  # fmt: skip
+    alts = {entry.explorer: next(words for words, path in ALT.findall(written) if entry.explorer in path)
+            for entry in GALLERY}  # fmt: skip
     assert page(alts) == written and put(readme, table(alts)) == readme
 
 
 def test_every_picture_shows_an_explorer_and_leads_to_its_notebook():
-    assert all(own.explorer in READY and (ROOT / "notebooks" / "source" / f"{own.notebook}.py").exists()
-               for own in GALLERY)  # fmt: skip
+    assert all(entry.explorer in READY and (ROOT / "notebooks" / "source" / f"{entry.notebook}.py").exists()
+               for entry in GALLERY)  # fmt: skip
 
 
 def test_a_picture_is_small_and_described():
-    png, alt = picture(next(own for own in GALLERY if own.explorer == "slices"))
+    png, alt = picture(next(entry for entry in GALLERY if entry.explorer == "slices"))
     assert 10_000 < len(png) < 150_000 and "flair" in alt and "three planes" in alt
 
 

@@ -19,12 +19,15 @@ def test_it_starts_in_the_slice_with_most_of_the_tumour():
 
 def test_the_readout_says_the_gates_that_are_used():
     explorer = make_explorer("inter-slice")
-    explorer.set(image=2, layer=LAYER, alike=0.5, closed=1)
+    explorer.set(image=2, layer=LAYER, towards_mean=0.5, closed=1)
     reading = read_inter_slice(make_grader(), make_volumes()[0][2:3], LAYER, towards_mean=0.5, closed=1)
     first, second = reading.gates[LAYER].mean(0).tolist()
     assert second == 0.0 and f"layer2: mean gates of its 2 slices {first:.2f}, 0.00." in explorer.summary
-    assert "50% towards alike" in explorer.summary and "slice 1 of this block closed" in explorer.summary
-    assert "50% towards alike, slice 1 closed" in explorer.picture.alt
+    assert (
+        "50% towards their mean over the slices" in explorer.summary
+        and "slice 1 of this block closed" in explorer.summary
+    )
+    assert "50% towards the mean, slice 1 closed" in explorer.picture.alt
 
 
 def test_another_block_has_its_own_slices_and_none_is_closed():

@@ -18,7 +18,7 @@ from medattn_lite.plots.alt import alt_text
 from medattn_lite.widgets.counterfactual import counterfactual_phantom
 from medattn_lite.widgets.explanations import explanation_browser
 from medattn_lite.widgets.explorer import Explorer
-from medattn_lite.widgets.network_comparison import _row, _told, mechanism_comparison
+from medattn_lite.widgets.network_comparison import _describe, _row, mechanism_comparison
 from tests.explain.test_counterfactual import untrained
 
 NAMES = ("P3D + IAM", "ResNet-50-CBAM", "SE-ResNeXt-50")
@@ -119,7 +119,7 @@ def test_no_explorer_takes_a_name_that_ipywidgets_uses_itself():
         importlib.import_module(f"{widgets.__name__}.{module.name}")
     classes = [Explorer, *Explorer.__subclasses__()]
     assert len(classes) > 5
-    taken = {(own.__name__, name) for own in classes for name in vars(own)
+    taken = {(one.__name__, name) for one in classes for name in vars(one)
              if hasattr(ipywidgets.VBox, name) and not name.startswith("__") and name != "_repr_mimebundle_"
              and not name.startswith(("_trait", "_all_trait", "_static_immutable", "_instance_init", "_descriptors",
                                       "_cross_validation", "_notify"))}  # fmt: skip
@@ -145,12 +145,12 @@ def test_every_slider_changes_picture_words_and_alternative_text(kind, request, 
 
 def test_a_map_below_zero_everywhere_is_not_drawn_and_its_row_says_so(networks):
     subject = Subject(glioma(grade="high", diameter_mm=44.0, site=next(iter(SITES.values()))), 3)
-    own = compare({name: networks[name] for name in list(networks)[:1]}, subject, method="Grad-CAM")[0]
-    below = replace(own, answer=replace(own.answer, values=-own.case.signal.float()))
-    above = replace(own, answer=replace(own.answer, values=own.case.signal.float()))
+    compared = compare({name: networks[name] for name in list(networks)[:1]}, subject, method="Grad-CAM")[0]
+    below = replace(compared, answer=replace(compared.answer, values=-compared.case.signal.float()))
+    above = replace(compared, answer=replace(compared.answer, values=compared.case.signal.float()))
     assert "not drawn" in _row("one", below).caption
     assert "not drawn" not in _row("one", above).caption
-    assert "not drawn" in _told("one", below) and "not drawn" not in _told("one", above)
+    assert "not drawn" in _describe("one", below) and "not drawn" not in _describe("one", above)
 
 
 def readouts(explorer, monkeypatch):
@@ -170,7 +170,7 @@ def test_a_slow_method_has_a_progress_bar_until_its_picture_is_there(kind, reque
     assert "<progress" not in explorer.readout.value and "Opacity" in explorer.readout.value
     explorer.controls["opacity"].value = 0.2  # its map is there
     explorer.controls["method"].value = "Grad-CAM"
-    assert len(seen) == 3 and not any("<progress" in one for one in seen[1:])
+    assert len(seen) == 3 and not any("<progress" in readout for readout in seen[1:])
 
 
 def test_the_comparison_announces_a_slow_method_too(networks, monkeypatch):
@@ -178,4 +178,4 @@ def test_the_comparison_announces_a_slow_method_too(networks, monkeypatch):
     seen = readouts(explorer, monkeypatch)
     explorer.controls["method"].value = "integrated gradients"
     explorer.controls["plane"].value = "coronal"
-    assert ["<progress" in one for one in seen] == [True, False]
+    assert ["<progress" in readout for readout in seen] == [True, False]

@@ -44,14 +44,14 @@ def test_the_page_holds_what_was_asked_for_in_its_own_order(tmp_path):
 def test_the_help_names_every_explorer(capsys):
     with pytest.raises(SystemExit):
         cli.main(["explore", "--help"])
-    said = " ".join(capsys.readouterr().out.split())
-    assert all(name in said for name in READY) and EXPLORERS == tuple(READY)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert all(name in printed for name in READY) and EXPLORERS == tuple(READY)
 
 
 def test_the_list_names_them_and_opens_nothing(capsys):
     assert cli.main(["explore", "--list"]) == 0
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in said] == list(READY)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == list(READY)
     assert cli.main(["explore", "slices", "--list"]) == 0 and "windows" in capsys.readouterr().out
 
 

@@ -22,9 +22,12 @@ def test_the_readout_says_the_shares_that_are_used():
 
 def test_with_its_own_shares_the_prediction_before_and_after_is_one():
     explorer = make_explorer("splits")
-    names, said = ("healthy", "tumour"), read_splits(make_model("splits"), make_images()[:1], LAYER).probabilities
-    best = int(said.argmax())
-    assert f"the model says {names[best]} ({said[best]:.3f})." in explorer.summary
+    names, probabilities = (
+        ("healthy", "tumour"),
+        read_splits(make_model("splits"), make_images()[:1], LAYER).probabilities,
+    )
+    best = int(probabilities.argmax())
+    assert f"the model says {names[best]} ({probabilities[best]:.3f})." in explorer.summary
 
 
 def test_a_block_with_fewer_channels_takes_the_channel_along():

@@ -90,9 +90,9 @@ def test_the_day_moves_scores_and_calibration(explorer):
     explorer.reset()
     day = float(explorer.state["day"])
     assert f"Brier score {brier(cohort.patients, cohort.at(day), [day])[0]:.3f}" in explorer.summary
-    found = cohort.calibration(day)
-    said = f"{found.predicted_of_all:.2f} are predicted to be alive and {found.observed_of_all.value:.2f} are"
-    assert said in explorer.summary
+    result = cohort.calibration(day)
+    words = f"{result.predicted_of_all:.2f} are predicted to be alive and {result.observed_of_all.value:.2f} are"
+    assert words in explorer.summary
 
 
 def test_the_cut_begins_where_it_is_asked_to_also_outside_the_risks():

@@ -22,8 +22,8 @@ def test_the_playground_says_what_attend_computes(label, score):
     keys = torch.tensor(vectors)
     scores, weights, context = attend(torch.tensor([0.5, -1.0]), keys, keys, score=score, temperature=0.5)
     for number, (x, y) in enumerate(vectors, start=1):
-        said = f"key {number} ({x:.1f}, {y:.1f}): {scores[number - 1]:z.2f} → {weights[number - 1]:.2f}"
-        assert said in playground.summary
+        words = f"key {number} ({x:.1f}, {y:.1f}): {scores[number - 1]:z.2f} → {weights[number - 1]:.2f}"
+        assert words in playground.summary
     assert f"Context ({context[0]:z.2f}, {context[1]:z.2f})" in playground.summary
 
 
@@ -139,8 +139,8 @@ def test_the_gate_explorer_shows_the_prediction_of_switched_off(kind):
     best = int(before.argmax())
     assert f"With {len(off)} switched off in layer2" in explorer.summary
     assert f"went from {before[best]:.3f} to {after[best]:.3f}" in explorer.summary
-    said = ["healthy", "tumour"][best]
-    assert f"Image 2 (channel 0): tumour. The model says {said} ({before[best]:.3f})" in explorer.summary
+    name = ["healthy", "tumour"][best]
+    assert f"Image 2 (channel 0): tumour. The model says {name} ({before[best]:.3f})" in explorer.summary
 
 
 def test_a_channel_that_is_off_already_is_said():

@@ -37,10 +37,10 @@ def test_the_page_asks_nobody_and_can_be_saved(tmp_path):
 @pytest.mark.parametrize("index", [(8, 10, 14), (5, 16, 6)])
 def test_the_page_opens_at_the_overlay(index):
     """The one voxel of the mask decides, through its affine, where the three planes cut; nilearn rounds to a voxel."""
-    given = sample()
-    given["mask"][:] = 0
-    given["mask"][0][index] = 1
-    page = view_volume(given, "mask", channel="flair").html
+    volume_sample = sample()
+    volume_sample["mask"][:] = 0
+    volume_sample["mask"][0][index] = 1
+    page = view_volume(volume_sample, "mask", channel="flair").html
     shown = json.loads(re.search(r'"affine": (\[\[[-\d., \[\]]+\]\])', page)[1])
     cut = json.loads(re.search(r'"numSlice": (\{"X"[^}]+\})', page)[1])
     place = np.asarray(shown) @ [cut["X"], cut["Y"], cut["Z"], 1.0]
@@ -73,10 +73,10 @@ def test_bad_input_is_one_line(changed, message):
 
 
 def test_several_overlays_and_an_empty_one_are_named():
-    given = sample()
-    view = view_volume(given, {"a map": given["image"][0] * 0.5, "tumour": "mask", "T1 over it": "t1",
+    shown = sample()
+    view = view_volume(shown, {"a map": shown["image"][0] * 0.5, "tumour": "mask", "T1 over it": "t1",
                                "nothing": np.zeros((16, 24, 20))}, channel="flair")  # fmt: skip
-    assert [(own.name, own.kind) for own in view.layers.overlays] == [
+    assert [(overlay.name, overlay.kind) for overlay in view.layers.overlays] == [
         ("a map", "map"), ("tumour", "mask"), ("t1, over it", "map")]  # fmt: skip
     assert "Over it: a map, tumour, t1" in view.summary and "Nothing to draw in nothing" in view.summary
     assert "extra viewer shows all" in view._frame()
@@ -132,15 +132,15 @@ class TestCanvas:
     @pytest.fixture
     def canvas(self):
         pytest.importorskip("ipyniivue", reason="no ipyniivue: pip install 'medattn-lite[viewer]'")
-        given = sample()
-        return view_volume(given, {"a map": given["image"][0] * 0.5, "tumour": "mask"}, channel="flair").widget
+        shown = sample()
+        return view_volume(shown, {"a map": shown["image"][0] * 0.5, "tumour": "mask"}, channel="flair").widget
 
     def test_niivue_gets_every_layer_on_the_samples_grid(self, canvas):
         import gzip
 
         import nibabel as nib
 
-        files = [nib.Nifti1Image.from_bytes(gzip.decompress(own.data)) for own in canvas.canvas.volumes]
+        files = [nib.Nifti1Image.from_bytes(gzip.decompress(file.data)) for file in canvas.canvas.volumes]
         assert [file.shape for file in files] == [(20, 24, 16)] * 3
         assert np.allclose(files[0].get_fdata().transpose(2, 1, 0), sample()["image"][1], atol=1e-6)
         assert np.allclose(files[2].affine @ [14, 10, 8, 1], AFFINE @ [8, 10, 14, 1])
@@ -162,7 +162,7 @@ class TestCanvas:
         canvas.controls["opacity"].value = 0.9
         canvas.controls["overlay"].value = "a map"
         assert (canvas.controls["opacity"].value, canvas.controls["colours"].value) == (0.25, "inferno")
-        assert [own.opacity for own in canvas.canvas.volumes] == [1.0, 0.25, 0.9]
+        assert [layer.opacity for layer in canvas.canvas.volumes] == [1.0, 0.25, 0.9]
         assert canvas.canvas.volumes[1].colormap == "inferno"
 
     def test_another_contrast_brings_its_own_window(self, canvas):
