@@ -60,7 +60,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         name = report.nodeid.rpartition("[")[2].rstrip("]")
         for key, value in getattr(report, "user_properties", []):
             if key == "sliders" and report.when == "call":
-                moved = "; ".join(f"widget {number}: {', '.join(own)}" for number, own in value.items() if own)
+                moved = "; ".join(
+                    f"widget {number}: {', '.join(sliders)}" for number, sliders in value.items() if sliders
+                )
                 lines.append(f"{name}: {moved or 'no slider'}")
             elif key == "seconds" and report.when == "call":
                 lines.append(f"{name}: ran in {value} s at smoke")

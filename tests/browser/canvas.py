@@ -49,7 +49,7 @@ def move_by_keyboard(viewer: object, label: str, key: str = "ArrowRight") -> tup
         AssertionError: one of them did not change.
     """
     page, readout = viewer.page, viewer.locator(".medattn-readout")  # type: ignore[attr-defined]
-    before, said = drawn(viewer), readout.inner_text()
+    before, text = drawn(viewer), readout.inner_text()
     slider = viewer.locator(".widget-slider", has=page.locator(f".widget-label:text-is('{label}')"))  # type: ignore[attr-defined]
     slider.locator(".noUi-handle").first.focus()
     for _ in range(4):
@@ -57,6 +57,6 @@ def move_by_keyboard(viewer: object, label: str, key: str = "ArrowRight") -> tup
     for _ in range(LOADED // STEP):
         page.wait_for_timeout(STEP)
         now = pixels(viewer)
-        if not np.array_equal(now, before) and (readout.inner_text() != said or label in ("opacity",)):
+        if not np.array_equal(now, before) and (readout.inner_text() != text or label in ("opacity",)):
             return drawn(viewer), readout.inner_text()
     raise AssertionError(f"{label}: the canvas or the readout does not follow")

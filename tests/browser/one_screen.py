@@ -29,16 +29,16 @@ def faults(explorer: object, *, must_be_low: bool = True) -> list[str]:
     """
     seen = explorer.evaluate(SEE)  # type: ignore[attr-defined]
     left, top, right, bottom = seen["explorer"]
-    found = []
+    problems = []
     if must_be_low and right - left >= WIDE and bottom - top > HEIGHT:
-        found.append(f"{bottom - top:.0f} pixels high, more than {HEIGHT}")
+        problems.append(f"{bottom - top:.0f} pixels high, more than {HEIGHT}")
     edge = seen["panel"][2] + 1
     outside = [name for name, *place in seen["controls"] if place[2] > edge or place[0] < seen["panel"][0] - 1]
     if outside:
-        found.append(f"controls outside the view: {', '.join(outside)}")
+        problems.append(f"controls outside the view: {', '.join(outside)}")
     if seen["picture"][2] > edge:
-        found.append("a picture outside the view")
+        problems.append("a picture outside the view")
     letter = POINTS / 72 * DPI * (seen["picture"][2] - seen["picture"][0]) / seen["natural"]
     if letter < SMALLEST_LETTER and right - left >= WIDE:
-        found.append(f"letters of {letter:.1f} pixels in the picture")
-    return found
+        problems.append(f"letters of {letter:.1f} pixels in the picture")
+    return problems

@@ -37,9 +37,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     environment["MEDATTN_CACHE"] = str(cache_folder() or "")  # a new home would derive the phantom's atlas anew
     environment["PYTHONPATH"] = os.pathsep.join([str(CHECKOUT), environment["PYTHONPATH"]])
     log = Path(home, "voila.log")
-    with log.open("w") as told:
+    with log.open("w") as output:
         process = subprocess.Popen(
-            command, env=environment, cwd=place, stdout=told, stderr=told, start_new_session=True
+            command, env=environment, cwd=place, stdout=output, stderr=output, start_new_session=True
         )
         try:
             url, end = f"http://127.0.0.1:{port}/", time.monotonic() + PATIENCE

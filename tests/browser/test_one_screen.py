@@ -33,8 +33,8 @@ def test_an_explorer_that_fits_has_no_faults():
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_named(changed, says):
-    [found] = faults(Seen(**changed))
-    assert says in found
+    [problem] = faults(Seen(**changed))
+    assert says in problem
 
 
 def test_height_does_not_count_where_the_picture_stands_below():

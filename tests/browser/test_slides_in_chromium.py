@@ -39,8 +39,8 @@ def picture(width: int, height: int) -> str:
 def test_every_slide_fits_the_screen(tmp_path: Path, browser: object, size: tuple[int, int]) -> None:
     rows = "\n".join(f"| claim {number} | {SENTENCE} | {SENTENCE} |" for number in range(14))
     code = new_code_cell("\n".join([CODE] * 16), metadata={"tags": ["slide"]})
-    told = {"image/png": {"alt": "a picture"}}
-    code.outputs = [new_output("display_data", data={"image/png": picture(*shape)}, metadata=told)
+    metadata = {"image/png": {"alt": "a picture"}}
+    code.outputs = [new_output("display_data", data={"image/png": picture(*shape)}, metadata=metadata)
                     for shape in ((12, 4), (4, 12))]  # fmt: skip
     nbformat.write(new_notebook(cells=[
         new_markdown_cell("# Title\n\n" + SENTENCE * 8),

@@ -62,8 +62,8 @@ def test_the_viewer_draws_follows_the_keyboard_and_asks_nobody(open_notebook, wr
     assert (np.ptp(first, axis=-1) > 60).mean() > 0.005, "the map and the mask are in colour"
     box = viewer.bounding_box()
     assert box["height"] <= 640, "controls and canvas on one screen"
-    moved, said = move_by_keyboard(viewer, "axial I→S")
-    assert "axial 19" in said and "a map:" in said and "tumour:" in said
+    moved, text = move_by_keyboard(viewer, "axial I→S")
+    assert "axial 19" in text and "a map:" in text and "tumour:" in text
     move_by_keyboard(viewer, "opacity", "ArrowLeft")
     canvas = viewer.locator("canvas").first.bounding_box()
     page.page.mouse.click(canvas["x"] + canvas["width"] * 0.1, canvas["y"] + canvas["height"] / 2)
@@ -80,29 +80,29 @@ def test_the_mouse_moves_the_cross_leafs_and_sets_the_window_and_a_dark_page_has
     page.page.set_viewport_size({"width": 1366, "height": 768})
     explorer, playground = page.explorers()
     explorer.scroll_into_view_if_needed()
-    said = explorer.locator(".medattn-readout")
-    assert "axial 11, coronal 19, sagittal 13" in said.inner_text()
+    readout = explorer.locator(".medattn-readout")
+    assert "axial 11, coronal 19, sagittal 13" in readout.inner_text()
     mouse = page.page.mouse
     mouse.move(*at(explorer, 0.05, 0.5))
     mouse.wheel(0, -100)  # before the click the wheel is the page's
     page.page.wait_for_timeout(1500)
-    assert "axial 11, coronal 19, sagittal 13" in said.inner_text()
+    assert "axial 11, coronal 19, sagittal 13" in readout.inner_text()
     explorer.scroll_into_view_if_needed()
     mouse.click(*at(explorer, 0.02, 0.7))  # lower left in the axial plane: posterior, left
-    said.filter(has_text="axial 11").filter(has_not_text="coronal 19").wait_for(timeout=30_000)
-    words = said.inner_text()
+    readout.filter(has_text="axial 11").filter(has_not_text="coronal 19").wait_for(timeout=30_000)
+    words = readout.inner_text()
     coronal, sagittal = (int(words.split(f"{name} ")[1].split(" ")[0].strip(",")) for name in ("coronal", "sagittal"))
     assert coronal < 12 and sagittal < 4, words
     for _ in range(3):
         mouse.wheel(0, -100)
-    said.filter(has_text="axial 14").wait_for(timeout=30_000)
+    readout.filter(has_text="axial 14").wait_for(timeout=30_000)
     window = words.split("window ")[1].split(".  ")[0][:12]
     mouse.move(*at(explorer, 0.25, 0.5))
     mouse.down()
     mouse.move(*at(explorer, 0.05, 0.4), steps=4)
     mouse.up()
-    said.filter(has_not_text=f"window {window}").wait_for(timeout=30_000)
-    assert "axial 14" in said.inner_text(), "a drag does not move the cross"
+    readout.filter(has_not_text=f"window {window}").wait_for(timeout=30_000)
+    assert "axial 14" in readout.inner_text(), "a drag does not move the cross"
     light = picture(playground)
     assert np.median(light) > 240
     page.page.get_by_role("menuitem", name="Settings", exact=True).click()

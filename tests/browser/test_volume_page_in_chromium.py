@@ -29,8 +29,8 @@ def test_the_page_draws_follows_a_click_and_asks_nobody(tmp_path: Path, browser:
     else:
         view.save_as_html(path)
     page = browser.new_page(viewport={"width": 1100, "height": 700})  # type: ignore[attr-defined]
-    asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url))
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
     page.goto(path.as_uri())
     page.wait_for_timeout(3000)
     before = seen(page)
@@ -44,4 +44,4 @@ def test_the_page_draws_follows_a_click_and_asks_nobody(tmp_path: Path, browser:
     changed = not np.array_equal(seen(page), before)
     page.close()
     assert changed, "a click moves the cross"
-    assert [url for url in asked if not url.startswith(("file:", "data:", "blob:", "about:"))] == []
+    assert [url for url in requests if not url.startswith(("file:", "data:", "blob:", "about:"))] == []

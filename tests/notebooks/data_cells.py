@@ -61,12 +61,12 @@ def data_lines(notebook: nbformat.NotebookNode, *, sources: frozenset[str] = DAT
     kept: dict[int, str] = {}
     for number in reversed(code):
         text, lines = notebook.cells[number].source.splitlines(), []
-        for line, own in zip(reversed(parsed[number]), reversed(steps[number]), strict=True):
-            if number not in whole and not any(_reach(step, parts) & needed for step in own):
+        for line, statements in zip(reversed(parsed[number]), reversed(steps[number]), strict=True):
+            if number not in whole and not any(_reach(step, parts) & needed for step in statements):
                 continue
             first = min([line.lineno, *(mark.lineno for mark in getattr(line, "decorator_list", []))])
             lines[:0] = text[first - 1:line.end_lineno]
-            for step in reversed(own):
+            for step in reversed(statements):
                 needed = (needed - step.assigns) | step.reads
         if lines:
             kept[number] = "\n".join(text if number in whole else lines)
@@ -97,19 +97,19 @@ def only_data_lines(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     return nbformat.from_dict({**notebook, "cells": [cell for cell in cells if cell["source"]]})
 
 
-def _steps(lines: Sequence[ast.stmt], imported: set[str], given: frozenset[str] = frozenset(),
+def _steps(lines: Sequence[ast.stmt], imported: set[str], known: frozenset[str] = frozenset(),
            certain: bool = True) -> Iterator[Step]:
     """The steps of some lines. What happens under a condition or in a loop reads what the condition reads too."""
     for line in lines:
         parts = [part for name in ("body", "orelse", "finalbody") for part in getattr(line, name, [])]
         parts += [part for handler in getattr(line, "handlers", []) for part in handler.body]
         if not parts or isinstance(line, ast.FunctionDef | ast.ClassDef):
-            yield _step(line, imported, given, certain)
+            yield _step(line, imported, known, certain)
             continue
         head = [_head(line)] if not isinstance(line, ast.Try) else []
-        heads = [_step(one, imported, given, certain) for one in head]
+        heads = [_step(one, imported, known, certain) for one in head]
         yield from heads
-        inside = given.union(*(one.reads for one in heads))
+        inside = known.union(*(one.reads for one in heads))
         inner = [*_steps(parts, imported, inside, certain and isinstance(line, ast.For | ast.With))]
         yield from inner
         if isinstance(line, ast.For | ast.While):  # the next turn reads what this one left
@@ -126,7 +126,7 @@ def _head(line: ast.stmt) -> ast.stmt:
     return ast.Expr(line.test)  # type: ignore[attr-defined]
 
 
-def _step(line: ast.stmt, imported: set[str], given: frozenset[str], certain: bool) -> Step:
+def _step(line: ast.stmt, imported: set[str], known: frozenset[str], certain: bool) -> Step:
     table = symtable.symtable(ast.unparse(ast.fix_missing_locations(line)), "cell", "exec")
     symbols = table.get_symbols()
     stored = {symbol.get_name() for symbol in symbols if symbol.is_assigned() or symbol.is_imported()}
@@ -136,7 +136,7 @@ def _step(line: ast.stmt, imported: set[str], given: frozenset[str], certain: bo
     anew = certain and isinstance(line, ast.Assign | ast.AnnAssign | ast.FunctionDef | ast.ClassDef)
     changes = stored | set(_changed_inside(line, imported))
     calls = {node.func.id for node in ast.walk(line) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
-    return Step(given | reads, frozenset(stored if anew else ()), frozenset(changes), frozenset(calls))
+    return Step(known | reads, frozenset(stored if anew else ()), frozenset(changes), frozenset(calls))
 
 
 def _globals_inside(table: symtable.SymbolTable) -> Iterator[str]:
@@ -151,8 +151,8 @@ def _changed_inside(line: ast.stmt, imported: set[str]) -> Iterator[str]:
     """Names whose attribute or element is assigned, a method of which is called, or that a bare call is given."""
     if isinstance(line, ast.Expr) and isinstance(line.value, ast.Call):
         called = ast.unparse(line.value.func)
-        given = [*line.value.args, *(word.value for word in line.value.keywords)] if called not in ONLY_SHOW else []
-        yield from (part.id for part in given if isinstance(part, ast.Name) and part.id not in imported)
+        arguments = [*line.value.args, *(word.value for word in line.value.keywords)] if called not in ONLY_SHOW else []
+        yield from (part.id for part in arguments if isinstance(part, ast.Name) and part.id not in imported)
     for node in ast.walk(line):
         part: ast.AST | None = None
         if isinstance(node, ast.Attribute | ast.Subscript) and not isinstance(node.ctx, ast.Load):
