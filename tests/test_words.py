@@ -47,6 +47,8 @@ NAMES: dict[str, str] = {
     "evened": "move_towards_uniform", "twin": "reinitialised_copy", "share_in_order": "harrell_c",
     "taught": "training_labels", "times_even": "peak_over_uniform", "half_in": "half_mass_share",
 }  # fmt: skip
+# Variables and parameters say what they hold. `given` is a term of the audit: what findings are adjusted for.
+HOLDS_ANYTHING = frozenset(("own", "found", "said", "told", "asked"))
 VERBS = frozenset(
     "Adds Adjusts Aligns Appends Asks Assigns Attaches Audits Averages Begins Brings Builds Calls Captures Checks "
     "Chooses Collates Collects Combines Compares Computes Converts Copies Counts Creates Cuts Describes Displays "
@@ -58,7 +60,7 @@ VERBS = frozenset(
 )
 
 
-def found(text: str, phrases: dict[str, str]) -> Iterator[tuple[int, str, str]]:
+def matches(text: str, phrases: dict[str, str]) -> Iterator[tuple[int, str, str]]:
     """Line, what stands there, and what to write instead."""
     for pattern, instead in phrases.items():
         for match in re.finditer(pattern, text):
@@ -68,7 +70,7 @@ def found(text: str, phrases: dict[str, str]) -> Iterator[tuple[int, str, str]]:
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.name)
 def test_docs_are_in_plain_english(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert [f"{path.name}:{line}: {words!r}: write {instead}" for line, words, instead in found(text, PHRASES)] == []
+    assert [f"{path.name}:{line}: {words!r}: write {instead}" for line, words, instead in matches(text, PHRASES)] == []
 
 
 def test_docstrings_comments_help_and_errors_are_in_plain_english() -> None:
@@ -76,7 +78,7 @@ def test_docstrings_comments_help_and_errors_are_in_plain_english() -> None:
     for path in CODE:
         text = path.read_text(encoding="utf-8")
         wrong += [f"{path.relative_to(ROOT)}:{line}: {words!r}: write {instead}"
-                  for line, words, instead in found(text, PHRASES)]  # fmt: skip
+                  for line, words, instead in matches(text, PHRASES)]  # fmt: skip
     assert wrong == []
 
 
@@ -90,6 +92,46 @@ def test_riddles_are_no_names() -> None:
             wrong += [f"{path.relative_to(ROOT)}:{node.lineno}: {name}: call it {NAMES[name]}"
                       for name in names if isinstance(name, str) and name in NAMES]  # fmt: skip
     assert wrong == []
+
+
+def bound_names(code: str) -> Iterator[tuple[int, str]]:
+    """Line and name of every variable, parameter, field, function and class, and of what `except` and `match` bind."""
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.id
+        elif isinstance(node, ast.arg):
+            yield node.lineno, node.arg
+        elif isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store):
+            yield node.lineno, node.attr
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef | ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
+            yield node.lineno, node.name or ""
+        elif isinstance(node, ast.MatchMapping):
+            yield node.lineno, node.rest or ""
+        elif isinstance(node, ast.alias):
+            yield node.lineno, node.asname or node.name
+
+
+def test_a_name_says_what_it_holds() -> None:
+    wrong = []
+    for path in CODE:
+        wrong += [f"{path.relative_to(ROOT)}:{line}: {name}: name what it holds"
+                  for line, name in bound_names(path.read_text(encoding="utf-8"))
+                  if name.strip("_") in HOLDS_ANYTHING]  # fmt: skip
+    assert wrong == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "own = 1", "a, (own, *_) = b", "def f(own): ...", "def f(*, own=1): ...", "def f(*own): ...", "lambda own: 1",
+        "[own for own in a]", "{k: own for k, own in a}", "for own in a: ...", "with a as own: ...", "own: int",
+        "(own := 1)", "own += 1", "a.own = 1", "def _own(): ...", "import a as own", "class C:\n    own: int",
+        "try: ...\nexcept E as own: ...", "match a:\n    case [own, *_]: ...", "match a:\n    case {**own}: ...",
+    ],
+)  # fmt: skip
+def test_every_way_to_bind_a_name_is_looked_at(code: str) -> None:
+    assert [name.strip("_") for _, name in bound_names(code)].count("own") == 1
+    assert "own" not in [name for _, name in bound_names(code.replace("own", "owned"))]
 
 
 def test_the_docstring_of_a_public_function_begins_with_a_verb() -> None:
@@ -113,4 +155,4 @@ def test_the_docstring_of_a_public_function_begins_with_a_verb() -> None:
     ],
 )  # fmt: skip
 def test_what_is_looked_for_is_found_and_nothing_else(text: str, count: int) -> None:
-    assert len({line for line, *_ in found(text, PHRASES)}) == count
+    assert len({line for line, *_ in matches(text, PHRASES)}) == count
