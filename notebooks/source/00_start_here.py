@@ -451,7 +451,8 @@ for number in range(3):
 # **nothing has changed**? **Guess.**
 
 # %%
-scores = {"z-score": lambda own, head: (own - own[head].mean()) / own[head].std(), "normalise": lambda own, head: normalise(own)}
+scores = {"z-score": lambda image, head: (image - image[head].mean()) / image[head].std(),
+          "normalise": lambda image, head: normalise(image)}
 diameters, moved = (30.0, 50.0, 70.0), {name: np.zeros(3) for name in scores}
 for seed in range(SEED + 7, SEED + 10):
     well = Subject(healthy(), seed=seed).render(shape=(48, 60, 48), contrasts=("flair",))

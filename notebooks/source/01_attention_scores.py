@@ -60,9 +60,9 @@ image, tumour = volume[:, depth], mask[depth]                           # (C, H,
 SIDE = 4                                                                # a patch has 4 × 4 pixels
 tumour_share = F.avg_pool2d(tumour[None].float(), SIDE)[0]              # (rows, columns)
 candidates = torch.nonzero(tumour_share == tumour_share.max())
-asked = tuple(candidates[len(candidates) // 2].tolist())                # the framed patch: row, column
+framed = tuple(candidates[len(candidates) // 2].tolist())                # the framed patch: row, column
 flair = image[sample["channels"].index("flair")]                        # (H, W)
-plots.show(plots.patch_weights(flair, [asked], side=SIDE))
+plots.show(plots.patch_weights(flair, [framed], side=SIDE))
 
 # %% [markdown] slideshow={"slide_type": "slide"}
 # *Figure 01.1.* The framed patch, in FLAIR. Which others resemble it? (Synthetic, unless `DATA = "lgg"`.)
@@ -572,7 +572,7 @@ def look_from(row, column):
     seen = attention.attend(query, patches, patches, score="scaled", mask=in_head)
     return seen.weights.view(rows, columns)
 
-asking = [asked, (asked[0], columns - 1 - asked[1])]                    # and the other side
+asking = [framed, (framed[0], columns - 1 - framed[1])]                    # and the other side
 maps = [look_from(*patch) for patch in asking]
 plots.show(plots.patch_weights(flair, asking, side=SIDE, weights=maps, outline=tumour))
 inside = tumour_share > 0.5
@@ -669,7 +669,7 @@ record("largest weight on the right letter, one-way encoder", one_way_on_target)
 # - "Attend to what is relevant" is a hope, not a property of (01.3). Exercise 01.3 and the fifth failure test it.
 
 # %%
-print("\n".join(f"{claim:42s} {found}" for claim, found in {
+print("\n".join(f"{claim:42s} {result}" for claim, result in {
     "a signal fades through an RNN's steps": f"gradient, word 1 over word 30: {from_last[0] / from_last[-1]:.0e}",
     "a fixed context is too small": "10 letters, practised: {:.0%} right; trained 4 × as long {:.0%}".format(
         *(results[name][3] for name in ("last state only", "last state only, 4 × as long"))),

@@ -430,8 +430,8 @@ def graded():
 
 
 on_heads = under_edits(shipped.network, EDITS, graded)
-for name, found in on_heads.items():
-    record(f"shipped network: AUC with gates {name}", found)
+for name, measured in on_heads.items():
+    record(f"shipped network: AUC with gates {name}", measured)
 plots.show(plots.forest(on_heads, label="AUC, low or high grade", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
@@ -520,8 +520,8 @@ for name, layer in plots.short_names(after).items():
     print(f"{layer:10}{apart:15.3f}{gates.std(dim=0).mean():20.3f}{same:23.2f}")
 
 # %%
-said = lambda: predict_probabilities(model, test.images, batch_size=len(test.images))[:, 1]
-outcome = under_edits(model, EDITS, lambda: auc_interval(truth, said(), groups=patients))
+probabilities = lambda: predict_probabilities(model, test.images, batch_size=len(test.images))[:, 1]
+outcome = under_edits(model, EDITS, lambda: auc_interval(truth, probabilities(), groups=patients))
 for name, interval in outcome.items():
     record(f"your network: AUC with gates {name}", interval)
 

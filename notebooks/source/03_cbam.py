@@ -401,7 +401,7 @@ from medattn_lite.explain import CHANNEL_EDITS, PLACE_EDITS, under_edits
 sentence = verdict if check("03-verdict", verdict).passed else sentence_for
 hits = under_edits(run.network, PLACE_EDITS, lambda: object_hits(run.network, run.test).float().mean(1), kind="spatial")
 hits["no veins"] = object_hits(run.network, without_cue(run)).float().mean(1)
-on_control = {name: mean_interval(own, bounds=(0, 1)) for name, own in hits.items()}
+on_control = {name: mean_interval(right, bounds=(0, 1)) for name, right in hits.items()}
 plots.show(plots.forest(on_control, label="share of rings judged right", reference=0.5, reference_label="chance"))
 print_sentences({name: paired_mean_interval(hits[name], hits["unchanged"]) for name in ("flat", "shifted")}, sentence)
 
@@ -419,17 +419,17 @@ from medattn_lite.training import fit, predict_probabilities
 
 shipped = load_trained("grade_resnet_cbam")
 heads, grades = graded_heads(shipped, limit=NUMBERS["heads"])  # (N, C, D, H, W), (N,)
-said = lambda: predict_probabilities(shipped.network, heads, batch_size=len(heads))[:, 1]
-places = under_edits(shipped.network, PLACE_EDITS, said, kind="spatial")
-channel = under_edits(shipped.network, CHANNEL_EDITS, said, kind="channel")
+high_grade = lambda: predict_probabilities(shipped.network, heads, batch_size=len(heads))[:, 1]
+places = under_edits(shipped.network, PLACE_EDITS, high_grade, kind="spatial")
+channel = under_edits(shipped.network, CHANNEL_EDITS, high_grade, kind="channel")
 for name, module in shipped.network.named_modules():
     if getattr(module, "kind", "") == "channel":
-        only = under_edits(shipped.network, {"": CHANNEL_EDITS["frozen"]}, said, kind="channel", layer=name)
+        only = under_edits(shipped.network, {"": CHANNEL_EDITS["frozen"]}, high_grade, kind="channel", layer=name)
         channel[f"frozen in {name.split('.')[0]} only"] = only[""]
-scores = {f"map: {name}": own for name, own in places.items()} | {f"channels: {name}": own for name, own in channel.items()}
-on_heads = {name: auc_interval(grades, own) for name, own in scores.items()}
+scores = {f"map: {name}": score for name, score in places.items()} | {f"channels: {name}": score for name, score in channel.items()}
+on_heads = {name: auc_interval(grades, score) for name, score in scores.items()}
 plots.show(plots.forest(on_heads, label="AUC, low or high grade", reference=0.5, reference_label="chance"))
-apart = {name: paired_auc_interval(grades, own, places["unchanged"]) for name, own in scores.items() if "unchanged" not in name}
+apart = {name: paired_auc_interval(grades, score, places["unchanged"]) for name, score in scores.items() if "unchanged" not in name}
 print_sentences(apart, sentence)
 for name, interval in on_heads.items():
     record(f"shipped network, AUC, {name}", interval)
@@ -479,8 +479,8 @@ plots.show(plots.forest(results, label="AUC on test patients", reference=0.5, re
 for name, interval in (results | {f"gain, {name}": gain for name, gain in gains.items()}).items():
     record(f"AUC {name}", interval)
 beaten = results["with CBAM"].value > results["control: brightest pixel"].value
-said = lambda: auc_interval(truth, predict_probabilities(model, test.images)[:, 1], groups=patients)
-outcome = under_edits(model, PLACE_EDITS, said, kind="spatial")
+measure_auc = lambda: auc_interval(truth, predict_probabilities(model, test.images)[:, 1], groups=patients)
+outcome = under_edits(model, PLACE_EDITS, measure_auc, kind="spatial")
 for name, interval in outcome.items():
     record(f"your network: AUC with maps {name}", interval)
 print("Your network beats one pixel." if beaten else "Your network does NOT beat one pixel: it has not learned enough for "

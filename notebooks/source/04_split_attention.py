@@ -447,11 +447,11 @@ pixels = slices.table().groupby("subject")["tumour_pixels"].mean()
 split = train_valid_test(pixels.index, pixels > pixels.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
 train, test = slices.subset(split.train), slices.subset(split.test)
 options = {"ResNeSt": {"spatial": False}, "ResNeSt, second seed": {"spatial": False, "seed": SEED + 1}, "ResNeSAt": {}}
-runs = {name: train_one(train.images, train.labels, **own) for name, own in options.items()}
+runs = {name: train_one(train.images, train.labels, **option) for name, option in options.items()}
 control = test.images[:, test.channels.index("flair")].amax((1, 2))  # the brightest pixel
 results = {name: presence(network, test) for name, network in runs.items()}
 results["control: brightest pixel"] = auc_interval(test.labels, control, groups=test.subjects)
-results |= {f"ResNeSAt, shares {name}": found for name, found in under_edits(
+results |= {f"ResNeSAt, shares {name}": interval for name, interval in under_edits(
     runs["ResNeSAt"], EDITS, lambda: presence(runs["ResNeSAt"], test), kind="split").items()}
 plots.show(plots.forest(results, label="AUC, presence, test patients", reference=0.5, reference_label="chance"))
 for name, interval in results.items():
@@ -473,8 +473,8 @@ leaks = {}
 for name, aside in (("split by patient", tested), ("LEAKY: split by slice", shuffled)):
     fits, kept = slices[shown[~aside]], slices[shown[aside]]
     network = train_one(fits.images, own_kind[shown[~aside]], iterations=NUMBERS["source"])
-    said = predict_probabilities(network, kept.images)[:, 1].numpy()
-    leaks[name] = auc_interval(own_kind[shown[aside]].numpy(), said, groups=kept.subjects)
+    predicted = predict_probabilities(network, kept.images)[:, 1].numpy()
+    leaks[name] = auc_interval(own_kind[shown[aside]].numpy(), predicted, groups=kept.subjects)
     known = np.mean([subject in set(fits.subjects) for subject in kept.subjects])
     print(f"{name}: {100 * known:.0f} % of the tested slices are of patients who were trained on")
     record(f"{KINDS[0]} or {KINDS[1]}, AUC, {name}", leaks[name])
@@ -520,19 +520,19 @@ by_chance = torch.tensor([int(drawn[heads.index(subject)]) for subject in slices
 def look_up(labels, folds, rows):
     answers = torch.empty(len(rows))
     for fold in folds.unique():
-        asked, known = rows[folds == fold], rows[folds != fold]
-        answers[folds == fold] = labels[known][(looks[asked] @ looks[known].T).argmax(1)].float()
+        tested, known = rows[folds == fold], rows[folds != fold]
+        answers[folds == fold] = labels[known][(looks[tested] @ looks[known].T).argmax(1)].float()
     return answers.numpy()
 
 
-found, every = {}, torch.arange(len(slices))
+intervals, every = {}, torch.arange(len(slices))
 for name, labels, rows in (("presence", tumour, every), ("source", own_kind, shown), ("a random label", by_chance, every)):
     people = [slices.subjects[i] for i in rows]
     by_slice = torch.arange(len(rows))[torch.randperm(len(rows), generator=torch.Generator().manual_seed(SEED))] % 10
     for way, folds in (("LEAKY, by slice", by_slice), ("by patient", torch.as_tensor(assign(people, 10, SEED)))):
-        found[f"{name}, {way}"] = auc_interval(labels[rows].numpy(), look_up(labels, folds, rows), groups=people)
-        record(f"ten folds, look-up, AUC {name}, {way}", found[f"{name}, {way}"])
-plots.show(plots.forest(found, label="AUC of a look-up, ten folds", reference=0.5, reference_label="chance"))
+        intervals[f"{name}, {way}"] = auc_interval(labels[rows].numpy(), look_up(labels, folds, rows), groups=people)
+        record(f"ten folds, look-up, AUC {name}, {way}", intervals[f"{name}, {way}"])
+plots.show(plots.forest(intervals, label="AUC of a look-up, ten folds", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
 # *Figure 04.11.* What a leak does. The look-up "predicts" a random label, because it finds the same head in the other folds. Split by patient, that is gone; what presence and source keep is real. (A little *below* one half is no skill either: with a patient left out, the other label is more frequent among those that remain.)
@@ -597,8 +597,8 @@ for name, (positive, negative) in ways.items():
     precision = hit * positive / (hit * positive + (1 - spared) * negative)
     print(f"source: {name}: precision {precision:.3f}; printed {printed}")
 record("ResNeSAt's extra parameters as 4-byte numbers", 4 * extra / 2**20, "MiB; printed: 97.46 − 97.45")
-for where, found in {"control, share right": on_control, "shipped network, AUC": on_heads}.items():
-    print(f"{where}: " + ", ".join(f"{found[name].value:.2f} {name}" for name in EDITS))
+for where, by_edit in {"control, share right": on_control, "shipped network, AUC": on_heads}.items():
+    print(f"{where}: " + ", ".join(f"{by_edit[name].value:.2f} {name}" for name in EDITS))
 
 # %% [markdown]
 # | claim of the paper | what we found |

@@ -437,17 +437,17 @@ share = share / share.sum(1, keepdim=True)  # (N, D): of the signal in each slic
 
 def preference(network):
     """Layer → for each head, mean gate on the signal's slices ÷ mean gate."""
-    grids, found = [maps.shape[1:] for maps in spatial_gates(network, seen).values()], {}
+    grids, intervals = [maps.shape[1:] for maps in spatial_gates(network, seen).values()], {}
     for (name, gates), grid in zip(slice_gates(network, seen).items(), grids, strict=True):
         fine = to_image_grid(gates.mean(1), share.shape[1:], box=[layer_box(network, seen, grid)[0]])  # (N, D)
-        found[name.split(".")[0]] = mean_interval((fine * share).sum(1) / fine.mean(1), bounds=(0, np.inf))
-    return found
+        intervals[name.split(".")[0]] = mean_interval((fine * share).sum(1) / fine.mean(1), bounds=(0, np.inf))
+    return intervals
 
 
 torch.manual_seed(SEED)
 untrained = build(shipped.facts["network"], **shipped.facts["options"]).eval()
-measured = {f"{layer}, {word}": found for word, network in (("trained", shipped.network), ("untrained", untrained))
-            for layer, found in preference(network).items()}
+measured = {f"{layer}, {word}": interval for word, network in (("trained", shipped.network), ("untrained", untrained))
+            for layer, interval in preference(network).items()}
 plots.show(plots.forest(measured, label="gate on the signal's slices ÷ chance", reference=1.0, reference_label="chance"))
 
 # %% [markdown]

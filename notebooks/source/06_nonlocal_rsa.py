@@ -350,7 +350,7 @@ for kind in ("none", "rsa"):
     record(f"control: spots judged right, attention {kind!r}", right(run.right))
 matrices = {name.split(".")[-1]: captured.values for name, captured in run.maps.items()}  # direction → (B, S, S)
 image, lesions = run.test.images[:2, 0], (run.test.objects[:2] == LESION).float()
-rows = [[image[i], lesions[i], *(own[i] for own in matrices.values())] for i in (0, 1)]
+rows = [[image[i], lesions[i], *(matrix[i] for matrix in matrices.values())] for i in (0, 1)]
 plots.show(plots.picture_table(rows, columns=["image", "lesions", *matrices], maps_from=1, map_label="1: lesion; or weight",
                                alt="Two test images, their lesions, and which row or column looks at which."))
 
@@ -379,7 +379,7 @@ from medattn_lite.widgets import affinity_explorer
 shipped = {"RSA-010": load_trained("lesions_rsa"), "NCL-010": load_trained("lesions_non_local")}
 cases = list(held_out(shipped["RSA-010"], limit=HEADS))
 heads, signals = torch.cat([case.image for case in cases]), torch.stack([case.signal for case in cases])
-explorer = affinity_explorer({name: own.network for name, own in shipped.items()}, heads[:4], masks=signals[:4],
+explorer = affinity_explorer({name: trained.network for name, trained in shipped.items()}, heads[:4], masks=signals[:4],
                              channels=shipped["RSA-010"].channels, title="head")
 display(explorer)
 
@@ -395,13 +395,13 @@ from medattn_lite.networks import build
 
 def on_lesions(network):
     """Attention of lesion voxels on lesions ÷ chance, over heads."""
-    found = [whereabouts(received_attention(network, image[None], voxels=lesion[None])[0], lesion)
-             for image, lesion in zip(heads, signals, strict=True)]
-    return mean_interval([own.in_mask / own.mask_share for own in found], bounds=(0, np.inf))
+    places = [whereabouts(received_attention(network, image[None], voxels=lesion[None])[0], lesion)
+              for image, lesion in zip(heads, signals, strict=True)]
+    return mean_interval([place.in_mask / place.mask_share for place in places], bounds=(0, np.inf))
 
 
 torch.manual_seed(SEED)
-copies = {name: build(own.facts["network"], **own.facts["options"]).eval() for name, own in shipped.items()}
+copies = {name: build(trained.facts["network"], **trained.facts["options"]).eval() for name, trained in shipped.items()}
 rsa_block, blank = (group.attention["center"] for group in (shipped["RSA-010"].network, copies["RSA-010"]))
 for trained, copy in zip(rsa_block.betas, blank.betas, strict=True):
     copy.data.copy_(trained.data)
@@ -419,23 +419,23 @@ from medattn_lite.training.tasks import slide
 
 
 @torch.no_grad()
-def dice(own):
+def dice(trained):
     """Dice of each head, in windows of the training size, cut to the head as in training."""
-    found = []
+    scores = []
     for case in cases:
         box = [slice(int(places.min()), int(places.max()) + 1) for places in case.head.nonzero().T]
-        seen = slide(lambda part: own.network(part).softmax(1)[:, 1:], case.image[(..., *box)], own.size, overlap=0.25)
+        seen = slide(lambda part: trained.network(part).softmax(1)[:, 1:], case.image[(..., *box)], trained.size, overlap=0.25)
         lesion, truth = seen[0, 0] > 0.5, case.signal[tuple(box)]
-        found.append(2 * float((lesion & truth).sum()) / float(lesion.sum() + truth.sum()))
-    return np.array(found)
+        scores.append(2 * float((lesion & truth).sum()) / float(lesion.sum() + truth.sum()))
+    return np.array(scores)
 
 
-own = shipped["RSA-010"]
-as_it_is = dice(own)
+rsa_network = shipped["RSA-010"]
+as_it_is = dice(rsa_network)
 others = {name: WEIGHT_EDITS[name] for name in ("even", "off")}
 lost = {name: paired_mean_interval(changed, as_it_is)
-        for name, changed in under_edits(own.network, others, lambda: dice(own), kind="slice×slice").items()}
-shares = read_affinities(own.network, heads[:1])["attention.center"].shares_by_steps
+        for name, changed in under_edits(rsa_network.network, others, lambda: dice(rsa_network), kind="slice×slice").items()}
+shares = read_affinities(rsa_network.network, heads[:1])["attention.center"].shares_by_steps
 record("shipped RSA-010, Dice", mean_interval(as_it_is, bounds=(0, 1)))
 for name, difference in lost.items():
     record(f"shipped RSA-010, Dice, {name} minus unchanged", difference)
@@ -498,8 +498,8 @@ for name, network in networks.items():
 from medattn_lite.training.tasks import dice_by_patient
 
 
-def per_patient(found):
-    return np.array([regions["lesion"] for regions in dice_by_patient(found).values()])
+def per_patient(predictions):
+    return np.array([regions["lesion"] for regions in dice_by_patient(predictions).values()])
 
 
 @torch.no_grad()
@@ -575,8 +575,8 @@ judge = examine if check("06-examine", examine).passed else findings_of
 for name, block in ({"yours, of section 3": attend_slices} | SLICE_BLOCKS).items():
     print(f"{name:30} {judge(block)}")
 x = torch.randn(1, 8, 6, 4, 5).relu()
-own = attend_slices(10 * x, 10 * x, x, axis=4)  # no projections, large features
-record("no projections, features × 10: largest change of a value", (own - x).abs().max())
+retrieved = attend_slices(10 * x, 10 * x, x, axis=4)  # no projections, large features
+record("no projections, features × 10: largest change of a value", (retrieved - x).abs().max())
 
 # %% [markdown]
 # | variant | what happens |

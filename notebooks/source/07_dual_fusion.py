@@ -338,7 +338,7 @@ for side in sides:
     inputs = [torch.randn(1, 32, side, side, side) for _ in range(3)]
     for name, way in ways.items():
         costs[name].append(measure_cost(way, *inputs))
-plots.show(plots.lines(sides, {name: [cost.mebibytes for cost in own] for name, own in costs.items()},
+plots.show(plots.lines(sides, {name: [cost.mebibytes for cost in each_cost] for name, each_cost in costs.items()},
                        xlabel="side of the cube (voxels)", ylabel="peak memory (MiB)", log_y=True))
 exact, trained_on = global_fusion(*inputs), [x.clone().requires_grad_() for x in inputs]
 print(f"{side}×{side}×{side}{'MiB':>20}{'with gradient':>15}{'seconds':>9}{'gap ÷ size of exact':>20}")
@@ -537,7 +537,7 @@ plots.show(plots.forest(
 pairs = [("dual fusion", "late fusion"), ("dual fusion", "early fusion"), ("dual fusion", "DynUNet twice"),
          ("dual fusion, second seed", "dual fusion")]
 compared = {f"{one} − {other}": task.compare(predicted[one], predicted[other]) for one, other in pairs}
-gains = {f"{region}: {pair}": found[f"{region} Dice"] for region in task.regions for pair, found in compared.items()}
+gains = {f"{region}: {pair}": difference[f"{region} Dice"] for region in task.regions for pair, difference in compared.items()}
 plots.show(plots.forest(gains, label="difference in Dice", reference=0.0))
 for name, gain in gains.items():
     record(name, gain)
@@ -582,13 +582,13 @@ from medattn_lite.training.tasks import overlap_differences
 edits = {"its own token only": lambda a: mine(a, 0), "one step around": lambda a: mine(a, 1),
          "even, everywhere": lambda a: torch.full_like(a, 1 / a[0, 0, 0, 0].numel()),
          "wrong places": lambda a: a.flip((4, 5, 6))}
-dice_only = {name: own for name, own in task.measures.items() if "Dice" in name}
+dice_only = {name: measure for name, measure in task.measures.items() if "Dice" in name}
 model, lost = fusions["dual fusion"].to(device), {}
 for name, edit in edits.items():
     with torch.no_grad(), edited_maps(model, edit, kind="voxel×voxel"):
         seen = [task.measured(task.segment(model, row, device), row, distances=False) for row in test_rows]
     lost[name] = overlap_differences(seen, predicted["dual fusion"], dice_only)
-lost = {f"{region}: {name}": found[f"{region} Dice"] for region in task.regions for name, found in lost.items()}
+lost = {f"{region}: {name}": difference[f"{region} Dice"] for region in task.regions for name, difference in lost.items()}
 plots.show(plots.forest(lost, label="Dice, minus that with unchanged weights", reference=0.0))
 for name, difference in lost.items():
     record(f"Dice with other weights, {name}", difference)
@@ -621,12 +621,12 @@ variants = {
 }
 print(f"{'variant':26}{'sums':>14}{'looks at':>10}{'follows':>9}{'size ÷ V':>10}")
 for name, options in variants.items():
-    given = [options.pop(letter, own) for letter, own in (("q", q), ("k", k3), ("v", v))]
-    weights, out = attend(*given, **options)
-    shuffled = attend(*(x[:, :, order] for x in given), **options)[1]
+    vectors = [options.pop(letter, vector) for letter, vector in (("q", q), ("k", k3), ("v", v))]
+    weights, out = attend(*vectors, **options)
+    shuffled = attend(*(x[:, :, order] for x in vectors), **options)[1]
     sums, places = weights.sum(-1), torch.special.entr(weights).sum(-1).exp().mean()
     follows = (shuffled - out[:, :, order]).norm() / out.norm()
-    size = out.std() / given[2].std()
+    size = out.std() / vectors[2].std()
     print(f"{name:26}{sums.min():7.2f}{sums.max():7.2f}{places:10.0f}{follows:9.1e}{size:10.2f}")
 
 # %% [markdown]

@@ -352,7 +352,7 @@ train, test = split.rows("train", subjects), split.rows("test", subjects)
 seen = {name: FollowUp(lived[rows].numpy(), dead[rows].numpy()) for name, rows in (("train", train), ("test", test))}
 print(f"{len(subjects)} patients, {int(dead.sum())} deaths seen; {len(train)} to train, {len(test)} to test")
 plots.show(plots.contrasts_row(images[test[0]], names=dataset.channels, overlay=masks[test[0], 0]))
-plots.show(plots.survival_curves({name: kaplan_meier(own) for name, own in seen.items()}, mark=(365, "one year")))
+plots.show(plots.survival_curves({name: kaplan_meier(group) for name, group in seen.items()}, mark=(365, "one year")))
 
 # %% [markdown]
 # *Figure 08.2.* What a network sees of one patient; the colours are the mask, which no network is given. *Figure 08.3.* Survival of both sides of the split. How to read such curves:
@@ -372,8 +372,8 @@ risk = out_of_fold_risk(outline, days_lived, died_seen)  # of each patient, by t
 record("C-index: volume and dead share, all patients", c_index_interval(died_seen, days_lived, risk))
 orders = [random.permutation(len(samples)) for _ in range(60)]
 shuffled = [(days_lived[order], died_seen[order]) for order in orders]
-found = [harrell_c(died, days, out_of_fold_risk(outline, days, died)) for days, died in shuffled]
-print("the same, outcomes shuffled: 95 % of", len(found), "within", np.percentile(found, (2.5, 97.5)).round(2))
+by_chance = [harrell_c(died, days, out_of_fold_risk(outline, days, died)) for days, died in shuffled]
+print("the same, outcomes shuffled: 95 % of", len(by_chance), "within", np.percentile(by_chance, (2.5, 97.5)).round(2))
 
 # %% [markdown]
 # The last line is a *negative control*: the same model on shuffled outcomes. It scatters around one half (a little below: whom a fold leaves out is missing in the others), as wide as the number of patients makes it. A C-index inside that range shows nothing. Is yours outside?
@@ -451,7 +451,7 @@ test_names = [subjects[row].split("-")[-1] for row in test]
 
 def from_log_risk(log_risk):
     baseline = Baseline(log_risk[train], seen["train"].time, seen["train"].event, grid)
-    curves = np.exp(-np.stack([baseline.at(own) for own in log_risk[test]]))  # (N, days)
+    curves = np.exp(-np.stack([baseline.at(patient_risk) for patient_risk in log_risk[test]]))  # (N, days)
     return Predicted(seen["test"], grid, curves, log_risk[test], test_names, train=seen["train"])
 
 
@@ -480,7 +480,7 @@ predicted["clinical values, Cox"] = from_log_risk(clinical @ cox.coef_)
 if DATA == "phantom":
     predicted |= {name: from_log_risk(risk) for name, risk in true_log_risks(samples).items()}
 print("clinical values:", ", ".join(value_names))
-results = {name: c_index_interval(own.patients.event, own.patients.time, own.risk) for name, own in predicted.items()}
+results = {name: c_index_interval(model.patients.event, model.patients.time, model.risk) for name, model in predicted.items()}
 plots.show(plots.forest(results, label="C-index on test patients", reference=0.5, reference_label="chance"))
 until = float(np.quantile(seen["test"].time, 0.9))  # later deaths would have large weights
 for name, interval in results.items():
@@ -508,9 +508,9 @@ for name, interval in results.items():
 
 # %%
 shown = {name: predicted[name] for name in ("SE-ResNeXt, hazards", "clinical values, Cox")}
-own = shown["clinical values, Cox"]
-shown["clinical, hazards × 3"] = Predicted(own.patients, grid, own.survival**3, own.risk, test_names, train=own.train)
-record("Brier score at one year: one curve for all", own.scores(365.0).brier_of_all_alike)
+by_cox = shown["clinical values, Cox"]
+shown["clinical, hazards × 3"] = Predicted(by_cox.patients, grid, by_cox.survival**3, by_cox.risk, test_names, train=by_cox.train)
+record("Brier score at one year: one curve for all", by_cox.scores(365.0).brier_of_all_alike)
 for name, one in shown.items():
     record(f"C-index: {name}", c_index(one.patients, one.risk, n=0).value)
     record(f"Brier score at one year: {name}", one.scores(365.0).brier)
@@ -528,9 +528,9 @@ plots.show(plots.survival_calibration({name: one.calibration(365.0, groups=3) fo
 # %%
 from medattn_lite.widgets import survival_explorer
 
-chosen = {f"patient {test_names[row]}": int(row) for row in own.risk.argsort()[[0, len(test) // 2, -1]]}
-plots.show(plots.patient_curves(grid, own.survival, chosen=chosen, cohort=kaplan_meier(own.patients),
-                                outcome=(own.patients.time, own.patients.event)))
+chosen = {f"patient {test_names[row]}": int(row) for row in by_cox.risk.argsort()[[0, len(test) // 2, -1]]}
+plots.show(plots.patient_curves(grid, by_cox.survival, chosen=chosen, cohort=kaplan_meier(by_cox.patients),
+                                outcome=(by_cox.patients.time, by_cox.patients.event)))
 median = float(np.median(clinical[train] @ cox.coef_))  # of the training patients
 explorer = survival_explorer(predicted["clinical values, Cox"], threshold=median)
 display(explorer)
@@ -560,11 +560,11 @@ display(explorer)
 # %%
 from sksurv.metrics import brier_score
 
-last = min(float(own.patients.time.max()), grid[-1])
-left = kaplan_meier(own.patients).followed([last])[0]
-print(f"day {last:.0f}: {left} still followed up, the package's Brier score {own.scores(last).brier}")
+last = min(float(by_cox.patients.time.max()), grid[-1])
+left = kaplan_meier(by_cox.patients).followed([last])[0]
+print(f"day {last:.0f}: {left} still followed up, the package's Brier score {by_cox.scores(last).brier}")
 try:
-    brier_score(seen["train"].records(), own.patients.records(), own.at(last), last)
+    brier_score(seen["train"].records(), by_cox.patients.records(), by_cox.at(last), last)
 except ValueError as error:
     print("scikit-survival:", str(error).split(":")[0])
 
@@ -663,8 +663,8 @@ record("noise “significant” when cut at the best place", 100 * np.mean(np.ar
 # %%
 from medattn_lite.course import recorded_c_indices, trained_c_indices
 
-for label, found in {"networks that come trained": trained_c_indices(), **recorded_c_indices()}.items():
-    plots.show(plots.forest(found, label=f"C-index, {label}", reference=0.5, reference_label="chance"))
+for label, intervals in {"networks that come trained": trained_c_indices(), **recorded_c_indices()}.items():
+    plots.show(plots.forest(intervals, label=f"C-index, {label}", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
 # *Figure 08.11.* Phantoms; where the interval leaves one half out, the network learned from the picture. *Figure 08.12.* 80 LGG patients. *Figure 08.13.* 100 phantoms. 95 % intervals. *Outline*: the control of section 7; *official head*: see 08.10; *clinical*: Cox's model of them.

@@ -66,7 +66,7 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 trained = load_trained("grade_p3d_iam")
 model, size = trained.network, trained.size
 cases = list(held_out(trained, limit=NUMBERS["subjects"]))
-case = max(cases, key=lambda own: int(own.signal.sum()))  # the one with the largest signal
+case = max(cases, key=lambda case: int(case.signal.sum()))  # the one with the largest signal
 t1ce = case.image[0, trained.channels.index("t1ce")]
 middle = tuple(case.signal.nonzero().float().mean(0).round().long().tolist())
 record("AUC of this network on heads it never saw", next(iter(trained.facts["scores"].values()))["value"])
@@ -80,8 +80,8 @@ plots.show(plots.three_planes(t1ce, position=middle, affine=case.affine, crossha
 # %%
 first_look = {name: explain_image(model, case.image, method=name, target=case.target if METHODS[name].asks else None)
               for name in ("attention", "Grad-CAM")}
-rows = [plots.MapRow(name, found.values[0], f"at {found.layer}\n{'×'.join(map(str, found.grid))} places\n{found.note}".strip())
-        for name, found in first_look.items()]
+rows = [plots.MapRow(name, result.values[0], f"at {result.layer}\n{'×'.join(map(str, result.grid))} places\n{result.note}".strip())
+        for name, result in first_look.items()]
 plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affine, outline=case.signal))
 
 # %% [markdown]
@@ -115,9 +115,9 @@ class TwoLayers(nn.Module):
 x = torch.tensor([[4.0, 0.0], [0.0, -8.0]])[None, None]  # (B, C, H, W) = (1, 1, 2, 2)
 tiny = TwoLayers([[1.0, -0.25]])
 known = 1 / 4 * x.relu() - 0.25 / 4 * (-x).relu()  # Σ v_k / N · A_k
-found = explain_image(tiny, x, method="Grad-CAM", target=ClassLogit(0), layer="features")
-print("by hand", known[0, 0], "the package", found.values[0], sep="\n")
-print("y =", tiny(x).item(), " sum of the map =", found.values.sum().item())
+explanation = explain_image(tiny, x, method="Grad-CAM", target=ClassLogit(0), layer="features")
+print("by hand", known[0, 0], "the package", explanation.values[0], sep="\n")
+print("y =", tiny(x).item(), " sum of the map =", explanation.values.sum().item())
 
 # %% [markdown]
 # The dark pixel speaks **against** the class: a negative value. And the map adds up to $y$: behind a mean over space, Grad-CAM divides the logit among the places.
@@ -187,11 +187,11 @@ from captum.attr import LayerGradCam
 from medattn_lite.explain import grad_cam
 
 for layer in ("layer1", "layer2", "layer3", "layer4"):
-    own = MyGradCAM(model, layer)(case.image, case.target)
+    my_map = MyGradCAM(model, layer)(case.image, case.target)
     package = grad_cam(model, case.image, target=case.target, layer=layer).values
     library = LayerGradCam(model, model.get_submodule(layer)).attribute(case.image, target=1)[:, 0].detach()
-    torch.testing.assert_close((own, own), (package, library), rtol=1e-4, atol=1e-6)
-    print(f"{layer}: equal to the package and to captum; {'×'.join(map(str, own.shape[1:]))} places")
+    torch.testing.assert_close((my_map, my_map), (package, library), rtol=1e-4, atol=1e-6)
+    print(f"{layer}: equal to the package and to captum; {'×'.join(map(str, my_map.shape[1:]))} places")
 
 # %% [markdown]
 # ## 5 · Put the map in the right place
@@ -261,7 +261,7 @@ for name, way in ways.items():
     for centre in centres:
         values = way(beam(cube_at(centre)).detach()[0])[0]
         shares = [values.sum([a for a in range(3) if a != axis]) / values.sum() for axis in range(3)]
-        off.append([float((share * steps).sum()) - own for share, own in zip(shares, centre, strict=True)])
+        off.append([float((share * steps).sum()) - middle for share, middle in zip(shares, centre, strict=True)])
     same = (laid[name].diff(dim=0).abs().amax((1, 2)) == 0) & (laid[name][1:].amax((1, 2)) > 0)
     shift = "  ".join(f"{value:+.2f}" for value in np.mean(off, 0))
     print(f"{name:18}{shift:>28}{np.abs(off).max():14.2f}{int(same.sum()):15d}")
@@ -354,15 +354,15 @@ check("09-place", looks_at_voxel)
 # %%
 by_layer = {}
 for layer in ("layer1", "layer2", "layer3", "layer4"):
-    maps = [explain_image(model, own.image, target=own.target, layer=layer).values[0] for own in cases]
-    by_layer[layer] = [localise(values, own.signal, within=own.head) for values, own in zip(maps, cases, strict=True)]
+    maps = [explain_image(model, case.image, target=case.target, layer=layer).values[0] for case in cases]
+    by_layer[layer] = [localise(values, case.signal, within=case.head) for values, case in zip(maps, cases, strict=True)]
     record(f"Grad-CAM at {layer}: AUC against the signal", np.mean([score.auc for score in by_layer[layer]]))
 rows = []
 for layer in by_layer:
-    found = explain_image(model, case.image, target=case.target, layer=layer)
-    score = localise(found.values[0], case.signal, within=case.head)
-    caption = f"{'×'.join(map(str, found.grid))} places\nAUC {score.auc:.2f}\n{found.note}"
-    rows.append(plots.MapRow(layer, found.values[0], caption.strip()))
+    explanation = explain_image(model, case.image, target=case.target, layer=layer)
+    score = localise(explanation.values[0], case.signal, within=case.head)
+    caption = f"{'×'.join(map(str, explanation.grid))} places\nAUC {score.auc:.2f}\n{explanation.note}"
+    rows.append(plots.MapRow(layer, explanation.values[0], caption.strip()))
 plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affine, outline=case.signal))
 
 # %% [markdown]
@@ -377,12 +377,12 @@ options = {"integrated gradients": {"steps": 16}, "occlusion": {"window": 12, "s
 rows, explained = [], {}
 for name, method in METHODS.items():
     began = time.perf_counter()
-    asked = {"target": case.target} if method.asks else {}
-    explained[name] = found = explain_image(model, case.image, method=name, **asked, **options.get(name, {}))
+    target_option = {"target": case.target} if method.asks else {}
+    explained[name] = explanation = explain_image(model, case.image, method=name, **target_option, **options.get(name, {}))
     seconds = time.perf_counter() - began
-    score = localise(found.values[0], case.signal, within=case.head)
-    rows.append(plots.MapRow(name, found.values[0], f"{seconds:.2f} s\nAUC {score.auc:.2f}"))
-    print(f"{name}: {method.summary}" + (f"\n    note: {found.note}" if found.note else ""))
+    score = localise(explanation.values[0], case.signal, within=case.head)
+    rows.append(plots.MapRow(name, explanation.values[0], f"{seconds:.2f} s\nAUC {score.auc:.2f}"))
+    print(f"{name}: {method.summary}" + (f"\n    note: {explanation.note}" if explanation.note else ""))
 plots.show(plots.explanation_rows(t1ce, rows, position=middle, affine=case.affine, outline=case.signal))
 
 # %% [markdown]
@@ -437,8 +437,8 @@ scan = next(held_out(lesions, limit=1))
 spot = tuple(scan.signal.nonzero()[int(scan.signal.sum()) // 2].tolist())  # one voxel of one lesion
 rows = []
 for name, settings in {"Grad-CAM": {}, "integrated gradients": {"steps": 6}}.items():
-    found = explain_image(lesions.network, scan.image, method=name, target=RegionSum(1, voxel=spot), **settings)
-    rows.append(plots.MapRow(name, found.values[0], f"of one voxel\n{found.layer or ''}".strip()))
+    explanation = explain_image(lesions.network, scan.image, method=name, target=RegionSum(1, voxel=spot), **settings)
+    rows.append(plots.MapRow(name, explanation.values[0], f"of one voxel\n{explanation.layer or ''}".strip()))
 plots.show(plots.explanation_rows(scan.image[0, -1], rows, position=spot, affine=scan.affine, outline=scan.signal))
 
 # %% [markdown]
@@ -451,7 +451,7 @@ against = TwoLayers([[-1.0, -1.0]])
 kept, cut = (explain_image(against, x, target=ClassLogit(0), layer="features", relu=relu) for relu in (False, True))
 print("signed", kept.values[0], "cut at 0", cut.values[0], f"note: {kept.note}", sep="\n")
 for index, name in enumerate(trained.classes):
-    notes = [explain_image(model, own.image, target=ClassLogit(index, name=name), layer="layer4").note for own in cases]
+    notes = [explain_image(model, case.image, target=ClassLogit(index, name=name), layer="layer4").note for case in cases]
     print(f"trained network, asked about {name}: {sum('negative' in note for note in notes)} of {len(notes)} maps are "
           "negative everywhere")
 
@@ -467,8 +467,8 @@ for index, name in enumerate(trained.classes):
 # %%
 from medattn_lite.explain import PLANES, localise_by_plane
 
-even = {plane: np.mean([localise_by_plane(torch.ones(size), own.signal, within=own.head)[plane].relevance_mass
-                        for own in cases]) for plane in PLANES}  # fmt: skip
+even = {plane: np.mean([localise_by_plane(torch.ones(size), case.signal, within=case.head)[plane].relevance_mass
+                        for case in cases]) for plane in PLANES}  # fmt: skip
 for plane, value in even.items():
     record(f"relevance mass of an even map, {plane}", value)
 
@@ -510,15 +510,15 @@ from medattn_lite.evaluation import Interval, mean_interval
 
 my_score = mass_over_chance if check("09-planes", mass_over_chance).passed else fair_mass
 fair, auc_of = {}, {}
-maps = [explain_image(model, own.image, target=own.target).values[0] for own in cases]
-found = [localise_by_plane(values, own.signal, within=own.head) for values, own in zip(maps, cases, strict=True)]
+maps = [explain_image(model, case.image, target=case.target).values[0] for case in cases]
+plane_scores = [localise_by_plane(values, case.signal, within=case.head) for values, case in zip(maps, cases, strict=True)]
 for axis, plane in enumerate(PLANES):
-    ratios = [my_score(values, own.signal & own.head, own.head, axis) for values, own in zip(maps, cases, strict=True)]
+    ratios = [my_score(values, case.signal & case.head, case.head, axis) for values, case in zip(maps, cases, strict=True)]
     fair[plane] = mean_interval(ratios, bounds=(0, np.inf))
-    auc_of[plane] = mean_interval([own[plane].auc for own in found], bounds=(0, 1))
+    auc_of[plane] = mean_interval([by_plane[plane].auc for by_plane in plane_scores], bounds=(0, 1))
     record(f"Grad-CAM, mass over chance, {plane}", fair[plane])
     record(f"Grad-CAM, AUC slice by slice, {plane}", auc_of[plane])
-gain = np.array([own["coronal"].auc + own["sagittal"].auc - 2 * own["axial"].auc for own in found]) / 2
+gain = np.array([by_plane["coronal"].auc + by_plane["sagittal"].auc - 2 * by_plane["axial"].auc for by_plane in plane_scores]) / 2
 record("AUC, mean of coronal and sagittal minus axial", mean_interval(gain))
 plots.show(plots.forest(fair, label="Grad-CAM: mass on the signal ÷ even map", reference=1.0, reference_label="even map"))
 plots.show(plots.forest(auc_of, label="Grad-CAM: AUC slice by slice", reference=0.5, reference_label="chance"))
@@ -536,12 +536,12 @@ import medattn_lite
 
 table = Path(medattn_lite.__file__).parents[1] / "figures" / "faithfulness.json"
 networks = json.loads(table.read_text())["networks"] if table.exists() else {}
-for own in networks.values():
-    scores = own["methods"].get("Grad-CAM", {})
+for facts in networks.values():
+    scores = facts["methods"].get("Grad-CAM", {})
     if f"AUC in {PLANES[0]} slices" in scores:
         cells = [scores[f"AUC in {plane} slices"] for plane in PLANES]
-        told = "  ".join(f"{plane} {Interval.from_dict(c).text(2)}" for plane, c in zip(PLANES, cells, strict=True))
-        print(f"{own['variant'] + ', ' + own['recipe']:40}{told}")
+        texts = "  ".join(f"{plane} {Interval.from_dict(c).text(2)}" for plane, c in zip(PLANES, cells, strict=True))
+        print(f"{facts['variant'] + ', ' + facts['recipe']:40}{texts}")
 if not networks:
     print("no table here: `medattn study faithfulness` makes it")
 

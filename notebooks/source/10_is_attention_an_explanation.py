@@ -74,7 +74,7 @@ def probability(trained, images):
     return np.array([float(trained.network(image).softmax(1)[0, 1]) for image in images])
 
 
-sent = [own.image for own in marked] + low
+sent = [case.image for case in marked] + low
 for name, trained in (("A", first), ("B", second)):
     record(f"network {name}, AUC on these heads", auc([1] * len(marked) + [0] * len(low), probability(trained, sent)))
 
@@ -223,24 +223,24 @@ check("10-deletion", deletion_scores)
 OPTIONS = {"integrated gradients": {"steps": NUMBERS["steps"]}, "occlusion": {"window": NUMBERS["window"]}}
 
 
-def map_of(model, own, name):
-    asked = {"target": own.target} if METHODS[name].asks else {}
-    return explain_image(model, own.image, method=name, **asked, **OPTIONS.get(name, {})).values[0]
+def map_of(model, case, name):
+    target_option = {"target": case.target} if METHODS[name].asks else {}
+    return explain_image(model, case.image, method=name, **target_option, **OPTIONS.get(name, {})).values[0]
 
 
-maps = {name: [map_of(first.network, own, name) for own in cases] for name in METHODS}
-blind = {name: [ignorant_maps(own.image[0])[name] for own in cases] for name in ignorant_maps(cases[0].image[0])}
-blind = {name: [values - values.amin() for values in own] for name, own in blind.items()}  # none below 0
+maps = {name: [map_of(first.network, case, name) for case in cases] for name in METHODS}
+blind = {name: [ignorant_maps(case.image[0])[name] for case in cases] for name in ignorant_maps(cases[0].image[0])}
+blind = {name: [values - values.amin() for values in maps_of_name] for name, maps_of_name in blind.items()}  # none below 0
 
 # %%
 def located(maps, score):
     """Mean over heads with its interval, where there are enough heads for one."""
-    found = [localise(values, own.signal, within=own.head).as_dict()[score] for values, own in zip(maps, cases, strict=True)]
-    found = np.array(found)[np.isfinite(found)]
-    return share_interval(found) if score == "pointing game" else mean_interval(found, bounds=(0, 1))
+    scores = [localise(values, case.signal, within=case.head).as_dict()[score] for values, case in zip(maps, cases, strict=True)]
+    scores = np.array(scores)[np.isfinite(scores)]
+    return share_interval(scores) if score == "pointing game" else mean_interval(scores, bounds=(0, 1))
 
 
-auc_of = {name: located(own, "AUC") for name, own in {**maps, **blind}.items()}
+auc_of = {name: located(maps_of_name, "AUC") for name, maps_of_name in {**maps, **blind}.items()}
 for name, interval in auc_of.items():
     record(f"AUC against the signal, {name}", interval)
 plots.show(plots.forest(auc_of, label="AUC of the map against the signal", reference=0.5, reference_label="chance"))
@@ -252,9 +252,9 @@ plots.show(plots.forest(auc_of, label="AUC of the map against the signal", refer
 
 # %%
 for score in ("pointing game", "relevance mass"):
-    told = {name: located(own, score) for name, own in {**maps, **blind}.items()}
+    scored = {name: located(maps_of_name, score) for name, maps_of_name in {**maps, **blind}.items()}
     print(f"\n{score}:")
-    for name, interval in told.items():
+    for name, interval in scored.items():
         print(f"  {name:22}{interval.text(2)}")
 
 # %% [markdown]
@@ -267,14 +267,14 @@ for score in ("pointing game", "relevance mass"):
 # %%
 from medattn_lite.explain import deletion_curve, insertion_curve
 
-asked = {"target": ClassLogit(1), "steps": NUMBERS["points"]}
+curve_options = {"target": ClassLogit(1), "steps": NUMBERS["points"]}
 orders = {name: maps[name] for name in ("Grad-CAM", "Grad-CAM++", "occlusion", "attention")}
-orders["the signal itself"] = [own.signal.float() for own in cases]
+orders["the signal itself"] = [case.signal.float() for case in cases]
 orders["random"] = blind["noise"]
-curves = {name: [deletion_curve(first.network, own.image, values, within=own.head, **asked)
-                 for values, own in zip(found, cases, strict=True)] for name, found in orders.items()}
+curves = {name: [deletion_curve(first.network, case.image, values, within=case.head, **curve_options)
+                 for values, case in zip(order, cases, strict=True)] for name, order in orders.items()}
 shares = curves["random"][0].shares
-scaled = {name: torch.stack([curve.scaled for curve in own]).nanmedian(0).values for name, own in curves.items()}
+scaled = {name: torch.stack([curve.scaled for curve in curves_of_name]).nanmedian(0).values for name, curves_of_name in curves.items()}
 plots.show(plots.lines(shares, scaled, xlabel="share of the head taken away", ylabel="score left (median)"))
 
 # %% [markdown]
@@ -283,13 +283,13 @@ plots.show(plots.lines(shares, scaled, xlabel="share of the head taken away", yl
 # And the other way round, from an empty image, most relevant first. Below, both areas.
 
 # %%
-added = {name: [insertion_curve(first.network, own.image, values, within=own.head, **asked).area
-                for values, own in zip(orders[name], cases, strict=True)] for name in orders}
+added = {name: [insertion_curve(first.network, case.image, values, within=case.head, **curve_options).area
+                for values, case in zip(orders[name], cases, strict=True)] for name in orders}
 print(f"{'':22}{'deletion (low is good)':>28}{'insertion (high is good)':>30}")
 areas = {}
 for name in orders:
-    out, back = (bootstrap(np.median, np.array(own)[np.isfinite(own)])
-                 for own in ([curve.area for curve in curves[name]], added[name]))
+    out, back = (bootstrap(np.median, np.array(areas)[np.isfinite(areas)])
+                 for areas in ([curve.area for curve in curves[name]], added[name]))
     print(f"{name:22}   {out.text(2)}; {back.text(2)}")
     areas[name] = out
 for name, out in areas.items():
@@ -328,14 +328,14 @@ check("10-alike", alike)
 # %%
 from medattn_lite.explain import cascade, reinitialised_copy, similarity
 
-own, compare = cases[0], (alike if check("10-alike", alike).passed else lambda a, b, head: similarity(a, b, within=head))
+case, compare = cases[0], (alike if check("10-alike", alike).passed else lambda a, b, head: similarity(a, b, within=head))
 watched = ("Grad-CAM", "Grad-CAM++", "integrated gradients", "attention")
 start, stages = {name: maps[name][0] for name in watched}, ["as trained"]
 kept = {name: [1.0] for name in watched}
 for layer, reset in cascade(first.network, seed=SEED, parts=4):
     stages.append(layer)
     for name in watched:
-        kept[name].append(compare(start[name], map_of(reset, own, name), own.head))
+        kept[name].append(compare(start[name], map_of(reset, case, name), case.head))
 plots.show(plots.lines(range(len(stages)), kept, xlabel="parts of the network re-initialised, from the output down",
                        ylabel="rank correlation with its own map"))
 print("reached:", ", ".join(stages))
@@ -347,12 +347,12 @@ print("reached:", ", ".join(stages))
 
 # %%
 shuffled = load_trained("grade_p3d_iam_shuffled")
-forgot = reinitialised_copy(first.network, seed=SEED, images=torch.cat([own.image for own in cases]))
+forgot = reinitialised_copy(first.network, seed=SEED, images=torch.cat([case.image for case in cases]))
 record("AUC of the network with shuffled labels", next(iter(shuffled.facts["scores"].values()))["value"])
 checked = {}
 for name in ("Grad-CAM", "Grad-CAM++", "attention"):
     for who, model in (("trained", first.network), ("shuffled labels", shuffled.network), ("re-initialised", forgot)):
-        checked[f"{name}, {who}"] = located([map_of(model, own, name) for own in cases], "AUC")
+        checked[f"{name}, {who}"] = located([map_of(model, case, name) for case in cases], "AUC")
         record(f"AUC of the map, {name}, {who}", checked[f"{name}, {who}"])
 plots.show(plots.forest(checked, label="AUC of the map against the signal", reference=0.5, reference_label="chance"))
 
@@ -373,13 +373,13 @@ display(browser)
 # Back to network B. First the test that needs no map: the same heads **with and without the mark**.
 
 # %%
-groups = {"high grade, mark": [own.image for own in marked], "high grade, no mark": [own.image for own in cases],
+groups = {"high grade, mark": [case.image for case in marked], "high grade, no mark": [case.image for case in cases],
           "low grade, mark": low_marked, "low grade, no mark": low}  # fmt: skip
 for name, trained in (("A", first), ("B", second)):
-    said = {group: probability(trained, images) for group, images in groups.items()}
-    for group, values in said.items():
+    answers = {group: probability(trained, images) for group, images in groups.items()}
+    for group, values in answers.items():
         print(f"network {name}, {group:20}: probability of high grade {values.round(2).tolist()}")
-    change = np.concatenate([said[f"{grade} grade, mark"] - said[f"{grade} grade, no mark"] for grade in ("high", "low")])
+    change = np.concatenate([answers[f"{grade} grade, mark"] - answers[f"{grade} grade, no mark"] for grade in ("high", "low")])
     record(f"network {name}: what the mark adds to the probability of high grade", mean_interval(change))
     record(f"network {name}: AUC on its test heads, none with a mark", next(iter(trained.facts["scores"].values()))["value"])
 
@@ -390,15 +390,15 @@ for name, trained in (("A", first), ("B", second)):
 
 # %%
 def on_the_mark(trained, name):
-    scores = [localise(map_of(trained.network, own, name), own.mark, within=own.counted).as_dict() for own in marked]
-    return {score: np.array([found[score] for found in scores]) for score in ("relevance mass", "AUC")}
+    scores = [localise(map_of(trained.network, case, name), case.mark, within=case.counted).as_dict() for case in marked]
+    return {score: np.array([row[score] for row in scores]) for score in ("relevance mass", "AUC")}
 
 
 caught = {}
 for name in ("Grad-CAM", "Grad-CAM++", "integrated gradients", "attention"):  # occlusion takes longer: try it
     for who, trained in (("A", first), ("B, reads the mark", second)):
-        found = on_the_mark(trained, name)["AUC"]
-        caught[f"{name}: {who}"] = mean_interval(found, bounds=(0, 1))
+        aucs = on_the_mark(trained, name)["AUC"]
+        caught[f"{name}: {who}"] = mean_interval(aucs, bounds=(0, 1))
         record(f"AUC of the map against the mark, {name}, network {who}", caught[f"{name}: {who}"])
 plots.show(plots.forest(caught, label="AUC of the map against the mark", reference=0.5, reference_label="chance"))
 
@@ -406,12 +406,12 @@ plots.show(plots.forest(caught, label="AUC of the map against the mark", referen
 # *Figure 10.5.* How well each map finds the mark, for network A and for network B, which reads it. **Compare within a method**: a map may lie on the mark of A as well, since a mark is bright and edged.
 
 # %%
-own = marked[0]
-place = tuple(own.mark.nonzero().float().mean(0).round().long().tolist())
-flair = own.image[0, second.channels.index("flair")]
-rows = [plots.MapRow(f"{who}: {name}", map_of(trained.network, own, name))
+case = marked[0]
+place = tuple(case.mark.nonzero().float().mean(0).round().long().tolist())
+flair = case.image[0, second.channels.index("flair")]
+rows = [plots.MapRow(f"{who}: {name}", map_of(trained.network, case, name))
         for name in ("Grad-CAM", "integrated gradients", "attention") for who, trained in (("A", first), ("B", second))]
-plots.show(plots.explanation_rows(flair, rows, position=place, affine=own.affine, outline=own.mark))
+plots.show(plots.explanation_rows(flair, rows, position=place, affine=case.affine, outline=case.mark))
 
 # %% [markdown]
 # *Figure 10.6.* Three planes through the mark (the line). Which rows would have made you suspicious, had there been no line?
@@ -434,7 +434,7 @@ for name, known in NAMES.items():
     trained = load_trained(known)
     has_map = any(getattr(module, "kind", "") == "spatial" for module in trained.network.modules())
     for method in ("Grad-CAM", "Grad-CAM++", *(["attention"] if has_map else [])):
-        everyone[f"{name}: {method}"] = located([map_of(trained.network, own, method) for own in cases], "AUC")
+        everyone[f"{name}: {method}"] = located([map_of(trained.network, case, method) for case in cases], "AUC")
 everyone["brightness alone"] = auc_of["brightness"]
 plots.show(plots.forest(everyone, label="AUC of the map against the signal", reference=0.5, reference_label="chance"))
 
@@ -445,12 +445,12 @@ plots.show(plots.forest(everyone, label="AUC of the map against the signal", ref
 table = Path(medattn_lite.__file__).parents[1] / "figures" / "faithfulness.json"
 networks = json.loads(table.read_text())["networks"] if table.exists() else {}
 SCORES = ("pointing game", "relevance mass", "AUC", "deletion area", "insertion area", "like the re-initialised network's")
-cell = lambda found: "—" if not found else Interval.from_dict(found).text(2)
+cell = lambda value: "—" if not value else Interval.from_dict(value).text(2)
 lines = ["| network | method | " + " | ".join(SCORES) + " |", "|---" * (len(SCORES) + 2) + "|"]
-for own in networks.values():
-    for method, scores in own["methods"].items():
-        if own["recipe"] == "mechanisms" and (method in METHODS or method in ("noise", "brightness")):
-            lines.append(f"| {own['variant']} | {method} | " + " | ".join(cell(scores.get(name)) for name in SCORES) + " |")
+for facts in networks.values():
+    for method, scores in facts["methods"].items():
+        if facts["recipe"] == "mechanisms" and (method in METHODS or method in ("noise", "brightness")):
+            lines.append(f"| {facts['variant']} | {method} | " + " | ".join(cell(scores.get(name)) for name in SCORES) + " |")
 display(Markdown("\n".join(lines) if networks else "No table here: `medattn study faithfulness` makes it."))
 
 # %% [markdown]
@@ -461,17 +461,17 @@ display(Markdown("\n".join(lines) if networks else "No table here: `medattn stud
 # Scores can be made too high. "The middle of the head" is a map made without a network; see what it can be made to score.
 
 # %%
-own, middle = cases[0], blind["middle"][0]
-whole, inside = localise(middle, own.signal), localise(middle, own.signal, within=own.head)
+case, middle = cases[0], blind["middle"][0]
+whole, inside = localise(middle, case.signal), localise(middle, case.signal, within=case.head)
 print(f"the background counts too: AUC {whole.auc:.2f} in place of {inside.auc:.2f}")
 signed = -blind["brightness"][0]
-print(f"absolute values of a map that speaks against: AUC {localise(signed, own.signal, within=own.head).auc:.2f} "
-      f"becomes {localise(signed.abs(), own.signal, within=own.head).auc:.2f}")
-exact, near = (localise(maps["Grad-CAM"][0], own.signal, within=own.head, tolerance=t).pointing_game for t in (0, 8))
+print(f"absolute values of a map that speaks against: AUC {localise(signed, case.signal, within=case.head).auc:.2f} "
+      f"becomes {localise(signed.abs(), case.signal, within=case.head).auc:.2f}")
+exact, near = (localise(maps["Grad-CAM"][0], case.signal, within=case.head, tolerance=t).pointing_game for t in (0, 8))
 print(f"a hit counts up to 8 voxels beside the signal: pointing game of Grad-CAM {near:.0f} in place of {exact:.0f}")
 for fill in ("blur", "dark"):
-    found = deletion_curve(first.network, own.image, blind["noise"][0], within=own.head, fill=fill, **asked)
-    print(f"deletion in random order, filled with {fill}: area {found.area:.2f}")
+    curve = deletion_curve(first.network, case.image, blind["noise"][0], within=case.head, fill=fill, **curve_options)
+    print(f"deletion in random order, filled with {fill}: area {curve.area:.2f}")
 
 # %% [markdown]
 # | mistake | symptom |

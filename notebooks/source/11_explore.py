@@ -43,8 +43,8 @@ NUMBERS = scale_numbers(SCALE, smoke={"points": 5, "people": 1, "patients": 40},
 print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
 for name in trained_names():
     facts = trained_facts(name)
-    score, found = next(iter(facts["scores"].items()))
-    print(f"{name:26}{facts['variant']:30}{score} {Interval.from_dict(found).text()}")
+    score, value = next(iter(facts["scores"].items()))
+    print(f"{name:26}{facts['variant']:30}{score} {Interval.from_dict(value).text()}")
 
 # %% [markdown]
 # These are the networks, each with its score on synthetic heads that it never saw.
@@ -104,13 +104,13 @@ print("median diameter: low grade {:.0f} mm, high grade {:.0f} mm".format(*media
 # %%
 def answers(people, tumours):
     """Mean probability of high grade over people: network → one value for each tumour."""
-    found = {name: np.zeros(len(tumours)) for name in laboratory.networks}
+    means = {name: np.zeros(len(tumours)) for name in laboratory.networks}
     for person in people:
         room = laboratory if person == laboratory.person else Laboratory(person=person, networks=laboratory.networks)
         for place, tumour in enumerate(tumours):
             for name, value in room.look(tumour, method=None).probabilities.items():
-                found[name][place] += value / len(people)
-    return found
+                means[name][place] += value / len(people)
+    return means
 
 
 people, start = range(3, 3 + NUMBERS["people"]), Tumour()
@@ -150,8 +150,8 @@ check("11-tips", tips_at)
 from medattn_lite.course.exercises import tipping_point
 
 for name, values in by_size.items():
-    found = tipping_point(list(diameters), list(values))
-    record(f"diameter at which {name} tips", "never" if np.isnan(found) else f"{found:.0f} mm")
+    tipping = tipping_point(list(diameters), list(values))
+    record(f"diameter at which {name} tips", "never" if np.isnan(tipping) else f"{tipping:.0f} mm")
 
 # %% [markdown]
 # ### Exploration 2 · what makes it high grade?
@@ -187,8 +187,8 @@ plots.show(plots.lines(shares, moved["enhancement"], xlabel="share of the living
 
 # %%
 for mark in (False, True):
-    said = laboratory.look(replace(start, enhancement=0.0, necrosis=0.0, mark=mark), method=None).probabilities
-    print("mark  " if mark else "no mark", "  ".join(f"{name} {value:.2f}" for name, value in said.items()))
+    after = laboratory.look(replace(start, enhancement=0.0, necrosis=0.0, mark=mark), method=None).probabilities
+    print("mark  " if mark else "no mark", "  ".join(f"{name} {value:.2f}" for name, value in after.items()))
 explorer.set(diameter_mm=44.0, mark=True, network="P3D + IAM, scanner mark", method="Grad-CAM++", opacity=0.6)
 
 # %% [markdown]
@@ -219,9 +219,9 @@ from medattn_lite.course.exercises import effect_of
 look = lambda tumour: laboratory.look(tumour, method=None).probabilities
 quiet = replace(start, enhancement=0.0, necrosis=0.0)
 for change in ({"mark": True}, {"enhancement": 0.7}, {"site": "right occipital"}):
-    found = effect_of(look, quiet, change, "P3D + IAM, scanner mark", "P3D + IAM")
+    apart = effect_of(look, quiet, change, "P3D + IAM, scanner mark", "P3D + IAM")
     what = ", ".join(f"{name} → {value}" for name, value in change.items())
-    record(f"{what}: effect on the network that reads the mark, minus that on the other", round(found, 2))
+    record(f"{what}: effect on the network that reads the mark, minus that on the other", round(apart, 2))
 
 # %% [markdown]
 # ## 2 · The explanation browser
@@ -261,13 +261,13 @@ from medattn_lite.explain import Browser
 
 shelf = Browser(laboratory.networks, cases[:2])
 for name in shelf.networks:
-    told = []
+    lines = []
     for method in ("Grad-CAM", "Grad-CAM++", "attention"):
-        pairs = [[shelf.answer(n, name, method, reinitialised=own) for own in (False, True)] for n in range(2)]
-        alike = [shelf.rank_correlation(n, *pair) for n, pair in enumerate(pairs)]
+        pairs = [[shelf.answer(n, name, method, reinitialised=fresh) for fresh in (False, True)] for n in range(2)]
+        correlations = [shelf.rank_correlation(n, *pair) for n, pair in enumerate(pairs)]
         aucs = [pair[0].located.auc for pair in pairs if pair[0].located is not None]
-        told.append(f"{method}: AUC {np.mean(aucs):.2f}, like the copy's {np.mean(alike):+.2f}" if aucs else f"{method}: none")
-    print(f"{name}\n    " + "\n    ".join(told))
+        lines.append(f"{method}: AUC {np.mean(aucs):.2f}, like the copy's {np.mean(correlations):+.2f}" if aucs else f"{method}: none")
+    print(f"{name}\n    " + "\n    ".join(lines))
 
 # %% [markdown]
 # ## 3 · All mechanisms on one person
@@ -298,9 +298,9 @@ from medattn_lite.networks import cost_of
 
 image = torch.randn(2, 4, 16, 24, 24)  # two images, four sequences
 for name in names(spatial_dims=3):
-    own = cost_of(make_network("p3d", name, spatial_dims=3, in_channels=4, width=8), image)
-    print(f"{name:12}{own.parameters:>9,} parameters{own.multiplications / 2e6:>7.1f} million multiplications per image"
-          f"{own.kept_bytes / 2**21:>6.2f} MiB kept for the backward pass")
+    cost = cost_of(make_network("p3d", name, spatial_dims=3, in_channels=4, width=8), image)
+    print(f"{name:12}{cost.parameters:>9,} parameters{cost.multiplications / 2e6:>7.1f} million multiplications per image"
+          f"{cost.kept_bytes / 2**21:>6.2f} MiB kept for the backward pass")
 
 # %% [markdown]
 # What each mechanism *gains* in such a frame takes several seeds and a plain network of the same size: [the measured table](../figures/mechanisms.md), mechanism by task, with intervals over seeds and patients. `medattn compare` makes it, also from a folder of your own: `medattn compare --tasks label --data images --root DIR`.
@@ -318,8 +318,8 @@ NETS = {"slice attention (RSA)": "lesions_rsa", "non-local": "lesions_non_local"
 lesion_nets = {name: load_trained(known) for name, known in NETS.items()}
 heads = list(held_out(lesion_nets["non-local"], limit=2))
 affinities = affinity_explorer(
-    {name: own.network for name, own in lesion_nets.items()}, torch.cat([own.image for own in heads]),
-    masks=torch.stack([own.signal for own in heads]), channels=lesion_nets["non-local"].channels, title="phantom")
+    {name: trained.network for name, trained in lesion_nets.items()}, torch.cat([phantom.image for phantom in heads]),
+    masks=torch.stack([phantom.signal for phantom in heads]), channels=lesion_nets["non-local"].channels, title="phantom")
 display(affinities)
 
 # %% [markdown]
@@ -349,17 +349,17 @@ from medattn_lite.widgets import survival_explorer
 
 cohort = open_dataset("phantom", n=NUMBERS["patients"], task="survival", shape=(24, 28, 24), spacing_mm=7.0, seed=SEED)
 samples = [cohort[row] for row in range(len(cohort))]
-patients = FollowUp(np.array([float(own["time"]) for own in samples]), np.array([bool(own["event"]) for own in samples]))
-risk = np.array([own["meta"]["oracle_risk"] for own in samples])
-beside = np.array([AGE * (own["meta"]["age_years"] - 60) / 10 + RESECTIONS[own["meta"]["resection"]] for own in samples])
+patients = FollowUp(np.array([float(sample["time"]) for sample in samples]), np.array([bool(sample["event"]) for sample in samples]))
+risk = np.array([sample["meta"]["oracle_risk"] for sample in samples])
+clinical = np.array([AGE * (sample["meta"]["age_years"] - 60) / 10 + RESECTIONS[sample["meta"]["resection"]] for sample in samples])
 days = np.linspace(30, min(2000.0, float(patients.time.max())), 60)
 
 # %%
 def by_law(risks):
-    return Predicted(patients, days, np.array([true_survival(days, own) for own in risks]), risks)
+    return Predicted(patients, days, np.array([true_survival(days, patient_risk) for patient_risk in risks]), risks)
 
 
-for name, risks in {"everything, by the law": risk, "age and surgery only": beside}.items():
+for name, risks in {"everything, by the law": risk, "age and surgery only": clinical}.items():
     record(f"C-index, {name}", c_index(patients, risks, n=200))
 survival = survival_explorer(by_law(risk))
 display(survival)

@@ -232,11 +232,11 @@ choice = choose_recipe(open_dataset(KIND, ROOT), labelled)
 RECIPE, VARIANTS = choice.recipe, choice.variants  # yours to change
 print(f"{RECIPE}, since there are {choice.because}")
 RUN, SETTINGS = WORK / "run", f"--data {KIND} --root '{ROOT}' --scale {SCALE} --seed {SEED} --device {DEVICE} --quiet"
-own = f"--folds {NUMBERS['folds']} --set spacing_mm={NUMBERS['spacing_mm']} {choice.words}"
+flags = f"--folds {NUMBERS['folds']} --set spacing_mm={NUMBERS['spacing_mm']} {choice.words}"
 if RECIPE == "grading":
-    own += f" --set epochs={NUMBERS['epochs']}"
-    own += " --set milestones=(6,) --set learning_rate=0.001" if SCALE == "smoke" else ""
-run_medattn(main, f"train {RECIPE} {SETTINGS} --variants '{','.join(VARIANTS)}' {own} --out '{RUN}'", hide=WORK)
+    flags += f" --set epochs={NUMBERS['epochs']}"
+    flags += " --set milestones=(6,) --set learning_rate=0.001" if SCALE == "smoke" else ""
+run_medattn(main, f"train {RECIPE} {SETTINGS} --variants '{','.join(VARIANTS)}' {flags} --out '{RUN}'", hide=WORK)
 
 # %% [markdown]
 # The files were read once, turned to one orientation, normalised, and **then** brought to voxels of one size. A box around the mask was cut out; [folds](glossary.md#fold) were drawn by patient. Training goes by [epochs](glossary.md#epoch). Stop it when you like: the same command goes on where it was.
@@ -249,14 +249,14 @@ import json
 from medattn_lite.evaluation import Interval
 
 metrics = json.loads((RUN / "metrics.json").read_text())
-found = {name: {score: Interval.from_dict(value) for score, value in one["pooled"].items() if value["value"] is not None}
+by_variant = {name: {score: Interval.from_dict(value) for score, value in one["pooled"].items() if value["value"] is not None}
          for name, one in metrics["variants"].items()}
-for name, scores in found.items():
+for name, scores in by_variant.items():
     print(f"{name:18}", "  ".join(f"{score} {value}" for score, value in list(scores.items())[:3]))
-first = next(iter(next(iter(found.values()))))  # the first score, AUC in this recipe
-plots.show(plots.forest({name: scores[first] for name, scores in found.items()}, label=f"{first} on tested patients",
+first = next(iter(next(iter(by_variant.values()))))  # the first score, AUC in this recipe
+plots.show(plots.forest({name: scores[first] for name, scores in by_variant.items()}, label=f"{first} on tested patients",
                         **({"reference": 0.5, "reference_label": "chance"} if first in ("AUC", "C-index") else {})))
-for name, scores in found.items():
+for name, scores in by_variant.items():
     record(f"{first}, {name}", scores[first])
 
 # %% [markdown]
@@ -267,7 +267,7 @@ for name, scores in found.items():
 # How many patients would you need? The width shrinks with the root of their number.
 
 # %%
-interval, patients = found[VARIANTS[0]][first], metrics["data_facts"]["patients"]
+interval, patients = by_variant[VARIANTS[0]][first], metrics["data_facts"]["patients"]
 print(interval.text())
 half = (interval.high - interval.low) / 2 if interval.is_given else 0.98 * (0.5 / patients) ** 0.5  # or at AUC 0.5, roughly
 record(f"{first}: half the width of the interval, {patients} patients", half)
@@ -351,8 +351,8 @@ print("exit code", done.returncode)
 logs = [WORK / name / "DynUNet" / "fold-0" / "log.csv" for name in ("one", "two")]
 if all(log.is_file() for log in logs):
     losses = [[float(row["loss"]) for row in csv.DictReader(log.open())] for log in logs]
-    for name, own in zip(("one process", "two processes"), losses, strict=True):
-        print(f"{name:14}", " ".join(f"{loss:.5f}" for loss in own))
+    for name, curve in zip(("one process", "two processes"), losses, strict=True):
+        print(f"{name:14}", " ".join(f"{loss:.5f}" for loss in curve))
     record("largest difference of the losses, one process and two", max(abs(a - b) for a, b in zip(*losses, strict=True)))
 
 # %% [markdown]
@@ -401,14 +401,14 @@ LEAK = "blur"  # yours to change: "noise", "intensity", "mark", "volume", "slice
 GROUPS = ("sharpness",)  # what models look at: also "outside", "normalised", "border", "background"
 cohort = PhantomCohort(NUMBERS["heads"], shape=(24, 28, 24), seed=SEED)
 heads = [cohort[row] for row in range(len(cohort))]
-asked = {"label": "grade", "classes": cohort.class_names, "declared": declared_of(cohort), "groups": GROUPS}
-clean, planted = (audit_dataset(samples, repeats=NUMBERS["repeats"], **asked, progress=False)
+options = {"label": "grade", "classes": cohort.class_names, "declared": declared_of(cohort), "groups": GROUPS}
+clean, planted = (audit_dataset(samples, repeats=NUMBERS["repeats"], **options, progress=False)
                   for samples in (heads, PlantedLeak(heads, LEAK)))
-known = {found.name for found in clean.leaks}
-for found in planted.leaks:
-    print("as before" if found.name in known else "NEW", "·", found.name, "·", found.sentence)
+known = {finding.name for finding in clean.leaks}
+for finding in planted.leaks:
+    print("as before" if finding.name in known else "NEW", "·", finding.name, "·", finding.sentence)
 record("audit of the planted leak: what tells the grade now and did not before",
-       sum(found.name not in known for found in planted.leaks))
+       sum(finding.name not in known for finding in planted.leaks))
 plots.show(plots.audit_view(planted.findings, title=f"planted: {LEAK}"))
 
 # %% [markdown]
@@ -526,9 +526,9 @@ swin = SwinUNETR(in_channels=1, out_channels=2, feature_size=12, depths=(2, 1, 1
 for network in (swin.eval(), vit.eval()):
     with torch.no_grad(), capture_attention(network) as maps:
         network(brick)
-    for layer, found in maps.items():
-        highest = found.values.amax(-1).mean() * found.values.shape[-1]  # 1: a row looks at all tokens alike
-        print(f"{layer:32}", dict(zip(found.axes, found.values.shape, strict=True)), f"highest ÷ even: {highest:.1f}")
+    for layer, captured in maps.items():
+        highest = captured.values.amax(-1).mean() * captured.values.shape[-1]  # 1: a row looks at all tokens alike
+        print(f"{layer:32}", dict(zip(captured.axes, captured.values.shape, strict=True)), f"highest ÷ even: {highest:.1f}")
 rows = maps["blocks.1.attn"].values[0, :, 0, 1:]  # the class token's, (heads, patches)
 heads = to_image_grid(rows.reshape(4, 4, 4, 4), (32, 32, 32))[:, 16]
 plots.show(plots.image_grid(brick[0, 0, [16] * 4], titles=[f"head {n}" for n in range(4)], overlays=heads, columns=4))
