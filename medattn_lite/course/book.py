@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from medattn_lite.course.book_api import EXTENSIONS, SETTINGS, write_api
+from medattn_lite.course.book_api import EXTENSIONS, SETTINGS, restore_signatures, write_api
 from medattn_lite.course.book_check import problems
 from medattn_lite.course.book_notebook import book_notebook
 from medattn_lite.errors import UserError, ends_in_one_line
@@ -128,6 +128,8 @@ def _sphinx(staged: Path, built: Path) -> None:
         app.build()
     except Exception as error:
         raise UserError(f"Sphinx could not make the book: {type(error).__name__} {error}") from error
+    finally:
+        restore_signatures()
     if app.statuscode:
         raise UserError("Sphinx could not make the book; its warnings stand above")
     for page in built.rglob("*.html"):

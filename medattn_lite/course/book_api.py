@@ -44,6 +44,28 @@ def rooms() -> tuple[str, ...]:
     return tuple(names)
 
 
+def restore_signatures() -> None:
+    """Takes off the signatures, with defaults as they stand in the source, that autodoc has put on public names.
+
+    Whoever asks for a signature later in the same process (scikit-learn's estimators do) needs the real defaults.
+    """
+    for room in rooms():
+        module = importlib.import_module(room)
+        for name in module.__all__:
+            value = getattr(module, name)
+            classes = value.__mro__ if inspect.isclass(value) else ()
+            for documented in (value, *(member for kind in classes for member in vars(kind).values())):
+                documented = getattr(documented, "__func__", documented)  # of class methods and static methods
+                signature = getattr(documented, "__dict__", {}).get("__signature__")
+                if signature is not None and _is_of_autodoc(signature):
+                    del documented.__signature__
+
+
+def _is_of_autodoc(signature: inspect.Signature) -> bool:
+    defaults = (parameter.default for parameter in signature.parameters.values())
+    return any(type(default).__module__.startswith("sphinx.") for default in defaults)
+
+
 def write_api(folder: Path) -> list[str]:
     """Writes a page per room.
 

@@ -38,7 +38,7 @@ _STILL = {"mirror_axes": (), "mirror_test": False, "turn_degrees": 0.0, "zoom": 
 STUDIED: Mapping[str, tuple[str, str, Mapping[str, Mapping[str, Any]]]] = MappingProxyType({
     "lesions": ("Dice, sample average", "U-Net", {
         WHOLE: {},
-        "pixels one by one, one window per step": {"batch_size": 1, "options": {"coarse_pixels": 1}},
+        "pixels one by one, four slices per step": {"batch_size": 4, "options": {"coarse_pixels": 1}},
         "group norm in 8 groups": {"network": {**_LGG, "norm_groups": 8}},
         "half as wide": {"network": {**_LGG, "widths": (8, 16, 32, 64), "norm_groups": 8}},
         "published dropout, 0.2": {"network": {**_LGG, "dropout": 0.2}},
@@ -47,8 +47,8 @@ STUDIED: Mapping[str, tuple[str, str, Mapping[str, Mapping[str, Any]]]] = Mappin
         "published loss": {"options": {"dice_weight": 0.0, "weighted": True}},
         "windows as they are": {"options": _STILL},
         "no mirror at test": {"options": {"mirror_test": False}},
-        "Dice of each window": {"options": {"batch_dice": False}},
-        "two windows of eight slices": {"size": (8, 128, 112), "batch_size": 2},
+        "Dice of each slice": {"options": {"batch_dice": False}},
+        "four windows of four slices": {"batch_size": 4, "options": {"window_slices": 4}},
     }),
     "presence": ("AUC", "ResNeSAt", {
         WHOLE: {},

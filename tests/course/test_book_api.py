@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import io
 from pathlib import Path
 
 import pytest
 
-from medattn_lite.course.book_api import EXTENSIONS, SETTINGS, rooms, to_rst, write_api
+from medattn_lite.course.book_api import EXTENSIONS, SETTINGS, restore_signatures, rooms, to_rst, write_api
 from medattn_lite.course.book_check import problems
 
 
@@ -26,7 +27,31 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     app = Sphinx(str(place / "source"), None, str(place / "html"), str(place / "trees"), "html", settings, status=None,
                  warning=warnings, freshenv=True)  # fmt: skip
     app.build()
+    assert defaults_of_sphinx()
+    restore_signatures()
     return place / "html", warnings.getvalue()
+
+
+def defaults_of_sphinx() -> list[str]:
+    """Functions and methods of public names whose defaults, for whoever asks, are objects of Sphinx."""
+    names = []
+    for room in rooms():
+        module = importlib.import_module(room)
+        for name in module.__all__:
+            value = getattr(module, name)
+            methods = inspect.getmembers(value, callable) if inspect.isclass(value) else []
+            for documented in (value, *(method for _, method in methods)):
+                signature = getattr(documented, "__dict__", {}).get("__signature__")
+                parameters = signature.parameters.values() if isinstance(signature, inspect.Signature) else []
+                if any(type(parameter.default).__name__ == "DefaultValue" for parameter in parameters):
+                    names.append(f"{room}.{name}")
+    return names
+
+
+def test_signatures_are_those_of_the_source_after_a_book_was_made(built) -> None:
+    assert not defaults_of_sphinx()
+    estimator = importlib.import_module("medattn_lite.survival").CoxEstimator
+    assert inspect.signature(estimator).parameters["seed"].default == 0
 
 
 def test_the_reference_is_made_without_a_warning_and_without_a_broken_link(built: tuple[Path, str]) -> None:

@@ -106,6 +106,7 @@ OPTIONS: Mapping[str, Range] = {  # of tasks; what is not here is held to the ki
     "intensity_change": Range(0, 10, whole=False),
     "dice_weight": Range(0, 100, whole=False),
     "coarse_pixels": Range(1, 64),
+    "window_slices": Range(1, 1024, none=True),
 }
 
 OPTION_SWITCHES = ("mirror_test", "cross_validation", "weighted", "with_features", "batch_dice")

@@ -55,7 +55,8 @@ class Segmentation(Task):
     the time; `turn_degrees` and `zoom`, how far slices are turned and scaled; `intensity_change`, see
     `random_intensity`; `mirror_test`, the mean over all mirror images is predicted; `cross_validation`, every patient
     is tested once, in place of random splits; `coarse_pixels`, how many pixels of a slice the network sees as one,
-    along H and along W (see `networks/coarse.py`).
+    along H and along W (see `networks/coarse.py`); `window_slices`, how many slices a window
+    has, in place of the first of `size`.
 
     Attributes:
         regions: names, one per channel of the masks.
@@ -69,7 +70,7 @@ class Segmentation(Task):
     asks = "region"
     more_options = MappingProxyType({
         "mirror_axes": (), "turn_degrees": 0.0, "zoom": 0.0, "intensity_change": 0.0, "mirror_test": False,
-        "cross_validation": False, "coarse_pixels": 1,
+        "cross_validation": False, "coarse_pixels": 1, "window_slices": None,
     })  # fmt: skip
 
     def load(self) -> None:
@@ -90,11 +91,17 @@ class Segmentation(Task):
             self.strata.append(0)
         if not labels:
             raise UserError(f"no patient of {self.data} has a mask: segmentation learns from masks")
-        require_few_windows([tuple(image.shape[1:]) for image in self.images], self.settings.size,
+        require_few_windows([tuple(image.shape[1:]) for image in self.images], self.window_size,
                             overlap=self.settings.options.get("overlap", 0.5))  # fmt: skip
         self.regions = self.find_regions(sorted({label for mask in labels for label in mask.unique().tolist()}))
         self.masks = ImageStore(self.to_regions(mask) for mask in labels)
         self.measures = self.find_measures(distances=None not in self.spacings)
+
+    @property
+    def window_size(self) -> tuple[int, ...]:
+        """(D, H, W) of the windows that a network trains on and predicts."""
+        size = self.settings.size
+        return (self.option("window_slices") or size[0], *size[1:])
 
     def _label_map(self) -> dict[str, dict[int, int]]:
         """The option `label_map`, file label to sample label, as the data set is given it.
@@ -144,7 +151,7 @@ class Segmentation(Task):
 
     def output_names(self, model: nn.Module) -> list[str]:
         """The regions; a softmax over them has the background first."""
-        image = torch.zeros(1, len(self.channels), *self.settings.size)
+        image = torch.zeros(1, len(self.channels), *self.window_size)
         with torch.no_grad():
             outputs = model(image).shape[1]
         return ["background", *self.regions][-outputs:]
@@ -205,7 +212,7 @@ class Segmentation(Task):
     def window(self, row: int, generator: Generator) -> tuple[Tensor, Tensor]:
         """A random window of a row, changed as the options say: image (C, D, H, W) and masks (R, D, H, W)."""
         share = self.settings.options.get("lesion_share", 0.0)
-        image, mask = random_window(self.images[row], self.masks[row], self.settings.size, generator,
+        image, mask = random_window(self.images[row], self.masks[row], self.window_size, generator,
                                     lesion_share=share)  # fmt: skip
         image = image.float()
         degrees, zoom, change = (self.option(name) for name in ("turn_degrees", "zoom", "intensity_change"))
@@ -217,11 +224,11 @@ class Segmentation(Task):
     def segment(self, model: nn.Module, row: int, device: torch.device) -> Tensor:
         """The regions that a network finds in a whole row, (R, D, H, W) bool on the CPU, by sliding windows."""
         image = self.images[row].float()
-        padded, place = pad_to(image, self.settings.size, fill=image.flatten(1).amin(1))
+        padded, place = pad_to(image, self.window_size, fill=image.flatten(1).amin(1))
         axes = self.option("mirror_axes") if self.option("mirror_test") else ()
         probabilities = slide(
             lambda window: mirrored_mean(lambda seen: self.probabilities(model(seen).float()), window, axes),
-            padded[None].to(device), self.settings.size, overlap=self.settings.options.get("overlap", 0.5),
+            padded[None].to(device), self.window_size, overlap=self.settings.options.get("overlap", 0.5),
         )  # fmt: skip
         return (probabilities[0][(slice(None), *place)] > 0.5).cpu()
 

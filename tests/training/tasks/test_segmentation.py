@@ -398,3 +398,14 @@ def test_a_network_on_coarse_slices_is_scored_on_the_masks_as_they_are(tasks) ->
     assert all(p.grad is not None for p in coarse.parameters())
     with pytest.raises(UserError, match="coarse_pixels=0"):
         with_changes(coarse_task.settings, {"options": {"coarse_pixels": 0}})
+
+
+def test_windows_of_single_slices_train_and_predict_the_whole_volume(tasks) -> None:
+    task, variant = _changed(tasks["lesions"], window_slices=1, overlap=0.5), tasks["lesions"].recipe.variant("RSA-010")
+    assert task.window_size == (1, *task.settings.size[1:]) and tasks["lesions"].window_size == task.settings.size
+    batch = task.batch([0, 1], [torch.Generator().manual_seed(seed) for seed in range(2)])
+    assert batch["image"].shape[2:] == batch["mask"].shape[2:] == task.window_size
+    model = task.build(variant, {}).eval()
+    assert task.segment(model, 0, CPU).shape == task.masks[0].shape
+    with pytest.raises(UserError, match="window_slices=0"):
+        with_changes(task.settings, {"options": {"window_slices": 0}})
