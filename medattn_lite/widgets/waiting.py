@@ -45,6 +45,6 @@ def progress_html(words: str, *, style: str) -> str:
         words: what is computed.
         style: CSS of the readout.
     """
-    said = escape(words)
-    bar = f'<progress aria-label="{said}"></progress>'
-    return f'<div role="status" aria-live="polite" style="{style}">{said}<br>{bar}</div>'
+    text = escape(words)
+    bar = f'<progress aria-label="{text}"></progress>'
+    return f'<div role="status" aria-live="polite" style="{style}">{text}<br>{bar}</div>'

@@ -12,7 +12,7 @@
 # - compute [channel attention](glossary.md#channel-attention) and [spatial attention](glossary.md#spatial-attention) with a pencil;
 # - write both as a module, and name six mistakes that are easily made in it;
 # - explain how the paper, its authors' code and the survival deck's code differ;
-# - show a task that a map of places must win, and destroy the result by editing the map;
+# - show a task where the map of places matters, and destroy the result by editing the map;
 # - measure **how much of a map lies inside the tumour, against chance**, and test whether the network needs its places and its gates.
 #
 # **You need** notebook [02](02_squeeze_excitation.ipynb), for squeeze, gate, AUC and "it sits before the addition". New words link to the [glossary](glossary.md).
@@ -87,7 +87,7 @@ plots.show(plots.forest(single, label="AUC of one number", reference=0.5, refere
 # %% [markdown]
 # *Figure 03.2.* What is left of a tumour in one number. A small thing hardly changes the mean of a large head. It changes the maximum, but so does *whatever* is brightest.
 #
-# So it depends on the data. Of the phantoms' slices with tumour, nine in ten have their brightest pixel inside it (`smoke`, seed 0, 40 heads), and the maximum wins. The 80 LGG patients still have their scalp, and its fat is bright: only one slice in four has its brightest pixel in the tumour, and the mean wins. CBAM takes both and lets the network learn what to make of them. (The third bar is a pool in between, which CBAM does not have.)
+# So it depends on the data. Of the phantoms' slices with tumour, nine in ten have their brightest pixel inside it (`smoke`, seed 0, 40 heads), and the maximum wins. The 80 LGG patients (not in this run) still have their scalp, and its fat is bright: one slice in four has its brightest pixel in the tumour, and the mean wins. CBAM takes both and lets the network learn what to make of them. (The third bar, a pool in between, is not in CBAM.)
 
 # %% [markdown]
 # ## 2 · By hand
@@ -224,7 +224,7 @@ print(f"the authors' map at the start: from {start.min():.3f} to {start.max():.3
 # %% [markdown]
 # So weights trained in one reading are **wrong in the other**, without any error message: only the order of two channels differs. (That the package equals the *authors'* code is checked in `tests/parity` on numbers frozen from it; no library installed here has CBAM.)
 #
-# The last line is the authors' start: their batch norm begins with weight 0, so the map is σ(0) at every place. It begins without preferring any place, and halves every branch. That is harmless if you train from the start. In a network that is trained already it changes all numbers; `initial_gate=0.99` is the gentler start.
+# The last line is the authors' start: their batch norm begins with weight 0, so the map is σ(0) at every place. It begins without preferring any place, and halves every branch. If you train from the start, the other weights can adapt to it. In a network that is trained already it changes all numbers; `initial_gate=0.99` is the gentler start.
 
 # %% [markdown]
 # ## 5 · Your turn
@@ -313,7 +313,7 @@ record("CBAM's share of the multiplications", 100 * (with_cbam[1] / without[1] -
 record("parameters of one spatial map, 7×7×7", 2 * 7**3)
 
 # %% [markdown]
-# *Figure 03.3.* A residual block with CBAM. The numbers are the survival deck's 3-D network: four kinds of MRI in, 19 intervals of time out. Nearly all of CBAM's parameters are the channel MLPs. The map of places costs a few hundred: it is the cheapest part, and the part everyone shows in pictures.
+# *Figure 03.3.* A residual block with CBAM. The first two numbers are the paper's 2-D ResNet-50, the others the survival deck's 3-D network: four kinds of MRI in, 19 intervals of time out. Nearly all of CBAM's parameters are the channel MLPs. The map of places has a few hundred: the fewest, in the part everyone shows in pictures.
 #
 # **What came after.** In CBAM a channel gate has no place, and all channels share the map of places. *Coordinate attention* (2021) gates every channel along each axis: by its row and by its column (in 3-D, a reading of ours, by its slice as well). **Guess:** can rows times columns draw a diagonal?
 
@@ -328,11 +328,11 @@ rows, columns = (maps[f"gates.{axis}"].values for axis in ("height", "width"))  
 record("rank of a channel's own map of places", int(torch.linalg.matrix_rank((rows * columns)[0]).max()))
 
 # %% [markdown]
-# Each channel has a map of its own, but of **rank 1**: a column times a row. It can draw a box or a cross, never a diagonal.
+# Each channel has a map of its own, but of **rank 1**: a column times a row. It can draw a box, or a cross that is brightest in its middle, never a diagonal.
 #
 # ## 7 · Where it must win
 #
-# First a **positive control** again, a task that needs a map of places. In multiple sclerosis, a small vein in the middle of a lesion, dark in some MR sequences, tells it from look-alikes. So here: **a ring is a lesion only if there is a dark dot in its middle.** Of four rings two are lesions; dots elsewhere count for nothing. Every *pixel of a ring* must be judged.
+# First a **positive control** again: a task that this network's 3×3 convolutions cannot solve, and that CBAM can. In multiple sclerosis, a small vein in the middle of a lesion, dark in some MR sequences, tells it from look-alikes. So here: **a ring is a lesion only if there is a dark dot in its middle.** Of four rings two are lesions; dots elsewhere count for nothing. Every *pixel of a ring* must be judged.
 
 # %%
 from medattn_lite.data.controls import CONTROLS, LESION
@@ -344,7 +344,7 @@ plots.show(plots.picture_table(
     "Two rings have a dark dot in the middle; beside each image those two are drawn as lesions."))
 
 # %% [markdown]
-# *Figure 03.4.* Two images of the control. Can you see the dots? The network: two 3×3 convolutions, then CBAM or nothing, then 1×1 convolutions. **Without CBAM a ring's pixel sees 5×5 pixels, and the middle is further away.** The map's 7×7 kernel reaches it.
+# *Figure 03.4.* Two images of the control. Can you see the dots? The network: two 3×3 convolutions, then CBAM or nothing, then 1×1 convolutions. **Without CBAM a ring's pixel sees 5×5 pixels, and the middle is further away.** The map's 7×7 kernel reaches 3 pixels more: together they reach the middle.
 #
 # **Guess** the share of rings judged right (chance is one half), and where the map will be open.
 
@@ -365,7 +365,7 @@ plots.show(plots.picture_table(
     columns=["image", "lesions", "map"], map_label="map", alt="Two test images, their lesions, and their spatial maps."))
 
 # %% [markdown]
-# *Figure 03.5.* The map of two test images, beside their lesions. SE cannot tell the rings apart: it has no places. (A 7×7 convolution reaches as far: see [the positive controls](../figures/positive_controls.md).)
+# *Figure 03.5.* The map of two test images, beside their lesions. SE has no places. (A plain 7×7 convolution [solves it as well](../figures/positive_controls.md): CBAM wins because it reaches the middle.)
 #
 # ### Exercise 03.3 · which sentence may you write?
 #
@@ -392,7 +392,7 @@ def verdict(low, high, margin):
 check("03-verdict", verdict)
 
 # %% [markdown]
-# The experiment: *unchanged* maps; *flat* ones, every place with the map's own mean; maps *shifted* by half a picture; and unchanged maps where the veins are removed. Under the figure stands your sentence for each edit (until your function is right, the package's), margin 0.05.
+# The experiment: *unchanged* maps; *flat* ones, every place with the map's own mean; maps *shifted* by half a picture; and unchanged maps on images whose dark dots (the veins) were removed. Under the figure stands your sentence for *flat* and for *shifted* (until your function is right, the package's), margin 0.05.
 
 # %%
 from medattn_lite.course.exercises import print_sentences, sentence_for
@@ -406,11 +406,11 @@ plots.show(plots.forest(on_control, label="share of rings judged right", referen
 print_sentences({name: paired_mean_interval(hits[name], hits["unchanged"]) for name in ("flat", "shifted")}, sentence)
 
 # %% [markdown]
-# *Figure 03.6.* **This is what a map that matters looks like**: take its places away, and what is left is chance. (Where every image loses alike there is no spread, hence no interval, and the rule says *open*: a rule knows no more than it is given.) Other seeds: [the positive controls](../figures/positive_controls.md).
+# *Figure 03.6.* **This is what a map that matters looks like**: take its places away, and what is left is chance. (If every image loses the same, there is no interval, and your rule says *open*: look at the bars.) Other seeds: [the positive controls](../figures/positive_controls.md).
 #
 # ## 8 · Heads, and a network that comes trained
 #
-# The package's ResNet-50-CBAM was trained to tell low from high grade on synthetic heads, whole volumes. The same edits of its maps, on heads it has never seen; then the edits of notebook 02 for its *channel* gates. **Guess** which cost it more. Does notebook 02's answer hold?
+# The package's ResNet-50-CBAM was trained to tell low from high grade on synthetic heads, whole volumes. The same edits of its maps, on heads it has never seen; then the edits of notebook 02 for its *channel* gates. **Guess** which cost it more. (In notebook 02 you asked whether the SE network did as well with all gates at one half: look at figure 02.7 again.)
 
 # %%
 from medattn_lite.explain import graded_heads
@@ -435,9 +435,9 @@ for name, interval in on_heads.items():
     record(f"shipped network, AUC, {name}", interval)
 
 # %% [markdown]
-# *Figure 03.7.* One network, two answers. Its **map of places** flat or shifted, the AUC hardly moves: may you write *not needed*? (With few heads it stays *open*.) Its **channel gates** cannot go: frozen, all one half, or another head's, the grade is gone, mostly in *one* layer.
+# *Figure 03.7.* One network, two answers. Its **map of places** flat or shifted, the AUC hardly moves: may you write *not needed*? (With few heads it stays *open*.) Below, its **channel gates**: *frozen* (at their mean over the heads), all one half, another head's; then frozen layer by layer. If the AUC falls towards one half, the grade went through these gates. Through which?
 #
-# Why here and not in notebook 02? Perhaps because CBAM's gate also reads the *maximum* of a channel, and a small bright rim is a maximum (figure 03.2): then gates can carry the grade themselves.
+# Other than in figure 02.7? Perhaps (not tested) because CBAM's gate also reads the *maximum* of a channel, and a small bright rim is a maximum (figure 03.2).
 #
 # ## 9 · Train it yourself, with and without
 #
@@ -506,7 +506,7 @@ display(explorer)
 # %% [markdown]
 # *Figure 03.10.* The explorer. Every bar is a gate; × marks the ones switched off.
 #
-# Now several patients side by side. A map has the size of its layer. Merely enlarged, a coarse one would lie up to fifteen pixels too far to the front and right, because a stride starts counting at the first pixel. `layer_box` says which part of the slice the layer looks at.
+# Now several patients side by side. A map has the size of its layer. With stride 32 its cells look at pixels 0, 32, 64, …; merely enlarged, the first cell's centre would lie at pixel 15½, too far to the front and right. `layer_box` says which part of the slice the layer looks at.
 
 # %%
 from medattn_lite.explain import layer_box
@@ -560,7 +560,7 @@ for name, interval in measured.items():
 # %% [markdown]
 # *Figure 03.12.* How much the maps prefer the tumour.
 #
-# Read three things. Is a layer's interval clear of 1? Is the trained map clear of its **untrained** [copy](glossary.md#re-initialised-copy)? Is it clear of plain **brightness**? A map below 1 is not broken: the network is free to *turn down* the places it has decided on, since the weights behind the map can be negative.
+# Read three things. Is a layer's interval clear of 1? Is the trained map clear of its **untrained** [copy](glossary.md#re-initialised-copy)? Is it clear of plain **brightness**? A value below 1 is not a fault: later layers can read a low value as well as a high one, so a network may turn down exactly the place that matters.
 
 # %% [markdown]
 # ## 10 · What goes wrong
@@ -605,14 +605,14 @@ for name, (gate, out) in variants.items():
 # | claim | what we found |
 # |---|---|
 # | Woo et al.: 25.56 million parameters grow to 28.09 | the same, counted in section 6 |
-# | Woo et al.: the cost is negligible | of the map, yes; the channel MLPs add about a tenth in 2-D |
+# | Woo et al.: the cost is negligible | in parameters: the map's, yes; the channel MLPs add about a tenth in 2-D |
 # | Woo et al.: CBAM improves every network | figure 03.9: more than a second seed? [Several tasks](../figures/mechanisms.md) |
 # | the map tells where to look | where it must (figure 03.6); for heads see figures 03.7 and 03.12 |
-# | survival deck: with CBAM a [C-index](glossary.md#c-index) of 0.763 [0.743, 0.782], SE-ResNeXt-50 0.733 [0.712, 0.754] (all gliomas) | no test of CBAM against SE: more differs than the attention (notebook 08) |
+# | survival deck: with CBAM a [C-index](glossary.md#c-index) of 0.763 [0.743, 0.782], SE-ResNeXt-50 0.733 [0.712, 0.754] (all gliomas) | no test of CBAM against SE: only one of the two has grouped convolutions |
 #
 # ## Quiz
 #
-# Three questions; every answer gets a reason.
+# Every answer gets a reason.
 
 # %% jupyter={"source_hidden": true}
 quiz([
@@ -648,6 +648,6 @@ quiz([
 # - The map is a few hundred parameters; the channel MLPs cost the rest.
 # - A map is a part of the computation. Whether it lies on the tumour, and whether the network needs it, are two questions; you have measured both.
 #
-# **Next:** [04 · Split attention](04_split_attention.ipynb), where versions of a channel compete for one whole again.
+# **Next:** [04 · Split attention](04_split_attention.ipynb), where several versions of a channel share weights that sum to 1.
 #
 # **Read on:** Woo et al., *CBAM* (ECCV 2018, [arXiv:1807.06521](https://arxiv.org/abs/1807.06521)); Hou et al., *Coordinate Attention* (CVPR 2021, [arXiv:2103.02907](https://arxiv.org/abs/2103.02907)). Words: [glossary](glossary.md).

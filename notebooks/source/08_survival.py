@@ -72,7 +72,7 @@ print(f"count D as dead:     {alive.float().mean():.2f}")
 print(f"count D as alive:    {(alive | ~event).float().mean():.2f}")
 
 # %% [markdown]
-# Which is right? None. The second makes the treatment look worse, the third better. The first looks fair, but throws away something we *do* know: D got through four months, when C did not. We want to use each patient **for as long as we saw them**.
+# Which is right? None. The second makes survival look worse, the third better. The first looks fair, but throws away something we *do* know: D got through four months, when C did not. We want to use each patient **for as long as we saw them**.
 #
 # ## 2 · By hand
 #
@@ -93,12 +93,12 @@ for who, deaths in (("ABCDE", "CAE"), ("ABCE", "CAE"), ("ABCDE", "CDAE")):  # D 
     print(f"{who:6} deaths {deaths:5}", " × ".join(factors), f"= {share:.3f}")
 
 # %% [markdown]
-# So with D censored (the first line) about 0.53 live longer than six and a half months: read it before the factor of month 7. In month 2, D still counts among the five at risk; in month 6, not any more: **be counted until you leave, then step out of the denominator**.
+# So with D censored (the first line) about 0.53 live longer than six and a half months: the death in month 7 comes later, so multiply only the first two factors, 4/5 × 2/3. In month 2, D still counts among the five at risk; in month 6, not any more: **be counted until you leave, then step out of the denominator**.
 #
 # Compare the lines. Without D, the factor of month 2 becomes 3/4 in place of 4/5, and the later ones stay: a **censored patient is among those at risk at every death up to the last visit**, and at none after it. If D dies, one more factor joins, 3/4, and the others stay.
 
 # %% [markdown]
-# ### A hazard, and what a patient is worth
+# ### A hazard, and what a patient teaches
 #
 # Survival networks cut time into intervals. The **hazard** $h_j$ of an interval is the chance to die in it, *if you reached it*. To get through two intervals you must survive both: $S = (1-h_1)(1-h_2)$.
 #
@@ -148,7 +148,7 @@ for i, j in [(i, j) for i in range(5) for j in range(5) if event[i] and time[i] 
 #
 # ## 3 · From loops to a module
 #
-# For any number of patients: $d_k$ die on day $t_k$ of $n_k$ at risk; $s_j$ and $d_j$ say that a patient survived interval $j$, or died in it.
+# In (08.2), $d_k$ patients die on day $t_k$, of $n_k$ at risk. In (08.3), for one patient, $s_j$ is 1 if interval $j$ was survived and $d_j$ is 1 if death came in it, else 0.
 #
 # $$S(t) = \prod_{t_k \le t} \Big(1 - \frac{d_k}{n_k}\Big) \tag{08.2}$$
 # $$L = -\sum_j \big[s_j \log(1-h_j) + d_j \log h_j\big],\qquad h_j = \sigma(x_j) \tag{08.3}$$
@@ -265,7 +265,7 @@ print("the same weights; C-index of the veterans", round(library.score(values.nu
 #
 # ### Exercise 08.1 · what a patient says of each interval
 #
-# *10 minutes, needs care.* Turn times into the labels of (08.3). A death at $t$ lies in the interval with start ≤ $t$ < end: `died` is 1 there, and `survived` is 1 in the intervals **before**. Of who was last seen alive at $t$, `survived` is 1 in every interval of which **at least half** had passed. All else is 0.
+# *10 minutes, needs care.* Turn times into the labels of (08.3). A death at $t$ lies in the interval with start ≤ $t$ < end: `died` is 1 there, and `survived` is 1 in the intervals **before**. For a patient last seen alive at $t$, `survived` is 1 in every interval of which **at least half** had passed. All else is 0.
 #
 # <details><summary>Hint 1</summary><code>time[:, None]</code> against <code>breaks[:-1]</code> (starts) and <code>breaks[1:]</code> (ends) is a table of patients × intervals.</details>
 # <details><summary>Hint 2</summary>An interval is survived when <code>time</code> has reached its end, for a death; its middle, for who was alive. <code>torch.where(event[:, None], end, (start + end) / 2)</code> chooses.</details>
@@ -376,9 +376,9 @@ by_chance = [harrell_c(died, days, out_of_fold_risk(outline, days, died)) for da
 print("the same, outcomes shuffled: 95 % of", len(by_chance), "within", np.percentile(by_chance, (2.5, 97.5)).round(2))
 
 # %% [markdown]
-# The last line is a *negative control*: the same model on shuffled outcomes. It scatters around one half (a little below: whom a fold leaves out is missing in the others), as wide as the number of patients makes it. A C-index inside that range shows nothing. Is yours outside?
+# The last line is a *negative control*: the same model on shuffled outcomes. It scatters around one half, the wider the fewer patients there are. A C-index inside that range shows nothing. Is yours outside?
 #
-# So the cohort and the score work, and the mask holds what can be known. A network has to find it in grey values. If it stays below the control, reading the tumour is what fails.
+# So the cohort and the score work, and the mask holds much of what the tumour can tell. A network has to find it in grey values. If it stays below the control, reading the tumour is what fails.
 #
 # One loop for three networks; the loss follows from the head. Hazards begin at the level of the training patients, so that a network only has to learn *differences*.
 
@@ -492,9 +492,9 @@ for name, interval in results.items():
 # %% [markdown]
 # *Figure 08.4.* The share of pairs in the right order.
 #
-# Read from below. **Everything** is the most that anyone could reach in the long run, and far from 1: of two people with the same risk, one lives long and the other does not. **The tumour** is the most its picture could give, and the control comes near it. Between chance and *that* ceiling is the networks' room. Are they in it?
+# From below: **everything** is the most that anyone could reach, far from 1: of two people with the same risk, one lives longer. **The tumour** is the most its picture could give, though with few test patients an estimate may pass it. (*Clinical* may, too: age and operation are not in the tumour.) Between chance and *that* ceiling is the networks' room. Are they in it?
 #
-# At `smoke` they had 53 heads: expect nothing. At [`laptop`](../figures/course_laptop.md) (seed 0, 300 heads of an earlier phantom, 99 tested): hazards 0.51 [0.43, 0.58] and 0.51 [0.43, 0.59], Cox 0.61 [0.53, 0.68], clinical 0.72 [0.64, 0.80]; ceilings 0.67, 0.78. Section 10 has networks that did learn.
+# At `smoke` (53 heads) expect nothing. At [`laptop`](../figures/course_laptop.md) (seed 0, 300 heads of an earlier phantom, 99 tested): hazards 0.51 [0.43, 0.58] and 0.51 [0.43, 0.59], Cox 0.61 [0.53, 0.68], clinical 0.72 [0.64, 0.80]; ceilings 0.67 (tumour), 0.78. Section 10 has some that learned.
 
 # %% [markdown]
 # ### A right order is not yet a right probability
@@ -594,7 +594,7 @@ print(f"Cox's loss of such a batch {loss.item():.0f}, largest gradient {alone.gr
 #
 # Everything above assumes that leaving says **nothing** about dying. Suppose the sick stop coming. You cannot see it in the data; here you can, because they are made up. Guess which way the curve goes.
 #
-# And a risk that knows early deaths only: the more patients leave, the fewer late pairs are left to get wrong. Which of the two C-indices becomes too high?
+# And a risk that is right about early deaths and says nothing about late ones. If many patients leave, mostly early pairs remain. Which of the two C-indices becomes too high?
 
 # %%
 from medattn_lite.course import cohorts_that_leave
@@ -620,13 +620,13 @@ for name, values in indices.items():
     record(f"C-index by {name}, most leave minus nobody leaves", values[-1] - values[0])
 
 # %% [markdown]
-# *Figure 08.8.* If the sick leave, those who stay are healthier: the curve is too high, **its band as narrow as ever**. No test on these data finds it: ask why people left. *Figure 08.9.* One risk, more and more who leave by chance. Harrell's index rises; Uno's stays.
+# *Figure 08.8.* If the sick leave, those who stay are healthier: the curve is too high, **its band as narrow as ever**. No test on these data finds it: ask why people left. *Figure 08.9.* The same risk and patients; more and more leave by chance. Harrell's index rises; Uno's stays.
 #
-# ### A head that cannot say "now", and a chosen cut
+# ### A head whose hazard cannot reach 1, and a chosen cut
 #
 # The deck's code does not use $h = \sigma(x)$ but $h = 1 - \sigma(x)^{e^x}$.
 #
-# You moved the cut of figure 08.7 and watched p. Now risks are **pure noise**, in cohorts of 60: cut at the median, or at the best of 15 places, as "optimal cut-point" tools do. A fair test at 0.05 finds something in 5 % (of 40, by luck, 0 to 10 %).
+# You moved the cut of figure 08.7 and watched p. Now risks are **pure noise**, in cohorts of 60: cut at the median, or at the best of 15 places, as "optimal cut-point" tools do. A fair test at 0.05 finds something in 5 %.
 
 # %%
 from medattn_lite.survival import official_log_probabilities
@@ -652,11 +652,11 @@ record("noise “significant” when cut at the median", 100 * np.mean(np.array(
 record("noise “significant” when cut at the best place", 100 * np.mean(np.array(at_best) < 0.05), "%")
 
 # %% [markdown]
-# *Figure 08.10.* $\sigma(x)^{e^x}$ falls to $1/e$ and no further: a patient whom the code's network gives up keeps 37 % in every interval. And the p-value of the best cut is no p-value. Take the cut from the **training** patients, as above, and say so.
+# *Figure 08.10.* $\sigma(x)^{e^x}$ falls to $1/e$ and no further: the hazard stays below 63 %: even a patient whom this network gives up keeps 37 % in every interval. The p-value of the best cut is none. Take the cut from the **training** patients, as above, and say so.
 #
 # ## 10 · What the deck says, and what we found
 #
-# First the two networks that [come trained](../README.md): the deck's, small, on whole phantom heads of 7 mm, two starts each, all tested on patients that none of them was trained or chosen on. Beside them the controls of that run.
+# First the two networks that [come trained](../README.md): the deck's, small, on phantom heads with voxels of 7 mm, from two seeds each, tested on patients whom none was trained or chosen on. Beside them the controls of that run.
 #
 # Then our records of the deck's comparison, as in [figures/results.md](../figures/results.md): five folds on 100 phantoms of an earlier version and on 80 real patients.
 
@@ -667,12 +667,12 @@ for label, intervals in {"networks that come trained": trained_c_indices(), **re
     plots.show(plots.forest(intervals, label=f"C-index, {label}", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 08.11.* Phantoms; where the interval leaves one half out, the network learned from the picture. *Figure 08.12.* 80 LGG patients. *Figure 08.13.* 100 phantoms. 95 % intervals. *Outline*: the control of section 7; *official head*: see 08.10; *clinical*: Cox's model of them.
+# *Figure 08.11.* Phantoms; a network whose whole interval is above ½ learned. *Figure 08.12.* 80 LGG patients. *Figure 08.13.* 100 phantoms. *Outline*: the control of section 7; *official head*: see 08.10; *clinical*: by Cox.
 #
 # | the deck | what we found |
 # |---|---|
-# | CBAM 0.763, SE 0.733 | no difference beyond chance |
-# | no clinical values beside them | *clinical* ranks better, in both cohorts |
+# | CBAM 0.763, SE 0.733 | both near one half in both runs: nothing to compare |
+# | no clinical values beside them | *clinical* ranks better than either, in both cohorts |
 # | all patients: 0.763 on one slide, 0.704 on another, same network | unexplained |
 # | Brier 0.14 to 0.21 | what does one curve for all score? Not said |
 # | "one-year survival" | the end of the code's sixth interval, day 376 |
@@ -698,7 +698,7 @@ quiz([
          "Four hundred days of life are not nothing."],
     ),
     Question(
-        "You double all predicted hazards. Which score changes?",
+        "You square every predicted survival curve, S to S² (in Cox's model: twice the hazard). Which score changes?",
         ["The C-index", "The Brier score", "Both"],
         "The Brier score",
         ["Only the order counts there, and it stays.", "Yes, and calibration shows it at once.",
@@ -706,10 +706,10 @@ quiz([
     ),
     Question(
         "A network has C-index 0.72, the clinical values alone 0.74. What do you write?",
-        ["It predicts survival well", "It shows nothing beyond the clinical values", "The picture holds no information"],
-        "It shows nothing beyond the clinical values",
+        ["It predicts survival well", "Not shown to add to the clinical values", "The picture holds no information"],
+        "Not shown to add to the clinical values",
         ["It may only tell what the chart tells. Compare, with an interval of the difference.",
-         "Yes; and you give the interval of the difference.", "Not shown is not the same as not there."],
+         "Yes. To show more, put both into one Cox model, with the interval of its gain over the clinical values alone.", "Not shown is not the same as not there."],
     ),
     Question(
         "Cox's loss, batch of 4, one patient in twenty dies. What do most steps teach?",

@@ -79,7 +79,7 @@ for name, trained in (("A", first), ("B", second)):
     record(f"network {name}, AUC on these heads", auc([1] * len(marked) + [0] * len(low), probability(trained, sent)))
 
 # %% [markdown]
-# One of the two does not decide by the tumour. This hospital's scanner puts a small bright mark beside every head with a high grade, in training and here. Network B reads the mark.
+# One of the two decides almost only by something beside the head. This hospital's scanner puts a small bright mark beside every head with a high grade, in training and here. Network B reads the mark.
 #
 # **Guess before you go on.** Would a map give it away? Which one: attention, Grad-CAM, something else? What would you have to look at?
 #
@@ -130,7 +130,7 @@ for order in ([5, 3, 2], [2, 3, 5], [3, 5, 2]):
 # $$\mathrm{AUC} = \frac{1}{n_+ n_-} \sum_{i \in S} \sum_{j \notin S} \big[m_i > m_j\big] + \tfrac12 \big[m_i = m_j\big] \tag{10.1}$$
 # $$\mathrm{area} = \int_0^1 \frac{y(x_s) - y(x_1)}{y(x_0) - y(x_1)}\,ds \tag{10.2}$$
 #
-# $S$ is the signal; $x_s$ the image whose share $s$ of voxels, the most relevant first, was replaced by those of an empty image. A head has 60,000 voxels, and pairs without number. Sort once, and count by **rank**: the sum of the signal's ranks holds the same number.
+# $S$ is the signal, $m_i$ the map at voxel $i$, $n_+$ and $n_-$ the voxels in and outside $S$; $y$ is the network's logit for high grade, $x_s$ the image whose share $s$ of voxels, the most relevant first, was replaced by those of a strongly blurred copy. A head has 60,000 voxels, and pairs without number. Sort once, and count by **rank**: the sum of the signal's ranks holds the same number.
 
 # %% tags=["setup"]
 def auc_loop(values, signal):
@@ -215,7 +215,7 @@ check("10-deletion", deletion_scores)
 # %% [markdown]
 # ## 6 · Do the maps lie on the signal?
 #
-# Network A on heads it never saw: the methods, and four maps that are made **without a network**: noise, the middle of the head, its edges, its brightness. A method has shown something only where it beats those.
+# The **signal** is what only a high grade has: a part of the tumour, not all of it. Network A on heads it never saw: the methods, and four maps that are made **without a network**: noise, the middle of the head, its edges, its brightness. A method has shown something only where it beats those.
 #
 # **Guess:** which method is best, and does any lose to plain brightness?
 
@@ -323,7 +323,7 @@ def alike(first, second, head):
 check("10-alike", alike)
 
 # %% [markdown]
-# The cascade with your function (until it is right, with the package's). **Guess:** which of the maps will stay the same although nothing learned is left?
+# Now re-initialise the network in steps, from the output to the input (a *cascade*), and compare with your function (until it is right, with the package's). **Guess:** which map changes least once no learned weight is left?
 
 # %%
 from medattn_lite.explain import cascade, reinitialised_copy, similarity
@@ -341,9 +341,9 @@ plots.show(plots.lines(range(len(stages)), kept, xlabel="parts of the network re
 print("reached:", ", ".join(stages))
 
 # %% [markdown]
-# *Figure 10.3.* A map that stays near 1 shows the image, not the network. One seed and one head; try others.
+# *Figure 10.3.* If the correlation stays near 1, the map depends on the image and the architecture, not on what was learned. One seed and one head; try others.
 #
-# The second check needs a training: the same network on **shuffled labels**. Labels were shuffled among the patients it was trained on, and among those its checkpoint was chosen by, so neither training nor choice knew a grade. It is tested on true ones: 0.5 should lie in the interval of its AUC, though one training's figure may fall to either side. Where do *its* maps lie?
+# The second check needs a training: the same network on **shuffled labels**. Labels were shuffled among the patients it was trained on, and among those its checkpoint was chosen by, so neither training nor choice knew a grade. It is tested on true ones: 0.5 should lie in the interval of its AUC, though one training may fall to either side (three seeds: 0.55, 0.51, 0.40). Where do *its* maps lie?
 
 # %%
 shuffled = load_trained("grade_p3d_iam_shuffled")
@@ -359,7 +359,7 @@ plots.show(plots.forest(checked, label="AUC of the map against the signal", refe
 # %% [markdown]
 # *Figure 10.4.* Three networks of one build. Where the bar of a network that knows nothing is clear of one half, its maps find tumours without having learned any: tumours are bright and edged, and random filters respond to bright edges. **Only what the trained network adds to that was learned.** One warm spot on a tumour does not say which it is.
 #
-# Browse: each map above that of the re-initialised copy. For which method would you have noticed?
+# Browse: the network's map, and that of its re-initialised copy. For which methods could you tell the two apart?
 
 # %%
 from medattn_lite.widgets import explanation_browser
@@ -384,9 +384,9 @@ for name, trained in (("A", first), ("B", second)):
     record(f"network {name}: AUC on its test heads, none with a mark", next(iter(trained.facts["scores"].values()))["value"])
 
 # %% [markdown]
-# That is the proof: one thing was changed, and the answer moved. (B's AUC on heads *without* marks can still be above one half: it calls them all low grade, but AUC sees only their order, and that holds something of the tumour. Look at the probabilities, not at the AUC alone.)
+# That is the proof: one thing was changed, and the answer moved. (B's AUC on heads *without* marks is still above one half: it calls them all low grade, but AUC sees only their order, and that holds something of the tumour. Look at the probabilities, not at the AUC alone.)
 #
-# But you had to *suspect* the mark. Can a map raise the suspicion? On the marked heads, how much of each map lies on the mark, and how much on the tumour?
+# But you had to *suspect* the mark. Can a map raise the suspicion? On the marked heads, how well does each map find the mark?
 
 # %%
 def on_the_mark(trained, name):
@@ -418,7 +418,7 @@ plots.show(plots.explanation_rows(flair, rows, position=place, affine=case.affin
 #
 # What it took to find the shortcut:
 #
-# - **to look outside the head.** Who masks the background for a prettier picture hides the mark;
+# - **to look outside the head.** If you mask the background for a prettier picture, you hide the mark;
 # - a method that can point at something small: a coarse map spreads it over its surroundings;
 # - a comparison, with an honest network or with the head without the mark;
 # - and in the end **not a map but an experiment**.
@@ -439,7 +439,7 @@ everyone["brightness alone"] = auc_of["brightness"]
 plots.show(plots.forest(everyone, label="AUC of the map against the signal", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 10.7.* Mechanisms and methods. The package's own table has more heads and all scores; it is read here, not typed:
+# *Figure 10.7.* Mechanisms and methods. The package's own table has more heads, and more scores where they were measured (—: not yet). Rows with n = 12 are of earlier networks and an earlier phantom ([faithfulness](../figures/faithfulness.md)). It is read here, not typed:
 
 # %%
 table = Path(medattn_lite.__file__).parents[1] / "figures" / "faithfulness.json"
@@ -454,7 +454,7 @@ for facts in networks.values():
 display(Markdown("\n".join(lines) if networks else "No table here: `medattn study faithfulness` makes it."))
 
 # %% [markdown]
-# Low is good for deletion, high for insertion; near 0, a map is unlike that of the re-initialised copy. Read within a network: is there a method that is best by every score? Then from network to network: does a mechanism of attention make *maps* better, or only the network?
+# Low is good for deletion, high for insertion; near 0, a map is unlike that of the re-initialised copy. Read within a network: is there a method that is best by every score? Then from network to network, where both were measured on the same phantom: does a mechanism of attention make *maps* better, or only the network?
 #
 # ## 11 · What goes wrong
 #
@@ -479,8 +479,8 @@ for fill in ("blur", "dark"):
 # | the background counts | every map that stays in the head looks good |
 # | absolute values | what speaks against seems to speak for |
 # | generous tolerance | hits without aim |
-# | another fill | all areas move; areas of two papers cannot be compared |
-# | curve of the probability | flat where the network is sure |
+# | another fill | the area moves (above: random order, one head); do not compare areas of two papers |
+# | curve of the probability | hardly moves near 0 or 1, while the logit falls (not shown here) |
 # | no comparison with a map made without a network | brightness looks like a finding |
 # | one head shown | chosen because it looked right |
 
@@ -502,13 +502,13 @@ print(f"network B on marked heads, attention against the mark: AUC {caught['atte
 # %% [markdown]
 # | claim | where to read what we found |
 # |---|---|
-# | attention shows what the network uses (many medical papers) | the lines above; it is not asked about any class |
+# | attention shows what the network uses (many medical papers) | the lines above; the same map whichever class you ask about |
 # | *Attention is not explanation* (Jain, Wallace 2019) | figures 10.1 and 10.2 for "attention" |
-# | *… is not not explanation* (Wiegreffe, Pinter 2019): ask what it is needed for | maps made the same everywhere: notebooks 03 to 05, shipped networks and controls |
+# | *… is not not explanation* (Wiegreffe, Pinter 2019): ask what it is needed for | what a network loses when its map is made flat: notebooks 03 to 05 |
 # | some saliency maps hardly change when weights are re-initialised (Adebayo et al. 2018) | figures 10.3 and 10.4 |
 # | maps unmask shortcuts | figure 10.5: compare within a method |
 #
-# Phantoms, small networks, one training each. A map that fails here may do better elsewhere; a claim that was never scored has not been shown anywhere.
+# Phantoms, small networks, one training each. A map that fails here may do better elsewhere; a claim without a score is not yet shown.
 
 # %% [markdown]
 # ## Quiz
@@ -547,7 +547,7 @@ quiz([
 #
 # - Score maps: where they lie, whether the network needs it, whether they depend on learning.
 # - Beside every score: chance, maps made without a network, a re-initialised copy, an interval.
-# - Attention says what passes. It is not asked about the answer.
+# - An attention map shows what a layer lets through. It is the same map whichever class you ask about.
 # - A map raises a suspicion. An intervention proves it.
 #
 # **Read on:** Jain, Wallace ([arXiv:1902.10186](https://arxiv.org/abs/1902.10186)); Wiegreffe, Pinter ([arXiv:1908.04626](https://arxiv.org/abs/1908.04626)); Adebayo et al., *Sanity checks* ([arXiv:1810.03292](https://arxiv.org/abs/1810.03292)); Petsiuk et al., *RISE* ([arXiv:1806.07421](https://arxiv.org/abs/1806.07421)). Words: [glossary](glossary.md).
