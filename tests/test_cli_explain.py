@@ -59,6 +59,16 @@ def patient(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def test_a_run_on_windows_of_one_slice_is_explained_in_such_windows(tmp_path: Path, patient: Path, capsys) -> None:
+    changes = {"subjects": 4, "options": {"window_slices": 1}}
+    plan = Plan("lesions", variants=("RSA-010",), first_folds=1, changes=changes, out=tmp_path / "run")
+    run_experiment(plan, accelerator=Accelerator(cpu=True), progress=False)
+    words = ["--image", *files(patient, "lesions"), "--at", "14,20,31", "--out", str(tmp_path / "map.nii.gz")]
+    assert cli.main(["explain", str(tmp_path / "run"), *words]) == 0
+    assert "windows of 1×16×16" in capsys.readouterr().out
+    assert np.count_nonzero(np.asarray(nib.load(tmp_path / "map.nii.gz").dataobj).any((0, 1))) <= 2  # one slice of 6 mm
+
+
 def files(patient: Path, recipe: str) -> list[str]:
     return [str(patient / f"patient_{name}.nii.gz") for name in CHANNELS.get(recipe, FOUR)]
 

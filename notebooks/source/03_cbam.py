@@ -435,9 +435,9 @@ for name, interval in on_heads.items():
     record(f"shipped network, AUC, {name}", interval)
 
 # %% [markdown]
-# *Figure 03.7.* One network, two answers. Its **map of places** flat or shifted, the AUC hardly moves: may you write *not needed*? (With few heads it stays *open*.) Below, its **channel gates**: *frozen* (at their mean over the heads), all one half, another head's; then frozen layer by layer. If the AUC falls towards one half, the grade went through these gates. Through which?
+# *Figure 03.7.* One network, two answers. Its **map of places** flat or shifted, the AUC hardly moves: may you write *not needed*? (With few heads it stays *open*.) Below, its **channel gates**: *frozen* (at their mean over the heads), all one half, another head's; then frozen layer by layer. If the AUC falls towards one half, the grade went through these gates. Through which layer's?
 #
-# Other than in figure 02.7? Perhaps (not tested) because CBAM's gate also reads the *maximum* of a channel, and a small bright rim is a maximum (figure 03.2).
+# Another answer than in figure 02.7? Perhaps (not tested) because CBAM's gate also reads the *maximum* of a channel, and a small bright rim is a maximum (figure 03.2).
 #
 # ## 9 · Train it yourself, with and without
 #

@@ -652,7 +652,7 @@ record("noise “significant” when cut at the median", 100 * np.mean(np.array(
 record("noise “significant” when cut at the best place", 100 * np.mean(np.array(at_best) < 0.05), "%")
 
 # %% [markdown]
-# *Figure 08.10.* $\sigma(x)^{e^x}$ falls to $1/e$ and no further: the hazard stays below 63 %: even a patient whom this network gives up keeps 37 % in every interval. The p-value of the best cut is none. Take the cut from the **training** patients, as above, and say so.
+# *Figure 08.10.* $\sigma(x)^{e^x}$ falls to $1/e$ and no further: the hazard stays below 63 %: even a patient whom this network gives up keeps 37 % in every interval. The smallest of 15 p-values is not one. Take the cut from the **training** patients, as above, and say so.
 #
 # ## 10 · What the deck says, and what we found
 #
@@ -667,7 +667,7 @@ for label, intervals in {"networks that come trained": trained_c_indices(), **re
     plots.show(plots.forest(intervals, label=f"C-index, {label}", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 08.11.* Phantoms; a network whose whole interval is above ½ learned. *Figure 08.12.* 80 LGG patients. *Figure 08.13.* 100 phantoms. *Outline*: the control of section 7; *official head*: see 08.10; *clinical*: by Cox.
+# *Figure 08.11.* Phantoms; a network learned if its whole interval is above ½. *Figure 08.12.* 80 LGG patients. *Figure 08.13.* 100 phantoms. *Outline*: the control of section 7; *official head*: see 08.10; *clinical*: by Cox.
 #
 # | the deck | what we found |
 # |---|---|

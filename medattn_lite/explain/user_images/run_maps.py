@@ -150,8 +150,8 @@ def _windows(
     progress: bool,
 ) -> SampleMap:  # fmt: skip
     """A region of one volume, window by window; or one voxel, in the window around it."""
-    task, size = cast(Segmentation, run.task), run.task.settings.size  # its unit is windows
-    prepared, region = task.prepare(sample), find_region(word, task)
+    task = cast(Segmentation, run.task)  # its unit is windows
+    size, prepared, region = task.window_size, task.prepare(sample), find_region(word, task)
     image = _as_trained(prepared["image"])
     padded, place = pad_to(image, size, fill=image.flatten(1).amin(1))
     overlap = task.settings.options.get("overlap", 0.5)
