@@ -29,6 +29,7 @@ from medattn_lite.attention.dimensions import check_spatial_dims
 from medattn_lite.errors import UserError
 
 DYNUNET_FILTERS = (32, 64, 128, 256, 320, 320)
+NORMS = ("instance", "batch")
 SEGRESNET_GROUPS = 8  # of its group norms; the filters must be a multiple
 
 
@@ -105,6 +106,7 @@ def dynunet(
     num_classes: int = 3,
     filters: Sequence[int] = DYNUNET_FILTERS,
     flat_levels: int = 0,
+    norm: str = "instance",
 ) -> SegmentationBackbone:
     """Builds MONAI's DynUNet, a U-Net that halves the image at each level but the first.
 
@@ -118,9 +120,11 @@ def dynunet(
         num_classes: regions; 3 for whole tumour, tumour core and enhancing tumour.
         filters: channels of each level, three levels or more; the published six by default.
         flat_levels: how many levels, from the top, leave the axis D alone; 3-D only.
+        norm: "instance", as nnU-Net has it: mean and standard deviation of each map of each image; or "batch": of
+            each map over all images of the batch.
 
     Raises:
-        UserError: fewer than three levels, or more flat ones than there are.
+        UserError: fewer than three levels, or more flat ones than there are; another norm.
 
     Example:
         >>> import torch
@@ -136,6 +140,8 @@ def dynunet(
     levels = len(filters)
     if not 0 <= flat_levels <= (levels if spatial_dims == 3 else 0):
         raise UserError(f"flat_levels is {flat_levels}; give 0 to {levels} of a 3-D DynUNet's {levels} levels")
+    if norm not in NORMS:
+        raise UserError(f"norm is {norm!r}; give {' or '.join(map(repr, NORMS))}")
     kernels: list[Any] = [(1, 3, 3)] * flat_levels + [3] * (levels - flat_levels)
     steps: list[Any] = [(1, 2, 2) if level < flat_levels else 2 for level in range(1, levels)]
     network = DynUNet(
@@ -146,6 +152,7 @@ def dynunet(
         strides=[1, *steps],
         upsample_kernel_size=steps,
         filters=list(filters),
+        norm_name=(norm, {"affine": True}),
     )
     reach = 2 ** (levels - 1)
     deep = 2 ** sum(step == 2 for step in steps)

@@ -28,9 +28,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medattn_lite.attention.dimensions import CONVOLUTION, check_spatial_dims
+from medattn_lite.attention.dimensions import check_spatial_dims
 from medattn_lite.errors import UserError
 from medattn_lite.networks.attention_plug import make_attention
+from medattn_lite.networks.convolution import CONVOLUTIONS
 
 POSITIONS = ("encoder", "center", "decoder")
 DROPOUT = {2: nn.Dropout2d, 3: nn.Dropout3d}
@@ -43,7 +44,7 @@ class ConvNormReLU(nn.Module):
         super().__init__()
         if out_channels % norm_groups:
             raise UserError(f"norm_groups={norm_groups} does not divide {out_channels} channels; change one of them")
-        self.conv = CONVOLUTION[spatial_dims](in_channels, out_channels, 3, padding=1, bias=False)
+        self.conv = CONVOLUTIONS[spatial_dims](in_channels, out_channels, 3, padding=1, bias=False)
         self.norm = nn.GroupNorm(norm_groups, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -57,7 +58,7 @@ class UpBlock(nn.Module):
     def __init__(self, skip_channels: int, in_channels: int, *, spatial_dims: int, norm_groups: int) -> None:
         super().__init__()
         options = {"spatial_dims": spatial_dims, "norm_groups": norm_groups}
-        self.reduce = CONVOLUTION[spatial_dims](in_channels, skip_channels, 1, bias=False)
+        self.reduce = CONVOLUTIONS[spatial_dims](in_channels, skip_channels, 1, bias=False)
         self.convs = nn.Sequential(
             ConvNormReLU(2 * skip_channels, skip_channels, **options),
             ConvNormReLU(skip_channels, skip_channels, **options),
@@ -109,7 +110,7 @@ class RSANet(nn.Module):
         check_spatial_dims(spatial_dims)
         _check(widths, positions)
         attention = "none" if attention is None else attention
-        convolution = CONVOLUTION[spatial_dims]
+        convolution = CONVOLUTIONS[spatial_dims]
         options = {"spatial_dims": spatial_dims, "norm_groups": norm_groups}
         self.spatial_dims = spatial_dims
         self.levels = tuple(f"level{number}" for number in range(1, len(widths)))

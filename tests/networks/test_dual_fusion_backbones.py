@@ -111,6 +111,7 @@ def test_nothing_is_copied_where_the_size_fits():
     "make, what",
     [
         (lambda: dynunet(filters=(8, 16)), "three levels"),
+        (lambda: dynunet(filters=(8, 8, 8), norm="layer"), "norm is 'layer'; give 'instance' or 'batch'"),
         (lambda: segresnet(init_filters=12), "multiple of 8"),
         (lambda: segresnet(init_filters=0), "multiple of 8"),
         (lambda: small("segresnet")(torch.zeros(1, 4, 8, 8)), "3-D and got images of shape"),
@@ -119,6 +120,18 @@ def test_nothing_is_copied_where_the_size_fits():
 def test_impossible_sizes_are_explained(make, what):
     with pytest.raises(UserError, match=what):
         make()
+
+
+def test_batch_norm_is_taken_over_all_images_of_the_batch_and_instance_norm_over_each() -> None:
+    images = torch.randn(2, 1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    other = torch.cat([images[:1], 3 * images[1:]])
+    changed = {}
+    for norm in ("instance", "batch"):
+        torch.manual_seed(0)
+        network = dynunet(in_channels=1, num_classes=2, filters=(8, 8, 8), norm=norm).train()
+        with torch.no_grad():
+            changed[norm] = not torch.allclose(network(images)[0], network(other)[0], atol=1e-5)
+    assert changed == {"instance": False, "batch": True}
 
 
 def test_flat_levels_leave_the_third_axis_alone_and_as_many_as_levels_see_one_slice() -> None:
