@@ -1,7 +1,7 @@
 """A 3-D convolution that skips the rows of its kernel that meet nothing but padding.
 
-On an axis of one place, such as the depth of a single slice, a kernel of 2p + 1 with p places of padding uses its middle
-row alone; the others are multiplied with zeros. With a kernel of 3×3×3 that is two thirds of the work.
+On an axis of one place, such as the depth of a single slice, a kernel of 2p + 1 with p places of padding uses its
+middle row alone; the others are multiplied with zeros. With a kernel of 3×3×3 that is two thirds of the work.
 
 Paper: none; the outputs and gradients are those of `torch.nn.Conv3d` (the order of additions may change the last bit).
 """

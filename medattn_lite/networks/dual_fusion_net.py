@@ -185,7 +185,7 @@ def dual_fusion(
         >>> network(torch.randn(1, 1, 16, 16, 16)).shape
         torch.Size([1, 3, 16, 16, 16])
     """
-    common = {"spatial_dims": spatial_dims, "in_channels": in_channels, "num_classes": num_classes}
+    common: dict[str, Any] = {"spatial_dims": spatial_dims, "in_channels": in_channels, "num_classes": num_classes}
     first = dynunet(filters=filters, **common)
     second = segresnet(init_filters=init_filters, normalised=normalised, **common)
     return DualFusionNet(first, second, **options)

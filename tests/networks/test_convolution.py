@@ -16,7 +16,8 @@ SIZES = [(1, 8, 7), (5, 1, 6), (1, 1, 9), (1, 1, 1), (4, 6, 5)]
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("kernel, stride, dilation, groups, bias", [
-    (3, 1, 1, 1, False), (3, 2, 1, 1, True), (5, 2, 1, 2, True), (3, 1, 2, 1, True), ((3, 1, 3), (1, 2, 1), 1, 1, False),
+    (3, 1, 1, 1, False), (3, 2, 1, 1, True), (5, 2, 1, 2, True), (3, 1, 2, 1, True),
+    ((3, 1, 3), (1, 2, 1), 1, 1, False),
 ])  # fmt: skip
 def test_outputs_and_gradients_are_those_of_conv3d(size, kernel, stride, dilation, groups, bias):
     sides = (kernel,) * 3 if isinstance(kernel, int) else kernel
