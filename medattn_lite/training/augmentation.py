@@ -14,6 +14,8 @@ import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
+from medattn_lite.data.phantom.fields import blur
+
 
 def pad_to(volume: Tensor, size: Sequence[int], *, fill: Tensor | float = 0.0) -> tuple[Tensor, tuple[slice, ...]]:
     """Pads a volume on both sides where it is smaller than a size.
@@ -159,6 +161,38 @@ def random_intensity(image: Tensor, generator: Generator, *, amount: float = 0.1
     """Scales each channel by 1 ± `amount` and shifts it by ± `amount` of the normalised scale."""
     scale, shift = amount * (2 * torch.rand(2, image.shape[0], 1, 1, 1, generator=generator) - 1)
     return image * (1 + scale) + shift
+
+
+def random_blur(image: Tensor, generator: Generator, *, most: float) -> Tensor:
+    """Blurs all channels by one Gaussian, as thick slices, resampling and motion do.
+
+    Args:
+        image: (C, D, H, W).
+        generator: of its width.
+        most: largest standard deviation, in voxels.
+    """
+    width = most * float(torch.rand((), generator=generator))
+    return blur(image, (width, width, width))
+
+
+def random_lesion_contrast(
+    image: Tensor, masks: Tensor, generator: Generator, *, low: float, high: float, edge: float = 1.0
+) -> Tensor:
+    """Brings what lies inside the masks nearer to white matter, or farther from it, in each channel by itself.
+
+    Args:
+        image: (C, D, H, W) on the intensity scale of `data/transforms.py`, where white matter is 0.
+        masks: (R, D, H, W); a voxel of any region counts.
+        generator: of the factors and of the width of the edge.
+        low: least factor.
+        high: largest factor; 1 leaves lesions as they are.
+        edge: the factor comes in over an edge of up to so many voxels (standard deviation of a Gaussian).
+    """
+    inside = (masks > 0).any(0, keepdim=True).float()  # (1, D, H, W)
+    width = edge * float(torch.rand((), generator=generator))
+    weight = blur(inside, (width, width, width))
+    factor = low + (high - low) * torch.rand(image.shape[0], 1, 1, 1, generator=generator)
+    return image * (1 + weight * (factor - 1))
 
 
 def _below(end: int, generator: Generator) -> int:

@@ -11,8 +11,10 @@ from torch import Generator
 from medattn_lite.training.augmentation import (
     mirrored_mean,
     pad_to,
+    random_blur,
     random_flip,
     random_intensity,
+    random_lesion_contrast,
     random_mirror,
     random_rotation,
     random_turn_in_plane,
@@ -160,3 +162,37 @@ def test_the_mean_over_mirrors_makes_any_prediction_symmetric() -> None:
     assert torch.allclose(mirrored_mean(predict, image.flip(4), (1, 2)), both.flip(4), atol=1e-5)
     assert not torch.allclose(predict(image.flip(4)), predict(image).flip(4))
     assert torch.equal(mirrored_mean(predict, image, ()), predict(image))
+
+
+def test_blur_keeps_the_mean_and_what_is_flat_and_draws_its_width() -> None:
+    image = torch.zeros(2, 9, 9, 9)
+    image[0, 4, 4, 4], image[1] = 1.0, 3.0
+    peaks = []
+    for seed in range(6):
+        blurred = random_blur(image, seeded(seed), most=1.0)
+        assert float(blurred[0].sum()) == pytest.approx(1.0, abs=1e-5)
+        torch.testing.assert_close(blurred[1], image[1])
+        peaks.append(float(blurred[0, 4, 4, 4]))
+    assert len(set(peaks)) > 3 and min(peaks) < 0.5 and max(peaks) <= 1
+    assert torch.equal(random_blur(image, seeded(1), most=1.0), random_blur(image, seeded(1), most=1.0))
+    assert torch.equal(random_blur(image, seeded(1), most=0.0), image)
+
+
+def test_lesions_come_nearer_to_white_matter_and_nothing_else_changes() -> None:
+    image = torch.full((3, 9, 9, 9), 2.0)
+    mask = torch.zeros(1, 9, 9, 9, dtype=torch.uint8)
+    mask[:, 2:7, 2:7, 2:7] = 2
+    factors = []
+    for seed in range(10):
+        changed = random_lesion_contrast(image, mask, seeded(seed), low=0.4, high=0.8, edge=0.0)
+        assert torch.equal(changed[:, mask[0] == 0], image[:, mask[0] == 0])
+        inside = changed[:, mask[0] > 0] / 2
+        assert torch.equal(inside, inside[:, :1].expand_as(inside))
+        factors += inside[:, 0].tolist()
+    assert 0.4 <= min(factors) < 0.5 and 0.7 < max(factors) <= 0.8  # each channel draws its own
+    soft = random_lesion_contrast(image, mask, seeded(0), low=0.4, high=0.4, edge=1.0)
+    middle, border = float(soft[0, 4, 4, 4]), float(soft[0, 4, 4, 2])
+    assert middle == pytest.approx(0.8, abs=0.05) and middle + 0.1 < border < 2
+    assert float(soft[0, 0, 0, 0]) == pytest.approx(2.0, abs=1e-3)
+    unchanged = random_lesion_contrast(image, mask, seeded(0), low=1.0, high=1.0)
+    torch.testing.assert_close(unchanged, image)

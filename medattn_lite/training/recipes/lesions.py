@@ -105,8 +105,8 @@ LESIONS = Recipe(
         "choices were made inside the first fold's training patients. Its 16 test patients were seen with two "
         "earlier settings, before windows of one slice (RSA-010: Dice 0.593, and 0.727 with four windows of four)",
         "nnU-Net-like U-Net, the same with batch norm, and threshold: no rows of the paper's. MONAI's DynUNet, on lgg "
-        "with kernels of 1×3×3, slice by slice, trained as the others are; and FLAIR above the value with the best mean Dice over the "
-        "training patients",
+        "with kernels of 1×3×3, slice by slice, trained as the others are; and FLAIR above the value with the best "
+        "mean Dice over the training patients",
     ),
     published={
         "U-Net": _printed("63.984", "69.640", "48.754", "53.506"),

@@ -24,7 +24,9 @@ from medattn_lite.networks.coarse import CoarseInPlane
 from medattn_lite.training.augmentation import (
     mirrored_mean,
     pad_to,
+    random_blur,
     random_intensity,
+    random_lesion_contrast,
     random_mirror,
     random_turn_in_plane,
     random_window,
@@ -53,10 +55,11 @@ class Segmentation(Task):
     those that do not: their slices are shrunk to this many pixels; `label_map`, what the labels of a folder's own masks
     mean, file label to sample label. And, where they are given: `mirror_axes`, 0 (D), 1 (H) or 2 (W), mirrored half of
     the time; `turn_degrees` and `zoom`, how far slices are turned and scaled; `intensity_change`, see
-    `random_intensity`; `mirror_test`, the mean over all mirror images is predicted; `cross_validation`, every patient
-    is tested once, in place of random splits; `coarse_pixels`, how many pixels of a slice the network sees as one,
-    along H and along W (see `networks/coarse.py`); `window_slices`, how many slices a window
-    has, in place of the first of `size`.
+    `random_intensity`; `blur`, see `random_blur`; `lesion_contrast`, least and largest factor, see
+    `random_lesion_contrast`; `mirror_test`, the mean over all mirror images is predicted; `cross_validation`, every
+    patient is tested once, in place of random splits; `coarse_pixels`, how many pixels of a slice the network sees as
+    one, along H and along W (see `networks/coarse.py`); `window_slices`, how many slices a window has, in place of the
+    first of `size`.
 
     Attributes:
         regions: names, one per channel of the masks.
@@ -69,8 +72,9 @@ class Segmentation(Task):
     unit = "windows"
     asks = "region"
     more_options = MappingProxyType({
-        "mirror_axes": (), "turn_degrees": 0.0, "zoom": 0.0, "intensity_change": 0.0, "mirror_test": False,
-        "cross_validation": False, "coarse_pixels": 1, "window_slices": None,
+        "mirror_axes": (), "turn_degrees": 0.0, "zoom": 0.0, "intensity_change": 0.0, "blur": 0.0,
+        "lesion_contrast": (), "mirror_test": False, "cross_validation": False, "coarse_pixels": 1,
+        "window_slices": None,
     })  # fmt: skip
 
     def load(self) -> None:
@@ -219,6 +223,10 @@ class Segmentation(Task):
         if degrees or zoom:
             image, mask = random_turn_in_plane(image, mask, generator, degrees=degrees, zoom=zoom)
         image, mask = random_mirror(image, mask, generator, axes=self.option("mirror_axes"))
+        contrast, width = self.option("lesion_contrast"), self.option("blur")
+        if contrast:
+            image = random_lesion_contrast(image, mask, generator, low=contrast[0], high=contrast[1])
+        image = random_blur(image, generator, most=width) if width else image
         return (random_intensity(image, generator, amount=change) if change else image), mask
 
     def segment(self, model: nn.Module, row: int, device: torch.device) -> Tensor:
