@@ -16,7 +16,7 @@ from setuptools.command.build_py import build_py
 
 HERE = Path(__file__).resolve().parent
 BROUGHT = ("notebooks/*.ipynb", "notebooks/*.md", "notebooks/source/*.py", "notebooks/solutions/*.ipynb",
-           "notebooks/slides/*.html", "figures/*.md", "figures/*.png")  # fmt: skip
+           "notebooks/slides/*.html", "notebooks/teacher/*.md", "figures/*.md", "figures/*.png")  # fmt: skip
 LINK = re.compile(r"(!?)(\[(?:[^\[\]]|\[[^\[\]]*\])*\])\((?!https?:|mailto:|#)([^()\s]+)\)")
 
 

@@ -134,7 +134,7 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _course_options(parser: argparse.ArgumentParser) -> None:
-    from medattn_lite.course.generate import NOTEBOOKS
+    from medattn_lite.course.start import own_notebooks
 
     parser.add_argument("--scale", default="smoke", metavar="S", help="; ".join(f"{s}: {t}" for s, t in SCALES.items()))
     parser.add_argument("--only", default="", metavar="03,05", help="numbers or names of notebooks; all if left out")
@@ -145,7 +145,8 @@ def _course_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0)
     parser.add_argument("--jobs", type=whole(1, 1000), default=1, metavar="N",
                         help="notebooks at a time; they share the cores")
-    parser.add_argument("--notebooks", type=path, default=NOTEBOOKS, metavar="DIR", help="folder of notebooks to run")
+    parser.add_argument("--notebooks", type=path, default=own_notebooks(), metavar="DIR", help="folder of notebooks to "
+                        "run; in a folder that `medattn start` made, your copies; elsewhere the course's own")
     parser.set_defaults(run=_course)
 
 

@@ -22,6 +22,7 @@ from medattn_lite.course.book_api import EXTENSIONS, SETTINGS, restore_signature
 from medattn_lite.course.book_check import problems
 from medattn_lite.course.book_notebook import book_notebook
 from medattn_lite.errors import UserError, ends_in_one_line
+from medattn_lite.optional import install
 
 ROOT = Path(__file__).resolve().parents[2]
 _STYLE = Path(__file__).with_name("book.css")
@@ -52,9 +53,11 @@ def build_book(executed: Path, out: Path, *, root: Path = ROOT) -> Path:
         the first page.
 
     Raises:
-        UserError: no executed notebooks, a notebook that was not run or holds an error, an `out` that holds something
-            else, or pages with broken links, missing alternative texts or skipped headings.
+        UserError: no checkout at `root`, no executed notebooks, a notebook that was not run or holds an error, an
+            `out` that holds something else, or pages with broken links, missing alternative texts or skipped headings.
     """
+    if not (root / "README.md").is_file():
+        raise UserError("the book is made in a clone: an installed package lacks the README and figures it holds")
     names = sorted(path for path in executed.glob("*.ipynb") if _NUMBER.match(path.stem))
     if not names:
         raise UserError(f"{executed} has no executed notebooks: run medattn course --out {executed} first")
@@ -111,7 +114,7 @@ def _sphinx(staged: Path, built: Path) -> None:
         import myst_nb  # noqa: F401
         from sphinx.application import Sphinx
     except ImportError as error:
-        raise UserError(f"the book needs {error.name}: pip install 'medattn-lite[book]'") from error
+        raise UserError(f"the book needs {error.name}: {install('book')}") from error
     settings: dict[str, Any] = {
         "project": "medattn_lite", "author": "the authors of medattn_lite", "html_title": "medattn_lite",
         "extensions": ["myst_nb", *EXTENSIONS, "medattn_lite.course.book_sphinx"], "html_theme": "furo",

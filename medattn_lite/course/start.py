@@ -13,7 +13,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medattn_lite.course.places import existing_course
+from medattn_lite.course.places import course_home, existing_course
 from medattn_lite.errors import UserError
 
 RECORD = ".medattn.json"
@@ -48,6 +48,16 @@ class Copied:
         if self.kept:
             words.append(f"left as you changed them, although this version has others: {', '.join(self.kept)}")
         return words or ["everything is there already"]
+
+
+def own_notebooks(folder: Path = Path()) -> Path:
+    """The notebooks that a command run in a folder means: the learner's copies there, else the course's own.
+
+    Args:
+        folder: where the command runs; a copy of the course bears its record.
+    """
+    copies = folder / "notebooks"
+    return copies if (folder / RECORD).is_file() and copies.is_dir() else course_home() / "notebooks"
 
 
 def copy_course(target: Path, *, home: Path | None = None) -> Copied:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import shutil
 import tempfile
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -74,10 +73,19 @@ def write_bundle(trained: Trained, folder: str | Path) -> Path:
         _write(made / FACTS, facts)
         torch.save({name: value.cpu() for name, value in trained.network.state_dict().items()}, made / WEIGHTS)
         (made / "docs" / "README.md").write_text(_card(trained, facts), encoding="utf-8")
-        if _LICENCE.is_file():
-            shutil.copyfile(_LICENCE, made / "LICENSE")
+        (made / "LICENSE").write_text(_licence(), encoding="utf-8")
         made.rename(folder)
     return folder
+
+
+def _licence() -> str:
+    """The package's licence, from the checkout or from what pip keeps beside an installed package."""
+    if _LICENCE.is_file():
+        return _LICENCE.read_text(encoding="utf-8")
+    from importlib.metadata import files
+
+    kept = next((path for path in files("medattn-lite") or [] if path.name == "LICENSE"), None)
+    return "Apache License 2.0\n" if kept is None else kept.read_text(encoding="utf-8")
 
 
 def is_bundle(folder: str | Path) -> bool:

@@ -129,6 +129,12 @@ def test_what_cannot_be_a_page_is_refused(tmp_path: Path, outputs: list, says: s
         cleaned(tmp_path, *outputs)
 
 
+def test_outside_a_clone_one_line_says_where_the_book_is_made(tmp_path: Path) -> None:
+    executed(tmp_path / "run", picture("a"))
+    with pytest.raises(UserError, match="made in a clone"):
+        build_book(tmp_path / "run", tmp_path / "book", root=tmp_path)
+
+
 def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
     executed(tmp_path / "run", picture())
     (tmp_path / "thesis").mkdir()

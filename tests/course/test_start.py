@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from medattn_lite.cli import _parser
 from medattn_lite.course.places import CHECKOUT
-from medattn_lite.course.start import RECORD, copy_course
+from medattn_lite.course.start import RECORD, copy_course, own_notebooks
 from medattn_lite.errors import UserError
 
 
@@ -75,6 +77,24 @@ def test_a_file_and_the_course_itself_are_refused(home, tmp_path):
         copy_course(home, home=home)
 
 
+def test_in_a_copy_of_the_course_its_own_notebooks_are_run(home, tmp_path, monkeypatch):
+    mine = tmp_path / "mine"
+    copy_course(mine, home=home)
+    assert own_notebooks(mine) == mine / "notebooks" and own_notebooks(tmp_path) == CHECKOUT / "notebooks"
+    monkeypatch.chdir(mine)
+    assert _parser().parse_args(["course"]).notebooks.resolve() == mine / "notebooks"
+
+
+def test_the_wheel_holds_all_that_a_learner_or_teacher_opens():
+    """What is taken along is a list of patterns in setup.py: none of the course's files is outside them."""
+    patterns = re.search(r"BROUGHT = \((.*?)\)", (CHECKOUT / "setup.py").read_text(encoding="utf-8"), re.DOTALL)[1]
+    brought = {path for pattern in re.findall(r'"([^"]+)"', patterns) for path in CHECKOUT.glob(pattern)}
+    kinds = (".ipynb", ".md", ".html", ".py")
+    course = {path for path in (CHECKOUT / "notebooks").rglob("*") if path.suffix in kinds}
+    course = {path for path in course if ".ipynb_checkpoints" not in path.parts}
+    assert course - brought == set() and set((CHECKOUT / "notebooks/teacher").glob("*.md")) <= brought
+
+
 @pytest.mark.slow
 def test_the_wheel_brings_the_course_and_runs_it_outside_the_checkout(tmp_path):
     pytest.importorskip("setuptools")
@@ -94,6 +114,8 @@ def test_the_wheel_brings_the_course_and_runs_it_outside_the_checkout(tmp_path):
     where = subprocess.run([sys.executable, "-c", "import medattn_lite; print(medattn_lite.__file__)"], check=True,
                            cwd=work, env=outside, capture_output=True, text=True)  # fmt: skip
     assert str(installed) in where.stdout
-    command = [*medattn, "course", "--only", "00", "--notebooks", "mine/notebooks", "--out", "run"]
-    subprocess.run(command, check=True, cwd=work, env=outside)
-    assert (work / "run/report.html").is_file()
+    command = [*medattn, "course", "--only", "03", "--out", "run"]  # the learner's own copy
+    subprocess.run(command, check=True, cwd=work / "mine", env=outside)
+    assert (work / "mine/run/report.html").is_file()
+    facts = json.loads((work / "mine/run/report.json").read_text(encoding="utf-8"))
+    assert [(run["name"], run["ok"]) for run in facts["notebooks"]] == [("03_cbam", True)]

@@ -60,6 +60,12 @@ def test_monai_builds_the_same_network_from_it(bundle):
         assert torch.equal(network(volume), expected)
 
 
+def test_a_bundle_bears_the_licence_of_an_installed_package_too(monkeypatch, tmp_path):
+    monkeypatch.setattr(bundles, "_LICENCE", tmp_path / "none")
+    write_bundle(load_trained("grade_p3d_iam"), tmp_path / "one")
+    assert "Apache License" in (tmp_path / "one" / "LICENSE").read_text(encoding="utf-8")
+
+
 def test_metadata_say_what_goes_in_and_out_and_no_names(bundle):
     known = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
     data = known["network_data_format"]
