@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from medattn_lite.cli_faults import whole
+from medattn_lite.optional import install
 
 EXPLORERS = (  # those of widgets.ready, which is imported only where it is needed
     "counterfactual", "volume", "slices", "playground", "explanations", "mechanisms", "inter-slice", "affinity",
@@ -15,7 +16,7 @@ def explore_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `medattn explore` to its parser."""
     parser.description = (
         "Opens the explorers alone, without code, as one page in a browser: for a lecture hall, or for somebody who "
-        "has never seen a notebook. It needs the extra explore (pip install 'medattn-lite[explore]') and no network; "
+        "has never seen a notebook. It needs the extra explore (" + install("explore") + ") and no network; "
         "all heads are synthetic. The page takes some seconds per explorer to appear: name the ones you want. It ends "
         "with Ctrl-C."
     )

@@ -46,4 +46,9 @@ def optional(name: str) -> ModuleType:
 def missing(error: ModuleNotFoundError) -> str | None:
     """One line for a module of an extra that is not installed; None where it is of none."""
     known = EXTRAS.get((error.name or "").split(".")[0])
-    return None if known is None else f"{known[0]} is not installed: pip install 'medattn-lite[{known[1]}]'"
+    return None if known is None else f"{known[0]} is not installed: {install(known[1])}"
+
+
+def install(extra: str) -> str:
+    """The command that brings an extra; in the quotes that every shell takes, Windows' cmd too."""
+    return f'pip install "medattn-lite[{extra}]"'

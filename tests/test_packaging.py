@@ -11,10 +11,14 @@ import tomllib
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
+from medattn_lite.errors import UserError
+from medattn_lite.survival import FollowUp
 
 CHECKOUT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -185,7 +189,26 @@ def test_a_missing_extra_is_one_line_that_says_how_to_get_it() -> None:
             "from medattn_lite.cli import main; raise SystemExit(main(['course', '--only', '00']))")  # fmt: skip
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1, done.stderr
-    assert "pip install 'medattn-lite[course]'" in done.stderr
+    assert 'pip install "medattn-lite[course]"' in done.stderr
+
+
+def test_scikit_survival_is_asked_for_before_each_of_its_imports() -> None:
+    """So that its absence is one line that says what to install, in a notebook too."""
+    bare = set()
+    for path in (CHECKOUT / "medattn_lite").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.Module):
+                lines = [ast.unparse(line) for line in node.body]
+                imports = [row for row, line in enumerate(lines) if line.startswith(("from sksurv", "import sksurv"))]
+                if imports and (imports[0] == 0 or lines[imports[0] - 1] != "optional('sksurv')"):
+                    bare.add(f"{path.name}: {getattr(node, 'name', 'module')}")
+    assert bare == set()
+
+
+def test_without_scikit_survival_a_function_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sksurv", None)
+    with pytest.raises(UserError, match=r'pip install "medattn-lite\[survival\]"'):
+        FollowUp(np.array([1.0, 2.0]), np.array([True, False])).records()
 
 
 def test_the_networks_that_ship_leave_the_wheel_far_below_what_an_index_takes() -> None:

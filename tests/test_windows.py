@@ -92,6 +92,15 @@ def test_the_command_without_make_exists(target: str) -> None:
         assert module in {"ruff", "mypy", "pytest"}
 
 
+def test_no_command_that_is_shown_stands_in_quotes_that_cmd_does_not_know() -> None:
+    """`pip install 'medattn-lite[lab]'` is a wrong name under cmd; double quotes are taken by every shell."""
+    pages = [path for pattern in ("*.md", "notebooks/*.md", "notebooks/teacher/*.md", "notebooks/source/*.py")
+             for path in CHECKOUT.glob(pattern)]  # fmt: skip
+    wrong = [path.name for path in [*SOURCES, *pages]
+             if re.search(r"pip install (-e )?'", path.read_text(encoding="utf-8"))]  # fmt: skip
+    assert wrong == []
+
+
 def test_no_test_file_needs_posix_before_its_tests_run() -> None:
     """The workflow collects all of them on Windows; one import that fails there ends the whole session."""
     problems = set()

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from medattn_lite.errors import UserError
+from medattn_lite.optional import EXTRAS, install
 
 PACKAGE = "medattn-lite"
 _SURVIVAL = re.compile(r"\bsksurv\b|\bmedattn_lite\.survival\b|\bsurvival_explorer\b")
@@ -75,7 +76,7 @@ def extras_of(code: str) -> list[str]:
 
 
 def install_cell(address: Address, extras: Sequence[str] = ()) -> Any:
-    """A cell that says nothing where the package is installed, and installs it where not.
+    """A cell that says nothing where all is installed, installs the package where it is not, and names an extra.
 
     Args:
         address: of the repository; without one the cell installs nothing, and says what to do.
@@ -94,6 +95,11 @@ def install_cell(address: Address, extras: Sequence[str] = ()) -> Any:
         if address.owner else
         '    raise ModuleNotFoundError("medattn_lite is not installed: pip install its wheel (README: Installing)")'
     )  # fmt: skip
+    for module in (name for name, (_, extra) in EXTRAS.items() if extra in extras):
+        source += (
+            f'\nelif importlib.util.find_spec("{module}") is None:\n'
+            f"    print('Parts of this notebook need {EXTRAS[module][0]}: {install(EXTRAS[module][1])}')"
+        )
     metadata = {
         "tags": ["install", "remove-cell"], "slideshow": {"slide_type": "skip"}, "jupyter": {"source_hidden": True},
     }  # fmt: skip

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from medattn_lite.course.widget_setup import widget_findings
 from medattn_lite.errors import UserError
+from medattn_lite.optional import install
 
 OK, REMARK, PROBLEM = "✓", "!", "✗"
 _CHECKOUT = Path(__file__).resolve().parents[2]
@@ -108,14 +109,18 @@ def _requirements() -> Iterator[Finding]:
         Finding(OK, "packages", f"medattn_lite {medattn_lite.__version__} has all it needs (torch {_version('torch')}, "
                                 f"monai {_version('monai')}, numpy {_version('numpy')})")
     if lacking:
-        asked_for = ", ".join(f"pip install 'medattn-lite[{name}]'" for name in lacking)
+        asked_for = ", ".join(install(name) for name in lacking)
         yield Finding(REMARK, "extras", f"not installed: {', '.join(lacking)} ({asked_for})")
 
 
 def _lock(lock: Path) -> Iterator[Finding]:
+    from packaging.requirements import Requirement
+
     if not lock.is_file():
         return
-    pins = dict(re.findall(r"^([A-Za-z0-9._-]+)==([^\s;]+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
+    lines = re.findall(r"^[A-Za-z0-9._-]+==.+", lock.read_text(encoding="utf-8"), re.MULTILINE)
+    pins = {need.name: str(need.specifier).removeprefix("==") for need in map(Requirement, lines)
+            if need.marker is None or need.marker.evaluate()}  # what has no wheel here is not locked here
     # A build tag such as +cpu is the same version.
     differ = [f"{name} {installed} (locked {pin})" for name, pin in pins.items()
               if (installed := (_version(name) or "missing").split("+")[0]) != pin]

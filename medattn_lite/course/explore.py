@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from medattn_lite.errors import UserError
+from medattn_lite.optional import install
 from medattn_lite.widgets.ready import READY
 
 _TEMPLATES = Path(__file__).with_name("explore_page")  # as a folder of Jupyter's: voila/templates/medattn
@@ -92,7 +93,7 @@ def explore(names: Sequence[str] = (), *, port: int = 8866, browser: bool = True
     """
     shown = chosen(names)
     if importlib.util.find_spec("voila") is None:
-        raise UserError("the page of explorers needs Voilà: pip install 'medattn-lite[explore]', or open notebook 11")
+        raise UserError(f"the page of explorers needs Voilà: {install('explore')}, or open notebook 11")
     with tempfile.TemporaryDirectory(prefix="medattn-explore-") as folder:
         command, environment = voila_command(write_page(Path(folder), shown), port=port, browser=browser, dark=dark)
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from medattn_lite.course.checks import CHECK_MIME
+from medattn_lite.optional import missing
 
 _WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 _WIDGET_STATE = "application/vnd.jupyter.widget-state+json"
@@ -52,8 +53,15 @@ def cell_errors(notebook: Any) -> list[str]:
         number += "injected-parameters" not in tags
         if "raises-exception" not in tags:
             errors = [output for output in cell.get("outputs", []) if output.output_type == "error"]
-            lines += [f"cell {number}: {error.ename}: {_short(error.evalue)}" for error in errors]
+            lines += [f"cell {number}: {error.ename}: {_short(error.evalue)}{_remedy(error)}" for error in errors]
     return lines
+
+
+def _remedy(error: Any) -> str:
+    """How to get the extra whose absence stopped a cell; empty for any other error."""
+    module = re.fullmatch(r"No module named '([\w.]+)'", error.evalue) if error.ename == "ModuleNotFoundError" else None
+    line = None if module is None else missing(ModuleNotFoundError(error.evalue, name=module[1]))
+    return f"; {line}" if line else ""
 
 
 def widget_errors(notebook: Any) -> list[str]:

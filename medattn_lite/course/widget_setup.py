@@ -15,6 +15,8 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from medattn_lite.optional import install
+
 _EXTENSION = Path("share") / "jupyter" / "labextensions" / "@jupyter-widgets" / "jupyterlab-manager" / "package.json"
 _EXTENSION_NAME = "@jupyter-widgets/jupyterlab-manager"
 # Which major version of the server's half draws which of the kernel's half.
@@ -51,7 +53,7 @@ def widget_findings(*, prefix: Path = Path(sys.prefix), server: str | None = Non
         existing = [path for path in places if path.exists()]
         yield REMARK, "JupyterLab", (
             f"not on the PATH; `medattn start` opens it, or {existing[0]}" if existing else
-            "not in this environment: pip install 'medattn-lite[lab]', or open the notebooks in a Jupyter of your own"
+            f"not in this environment: {install('lab')}, or open the notebooks in a Jupyter of your own"
         )  # fmt: skip
         return
     home = Path(jupyter).absolute().parent.parent
@@ -76,7 +78,7 @@ def _pairing(prefix: Path, kernel_half: str, where: str) -> tuple[str, str, str]
     fitting = _PAIRS.get(int(kernel_half.split(".")[0]), ())
     if int(server_half.split(".")[0]) not in fitting:
         return PROBLEM, "widgets", f"ipywidgets {kernel_half} and the extension {server_half} of {where} do not fit: " \
-                                   "pip install 'ipywidgets>=8.1.5' 'jupyterlab_widgets>=3.0.13' in both"
+                                   'pip install "ipywidgets>=8.1.5" "jupyterlab_widgets>=3.0.13" in both'
     return OK, "widgets", f"will show: ipywidgets {kernel_half} and the extension {server_half} of {where} fit"
 
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval, bootstrap
+from medattn_lite.optional import optional
 from medattn_lite.survival.follow_up import FollowUp
 from medattn_lite.survival.kaplan_meier_curves import kaplan_meier
 
@@ -126,6 +127,7 @@ def calibration_slope(
 
 
 def _slope(time: np.ndarray, event: np.ndarray, log_hazard: np.ndarray) -> float:
+    optional("sksurv")
     from sksurv.linear_model import CoxPHSurvivalAnalysis
 
     if np.ptp(log_hazard) == 0 or not event.any():

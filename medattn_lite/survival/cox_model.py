@@ -17,6 +17,7 @@ import numpy as np
 
 from medattn_lite.data.patient_splits import Split, stratified_kfold
 from medattn_lite.errors import UserError
+from medattn_lite.optional import optional
 from medattn_lite.survival.concordance import pair_counts
 
 INNER_FOLDS = 3
@@ -97,6 +98,7 @@ class CoxModel:
         return np.clip(self.ranks.transform(images), -LARGEST_SCORE, LARGEST_SCORE)
 
     def _weigh(self, prepared: np.ndarray, time: np.ndarray, event: np.ndarray) -> None:
+        optional("sksurv")
         from sksurv.linear_model import CoxPHSurvivalAnalysis
         from sksurv.util import Surv
 

@@ -27,6 +27,7 @@ from medattn_lite.data.patient_splits import stratified_kfold
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.estimates import difference_of, interval_of
 from medattn_lite.evaluation.intervals import Interval, percentile_interval
+from medattn_lite.optional import optional
 from medattn_lite.survival.c_index_intervals import PAIRS, pair_estimate
 from medattn_lite.survival.concordance import pair_counts
 from medattn_lite.survival.cox_model import CLINICAL_PENALTY, CoxModel
@@ -104,6 +105,7 @@ def shuffled_outcomes(table: PatientTable, *, shuffles: int, seed: int, show: bo
 
 def hazard_ratios(table: PatientTable, *, draws: int, seed: int) -> dict[str, Any]:
     """exp(weight) of every clinical value in one model of all patients, with intervals by patient."""
+    optional("sksurv")
     from sksurv.linear_model import CoxPHSurvivalAnalysis
     from sksurv.util import Surv
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from medattn_lite.errors import UserError
+from medattn_lite.optional import optional
 
 ONE_YEAR = 365.0
 
@@ -42,6 +43,7 @@ class FollowUp:
         A death that was cut stays marked as one: no earlier score asks, and scikit-survival takes no set without a
         death.
         """
+        optional("sksurv")
         from sksurv.util import Surv
 
         return Surv.from_arrays(self.event, np.minimum(self.time, until))

@@ -18,6 +18,7 @@ from statistics import NormalDist
 import numpy as np
 
 from medattn_lite.errors import UserError
+from medattn_lite.optional import optional
 from medattn_lite.survival.follow_up import FollowUp
 
 
@@ -159,6 +160,7 @@ def log_rank(patients: FollowUp, groups: Sequence | np.ndarray) -> LogRank:
     Raises:
         UserError: fewer than two groups, or no day on which a death could have come in more than one of them.
     """
+    optional("sksurv")
     from sksurv.compare import compare_survival
 
     groups = np.asarray(groups)

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from medattn_lite.errors import UserError
+from medattn_lite.optional import optional
 from medattn_lite.survival.follow_up import FollowUp, checked_risk
 
 
@@ -57,6 +58,7 @@ def brier(
     Raises:
         UserError: shapes that do not fit, or S outside 0 … 1.
     """
+    optional("sksurv")
     from sksurv.metrics import brier_score
 
     times = np.atleast_1d(np.asarray(times, dtype=float))
@@ -100,6 +102,7 @@ def time_auc(
     Returns:
         (T,), NaN at times that the data cannot score, and where nobody has died yet.
     """
+    optional("sksurv")
     from sksurv.metrics import cumulative_dynamic_auc
 
     times = np.atleast_1d(np.asarray(times, dtype=float))

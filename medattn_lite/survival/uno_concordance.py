@@ -17,6 +17,7 @@ import numpy as np
 
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval, bootstrap
+from medattn_lite.optional import optional
 from medattn_lite.survival.follow_up import FollowUp, checked_risk
 
 
@@ -60,6 +61,7 @@ def c_index_ipcw(
 
 
 def _uno(test: FollowUp, risk: np.ndarray, *, train: FollowUp | None, until: float | None) -> float:
+    optional("sksurv")
     from sksurv.metrics import concordance_index_ipcw
 
     everyone = train or test

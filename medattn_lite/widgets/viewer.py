@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from medattn_lite.errors import UserError
+from medattn_lite.optional import install
 from medattn_lite.plots.style import MAP
 from medattn_lite.widgets.volume_layers import COLOUR_MAPS, Layers, read_layers
 from medattn_lite.widgets.volume_page import save_page, volume_page
@@ -46,7 +47,7 @@ class VolumeView:
             UserError: ipyniivue is not installed.
         """
         if importlib.util.find_spec("ipyniivue") is None:
-            raise UserError("the live viewer needs ipyniivue: pip install 'medattn-lite[viewer]'")
+            raise UserError(f"the live viewer needs ipyniivue: {install('viewer')}")
         from medattn_lite.widgets.volume_canvas import VolumeCanvas
 
         return VolumeCanvas(self.layers, opacity=self.opacity, colour_map=self.colour_map)

@@ -369,7 +369,7 @@ if all(log.is_file() for log in logs):
 # | LGG set from Kaggle | `--data lgg --root DIR/kaggle_3m` |
 # | class folders of 2-D pictures | `medattn check-data images --root DIR` |
 # | BIDS | `--data bids --root DIR` |
-# | NRRD, MetaImage (3D Slicer, ITK) | as NIfTI; `pip install 'medattn-lite[nrrd,mha]'` |
+# | NRRD, MetaImage (3D Slicer, ITK) | as NIfTI; `pip install "medattn-lite[nrrd,mha]"` |
 # | DICOM | `medattn import DICOM_DIR OUT` first: one file per series, no names; then as here |
 #
 # In a raw study **each series has a grid of its own**. `onto_one_grid` brings them to one, by the millimetres of their headers. It registers nothing. Two series, one made coarser:

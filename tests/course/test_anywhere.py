@@ -71,6 +71,17 @@ def test_without_an_address_and_without_the_package_the_cell_says_what_to_do():
     assert done.returncode == 1 and "pip install its wheel" in done.stderr
 
 
+@pytest.mark.parametrize("address", [Address(), Address("someone", "a-fork")])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_missing_extra_is_named_before_a_cell_fails(address, there):
+    """scikit-survival is left out of an install where it has no wheel."""
+    fake = "lambda name: None if name == 'sksurv' else True" if not there else "lambda name: True"
+    code = f"import importlib.util; importlib.util.find_spec = {fake}\n{install_cell(address, ['survival']).source}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=CHECKOUT)
+    said = 'Parts of this notebook need scikit-survival: pip install "medattn-lite[survival]"'
+    assert done.stdout.strip() == ("" if there else said)
+
+
 @pytest.mark.parametrize("installed", [True, False])
 def test_the_first_cell_installs_only_where_the_package_is_missing(tmp_path, installed):
     cell = install_cell(Address("someone", "a-fork"))

@@ -73,6 +73,14 @@ def test_the_doctor_names_a_version_that_is_not_the_locked_one_without_failing(t
     assert findings[0].text.startswith("2 of 3 packages") and "no-such-package missing (locked 1.0)" in findings[0].text
 
 
+def test_what_the_lock_leaves_out_on_this_system_is_not_missed(tmp_path: Path) -> None:
+    lock = tmp_path / "requirements.lock"
+    lock.write_text("no-such-package==1.0 ; sys_platform == 'another'\n"
+                    f"torch=={torch.__version__.split('+')[0]} ; python_version >= '3.11'\n")  # fmt: skip
+    (finding,) = (one for one in doctor(device="cpu", lock=lock).findings if one.topic == "lock file")
+    assert finding.mark == OK and finding.text.startswith("all 1 packages")
+
+
 def test_the_doctor_ends_with_1_when_something_will_not_work() -> None:
     diagnosis = doctor(device="cuda:99")
     assert diagnosis.exit_code == 1
@@ -128,4 +136,4 @@ def test_a_lab_that_is_not_on_the_path_is_named_and_none_is_said_to_be_none(
         (good / place).write_text("", encoding="utf-8")
     mark, _, text = list(widget_findings(prefix=good))[-1]
     assert mark == REMARK and "make" not in text
-    assert (str(good / place) if place else "pip install 'medattn-lite[lab]'") in text
+    assert (str(good / place) if place else 'pip install "medattn-lite[lab]"') in text

@@ -13,6 +13,7 @@ import joblib
 import nbformat
 import pytest
 
+from medattn_lite.course.outcome import cell_errors
 from medattn_lite.course.runner import run_notebook
 from medattn_lite.course.whole import notebook_paths, run_course
 from medattn_lite.errors import UserError
@@ -59,6 +60,16 @@ def test_a_course_with_a_broken_file_runs_the_others_and_says_so(tmp_path: Path)
     runs = run_course(notebooks=tmp_path / "nb", out=tmp_path / "out", device="cpu", progress=False)
     assert [run.ok for run in runs] == [False, True]
     assert "cannot be read as a notebook" in runs[0].errors[0]
+
+
+@pytest.mark.parametrize(("module", "says"), [
+    ("sksurv", '; scikit-survival is not installed: pip install "medattn-lite[survival]"'), ("nowhere", ""),
+])  # fmt: skip
+def test_a_cell_that_lacks_an_extra_says_how_to_get_it(module: str, says: str) -> None:
+    text = f"No module named '{module}'"
+    error = nbformat.v4.new_output("error", ename="ModuleNotFoundError", evalue=text, traceback=[])
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=[error])])
+    assert cell_errors(notebook) == [f"cell 1: ModuleNotFoundError: {text}{says}"]
 
 
 def test_a_folder_that_holds_no_such_data_set_is_told_before_anything_runs(tmp_path: Path) -> None:

@@ -172,7 +172,7 @@ def test_a_mistake_is_one_line(study, tmp_path, capsys, words, message):
 def test_without_the_extra_one_line_says_what_to_install(study, tmp_path, capsys, monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "pydicom", None)
     assert main(["import", str(study), str(tmp_path / "out")]) == 2
-    assert "pip install 'medattn-lite[dicom]'" in capsys.readouterr().err
+    assert 'pip install "medattn-lite[dicom]"' in capsys.readouterr().err
 
 
 def test_patients_without_an_identifier_are_not_one_patient(tmp_path, capsys):

@@ -78,8 +78,8 @@ def test_wandb_keeps_its_files_in_the_run_and_sends_nothing(tmp_path, monkeypatc
     ("words", "missing", "message"),
     [
         (["mlflow"], "", "--log mlflow: use tensorboard or wandb"),
-        (["tensorboard"], "tensorboard", "pip install 'medattn-lite[tensorboard]'"),
-        (["wandb"], "wandb", "pip install 'medattn-lite[wandb]'"),
+        (["tensorboard"], "tensorboard", 'pip install "medattn-lite[tensorboard]"'),
+        (["wandb"], "wandb", 'pip install "medattn-lite[wandb]"'),
     ],
 )
 def test_a_tracker_that_is_not_there_is_one_line_before_anything_is_written(

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.errors import UserError
+from medattn_lite.optional import optional
 
 GRADE_ORDER = ("LGG", "G2", "G3", "HGG")
 HIGH_GRADES = {"G2": 0.0, "G3": 1.0, "LGG": 0.0, "HGG": 1.0}
@@ -116,6 +117,7 @@ class ClinicalCox(nn.Module):
 
     def fit(self, clinical: Tensor, time: np.ndarray, event: np.ndarray) -> None:
         """Sets the weights by Cox's likelihood with a small ridge; they stay 0 without a death."""
+        optional("sksurv")
         from sksurv.linear_model import CoxPHSurvivalAnalysis
         from sksurv.util import Surv
 
