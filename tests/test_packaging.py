@@ -170,6 +170,25 @@ def test_the_readme_has_no_dead_link_on_the_index(setup_py: ModuleType, reposito
         assert "![" not in shown and "](notebooks" not in shown
 
 
+def test_the_image_for_a_hub_has_all_it_copies_and_starts_the_course_whatever_the_command() -> None:
+    """A hub replaces an image's command, so that only the base image's hook runs at each start."""
+    text = (CHECKOUT / "Dockerfile").read_text(encoding="utf-8")
+    copied = [word for line in re.findall(r"^COPY (.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
+    assert copied and [name for name in copied if not (CHECKOUT / name).exists()] == []
+    assert {"notebooks", "figures", "setup.py", "requirements.lock"} <= set(copied)
+    hook = re.search(r"^RUN echo '(.+)' > /usr/local/bin/before-notebook.d/\S+\.sh$", text, re.MULTILINE)
+    assert hook is not None and hook[1].startswith("medattn start ") and hook[1].endswith(" --no-lab || true")
+    assert not re.search(r"^(CMD|ENTRYPOINT)\b", text, re.MULTILINE)
+
+
+def test_the_page_for_a_hub_plans_the_memory_that_was_measured() -> None:
+    page = (CHECKOUT / "notebooks/teacher/jupyterhub.md").read_text(encoding="utf-8")
+    times = (CHECKOUT / "figures/course_times.md").read_text(encoding="utf-8")
+    largest = max(int(value) for value in re.findall(r"^\| \d\d_\w+ \| \d+ \| (\d+) \|", times, re.MULTILINE))
+    planned, limit = (float(re.search(words, page)[1]) for words in (r"plan ([\d.]+) GB", r'mem_limit = "(\d+)G"'))
+    assert largest / 1000 <= planned <= limit and f"{largest / 1000:.1f} GB at `smoke`" in page
+
+
 def test_what_a_person_fills_in_is_named_in_one_place_that_is_true() -> None:
     text = (CHECKOUT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Publishing")[1].split("\n## ")[0]
     rows = [line for line in text.splitlines() if line.startswith("| ")][1:]
@@ -190,6 +209,12 @@ def test_a_missing_extra_is_one_line_that_says_how_to_get_it() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=CHECKOUT)
     assert done.returncode == 2 and len(done.stderr.strip().splitlines()) == 1, done.stderr
     assert 'pip install "medattn-lite[course]"' in done.stderr
+
+
+def test_the_readme_names_every_extra_and_no_other() -> None:
+    text = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    (line,) = (line for line in text.splitlines() if line.startswith("Extras: "))
+    assert set(re.findall(r"`\[(\w+)\]`", line)) == set(PROJECT["optional-dependencies"])
 
 
 def test_scikit_survival_is_asked_for_before_each_of_its_imports() -> None:

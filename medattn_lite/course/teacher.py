@@ -111,7 +111,8 @@ def teacher_pack(report: Path, out: Path, folder: Path = NOTEBOOKS) -> Path:
     took = times(facts, folder)
     contents: dict[str, bytes] = {}
     for path in sorted((folder / "teacher").glob("*.md")):
-        contents[path.name] = _filled(path.read_text(encoding="utf-8"), took, facts).encode()
+        page = path.read_text(encoding="utf-8").replace("](../../", "](")  # they stand at the top of the pack
+        contents[path.name] = _filled(page, took, facts).encode()
     root = folder.parent
     for pattern in ("notebooks/*.ipynb", "notebooks/*.md", "notebooks/solutions/*.ipynb", "notebooks/slides/*.html",
                     "figures/*"):  # fmt: skip

@@ -62,6 +62,13 @@ def test_relative_links_of_the_packs_notebooks_lead_somewhere_in_it(pack: dict[s
         assert str(place) in pack or (NOTEBOOKS.parent / place).exists(), target
 
 
+def test_links_of_the_packs_pages_lead_somewhere_in_it(pack: dict[str, bytes]) -> None:
+    linked = {(name, target) for name in pack if name.endswith(".md") and "/" not in name
+              for target in re.findall(r"\]\((?!https?:|#)([^)#\s]+)", pack[name].decode())}  # fmt: skip
+    assert ("jupyterhub.md", "figures/course_times.md") in linked
+    assert {(name, target) for name, target in linked if target not in pack} == set()
+
+
 def test_the_same_contents_give_the_same_bytes(tmp_path: Path) -> None:
     one, two = (teacher_pack(report(tmp_path), tmp_path / name).read_bytes() for name in ("1.zip", "2.zip"))
     assert one == two
