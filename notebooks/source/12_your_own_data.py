@@ -333,7 +333,7 @@ view_volume(chosen, CAM if values.any() else None, title=CASE)
 
 # %%
 TWO = "train fusion --variants DynUNet --first-folds 1 --set epochs=2 --set spacing_mm=6"  # yours to change
-TWO += f" --data {KIND} --root '{ROOT}' --scale smoke --device cpu --quiet"
+TWO += f" --data {KIND} --root '{ROOT}' --scale smoke --device cpu --quiet {choice.words}"
 run_medattn(main, f"{TWO} --out '{WORK / 'one'}'", hide=WORK)
 
 import os

@@ -21,7 +21,7 @@ from tests.browser.attached import attached_to
 from tests.browser.canvas import move_by_keyboard
 from tests.browser.conftest import LEARNER_COPIES
 from tests.browser.lab import find_chromium
-from tests.browser.one_screen import faults
+from tests.browser.one_screen import faults_by_screen
 
 SMOKE = {"SCALE": "smoke", "DEVICE": "cpu", "SEED": 0, "DATA": "phantom", "DATA_ROOT": None}
 SMOKE_SECONDS = 60
@@ -97,8 +97,8 @@ def use(page, record_property) -> None:
     """No error, all on one screen, every slider moves picture and readout, nobody outside is asked."""
     assert page.errors() == []
     assert page.loose_sliders() == 0, "a slider outside an Explorer: nothing shows whether it works"
+    assert faults_by_screen(page, [*page.explorers(), *page.viewers()]) == {}
     page.page.set_viewport_size({"width": 1366, "height": 768})
-    assert {number: found for number, one in enumerate(page.explorers(), start=1) if (found := faults(one))} == {}
     for viewer in page.viewers():
         move_by_keyboard(viewer, "axial I→S")
     moved = {number: page.move_sliders(explorer) for number, explorer in enumerate(page.explorers(), start=1)}

@@ -9,7 +9,7 @@ import pytest
 
 from medattn_lite.plots.dark import contrast
 from tests.browser.canvas import LOADED, drawn, move_by_keyboard
-from tests.browser.one_screen import faults
+from tests.browser.one_screen import faults, faults_by_screen
 from tests.browser.test_widgets_in_lab import SAMPLE
 
 pytestmark = pytest.mark.browser
@@ -69,6 +69,7 @@ def test_the_viewer_draws_follows_the_keyboard_and_asks_nobody(open_notebook, wr
     page.page.mouse.click(canvas["x"] + canvas["width"] * 0.1, canvas["y"] + canvas["height"] / 2)
     viewer.locator(".medattn-readout", has_not_text="axial 19, coronal 25, sagittal 20").wait_for(timeout=30_000)
     assert page.loose_sliders() == 0
+    assert faults_by_screen(page, [viewer]) == {}
     assert page.errors() == [] and page.crashes == [] and page.outside == []
 
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.browser.one_screen import faults
+from tests.browser.one_screen import faults_by_screen
 
 pytestmark = pytest.mark.browser
 
@@ -48,7 +48,6 @@ class Fragile(Explorer[Number]):
 
 Fragile({"number": ipywidgets.IntSlider(value=0, min=0, max=5, description="number")})
 """
-SCREENS = [(1920, 1080), (1366, 768), (820, 1180), (683, 384)]  # the last: 1366×768 at 200 %
 BROKEN = {  # what the page says → the cell
     "Error displaying widget": """from IPython.display import display
 display({"application/vnd.jupyter.widget-view+json": {"model_id": "gone", "version_major": 2}}, raw=True)""",
@@ -78,15 +77,8 @@ def test_explorers_fit_the_screen(open_notebook, write_notebook):
     cells = [SAMPLE, "attention_playground()", "slice_explorer(sample)", MODEL]
     page = open_notebook(write_notebook("screen.ipynb", cells))
     page.run_all()
-    found = {}
-    for number, (width, height) in enumerate(SCREENS):
-        page.page.set_viewport_size({"width": width, "height": height})
-        if width < 1000 <= SCREENS[number - 1][0]:
-            page.page.keyboard.press("Control+b")  # a narrow window has no room for the side bar
-        page.page.wait_for_timeout(1000)
-        assert len(page.explorers()) == 3
-        found |= {(width, height, which): lines for which, one in enumerate(page.explorers()) if (lines := faults(one))}
-    assert found == {}
+    assert len(page.explorers()) == 3
+    assert faults_by_screen(page, page.explorers()) == {}
 
 
 def test_a_fast_hand_does_not_queue_pictures(open_notebook, write_notebook):
