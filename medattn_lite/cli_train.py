@@ -34,7 +34,8 @@ def train_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--folds", type=whole(1, 1000), metavar="K",
                         help="parts of the cross-validation, or random splits")
     parser.add_argument("--first-folds", type=whole(1, 1000), metavar="N", help="run the first N folds only")
-    parser.add_argument("--label", metavar="L", help="what to predict, where the data know several: grade or idh")
+    parser.add_argument("--label", metavar="L", help="what to predict, where the data know several: grade or "
+                        "idh of lgg, a column of participants.tsv of bids")
     parser.add_argument("--seed", type=whole(0, LARGEST_SEED), default=0, help="of phantoms, folds and training")
     parser.add_argument("--seeds", type=whole(1, 1000), default=1, metavar="N",
                         help="train each network N times, from N seeds, on the same patients and folds")  # fmt: skip

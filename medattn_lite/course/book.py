@@ -27,7 +27,7 @@ from medattn_lite.optional import install
 ROOT = Path(__file__).resolve().parents[2]
 _STYLE = Path(__file__).with_name("book.css")
 _NUMBER = re.compile(r"^\d\d_\w+$")
-_BESIDE = ("README", "glossary", "faq", "friends")  # pages in notebooks/
+_BESIDE = ("README", "glossary", "faq", "data", "friends")  # pages in notebooks/
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ANCHOR = re.compile(r'<a data-jupyter-id="[^"]*"></a>')
 # What the theme leaves out for those who listen to a page, or go through it by keyboard.

@@ -30,7 +30,7 @@ def existing_folder(root: str | Path | None, what: str) -> Path:
     if not folder.is_dir():
         raise UserError(f"{folder} is a file: name the folder that holds {what}")
     if not any(folder.iterdir()):
-        raise UserError(f"{folder} is empty: it should hold {what}; see data/README.md for where to get them")
+        raise UserError(f"{folder} is empty: it should hold {what}; see notebooks/data.md for where to get them")
     return folder
 
 

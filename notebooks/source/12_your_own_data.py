@@ -228,13 +228,14 @@ from medattn_lite.cli import main
 from medattn_lite.course import choose_recipe, run_medattn
 
 labelled = {label for case in report.cases for label in case.mask_labels}
-choice = choose_recipe(open_dataset(KIND, ROOT), labelled)
+LABEL = ""  # yours, for a BIDS tree: the column of participants.tsv that holds the class
+choice = choose_recipe(open_dataset(KIND, ROOT, **({"label": LABEL} if LABEL else {})), labelled)
 RECIPE, VARIANTS = choice.recipe, choice.variants  # yours to change
 print(f"{RECIPE}, since there are {choice.because}")
 RUN, SETTINGS = WORK / "run", f"--data {KIND} --root '{ROOT}' --scale {SCALE} --seed {SEED} --device {DEVICE} --quiet"
 flags = f"--folds {NUMBERS['folds']} --set spacing_mm={NUMBERS['spacing_mm']} {choice.words}"
 if RECIPE == "grading":
-    flags += f" --set epochs={NUMBERS['epochs']}"
+    flags += f" --set epochs={NUMBERS['epochs']}" + (f" --label '{LABEL}'" if LABEL else "")
     flags += " --set milestones=(6,) --set learning_rate=0.001" if SCALE == "smoke" else ""
 run_medattn(main, f"train {RECIPE} {SETTINGS} --variants '{','.join(VARIANTS)}' {flags} --out '{RUN}'", hide=WORK)
 

@@ -10,7 +10,7 @@ import pytest
 from medattn_lite.cli import _parser
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-PAGES = ("friends.md", "faq.md", "front.md")
+PAGES = ("friends.md", "faq.md", "front.md", "data.md")
 BLOCKS = [(f"{title} {number}", code)
           for title, text in re.findall(r"^## (.*?)$(.*?)(?=^## |\Z)", (NOTEBOOKS / "friends.md").read_text("utf-8"),
                                         re.MULTILINE | re.DOTALL)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from medattn_lite.cli import main
 from medattn_lite.data import open_dataset
 from medattn_lite.data.checking.check_folder import check_dataset
 from medattn_lite.data.patient_splits import stratified_kfold
@@ -72,6 +74,21 @@ def test_facts_come_from_the_table_and_masks_from_the_derivatives(tree):
     assert "time" not in last and first["meta"]["age"] == 40.0 and first["meta"]["session"] == "1"
     assert int(first["mask"].sum()) == int((tumour(labels=(1,)) > 0).sum()) and "mask" not in again
     assert any("masks of lesions: 2 of 4" in line for line in dataset.remarks)
+
+
+def test_a_column_of_the_table_is_graded_and_its_words_name_the_classes(tmp_path, capsys):
+    rows = []
+    for number in range(1, 13):
+        scan(tmp_path / "tree", f"{number:02}", seed=number)
+        rows.append(f"sub-{number:02}\t{('patient', 'control')[number % 2]}")
+    (tmp_path / "tree" / "participants.tsv").write_text("participant_id\tgroup\n" + "\n".join(rows), encoding="utf-8")
+    words = ["train", "grading", "--data", "bids", "--root", str(tmp_path / "tree"), "--scale", "smoke", "--quiet",
+             "--first-folds", "1", "--variants", "P3D", "--set", "epochs=1", "--device", "cpu"]  # fmt: skip
+    assert main([*words, "--out", str(tmp_path / "none")]) == 2
+    assert "--label COLUMN" in capsys.readouterr().err and not (tmp_path / "none").exists()
+    assert main([*words, "--label", "group", "--out", str(tmp_path / "run")]) == 0
+    facts = json.loads((tmp_path / "run" / "metrics.json").read_text(encoding="utf-8"))["data_facts"]
+    assert facts["classes"] == {"control": 6, "patient": 6}
 
 
 def test_contrast_agent_runs_and_missing_contrasts_are_told_apart(tmp_path):

@@ -83,7 +83,7 @@ def download(file: RemoteFile, path: Path, *, progress: bool = True, wait: float
         _note(part).unlink(missing_ok=True)
         failures.append(f"{mirror.name}: wrong checksum, so the file was deleted")
     raise UserError(f"could not download {path.name} ({'; '.join(failures)}): check the connection and try again, "
-                    "or get the file by hand (data/README.md)")
+                    "or get the file by hand (notebooks/data.md)")
 
 
 def matches(path: Path, checksum: str) -> bool:

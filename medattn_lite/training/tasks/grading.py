@@ -36,7 +36,7 @@ from medattn_lite.training.tasks.volumes import Sample, open_images, read_all
 
 
 class Grading(Task):
-    """Low or high grade; or, with the option `label="idh"` on data that know it, IDH wild type or mutant.
+    """Low or high grade; with the option `label="idh"` of lgg IDH wild type or mutant, of a BIDS tree its column's two.
 
     With the option `with_features` a network stands beside the regression on the tumour's features, which is fitted
     first and stays: the network learns what is left. Of its states, the untrained one among them, the one is kept that
@@ -53,15 +53,13 @@ class Grading(Task):
     needs_place = True
 
     def load(self) -> None:
-        label = self.settings.options.get("label", "grade")
-        if label != "grade" and self.data != "lgg":
-            raise UserError(f"{self.data} does not know {label}: leave --label out, or use --data lgg")
-        dataset = open_images(self, **({"task": label} if self.data == "lgg" else {}))
+        dataset = open_images(self, **self._asked_label())
         self.channels = tuple(dataset.channels)
         known = [value for value in dataset.labels if value is not None]
         if len(set(known)) != 2:
-            raise UserError(f"grading needs two classes and {self.data} has {sorted(set(known))}: use a data set with "
-                            "grades (phantom, brats, lgg)")
+            remedy = ("name a column of participants.tsv with two values, --label COLUMN" if self.data == "bids" else
+                      "use a data set with grades (phantom, brats, lgg)")  # fmt: skip
+            raise UserError(f"grading needs two classes and {self.data} has {sorted(set(known))}: {remedy}")
         self.class_names = self._class_names(getattr(dataset, "classes", ()))
         self.subjects, self.strata, self.images, features = [], [], ImageStore(), []
         for sample in read_all(self, dataset, keep=lambda sample: sample.get("label") is not None):
@@ -71,11 +69,21 @@ class Grading(Task):
             features.append(tumour_features(sample))
         self.features = np.array(features)
 
+    def _asked_label(self) -> dict[str, str]:
+        """What the reader is asked for: grade or IDH of lgg, a column of a BIDS tree's table."""
+        label = self.settings.options.get("label")
+        if self.data == "bids":
+            return {} if label is None else {"label": label}
+        if label not in (None, "grade") and self.data != "lgg":
+            raise UserError(f"{self.data} does not know {label}: leave --label out, or use --data lgg")
+        return {"task": label or "grade"} if self.data == "lgg" else {}
+
     def _class_names(self, names: Sequence[str]) -> tuple[str, ...]:
         """The data's own names of the two classes, where they have them."""
-        if self.settings.options.get("label") == "idh":
-            return ("IDH wild type", "IDH mutant")
-        return tuple(names) if len(names) == 2 else ("low grade", "high grade")
+        if len(names) == 2:
+            return tuple(names)
+        return ("IDH wild type", "IDH mutant") if self.settings.options.get("label") == "idh" else (
+            "low grade", "high grade")  # fmt: skip
 
     def recall(self, facts: Mapping[str, Any] | None) -> None:
         super().recall(facts)
