@@ -2,7 +2,7 @@
 # What an administrator must know: notebooks/teacher/jupyterhub.md
 FROM quay.io/jupyter/base-notebook:python-3.11
 USER root
-COPY requirements.lock pyproject.toml setup.py MANIFEST.in README.md LICENSE CHANGELOG.md CITATION.cff /opt/medattn/
+COPY requirements.lock pyproject.toml setup.py MANIFEST.in README.md LICENSE LICENSE-CONTENT.md CHANGELOG.md CITATION.cff /opt/medattn/
 COPY medattn_lite /opt/medattn/medattn_lite
 COPY notebooks /opt/medattn/notebooks
 COPY figures /opt/medattn/figures

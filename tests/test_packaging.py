@@ -85,7 +85,7 @@ def test_the_universal_lock_has_the_same_versions_and_names_the_public_index_alo
     lines = re.findall(r"^([\w.-]+)==([^\s;]+)", (CHECKOUT / "requirements.lock").read_text(encoding="utf-8"), re.M)
     pins = {canonicalize_name(name): version for name, version in lines}
     other = {name for name, version in pins.items() if name in versions and version not in versions[name]}
-    assert other <= {"soupsieve"}  # the newest wants Python 3.11.5, and the universal lock holds from 3.11 on
+    assert other == set()
     (project,) = (package for package in packages if package["name"] == PROJECT["name"])
     optional = {canonicalize_name(need["name"]) for need in project["metadata"]["requires-dist"]} - {PROJECT["name"]}
     assert optional == set(needs(*PROJECT["optional-dependencies"]))  # else: uv lock

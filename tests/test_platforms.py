@@ -26,12 +26,12 @@ WITHOUT_SURVIVAL |= {(system, 13) for system in SYSTEMS}
 everywhere = pytest.mark.parametrize(("system", "minor"), [(name, minor) for name in SYSTEMS for minor in (11, 12, 13)])
 
 
-def environment(system: str, minor: int) -> dict[str, str]:
+def environment(system: str, minor: int, patch: int = 9) -> dict[str, str]:
     """What markers of requirements ask for, on another computer than this one."""
     platform, name, kind, machine = SYSTEMS[system]
     return {
         "sys_platform": platform, "os_name": name, "platform_system": kind, "platform_machine": machine,
-        "python_version": f"3.{minor}", "python_full_version": f"3.{minor}.9", "extra": "",
+        "python_version": f"3.{minor}", "python_full_version": f"3.{minor}.{patch}", "extra": "",
         "implementation_name": "cpython", "platform_python_implementation": "CPython", "implementation_version": "",
     }  # fmt: skip
 
@@ -82,6 +82,24 @@ def without_wheel(system: str, minor: int, *extras: str) -> list[str]:
     )
 
 
+def pinned(where: dict[str, str]) -> dict[str, str]:
+    """What requirements.lock installs there: package → version."""
+    lines = (CHECKOUT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
+    return {canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") for pin in pins
+            if pin.marker is None or pin.marker.evaluate(where)}  # fmt: skip
+
+
+def test_the_exported_lock_serves_the_first_pythons_of_its_range() -> None:
+    """Debian 12 has 3.11.2, which the newest soupsieve refuses; uv.lock knows what each package takes."""
+    where = environment("Linux x86-64", 11, patch=2)
+    known = {package["name"]: package["version"] for package in LOCK
+             if "version" in package and holds(package.get("resolution-markers", ()), where)}  # fmt: skip
+    pins = pinned(where)
+    assert len(pins) > 150
+    assert {name: version for name, version in pins.items() if known.get(name, version) != version} == {}
+
+
 @everywhere
 def test_the_course_and_the_viewer_are_installed_without_a_compiler(system: str, minor: int) -> None:
     assert without_wheel(system, minor, "course", "viewer", "dicom") == []
@@ -97,13 +115,7 @@ def test_scikit_survival_comes_where_it_has_wheels_and_is_left_out_elsewhere(sys
 
 @everywhere
 def test_the_exported_lock_leaves_out_the_same(system: str, minor: int) -> None:
-    lines = (CHECKOUT / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    pins = [Requirement(line) for line in lines if line and not line.startswith("#")]
-    here = {
-        canonicalize_name(pin.name)
-        for pin in pins
-        if pin.marker is None or pin.marker.evaluate(environment(system, minor))
-    }
+    here = set(pinned(environment(system, minor)))
     there = {package["name"] for package in installed(system, minor, "survival")}
     alone = {"ecos", "osqp", "numexpr", "scikit-survival"}
     assert alone <= there

@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
+from medattn_lite.course.places import CHECKOUT
 from medattn_lite.course.slides_pictures import write_decks
 
 pytestmark = pytest.mark.browser
@@ -21,6 +22,7 @@ MEASURE = """() => slides.map((slide, number) => {
           pictures: [...slide.querySelectorAll("img")].map((image) => image.naturalWidth),
           captions: slide.querySelectorAll("figcaption").length};
 })"""
+DECKS = sorted((CHECKOUT / "notebooks" / "slides").glob("*.html"))
 SENTENCE = "This sentence stands for the text of a lecture, and it is neither long nor short, but there are many. "
 CODE = "total = " + " + ".join(f"value_{number}" for number in range(9)) + "  # (B, C, D, H, W)"
 
@@ -33,6 +35,27 @@ def picture(width: int, height: int) -> str:
     figure.savefig(held, format="png")
     plt.close(figure)
     return base64.b64encode(held.getvalue()).decode()
+
+
+def measured(browser: object, deck: Path, size: tuple[int, int]) -> list[dict]:
+    page = browser.new_page(viewport={"width": size[0], "height": size[1]})  # type: ignore[attr-defined]
+    page.goto(deck.as_uri())
+    slides = page.evaluate(MEASURE)
+    page.close()
+    return slides
+
+
+def too_large(slides: list[dict]) -> list[tuple[int, dict]]:
+    """Slides higher than the screen, with code wider than they are, or in letters that a lecture hall cannot read."""
+    return [(number, slide) for number, slide in enumerate(slides, start=1)
+            if slide["high"] > 0 or slide["wide"] > 0 or slide["size"] < 13]  # fmt: skip
+
+
+@pytest.mark.parametrize("deck", DECKS, ids=lambda path: path.stem)
+def test_every_slide_of_the_course_fits_a_laptop(deck: Path, browser: object) -> None:
+    """The decks beside the notebooks, which hold the text; those of a run hold its figures on slides of their own."""
+    slides = measured(browser, deck, (1366, 768))
+    assert len(slides) > 6 and too_large(slides) == []
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (1024, 768), (1920, 1080)])
@@ -48,12 +71,7 @@ def test_every_slide_fits_the_screen(tmp_path: Path, browser: object, size: tupl
         new_markdown_cell(f"## Table\n\n| what | paper | here |\n| --- | --- | --- |\n{rows}"),
         new_markdown_cell("## Code"), code, new_markdown_cell("*Figures 01.1 and 01.2.* " + SENTENCE),
     ]), tmp_path / "01_one.ipynb")  # fmt: skip
-    page = write_decks(tmp_path, tmp_path / "out")[0]
-    shown = browser.new_page(viewport={"width": size[0], "height": size[1]})  # type: ignore[attr-defined]
-    shown.goto(page.as_uri())
-    slides = shown.evaluate(MEASURE)
-    shown.close()
-    assert len(slides) > 6 and max(slide["high"] for slide in slides) <= 0
-    assert max(slide["wide"] for slide in slides) == 0 and min(slide["size"] for slide in slides) >= 13
+    slides = measured(browser, write_decks(tmp_path, tmp_path / "out")[0], size)
+    assert len(slides) > 6 and too_large(slides) == []
     assert [slide["captions"] for slide in slides if slide["pictures"]] == [1, 1]
     assert all(width > 0 for slide in slides for width in slide["pictures"])
