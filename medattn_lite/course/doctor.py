@@ -94,7 +94,7 @@ def _requirements() -> Iterator[Finding]:
     except importlib.metadata.PackageNotFoundError:
         yield Finding(PROBLEM, "packages", "medattn_lite is not installed here: run `pip install -e .` in the checkout")
         return
-    wrong = []
+    wrong, command = [], "pip install"
     for need in requirements:
         if need.marker is not None and not need.marker.evaluate({"extra": ""}):
             continue
@@ -103,8 +103,11 @@ def _requirements() -> Iterator[Finding]:
             wrong.append(f"{need.name} is missing")
         elif not need.specifier.contains(version, prereleases=True):
             wrong.append(f"{need.name} is {version}, needed is {need.specifier}")
+        else:
+            continue
+        command += f' "{need.name}{need.specifier}"'
     lacking = [name for name, wanted in EXTRAS.items() if any(_version(package) is None for package in wanted)]
-    text = "; ".join(wrong) + "; run `make course`, or `pip install -r requirements.lock`"
+    text = "; ".join(wrong) + f"; run {command}"
     yield Finding(PROBLEM, "packages", text) if wrong else \
         Finding(OK, "packages", f"medattn_lite {medattn_lite.__version__} has all it needs (torch {_version('torch')}, "
                                 f"monai {_version('monai')}, numpy {_version('numpy')})")

@@ -28,7 +28,7 @@ LABEL = {"description_width": "104px"}
 CONTROL = {"width": "290px"}
 SIDE = "292px"  # controls and readout
 SMALL = "font-size:12px;line-height:1.35"
-HIGHEST = "640px"  # of the picture: what a screen of 768 pixels has room for below JupyterLab's bars
+HIGHEST = "636px"  # of the picture, which its box exceeds by 3: a screen of 768 has 640 below JupyterLab's bars
 
 StateT = TypeVar("StateT")  # a frozen dataclass of a widget's own: one field per control
 

@@ -65,6 +65,15 @@ def test_the_doctor_finds_this_environment_whole() -> None:
     assert str(diagnosis).endswith("All set.")
 
 
+def test_the_doctor_names_what_is_missing_and_the_command_that_brings_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a checkout there is no lock and no make."""
+    needs = ["numpy>=99", "no-such-package>=1.2", "scipy>=1", "nowhere>=1; extra == 'lab'"]
+    monkeypatch.setattr("importlib.metadata.requires", lambda name: needs)
+    (found,) = (one for one in doctor(device="cpu").findings if one.topic == "packages")
+    assert found.mark == PROBLEM and "no-such-package is missing" in found.text and "scipy" not in found.text
+    assert found.text.endswith('; run pip install "numpy>=99" "no-such-package>=1.2"')
+
+
 def test_the_doctor_names_a_version_that_is_not_the_locked_one_without_failing(tmp_path: Path) -> None:
     lock = tmp_path / "requirements.lock"
     lock.write_text(f"# a comment\nnumpy==0.1\nno-such-package==1.0\ntorch=={torch.__version__.split('+')[0]}\n")
