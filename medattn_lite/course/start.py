@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import posixpath
+import re
 import subprocess
 import sys
 from dataclasses import dataclass, field
@@ -20,6 +22,7 @@ RECORD = ".medattn.json"
 PARTS = ("notebooks", "figures")
 LEFT_OUT = ("source", "teacher", "results")  # folders that a learner has no use for
 KINDS = (".ipynb", ".md", ".html", ".png")
+_LINK = re.compile(r"(?<!!)\[(?P<words>[^\[\]\n]*)\]\((?P<target>[\w./-]+\.(?:md|json|cff|py))(?:#[\w-]*)?\)")
 
 
 @dataclass
@@ -79,9 +82,9 @@ def copy_course(target: Path, *, home: Path | None = None) -> Copied:
         target.mkdir(parents=True, exist_ok=True)
         before = _read_record(target / RECORD)
         done, after = Copied(), dict(before)
-        for path in _files(home):
-            name = path.relative_to(home).as_posix()
-            content = path.read_bytes()
+        names = {path: path.relative_to(home).as_posix() for path in _files(home)}
+        for path, name in names.items():
+            content = _without_dead_links(path.read_bytes(), name, set(names.values()))
             _copy(target / name, content, before.get(name), name, done)
             if name not in done.kept:
                 after[name] = _hash(content)
@@ -107,6 +110,18 @@ def _copy(to: Path, content: bytes, copied: str | None, name: str, done: Copied)
         done.same.append(name)  # the learner's work on the present version
     else:
         done.kept.append(name)
+
+
+def _without_dead_links(content: bytes, name: str, there: set[str]) -> bytes:
+    """A page or notebook whose links to files that stay behind, such as the repository's README, are plain words."""
+    if not name.endswith((".md", ".ipynb")):
+        return content
+
+    def kept(match: re.Match[str]) -> str:
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(name), match["target"]))
+        return match[0] if target in there else match["words"]
+
+    return _LINK.sub(kept, content.decode("utf-8")).encode("utf-8")
 
 
 def _files(home: Path) -> list[Path]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from medattn_lite.cli import _parser
+from medattn_lite.course.links import relative_targets
 from medattn_lite.course.places import CHECKOUT
 from medattn_lite.course.start import RECORD, copy_course, own_notebooks
 from medattn_lite.errors import UserError
@@ -75,6 +76,21 @@ def test_a_file_and_the_course_itself_are_refused(home, tmp_path):
         copy_course(tmp_path / "file", home=home)
     with pytest.raises(UserError, match="is the course itself"):
         copy_course(home, home=home)
+
+
+def test_every_link_of_a_copy_leads_somewhere_in_it(tmp_path):
+    copy_course(tmp_path / "mine")
+    dead, kept = set(), 0
+    for path in [*(tmp_path / "mine").rglob("*.md"), *(tmp_path / "mine").rglob("*.ipynb")]:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".ipynb":
+            cells = [cell for cell in json.loads(text)["cells"] if cell["cell_type"] == "markdown"]
+            text = "\n".join("".join(cell["source"]) for cell in cells)
+        targets = set(relative_targets(text))
+        kept += len(targets)
+        dead |= {(path.name, target) for target in targets if not (path.parent / target).exists()}
+    assert dead == set() and kept > 200
+    assert "[CONTRIBUTING]" in (CHECKOUT / "notebooks/README.md").read_text(encoding="utf-8")  # there is one to lose
 
 
 def test_in_a_copy_of_the_course_its_own_notebooks_are_run(home, tmp_path, monkeypatch):
