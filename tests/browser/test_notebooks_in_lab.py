@@ -97,7 +97,6 @@ def use(page, record_property) -> None:
     """No error, all on one screen, every slider moves picture and readout, nobody outside is asked."""
     assert page.errors() == []
     assert page.loose_sliders() == 0, "a slider outside an Explorer: nothing shows whether it works"
-    assert faults_by_screen(page, [*page.explorers(), *page.viewers()]) == {}
     page.page.set_viewport_size({"width": 1366, "height": 768})
     for viewer in page.viewers():
         move_by_keyboard(viewer, "axial I→S")
@@ -107,3 +106,4 @@ def use(page, record_property) -> None:
     assert [slider for slider in still if slider[-1] != "moved"] == []
     assert page.errors() == []
     assert page.crashes == [] and page.outside == []
+    assert faults_by_screen(page, [*page.explorers(), *page.viewers()]) == {}  # the last: it leaves a narrow window
