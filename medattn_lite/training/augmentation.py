@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import reduce
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -142,6 +143,31 @@ def random_turn_in_plane(
     moved = F.grid_sample(masks.flatten(0, 1)[None].float(), grid, mode="nearest", padding_mode="zeros",
                           align_corners=False)[0]  # fmt: skip
     return turned.reshape(image.shape).to(image.dtype), moved.reshape(masks.shape).to(masks.dtype)
+
+
+def changed_window(
+    image: Tensor, masks: Tensor, generator: Generator, option: Callable[[str], Any]
+) -> tuple[Tensor, Tensor]:
+    """A training window changed as a recipe says; what it leaves at nothing draws nothing.
+
+    Args:
+        image: (C, D, H, W).
+        masks: (R, D, H, W).
+        generator: of every change.
+        option: name → value of `turn_degrees`, `zoom`, `mirror_axes`, `lesion_contrast`, `blur`, `intensity_change`.
+    """
+    if option("turn_degrees") or option("zoom"):
+        image, masks = random_turn_in_plane(image, masks, generator, degrees=option("turn_degrees"),
+                                            zoom=option("zoom"))  # fmt: skip
+    image, masks = random_mirror(image, masks, generator, axes=option("mirror_axes"))
+    if option("lesion_contrast"):
+        low, high = option("lesion_contrast")
+        image = random_lesion_contrast(image, masks, generator, low=low, high=high)
+    if option("blur"):
+        image = random_blur(image, generator, most=option("blur"))
+    if option("intensity_change"):
+        image = random_intensity(image, generator, amount=option("intensity_change"))
+    return image, masks
 
 
 def mirrored_mean(predict: Callable[[Tensor], Tensor], image: Tensor, axes: Sequence[int]) -> Tensor:

@@ -22,13 +22,9 @@ from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.segmentation import hausdorff95
 from medattn_lite.networks.coarse import CoarseInPlane
 from medattn_lite.training.augmentation import (
+    changed_window,
     mirrored_mean,
     pad_to,
-    random_blur,
-    random_intensity,
-    random_lesion_contrast,
-    random_mirror,
-    random_turn_in_plane,
     random_window,
 )
 from medattn_lite.training.image_store import ImageStore
@@ -218,16 +214,7 @@ class Segmentation(Task):
         share = self.settings.options.get("lesion_share", 0.0)
         image, mask = random_window(self.images[row], self.masks[row], self.window_size, generator,
                                     lesion_share=share)  # fmt: skip
-        image = image.float()
-        degrees, zoom, change = (self.option(name) for name in ("turn_degrees", "zoom", "intensity_change"))
-        if degrees or zoom:
-            image, mask = random_turn_in_plane(image, mask, generator, degrees=degrees, zoom=zoom)
-        image, mask = random_mirror(image, mask, generator, axes=self.option("mirror_axes"))
-        contrast, width = self.option("lesion_contrast"), self.option("blur")
-        if contrast:
-            image = random_lesion_contrast(image, mask, generator, low=contrast[0], high=contrast[1])
-        image = random_blur(image, generator, most=width) if width else image
-        return (random_intensity(image, generator, amount=change) if change else image), mask
+        return changed_window(image.float(), mask, generator, self.option)
 
     def segment(self, model: nn.Module, row: int, device: torch.device) -> Tensor:
         """The regions that a network finds in a whole row, (R, D, H, W) bool on the CPU, by sliding windows."""
