@@ -125,6 +125,44 @@ def test_a_file_of_the_same_size_with_other_content_is_another_file(place, tmp_p
         require_same_data(Path("run"), before, identify(Two()))
 
 
+def volumes(folder: Path) -> type[list]:
+    """A data set of one case: an uncompressed image and mask, as large as real ones, with background at both ends."""
+    head = np.zeros((40, 64, 64), np.int16)
+    head[12:28, 16:48, 16:48] = 100
+    nib.save(nib.Nifti1Image(head, np.eye(4)), folder / "t1.nii")
+    nib.save(nib.Nifti1Image((head > 0).astype(np.uint8), np.eye(4)), folder / "seg.nii")
+
+    class One(list):
+        cases = (Case("p1", "p1", {"t1": folder / "t1.nii"}, mask=folder / "seg.nii"),)
+
+    return One
+
+
+@pytest.mark.parametrize("name", ["t1.nii", "seg.nii"])
+def test_an_image_corrected_in_its_place_and_one_voxel_of_a_mask_are_other_files(name, tmp_path):
+    data_set = volumes(tmp_path)
+    before = identify(data_set())
+    old = nib.load(tmp_path / name)
+    values = np.asarray(old.dataobj).copy()
+    if name == "seg.nii":
+        values[20, 30, 30] = 0
+    else:
+        values[values > 0] += 1  # a bias field taken out: header and background stay as they were
+    nib.save(nib.Nifti1Image(values, old.affine), tmp_path / name)
+    with pytest.raises(UserError, match=r"1 with other files \(p1\)"):
+        require_same_data(Path("run"), before, identify(data_set()))
+
+
+def test_a_run_of_an_older_version_that_kept_less_of_its_data_is_gone_on_with(tmp_path):
+    data_set = volumes(tmp_path)
+    before = {name: {key: value for key, value in case.items() if key != "within"}
+              for name, case in identify(data_set()).items()}  # fmt: skip
+    require_same_data(Path("run"), before, identify(data_set()))
+    before["p1"]["facts"] = "other"
+    with pytest.raises(UserError, match="other fact"):
+        require_same_data(Path("run"), before, identify(data_set()))
+
+
 def test_a_root_without_data_is_refused_and_nothing_is_written(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(["train", "grading", "--root", ".", "--device", "cpu"]) == 2
