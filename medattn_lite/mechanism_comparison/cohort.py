@@ -6,13 +6,13 @@ with every call, and no copy of them is written.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -23,7 +23,9 @@ from medattn_lite.data.patient_splits import Split, train_valid_test
 from medattn_lite.data.slice_set import SliceSet
 from medattn_lite.data.transforms import crop_around, normalise
 from medattn_lite.errors import UserError
+from medattn_lite.mechanism_comparison.kept_phantoms import read_phantoms, write_phantoms
 from medattn_lite.mechanism_comparison.plans import TaskPlan
+from medattn_lite.training.data_identity import identify
 
 SPLIT_SEED = 0  # one split for all seeds: what varies between them is the training
 FILE = "phantoms.safetensors"
@@ -40,6 +42,7 @@ class Cohort:
         subjects: patient of each row.
         train: rows to train on.
         test: rows to test on, of other patients.
+        source: of patients' images, checksums of the files and of what tables say, and how they were read.
     """
 
     images: Tensor
@@ -48,6 +51,7 @@ class Cohort:
     subjects: tuple[str, ...]
     train: tuple[int, ...]
     test: tuple[int, ...]
+    source: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def spatial_dims(self) -> int:
@@ -67,7 +71,7 @@ class Cohort:
         return {
             "channels": self.in_channels, "fingerprint": sha256(text.encode()).hexdigest()[:16],
             **{f"{side}_patients": len({self.subjects[row] for row in rows}) for side, rows in sides.items()},
-            **{f"{side}_rows": len(rows) for side, rows in sides.items()},
+            **{f"{side}_rows": len(rows) for side, rows in sides.items()}, **self.source,
         }  # fmt: skip
 
 
@@ -87,16 +91,30 @@ def open_cohort(
     Raises:
         UserError: the data set cannot be read, or does not answer the task's question.
     """
-    kept = folder / FILE
+    kept, source = folder / FILE, dict[str, Any]()
     if plan.data == "phantom" and kept.is_file():
-        images, labels, masks, subjects = _read(kept)
+        images, labels, masks, subjects = read_phantoms(kept)
+    elif plan.data == "phantom":
+        dataset = open_dataset("phantom", n=plan.subjects, **{"shape": plan.size, **plan.phantom})
+        images, labels, masks, subjects = _gather(plan, dataset, progress)
+        write_phantoms(kept, images, labels, masks, subjects)
     else:
-        images, labels, masks, subjects = _gather(plan, root, options or {}, progress)
-        if plan.data == "phantom":
-            _write(kept, images, labels, masks, subjects)
+        dataset = open_dataset(plan.data, root, **(options or {}))
+        source = _source(dataset)
+        images, labels, masks, subjects = _gather(plan, dataset, progress)
     split = _split(plan, subjects, labels.tolist())
     rows = {side: tuple(split.rows(side, subjects).tolist()) for side in ("train", "test")}
-    return Cohort(images, labels, masks, tuple(subjects), rows["train"], rows["test"])
+    return Cohort(images, labels, masks, tuple(subjects), rows["train"], rows["test"], source)
+
+
+def _source(dataset: Samples) -> dict[str, Any]:
+    """Other images of the same patients, other masks or another order of channels are other data."""
+    masks = getattr(dataset, "mask_values", None)
+    return {
+        "files": sha256(json.dumps(identify(dataset), sort_keys=True).encode()).hexdigest()[:16],
+        "channel_names": list(getattr(dataset, "channels", ())),
+        "mask_labels": None if masks is None else {str(label): value for label, value in sorted(masks.items())},
+    }
 
 
 def _split(plan: TaskPlan, subjects: Sequence[str], labels: Sequence[int]) -> Split:
@@ -111,12 +129,8 @@ def _split(plan: TaskPlan, subjects: Sequence[str], labels: Sequence[int]) -> Sp
 
 
 def _gather(
-    plan: TaskPlan, root: Path | None, options: Mapping[str, Any], progress: bool
+    plan: TaskPlan, dataset: Samples, progress: bool
 ) -> tuple[Tensor, Tensor, Tensor | None, list[str]]:
-    if plan.data == "phantom":
-        dataset = open_dataset("phantom", n=plan.subjects, **{"shape": plan.size, **plan.phantom})
-    else:
-        dataset = open_dataset(plan.data, root, **options)
     if plan.question == "presence":
         height, width = plan.size[-2:]
         slices = SliceSet(dataset, size=(height, width), per_subject=plan.per_subject, task="presence",
@@ -178,22 +192,3 @@ def _two_classes(plan: TaskPlan, labels: Sequence[int]) -> None:
     values = sorted(set(labels))
     if values != [0, 1]:
         raise UserError(f"the task {plan.name} needs the classes 0 and 1, and {plan.data} has {values}: use other data")
-
-
-def _write(path: Path, images: Tensor, labels: Tensor, masks: Tensor | None, subjects: Sequence[str]) -> None:
-    from safetensors.torch import save_file
-
-    names = np.frombuffer("\n".join(subjects).encode(), dtype=np.uint8).copy()
-    content = {"images": images.contiguous(), "labels": labels, "subjects": torch.from_numpy(names)}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    save_file({**content, **({} if masks is None else {"masks": masks.contiguous()})}, part)
-    part.replace(path)
-
-
-def _read(path: Path) -> tuple[Tensor, Tensor, Tensor | None, list[str]]:
-    from safetensors.torch import load_file
-
-    tensors = load_file(path)
-    subjects = bytes(tensors["subjects"].numpy()).decode().split("\n")
-    return tensors["images"], tensors["labels"], tensors.get("masks"), subjects

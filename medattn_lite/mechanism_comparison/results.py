@@ -20,7 +20,7 @@ from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.multiplicity import SURVIVES, holm
 from medattn_lite.mechanism_comparison.plans import PLANS, TaskPlan
 from medattn_lite.mechanism_comparison.small_networks import PLAIN, is_defined, matched_width
-from medattn_lite.mechanism_comparison.store import Row, TaskStore, plain, read_json
+from medattn_lite.mechanism_comparison.store import ANEW, Row, TaskStore, plain, read_settings
 
 LEVEL = 0.05
 NOT_RUN, NOT_DEFINED = "not run", "not defined"
@@ -62,11 +62,15 @@ def _family(tasks: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _task(folder: Path) -> dict[str, Any]:
-    settings = read_json(folder / "settings.json")
-    plan = TaskPlan.from_dict(settings["plan"])
-    store, dims = TaskStore(folder.parent, plan), int(settings["spatial_dims"])
+    settings, plan, dims = _settings(folder / "settings.json")
+    store = TaskStore(folder.parent, plan)
     cells = {row: {seed: record for seed in store.seeds(row) if (record := store.cell(row, seed))}
              for row in store.rows()}  # fmt: skip
+    for row, cell in cells.items():
+        for seed, record in cell.items():
+            if len(record["predictions"]) != len(settings["test"]["subjects"]):
+                raise UserError(f"{store.cell_file(row, seed)} is damaged, it does not predict the patients of this "
+                                f"comparison: {ANEW}")  # fmt: skip
     base = cells.get(Row(PLAIN, plan.width), {})
     rows = {}
     for row, cell in cells.items():
@@ -86,6 +90,20 @@ def _task(folder: Path) -> dict[str, Any]:
                if name not in rows}  # fmt: skip
     return {"plan": settings["plan"], "score": plan.score, "data": settings["data"], "versions": settings["versions"],
             "spatial_dims": dims, "rows": rows, "missing": missing, "costs": store.costs()}  # fmt: skip
+
+
+def _settings(path: Path) -> tuple[dict[str, Any], TaskPlan, int]:
+    settings = read_settings(path)
+    try:
+        plan, dims = TaskPlan.from_dict(settings["plan"]), int(settings["spatial_dims"])
+        subjects, labels = settings["test"]["subjects"], settings["test"]["labels"]
+        if labels is not None and len(labels) != len(subjects):
+            raise ValueError("labels")
+        int(settings["data"]["channels"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path} is damaged or of another version ({error}): copy it again from where it is whole, or "
+                        "make the comparison anew in another folder (--out)") from None  # fmt: skip
+    return settings, plan, dims
 
 
 def _control_width(plan: TaskPlan, settings: dict[str, Any], mechanism: str, dims: int) -> int:

@@ -22,7 +22,6 @@ from medattn_lite.mechanism_comparison.plans import TaskPlan
 from medattn_lite.mechanism_comparison.small_networks import PLAIN, is_defined, matched_width
 from medattn_lite.mechanism_comparison.store import Row, TaskStore, plain
 from medattn_lite.mechanism_comparison.timing import measure_costs
-from medattn_lite.training.records import write_json
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def _keep_costs(store: TaskStore, cohort: Cohort, rows: Sequence[Row], device: t
     """Measures what each row costs, where one is missing: all in turn, also those of earlier calls."""
     if {row.name for row in rows} - set(store.costs()):
         everyone = list(dict.fromkeys([*rows, *store.rows()]))
-        write_json(store.costs_file, measure_costs(store.plan, cohort, everyone, device=device))
+        store.keep_costs(measure_costs(store.plan, cohort, everyone, device=device))
 
 
 def _in_turn(rows: Sequence[Row], seeds: Sequence[int]) -> Iterator[tuple[Row, int]]:

@@ -153,7 +153,7 @@ def test_a_damaged_record_is_named(tmp_path):
     store.begin(toy())
     store.keep_cell(Row("se", 8), 0, {"mechanism": "se"})
     next(tmp_path.rglob("seed-0.json")).write_text("{")
-    with pytest.raises(UserError, match="seed-0.json cannot be read"):
+    with pytest.raises(UserError, match="seed-0.json is damaged"):
         store.cell(Row("se", 8), 0)
 
 
