@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import posixpath
 import re
 import subprocess
@@ -16,6 +17,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from medattn_lite.course.places import course_home, existing_course
+from medattn_lite.data.files import replaced
+from medattn_lite.data.json_files import write_json
 from medattn_lite.errors import UserError
 
 RECORD = ".medattn.json"
@@ -80,6 +83,8 @@ def copy_course(target: Path, *, home: Path | None = None) -> Copied:
         raise UserError(f"{target} is the course itself: name another folder for your copy")
     try:
         target.mkdir(parents=True, exist_ok=True)
+        if os.path.lexists(target / RECORD) and not (target / RECORD).is_file():
+            raise UserError(f"{target / RECORD} is not the file in which the copies are noted: choose another folder")
         before = _read_record(target / RECORD)
         done, after = Copied(), dict(before)
         names = {path: path.relative_to(home).as_posix() for path in _files(home)}
@@ -88,23 +93,25 @@ def copy_course(target: Path, *, home: Path | None = None) -> Copied:
             _copy(target / name, content, before.get(name), name, done)
             if name not in done.kept:
                 after[name] = _hash(content)
-        (target / RECORD).write_text(json.dumps(after, indent=1, sort_keys=True), encoding="utf-8")
+        write_json(target / RECORD, dict(sorted(after.items())))
     except OSError as error:
         raise UserError(f"cannot write {error.filename or target}: {error.strerror}; choose another folder") from error
     return done
 
 
 def _copy(to: Path, content: bytes, copied: str | None, name: str, done: Copied) -> None:
-    if not to.exists():
-        to.parent.mkdir(parents=True, exist_ok=True)
-        to.write_bytes(content)
+    if not os.path.lexists(to):
+        _write(to, content)
         done.new.append(name)
+        return
+    if not to.is_file():  # a folder, a pipe, a link to nowhere: the learner's
+        done.kept.append(name)
         return
     now = _hash(to.read_bytes())
     if now == _hash(content):
         done.same.append(name)
     elif now == copied:
-        to.write_bytes(content)
+        _write(to, content)
         done.renewed.append(name)
     elif copied == _hash(content):
         done.same.append(name)  # the learner's work on the present version
@@ -124,6 +131,12 @@ def _without_dead_links(content: bytes, name: str, there: set[str]) -> bytes:
     return _LINK.sub(kept, content.decode("utf-8")).encode("utf-8")
 
 
+def _write(to: Path, content: bytes) -> None:
+    """Whole or not at all: half a file would count as one that the learner has changed."""
+    with replaced(to.resolve()) as part:
+        part.write_bytes(content)
+
+
 def _files(home: Path) -> list[Path]:
     files = [path for part in PARTS for path in sorted((home / part).rglob("*")) if path.suffix in KINDS]
     return [path for path in files if path.is_file() and not set(path.relative_to(home).parts) & set(LEFT_OUT)]
@@ -136,7 +149,7 @@ def _hash(content: bytes) -> str:
 def _read_record(path: Path) -> dict[str, str]:
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}  # without it every file that differs counts as the learner's
     return {str(name): str(value) for name, value in record.items()} if isinstance(record, dict) else {}
 

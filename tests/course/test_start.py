@@ -135,3 +135,34 @@ def test_the_wheel_brings_the_course_and_runs_it_outside_the_checkout(tmp_path):
     assert (work / "mine/run/report.html").is_file()
     facts = json.loads((work / "mine/run/report.json").read_text(encoding="utf-8"))
     assert [(run["name"], run["ok"]) for run in facts["notebooks"]] == [("03_cbam", True)]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links and pipes")
+@pytest.mark.parametrize("kind", ["link to nowhere", "folder", "pipe"])
+def test_what_lies_where_a_file_of_the_course_belongs_is_left_alone(kind, home, tmp_path):
+    place = tmp_path / "mine" / "notebooks" / "00_a.ipynb"
+    place.parent.mkdir(parents=True)
+    {"link to nowhere": lambda: place.symlink_to(tmp_path / "elsewhere.txt"), "folder": place.mkdir,
+     "pipe": lambda: os.mkfifo(place)}[kind]()  # fmt: skip
+    assert copy_course(tmp_path / "mine", home=home).kept == ["notebooks/00_a.ipynb"]
+    assert not (tmp_path / "elsewhere.txt").exists()
+
+
+def test_a_copy_that_was_stopped_leaves_no_half_file_that_would_count_as_the_learners(home, tmp_path, monkeypatch):
+    mine, real = tmp_path / "mine", os.replace
+    copy_course(mine, home=home)
+    for name in ("00_a", "01_b"):
+        (home / f"notebooks/{name}.ipynb").write_text("version 2", encoding="utf-8")
+
+    def killed(part, path):
+        if str(path).endswith("01_b.ipynb"):
+            raise KeyboardInterrupt
+        real(part, path)
+
+    monkeypatch.setattr(os, "replace", killed)
+    with pytest.raises(KeyboardInterrupt):
+        copy_course(mine, home=home)
+    assert (mine / "notebooks/01_b.ipynb").read_text(encoding="utf-8") == "notebooks/01_b.ipynb, version 1"
+    monkeypatch.setattr(os, "replace", real)
+    done = copy_course(mine, home=home)
+    assert (done.renewed, done.kept) == (["notebooks/01_b.ipynb"], [])

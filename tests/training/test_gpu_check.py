@@ -115,7 +115,25 @@ def test_without_a_gpu_and_with_another_machines_record_it_says_so(tmp_path, cap
     (tmp_path / "gpu.json").write_text("{", encoding="utf-8")
     with pytest.raises(UserError, match="is damaged"):
         check.gpu_check(tmp_path, device=CPU, smoke=True)
+    (tmp_path / "gpu.json").write_text("[" * 100_000, encoding="utf-8")
+    with pytest.raises(UserError, match="is damaged"):
+        check.gpu_check(tmp_path, device=CPU, smoke=True)
     elsewhere = {"device": "H100", "torch": "1", "python": "3", "smoke": True, "steps": {}}
     (tmp_path / "gpu.json").write_text(json.dumps(elsewhere), encoding="utf-8")
     with pytest.raises(UserError, match="was made elsewhere"):
+        check.gpu_check(tmp_path, device=CPU, smoke=True)
+
+
+def test_the_record_is_written_beside_a_link_of_the_users_and_never_through_it(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "gpu.json.part").symlink_to("mine.txt")
+    check._save({"steps": {}}, tmp_path)
+    assert (tmp_path / "mine.txt").read_text() == "mine" and json.loads((tmp_path / "gpu.json").read_text())
+
+
+@pytest.mark.parametrize("steps", [None, [], {"peaks": 3}])
+def test_a_record_without_steps_is_damaged(steps, tmp_path):
+    facts = {key: value for key, value in check._open(tmp_path, CPU, True).items() if key != "steps"}
+    (tmp_path / "gpu.json").write_text(json.dumps({**facts, "steps": steps}), encoding="utf-8")
+    with pytest.raises(UserError, match="holds no record of a check"):
         check.gpu_check(tmp_path, device=CPU, smoke=True)

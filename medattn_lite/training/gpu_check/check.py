@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
@@ -12,6 +11,7 @@ from typing import Any
 
 import torch
 
+from medattn_lite.data.json_files import read_object, write_json
 from medattn_lite.errors import UserError
 from medattn_lite.training.gpu_check import correctness, throughput
 from medattn_lite.training.gpu_check.page import write_page
@@ -132,13 +132,13 @@ def _open(out: Path, device: torch.device, smoke: bool) -> dict[str, Any]:
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU, {platform.machine()}"
     facts = {"device": name, "torch": torch.__version__, "python": platform.python_version(), "smoke": smoke}
     path = out / "gpu.json"
-    if not path.is_file():
+    if not os.path.lexists(path):
         return {**facts, "steps": {}}
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        before = {key: record[key] for key in facts}
-    except (ValueError, KeyError, TypeError):
-        raise UserError(f"{path} is damaged: name another folder, or move it away") from None
+    remedy = "name another folder, or move it away"
+    record = read_object(path, remedy=remedy)
+    steps, before = record.get("steps"), {key: record.get(key) for key in facts}
+    if None in before.values() or not isinstance(steps, dict) or not all(isinstance(s, dict) for s in steps.values()):
+        raise UserError(f"{path} is damaged, it holds no record of a check: {remedy}")
     if before != facts:
         changed = ", ".join(f"{key} {before[key]} → {facts[key]}" for key in facts if before[key] != facts[key])
         raise UserError(f"{path} was made elsewhere ({changed}): name another folder")
@@ -146,10 +146,7 @@ def _open(out: Path, device: torch.device, smoke: bool) -> dict[str, Any]:
 
 
 def _save(record: dict[str, Any], out: Path) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    part = out / "gpu.json.part"
-    part.write_text(json.dumps(record, indent=1), encoding="utf-8")
-    os.replace(part, out / "gpu.json")
+    write_json(out / "gpu.json", record, sealed=True)
 
 
 def _short(step: dict[str, Any]) -> str:
