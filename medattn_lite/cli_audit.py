@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +153,7 @@ def _names(text: str | None) -> list[str]:
 
 def _shape(word: str) -> tuple[int, ...]:
     parts = word.replace("x", ",").split(",")
-    if len(parts) != 3 or not all(part.strip().isdigit() and int(part) >= 16 for part in parts):
+    if len(parts) != 3 or not all(re.fullmatch("[0-9]{1,9}", part.strip()) and int(part) >= 16 for part in parts):
         raise UserError(f"--shape {word}: give three sizes of 16 or more, such as 48,56,48")
     return tuple(int(part) for part in parts)
 

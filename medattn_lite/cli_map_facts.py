@@ -46,4 +46,5 @@ def write_facts(facts: dict[str, Any], path: Path, *, force: bool) -> None:
     from medattn_lite.data.files import new_file
 
     with new_file(path, overwrite=force) as part:
-        part.write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
+        part.write_bytes(text.encode("utf-8", "backslashreplace"))  # a file's name may be no UTF-8

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -212,6 +214,43 @@ def test_images_that_are_not_the_run_s_channels_are_one_line(
     files_given = [word.format(**names) for word in images]
     assert cli.main(["explain", str(folder), "--image", *files_given, "--out", str(tmp_path / "map.nii.gz")]) == 2
     assert_one_line(capsys.readouterr().err, *says)
+
+
+@pytest.mark.parametrize("target", ["²", "9" * 5000, "-1", ""])
+def test_a_target_that_is_no_number_of_a_class_is_one_line(
+    target: str, patient: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    words = ["explain", "grade_p3d", "--image", *files(patient, "grading"), "--out", str(tmp_path / "map.nii.gz")]
+    assert cli.main([*words, f"--target={target}"]) == 2
+    assert_one_line(capsys.readouterr().err.splitlines(keepends=True)[-1], "there is no class")
+
+
+@pytest.mark.parametrize("side", [1e-8, 1e30])
+def test_voxels_of_no_possible_size_are_refused_before_memory_is_taken(
+    side: float, patient: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for name in FOUR:
+        values = nib.load(patient / f"patient_{name}.nii.gz").get_fdata(dtype=np.float32)
+        nib.save(nib.Nifti1Image(values, np.diag([side] * 3 + [1])), tmp_path / f"{name}.nii")
+    images = [f"{name}={tmp_path / name}.nii" for name in FOUR]
+    assert cli.main(["explain", "grade_p3d", "--image", *images, "--out", str(tmp_path / "map.nii.gz")]) == 2
+    assert_one_line(capsys.readouterr().err, f"measure {side:g}×{side:g}×{side:g} mm", "header is wrong")
+    assert not (tmp_path / "map.nii.gz").exists()
+
+
+def test_one_file_for_two_channels_is_said(patient: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    names = {name: patient / f"patient_{name}.nii.gz" for name in FOUR}
+    images = [f"{name}={path}" for name, path in {**names, "t2": names["t1"]}.items()]
+    assert cli.main(["explain", "grade_p3d", "--image", *images, "--out", str(tmp_path / "map.nii.gz")]) == 0
+    out = capsys.readouterr().out
+    assert "note: t1 and t2 are one and the same file (patient_t1.nii.gz)" in out and out.count("same file") == 1
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names that are no UTF-8")
+def test_a_map_may_have_a_name_that_is_no_utf_8(patient: Path, tmp_path: Path) -> None:
+    out = tmp_path / os.fsdecode(b"\xff.nii.gz")
+    assert cli.main(["explain", "grade_p3d", "--image", *files(patient, "grading"), "--out", str(out)]) == 0
+    assert json.loads((tmp_path / os.fsdecode(b"\xff.json")).read_text())["map"] == out.name
 
 
 @pytest.mark.parametrize(("words", "says"), [

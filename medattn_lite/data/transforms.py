@@ -22,6 +22,7 @@ from medattn_lite.errors import UserError
 Sample = dict[str, Any]
 SPATIAL = ("image", "mask", "signal")
 LARGE = 2**24  # voxels of a channel
+POSSIBLE_MM = (0.005, 200.0)  # of a voxel's side; outside of these a header is wrong
 SAMPLED = 2**17  # values enough for a quantile: half a per cent of them is 655
 NOISE_FLOOR = 0.12  # of the 99th percentile: above the noise in the air, below cerebrospinal fluid in most sequences
 
@@ -83,7 +84,8 @@ def normalise(
     result = torch.empty_like(image)
     for number, channel in enumerate(image):
         if not scale[number] > 0:
-            raise UserError(f"cannot normalise channel {number}: it is constant; repair or leave out this case")
+            why = "it is constant" if scale[number] == 0 else "its values are too large to take a mean of"
+            raise UserError(f"cannot normalise channel {number}: {why}; repair or leave out this case")
         parts = max(1, channel.numel() // LARGE)  # in double precision a large channel at once would take gigabytes
         for out, part, kept in zip(*(x.chunk(parts) for x in (result[number], channel, inside[0])), strict=True):
             out.copy_(torch.where(kept, (part.double() - centre[number]) / scale[number], background[number]))
@@ -138,7 +140,7 @@ def resample(sample: Sample, spacing_mm: float | Sequence[float]) -> Sample:
         spacing_mm: wanted voxel size along D, H and W, or one number for all.
 
     Raises:
-        UserError: the sample is 2-D, its voxel size is unknown, or the wanted one is not positive.
+        UserError: the sample is 2-D, its voxel size is unknown or cannot be true, or the wanted one is not positive.
     """
     image = sample["image"]
     if image.ndim != 4:
@@ -153,7 +155,12 @@ def resample(sample: Sample, spacing_mm: float | Sequence[float]) -> Sample:
     from monai.transforms import Spacing
 
     affine = torch.as_tensor(np.asarray(sample["affine"]), dtype=torch.float64)
-    factors = [want / have for want, have in zip(wanted, voxel_sizes(affine.numpy()), strict=True)]
+    sides = voxel_sizes(affine.numpy())
+    if not all(POSSIBLE_MM[0] <= side <= POSSIBLE_MM[1] for side in sides):  # one voxel, or more than any memory
+        size = "×".join(f"{side:.3g}" for side in sides)
+        raise UserError(f"the voxels of {sample.get('subject', 'this sample')} measure {size} mm: the unit or the size "
+                        "in its header is wrong, correct it")
+    factors = [want / have for want, have in zip(wanted, sides, strict=True)]
     result = dict(sample)
     for key in SPATIAL:
         if sample.get(key) is None:

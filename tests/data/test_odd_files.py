@@ -335,3 +335,9 @@ def test_a_picture_of_several_pages_says_which_is_read(tmp_path):
     picture(tmp_path / "b" / "1.png", 5)
     report = check_dataset("images", tmp_path, progress=False)
     assert report.exit_code == 0 and "stack.tif (16×16): note: page 1 of 3 is read" in str(report)
+
+
+def test_digits_that_are_no_decimal_ones_in_a_name_are_letters(tmp_path):
+    from medattn_lite.data.readers.csv_tables import natural
+
+    assert sorted(["10²3", "9²3", "٣", "a", "9" * 5000], key=natural)[:2] == ["9²3", "10²3"]

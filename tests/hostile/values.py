@@ -12,8 +12,8 @@ NUMBERS = ("abc", "", " ", "1.5", "nan", "inf", "1e3", "-1", "²", "٣", "0x10",
            "\x1b[2J", "1 2", "1,2", "--", "=", "−1", "1" + "0" * 5000)  # fmt: skip
 PATHS = ("", " ", "a\0b", "nowhere/deeper/x", "x" * 300, "\udcff\udcfe", "a\x1b[2Jb", "mine.txt", "pipe", "dangling",
          "mine.txt/x", "~nobody-of-that-name/x", "folder", "/dev/full")  # fmt: skip
-WORDS = ("nonsense", "", " ", "\x1b[2J", "a" * 5000, "\udcff", "脳 é", "nan", "-1", "../..", "a,b,,c", "=", "<script>",
-         "'; echo", "a\0b", "None")  # fmt: skip
+WORDS = ("nonsense", "²", "²,16,16", "", " ", "\x1b[2J", "a" * 5000, "\udcff", "脳 é", "nan", "-1", "../..", "a,b,,c",
+         "=", "<script>", "'; echo", "a\0b", "None")  # fmt: skip
 PAIRS = ("", "=", "=1", "a", "9=1", "a b=1", "no_such_name=1", "__class__=1", "a=b=c", "é=1", "\x1b[2J=1", "\udcff=1")
 SETTINGS = ("abc", "", "nan", "inf", "-1", "0", "1.5", "1e300", "None", "true", "[]", "{}", "(", "(1, 'a')", "1,a",
             "9" * 40, "2,2,2", "__import__('os')", "1:4", "\x1b[2J", "\udcff")  # fmt: skip

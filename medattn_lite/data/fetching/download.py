@@ -11,6 +11,7 @@ import hashlib
 import http.client
 import json
 import os
+import re
 import shutil
 import time
 import urllib.error
@@ -217,12 +218,12 @@ def _require_space(part: Path, total: int | None, have: int) -> None:
 def _starts_at(answer: http.client.HTTPResponse) -> int:
     """First byte of a partial answer, "bytes 100-199/200"."""
     span = answer.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
-    return int(span) if span.isdigit() else -1
+    return int(span) if re.fullmatch("[0-9]{1,18}", span) else -1
 
 
 def _total(answer: http.client.HTTPResponse, have: int) -> int | None:
     length = answer.headers.get("Content-Length", "")
-    return int(length) + have if length.isdigit() else None
+    return int(length) + have if re.fullmatch("[0-9]{1,18}", length) else None
 
 
 def _strong_tag(answer: http.client.HTTPResponse) -> str:

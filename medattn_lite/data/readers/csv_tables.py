@@ -85,7 +85,8 @@ def number(value: Any) -> float | None:
 
 def natural(name: str) -> list[tuple[int, int | str]]:
     """Sort key in which slice 10 comes after slice 9."""
-    return [(0, int(part)) if part.isdigit() else (1, part.lower()) for part in re.split(r"(\d+)", name) if part]
+    return [(0, int(part)) if re.fullmatch("[0-9]{1,300}", part) else (1, part.lower())
+            for part in re.split("([0-9]+)", name) if part]
 
 
 def _separator(header: str) -> str:

@@ -62,6 +62,7 @@ def read_image(
                        if contrast_of(path) != name]  # fmt: skip
             if assumed:
                 notes.append(f"taken in the order given, since the names do not say it: {', '.join(assumed)}")
+        notes += _twice(paths, channels)
         readers = [partial(load_volume, path) for path in paths]
     image, affine, grid = _read(readers, paths, channels)
     for path in dict.fromkeys([*paths, *([mask] if mask is not None else [])]):
@@ -211,6 +212,14 @@ def _in_order(named: Sequence[tuple[str | None, Path]], channels: Sequence[str])
             raise UserError(f"{path.name} looks like {contrast} and stands in the place of {channel}: give the files "
                             f"in the order {', '.join(channels)}, or by name (--image {contrast}=FILE)")  # fmt: skip
     return [path for _, path in named]
+
+
+def _twice(paths: Sequence[Path], channels: Sequence[str]) -> list[str]:
+    """A slip of the hand, or a sequence that is missing and filled up with another one: the map is of a wrong image."""
+    return [f"{first} and {second} are one and the same file ({path.name}): the network was trained on different ones"
+            for number, (second, other) in enumerate(zip(channels, paths, strict=True))
+            for first, path in zip(channels[:number], paths[:number], strict=True)
+            if path.exists() and other.exists() and path.samefile(other)]  # fmt: skip
 
 
 def _wanted(channels: Sequence[str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from medattn_lite.errors import UserError
@@ -39,7 +40,7 @@ def _position(word: str, names: Sequence[str], what: str) -> int:
     lower = [name.lower() for name in names]
     if word.strip().lower() in lower:
         return lower.index(word.strip().lower())
-    if word.strip().isdigit() and int(word) < len(names):
+    if re.fullmatch(r"\s*[0-9]{1,6}\s*", word) and int(word) < len(names):
         return int(word)
     listed = ", ".join(f"{number} {name!r}" for number, name in enumerate(names))
     raise UserError(f"there is no {what} {word!r} in this run: use {listed}")
