@@ -8,12 +8,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from runpy import run_module
 from types import MappingProxyType
+from typing import NoReturn
 
 from medattn_lite.errors import UserError
 
@@ -136,7 +138,8 @@ def run_study(name: str, words: Sequence[str]) -> int:
     before = sys.argv
     sys.argv = [f"medattn study {name}", *words]
     try:
-        run_module(study.module, run_name="__main__", alter_sys=False)
+        with _wrong_words_in_one_line(name):
+            run_module(study.module, run_name="__main__", alter_sys=False)
     except SystemExit as ended:
         if ended.code is None or isinstance(ended.code, int):
             return ended.code or 0
@@ -144,3 +147,18 @@ def run_study(name: str, words: Sequence[str]) -> int:
     finally:
         sys.argv = before
     return 0
+
+
+@contextlib.contextmanager
+def _wrong_words_in_one_line(name: str) -> Iterator[None]:
+    """While it lasts, a parser answers a wrong word by a UserError in place of its whole usage; studies run alone."""
+
+    def error(parser: argparse.ArgumentParser, message: str) -> NoReturn:
+        raise UserError(f"{message} (see `medattn study {name} --help`)")
+
+    before = argparse.ArgumentParser.error
+    argparse.ArgumentParser.error = error  # type: ignore[method-assign]  # each study makes a parser of its own
+    try:
+        yield
+    finally:
+        argparse.ArgumentParser.error = before  # type: ignore[method-assign]  # see above

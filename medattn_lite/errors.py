@@ -31,7 +31,7 @@ def ends_in_one_line(main: Callable[_P, int]) -> Callable[_P, int]:
         try:
             return main(*arguments, **named)
         except UserError as error:
-            print(error, file=sys.stderr)
+            print(f"medattn: {error}", file=sys.stderr)
             return 2
 
     return guarded

@@ -43,6 +43,7 @@ def test_each_study_answers_help_and_refuses_an_unknown_option_before_it_does_an
     assert main(["study", name, "--no-such-option"]) == 2
     error = capsys.readouterr().err
     assert "--no-such-option" in error or "required" in error  # a word that is missing is named first
+    assert error.startswith("medattn: ") and error.count("\n") == 1
     assert (kept.stat().st_mtime_ns if kept.is_file() else None) == before
 
 

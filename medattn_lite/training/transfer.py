@@ -22,7 +22,7 @@ import numpy as np
 import torch
 
 from medattn_lite.data.patient_splits import Split
-from medattn_lite.errors import UserError
+from medattn_lite.errors import UserError, ends_in_one_line
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.training.flair_threshold import THRESHOLDS, flair_threshold, threshold_dice
 from medattn_lite.training.inference import evaluating
@@ -236,6 +236,7 @@ def _row(values: dict[str, float | None], digits: int = 3) -> str:
     return ", ".join(f"{name} {'—' if value is None else f'{value:.{digits}f}'}" for name, value in values.items())
 
 
+@ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="medattn study transfer", description=(__doc__ or "").split("\n")[0])
@@ -250,16 +251,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     from medattn_lite.training.device import pick_device
 
-    try:
-        if options.root is None and options.data != "phantom":
-            raise UserError(f"--data {options.data} lies in a folder: name it with --root")
-        print(written(transfer(
-            options.run, data=options.data, root=options.root, own_root=options.own_root, scanner=options.scanner,
-            seed=options.seed, subjects=options.subjects, device=pick_device(options.device),
-        )))  # fmt: skip
-    except UserError as error:
-        print(f"transfer: {error}", file=sys.stderr)
-        return 2
+    if options.root is None and options.data != "phantom":
+        raise UserError(f"--data {options.data} lies in a folder: name it with --root")
+    print(written(transfer(
+        options.run, data=options.data, root=options.root, own_root=options.own_root, scanner=options.scanner,
+        seed=options.seed, subjects=options.subjects, device=pick_device(options.device),
+    )))  # fmt: skip
     return 0
 
 

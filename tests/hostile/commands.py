@@ -11,6 +11,7 @@ from typing import Any
 
 from medattn_lite import cli
 from tests.hostile import values
+from tests.hostile.studies import study_words
 
 PHANTOM = ("--n", "1", "--shape", "16,16,16", "--device", "cpu")
 
@@ -87,6 +88,7 @@ def cases() -> Iterator[Case]:
             if not isinstance(action, (argparse._HelpAction, argparse._VersionAction)) and not whole_rest:
                 yield from _attacks(base, action)
     yield from _settings()
+    yield from (Case(words, True, option) for words, option in study_words())
 
 
 def _attacks(base: Base, action: argparse.Action) -> Iterator[Case]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from medattn_lite.cli_study import STUDIES
 from tests.hostile import damage, kills, words
 from tests.hostile.attack import attack
 from tests.hostile.commands import BASES, parsers
@@ -39,6 +40,17 @@ def test_bad_words_are_one_line_and_leave_nothing_behind() -> None:
         for case in cases[::WORDS_STEP]:
             outcome = words.try_case(case, folder)
             failed += [(case.words, outcome.failure, outcome.said[-400:])] if outcome.failure else []
+    assert failed == []
+
+
+def test_every_study_refuses_bad_words_in_one_line() -> None:
+    cases = [case for case in words.every_case() if case.words[:1] == ("study",) and len(case.words) > 2]
+    assert {case.words[1] for case in cases} == set(STUDIES) and len(cases) > 100
+    failed = []
+    with words.work_stopped(), words.fresh_folder() as folder:
+        for case in cases:
+            outcome = words.try_case(case, folder)
+            failed += [(case.words, outcome.failure, outcome.said[-300:])] if outcome.failure else []
     assert failed == []
 
 

@@ -13,6 +13,7 @@ from unittest import mock
 
 from tests.hostile.attack import Accepted, Outcome, attack
 from tests.hostile.commands import Case, cases, parsers, write_inputs
+from tests.hostile.studies import parse_only
 
 __all__ = ["Case", "every_case", "fresh_folder", "parsers", "try_case", "work_stopped", "write_inputs"]
 
@@ -25,7 +26,7 @@ WORK = (
     "medattn_lite.training.phantom_controls.phantom_controls",
     "medattn_lite.training.sharpness_control.sharpness_control", "medattn_lite.training.experiment._train",
     "medattn_lite.positive_controls.table.measured", "medattn_lite.mechanism_comparison.run.open_cohort",
-    "medattn_lite.training.gpu_check.check.works", "medattn_lite.cli_study.run_module",
+    "medattn_lite.training.gpu_check.check.works",
     "medattn_lite.course.start.open_lab", "medattn_lite.data.cache.cache_content",
     "medattn_lite.data.cache.clear_rendered",
     "medattn_lite.explain.user_images.explain_sample", "medattn_lite.data.phantom.export.export_cohort",
@@ -49,6 +50,7 @@ def work_stopped() -> Iterator[None]:
             module, _, name = place.rpartition(".")
             importlib.import_module(module)
             stack.enter_context(mock.patch(f"{module}.{name}", stop))
+        stack.enter_context(mock.patch("medattn_lite.cli_study.run_module", parse_only))
         yield
 
 

@@ -194,6 +194,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     names = options.networks.split(",") if options.networks else known_networks()
     if options.subjects < 2:
         raise UserError(f"--subjects {options.subjects}: an interval needs at least 2")
+    unknown = [name for name in names if name not in trained_names()]
+    if unknown:
+        raise UserError(f"no trained network is called {unknown[0]!r}: use one of {', '.join(known_networks())}")
     until = time.monotonic() + 60 * options.minutes
     for folder in [options.out, *([options.rows] if options.rows else [])]:
         folder.mkdir(parents=True, exist_ok=True)
