@@ -55,11 +55,7 @@ class Grading(Task):
     def load(self) -> None:
         dataset = open_images(self, **self._asked_label())
         self.channels = tuple(dataset.channels)
-        known = [value for value in dataset.labels if value is not None]
-        if len(set(known)) != 2:
-            remedy = ("name a column of participants.tsv with two values, --label COLUMN" if self.data == "bids" else
-                      "use a data set with grades (phantom, brats, lgg)")  # fmt: skip
-            raise UserError(f"grading needs two classes and {self.data} has {sorted(set(known))}: {remedy}")
+        self._require_two_classes({value for value in dataset.labels if value is not None})
         self.class_names = self._class_names(getattr(dataset, "classes", ()))
         self.subjects, self.strata, self.images, features = [], [], ImageStore(), []
         for sample in read_all(self, dataset, keep=lambda sample: sample.get("label") is not None):
@@ -77,6 +73,21 @@ class Grading(Task):
         if label not in (None, "grade") and self.data != "lgg":
             raise UserError(f"{self.data} does not know {label}: leave --label out, or use --data lgg")
         return {"task": label or "grade"} if self.data == "lgg" else {}
+
+    def _require_two_classes(self, classes: set[int]) -> None:
+        if classes == {0, 1}:
+            return
+        listed = ", ".join(map(str, sorted(classes))) or "none"
+        remedy = "use a data set with grades (phantom, brats, lgg)"
+        if self.data == "bids":
+            remedy = "name a column of participants.tsv with two values, --label COLUMN"
+        elif self.data == "nifti":
+            remedy = (f"write them as 0 and 1 in the column label of the table in {self.root}" if classes
+                      else f"give the table in {self.root} a column label, 0 or 1 for each patient, or choose a recipe "
+                      "that needs none (medattn train --list)")
+        elif self.data == "images":
+            remedy = "give it two folders of pictures, one for each class"
+        raise UserError(f"grading needs the two classes 0 and 1, and the labels of {self.data} are: {listed}; {remedy}")
 
     def _class_names(self, names: Sequence[str]) -> tuple[str, ...]:
         """The data's own names of the two classes, where they have them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from medattn_lite.errors import UserError
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.tasks import open_task
+from tests.data.makers import brain, save, tumour
 
 RECIPE = find_recipe("grading")
 
@@ -91,8 +93,25 @@ def test_real_patients_are_graded(real_data, label):
 
 
 def test_data_without_two_classes_are_refused(real_data):
-    with pytest.raises(UserError, match="grading needs two classes"):
+    with pytest.raises(UserError, match="grading needs the two classes"):
         open_task(RECIPE, RECIPE.at("smoke"), data="brats", root=real_data / "brats_layout", progress=False)
+
+
+@pytest.mark.parametrize(("labels", "says"), [
+    ([1, 2] * 3, "are: 1, 2; write them as 0 and 1 in the column label"), ([0] * 6, "are: 0; write them"),
+    ([0, 1, 2] * 2, "are: 0, 1, 2; write them"), (None, "are: none; give the table in .* a column label, 0 or 1"),
+])  # fmt: skip
+def test_labels_other_than_0_and_1_are_refused_before_anything_is_written(labels, says, tmp_path, monkeypatch, capsys):
+    rows = ["image,mask" + (",label" if labels else "")]
+    for number in range(6):
+        save(brain(seed=number), tmp_path / "data" / f"p{number}" / "t1.nii.gz")
+        save(tumour(labels=(1,)), tmp_path / "data" / f"p{number}" / "mask.nii.gz")
+        rows.append(f"p{number}/t1.nii.gz,p{number}/mask.nii.gz" + (f",{labels[number]}" if labels else ""))
+    (tmp_path / "data" / "cases.csv").write_text("\n".join(rows) + "\n")
+    monkeypatch.chdir(tmp_path)
+    words = ["train", "grading", "--data", "nifti", "--root", "data", "--folds", "2", "--device", "cpu", "--out", "run"]
+    assert main([*words, "--variants", "tumour features"]) == 2
+    assert re.search(says, capsys.readouterr().err) and not (tmp_path / "run").exists()
 
 
 def test_a_wrong_word_is_answered_in_one_line(tmp_path, capsys):
