@@ -341,3 +341,13 @@ def test_digits_that_are_no_decimal_ones_in_a_name_are_letters(tmp_path):
     from medattn_lite.data.readers.csv_tables import natural
 
     assert sorted(["10²3", "9²3", "٣", "a", "9" * 5000], key=natural)[:2] == ["9²3", "10²3"]
+
+
+def test_one_scan_with_two_labels_is_a_problem_and_with_one_a_remark(tmp_path):
+    save(brain(seed=1), tmp_path / "p1" / "t1.nii.gz")
+    for second, code in ((1, 1), (0, 0)):
+        rows = ["image,label,subject", "p1/t1.nii.gz,0,p1", f"p1/t1.nii.gz,{second},p1"]
+        (tmp_path / "cases.csv").write_text("\n".join(rows) + "\n")
+        report = check_dataset("nifti", tmp_path, progress=False)
+        assert report.exit_code == code, str(report)
+        assert ("with another label (0, here 1)" in str(report)) == bool(code)

@@ -68,12 +68,12 @@ def check_dataset(name: str, root: str | Path | None, *, progress: bool = True, 
     cases: list[Case] = sorted([*dataset.cases, *dataset.incomplete], key=lambda case: case.case)
     inspections = [inspect_case(dataset, case)
                    for case in tqdm(cases, desc=f"checking {name}", unit="case", disable=not progress, leave=False)]
-    _find_duplicates(inspections, name)
+    _find_duplicates(inspections, name, [case.label for case in cases])
     return _report(name, dataset, cases, inspections)
 
 
-def _find_duplicates(inspections: Sequence[Inspection], name: str) -> None:
-    """Notes the same picture in two patients; in two scans of one patient it is a remark."""
+def _find_duplicates(inspections: Sequence[Inspection], name: str, labels: Sequence[int | None]) -> None:
+    """Notes the same picture in two patients, or with two labels; in two scans of one patient it is a remark."""
     places: dict[str, list[tuple[Inspection, str]]] = defaultdict(list)
     for inspection in inspections:
         for what, value in inspection.digests.items():
@@ -91,6 +91,9 @@ def _find_duplicates(inspections: Sequence[Inspection], name: str) -> None:
         text = f"same {which} as {first.case}"
         if first.subject != second.subject:
             second.problems.append(f"{text}, another patient: leave one of them out")
+        elif labels[one] != labels[two]:
+            second.problems.append(f"{text}, with another label ({labels[one]}, here {labels[two]}): leave one of them "
+                                   "out")
         else:
             second.remarks.append(f"{text}, the same patient")
 
