@@ -83,11 +83,14 @@ pools = {
 }
 single = {name: auc_interval(slices.labels, pool, groups=slices.subjects) for name, pool in pools.items()}
 plots.show(plots.forest(single, label="AUC of one number", reference=0.5, reference_label="chance"))
+brightest = flair.flatten(1).argmax(1, keepdim=True)  # (N, 1)
+inside = slices.masks.flatten(1).gather(1, brightest)[:, 0] > 0  # (N,)
+print(f"slices with tumour whose brightest pixel lies inside it: {inside[slices.labels == 1].float().mean():.0%}")
 
 # %% [markdown]
 # *Figure 03.2.* What is left of a tumour in one number. A small thing hardly changes the mean of a large head. It changes the maximum, but so does *whatever* is brightest.
 #
-# So it depends on the data. Of the phantoms' slices with tumour, nine in ten have their brightest pixel inside it (`smoke`, seed 0, 40 heads), and the maximum wins. The 80 LGG patients (not in this run) still have their scalp, and its fat is bright: one slice in four has its brightest pixel in the tumour, and the mean wins. CBAM takes both and lets the network learn what to make of them. (The third bar, a pool in between, is not in CBAM.)
+# So it depends on the data. The phantoms have no scalp: where a slice has a tumour, its brightest pixel mostly lies inside it (the share is printed above), and the maximum wins. The LGG patients still have their scalp, and its fat is bright. With `DATA = "lgg"`, the cell above prints a much smaller share, and the mean wins. CBAM takes both and lets the network learn what to make of them. (The third bar, a pool in between, is not in CBAM.)
 
 # %% [markdown]
 # ## 2 · By hand
