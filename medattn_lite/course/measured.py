@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from medattn_lite.course.earlier_run import read_report
 from medattn_lite.course.generate import NOTEBOOKS
 from medattn_lite.course.metrics import metric_text
 from medattn_lite.errors import UserError, ends_in_one_line
@@ -35,10 +36,9 @@ def add_report(report: Path, record: Path) -> dict[str, Any]:
         UserError: no report, one of another scale or of patients, or one in which a notebook failed.
     """
     path = report if report.suffix == ".json" else report / "report.json"
-    if not path.is_file():
-        raise UserError(f"there is no {path}: run medattn course --scale {SCALE} --out {path.parent} first")
-    facts = json.loads(path.read_text(encoding="utf-8"))
-    if (facts["parameters"]["SCALE"], facts["parameters"]["DATA"]) != (SCALE, "phantom"):
+    facts = read_report(path, f"run medattn course --scale {SCALE} --out {path.parent} first",
+                        whole=("parameters",), notebook=("metrics",))
+    if (facts["parameters"]["SCALE"], facts["parameters"].get("DATA")) != (SCALE, "phantom"):
         raise UserError(f"{path} is of another scale or of patients: run medattn course --scale {SCALE} on phantoms")
     failed = [notebook["name"] for notebook in facts["notebooks"] if not notebook["ok"]]
     if failed:

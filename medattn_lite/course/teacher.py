@@ -10,7 +10,6 @@ follows from its words and lines of code, by the figures below (a test holds the
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import re
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from medattn_lite.course.assignments import CONFIG, assignments
+from medattn_lite.course.earlier_run import read_report
 from medattn_lite.course.generate import NOTEBOOKS, read_source, source_paths
 from medattn_lite.errors import UserError, ends_in_one_line
 from medattn_lite.escaping import without_tags
@@ -102,9 +102,7 @@ def teacher_pack(report: Path, out: Path, folder: Path = NOTEBOOKS) -> Path:
     """
     import nbformat
 
-    if not report.is_file():
-        raise UserError(f"there is no {report}: run medattn course --out {report.parent} first")
-    facts = json.loads(report.read_text(encoding="utf-8"))
+    facts = read_report(report, f"run medattn course --out {report.parent} first")
     failed = [notebook["name"] for notebook in facts["notebooks"] if not notebook["ok"]]
     if failed:
         raise UserError(f"{report} says that {', '.join(failed)} failed: mend that and run medattn course again")

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from medattn_lite.course.earlier_run import read_report
 from medattn_lite.course.generate import NOTEBOOKS
 from medattn_lite.course.scales import SCALES
 from medattn_lite.errors import UserError, ends_in_one_line
@@ -40,9 +41,8 @@ def add_report(report: Path, record: Path, *, note: str = "") -> dict[str, Any]:
         UserError: no report, or one that lacks a notebook or has one that failed.
     """
     path = report if report.suffix == ".json" else report / "report.json"
-    if not path.is_file():
-        raise UserError(f"there is no {path}: run medattn course --out {path.parent} first")
-    facts = json.loads(path.read_text(encoding="utf-8"))
+    facts = read_report(path, f"run medattn course --out {path.parent} first",
+                        whole=("parameters", "seconds"), notebook=("seconds", "peak_memory_mb"))
     if facts.get("only") or len(facts["notebooks"]) < facts.get("planned", 0):
         raise UserError(f"{path} is not of the whole course: run medattn course to its end, without --only")
     failed = [run["name"] for run in facts["notebooks"] if not run["ok"]]

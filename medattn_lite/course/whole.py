@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from medattn_lite.course.earlier_run import require_replaceable
 from medattn_lite.course.outcome import length
 from medattn_lite.course.runner import NotebookRun, run_notebook
 from medattn_lite.course.scales import check_scale
@@ -71,7 +72,8 @@ def run_course(
         progress: whether to show a bar.
 
     Raises:
-        UserError: a word that does not exist, or a folder that does not or that holds no such data set.
+        UserError: a word that does not exist, or a folder that does not or that holds no such data set; or `out` holds
+            something else than an earlier run left there.
     """
     import papermill  # noqa: F401 - an extra: without it nothing is started
     from tqdm.auto import tqdm
@@ -82,6 +84,7 @@ def run_course(
     paths = notebook_paths(notebooks, only)
     if out.resolve() in (notebooks.resolve(), notebooks.resolve() / "solutions"):
         raise UserError(f"--out {out} is where the notebooks are: choose another folder, such as runs/course")
+    require_replaceable(paths, out)
     if jobs < 1:
         raise UserError(f"--jobs {jobs}: give how many notebooks run at a time, 1 or more")
     jobs = min(jobs, len(paths))

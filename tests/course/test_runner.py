@@ -258,3 +258,28 @@ def test_executed_copies_never_go_over_the_notebooks(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="choose another folder"):
         run_course(notebooks=tmp_path, out=Path(os.path.relpath(tmp_path)), progress=False)
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("name", ["01_small.ipynb", "report.json", "report.html"])
+def test_a_learners_notebook_and_any_other_file_under_a_name_of_the_course_is_never_replaced(
+    name: str, tmp_path: Path
+) -> None:
+    (tmp_path / "course").mkdir()
+    (tmp_path / "mine").mkdir()
+    make_notebook(tmp_path / "course" / "01_small.ipynb", "1 + 1")
+    mine = tmp_path / "mine" / name
+    if name.endswith("ipynb"):
+        make_notebook(mine, "my_answer = 42")
+    else:
+        mine.write_text("{}")
+    before = mine.read_bytes()
+    with pytest.raises(UserError, match=f"{name}.*nothing was replaced"):
+        run_course(notebooks=tmp_path / "course", out=tmp_path / "mine", progress=False)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "mine").iterdir()} == {name: before}
+
+
+def test_what_an_earlier_run_left_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "course").mkdir()
+    make_notebook(tmp_path / "course" / "01_small.ipynb", "1 + 1")
+    for _ in range(2):
+        assert all(run.ok for run in run_course(notebooks=tmp_path / "course", out=tmp_path / "out", progress=False))
