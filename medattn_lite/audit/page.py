@@ -104,7 +104,7 @@ def read_all(path: Path, *, command: str) -> tuple[dict[str, Audit], dict[str, f
         content = json.loads(file.read_text(encoding="utf-8"))
         made, seconds = content["command"], content["seconds"]
         audits = {task: _audit(facts) for task, facts in content["tasks"].items()}
-    except (ValueError, KeyError, TypeError) as problem:
+    except (ValueError, KeyError, TypeError, RecursionError) as problem:
         raise UserError(f"{file} is not a page of tasks that can be completed: leave --only out") from problem
     if made != command:
         raise UserError(f"{path} was made by {made!r}, not by {command!r}: leave --only out, or name another --out")

@@ -115,7 +115,7 @@ def load_bundle(folder: str | Path) -> Trained:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         name, options = str(facts["network"]), dict(facts["options"])
         _ = tuple(facts["channels"]), tuple(facts["settings"]["size"])  # what everything that takes images asks for
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{folder / FACTS} is damaged: get the bundle again") from error
     try:
         network = build(name, **options)

@@ -9,6 +9,7 @@ parameters, and a mechanism that lacks the point; then none and a cheap alternat
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -121,12 +122,16 @@ def read_record(path: Path, scale: str) -> dict[str, Any]:
         UserError: it is of another scale or version, or no record.
     """
     empty = {"command": "medattn controls", "synthetic": True, "version": VERSION, "scale": scale, "runs": {}}
-    if not path.exists():
+    if not os.path.lexists(path):
         return empty
     try:
+        if not path.is_file():
+            raise ValueError("no file")
         record = json.loads(path.read_text(encoding="utf-8"))
         previous = (record["scale"], record["version"], dict(record["runs"]))
-    except (ValueError, KeyError, TypeError) as error:
+        if not all(isinstance(run["accuracy"], (int, float)) for run in previous[2].values()):
+            raise ValueError("accuracy")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise UserError(f"{path} is not a record of positive controls: name another file with --out") from error
     if previous[:2] != (scale, VERSION):
         raise UserError(f"{path} holds scale {previous[0]!r}, version {previous[1]}, not {scale!r}, version {VERSION}: "

@@ -18,7 +18,9 @@ from medattn_lite.positive_controls import page, proof, readme, table
 from medattn_lite.positive_controls import train as training
 from medattn_lite.positive_controls.denormals import are_flushed, flushed_denormals
 from medattn_lite.positive_controls.stand_ins import STAND_INS, make_plug
+from medattn_lite.positive_controls.table import read_record
 from medattn_lite.positive_controls.train import build_network, count, object_labels, object_logits
+from tests.hostile.damage import KINDS
 
 WITH_A_FIELD = [control for control in CONTROLS.values() if control.mechanism != "seq2seq"]
 EACH = pytest.mark.parametrize("control", WITH_A_FIELD, ids=lambda control: control.name)
@@ -199,3 +201,18 @@ def test_the_readmes_table_is_that_of_the_record(tmp_path: Path) -> None:
     page.write_text("no marks", encoding="utf-8")
     with pytest.raises(UserError, match="no place for the table"):
         readme.write_readme(page, record)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_damaged_record_is_named_in_one_line_and_not_replaced(kind, tmp_path):
+    path = tmp_path / "controls.json"
+    record = {**read_record(path, "smoke"), "runs": {"mirror/rsa/0": {"accuracy": 0.75}}}
+    path.write_text(json.dumps(record))
+    assert read_record(path, "smoke") == record
+    damaged = KINDS[kind](path.read_bytes())
+    path.write_bytes(damaged)
+    if kind == "one bit":
+        pytest.skip("one letter of many: where it is no JSON it is named, elsewhere there is no checksum")
+    with pytest.raises(UserError, match=r"controls.json (is not a record|holds scale)"):
+        read_record(path, "smoke")
+    assert path.read_bytes() == damaged

@@ -106,7 +106,7 @@ def read_contents(root: Path) -> dict[str, Any]:
         raise UserError(f"no {path}: name the folder Task01_BrainTumour (get it with: medattn fetch msd)")
     try:
         contents = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise UserError(f"cannot read {path} ({error}): download Task01_BrainTumour again") from error
     if not isinstance(contents, dict):
         raise UserError(f"{path} is not the description of a Decathlon task: download Task01_BrainTumour again")
