@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
+from operator import gt
 from types import MappingProxyType
 from typing import Any
 
 from medattn_lite.errors import UserError
 
+MOST_RATE = 100.0
 QUESTIONS = ("label", "presence", "mask")
 
 
@@ -141,16 +143,33 @@ def _with_tuples(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check(plan: TaskPlan) -> None:
-    for name, kind in (("steps", int), ("batch_size", int), ("width", int)):
+    limits = {"steps": (1, 10_000_000), "batch_size": (1, 10_000), "width": (1, 1024), "subjects": (0, 100_000)}
+    for name, (low, high) in limits.items():
         value = getattr(plan, name)
-        if isinstance(value, bool) or not isinstance(value, kind) or value < 1:
-            raise UserError(f"{name}={value!r}: give a whole number of at least 1")
-    if not isinstance(plan.learning_rate, (int, float)) or not plan.learning_rate > 0:
-        raise UserError(f"learning_rate={plan.learning_rate!r}: give a number above 0")
-    if not isinstance(plan.test_share, (int, float)) or not 0 < plan.test_share < 1:
+        if not _is_whole(value, low, high) or name == "subjects" and plan.data == "phantom" and value < 4:
+            least = 4 if name == "subjects" and plan.data == "phantom" else low
+            raise UserError(f"{name}={value!r}: give a whole number of at least {least}, at most {high}")
+    if plan.per_subject is not None and not _is_whole(plan.per_subject, 1, 100_000):
+        raise UserError(f"per_subject={plan.per_subject!r}: give a whole number of at least 1, or none for all slices")
+    if not isinstance(plan.around_mask, bool):
+        raise UserError(f"around_mask={plan.around_mask!r}: give true or false")
+    if not _is_number(plan.learning_rate) or not 0 < plan.learning_rate <= MOST_RATE:
+        raise UserError(f"learning_rate={plan.learning_rate!r}: give a number above 0, at most {MOST_RATE:g}")
+    if not _is_number(plan.test_share) or not 0 < plan.test_share < 1:
         raise UserError(f"test_share={plan.test_share!r}: give a share between 0 and 1")
     for name in ("size", "crop"):
         value = getattr(plan, name)
-        if value is not None and (not isinstance(value, tuple) or len(value) not in (2, 3)
-                                  or not all(isinstance(side, int) and side >= 8 for side in value)):  # fmt: skip
+        if value is None and name == "crop":
+            continue
+        if not isinstance(value, tuple) or len(value) not in (2, 3) or not all(_is_whole(n, 8, 1024) for n in value):
             raise UserError(f"{name}={value!r}: give two or three whole numbers of at least 8, such as (24, 28, 24)")
+    if plan.crop is not None and (len(plan.crop) != len(plan.size) or any(map(gt, plan.crop, plan.size))):
+        raise UserError(f"crop={plan.crop!r}: give a part of size={plan.size}, a number for each of its axes")
+
+
+def _is_whole(value: Any, low: int, high: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)

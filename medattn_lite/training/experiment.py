@@ -8,6 +8,7 @@ run, or one that was begun on other patients, is left alone: everything is looke
 from __future__ import annotations
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ import torch
 
 from medattn_lite.data.patient_splits import Split
 from medattn_lite.errors import UserError
+from medattn_lite.escaping import printable
 from medattn_lite.training.collect import collect
 from medattn_lite.training.device import require_precision
 from medattn_lite.training.lock import locked
@@ -78,6 +80,7 @@ def run_experiment(
         results = _train(folds, plan, recipe, task, settings, chosen, len(splits))
         run = Run(plan.folder)
         write_json(run.environment_file, now)
+        _say_what_is_left_out(run, results)
         write_json(run.metrics_file, results)
     return results
 
@@ -116,6 +119,20 @@ def _train(
         else:
             fold.run()
     return collect(plan, recipe, task, settings, chosen, count)
+
+
+def _say_what_is_left_out(run: Run, results: dict[str, Any]) -> None:
+    """A note where a command asks for less than `metrics.json` holds: the folds stay, the scores are of fewer."""
+    try:
+        before = run.metrics if run.is_finished else {}
+    except UserError:  # damaged: written anew
+        return
+    lost = [f"{before[name]} {name} (now {results[name]})" for name in ("folds", "seeds")
+            if isinstance(before.get(name), int) and before[name] > results[name]]
+    lost += [name for name in before.get("variants", ()) if name not in results["variants"]]
+    if lost:
+        print(printable(f"note: {run.metrics_file} held {', '.join(lost)}, which this command leaves out; nothing of "
+                        "it is deleted, the same command with all of it writes the scores again"), file=sys.stderr)
 
 
 class _Fold:

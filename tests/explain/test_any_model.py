@@ -100,6 +100,9 @@ def test_outputs_that_nobody_can_tell_apart_are_named() -> None:
         explain_image(two, x)
     explained = explain_image(two, x, target=lambda output: output["site"][:, 1])
     assert torch.equal(explained.values, explain_image(two.own, x, target=ClassLogit(1)).values)
+    for kind in (torch.int64, torch.bool, torch.complex64):
+        with pytest.raises(UserError, match=f"numbers of type {str(kind)[6:]}, which have no gradient"):
+            explain_image(Around(Small(2), lambda y, kind=kind: y.to(kind)), x)
     for nothing in (None, "words", [], [[x]]):
         with pytest.raises(UserError, match="not a tensor"):
             main_output(nothing)

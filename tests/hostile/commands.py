@@ -129,6 +129,7 @@ def _settings() -> Iterator[Case]:
     """`--set` and `--option`, with every name that a recipe, a data set or a method knows."""
     from medattn_lite.data.readers.registry import NAMES, dataset_class
     from medattn_lite.explain import METHODS, find_method
+    from medattn_lite.mechanism_comparison.plans import CHANGEABLE, PLANS
     from medattn_lite.training.recipes import NAMES as RECIPES
     from medattn_lite.training.recipes import Settings, find_recipe
 
@@ -156,6 +157,12 @@ def _settings() -> Iterator[Case]:
                     for bad in values.settings(name, value, may_be_none=name in optional):
                         if bad.wrong:
                             yield Case((*words, "--set", bad.text), True, f"--set {name}")
+    for name in CHANGEABLE:  # of `medattn compare`
+        default = getattr(PLANS["grade"], name)
+        for text in values.SETTINGS:
+            fits = text == "None" if name in ("crop", "per_subject") else values.may_fit(text, default)
+            fits = fits or name in ("crop", "per_subject") and text in ("9" * 40,)
+            yield Case((*BASES["compare"].words, "--set", f"{name}={text}"), not fits, f"--set {name}")
     for dataset in NAMES:
         if dataset != "phantom":
             for name, parameter in inspect.signature(dataset_class(dataset)).parameters.items():

@@ -61,6 +61,11 @@ def settings(name: str, default: Any, *, may_be_none: bool = False) -> Iterator[
         yield Bad(f"{name}={text}", _is_wrong(text, default) and not fits)
 
 
+def may_fit(text: str, default: Any) -> bool:
+    """Whether a text may stand for a value like the one that is there: of its kind, or too odd to be sure."""
+    return not _is_wrong(text, default)
+
+
 def _is_wrong(text: str, default: Any) -> bool:
     whole, number = {"0", "-1"}, {"0", "-1", "1.5"}
     if default is None or isinstance(default, str):

@@ -212,3 +212,13 @@ def test_the_command_lists_tasks_and_mechanisms(capsys):
     assert main(["compare", "--list"]) == 0
     out = capsys.readouterr().out
     assert "grade" in out and "recurrent slice attention" in out
+
+
+@pytest.mark.parametrize("changes", [
+    {"per_subject": 0}, {"subjects": -1}, {"subjects": 1}, {"around_mask": 3}, {"crop": (99, 99, 99)}, {"crop": (8, 8)},
+    {"width": 10**8}, {"steps": True}, {"learning_rate": float("inf")}, {"learning_rate": True}, {"size": None},
+    {"size": (16, 24, 10**6)}, {"batch_size": 10**9},
+])  # fmt: skip
+def test_settings_out_of_their_range_are_refused_before_anything_is_made(changes):
+    with pytest.raises(UserError, match=f"^{next(iter(changes))}="):
+        find_plan("grade", changes=changes)

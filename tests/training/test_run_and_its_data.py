@@ -85,6 +85,15 @@ def test_a_patient_that_is_gone_an_image_and_a_grade_that_changed_are_named(begu
     assert "1 with another label, follow-up or other fact (BraTS20_Training_004)" in error
 
 
+def test_scores_of_fewer_folds_than_were_there_are_said_to_be_so(begun, tmp_path, capsys):
+    words = copied(begun, tmp_path)
+    assert main(words) == 0 and "held" not in capsys.readouterr().err
+    assert main([*words, "--first-folds", "1"]) == 0
+    assert "metrics.json held 2 folds (now 1), which this command leaves out" in capsys.readouterr().err
+    assert main(words) == 0 and "held" not in capsys.readouterr().err
+    assert json.loads((tmp_path / "run" / "metrics.json").read_text())["folds"] == 2
+
+
 def test_data_that_were_moved_are_the_same_data(begun, tmp_path):
     copied(begun, tmp_path)
     os.rename(tmp_path / "data", tmp_path / "elsewhere")

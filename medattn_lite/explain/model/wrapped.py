@@ -94,12 +94,21 @@ def main_output(output: Any) -> Tensor:
     """Picks the one tensor to explain of what a network gives: its first, or the one called logits.
 
     Raises:
-        UserError: there is none, or nobody can tell which.
+        UserError: there is none, nobody can tell which, or it has no gradient: whole or complex numbers.
 
     Example:
         >>> tuple(main_output({"logits": torch.zeros(2, 3), "features": torch.zeros(2, 8)}).shape)
         (2, 3)
     """
+    chosen = _main_output(output)
+    if not chosen.is_floating_point():
+        raise UserError(f"the network gives numbers of type {str(chosen.dtype).removeprefix('torch.')}, which have no "
+                        "gradient: explain its scores before they are rounded, or name a real number of each image, as "
+                        "in target=lambda output: …")  # fmt: skip
+    return chosen
+
+
+def _main_output(output: Any) -> Tensor:
     if isinstance(output, Tensor):
         return output
     if isinstance(output, Mapping):
