@@ -157,7 +157,7 @@ def _wrong_words_in_one_line(name: str) -> Iterator[None]:
         raise UserError(f"{message} (see `medattn study {name} --help`)")
 
     before = argparse.ArgumentParser.error
-    argparse.ArgumentParser.error = error  # type: ignore[method-assign]  # each study makes a parser of its own
+    argparse.ArgumentParser.error = error  # type: ignore[method-assign, assignment]  # each study makes a parser of its own
     try:
         yield
     finally:

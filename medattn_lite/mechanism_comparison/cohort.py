@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from medattn_lite.data import open_dataset
-from medattn_lite.data.dataset import Samples
+from medattn_lite.data.dataset import Dataset, Samples
 from medattn_lite.data.patient_splits import Split, train_valid_test
 from medattn_lite.data.slice_set import SliceSet
 from medattn_lite.data.transforms import crop_around, normalise
@@ -129,7 +129,7 @@ def _split(plan: TaskPlan, subjects: Sequence[str], labels: Sequence[int]) -> Sp
 
 
 def _gather(
-    plan: TaskPlan, dataset: Samples, progress: bool
+    plan: TaskPlan, dataset: Dataset, progress: bool
 ) -> tuple[Tensor, Tensor, Tensor | None, list[str]]:
     if plan.question == "presence":
         height, width = plan.size[-2:]

@@ -190,8 +190,8 @@ def read_cell(path: Path) -> dict[str, Any]:
         UserError: the file is damaged.
     """
     content = read_object(path, remedy=ANEW)
-    kinds = {"mechanism": str, "width": int, "parameters": int, "score": (int, float, type(None)),
-             "predictions": list}
+    kinds: dict[str, Any] = {"mechanism": str, "width": int, "parameters": int, "score": (int, float, type(None)),
+                             "predictions": list}  # fmt: skip
     fits = all(isinstance(content.get(name), kind) for name, kind in kinds.items())
     if not fits or not all(isinstance(value, (int, float, type(None))) for value in content["predictions"]):
         raise UserError(f"{path} is damaged, it holds no record of a trained network: {ANEW}")
