@@ -29,6 +29,7 @@ from medattn_lite.attention.dimensions import (
     CONVOLUTION,
     SPATIAL_AXES,
     broadcast_shape,
+    check_feature_map,
     check_odd,
     check_spatial_dims,
     reduced_channels,
@@ -175,6 +176,7 @@ class CBAM(nn.Module):
         initial_gate: float | None = None,
     ) -> None:
         super().__init__()
+        self.channels, self.spatial_dims = channels, spatial_dims
         self.channel = ChannelAttention(channels, reduction=reduction, spatial_dims=spatial_dims, mlp_bias=mlp_bias)
         self.spatial = SpatialAttention(
             kernel_size=kernel_size,
@@ -187,6 +189,7 @@ class CBAM(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, …) to the same shape."""
+        check_feature_map(x, channels=self.channels, spatial_dims=self.spatial_dims)
         x = x * self.channel(x)  # (B, C, H, W) ⊗ (B, C, 1, 1)
         x = x * self.spatial(x)  # (B, C, H, W) ⊗ (B, 1, H, W)
         return x

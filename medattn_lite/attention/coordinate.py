@@ -21,7 +21,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from medattn_lite.attention.dimensions import SPATIAL_AXES, check_positive, check_spatial_dims, spatial_indices
+from medattn_lite.attention.dimensions import (
+    SPATIAL_AXES,
+    check_feature_map,
+    check_positive,
+    check_spatial_dims,
+    spatial_indices,
+)
 from medattn_lite.attention.maps import CHANNEL_POSITION, AttentionMap
 
 
@@ -71,6 +77,7 @@ class CoordinateAttention(nn.Module):
         for name, value in sizes.items():
             check_positive(name, value)
         hidden = max(channels // reduction, minimum_hidden)
+        self.channels = channels
         self.axes = SPATIAL_AXES[spatial_dims]
         self.shared = nn.Sequential(nn.Conv1d(channels, hidden, 1), nn.BatchNorm1d(hidden), nn.Hardswish())
         self.gates = nn.ModuleDict(
@@ -79,6 +86,7 @@ class CoordinateAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, …) to the same shape, multiplied by one gate for each axis."""
+        check_feature_map(x, channels=self.channels, spatial_dims=len(self.axes))
         means = [self._mean_beside(x, dim) for dim in spatial_indices(len(self.axes))]  # (B, C, H), (B, C, W)
         hidden = self.shared(torch.cat(means, dim=2))  # (B, hidden, H + W)
         parts = hidden.split([part.shape[2] for part in means], dim=2)  # (B, hidden, H), (B, hidden, W)

@@ -6,7 +6,7 @@ anterior, width left to right. A 2-D feature map is (B, C, H, W), a 3-D one (B, 
 
 from __future__ import annotations
 
-from torch import nn
+from torch import Tensor, nn
 
 CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
 BATCH_NORM: dict[int, type[nn.BatchNorm2d] | type[nn.BatchNorm3d]] = {2: nn.BatchNorm2d, 3: nn.BatchNorm3d}
@@ -64,6 +64,21 @@ def check_odd(name: str, value: int) -> int:
     if value % 2 == 0:
         raise ValueError(f"{name} is {value}; use an odd number, so that the map keeps the size of its input")
     return value
+
+
+def check_feature_map(x: Tensor, *, channels: int, spatial_dims: int) -> None:
+    """Asks for a feature map of these channels and dimensions.
+
+    Raises:
+        ValueError: it is another.
+    """
+    if x.dim() != 2 + spatial_dims:
+        shape = "(B, C, H, W)" if spatial_dims == 2 else "(B, C, D, H, W)"
+        raise ValueError(f"this block is {spatial_dims}-D and got a map of shape {tuple(x.shape)}; give {shape}, or "
+                         f"make the block with spatial_dims={5 - spatial_dims}")
+    if x.shape[1] != channels:
+        raise ValueError(f"this block was made for {channels} channels and got {x.shape[1]} (shape {tuple(x.shape)}); "
+                         "make it with as many as the map has")
 
 
 def broadcast_shape(spatial_dims: int) -> tuple[int, ...]:

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 from medattn_lite.attention.dimensions import (
     SPATIAL_AXES,
     broadcast_shape,
+    check_feature_map,
     check_odd,
     check_positive,
     check_spatial_dims,
@@ -78,9 +79,11 @@ class EfficientChannelAttention(nn.Module):
     def __init__(self, channels: int, *, spatial_dims: int = 2, kernel_size: int | None = None) -> None:
         super().__init__()
         size = adaptive_kernel_size(channels) if kernel_size is None else kernel_size
+        self.channels, self.spatial_dims = channels, spatial_dims
         self.gate = NeighbourGate(kernel_size=size, spatial_dims=spatial_dims)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, …) to the same shape, each channel multiplied by its gate."""
+        check_feature_map(x, channels=self.channels, spatial_dims=self.spatial_dims)
         gate = self.gate(x)  # (B, C, 1, 1) or (B, C, 1, 1, 1)
         return x * gate

@@ -26,7 +26,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from medattn_lite.attention.dimensions import SPATIAL_AXES, check_odd, reduced_channels
+from medattn_lite.attention.dimensions import SPATIAL_AXES, check_feature_map, check_odd, reduced_channels
 from medattn_lite.attention.maps import CHANNEL_SLICE, SPATIAL, AttentionMap
 
 
@@ -105,11 +105,13 @@ class InterSliceAttention(nn.Module):
         super().__init__()
         if spatial_dims != 3:
             raise ValueError(f"inter-slice attention needs slices and got spatial_dims={spatial_dims}; use 3")
+        self.channels = channels
         self.channel = InterSliceChannelAttention(channels, reduction=reduction, bias=bias, norm=norm)
         self.spatial = InterSliceSpatialAttention(kernel_size=spatial_kernel, bias=bias, norm=norm)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) to the same shape."""
+        check_feature_map(x, channels=self.channels, spatial_dims=3)
         x = x * self.channel(x)  # (B, C, D, H, W) ⊗ (B, C, D, 1, 1)
         x = x * self.spatial(x)  # (B, C, D, H, W) ⊗ (B, 1, D, H, W)
         return x

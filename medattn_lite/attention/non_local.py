@@ -23,7 +23,13 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from medattn_lite.attention.dimensions import BATCH_NORM, CONVOLUTION, check_positive, check_spatial_dims
+from medattn_lite.attention.dimensions import (
+    BATCH_NORM,
+    CONVOLUTION,
+    check_feature_map,
+    check_positive,
+    check_spatial_dims,
+)
 from medattn_lite.attention.voxel_affinity import VoxelAffinity, attend_voxels
 
 MODES = ("embedded_gaussian", "gaussian", "dot_product")
@@ -74,7 +80,7 @@ class NonLocal(nn.Module):
         check_positive("hidden_channels", hidden)
         convolution = CONVOLUTION[spatial_dims]
         embedded = mode != "gaussian"
-        self.spatial_dims = spatial_dims
+        self.channels, self.spatial_dims = channels, spatial_dims
         self.sub_sample = sub_sample
         self.query = convolution(channels, hidden, 1) if embedded else nn.Identity()
         self.key = convolution(channels, hidden, 1) if embedded else nn.Identity()
@@ -89,6 +95,7 @@ class NonLocal(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) to the same shape."""
+        check_feature_map(x, channels=self.channels, spatial_dims=self.spatial_dims)
         query = self.query(x)  # (B, C / 2, D, H, W)
         key = self._pool(self.key(x))  # (B, C / 2, D, H / 2, W / 2)
         value = self._pool(self.value(x))  # (B, C / 2, D, H / 2, W / 2)

@@ -20,7 +20,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from medattn_lite.attention.dimensions import check_spatial_dims
+from medattn_lite.attention.dimensions import check_feature_map, check_spatial_dims
 from medattn_lite.attention.slice_attention import SliceAffinity, SliceProjections, attend_along
 
 DEFAULT_ORDER = {2: ("rows", "columns"), 3: ("coronal", "sagittal", "axial")}
@@ -61,6 +61,7 @@ class RecurrentSliceAttention(nn.Module):
         order = DEFAULT_ORDER[spatial_dims] if order is None else tuple(order)
         if not order or len(set(order)) != len(order):
             raise ValueError(f"order is {order}; name each direction once, such as {DEFAULT_ORDER[spatial_dims]}")
+        self.channels, self.spatial_dims = channels, spatial_dims
         self.order = order
         self.projections = SliceProjections(channels, projections=projections)
         self.affinities = nn.ModuleDict(
@@ -70,6 +71,7 @@ class RecurrentSliceAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) to the same shape."""
+        check_feature_map(x, channels=self.channels, spatial_dims=self.spatial_dims)
         for plane, beta in zip(self.order, self.betas, strict=True):
             affinity: SliceAffinity = self.affinities[plane]  # type: ignore[assignment]  # ModuleDict is of Modules
             x = attend_along(affinity, self.projections, beta, x)  # (B, C, D, H, W)

@@ -26,7 +26,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from medattn_lite.attention.dimensions import check_positive, check_spatial_dims
+from medattn_lite.attention.dimensions import check_feature_map, check_positive, check_spatial_dims
 from medattn_lite.attention.maps import SLICE_SLICE, AttentionMap, has_hooks
 from medattn_lite.attention.products import wide_product
 from medattn_lite.attention.slice_kernel import attend_slices, fits_kernel
@@ -67,7 +67,7 @@ class SliceAffinity(AttentionMap):
 
     def scale(self, features: Tensor) -> float:
         """Factor of the dot products of slices of these features."""
-        return 1 / math.sqrt(features[0].numel() / features.shape[self.dim]) if self.scaled else 1.0
+        return 1 / math.sqrt(features.shape[1:].numel() / features.shape[self.dim]) if self.scaled else 1.0
 
     def gather(self, affinity: Tensor, values: Tensor) -> Tensor:
         """Weighted sums of the slices of `values` (B, C, D, H, W), in the same shape."""
@@ -169,6 +169,7 @@ class SliceAttention(nn.Module):
     ) -> None:
         super().__init__()
         check_spatial_dims(spatial_dims)
+        self.channels, self.spatial_dims = channels, spatial_dims
         plane = next(iter(PLANES[spatial_dims])) if plane is None else plane
         self.projections = SliceProjections(channels, projections=projections)
         self.affinity = SliceAffinity(plane, spatial_dims=spatial_dims, scaled=scaled)
@@ -176,4 +177,5 @@ class SliceAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, D, H, W) to the same shape."""
+        check_feature_map(x, channels=self.channels, spatial_dims=self.spatial_dims)
         return attend_along(self.affinity, self.projections, self.beta, x)

@@ -140,8 +140,9 @@ def _products(first: Tensor, second: Tensor, dim: int) -> Tensor:
     if count > after:  # the partial products below would outgrow the features
         rows = [part.movedim(dim, 1).flatten(2) for part in (first, second)]
         return rows[0] @ rows[1].transpose(1, 2)
-    blocks = [part.reshape(-1, count, after) for part in (first, second)]  # 2 × (B·C·…, S, …)
-    return torch.bmm(blocks[0], blocks[1].transpose(1, 2)).reshape(len(first), -1, count, count).sum(dim=1)
+    blocks = [part.reshape(part.shape[:dim].numel(), count, after) for part in (first, second)]  # 2 × (B·C·…, S, …)
+    partial = torch.bmm(blocks[0], blocks[1].transpose(1, 2))  # (B·C·…, S, S)
+    return partial.reshape(len(first), first.shape[1:dim].numel(), count, count).sum(dim=1)
 
 
 def _mix(weights: Tensor, values: Tensor, dim: int) -> Tensor:
@@ -149,5 +150,5 @@ def _mix(weights: Tensor, values: Tensor, dim: int) -> Tensor:
     count, after = values.shape[dim], values.shape[dim + 1 :].numel()
     if after == 1:
         return (values.flatten(1, -2) @ weights.transpose(1, 2)).reshape(values.shape)
-    blocks = values.reshape(len(values), -1, count, after)  # (B, C·…, S, …)
+    blocks = values.reshape(len(values), values.shape[1:dim].numel(), count, after)  # (B, C·…, S, …)
     return torch.matmul(weights.unsqueeze(1), blocks).reshape(values.shape)

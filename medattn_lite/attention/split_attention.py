@@ -22,6 +22,7 @@ from medattn_lite.attention.dimensions import (
     BATCH_NORM,
     CONVOLUTION,
     broadcast_shape,
+    check_feature_map,
     check_odd,
     check_positive,
     check_spatial_dims,
@@ -45,7 +46,8 @@ class RadixSoftmax(AttentionMap):
 
     def forward(self, logits: Tensor) -> Tensor:
         """(B, K·R·C/K, 1, 1) to (B, R, C)."""
-        logits = logits.reshape(logits.shape[0], self.groups, self.radix, -1)  # (B, K, R, C / K)
+        size = logits.shape[1] // (self.groups * self.radix)
+        logits = logits.reshape(logits.shape[0], self.groups, self.radix, size)  # (B, K, R, C / K)
         logits = logits.transpose(1, 2)  # (B, R, K, C / K)
         weights = torch.softmax(logits, dim=1) if self.radix > 1 else torch.sigmoid(logits)
         return weights.flatten(2)  # (B, R, C)
@@ -100,7 +102,7 @@ class SplitAttention(nn.Module):
         _check_groups(in_channels, channels, hidden, radix=radix, groups=groups)
         convolution = CONVOLUTION[spatial_dims]
         batch_norm = BATCH_NORM[spatial_dims] if norm else nn.Identity
-        self.spatial_dims = spatial_dims
+        self.in_channels, self.spatial_dims = in_channels, spatial_dims
         self.radix = radix
         self.conv = convolution(
             in_channels,
@@ -119,9 +121,10 @@ class SplitAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C_in, H, W) to (B, C, H', W')."""
+        check_feature_map(x, channels=self.in_channels, spatial_dims=self.spatial_dims)
         self._check_batch(x)
         splits = torch.relu(self.bn0(self.conv(x)))  # (B, R·C, H, W)
-        splits = splits.unflatten(1, (self.radix, -1))  # (B, R, C, H, W)
+        splits = splits.unflatten(1, (self.radix, splits.shape[1] // self.radix))  # (B, R, C, H, W)
         described = splits.sum(dim=1)  # (B, C, H, W)
         described = described.mean(dim=spatial_indices(self.spatial_dims), keepdim=True)  # (B, C, 1, 1)
         hidden = torch.relu(self.bn1(self.fc1(described)))  # (B, hidden, 1, 1)

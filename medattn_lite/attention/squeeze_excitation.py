@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from medattn_lite.attention.dimensions import (
     SPATIAL_AXES,
     broadcast_shape,
+    check_feature_map,
     check_spatial_dims,
     reduced_channels,
     spatial_indices,
@@ -68,9 +69,11 @@ class SqueezeExcitation(nn.Module):
 
     def __init__(self, channels: int, *, reduction: int = 16, spatial_dims: int = 2, bias: bool = True) -> None:
         super().__init__()
+        self.channels, self.spatial_dims = channels, spatial_dims
         self.gate = ExcitationGate(channels, reduction=reduction, spatial_dims=spatial_dims, bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, …) to the same shape, each channel multiplied by its gate."""
+        check_feature_map(x, channels=self.channels, spatial_dims=self.spatial_dims)
         gate = self.gate(x)  # (B, C, 1, 1) or (B, C, 1, 1, 1)
         return x * gate

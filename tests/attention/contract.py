@@ -142,6 +142,21 @@ def keeps_nothing(build: Build, *, spatial_dims: int, channels: int = CHANNELS) 
     assert {key: set(vars(module)) for key, module in block.named_modules()} == before
 
 
+def refuses_another_map(build: Build, *, spatial_dims: int, channels: int = CHANNELS) -> None:
+    """Other channels or dimensions end in one line that names both numbers; an empty batch comes out empty."""
+    block, x = prepare(build, spatial_dims, channels=channels)
+    other = x[:, :, 0] if spatial_dims == 3 else x.unsqueeze(2)
+    cases = ((x[:, 1:], f"{channels} channels and got {channels - 1}"), (other, f"is {spatial_dims}-D and"))
+    for wrong, words in cases:
+        try:
+            block(wrong)
+        except ValueError as error:
+            assert words in str(error) and "\n" not in str(error), f"{error} does not say what is wrong"
+        else:
+            raise AssertionError(f"a map of shape {tuple(wrong.shape)} is taken")
+    assert block(x[:0]).shape == x[:0].shape, "an empty batch changes its shape"
+
+
 CONTRACT: dict[str, Callable[..., None]] = {
     "keeps the shape, for odd sizes and axes of length one": keeps_the_shape,
     "treats the images of a batch apart in eval mode": treats_images_apart,
@@ -152,6 +167,7 @@ CONTRACT: dict[str, Callable[..., None]] = {
     "uses the map that a hook puts in its place": obeys_its_maps,
     "gives the same whether or not its maps are watched": is_the_same_when_watched,
     "keeps nothing of a pass": keeps_nothing,
+    "refuses a map of other channels or dimensions in one line": refuses_another_map,
 }
 
 

@@ -173,10 +173,12 @@ def test_figures_of_networks_that_are_not_named_stay_and_without_names_it_begins
         return {"data": "phantom (synthetic)", "networks": {names[0]: facts}}
 
     monkeypatch.setattr("medattn_lite.explain.faithfulness.benchmark.run", made)
-    monkeypatch.setattr("medattn_lite.explain.faithfulness.benchmark.known_networks", lambda: ["c", "d"])
+    known = ["a", "b"]
+    monkeypatch.setattr("medattn_lite.explain.faithfulness.benchmark.known_networks", lambda: known)
     where = ["--out", str(tmp_path)]
     assert main(["--networks", "b", *where]) == 0 and main(["--networks", "a", "--subjects", "2", *where]) == 0
     networks = json.loads((tmp_path / "faithfulness.json").read_text())["networks"]
     assert list(networks) == ["a", "b"] and networks["a"]["subjects"] == 2 and networks["b"]["subjects"] == 24
+    known[:] = ["c", "d"]
     assert main(where) == 0
     assert list(json.loads((tmp_path / "faithfulness.json").read_text())["networks"]) == ["c", "d"]

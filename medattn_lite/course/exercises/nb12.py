@@ -31,7 +31,7 @@ def check_sizes(sizes: Callable[[Any], Any]) -> Result:
             Mistake(lambda a: abs(np.diag(a)[:3]), "you took the diagonal without its sign: a turned scan has its "
                     "sizes elsewhere", COLUMN),
             Mistake(lambda a: np.sqrt((a[:3, :3] ** 2).sum(1)), "those are the lengths of the rows: millimetres along "
-                    "the axes of the room, not of the file", COLUMN),
+                    "the axes of the body, not of the file", COLUMN),
             Mistake(squares, "the root is missing: those are squares", COLUMN),
             Mistake(lambda a: abs(a[:3, :3]).sum(0), "you added the parts of a step; its length is the root of the sum "
                     "of squares", COLUMN),
