@@ -175,6 +175,7 @@ def test_figures_of_networks_that_are_not_named_stay_and_without_names_it_begins
     monkeypatch.setattr("medattn_lite.explain.faithfulness.benchmark.run", made)
     known = ["a", "b"]
     monkeypatch.setattr("medattn_lite.explain.faithfulness.benchmark.known_networks", lambda: known)
+    monkeypatch.setattr("medattn_lite.explain.faithfulness.benchmark.trained_names", lambda: known)
     where = ["--out", str(tmp_path)]
     assert main(["--networks", "b", *where]) == 0 and main(["--networks", "a", "--subjects", "2", *where]) == 0
     networks = json.loads((tmp_path / "faithfulness.json").read_text())["networks"]
