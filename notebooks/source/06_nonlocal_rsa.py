@@ -637,17 +637,19 @@ for name, values in (("published head", watched), ("with a bias", watched_bias))
 # | lesions count more in the loss | as printed they count less |
 
 # %% [markdown]
-# The same question at `laptop`, with the [recipe](glossary.md#recipe) `lesions` ([results](../figures/results.md), seed 0, one training of each; the phantoms of an earlier version; differences of mean Dice):
+# The same question at `laptop`, with the [recipe](glossary.md#recipe) `lesions` ([results](../figures/results.md), seed 0, one training of each; differences of mean Dice). The phantoms are of an earlier version. On the gliomas networks learn from single slices, where RSA has rows and columns to look at, and no slices beside:
 #
 # | | 43 phantoms | 80 LGG patients (gliomas, not MS) |
 # |---|---|---|
-# | RSA-010 − NCL-010 | −0.000 [−0.008, 0.009] | 0.035 [0.023, 0.048] |
-# | RSA-010 − U-Net | −0.035 [−0.046, −0.024] | −0.002 [−0.014, 0.010] |
+# | RSA-010 − NCL-010 | −0.000 [−0.008, 0.009] | |
+# | RSA-010 − U-Net | −0.035 [−0.046, −0.024] | |
+# | RSA-010 − another U-Net, with batch norm, a third as large | | −0.028 [−0.058, 0.003] |
+# | RSA-010 − a FLAIR threshold | | 0.619 [0.576, 0.662] |
 # | RSA-101 − NCL-101 | −0.026 [−0.038, −0.011] | |
 # | RSA-111 − NCL-111 | −0.039 [−0.050, −0.027] | |
 # | RSA-010 − the same, loss as printed | 0.555 [0.528, 0.584] | |
 #
-# RSA never gained on the plain U-Net here. What moved the Dice most was not attention: it was the loss.
+# RSA never gained on a plain U-Net here. What moved the Dice most on phantoms was not attention: it was the loss.
 #
 # ## Quiz
 #
