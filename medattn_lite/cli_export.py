@@ -48,8 +48,8 @@ def _network_options(parser: argparse.ArgumentParser) -> None:
 def _export(options: argparse.Namespace) -> int:
     from medattn_lite.networks.bundle import write_bundle
 
-    source, out = Path(options.network).expanduser().resolve(), options.out.expanduser().resolve()
-    if source.is_dir() and out.is_relative_to(source):
+    source, out = Path(options.network).expanduser(), options.out.expanduser().resolve()
+    if source.is_dir() and out.is_relative_to(source.resolve()):
         raise UserError(f"{options.out} lies in {options.network}, which is exported: name a folder outside of it")
     trained = trained_network(options.network, variant=options.variant, fold=options.fold)
     print(printable(str(write_bundle(trained, options.out))))

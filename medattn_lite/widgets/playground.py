@@ -129,10 +129,7 @@ class AttentionPlayground(Explorer[PlaygroundState]):
             score_name=state.score, temperature=temperature,
         )
         most = int(weights.argmax())
-        pairs = ", ".join(
-            f"key {i + 1} ({keys[i, 0]:z.1f}, {keys[i, 1]:z.1f}): {scores[i]:z.2f} → {weights[i]:.2f}"
-            for i in range(count)
-        )
+        pairs = ", ".join(f"key {i + 1}: {scores[i]:z.2f} → {weights[i]:.2f}" for i in range(count))
         summary = (
             f"The query ({query[0]:z.1f}, {query[1]:z.1f}) looks most at key {most + 1}, "
             f"with weight {weights[most]:.2f}. "
