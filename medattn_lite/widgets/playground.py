@@ -132,9 +132,7 @@ class AttentionPlayground(Explorer[PlaygroundState]):
         pairs = ", ".join(f"key {i + 1}: {scores[i]:z.2f} → {weights[i]:.2f}" for i in range(count))
         summary = (
             f"The query ({query[0]:z.1f}, {query[1]:z.1f}) looks most at key {most + 1}, "
-            f"with weight {weights[most]:.2f}. "
-            f"Score → weight at τ = {temperature:g}, {state.score}: {pairs}. "
-            f"Context ({context[0]:z.2f}, {context[1]:z.2f}); values are {state.values}."
+            f"with weight {weights[most]:.2f}. Score → weight: {pairs}. Context ({context[0]:z.2f}, {context[1]:z.2f})."
         )
         return figure, summary
 
