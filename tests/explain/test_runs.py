@@ -19,7 +19,7 @@ from medattn_lite.training.recipes.recipe import as_json, with_changes
 from medattn_lite.training.run import build_variant, fold_files
 from medattn_lite.training.tasks import recall_task
 
-OPENED = [("grading", 4), ("presence", 3), ("source", 3), ("lesions", 9), ("fusion", 6), ("survival", 7),
+OPENED = [("grading", 4), ("presence", 3), ("source", 3), ("lesions", 10), ("fusion", 6), ("survival", 7),
           ("mechanisms", 14), ("presence-leak", 2), ("presence-cnns", 5)]  # fmt: skip
 
 
