@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from runpy import run_module
 from types import MappingProxyType
-from typing import NoReturn
+from typing import Any, NoReturn, cast
 
 from medattn_lite.errors import UserError
 
@@ -156,8 +156,8 @@ def _wrong_words_in_one_line(name: str) -> Iterator[None]:
     def error(parser: argparse.ArgumentParser, message: str) -> NoReturn:
         raise UserError(f"{message} (see `medattn study {name} --help`)")
 
-    before = argparse.ArgumentParser.error
-    argparse.ArgumentParser.error = error  # type: ignore[method-assign, assignment]  # each study makes a parser of its own
+    before, in_one_line = argparse.ArgumentParser.error, cast(Any, error)
+    argparse.ArgumentParser.error = in_one_line  # type: ignore[method-assign]  # each study makes a parser of its own
     try:
         yield
     finally:

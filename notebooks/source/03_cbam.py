@@ -77,14 +77,12 @@ plots.show(plots.picture_table(
 
 # %%
 pools = {
-    "mean over space": bright.mean(dim=(1, 2)),
-    "max over space": bright.amax(dim=(1, 2)),
+    "mean over space": bright.mean(dim=(1, 2)), "max over space": bright.amax(dim=(1, 2)),
     "mean of the brightest 2 %": bright.flatten(1).topk(flair[0].numel() // 50).values.mean(1),
 }
 single = {name: auc_interval(slices.labels, pool, groups=slices.subjects) for name, pool in pools.items()}
 plots.show(plots.forest(single, label="AUC of one number", reference=0.5, reference_label="chance"))
-brightest = flair.flatten(1).argmax(1, keepdim=True)  # (N, 1)
-inside = slices.masks.flatten(1).gather(1, brightest)[:, 0] > 0  # (N,)
+inside = slices.masks.flatten(1).gather(1, flair.flatten(1).argmax(1, keepdim=True))[:, 0] > 0  # (N,)
 print(f"slices with tumour whose brightest pixel lies inside it: {inside[slices.labels == 1].float().mean():.0%}")
 
 # %% [markdown]

@@ -637,7 +637,7 @@ for name, values in (("published head", watched), ("with a bias", watched_bias))
 # | lesions count more in the loss | as printed they count less |
 
 # %% [markdown]
-# The same question at `laptop`, with the [recipe](glossary.md#recipe) `lesions` ([results](../figures/results.md), seed 0, one training of each; differences of mean Dice). The phantoms are of an earlier version. On the gliomas networks learn from single slices, where RSA has rows and columns to look at, and no slices beside:
+# The same question at `laptop`, with the [recipe](glossary.md#recipe) `lesions` ([results](../figures/results.md), seed 0, one training of each; differences of mean Dice; phantoms of an earlier version, gliomas slice by slice):
 #
 # | | 43 phantoms | 80 LGG patients (gliomas, not MS) |
 # |---|---|---|
