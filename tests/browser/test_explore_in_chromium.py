@@ -21,7 +21,7 @@ from tests.browser.notebook_page import CHANGED, SEE
 from tests.browser.test_viewer_in_lab import picture
 
 pytestmark = pytest.mark.browser
-pytest.importorskip("voila", reason="no Voilà: pip install 'medattn-lite[explore]'")
+pytest.importorskip("voila", reason='no Voilà: pip install "medattn-lite[explore]"')
 PATIENCE = 240  # seconds, on a busy computer
 
 

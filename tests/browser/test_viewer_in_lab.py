@@ -13,7 +13,7 @@ from tests.browser.one_screen import faults, faults_by_screen
 from tests.browser.test_widgets_in_lab import SAMPLE
 
 pytestmark = pytest.mark.browser
-pytest.importorskip("anywidget", reason="no anywidget: pip install 'medattn-lite[viewer]'")
+pytest.importorskip("anywidget", reason='no anywidget: pip install "medattn-lite[viewer]"')
 
 VIEW = """
 from medattn_lite.widgets import view_volume
@@ -50,7 +50,7 @@ def at(explorer: object, across: float, down: float) -> tuple[float, float]:
 
 
 def test_the_viewer_draws_follows_the_keyboard_and_asks_nobody(open_notebook, write_notebook):
-    pytest.importorskip("ipyniivue", reason="no ipyniivue: pip install 'medattn-lite[viewer]'")
+    pytest.importorskip("ipyniivue", reason='no ipyniivue: pip install "medattn-lite[viewer]"')
     page = open_notebook(write_notebook("viewer.ipynb", [SAMPLE, VIEW]))
     page.run_all()
     assert page.errors() == []

@@ -11,7 +11,7 @@ from medattn_lite.course import measured
 from medattn_lite.course.teacher import teacher_pack
 from medattn_lite.course.times import add_report, main, page_of
 from medattn_lite.errors import UserError
-from tests.hostile.damage import KINDS
+from tests.hostile.damage import KINDS, NUMBERS
 
 
 def report(folder: Path, scale: str, seconds: dict[str, float], *, ok: bool = True, planned: int = 0) -> Path:
@@ -49,7 +49,7 @@ def test_a_course_that_failed_or_was_not_run_says_so(tmp_path: Path) -> None:
     assert main([str(tmp_path / "none"), "--out", str(tmp_path)]) == 2
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in NUMBERS])
 @pytest.mark.parametrize("read", ["times", "figures", "teacher"])
 def test_a_damaged_report_is_named_in_one_line(kind: str, read: str, tmp_path: Path) -> None:
     folder = report(tmp_path / "a", "laptop", {"00_start": 10.5, "01_scores": 20.25})
@@ -61,7 +61,7 @@ def test_a_damaged_report_is_named_in_one_line(kind: str, read: str, tmp_path: P
     except (ValueError, TypeError, KeyError, IndexError, RecursionError):
         pass
     else:
-        pytest.skip("still a report, of other numbers: it has no checksum")
+        raise AssertionError("still a report")
     reads = {"times": lambda: add_report(folder, tmp_path / "record.json"),
              "figures": lambda: measured.add_report(folder, tmp_path / "record.json"),
              "teacher": lambda: teacher_pack(path, tmp_path / "pack.zip")}  # fmt: skip

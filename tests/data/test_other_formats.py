@@ -108,5 +108,5 @@ def test_a_bad_file_is_one_line(tmp_path, name, content, message, capfd):
 def test_without_the_extra_one_line_says_what_to_install(tmp_path, monkeypatch, name, module, extra):
     (tmp_path / name).write_bytes(b"NRRD0005")
     monkeypatch.setitem(sys.modules, module, None)
-    with pytest.raises(UserError, match=rf"pip install 'medattn-lite\[{extra}\]'"):
+    with pytest.raises(UserError, match=rf'pip install "medattn-lite\[{extra}\]"'):
         load_volume(tmp_path / name)

@@ -56,6 +56,7 @@ KINDS: dict[str, Callable[[bytes], bytes]] = {
     "numbers gone": _numbers_gone, "words for numbers": _words_for_numbers, "twice": lambda data: data + data,
     "null": lambda data: b"null", "zeros": lambda data: bytes(len(data)),
 }  # fmt: skip
+NUMBERS = ("numbers gone", "words for numbers")  # of KINDS: numbers written in text are changed, and nothing else
 PLACES = ("pipe", "folder", "link to nowhere", "missing")  # in the place of a file
 GRADING = ("train", "grading", "--variants", "P3D", "--first-folds", "1", "--device", "cpu", "--quiet", "--out", "run")
 EXPLAIN = ("explain", "run", "--image", "image.nii.gz", "--channels", "t1,t1ce,t2,flair", "--out", "map.nii.gz", "--at",

@@ -203,7 +203,7 @@ def test_the_readmes_table_is_that_of_the_record(tmp_path: Path) -> None:
         readme.write_readme(page, record)
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "one bit"])  # a record of text has no checksum
 def test_a_damaged_record_is_named_in_one_line_and_not_replaced(kind, tmp_path):
     path = tmp_path / "controls.json"
     record = {**read_record(path, "smoke"), "runs": {"mirror/rsa/0": {"accuracy": 0.75}}}
@@ -211,8 +211,6 @@ def test_a_damaged_record_is_named_in_one_line_and_not_replaced(kind, tmp_path):
     assert read_record(path, "smoke") == record
     damaged = KINDS[kind](path.read_bytes())
     path.write_bytes(damaged)
-    if kind == "one bit":
-        pytest.skip("one letter of many: where it is no JSON it is named, elsewhere there is no checksum")
     with pytest.raises(UserError, match=r"controls.json (is not a record|holds scale)"):
         read_record(path, "smoke")
     assert path.read_bytes() == damaged

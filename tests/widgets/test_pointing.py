@@ -91,7 +91,7 @@ def test_outside_the_planes_and_where_there_are_none_nothing_happens(explorer):
 
 
 def test_the_next_explorer_begins_as_dark_as_the_page(monkeypatch):
-    pytest.importorskip("anywidget", reason="no anywidget: pip install 'medattn-lite[viewer]'")
+    pytest.importorskip("anywidget", reason='no anywidget: pip install "medattn-lite[viewer]"')
     monkeypatch.setitem(page._LAST, "dark", False)
     first = attention_playground()
     light = first.picture.value

@@ -131,7 +131,7 @@ class TestCanvas:
 
     @pytest.fixture
     def canvas(self):
-        pytest.importorskip("ipyniivue", reason="no ipyniivue: pip install 'medattn-lite[viewer]'")
+        pytest.importorskip("ipyniivue", reason='no ipyniivue: pip install "medattn-lite[viewer]"')
         shown = sample()
         return view_volume(shown, {"a map": shown["image"][0] * 0.5, "tumour": "mask"}, channel="flair").widget
 
