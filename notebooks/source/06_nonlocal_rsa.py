@@ -642,7 +642,7 @@ for name, values in (("published head", watched), ("with a bias", watched_bias))
 # | | 43 phantoms | 80 LGG patients (gliomas, not MS) |
 # |---|---|---|
 # | RSA-010 − NCL-010 | −0.000 [−0.008, 0.009] | |
-# | RSA-010 − U-Net | −0.035 [−0.046, −0.024] | |
+# | RSA-010 − U-Net | −0.035 [−0.046, −0.024] | −0.000 [−0.011, 0.011] |
 # | RSA-010 − another U-Net, with batch norm, a third as large | | −0.028 [−0.058, 0.003] |
 # | RSA-010 − a FLAIR threshold | | 0.619 [0.576, 0.662] |
 # | RSA-101 − NCL-101 | −0.026 [−0.038, −0.011] | |
