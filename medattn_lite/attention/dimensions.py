@@ -74,8 +74,7 @@ def check_feature_map(x: Tensor, *, channels: int, spatial_dims: int) -> None:
     """
     if x.dim() != 2 + spatial_dims:
         shape = "(B, C, H, W)" if spatial_dims == 2 else "(B, C, D, H, W)"
-        raise ValueError(f"this block is {spatial_dims}-D and got a map of shape {tuple(x.shape)}; give {shape}, or "
-                         f"make the block with spatial_dims={5 - spatial_dims}")
+        raise ValueError(f"this block is {spatial_dims}-D and got a map of shape {tuple(x.shape)}; give {shape}")
     if x.shape[1] != channels:
         raise ValueError(f"this block was made for {channels} channels and got {x.shape[1]} (shape {tuple(x.shape)}); "
                          "make it with as many as the map has")

@@ -36,4 +36,4 @@ class ThinConv3d(nn.Conv3d):
         return self.padding[axis] == dilation * (kernel // 2)
 
 
-CONVOLUTIONS: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {**CONVOLUTION, 3: ThinConv3d}  # by `spatial_dims`
+THIN_CONVOLUTION: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {**CONVOLUTION, 3: ThinConv3d}  # by `spatial_dims`

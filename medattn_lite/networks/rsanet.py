@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from medattn_lite.attention.dimensions import check_spatial_dims
 from medattn_lite.errors import UserError
 from medattn_lite.networks.attention_plug import make_attention
-from medattn_lite.networks.convolution import CONVOLUTIONS
+from medattn_lite.networks.convolution import THIN_CONVOLUTION
 
 POSITIONS = ("encoder", "center", "decoder")
 DROPOUT = {2: nn.Dropout2d, 3: nn.Dropout3d}
@@ -44,7 +44,7 @@ class ConvNormReLU(nn.Module):
         super().__init__()
         if out_channels % norm_groups:
             raise UserError(f"norm_groups={norm_groups} does not divide {out_channels} channels; change one of them")
-        self.conv = CONVOLUTIONS[spatial_dims](in_channels, out_channels, 3, padding=1, bias=False)
+        self.conv = THIN_CONVOLUTION[spatial_dims](in_channels, out_channels, 3, padding=1, bias=False)
         self.norm = nn.GroupNorm(norm_groups, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -58,7 +58,7 @@ class UpBlock(nn.Module):
     def __init__(self, skip_channels: int, in_channels: int, *, spatial_dims: int, norm_groups: int) -> None:
         super().__init__()
         options = {"spatial_dims": spatial_dims, "norm_groups": norm_groups}
-        self.reduce = CONVOLUTIONS[spatial_dims](in_channels, skip_channels, 1, bias=False)
+        self.reduce = THIN_CONVOLUTION[spatial_dims](in_channels, skip_channels, 1, bias=False)
         self.convs = nn.Sequential(
             ConvNormReLU(2 * skip_channels, skip_channels, **options),
             ConvNormReLU(skip_channels, skip_channels, **options),
@@ -110,7 +110,7 @@ class RSANet(nn.Module):
         check_spatial_dims(spatial_dims)
         _check(widths, positions)
         attention = "none" if attention is None else attention
-        convolution = CONVOLUTIONS[spatial_dims]
+        convolution = THIN_CONVOLUTION[spatial_dims]
         options = {"spatial_dims": spatial_dims, "norm_groups": norm_groups}
         self.spatial_dims = spatial_dims
         self.levels = tuple(f"level{number}" for number in range(1, len(widths)))

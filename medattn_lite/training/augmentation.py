@@ -154,15 +154,14 @@ def changed_window(
         image: (C, D, H, W).
         masks: (R, D, H, W).
         generator: of every change.
-        option: name → value of `turn_degrees`, `zoom`, `mirror_axes`, `lesion_contrast`, `blur`, `intensity_change`.
+        option: name → value of `turn_degrees`, `zoom`, `mirror_axes`, `lesion_fade`, `blur`, `intensity_change`.
     """
     if option("turn_degrees") or option("zoom"):
         image, masks = random_turn_in_plane(image, masks, generator, degrees=option("turn_degrees"),
                                             zoom=option("zoom"))  # fmt: skip
     image, masks = random_mirror(image, masks, generator, axes=option("mirror_axes"))
-    if option("lesion_contrast"):
-        low, high = option("lesion_contrast")
-        image = random_lesion_contrast(image, masks, generator, low=low, high=high)
+    if option("lesion_fade"):
+        image = random_lesion_fade(image, masks, generator, most=option("lesion_fade"))
     if option("blur"):
         image = random_blur(image, generator, most=option("blur"))
     if option("intensity_change"):
@@ -201,24 +200,23 @@ def random_blur(image: Tensor, generator: Generator, *, most: float) -> Tensor:
     return blur(image, (width, width, width))
 
 
-def random_lesion_contrast(
-    image: Tensor, masks: Tensor, generator: Generator, *, low: float, high: float, edge: float = 1.0
+def random_lesion_fade(
+    image: Tensor, masks: Tensor, generator: Generator, *, most: float, edge: float = 1.0
 ) -> Tensor:
-    """Brings what lies inside the masks nearer to white matter, or farther from it, in each channel by itself.
+    """Brings what lies inside the masks nearer to white matter, in each channel by itself.
 
     Args:
         image: (C, D, H, W) on the intensity scale of `data/transforms.py`, where white matter is 0.
         masks: (R, D, H, W); a voxel of any region counts.
-        generator: of the factors and of the width of the edge.
-        low: least factor.
-        high: largest factor; 1 leaves lesions as they are.
-        edge: the factor comes in over an edge of up to so many voxels (standard deviation of a Gaussian).
+        generator: of how far, and of the width of the edge.
+        most: up to this share of the way; 0 leaves lesions as they are, at 1 they may vanish.
+        edge: the change comes in over an edge of up to so many voxels (standard deviation of a Gaussian).
     """
     inside = (masks > 0).any(0, keepdim=True).float()  # (1, D, H, W)
     width = edge * float(torch.rand((), generator=generator))
     weight = blur(inside, (width, width, width))
-    factor = low + (high - low) * torch.rand(image.shape[0], 1, 1, 1, generator=generator)
-    return image * (1 + weight * (factor - 1))
+    share = most * torch.rand(image.shape[0], 1, 1, 1, generator=generator)
+    return image * (1 - weight * share)
 
 
 def _below(end: int, generator: Generator) -> int:

@@ -14,7 +14,7 @@ from medattn_lite.training.augmentation import (
     random_blur,
     random_flip,
     random_intensity,
-    random_lesion_contrast,
+    random_lesion_fade,
     random_mirror,
     random_rotation,
     random_turn_in_plane,
@@ -182,17 +182,16 @@ def test_lesions_come_nearer_to_white_matter_and_nothing_else_changes() -> None:
     image = torch.full((3, 9, 9, 9), 2.0)
     mask = torch.zeros(1, 9, 9, 9, dtype=torch.uint8)
     mask[:, 2:7, 2:7, 2:7] = 2
-    factors = []
+    kept = []
     for seed in range(10):
-        changed = random_lesion_contrast(image, mask, seeded(seed), low=0.4, high=0.8, edge=0.0)
+        changed = random_lesion_fade(image, mask, seeded(seed), most=0.6, edge=0.0)
         assert torch.equal(changed[:, mask[0] == 0], image[:, mask[0] == 0])
         inside = changed[:, mask[0] > 0] / 2
         assert torch.equal(inside, inside[:, :1].expand_as(inside))
-        factors += inside[:, 0].tolist()
-    assert 0.4 <= min(factors) < 0.5 and 0.7 < max(factors) <= 0.8  # each channel draws its own
-    soft = random_lesion_contrast(image, mask, seeded(0), low=0.4, high=0.4, edge=1.0)
-    middle, border = float(soft[0, 4, 4, 4]), float(soft[0, 4, 4, 2])
-    assert middle == pytest.approx(0.8, abs=0.05) and middle + 0.1 < border < 2
-    assert float(soft[0, 0, 0, 0]) == pytest.approx(2.0, abs=1e-3)
-    unchanged = random_lesion_contrast(image, mask, seeded(0), low=1.0, high=1.0)
-    torch.testing.assert_close(unchanged, image)
+        kept += inside[:, 0].tolist()
+    assert 0.4 <= min(kept) < 0.5 and 0.9 < max(kept) <= 1  # each channel draws its own
+    soft, sharp = (random_lesion_fade(image, mask, seeded(0), most=1.0, edge=edge)[0] for edge in (1.0, 0.0))
+    assert float(soft[4, 4, 4]) == pytest.approx(float(sharp[4, 4, 4]), abs=0.05)
+    assert float(sharp[4, 4, 2]) + 0.1 < float(soft[4, 4, 2]) < 2
+    assert float(soft[0, 0, 0]) == pytest.approx(2.0, abs=1e-3)
+    assert torch.equal(random_lesion_fade(image, mask, seeded(0), most=0.0), image)

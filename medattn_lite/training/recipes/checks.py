@@ -104,6 +104,8 @@ OPTIONS: Mapping[str, Range] = {  # of tasks; what is not here is held to the ki
     "turn_degrees": Range(0, 180, whole=False),
     "zoom": Range(0, 1, whole=False, below=True),
     "intensity_change": Range(0, 10, whole=False),
+    "blur": Range(0, 10, whole=False),
+    "lesion_fade": Range(0, 1, whole=False),
     "dice_weight": Range(0, 100, whole=False),
     "coarse_pixels": Range(1, 64),
     "window_slices": Range(1, 1024, none=True),

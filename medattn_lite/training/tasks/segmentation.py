@@ -51,11 +51,10 @@ class Segmentation(Task):
     those that do not: their slices are shrunk to this many pixels; `label_map`, what the labels of a folder's own masks
     mean, file label to sample label. And, where they are given: `mirror_axes`, 0 (D), 1 (H) or 2 (W), mirrored half of
     the time; `turn_degrees` and `zoom`, how far slices are turned and scaled; `intensity_change`, see
-    `random_intensity`; `blur`, see `random_blur`; `lesion_contrast`, least and largest factor, see
-    `random_lesion_contrast`; `mirror_test`, the mean over all mirror images is predicted; `cross_validation`, every
-    patient is tested once, in place of random splits; `coarse_pixels`, how many pixels of a slice the network sees as
-    one, along H and along W (see `networks/coarse.py`); `window_slices`, how many slices a window has, in place of the
-    first of `size`.
+    `random_intensity`; `blur`, see `random_blur`; `lesion_fade`, see `random_lesion_fade`;
+    `mirror_test`, the mean over all mirror images is predicted; `cross_validation`, every patient is tested once, in
+    place of random splits; `coarse_pixels`, how many pixels of a slice the network sees as one, along H and along W
+    (see `networks/coarse.py`); `window_slices`, how many slices a window has, in place of the first of `size`.
 
     Attributes:
         regions: names, one per channel of the masks.
@@ -69,7 +68,7 @@ class Segmentation(Task):
     asks = "region"
     more_options = MappingProxyType({
         "mirror_axes": (), "turn_degrees": 0.0, "zoom": 0.0, "intensity_change": 0.0, "blur": 0.0,
-        "lesion_contrast": (), "mirror_test": False, "cross_validation": False, "coarse_pixels": 1,
+        "lesion_fade": 0.0, "mirror_test": False, "cross_validation": False, "coarse_pixels": 1,
         "window_slices": None,
     })  # fmt: skip
 

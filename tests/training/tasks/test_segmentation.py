@@ -317,7 +317,7 @@ def test_windows_are_changed_as_the_options_say_and_else_not(tasks) -> None:
     plain = windows(task)
     assert torch.equal(windows(_changed(task, turn_degrees=0.0, zoom=0.0, intensity_change=0.0, mirror_axes=())), plain)
     for options in ({"turn_degrees": 20.0}, {"zoom": 0.3}, {"intensity_change": 0.2}, {"blur": 1.0},
-                    {"lesion_contrast": (0.4, 0.8)}):  # fmt: skip
+                    {"lesion_fade": 0.6}):  # fmt: skip
         assert not torch.allclose(windows(_changed(task, **options)), plain), options
     mirrored = windows(_changed(task, mirror_axes=(2,)))
     kept = [torch.equal(one, other) for one, other in zip(mirrored, plain, strict=True)]
