@@ -44,6 +44,18 @@ def test_a_fault_of_the_machine_is_one_line_and_exit_code_2(error, command, monk
     assert_one_line(capsys.readouterr().err)
 
 
+def test_a_link_to_a_missing_folder_says_where_it_points(tmp_path) -> None:
+    link = tmp_path / "out"
+    link.symlink_to(tmp_path / "gone")
+    with pytest.raises(FileExistsError) as caught:
+        link.mkdir(exist_ok=True)
+    message = outside_fault(caught.value)
+    assert message is not None and f"{link} is a link to {tmp_path / 'gone'}, which does not exist" in message
+    with pytest.raises(FileExistsError) as caught:
+        tmp_path.mkdir()
+    assert "link" not in (outside_fault(caught.value) or "")
+
+
 @pytest.mark.parametrize("error", [ValueError("ours"), RuntimeError("ours"), KeyError("ours"), OSError("ours")])
 def test_a_bug_of_ours_stays_a_bug(error) -> None:
     assert outside_fault(error) is None
