@@ -38,9 +38,9 @@ def outside_fault(error: BaseException) -> str | None:
                 errno.EROFS: "choose a folder that can be written to", errno.ENAMETOOLONG: "choose a shorter name"}
     if error.errno is None and error.filename is None:
         return None
-    if isinstance(error, FileExistsError) and os.path.islink(error.filename or "") and not os.path.exists(error.filename):
-        return printable(f"{error.filename} is a link to {os.readlink(error.filename)}, which does not exist: make that "
-                         "folder, or name another place")
+    link = Path(error.filename or "")
+    if isinstance(error, FileExistsError) and link.is_symlink() and not link.exists():
+        return printable(f"{link} is a link to {link.readlink()}, which does not exist: make it, or name another")
     place = "" if error.filename is None else f"{error.filename}: "
     what = (error.strerror or str(error)).rstrip(".")
     return printable(" ".join(f"{place}{what}; {remedies.get(error.errno or 0, 'check the path and its permissions')}"
