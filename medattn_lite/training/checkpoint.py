@@ -22,15 +22,19 @@ from medattn_lite.errors import UserError
 OPTIMISER, MODEL, CHECKSUM = "optimiser.", "model.", "checksum"
 
 
-def save_weights(model: nn.Module, path: Path, **facts: Any) -> None:
+def save_weights(model: nn.Module, path: Path, *, half: bool = False, **facts: Any) -> None:
     """Writes a network's weights and buffers.
 
     Args:
         model: the network.
         path: `*.safetensors`; replaced if it is there.
+        half: in half precision, which a network in single precision reads as well.
         **facts: JSON values kept in the file's header.
     """
-    _write({name: _plain(tensor) for name, tensor in model.state_dict().items()}, path, facts)
+    tensors = {name: _plain(tensor) for name, tensor in model.state_dict().items()}
+    if half:
+        tensors = {name: tensor.half() if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
+    _write(tensors, path, facts)
 
 
 def load_weights(model: nn.Module, path: Path) -> dict[str, Any]:

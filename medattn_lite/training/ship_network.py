@@ -2,10 +2,11 @@
 
     python -m medattn_lite.training.ship_network runs/mechanisms-phantom-laptop-0 grade_p3d_iam="P3D + IAM"
 
-The weights are those of the run's first seed. Where the run has more, what each of them scores on the same subjects
-stands beside the weights, so that one training cannot pass for all. Only of phantoms: weights that patients' images
-made may hold more of them than anyone can say. Before anything is written, the weights are read back and must give the
-predictions that the run wrote down.
+The weights are those of the seed that is best on the validation subjects, or of the first where the recipe has none;
+what each seed scores on the test subjects stands beside them, so that one training cannot pass for all. Only of
+phantoms: weights that patients' images made may hold more of them than anyone can say. The weights must give the
+predictions that the run wrote down before they are rounded to half precision, which halves the files; the scores are
+those of the rounded weights.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from medattn_lite.training.tasks import Task, open_task
 from medattn_lite.training.tasks.task import Rows
 
 LIMIT = 4 * 2**20  # bytes per file
-CHECKED = 4  # test rows predicted anew
+CHECKED = 4  # test rows whose predictions must be those that the run wrote down
 
 
 def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = FOLDER) -> list[Path]:
@@ -55,15 +56,19 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
     plan, recipe, settings, environment = (opened.finished_plan, opened.recipe, opened.settings, opened.environment)
     if plan.data != "phantom":
         raise UserError(f"{run} was trained on {plan.data}: only networks trained on phantoms go into the package")
-    records = {variant: opened.fold(variant, fold).record() for variant in chosen.values()}
+    starts = {variant: _best_start(opened, variant, fold) for variant in chosen.values()}
+    records = {variant: opened.fold(variant, fold, start=start).record() for variant, start in starts.items()}
     task = open_task(recipe, settings, seed=plan.seed, progress=False)
     split, written = task.splits()[fold], []
     for name, variant in chosen.items():
-        task_of_fold, model = opened.trained_on(task, recipe.variant(variant), fold, split)
-        predictions = records[variant]["predictions"]
-        _check(task_of_fold, model, task_of_fold.rows(split, "test")[:CHECKED], predictions[:CHECKED])
+        start = starts[variant]
+        task_of_fold, model = opened.trained_on(task, recipe.variant(variant), fold, split, start=start)
+        rows = task_of_fold.rows(split, "test")
+        _check(task_of_fold, model, rows[:CHECKED], records[variant]["predictions"][:CHECKED])
+        _round_to_half(model)
+        predictions = _predicted(task_of_fold, model, rows)
         weights = folder / f"{name}.safetensors"
-        save_weights(model, weights)
+        save_weights(model, weights, half=True)
         if weights.stat().st_size > LIMIT:
             size = weights.stat().st_size / 2**20
             weights.unlink()
@@ -71,19 +76,39 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
         weights.chmod(0o644)
         facts: dict[str, Any] = {
             "name": name, **as_json(model.built_from), "recipe": recipe.name, "variant": variant, "scale": plan.scale,
-            "data": plan.data, "fold": fold, "seed": plan.seed, "settings": as_json(task_of_fold.settings),
+            "data": plan.data, "fold": fold, "seed": plan.training_seeds[start],
+            "settings": as_json(task_of_fold.settings),
             "channels": list(task_of_fold.channels), "classes": task_of_fold.output_names(model),
             "subjects": records[variant]["split"],
             "scores": {key: value.as_dict() for key, value in task_of_fold.score(predictions).items()},
             "scores_by_seed": _scores_by_seed(opened, task_of_fold, variant, fold),
             "beside": _scores_beside(opened, task, chosen.values(), fold),
             "details": task_of_fold.details(predictions), "parameters": records[variant]["parameters"],
-            "chosen_step": _chosen_step(opened, variant, fold), "trained_steps": records[variant]["iterations"],
+            "chosen_step": _chosen_step(opened, variant, fold, start=start),
+            "trained_steps": records[variant]["iterations"],
             "command": _command(plan, variant), "environment": environment,
         }  # fmt: skip
         write_json(folder / f"{name}.json", facts)
         written.append(weights)
     return written
+
+
+def _best_start(run: Run, variant: str, fold: int) -> int:
+    """The number of the seed with the highest validation score; 0 where none was kept or only one was trained."""
+    starts = range(len(run.finished_plan.training_seeds))
+    scores = [read_facts(run.fold(variant, fold, start=start).weights).get("score") for start in starts]
+    if any(score is None or math.isnan(score) for score in scores):
+        return 0
+    return max(starts, key=lambda start: scores[start])
+
+
+def _round_to_half(model: torch.nn.Module) -> None:
+    """Rounds weights and buffers to numbers that half precision holds; they stay in single precision."""
+    for tensor in model.state_dict().values():
+        if tensor.is_floating_point():
+            tensor.copy_(tensor.half())
+            if not tensor.isfinite().all():
+                raise UserError("the weights hold numbers beyond 65,504, which half precision cannot: train it anew")
 
 
 def _scores_by_seed(run: Run, task: Task, variant: str, fold: int) -> dict[str, dict[str, Any]]:
@@ -112,10 +137,14 @@ def _chosen_step(run: Run, variant: str, fold: int, *, start: int = 0) -> int:
     return int(read_facts(run.fold(variant, fold, start=start).weights)["iteration"])
 
 
+@torch.no_grad()
+def _predicted(task: Any, model: torch.nn.Module, rows: Rows) -> list[dict[str, Any]]:
+    """Predictions of rows, as a run writes them down."""
+    return json.loads(json.dumps([task.predict(model, int(row), torch.device("cpu")) for row in rows]))
+
+
 def _check(task: Any, model: torch.nn.Module, rows: Rows, expected: Sequence[dict[str, Any]]) -> None:
-    with torch.no_grad():
-        computed = [task.predict(model, int(row), torch.device("cpu")) for row in rows]
-    for ours, theirs in zip(json.loads(json.dumps(computed)), expected, strict=True):
+    for ours, theirs in zip(_predicted(task, model, rows), expected, strict=True):
         if not _alike(ours, theirs):
             raise UserError(f"the weights do not give what the run predicted for {theirs['subject']}: run it anew")
 

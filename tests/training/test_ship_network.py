@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
@@ -19,7 +20,7 @@ from medattn_lite.training.checkpoint import read_facts
 from medattn_lite.training.recipes import find_recipe
 from medattn_lite.training.recipes.grading import GRADING
 from medattn_lite.training.run import Run
-from medattn_lite.training.ship_network import ship
+from medattn_lite.training.ship_network import _round_to_half, ship
 
 
 @pytest.fixture(scope="module")
@@ -47,14 +48,44 @@ def test_beside_shipped_weights_stand_the_chosen_step_every_seed_and_the_command
     facts = json.loads((tmp_path / "small.json").read_text())
     assert facts["command"] == ("medattn train grading --scale smoke --variants 'P3D + IAM' --seed 0 --seeds 2 "
                                 "--first-folds 2")
-    assert facts["chosen_step"] == read_facts(run / "P3D + IAM" / "fold-1" / "best.safetensors")["iteration"]
+    folders = [run / "P3D + IAM" / "fold-1", run / "P3D + IAM" / "start-1" / "fold-1"]
+    kept = [read_facts(folder / "best.safetensors") for folder in folders]
+    best = max((0, 1), key=lambda start: kept[start]["score"])
+    assert facts["seed"] == Run(run).finished_plan.training_seeds[best]
+    assert facts["chosen_step"] == kept[best]["iteration"]
     assert facts["trained_steps"] >= facts["chosen_step"] >= 1
     assert list(facts["scores_by_seed"]) == ["1", "1001"]
-    first, second = (start["scores"]["AUC"]["value"] for start in facts["scores_by_seed"].values())
-    assert first == facts["scores"]["AUC"]["value"]
+    second = facts["scores_by_seed"]["1001"]["scores"]["AUC"]["value"]
     metrics = json.loads((run / "P3D + IAM" / "start-1" / "fold-1" / "predictions.json").read_text())
     assert second == pytest.approx(auc([row["label"] for row in metrics["predictions"]],
                                        [row["probability"] for row in metrics["predictions"]]))  # fmt: skip
+
+
+@pytest.mark.parametrize("better", [0, 1])
+def test_the_seed_with_the_best_validation_score_is_shipped_in_half_precision(run, tmp_path, monkeypatch, better):
+    def facts_of(path):
+        return {**read_facts(path), "score": float(("start-1" in path.parts) == better)}
+
+    monkeypatch.setattr("medattn_lite.training.ship_network.read_facts", facts_of)
+    (path,) = ship(run, {"small": "P3D + IAM"}, fold=1, folder=tmp_path)
+    folder = run / "P3D + IAM" / ("start-1/fold-1" if better else "fold-1")
+    whole, shipped = load_file(folder / "best.safetensors"), load_file(path)
+    assert path.stat().st_size < 0.6 * (folder / "best.safetensors").stat().st_size
+    assert {str(tensor.dtype) for tensor in shipped.values()} <= {"torch.float16", "torch.int64"}
+    for name, tensor in whole.items():
+        assert torch.equal(shipped[name].float(), tensor.half().float()), name
+    monkeypatch.setattr(trained, "FOLDER", tmp_path)
+    trained.trained_facts.cache_clear()
+    network = trained.load_trained("small").network
+    assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
+    trained.trained_facts.cache_clear()
+
+
+def test_weights_beyond_half_precision_are_refused():
+    model = torch.nn.Linear(1, 1)
+    torch.nn.init.constant_(model.weight, 1e5)
+    with pytest.raises(UserError, match="half precision"):
+        _round_to_half(model)
 
 
 def test_what_else_the_run_holds_of_the_fold_stands_beside_the_weights(tmp_path):
