@@ -96,10 +96,9 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
 def _best_start(run: Run, variant: str, fold: int) -> int:
     """The number of the seed with the highest validation score; 0 where none was kept or only one was trained."""
     starts = range(len(run.finished_plan.training_seeds))
-    scores = [read_facts(run.fold(variant, fold, start=start).weights).get("score") for start in starts]
-    if any(score is None or math.isnan(score) for score in scores):
-        return 0
-    return max(starts, key=lambda start: scores[start])
+    facts = [read_facts(run.fold(variant, fold, start=start).weights) for start in starts]
+    scores = [float(kept["score"]) for kept in facts if kept.get("score") is not None]
+    return scores.index(max(scores)) if len(scores) == len(facts) and all(map(math.isfinite, scores)) else 0
 
 
 def _round_to_half(model: torch.nn.Module) -> None:
