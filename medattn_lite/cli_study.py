@@ -48,6 +48,8 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
                       "a finished run of any recipe tested on patients of another source"),
     "ablation": Study("medattn_lite.training.ablation", "figures/lesions_ablation.md",
                       "what each choice of a recipe brings: one taken back at a time, on training patients"),
+    "learning-curve": Study("medattn_lite.training.learning_curve", "figures/learning_curve.md",
+                            "what phantoms are worth in patients: 5 to 40 patients, from random weights and phantoms"),
     "cox-tables": Study("medattn_lite.survival.cox_tables", "figures/results/survival-tables.json",
                         "Cox regression on public clinical tables, without images"),
     "ship": Study("medattn_lite.training.ship_network", "medattn_lite/networks/weights",
