@@ -112,7 +112,7 @@ def _of_run(folder: Path, variant: str | None, fold: int | None) -> Trained:
     facts = {
         "recipe": run.recipe.name, "variant": run.variant.name, "scale": opened.plan.scale, "data": opened.plan.data,
         "fold": run.fold, "seed": opened.plan.seed, "settings": as_json(run.task.settings),
-        "asked": {name: opened.metrics["data_facts"][name] for name in ("channels", "classes", "regions")
+        "outputs": {name: opened.metrics["data_facts"][name] for name in ("channels", "classes", "regions")
                   if name in opened.metrics["data_facts"]},
         "channels": list(run.task.channels), "classes": run.task.output_names(run.network),
         "scores": {key: value.as_dict() for key, value in run.task.score(predictions).items()},

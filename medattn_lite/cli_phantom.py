@@ -73,10 +73,10 @@ def _phantom(options: argparse.Namespace) -> int:
 
 
 def _phantom_beside(options: argparse.Namespace) -> int:
-    from medattn_lite.data.phantom.beside_patients import draw_beside_patients
+    from medattn_lite.data.phantom.phantoms_and_patients import draw_phantoms_and_patients
 
     picture = options.out or Path("runs/phantom/beside.png")
-    draw_beside_patients(options.beside, picture, n=options.n or 4, seed=options.seed)
+    draw_phantoms_and_patients(options.beside, picture, n=options.n or 4, seed=options.seed)
     print(f"{picture} (it shows real patients: keep it to yourself)")
     return 0
 

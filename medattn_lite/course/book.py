@@ -27,7 +27,7 @@ from medattn_lite.optional import install
 ROOT = Path(__file__).resolve().parents[2]
 _STYLE = Path(__file__).with_name("book.css")
 _NUMBER = re.compile(r"^\d\d_\w+$")
-_BESIDE = ("README", "glossary", "faq", "data", "friends")  # pages in notebooks/
+_PAGES = ("README", "glossary", "faq", "data", "friends")  # pages in notebooks/
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _ANCHOR = re.compile(r'<a data-jupyter-id="[^"]*"></a>')
 # What the theme leaves out for those who listen to a page, or go through it by keyboard.
@@ -84,13 +84,13 @@ def _stage(executed: Sequence[Path], staged: Path, root: Path) -> None:
     shutil.copy(_STYLE, static / "book.css")
     for path in executed:
         book_notebook(path, staged / "notebooks" / path.name, static)
-    for name in (*(f"notebooks/{page}.md" for page in _BESIDE), "CHANGELOG.md", "CONTRIBUTING.md"):
+    for name in (*(f"notebooks/{page}.md" for page in _PAGES), "CHANGELOG.md", "CONTRIBUTING.md"):
         shutil.copy(root / name, staged / name)
     shutil.copytree(root / "figures", staged / "figures")
     pages = sorted(path.stem for path in (staged / "figures").glob("*.md"))
     contents = [
         _tree("The course", [f"notebooks/{path.stem}" for path in executed]),
-        _tree("Beside it", [*(f"notebooks/{page}" for page in _BESIDE), *(f"figures/{page}" for page in pages)]),
+        _tree("More pages", [*(f"notebooks/{page}" for page in _PAGES), *(f"figures/{page}" for page in pages)]),
         _tree("API reference", [f"api/{page}" for page in write_api(staged / "api")]),
         _tree("The project", ["README", "CONTRIBUTING", "CHANGELOG"]),
     ]

@@ -27,7 +27,7 @@ def show_masked_slices(slices: Mapping[str, tuple[Tensor, Tensor]], *, title: st
     def sheet(names: list[str]) -> None:
         pictures = torch.stack([slices[name][0] for name in names])
         masks = torch.stack([slices[name][1] > 0 for name in names]).to(torch.uint8)
-        options: dict[str, Any] = {"labels": {1: "mask"}, "opacity": 0.35, "letters": True, "title": title}
+        options: dict[str, Any] = {"labels": {1: "mask"}, "opacity": 0.35, "orientation_labels": True, "title": title}
         plots.show(plots.image_grid(pictures, titles=names, overlays=masks, **options))
 
     same_shape = len({picture.shape for picture, _ in slices.values()}) == 1

@@ -27,7 +27,7 @@ def trained_c_indices() -> dict[str, Interval]:
         for seed, record in network["scores_by_seed"].items():
             intervals[f"{network['variant']}, seed {seed}"] = Interval.from_dict(record["scores"][C_INDEX])
     for network in facts:
-        for variant, scores in network.get("beside", {}).items():
+        for variant, scores in network.get("other_variants", {}).items():
             intervals[variant] = Interval.from_dict(scores[C_INDEX])
     return intervals
 

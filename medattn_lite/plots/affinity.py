@@ -21,7 +21,7 @@ from medattn_lite.plots.style import CROSSHAIR, INK, MAP, as_array, figure_funct
 WIDTH = 9.6  # inches: the text width of a notebook at 100 dpi
 MATRIX = 1.95  # edge of a matrix
 LEFT, GAP, TOP, BOTTOM = 0.62, 0.08, 0.56, 0.46  # of each row, in inches
-BESIDE = 0.3  # between a matrix and the planes
+GAP_BEFORE_PLANES = 0.3  # between a matrix and the planes
 HIGHEST = 0.999  # quantile of the weights that gets the strongest colour: a few voxels must not hide the rest
 # Direction → from where to where its slices are counted; rows and columns are those of an axial slice.
 ENDS = {"axial": DIRECTIONS[0], "coronal": DIRECTIONS[1], "sagittal": DIRECTIONS[2],
@@ -82,13 +82,13 @@ def slice_affinity(
     if len(arrays) != len(planes) or len(chosen) != len(arrays):
         raise ValueError(f"{len(arrays)} matrices, {len(planes)} planes and {len(chosen)} chosen rows: give one each")
     titles = planes if titles is None else list(titles)
-    edge = min(3.0, (WIDTH - len(arrays) * (LEFT + BESIDE)) / len(arrays))
+    edge = min(3.0, (WIDTH - len(arrays) * (LEFT + GAP_BEFORE_PLANES)) / len(arrays))
     height = edge + 0.36 + BOTTOM
-    figure = new_figure(max(len(arrays) * (LEFT + edge + BESIDE), 4.6), height, layout=None)
+    figure = new_figure(max(len(arrays) * (LEFT + edge + GAP_BEFORE_PLANES), 4.6), height, layout=None)
     width = figure.get_figwidth()
     words = []
     for number, (matrix, plane, row, title) in enumerate(zip(arrays, planes, chosen, titles, strict=True)):
-        left = LEFT + number * (LEFT + edge + BESIDE)
+        left = LEFT + number * (LEFT + edge + GAP_BEFORE_PLANES)
         axes = figure.add_axes((left / width, BOTTOM / height, edge / width, edge / height))
         draw_matrix(axes, matrix, plane, row)
         axes.set_title(f"{title}: up to {matrix.max():.2g}", fontsize=11)
@@ -133,12 +133,12 @@ def affinity_view(
     position = tuple(int(index) for index in position)
     mask = None if outline is None else as_array(outline) > 0
     _check(volume, position, rows, mask)
-    panels = (Plane("axial", -1, 0, 1, AXIAL.letters),) if volume.ndim == 2 else PLANES
+    panels = (Plane("axial", -1, 0, 1, AXIAL.orientation_labels),) if volume.ndim == 2 else PLANES
     flat = (1.0, 1.0) if spacing is None else tuple(spacing)
     edges = flat if volume.ndim == 2 else voxel_spacing(affine, spacing)
     size = [length * edge for length, edge in zip(volume.shape, edges, strict=True)]
     tall = max(size[plane.rows] for plane in panels)
-    room = WIDTH - LEFT - MATRIX - BESIDE - (len(panels) - 1) * GAP
+    room = WIDTH - LEFT - MATRIX - GAP_BEFORE_PLANES - (len(panels) - 1) * GAP
     scale = min(room / sum(size[plane.columns] for plane in panels), 3.4 / tall)  # inches per millimetre
     step = TOP + max(MATRIX, tall * scale) + BOTTOM
     height = len(rows) * step
@@ -154,7 +154,7 @@ def affinity_view(
         figure.text(0.005, (top + 0.36) / height, f"{heading}{f', {row.caption}' if row.caption else ''}",
                     fontsize=12, va="center", weight="bold")  # fmt: skip
         overlay = _times_even(row, opacity)
-        left = LEFT + MATRIX + BESIDE
+        left = LEFT + MATRIX + GAP_BEFORE_PLANES
         first = left
         for plane in panels:
             wide = size[plane.columns] * scale
@@ -214,7 +214,7 @@ def _draw(
 
     cross = (position[plane.rows], position[plane.columns])
     draw_plane(axes, part(volume), spacing=spacing, window=window, overlay=(overlay, part(overlay.values)),
-               letters=plane.letters, cross=cross, box=box)  # fmt: skip
+               orientation_labels=plane.orientation_labels, cross=cross, box=box)  # fmt: skip
     if volume.ndim == 3:
         axes.set_title(f"{plane.name} {position[plane.across]}", fontsize=10, pad=4)
     if mask is not None and part(mask).any():

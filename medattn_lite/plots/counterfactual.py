@@ -79,7 +79,7 @@ def counterfactual_view(
         index = position[plane.across]
         draw_plane(
             axes, cut(volume, plane, index), spacing=(edges[plane.rows], edges[plane.columns]),
-            window=window, letters=plane.letters, box=(tall, size[plane.columns]),
+            window=window, orientation_labels=plane.orientation_labels, box=(tall, size[plane.columns]),
             overlay=None if shown is None else (shown, cut(shown.values, plane, index)),
         )  # fmt: skip
         if mask is not None:

@@ -14,7 +14,7 @@ from medattn_lite.plots.style import INK, figure_function, new_figure
 
 WIDTH, GAP, TOP = 9.6, 0.25, 0.3  # inches
 PICTURE, LINE, TITLE = 2.05, 0.175, 0.24  # height of a picture, of a line of its caption, of its title
-LETTERS = 38  # of a caption's line
+NAME_WIDTH = 38  # of a caption's line
 
 
 @figure_function
@@ -57,7 +57,7 @@ def explanation_grid(
     for number, (item, lines) in enumerate(zip(laid, captions, strict=True)):
         left = number % columns * (wide + GAP)
         top = height - TOP - number // columns * cell
-        name = textwrap.shorten(item.row.title, LETTERS, placeholder=" …")
+        name = textwrap.shorten(item.row.title, NAME_WIDTH, placeholder=" …")
         figure.text((left + 0.03) / WIDTH, top / height, name, fontsize=11, fontweight="bold", va="top", color=INK)
         _draw(figure, item, plane, (left, top - TITLE - PICTURE, wide), height, opacity)
         below = top - TITLE - PICTURE
@@ -70,7 +70,7 @@ def explanation_grid(
 
 
 def _wrapped(caption: str) -> list[str]:
-    return [part for line in caption.splitlines() for part in textwrap.wrap(line, LETTERS) or [""]]
+    return [part for line in caption.splitlines() for part in textwrap.wrap(line, NAME_WIDTH) or [""]]
 
 
 def _draw(

@@ -111,7 +111,7 @@ class LaidOut:
 
     @property
     def panels(self) -> tuple[Plane, ...]:
-        return PLANES if self.volume.ndim == 3 else (Plane("axial", -1, 0, 1, AXIAL.letters),)
+        return PLANES if self.volume.ndim == 3 else (Plane("axial", -1, 0, 1, AXIAL.orientation_labels),)
 
 
 def lay_out(
@@ -138,7 +138,7 @@ def lay_out(
         high = float(np.quantile(values, HIGHEST)) if values.size else 0.0
         high = high if high > 0 else float(values.max(initial=0.0))
         shown = make_overlay(values, volume.shape, title=row.title, limits=(0.0, high) if high > 0 else None)
-    panels = PLANES if volume.ndim == 3 else (Plane("axial", -1, 0, 1, AXIAL.letters),)
+    panels = PLANES if volume.ndim == 3 else (Plane("axial", -1, 0, 1, AXIAL.orientation_labels),)
     size = [length * edge for length, edge in zip(volume.shape, spacing, strict=True)]
     tall = max(size[plane.rows] for plane in panels)
     room = WIDTH - CAPTION - (len(panels) - 1) * GAP
@@ -178,7 +178,7 @@ def draw_map(axes: Axes, laid: LaidOut, plane: Plane, *, opacity: float, box: tu
 
     draw_plane(
         axes, pick(laid.volume), spacing=(laid.edges[plane.rows], laid.edges[plane.columns]),
-        window=default_window(laid.volume), letters=plane.letters, box=box,
+        window=default_window(laid.volume), orientation_labels=plane.orientation_labels, box=box,
         overlay=None if shown is None else (shown, pick(shown.values)),
     )  # fmt: skip
     if laid.mask is not None:

@@ -65,7 +65,7 @@ def gate_view(
     count = 3 if spatial is not None else 2
     panels = upper.subplots(1, count, width_ratios=(*[1.0] * (count - 1), 1.25))
     window = default_window(slice_)
-    draw_plane(panels[0], slice_, window=window, letters=AXIAL.letters)
+    draw_plane(panels[0], slice_, window=window, orientation_labels=AXIAL.orientation_labels)
     panels[0].set_title(caption or "image", fontsize=11)
     if spatial is not None:
         fine = on_image(spatial, slice_.shape)

@@ -124,7 +124,7 @@ def spatial_map_overlay(
     wide = min(2.9, 9.6 / count)
     figure = new_figure(wide * count, wide * slice_.shape[0] / slice_.shape[1] + 0.95)
     panels = figure.subplots(1, count)
-    draw_plane(panels[0], slice_, window=window, letters=AXIAL.letters)
+    draw_plane(panels[0], slice_, window=window, orientation_labels=AXIAL.orientation_labels)
     panels[0].set_title(title or "image", fontsize=11)
     words = []
     short = short_names(named)

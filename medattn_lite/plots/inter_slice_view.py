@@ -78,7 +78,7 @@ def inter_slice_view(
     window, low, high = default_window(volume), float(map_.min()), float(map_.max())
     flat = ", nearly flat" if high - low < FLAT else ""
     overlay = spatial_overlay(map_, opacity=opacity)
-    draw_plane(panels[0], volume[position], window=window, letters=AXIAL.letters)
+    draw_plane(panels[0], volume[position], window=window, orientation_labels=AXIAL.orientation_labels)
     draw_plane(panels[1], volume[position], window=window, overlay=(overlay, map_[position]))
     if inside is not None and inside[position].any():
         for panel in panels[:2]:

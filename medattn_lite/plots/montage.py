@@ -72,7 +72,7 @@ def slice_montage(
         columns=min(columns, len(indices)),
         spacing=(edges[chosen.rows], edges[chosen.columns]),
         windows=[window] * len(indices),
-        letters=chosen.letters,
+        orientation_labels=chosen.orientation_labels,
         overlay=extra,
         title=title,
     )
@@ -132,7 +132,7 @@ def contrasts_row(
         columns=len(names),
         spacing=(edges[1], edges[2]),
         windows=[default_window(volume) for volume in volumes],
-        letters=AXIAL.letters,
+        orientation_labels=AXIAL.orientation_labels,
         overlay=extra,
         title=title,
     )
@@ -150,7 +150,7 @@ def image_grid(
     labels: Mapping[int, str] | None = None,
     overlay_title: str | None = None,
     opacity: float = 0.5,
-    letters: bool = False,
+    orientation_labels: bool = False,
     window: tuple[float, float] | None = None,
     title: str | None = None,
     alt: str | None = None,
@@ -163,7 +163,7 @@ def image_grid(
         columns: pictures per row.
         overlays: (N, H, W) or (N, 1, H, W), masks or maps.
         labels, overlay_title, opacity, alt: as in `three_planes`.
-        letters: write L/R and A/P on axial slices.
+        orientation_labels: write L/R and A/P on axial slices.
         window: intensities drawn black and white in every picture; by default each has its own.
         title: what is shown, above the first row and in the alt text.
 
@@ -190,7 +190,7 @@ def image_grid(
         columns=min(columns, len(stack)),
         spacing=(1.0, 1.0),
         windows=[window or default_window(picture) for picture in stack],
-        letters=AXIAL.letters if letters else None,
+        orientation_labels=AXIAL.orientation_labels if orientation_labels else None,
         overlay=extra,
         title=title,
     )
@@ -215,7 +215,7 @@ def _grid(
     columns: int,
     spacing: tuple[float, float],
     windows: list[tuple[float, float]],
-    letters: tuple[str, str, str, str] | None,
+    orientation_labels: tuple[str, str, str, str] | None,
     overlay: Overlay | None,
     title: str | None,
 ) -> Figure:
@@ -243,7 +243,7 @@ def _grid(
             spacing=spacing,
             window=windows[number],
             overlay=None if overlay is None or layer is None else (overlay, layer),
-            letters=letters if number == 0 else None,
+            orientation_labels=orientation_labels if number == 0 else None,
         )
         axes.set_title(caption, fontsize=10, pad=3, loc="left")
     if overlay is not None:

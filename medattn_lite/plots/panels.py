@@ -1,4 +1,4 @@
-"""One MRI plane on one axes: true proportions in millimetres, side letters, window, overlay, crosshair."""
+"""One MRI plane on one axes: true proportions in millimetres, orientation labels, window, overlay, crosshair."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from medattn_lite.plots.style import CROSSHAIR, GREY, as_array
 class Plane(NamedTuple):
     """How a plane is cut from a (D, H, W) volume: the axis it is cut across, its rows and its columns.
 
-    The letters say what lies at the left, right, bottom and top of the picture.
+    The labels say what lies at the left, right, bottom and top of the picture.
     """
 
     name: str
     across: int
     rows: int
     columns: int
-    letters: tuple[str, str, str, str]
+    orientation_labels: tuple[str, str, str, str]
 
 
 # D inferior→superior, H posterior→anterior, W left→right; the first row is drawn at the bottom.
@@ -33,7 +33,7 @@ AXIAL = Plane("axial", 0, 1, 2, ("L", "R", "P", "A"))
 CORONAL = Plane("coronal", 1, 0, 2, ("L", "R", "I", "S"))
 SAGITTAL = Plane("sagittal", 2, 0, 1, ("P", "A", "I", "S"))
 PLANES = (AXIAL, CORONAL, SAGITTAL)
-_NAMES = {plane.letters: plane.name for plane in PLANES}
+_NAMES = {plane.orientation_labels: plane.name for plane in PLANES}
 DIRECTIONS = (("inferior", "superior"), ("posterior", "anterior"), ("left", "right"))
 
 
@@ -83,7 +83,7 @@ def draw_plane(
     spacing: tuple[float, float] = (1.0, 1.0),
     window: tuple[float, float],
     overlay: tuple[Overlay, np.ndarray] | None = None,
-    letters: tuple[str, str, str, str] | None = None,
+    orientation_labels: tuple[str, str, str, str] | None = None,
     cross: tuple[float, float] | None = None,
     box: tuple[float, float] | None = None,
 ) -> None:
@@ -95,7 +95,8 @@ def draw_plane(
         spacing: mm per row and mm per column.
         window: intensities drawn black and white.
         overlay: the overlay and its slice of the same shape.
-        letters: what lies left, right, bottom and top; they say which plane it is, and `axes.get_gid()` says it too.
+        orientation_labels: what lies left, right, bottom and top; they say which plane it is, as does
+            `axes.get_gid()`.
         cross: row and column of the crosshair.
         box: height and width in mm of the frame, when several planes share one.
     """
@@ -117,9 +118,9 @@ def draw_plane(
         spine.set_visible(False)
     if cross is not None:
         _draw_cross(axes, cross[0] * spacing[0], cross[1] * spacing[1])
-    if letters is not None:
-        axes.set_gid(_NAMES.get(letters))
-        _draw_letters(axes, letters)
+    if orientation_labels is not None:
+        axes.set_gid(_NAMES.get(orientation_labels))
+        _draw_orientation_labels(axes, orientation_labels)
 
 
 def _draw_cross(axes: Axes, y: float, x: float) -> None:
@@ -135,12 +136,12 @@ def _draw_cross(axes: Axes, y: float, x: float) -> None:
     axes.set_ylim(bottom, top)
 
 
-def _draw_letters(axes: Axes, letters: tuple[str, str, str, str]) -> None:
+def _draw_orientation_labels(axes: Axes, orientation_labels: tuple[str, str, str, str]) -> None:
     places = (
         (0.025, 0.5, "left", "center"), (0.975, 0.5, "right", "center"),
         (0.5, 0.02, "center", "bottom"), (0.5, 0.98, "center", "top"),
     )  # fmt: skip
-    for letter, (x, y, horizontal, vertical) in zip(letters, places, strict=True):
+    for letter, (x, y, horizontal, vertical) in zip(orientation_labels, places, strict=True):
         text = axes.text(x, y, letter, transform=axes.transAxes, ha=horizontal, va=vertical, color="white", fontsize=11)
         text.set_fontweight("bold")
         text.set_path_effects([effects.withStroke(linewidth=2.5, foreground="black")])

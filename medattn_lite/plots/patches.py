@@ -59,7 +59,7 @@ def patch_weights(
     figure = new_figure(columns * width + (1.1 if maps else 0.2), len(queries) * (height + 0.35), layout="compressed")
     grid = figure.subplots(len(queries), columns, squeeze=False)
     for number, (query, row) in enumerate(zip(queries, grid, strict=True)):
-        draw_plane(row[0], picture, window=default_window(picture), letters=AXIAL.letters)
+        draw_plane(row[0], picture, window=default_window(picture), orientation_labels=AXIAL.orientation_labels)
         row[0].set_title(f"query: patch {query[0]}, {query[1]}", fontsize=11)
         _frame(row[0], query, side)
         if maps is not None:

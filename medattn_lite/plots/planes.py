@@ -90,7 +90,7 @@ def three_planes(
             spacing=(edges[plane.rows], edges[plane.columns]),
             window=window,
             overlay=None if extra is None else (extra, cut(extra.values, plane, index)),
-            letters=plane.letters,
+            orientation_labels=plane.orientation_labels,
             cross=(position[plane.rows], position[plane.columns]) if crosshair else None,
             box=(tall, size[plane.columns]),
         )

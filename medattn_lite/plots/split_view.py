@@ -94,7 +94,7 @@ def _image_row(figure: Figure, image: np.ndarray, spatial: ArrayLike | None, opa
     count = 2 if spatial is None else 3
     panels = figure.subplots(1, count, width_ratios=(*[1.0] * (count - 1), 1.25))
     window = default_window(image)
-    draw_plane(panels[0], image, window=window, letters=AXIAL.letters)
+    draw_plane(panels[0], image, window=window, orientation_labels=AXIAL.orientation_labels)
     panels[0].set_title(caption or "image", fontsize=11)
     if spatial is None:
         return ""

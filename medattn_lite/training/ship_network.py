@@ -82,7 +82,7 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
             "subjects": records[variant]["split"],
             "scores": {key: value.as_dict() for key, value in task_of_fold.score(predictions).items()},
             "scores_by_seed": _scores_by_seed(opened, task_of_fold, variant, fold),
-            "beside": _scores_beside(opened, task, chosen.values(), fold),
+            "other_variants": _scores_of_other_variants(opened, task, chosen.values(), fold),
             "details": task_of_fold.details(predictions), "parameters": records[variant]["parameters"],
             "chosen_step": _chosen_step(opened, variant, fold, start=start),
             "trained_steps": records[variant]["iterations"],
@@ -120,7 +120,7 @@ def _scores_by_seed(run: Run, task: Task, variant: str, fold: int) -> dict[str, 
     return by_seed
 
 
-def _scores_beside(run: Run, task: Task, chosen: Collection[str], fold: int) -> dict[str, dict[str, Any]]:
+def _scores_of_other_variants(run: Run, task: Task, chosen: Collection[str], fold: int) -> dict[str, dict[str, Any]]:
     """Variant → scores on the test subjects, of what else the run holds of this fold: controls, from the first seed."""
     by_variant = {}
     for variant in run.recipe.variants:

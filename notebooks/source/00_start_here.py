@@ -365,7 +365,7 @@ def widest_slice(sample):
 # %%
 shuffled = [list(people)[i] for i in np.random.default_rng(SEED).permutation(len(people))]
 pictures = [people[name]["image"][3, widest_slice(people[name])] for name in shuffled]  # FLAIR, (H, W)
-plots.show(plots.image_grid(torch.stack(pictures), titles=list("ABCDEF"), columns=3, letters=True,
+plots.show(plots.image_grid(torch.stack(pictures), titles=list("ABCDEF"), columns=3, orientation_labels=True,
                             title="Six phantoms (synthetic), FLAIR"))
 
 # %% [markdown]
@@ -375,7 +375,7 @@ plots.show(plots.image_grid(torch.stack(pictures), titles=list("ABCDEF"), column
 # %%
 lesions = [people[name]["mask"][0, widest_slice(people[name])] > 0 for name in shuffled]      # (H, W) each
 answers = [f"{letter}  {name}" for letter, name in zip("ABCDEF", shuffled, strict=True)]
-plots.show(plots.image_grid(torch.stack(pictures), titles=answers, columns=3, letters=True,
+plots.show(plots.image_grid(torch.stack(pictures), titles=answers, columns=3, orientation_labels=True,
                             overlays=torch.stack(lesions).int(), labels={1: "lesion"}, title="The answers"))
 
 # %% [markdown]
@@ -394,7 +394,7 @@ low_grade = replace(person, pathology=glioma(grade="low", diameter_mm=36))
 pair = [subject.render(shape=SHAPE, contrasts=("t1ce",)) for subject in (person, low_grade)]
 where = widest_slice(pair[0])
 pictures = torch.stack([scan["image"][0, where] for scan in pair])      # (2, H, W)
-plots.show(plots.image_grid(pictures, columns=2, letters=True, window=(0.0, pictures.max().item() * 0.8),
+plots.show(plots.image_grid(pictures, columns=2, orientation_labels=True, window=(0.0, pictures.max().item() * 0.8),
                             titles=["high grade", "the same person, low grade"], title="T1ce, synthetic"))
 for scan, grade in zip(pair, ("high", "low"), strict=True):
     parts = {label: int((scan["mask"] == label).sum()) / int((scan["mask"] > 0).sum()) for label in (1, 2, 4)}

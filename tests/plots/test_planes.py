@@ -49,11 +49,11 @@ def test_a_voxel_lies_on_the_side_that_the_letters_say(voxel, sides):
 def test_letters_stand_at_their_edges():
     figure = plots.three_planes(bright_voxel(5, 7, 6))
     for axes, plane in zip(figure.axes, PLANES, strict=False):
-        left, right, bottom, top = plane.letters
+        left, right, bottom, top = plane.orientation_labels
         places = {text.get_text(): text.get_position() for text in axes.texts}
         assert places[left][0] < 0.1 < 0.9 < places[right][0]
         assert places[bottom][1] < 0.1 < 0.9 < places[top][1]
-    assert [plane.letters for plane in (AXIAL, CORONAL, SAGITTAL)] == [
+    assert [plane.orientation_labels for plane in (AXIAL, CORONAL, SAGITTAL)] == [
         ("L", "R", "P", "A"), ("L", "R", "I", "S"), ("P", "A", "I", "S"),
     ]  # fmt: skip
 

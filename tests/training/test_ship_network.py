@@ -96,8 +96,8 @@ def test_what_else_the_run_holds_of_the_fold_stands_beside_the_weights(tmp_path)
     facts = json.loads((tmp_path / "small.json").read_text())
     predictions = json.loads((out / "outline" / "fold-0" / "predictions.json").read_text())["predictions"]
     event, time, risk = (np.array([row[name] for row in predictions]) for name in ("event", "time", "risk"))
-    assert list(facts["beside"]) == ["clinical", "outline"]
-    assert facts["beside"]["outline"]["C-index"]["value"] == pytest.approx(harrell_c(event, time, risk))
+    assert list(facts["other_variants"]) == ["clinical", "outline"]
+    assert facts["other_variants"]["outline"]["C-index"]["value"] == pytest.approx(harrell_c(event, time, risk))
 
 
 def test_a_recipe_that_was_edited_since_changes_nothing_about_a_run(run, tmp_path, monkeypatch):

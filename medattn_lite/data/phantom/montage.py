@@ -13,8 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from medattn_lite.data.phantom.beside_patients import window
 from medattn_lite.data.phantom.pathology import Pathology, glioma, healthy, meningioma, metastases, ms_lesions
+from medattn_lite.data.phantom.phantoms_and_patients import window
 from medattn_lite.data.phantom.subject import Subject
 
 ROWS: tuple[tuple[str, Pathology], ...] = (

@@ -93,7 +93,7 @@ def open_shipped(name: str, *, device: torch.device | str = "cpu") -> TrainedRun
     try:
         recipe = find_recipe(facts["recipe"])
         settings = settings_from(facts["settings"])  # the variant's own changes are in
-        task = recall_task(recipe, settings, data=facts["data"], facts=facts.get("asked"), seed=facts["seed"])
+        task = recall_task(recipe, settings, data=facts["data"], facts=facts.get("outputs"), seed=facts["seed"])
         variant, fold = recipe.variant(facts["variant"]), facts["fold"]
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{name} does not say what its network was trained for, or in another version's words: get it "

@@ -42,7 +42,7 @@ def recognise(root: str | Path) -> str:
     raise UserError(f"{folder}: found neither BraTS (_seg.nii.gz), nor kaggle_3m (_mask.tif), nor open_ms_data cases")
 
 
-def draw_beside_patients(root: str | Path, out: str | Path, *, n: int = 4, seed: int = 0) -> Path:
+def draw_phantoms_and_patients(root: str | Path, out: str | Path, *, n: int = 4, seed: int = 0) -> Path:
     """Draw `n` real patients and `n` phantoms with the like disease, row under row.
 
     Args:
