@@ -26,6 +26,7 @@ from torch import nn
 
 from medattn_lite.data.files import new_file
 from medattn_lite.data.json_files import read_object, write_json
+from medattn_lite.data.phantom.phantoms_and_patients import SEQUENCES
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.crossed import SeedInterval, crossed_mean_difference
 from medattn_lite.training.checkpoint import load_weights, save_weights
@@ -86,8 +87,16 @@ class Plan:
         return open_task(self.recipe, self.settings, data=self.data, root=self.root, progress=self.progress)
 
     def gliomas(self, channels: Sequence[str]) -> Task:
-        """The task on phantoms with the patients' channels."""
-        phantom = {**(_PHANTOM if self.scale != "smoke" else self.settings.phantom), "contrasts": tuple(channels)}
+        """The task on phantoms with the patients' channels.
+
+        Raises:
+            UserError: phantoms have no such channel.
+        """
+        unknown = [name for name in channels if name not in SEQUENCES]
+        if unknown:
+            raise UserError(f"phantoms have no channel {unknown[0]}: use a data set of {', '.join(SEQUENCES)}")
+        contrasts = tuple(SEQUENCES[name] for name in channels)
+        phantom = {**(_PHANTOM if self.scale != "smoke" else self.settings.phantom), "contrasts": contrasts}
         settings = with_changes(self.settings, {"phantom": phantom, "subjects": self.phantoms})
         return open_task(replace(self.recipe, phantom_task="segmentation"), settings, progress=self.progress)
 

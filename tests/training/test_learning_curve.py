@@ -85,6 +85,12 @@ def test_trainings_stay_and_the_page_says_what_was_done(tmp_path, monkeypatch, c
     assert "--sizes 99: the first fold trains on" in capsys.readouterr().err
 
 
+def test_phantoms_have_the_patients_channels_in_their_order(study):
+    assert study.plan.gliomas(("pre", "flair", "post")).channels == ("t1", "flair", "t1ce")
+    with pytest.raises(UserError, match="phantoms have no channel adc"):
+        study.plan.gliomas(("adc",))
+
+
 def test_numbers_below_one_are_refused(tmp_path):
     with pytest.raises(UserError, match="1 or more"):
         from medattn_lite.training.learning_curve import main as command
