@@ -208,7 +208,29 @@ def _transfer(transfer: Mapping[str, Any]) -> list[str]:
                   for name, result in transfer.get("flair_threshold", {}).items()}  # fmt: skip
     for name, result in {**transfer["variants"], **thresholds}.items():
         rows.append([name, *(f"{result['dice_by_patient'][patient]:.3f}" for patient in size)])
-    return lines + table(rows)
+    return lines + table(rows) + _lesions_by_seed(transfer)
+
+
+def _lesions_by_seed(transfer: Mapping[str, Any]) -> list[str]:
+    """Dice, lesions found and false ones of each network and seed, by patient; nothing where they were not kept."""
+    size = transfer["lesion_ml"]
+    rows = [["network, seed", *size, "mean Dice"]]
+    for name, variant in transfer["variants"].items():
+        for one in variant.get("by_seed", ()):
+            cells = []
+            for patient in size:
+                lesions = one["lesions_by_patient"][patient]
+                cells.append(f"{one['dice_by_patient'][patient]:.3f}; {lesions['found']:g} of {lesions['all']:g}, "
+                             f"{lesions['false']:g} false")  # fmt: skip
+            rows.append([f"{name}, {one['seed']}", *cells, f"{one['mean_dice']:.3f}"])
+        means = [one["mean_dice"] for one in variant.get("by_seed", ())]
+        if len(means) > 1:
+            rows.append([f"{name}, mean over {len(means)} seeds (sd {np.std(means, ddof=1):.3f})", *("" for _ in size),
+                         f"{np.mean(means):.3f}"])  # fmt: skip
+    if len(rows) == 1:
+        return []
+    return ["", "By seed and patient: Dice; lesions found (those that share a voxel with the prediction) of all; "
+            "groups of voxels predicted where no lesion is.", "", *table(rows)]  # fmt: skip
 
 
 def _external(transfer: Mapping[str, Any]) -> list[str]:

@@ -57,6 +57,48 @@ def voxel_counts(predicted: Sequence[np.ndarray], truth: Sequence[np.ndarray]) -
     return VoxelCounts(*np.moveaxis(np.array(rows, dtype=np.int64), 1, 0))
 
 
+@dataclass(frozen=True)
+class LesionCounts:
+    """Lesions of one patient, each a group of voxels that touch by face, edge or corner.
+
+    Attributes:
+        all: in the truth.
+        found: of those, such that share a voxel with the prediction.
+        false: predicted groups that share none with the truth.
+    """
+
+    all: int
+    found: int
+    false: int
+
+
+def lesion_counts(predicted: np.ndarray, truth: np.ndarray) -> LesionCounts:
+    """Counts lesions in place of voxels: a patient's small ones weigh as much as the large ones.
+
+    Args:
+        predicted: (D, H, W) bool.
+        truth: the same of the truth.
+
+    Example:
+        >>> import numpy as np
+        >>> truth, predicted = np.zeros((2, 1, 9, 9), bool)
+        >>> truth[0, 1:3, 1:3] = truth[0, 6, 6] = True
+        >>> predicted[0, 2, 2] = predicted[0, 1, 7] = True
+        >>> lesion_counts(predicted, truth)
+        LesionCounts(all=2, found=1, false=1)
+    """
+    from scipy.ndimage import generate_binary_structure, label
+
+    predicted, truth = _as_mask(predicted, "the prediction"), _as_mask(truth, "the mask")
+    if predicted.shape != truth.shape:
+        raise UserError(f"the prediction has shape {predicted.shape} and the mask {truth.shape}: make them equal")
+    touching = generate_binary_structure(truth.ndim, truth.ndim)
+    lesions, count = label(truth, touching)
+    groups, predicted_count = label(predicted, touching)
+    found = len(np.unique(lesions[predicted & truth]))
+    return LesionCounts(count, found, predicted_count - len(np.unique(groups[predicted & truth])))
+
+
 def dice(true_positive: np.ndarray, false_positive: np.ndarray, false_negative: np.ndarray) -> np.ndarray:
     """Computes Dice of counts of any shape; 1 where there is nothing to find and nothing was found.
 

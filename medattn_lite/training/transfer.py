@@ -6,7 +6,9 @@
 Nothing is trained, chosen or tuned on the new patients. Each is brought to the voxel size of the run, normalised in
 the same way and scored there; whatever a fold learned beside its weights (scales of clinical values, histograms,
 Cox's model, the baseline and the median risk) is learned on the fold's own training patients again. Each fold's
-networks test every new patient, and their answers are averaged; the folds' own scores stand beside.
+networks test every new patient, and their answers are averaged; the folds' own scores stand beside. Where the run was
+trained from several seeds, those are the first seed's, and of lesions a table has every seed: Dice by patient, lesions
+found, and groups of voxels where none is.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ import torch
 from medattn_lite.data.patient_splits import Split
 from medattn_lite.errors import UserError, ends_in_one_line
 from medattn_lite.evaluation.intervals import Interval
+from medattn_lite.evaluation.segmentation import lesion_counts
 from medattn_lite.training.flair_threshold import THRESHOLDS, flair_threshold, threshold_dice
 from medattn_lite.training.inference import evaluating
 from medattn_lite.training.recipes import Settings, Variant
@@ -79,10 +82,10 @@ def transfer(
     _require_apart(source, tested)
     both = source.joined(tested)
     variants = [recipe.variant(name) for name in finished["variants"]]
-    rows = {variant.name: _predict(opened, source, both, variant, finished["folds"], torch.device(device))
-            for variant in variants if _is_fair(variant)}  # fmt: skip
+    fair, folds, place = [variant for variant in variants if _is_fair(variant)], finished["folds"], torch.device(device)
+    rows = {variant.name: _predict(opened, source, both, variant, folds, place) for variant in fair}
     whole = {name: averaged(by_fold) for name, by_fold in rows.items()}
-    result = {
+    result: dict[str, Any] = {
         "run": Path(run).name, "recipe": recipe.name, "scale": plan.scale, "trained_on": plan.data, "tested_on": data,
         **({"scanner": scanner, "seed": seed} if phantom else {}),
         "data_facts": tested.about(),
@@ -95,6 +98,12 @@ def transfer(
     }  # fmt: skip
     if _counts_lesions(tested) and _counts_lesions(source):
         result |= {"lesion_ml": _volumes(tested)}
+        for variant in fair:
+            result["variants"][variant.name]["by_seed"] = [
+                _of_seed(seed, rows[variant.name] if not start else
+                         _predict(opened, source, both, variant, folds, place, start=start))
+                for start, seed in enumerate(plan.training_seeds) if variant.trained or not start
+            ]  # fmt: skip
         if "flair" in tested.channels:
             result |= {"flair_threshold": flair_threshold(tested, source)}
     write_json(opened.transfer_file(data if scanner == "A" else f"{data}-{scanner}"), result)
@@ -155,21 +164,42 @@ def _is_fair(variant: Variant) -> bool:
 
 
 def _predict(
-    run: Run, source: Task, both: Task, variant: Variant, folds: int, device: torch.device
+    run: Run, source: Task, both: Task, variant: Variant, folds: int, device: torch.device, *, start: int = 0
 ) -> list[list[Prediction]]:
-    """The tested patients' predictions by the networks of each fold."""
+    """The tested patients' predictions by the networks of each fold, from one of the run's seeds."""
     new, by_fold = tuple(sorted(set(both.subjects[len(source.subjects) :]))), []
     for number, split in enumerate(source.splits()[:folds]):
-        task, model = run.trained_on(both, variant, number, Split(split.train, new, split.valid))
+        task, model = run.trained_on(both, variant, number, Split(split.train, new, split.valid), start=start)
         model.to(device)
 
         def predict(rows: Rows, task: Task = task, model: torch.nn.Module = model) -> list[Prediction]:
             with evaluating(model), torch.no_grad():
-                return [task.predict(model, int(row), device) for row in rows]
+                return [_prediction(task, model, int(row), device) for row in rows]
 
         task.fit_without_gradients(model, task.rows(split, "train"), predict)
         by_fold.append(predict(range(len(source.subjects), len(both.subjects))))
     return by_fold
+
+
+def _prediction(task: Task, model: torch.nn.Module, row: int, device: torch.device) -> Prediction:
+    """A task's prediction; of lesions with counts of them, beside those of voxels."""
+    if not _counts_lesions(task):
+        return task.predict(model, row, device)
+    masks = task.segment(model, row, device)
+    counts = lesion_counts(masks[0].numpy(), task.masks[row][0].numpy() > 0)
+    return {**task.measured(masks, row, distances=False), "lesions": dataclasses.asdict(counts)}
+
+
+def _of_seed(seed: int, folds: Sequence[Sequence[Prediction]]) -> dict[str, Any]:
+    """One seed's Dice and lesions of each patient, the mean over the folds' networks."""
+    whole = averaged(folds)
+    counts: dict[str, dict[str, float]] = {}
+    for subject in sorted({row["subject"] for row in whole}):
+        each = [row["lesions"] for row in whole if row["subject"] == subject]
+        counts[subject] = {name: float(np.mean([lesions[name] for lesions in each])) for name in each[0]}
+    dice = _lesion(whole)
+    return {"seed": seed, "dice_by_patient": dice, "mean_dice": float(np.mean(list(dice.values()))),
+            "lesions_by_patient": counts}  # fmt: skip
 
 
 def _scores(task: Task, whole: Sequence[Prediction], folds: Sequence[Sequence[Prediction]]) -> dict[str, Any]:
@@ -223,6 +253,12 @@ def written(result: dict[str, Any]) -> str:
         f"Dice of {name}: {_row(facts['dice_by_patient'])}; mean {facts['mean_dice']:.3f}"
         for name, facts in rows
     ]
+    for name, facts in result["variants"].items():
+        for one in facts.get("by_seed", ()):
+            found = ", ".join(f"{patient} {counts['found']:g} of {counts['all']:g}, {counts['false']:g} false"
+                              for patient, counts in one["lesions_by_patient"].items())  # fmt: skip
+            lines.append(f"{name}, seed {one['seed']}: Dice {_row(one['dice_by_patient'])}; mean "
+                         f"{one['mean_dice']:.3f}; lesions found {found}")  # fmt: skip
     return "\n".join(lines)
 
 

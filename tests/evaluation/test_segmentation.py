@@ -7,9 +7,11 @@ import pytest
 
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.segmentation import (
+    LesionCounts,
     dice,
     hausdorff95,
     iou,
+    lesion_counts,
     sample_average,
     voxel_average,
     voxel_counts,
@@ -131,3 +133,19 @@ def test_slices_have_a_hausdorff_distance_too():
 def test_masks_that_do_not_fit_are_explained(call, what):
     with pytest.raises(UserError, match=what):
         call()
+
+
+def test_lesions_are_counted_as_groups_that_touch_even_by_a_corner():
+    truth, predicted = np.zeros((2, 4, 9, 9), bool)
+    truth[0, 0, 0] = truth[1, 1, 1] = True  # one lesion, by a corner
+    truth[3, 8, 8] = True
+    truth[0, 8, 0] = True
+    assert lesion_counts(predicted, truth) == LesionCounts(3, 0, 0)
+    predicted[1, 1, 1] = predicted[0, 8, 0] = True
+    predicted[2, 4, 4] = predicted[2, 4, 5] = True
+    assert lesion_counts(predicted, truth) == LesionCounts(3, 2, 1)
+    assert lesion_counts(truth, predicted) == LesionCounts(3, 2, 1)
+    everything = np.ones_like(truth)
+    assert lesion_counts(everything, truth) == LesionCounts(3, 3, 0)  # one group, and it holds lesions
+    with pytest.raises(UserError, match="make them equal"):
+        lesion_counts(predicted[:2], truth)

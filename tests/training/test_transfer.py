@@ -16,6 +16,7 @@ from medattn_lite.data.patient_splits import Split
 from medattn_lite.errors import UserError
 from medattn_lite.training.recipes import NAMES, find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
+from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import open_task
 from medattn_lite.training.transfer import _predict, _require_apart, averaged, transfer
 
@@ -44,6 +45,26 @@ def test_a_run_of_each_recipe_is_tested_on_another_scanner(recipe, tmp_path, cap
         assert scores["pooled"] and set(scores["pooled"]) <= set(metrics["variants"][name]["pooled"])
     assert main(["results", str(folder), "--keep", str(tmp_path / "keep"), "--out", str(tmp_path / "page.md")]) == 0
     assert "on 8 p" in (tmp_path / "page.md").read_text()
+
+
+def test_each_seed_is_tested_and_its_lesions_are_counted(tmp_path, capsys):
+    folder = tmp_path / "run"
+    words = ["--first-folds", "1", "--seeds", "2", "--device", "cpu", "--quiet", "--out", str(folder)]
+    assert main(["train", "lesions", *words, "--variants", "U-Net", "threshold"]) == 0
+    words = ["study", "transfer", str(folder), "--data", "phantom", "--scanner", "B", "--seed", "5", "--subjects", "2"]
+    assert main([*words, "--device", "cpu"]) == 0
+    result = json.loads((folder / "transfer-phantom-B.json").read_text())
+    network, threshold = result["variants"]["U-Net"], result["variants"]["threshold"]
+    assert [one["seed"] for one in network["by_seed"]] == list(Run(folder).finished_plan.training_seeds)
+    assert [one["seed"] for one in threshold["by_seed"]] == [0]  # nothing in it depends on the seed
+    assert network["by_seed"][0]["dice_by_patient"] == network["dice_by_patient"]
+    assert network["by_seed"][1]["dice_by_patient"] != network["dice_by_patient"]
+    for patient, counts in network["by_seed"][1]["lesions_by_patient"].items():
+        assert 0 <= counts["found"] <= counts["all"] and counts["all"] > 0 and patient in result["lesion_ml"]
+    capsys.readouterr()
+    assert main(["results", str(folder), "--keep", str(tmp_path / "keep"), "--out", str(tmp_path / "page.md")]) == 0
+    page = (tmp_path / "page.md").read_text()
+    assert "By seed and patient" in page and "U-Net, mean over 2 seeds" in page
 
 
 @pytest.mark.parametrize("recipe", ["survival", *(
