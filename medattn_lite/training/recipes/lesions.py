@@ -8,14 +8,14 @@ from medattn_lite.networks.registry import LESIONS as PAPER
 from medattn_lite.training.recipes.recipe import Recipe, Settings, Variant
 
 CONTRASTS = ("t1", "t2", "flair")  # the paper's three, in the order in which the real patients' files are read
-AS_PRINTED = {"options": {"swapped": False}}
+AS_PRINTED = {"options": {"swapped": False, "weighted": True, "dice_weight": 0.0}}
 
 _published = partial(Settings, batch_size=4, learning_rate=1e-3, weight_decay=1e-5)
 _OPTIONS = {"train_share": 20 / 43, "swapped": True}
 # Whole slices, sixteen at a time; what each choice brings, `medattn study ablation --data lgg --root DIR` measures.
 # 7 to 11 minutes of processor time per network and fold; longer where other work shares the cores
 _LGG_LAPTOP = {
-    "size": (4, 128, 112), "batch_size": 16, "iterations": 2400, "folds": 5, "channels_last": True,
+    "size": (4, 128, 112), "batch_size": 16, "iterations": 2400, "folds": 5, "subjects": 43, "channels_last": True,
     "optimiser": "adamw", "learning_rate": 3e-3, "weight_decay": 1e-2, "schedule": "one-cycle",
     "network": {
         "widths": (16, 32, 64, 128), "norm_groups": 16, "head_bias": True, "dropout": 0.0,
@@ -25,6 +25,7 @@ _LGG_LAPTOP = {
         "slice_pixels": 128, "coarse_pixels": 2, "window_slices": 1, "cross_validation": True, "overlap": 0.5,
         "weighted": False, "dice_weight": 1.0, "batch_dice": True,
         "mirror_axes": (2,), "mirror_test": True, "turn_degrees": 15.0, "zoom": 0.15, "intensity_change": 0.2,
+        "blur": 0.0, "lesion_fade": 0.0, "lesion_share": 0.5,
     },
 }  # fmt: skip
 
@@ -65,11 +66,15 @@ LESIONS = Recipe(
             phantom={"shape": (56, 260, 220), "spacing_mm": (3.0, 0.7, 0.7), "contrasts": CONTRASTS},
             options={**_OPTIONS, "overlap": 0.5, "spacing_mm": None, "lesion_share": 0.0},
         ),
-        "laptop": _published(
-            size=(16, 24, 24), iterations=400, folds=5, subjects=43,
+        "laptop": Settings(
+            size=(4, 64, 56), batch_size=4, iterations=800, folds=5, subjects=150, optimiser="adamw",
+            learning_rate=3e-3, weight_decay=1e-2, schedule="one-cycle",
             phantom={"shape": (52, 64, 52), "spacing_mm": 3.0, "contrasts": CONTRASTS},
-            network={"widths": (8, 16, 32, 64), "head_bias": True, "dynunet": {"filters": (8, 16, 32, 64)}},
-            options={**_OPTIONS, "overlap": 0.25, "spacing_mm": 3.0, "slice_pixels": 64, "lesion_share": 0.5},
+            network={"widths": (8, 16, 32, 64), "head_bias": True, "dropout": 0.0,
+                     "dynunet": {"filters": (12, 24, 48, 96), "flat_levels": 4}},
+            options={**_OPTIONS, "overlap": 0.25, "spacing_mm": 3.0, "slice_pixels": 64, "lesion_share": 0.7,
+                     "weighted": False, "dice_weight": 1.0, "batch_dice": True, "mirror_axes": (2,),
+                     "turn_degrees": 15.0, "zoom": 0.15, "intensity_change": 0.2, "blur": 0.8, "lesion_fade": 0.3},
         ),
         "smoke": _published(
             size=(16, 16, 16), iterations=2, folds=1, subjects=6,
@@ -89,12 +94,19 @@ LESIONS = Recipe(
         "images are cut first",
         "voxel averages: the paper averages the five splits; here the voxels of all tested patients are pooled, and "
         "the mean over splits stands beside it where it is another figure",
-        "mirrors, turns and other changes of the images: none stated; none but the random crops",
+        "mirrors, turns and other changes of the images: none stated; at paper scale none but the random crops",
+        "at laptop scale networks are trained as such images are trained on today: windows of four whole slices, "
+        "turned, scaled, mirrored, blurred and changed in intensity; lesions up to a third nearer to white matter, "
+        "which real ones often are; AdamW with a one-cycle rate; cross-entropy without weights and the Dice of the "
+        "batch; no dropout. With the published loss, Adam and crops of 16×24×24, a U-Net trained on phantoms had a "
+        "Dice of 0.19 on one real patient with 50 mL of lesions and with these 0.69 (one training each; that patient "
+        "and another, with 1 mL and 0.17 and 0.05, were seen while choosing). RSA-010 as printed keeps the published "
+        "loss",
         "the state after the last iteration is tested; no validation patients are stated",
         "the published last layer has no bias, so that lesions stay at a probability of one half for long (a U-Net on "
         "LGG patients: Dice 0.03 at threshold 0.5 and 0.54 at 0.45 after 400 steps of laptop scale; with a bias 0.52 "
         "at 0.5; one training, 12 patients); laptop and smoke scale have the bias, paper scale has none",
-        "laptop and smoke scale ask half of their small crops to hold a lesion",
+        "smoke scale asks half of its crops to hold a lesion, laptop scale seven in ten",
         "lgg at laptop scale is trained as such images are trained on today, and every patient is tested once, in five "
         "folds. Sixteen single slices of 128 pixels per step, of which a network sees means of two by two, are turned, "
         "scaled, mirrored and changed in intensity; AdamW with a one-cycle rate; cross-entropy without weights, and "
