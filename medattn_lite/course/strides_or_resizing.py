@@ -1,4 +1,6 @@
-"""What notebook 09 asks of networks that come trained: is a map better where strides lay it, or resized?"""
+"""What notebook 09 uses to ask whether a map is better where strides lay it, or resized: a network whose map is known,
+and those that come trained.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +8,31 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
 NETWORKS = ("grade_p3d_iam", "grade_p3d", "grade_se_resnext", "grade_resnet_cbam")
+
+
+def three_strided_convolutions() -> nn.Sequential:
+    """Makes a network with nothing to learn: three layers that take means of 3×3×3, with stride 2 and padding 1."""
+    layers = [nn.Conv3d(1, 1, 3, stride=2, padding=1, bias=False) for _ in range(3)]
+    for layer in layers:
+        nn.init.constant_(layer.weight, 1 / 27)
+    return nn.Sequential(*layers)
+
+
+def cube_of_light(middle: Sequence[int], *, side: int = 48, reach: int = 3) -> Tensor:
+    """Makes an image (1, 1, side, side, side) of zeros, with a cube of ones.
+
+    Args:
+        middle: (d, h, w) of the cube.
+        side: of the image, in voxels.
+        reach: voxels from the middle to the cube's faces; it has 2 · reach + 1 along an edge.
+    """
+    image = torch.zeros(1, 1, side, side, side)
+    image[(0, 0, *(slice(place - reach, place + reach + 1) for place in middle))] = 1.0
+    return image
 
 
 def score_two_ways(

@@ -30,26 +30,20 @@ import torch
 from IPython.display import display
 from torch import nn
 from torch.nn import functional
-from tqdm.auto import tqdm
 
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
 from medattn_lite.evaluation import mean_interval, paired_mean_interval
 from medattn_lite.explain import held_out
 from medattn_lite.networks import RSANet, load_trained
-from medattn_lite.training import History, LesionCrossEntropy, pick_device
-from medattn_lite.training.recipes import find_recipe, with_changes
+from medattn_lite.training import LesionCrossEntropy, pick_device
 
 NUMBERS = scale_numbers(
     SCALE,
-    smoke={"size": (8, 12, 12), "iterations": 300, "learning_rate": 3e-3, "subjects": 16, "network": {"widths": (8, 16)},
-           "phantom": {"shape": (40, 48, 40), "spacing_mm": 4.0, "contrasts": ("t1", "t2", "flair")},
-           "options": {"overlap": 0.125, "spacing_mm": 4.0, "lesion_share": 0.9}},
-    laptop={},  # as in the recipe `lesions`
-    paper={},
+    smoke={"spacing_mm": 4.0, "subjects": 16, "size": (8, 12, 12), "network": {"widths": (8, 16)},
+           "iterations": 300, "learning_rate": 3e-3},
+    laptop={}, paper={},  # as in the recipe `lesions`
 )
-RECIPE = find_recipe("lesions")
-settings, HEADS = with_changes(RECIPE.at(SCALE), NUMBERS), scale_numbers(SCALE, smoke=4, laptop=12, paper=23)
 torch.manual_seed(SEED)
 print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT))
 
@@ -61,10 +55,10 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # So let every voxel ask every other one. **Guess before you go on:** the paper speaks of a volume of 512×512×256 voxels. How much memory would the weights take, if each voxel had one for each other voxel?
 
 # %%
-from medattn_lite.course import row_to_show
-from medattn_lite.training.tasks import Lesions
+from medattn_lite.course import open_lesion_task, row_to_show
 
-task = Lesions(RECIPE, settings, data=DATA, root=DATA_ROOT, seed=SEED, progress=False)
+task = open_lesion_task(NUMBERS, scale=SCALE, data=DATA, root=DATA_ROOT, seed=SEED)
+settings = task.settings
 FLAIR, split = task.channels.index("flair"), task.splits()[0]
 train_rows, test_rows = (task.rows(split, side).tolist() for side in ("train", "test"))  # by patient
 image, mask, edges = row_to_show(task, 0)  # (C, D, H, W), (1, D, H, W), mm
@@ -376,6 +370,7 @@ plots.show(plots.forest(on_control, label="share of spots judged right", referen
 # %%
 from medattn_lite.widgets import affinity_explorer
 
+HEADS = scale_numbers(SCALE, smoke=4, laptop=12, paper=23)
 shipped = {"RSA-010": load_trained("lesions_rsa"), "NCL-010": load_trained("lesions_non_local")}
 cases = list(held_out(shipped["RSA-010"], limit=HEADS))
 heads, signals = torch.cat([case.image for case in cases]), torch.stack([case.signal for case in cases])
@@ -415,30 +410,16 @@ plots.show(plots.forest(measured, label="lesions look at lesions ÷ chance", ref
 # And does the U-Net use it? Two edits of figure 06.5, measured by [Dice](glossary.md#dice), the overlap of what was found with what is there, 0 to 1. **Guess** first; then look at $\beta$.
 
 # %%
-from medattn_lite.training.tasks import slide
-
-
-@torch.no_grad()
-def dice(trained):
-    """Dice of each head, in windows of the training size, cut to the head as in training."""
-    scores = []
-    for case in cases:
-        box = [slice(int(places.min()), int(places.max()) + 1) for places in case.head.nonzero().T]
-        seen = slide(lambda part: trained.network(part).softmax(1)[:, 1:], case.image[(..., *box)], trained.size, overlap=0.25)
-        lesion, truth = seen[0, 0] > 0.5, case.signal[tuple(box)]
-        scores.append(2 * float((lesion & truth).sum()) / float(lesion.sum() + truth.sum()))
-    return np.array(scores)
-
+from medattn_lite.course import dice_per_head
 
 rsa_network = shipped["RSA-010"]
-as_it_is = dice(rsa_network)
-others = {name: WEIGHT_EDITS[name] for name in ("even", "off")}
-lost = {name: paired_mean_interval(changed, as_it_is)
-        for name, changed in under_edits(rsa_network.network, others, lambda: dice(rsa_network), kind="slice×slice").items()}
-shares = read_affinities(rsa_network.network, heads[:1])["attention.center"].shares_by_steps
+as_it_is = dice_per_head(rsa_network, cases)  # (heads,)
 record("shipped RSA-010, Dice", mean_interval(as_it_is, bounds=(0, 1)))
-for name, difference in lost.items():
-    record(f"shipped RSA-010, Dice, {name} minus unchanged", difference)
+others = {name: WEIGHT_EDITS[name] for name in ("even", "off")}
+edited = under_edits(rsa_network.network, others, lambda: dice_per_head(rsa_network, cases), kind="slice×slice")
+for name, dice in edited.items():
+    record(f"shipped RSA-010, Dice, {name} minus unchanged", paired_mean_interval(dice, as_it_is))
+shares = read_affinities(rsa_network.network, heads[:1])["attention.center"].shares_by_steps
 print("β:", {plane: round(beta.item(), 4) for plane, beta in zip(rsa_block.order, rsa_block.betas, strict=True)})
 print("share of what RSA adds, by steps:", {steps: f"{share:.1e}" for steps, share in shares.items()})
 
@@ -450,7 +431,10 @@ print("share of what RSA adds, by steps:", {steps: f"{share:.1e}" for steps, sha
 # The network is the paper's: a U-Net with a block at its lowest level. (The paper's "010": a digit each for the way down, the lowest level, the way up.) The U-Net, a second seed of it, and RSA; each sees small [windows](glossary.md#sliding-window) of the training heads.
 
 # %%
+from medattn_lite.course import train_on_windows
+
 device = pick_device(DEVICE)
+weigh = LesionCrossEntropy(swapped=True).to(device)
 
 
 def new_network(attention, seed=SEED, head_bias=False):  # the published head has no bias
@@ -459,29 +443,18 @@ def new_network(attention, seed=SEED, head_bias=False):  # the published head ha
     return RSANet(in_channels=len(task.channels), num_classes=2, attention=attention, positions="010", **options).to(device)
 
 
-def train(network, seed=SEED, iterations=None):
-    """Trains in place; gives, step by step, the highest probability and the shares of lesions above 0.4 and 0.5."""
-    optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
-    chance, history, watched = torch.Generator().manual_seed(seed), History(), []
-    for step in tqdm(range(1, (iterations or settings.iterations) + 1), leave=False):
-        rows = torch.randint(len(train_rows), (settings.batch_size,), generator=chance)
-        batch = task.batch([train_rows[i] for i in rows], [chance] * len(rows))  # windows
-        logits, mask = network(batch["image"].to(device)), batch["mask"].to(device)  # (B, 2, …), (B, 1, …)
-        loss = weigh(logits, mask)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        history.steps.append(step)
-        history.loss.append(loss.item())
-        probability = logits.detach().softmax(1)[:, 1:]  # (B, 1, D, H, W)
-        lesion = probability[mask > 0]
-        watched.append([probability.max().item(), *((lesion > level).float().mean().item() for level in (0.4, 0.5))])
-    network.eval()
-    return history, np.array(watched)  # (iterations, 3)
+def watch(logits, mask):  # (B, 2, D, H, W), (B, 1, D, H, W): of one step
+    """The highest probability of "lesion" anywhere, and the shares of lesion voxels above 0.4 and 0.5."""
+    probability = logits.softmax(1)[:, 1:]  # (B, 1, D, H, W)
+    lesion = probability[mask > 0]
+    return probability.max().item(), (lesion > 0.4).float().mean().item(), (lesion > 0.5).float().mean().item()
 
 
 # %%
-weigh = LesionCrossEntropy(swapped=True).to(device)
+def train(network, seed=SEED, iterations=settings.iterations):  # in place; returns the loss, and what `watch` saw
+    return train_on_windows(network, task, train_rows, loss=weigh, watch=watch, iterations=iterations, seed=seed, device=device)
+
+
 networks = {"U-Net": new_network(None), "U-Net, second seed": new_network(None, seed=SEED + 1),
             "RSA-010": new_network("rsa")}  # fmt: skip
 runs = {name: train(network, seed=SEED + (name == "U-Net, second seed")) for name, network in networks.items()}
@@ -495,26 +468,13 @@ for name, network in networks.items():
 # Now heads that no network has seen, predicted in windows of the training size. The measure is Dice again. The [control](glossary.md#control) needs no network: every voxel brighter than one threshold in FLAIR, the best threshold of the training heads.
 
 # %%
-from medattn_lite.training.tasks import dice_by_patient
+from medattn_lite.course import dice_per_patient
 
-
-def per_patient(predictions):
-    return np.array([regions["lesion"] for regions in dice_by_patient(predictions).values()])
-
-
-@torch.no_grad()
-def score(network):
-    """Dice of every test patient, at a threshold of 0.5."""
-    return per_patient([task.quick_predict(network, row, device) for row in test_rows])
-
-
-def bright(threshold, rows):
-    return per_patient([task.measured(task.images[row][[FLAIR]] > threshold, row, distances=False) for row in rows])
-
-
-dices = {name: score(network) for name, network in networks.items()}
-best = max(np.arange(0.5, 4.0, 0.1), key=lambda threshold: bright(threshold, train_rows).mean())
-dices["control: bright in FLAIR"] = bright(best, test_rows)
+answers = {name: lambda row, network=network: task.segment(network, row, device) for name, network in networks.items()}
+brighter_than = lambda threshold: lambda row: task.images[row][[FLAIR]] > threshold
+best = max(np.arange(0.5, 4.0, 0.1), key=lambda threshold: dice_per_patient(task, brighter_than(threshold), train_rows).mean())
+answers["control: bright in FLAIR"] = brighter_than(best)
+dices = {name: dice_per_patient(task, answer, test_rows) for name, answer in answers.items()}
 results = {name: mean_interval(values, bounds=(0, 1)) for name, values in dices.items()}
 plots.show(plots.forest(results, label="Dice on test patients, mean"))
 gains = {name: paired_mean_interval(dices[name], dices["U-Net"]) for name in list(networks)[1:]}
