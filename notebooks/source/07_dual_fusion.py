@@ -215,9 +215,8 @@ def global_fusion_loop(q, k, v):  # three (f, N)
     channels, places = q.shape
     out = torch.empty_like(v)
     for i in range(places):  # who asks
-        scores = []
-        for j in range(places):  # who is asked
-            scores.append(sum(float(q[c, i] * k[c, j]) for c in range(channels)) / math.sqrt(channels))
+        products = [sum(float(q[c, i] * k[c, j]) for c in range(channels)) for j in range(places)]  # j: who is asked
+        scores = [product / math.sqrt(channels) for product in products]
         shares = [math.exp(score - max(scores)) for score in scores]
         for c in range(channels):
             context = sum(share * float(v[c, j]) for j, share in enumerate(shares)) / sum(shares)  # (07.3)
@@ -302,7 +301,7 @@ plots.show(plots.data_flow("dual fusion"))
 #
 # ## 6 · Sixteen tebibytes
 #
-# The paper trains on windows of 128×128×128 voxels, and the attention is "at every voxel". Pencil: how many voxels, how many pairs of voxels, how many bytes at four bytes per number? (128 is $2^7$.)
+# The paper trains on windows of 128×128×128 voxels, and the attention is "at every voxel". With a pencil: how many voxels, how many pairs of voxels, how many bytes at four bytes per number? (128 is $2^7$.)
 
 # %%
 voxels = 128**3  # 2^7 three times: 2^21
@@ -320,7 +319,7 @@ record("side of the largest cube whose map fits into 16 GB", int(math.sqrt(16e9 
 
 # %%
 from medattn_lite.attention import GlobalFusion
-from medattn_lite.course import measure_cost
+from medattn_lite.course import compare_on_cubes
 
 
 def in_blocks(q, k, v, block=256):
@@ -333,25 +332,15 @@ def in_blocks(q, k, v, block=256):
 ways = {"whole map": global_fusion, "blocks of queries": in_blocks, "torch's kernel": GlobalFusion(token_grid=None),
         "tokens, 8×8×8": GlobalFusion(token_grid=8)}
 sides = (8, 12, 16) if SCALE == "smoke" else (8, 12, 16, 20, 24)
-costs = {name: [] for name in ways}
-for side in sides:
-    inputs = [torch.randn(1, 32, side, side, side) for _ in range(3)]
-    for name, way in ways.items():
-        costs[name].append(measure_cost(way, *inputs))
-plots.show(plots.lines(sides, {name: [cost.mebibytes for cost in each_cost] for name, each_cost in costs.items()},
+costs = compare_on_cubes(ways, sides, channels=32)  # name → cost at each side; prints those of the largest
+plots.show(plots.lines(sides, {name: [cost.mebibytes for cost in each] for name, each in costs.items()},
                        xlabel="side of the cube (voxels)", ylabel="peak memory (MiB)", log_y=True))
-exact, trained_on = global_fusion(*inputs), [x.clone().requires_grad_() for x in inputs]
-print(f"{side}×{side}×{side}{'MiB':>20}{'with gradient':>15}{'seconds':>9}{'gap ÷ size of exact':>20}")
-for name, way in ways.items():
-    cost, backward = costs[name][-1], measure_cost(lambda *x, way=way: way(*x).sum().backward(), *trained_on)
-    gap = (way(*inputs) - exact).norm() / exact.norm()
-    print(f"{name:22}{cost.mebibytes:8.1f}{backward.mebibytes:15.1f}{cost.seconds:9.3f}{gap:20.1e}")
-times = (voxels / side**3) ** 2
+times = (voxels / sides[-1] ** 3) ** 2  # the work grows with the square of the voxels
 record("torch's kernel at 128³, extrapolated from this computer", costs["torch's kernel"][-1].seconds * times / 3600, "hours")
 record("tokens, 16×16×16: share of the exact work", 100 * (16**3 / voxels) ** 2, "%")
 
 # %% [markdown]
-# *Figure 07.4.* Memory alive at the highest point, counted tensor by tensor (32 channels, batch of one, on the processor). The table: the largest cube, also with a backward pass.
+# *Figure 07.4.* Memory alive at the highest point, counted tensor by tensor (32 channels, batch of one, on the processor). The table above it: the largest cube, also with a backward pass.
 #
 # - **Exact fits.** Blocks and torch's kernel give the same numbers as the whole map. What they do not save is time: the work grows with the square of the voxels, and 128³ takes hours here.
 # - **Blocks save less in training.** The backward pass wants every block's weights again, and they are kept. Torch's kernel computes them anew.
@@ -519,7 +508,7 @@ plots.show(plots.training_curve(histories))
 # Now the test patients. Two **controls** need no network: the two *rules* of figure 07.1 (FLAIR for WT, T1ce for TC and ET), and the answer *nothing*. Guess what Dice "nothing" will get for ET.
 
 # %%
-from medattn_lite.course import score_answers
+from medattn_lite.course import compare_answers, score_answers
 
 
 def rules_of(row):
@@ -531,13 +520,11 @@ for name, network in networks.items():
     network.eval()
     answers[name] = lambda row, network=network: task.segment(network, row, device)
 predicted, results = score_answers(task, answers, test_rows)  # "WT Dice", … → value and interval
-plots.show(plots.forest(
-    {f"{region}, {name}": scores[f"{region} Dice"] for region in task.regions for name, scores in results.items()
-     if name not in ("control: nothing", "dual fusion, second seed")}, label="Dice on test patients"))
-pairs = [("dual fusion", "late fusion"), ("dual fusion", "early fusion"), ("dual fusion", "DynUNet twice"),
-         ("dual fusion, second seed", "dual fusion")]
-compared = {f"{one} − {other}": task.compare(predicted[one], predicted[other]) for one, other in pairs}
-gains = {f"{region}: {pair}": difference[f"{region} Dice"] for region in task.regions for pair, difference in compared.items()}
+shown = {f"{region}, {name}": scores[f"{region} Dice"] for region in task.regions for name, scores in results.items()
+         if name not in ("control: nothing", "dual fusion, second seed")}
+plots.show(plots.forest(shown, label="Dice on test patients"))
+pairs = [("dual fusion", other) for other in ("late fusion", "early fusion", "DynUNet twice")]
+gains = compare_answers(task, predicted, [*pairs, ("dual fusion, second seed", "dual fusion")])
 plots.show(plots.forest(gains, label="difference in Dice", reference=0.0))
 for name, gain in gains.items():
     record(name, gain)
@@ -601,6 +588,9 @@ for name, difference in lost.items():
 # All of these run. *Sums*: of a query's weights, lowest and highest. *Looks at*: how many places. *Follows*: if the slices are shuffled, is the result shuffled alike (0: yes)? *Size ÷ V*: the spread of the result against that of $V$.
 
 # %%
+from medattn_lite.course import print_symptoms
+
+
 def attend(q, k, v, axis=-1, scale=True, tokens=lambda x: x.flatten(2).transpose(1, 2), join=torch.mul):
     queries, keys, values = (tokens(x) for x in (q, k, v))  # (B, N, f)
     scores = queries @ keys.transpose(1, 2) / (math.sqrt(q.shape[1]) if scale else 1)
@@ -609,8 +599,7 @@ def attend(q, k, v, axis=-1, scale=True, tokens=lambda x: x.flatten(2).transpose
 
 
 q, k3, v = (torch.randn(1, 16, 6, 6, 6) for _ in range(3))
-order = torch.randperm(6)
-variants = {
+variants = {  # what each does otherwise; `v` and `k` are inputs, the rest arguments of `attend`
     "right": {},
     "softmax over the queries": {"axis": 1},
     "not divided by √f": {"scale": False},
@@ -619,15 +608,7 @@ variants = {
     "V ten times larger": {"v": 10 * v},
     "keys ten times larger": {"k": 10 * k3},
 }
-print(f"{'variant':26}{'sums':>14}{'looks at':>10}{'follows':>9}{'size ÷ V':>10}")
-for name, options in variants.items():
-    vectors = [options.pop(letter, vector) for letter, vector in (("q", q), ("k", k3), ("v", v))]
-    weights, out = attend(*vectors, **options)
-    shuffled = attend(*(x[:, :, order] for x in vectors), **options)[1]
-    sums, places = weights.sum(-1), torch.special.entr(weights).sum(-1).exp().mean()
-    follows = (shuffled - out[:, :, order]).norm() / out.norm()
-    size = out.std() / vectors[2].std()
-    print(f"{name:26}{sums.min():7.2f}{sums.max():7.2f}{places:10.0f}{follows:9.1e}{size:10.2f}")
+print_symptoms(attend, variants, q=q, k=k3, v=v)
 
 # %% [markdown]
 # | variant | symptom |
@@ -663,7 +644,7 @@ for start in (0.0, -10.0, 10.0, 20.0):
 # %% [markdown]
 # At ±10 the sigmoid is flat, and so is the Dice gradient: a region that begins as "everywhere" or "nowhere" stays there. [Cross-entropy](glossary.md#cross-entropy) still pulls at what is wrong. Hence the zeros in the last layer.
 #
-# So which map? Behind minus before the norm, three seeds, 60 earlier phantoms: WT Dice 0.026, −0.113, 0.560 ([results](../figures/results.md)). Seeds differ more than readings.
+# So which map? Behind minus before the norm, three seeds, 60 earlier phantoms: WT Dice 0.026, −0.113, 0.560 ([results](../figures/results.md)). Three trainings disagree even about the sign, so nothing is decided.
 #
 # ## 12 · What the paper says, and what we found
 #
