@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from medattn_lite.course.own_recipe import choose_recipe
     from medattn_lite.course.quizzes import Question, quiz
     from medattn_lite.course.scales import scale_numbers
+    from medattn_lite.course.slice_steps import labelled_heads, open_slices, split_by_patient
     from medattn_lite.course.strides_or_resizing import (
         cube_of_light,
         print_two_ways,
@@ -67,10 +68,12 @@ __all__ = [
     "dice_per_head",
     "dice_per_patient",
     "environment_line",
+    "labelled_heads",
     "make_own_folder",
     "measure_cost",
     "open_fusion_task",
     "open_lesion_task",
+    "open_slices",
     "print_symptoms",
     "print_two_ways",
     "quiz",
@@ -83,6 +86,7 @@ __all__ = [
     "score_two_ways",
     "show_masked_slices",
     "slice_with_most",
+    "split_by_patient",
     "three_strided_convolutions",
     "train_mirrored",
     "train_on_windows",

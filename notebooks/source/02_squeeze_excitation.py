@@ -51,16 +51,9 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # **Guess before you go on.** The question is "is there a tumour in this slice?". Which channel would you turn up, which down?
 
 # %%
-from medattn_lite.data import SliceSet, open_dataset
+from medattn_lite.course import open_slices
 
-size, spacing = NUMBERS["size"], NUMBERS["spacing_mm"]
-shape = (size[0] * 3 // 4, *size)  # (D, H, W)
-phantom = {"n": NUMBERS["n"], "shape": shape, "spacing_mm": spacing, "task": "segmentation", "seed": SEED}
-dataset = open_dataset(DATA, DATA_ROOT, **(phantom if DATA == "phantom" else {}))
-slices = SliceSet(dataset, size=size, per_subject=NUMBERS["per_subject"], seed=SEED)
-sick, people = int(slices.labels.sum()), len(set(slices.subjects))
-print(f"{len(slices)} slices of {people} heads, {sick} with tumour; each is (C, H, W) = {tuple(slices.images.shape[1:])}")
-
+slices = open_slices(NUMBERS, data=DATA, root=DATA_ROOT, seed=SEED)
 flair = slices.images[:, slices.channels.index("flair")]  # (N, H, W)
 channels = torch.stack([
     flair.relu(),  # bright tissue
@@ -451,7 +444,7 @@ plots.show(plots.forest(on_heads, label="AUC, low or high grade", reference=0.5,
 from medattn_lite.data import train_valid_test
 from medattn_lite.networks import SEResNeXt
 
-pixels = slices.table().groupby("subject")["tumour_pixels"].mean()
+pixels = slices.table().groupby("subject")["tumour_pixels"].mean()  # large and small tumours on both sides
 split = train_valid_test(pixels.index, pixels > pixels.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
 train, test = slices.subset(split.train), slices.subset(split.test)
 SMALL = {"layers": (1, 1, 1, 1), "groups": 4, "base_width": 16, "stem_width": 16}

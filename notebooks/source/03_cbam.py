@@ -51,16 +51,9 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # **Guess before you go on.** CBAM describes a channel by its mean *and* its largest value. A small tumour in a large head: which of the two will notice it?
 
 # %%
-from medattn_lite.data import SliceSet, open_dataset
+from medattn_lite.course import open_slices
 
-size = NUMBERS["size"]
-phantom = {"n": NUMBERS["n"], "shape": (size[0] * 3 // 4, *size), "spacing_mm": NUMBERS["spacing_mm"]}
-phantom |= {"task": "segmentation", "seed": SEED}
-dataset = open_dataset(DATA, DATA_ROOT, **(phantom if DATA == "phantom" else {}))
-slices = SliceSet(dataset, size=size, per_subject=NUMBERS["per_subject"], seed=SEED)
-sick, people = int(slices.labels.sum()), len(set(slices.subjects))
-print(f"{len(slices)} slices of {people} heads, {sick} with tumour; each is (C, H, W) = {tuple(slices.images.shape[1:])}")
-
+slices = open_slices(NUMBERS, data=DATA, root=DATA_ROOT, seed=SEED)
 flair = slices.images[:, slices.channels.index("flair")]  # (N, H, W)
 bright = flair.relu()
 example = int(slices.masks.flatten(1).sum(1).argmax())
@@ -445,12 +438,10 @@ for name, interval in on_heads.items():
 # As in notebook 02: does this slice show tumour? Split by patient; the published class, smaller.
 
 # %%
-from medattn_lite.data import train_valid_test
+from medattn_lite.course import split_by_patient
 from medattn_lite.networks import ResNetCBAM
 
-pixels = slices.table().groupby("subject")["tumour_pixels"].mean()
-split = train_valid_test(pixels.index, pixels > pixels.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
-train, test = slices.subset(split.train), slices.subset(split.test)
+train, test = split_by_patient(slices, seed=SEED)
 
 
 def new_network(seed=SEED, attention=True):

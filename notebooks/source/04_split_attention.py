@@ -432,7 +432,7 @@ kind_of = dict(zip(*dataset.table()[["subject", "label"]].dropna().to_numpy().T,
 print(f"{len(slices)} slices of {len(set(slices.subjects))} heads, {int(tumour.sum())} with tumour")
 
 # %%
-from medattn_lite.data import train_valid_test
+from medattn_lite.course import split_by_patient
 from medattn_lite.networks import ResNeSt
 
 
@@ -443,9 +443,7 @@ def train_one(images, labels, *, seed=SEED, spatial=True, iterations=None):
     return network
 
 
-pixels = slices.table().groupby("subject")["tumour_pixels"].mean()
-split = train_valid_test(pixels.index, pixels > pixels.median(), fractions=(0.67, 0.0, 0.33), seed=SEED)
-train, test = slices.subset(split.train), slices.subset(split.test)
+train, test = split_by_patient(slices, seed=SEED)
 options = {"ResNeSt": {"spatial": False}, "ResNeSt, second seed": {"spatial": False, "seed": SEED + 1}, "ResNeSAt": {}}
 runs = {name: train_one(train.images, train.labels, **option) for name, option in options.items()}
 control = test.images[:, test.channels.index("flair")].amax((1, 2))  # the brightest pixel
@@ -467,7 +465,7 @@ print("Your network beats one pixel." if beaten else "Your network does NOT beat
 # %%
 own_kind = torch.tensor([int(kind_of.get(subject, -1)) for subject in slices.subjects])  # (N,): -1 unknown
 shown = ((tumour == 1) & (own_kind >= 0)).nonzero()[:, 0]  # slices with tumour
-tested = torch.tensor([slices.subjects[i] in split.test for i in shown])
+tested = torch.tensor([slices.subjects[i] in test.subjects for i in shown])
 shuffled = tested[torch.randperm(len(shown), generator=torch.Generator().manual_seed(SEED))]
 leaks = {}
 for name, aside in (("split by patient", tested), ("LEAKY: split by slice", shuffled)):

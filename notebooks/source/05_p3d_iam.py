@@ -57,16 +57,13 @@ print(environment_line(DEVICE, SCALE, seed=SEED, data=DATA, data_root=DATA_ROOT)
 # **Guess before you go on.** Describe each slice by its brightest spots. To tell the grade, would you take the mean over all slices, the strongest slice, or simply the middle one?
 
 # %%
-from tqdm.auto import tqdm
-
-from medattn_lite.course import finer_head
-from medattn_lite.data import crop_around, normalise, open_dataset
+from medattn_lite.course import finer_head, labelled_heads
+from medattn_lite.data import crop_around, open_dataset
 from medattn_lite.training.tasks import tumour_features
 
 phantom = {key: NUMBERS[key] for key in ("n", "shape", "spacing_mm")} | {"task": "grade", "seed": SEED}
 dataset = open_dataset(DATA, DATA_ROOT, **(phantom if DATA == "phantom" else {}))
-whole = [dataset[i] for i in tqdm(range(len(dataset)), desc="reading heads", leave=False)]
-whole = [sample | {"image": normalise(sample["image"])} for sample in whole if sample.get("label") is not None]
+whole = labelled_heads(dataset)
 boxes = [crop_around(sample, NUMBERS["crop"]) for sample in whole]
 
 images = torch.stack([box["image"] for box in boxes])  # (N, C, D, H, W)
