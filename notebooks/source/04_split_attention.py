@@ -369,7 +369,7 @@ for name, interval in on_heads.items():
     record(f"shipped network, AUC, {name}", interval)
 
 # %% [markdown]
-# *Figure 04.6.* Compare with figure 04.5. If *even* is as good as *unchanged*, the competition is not needed here: a plain mean of the versions does. *Swapped* may still cost something: the network has learned with its own shares, and swapping disturbs what follows. Needing a mechanism and being used to it are two things.
+# *Figure 04.6.* Compare with figure 04.5. If *even* is as good as *unchanged*, the competition is not needed here: a plain mean of the versions is enough. *Swapped* may still cost something: the network has learned with its own shares, and swapping disturbs what follows. Needing a mechanism and being used to it are two things.
 #
 # Look at single slices: both splits of a channel, their shares, the mixture. Move **towards even**: all shares go towards one half. Does the prediction care?
 

@@ -331,7 +331,7 @@ series = {"P3D + IAM": [with_iam[r][0] for r in reductions], "full 3×3×3": [fu
 plots.show(plots.lines(reductions, series, xlabel="reduction r of IAM", ylabel="million parameters", log_x=True))
 
 # %% [markdown]
-# *Figure 05.6.* What the number that was not printed decides.
+# *Figure 05.6.* How large the network is for each reduction $r$.
 #
 # P3D saves 41 % of the parameters and 22 % of the multiplications. (Not the factor 2.25 of exercise 05.1: the 1×1×1 convolutions stay as they are.) IAM costs next to nothing in multiplications. In parameters it gives back 40 % of what P3D saved, if $r = 16$; and with $r = 4$ or less the "reduced" network is **larger than the full one**.
 
@@ -508,7 +508,7 @@ if 0.5 in results["P3D + IAM"] or not results["P3D + IAM"].is_given:
           "patients for one. Nothing can be said of its gates. Use SCALE = \"laptop\", or the shipped network.")
 
 # %% [markdown]
-# *Figures 05.13 and 05.14.* The loss; AUC on the test patients. Three looks, before you believe a gain:
+# *Figures 05.13 and 05.14.* The loss; AUC on the test patients. Look at three things before you believe a gain:
 #
 # - **the intervals**, where there are any: a patient is one label here;
 # - **the second seed** of P3D. If it gains as much as IAM, you have seen luck: intervals cover the choice of test patients, not the start;
@@ -620,7 +620,7 @@ quiz([
 #
 # - **Pseudo-3-D**: 1×3×3, then 3×1×1. A table of products in place of a cube; 12 weights for 27.
 # - **IAM**: mean over each slice, two convolutions *along* the slices, a gate for each channel of each slice; then a map of places.
-# - What P3D saves, IAM partly spends; the number that decides was not printed.
+# - What P3D saves, IAM partly spends; how much depends on the unprinted reduction.
 # - Whether *which slice* matters is an experiment: make the slices alike.
 # - Compare a network with a regression on the outline.
 #
