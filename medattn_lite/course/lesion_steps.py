@@ -102,8 +102,8 @@ def dice_per_patient(task: Any, answer: Callable[[int], Tensor], rows: Sequence[
     """
     from medattn_lite.training.tasks import dice_by_patient
 
-    found = [task.measured(answer(row), row, distances=False) for row in rows]
-    return np.array([regions["lesion"] for regions in dice_by_patient(found).values()])
+    predictions = [task.measured(answer(row), row, distances=False) for row in rows]
+    return np.array([regions["lesion"] for regions in dice_by_patient(predictions).values()])
 
 
 @torch.no_grad()

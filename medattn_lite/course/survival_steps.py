@@ -104,7 +104,7 @@ def uno_and_brier(predicted: Predicted) -> tuple[float, float]:
 
 
 def refusal(function: Callable[..., Any], *arguments: Any) -> str:
-    """What a function says when it refuses its arguments with a `ValueError`; "not refused" where it takes them."""
+    """Returns what a function says when it refuses its arguments by a `ValueError`; "not refused" if it takes them."""
     try:
         function(*arguments)
     except ValueError as error:

@@ -260,8 +260,7 @@ plots.show(fig)
 # $\alpha_i \approx 1$ or $\approx 0$ that is almost zero: the layer has made its choice **before** it has
 # learned anything, and gradients no longer reach the scores. Dividing by $\sqrt d$ gives back variance 1 at
 # every $d$.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
+#
 # ## 7 · Additive scores, heads, parity
 #
 # **[Additive score](glossary.md#additive-score).** Before dot products won, a small network compared query and key. It is slower, but the
@@ -345,12 +344,16 @@ additive, theirs = AdditiveScore(8, 8, 32), attention.AdditiveScores(8, 8, hidde
 theirs.load_state_dict({**additive.state_dict(), "key.bias": torch.zeros(32)})  # one bias more
 parity("package: AdditiveScores", additive(queries, keys), theirs(queries, keys))
 
+# %% [markdown] tags=["no-slide"]
+# With several heads, first give both the same weights. Torch keeps $W_q$, $W_k$ and $W_v$ one above the other in one
+# matrix, as `Heads` does. The package has a layer for each: `from_torch_multihead` translates.
+
+# %%
 heads, theirs = Heads(embed_dim=16, num_heads=4), nn.MultiheadAttention(16, 4, batch_first=True)
 theirs.in_proj_weight.data, theirs.in_proj_bias.data = heads.qkv.weight.data, heads.qkv.bias.data
 theirs.out_proj.load_state_dict(heads.out.state_dict())
-their_output, their_weights = theirs(x, x, x, average_attn_weights=False)
-parity("torch: MultiheadAttention, output", heads(x)[0], their_output)
-parity("torch: MultiheadAttention, weights", heads(x)[1], their_weights)
+for name, our, their in zip(("output", "weights"), heads(x), theirs(x, x, x, average_attn_weights=False), strict=True):
+    parity(f"torch: MultiheadAttention, {name}", our, their)
 packaged = attention.MultiHeadAttention(16, num_heads=4)
 packaged.load_state_dict(from_torch_multihead(theirs.state_dict()))
 parity("package: MultiHeadAttention, output", heads(x)[0], packaged(x))
@@ -460,8 +463,7 @@ NUMBERS = scale_numbers(SCALE, smoke={"iterations": 300, "size": 48},
                         laptop={"iterations": 2000, "size": 64}, paper={"iterations": 6000, "size": 128})
 LENGTHS, LONGER = (4, 6, 8, 10, 12, 16), 4 * NUMBERS["iterations"]
 
-def trained(kind, weigh, size=None, iterations=None):
-    """A trained network of this kind; the seed is the same for all."""
+def trained(kind, weigh, size=None, iterations=None):  # the seed is the same for all
     torch.manual_seed(SEED)
     network = kind(size or NUMBERS["size"], weigh)
     return train_backwards(network, iterations=iterations or NUMBERS["iterations"], seed=SEED)
@@ -629,8 +631,7 @@ print("4. temperature 0  ", (scores[0, 0] / 0.0).softmax(dim=-1).tolist())
 # 2. A score of 0 is no refusal: exp(0) = 1. Padding takes weight from real words.
 # 3. Without the division the slope is much smaller. Where it is near 0, nothing is learned.
 # 4. `nan` is "not a number": dividing by 0 gave infinity over infinity. One such number spoils every later layer.
-
-# %% [markdown] slideshow={"slide_type": "slide"}
+#
 # ### The fifth: believing the picture
 #
 # Our encoder read both ways. Let one read from left to right only, otherwise the same network, and look at its

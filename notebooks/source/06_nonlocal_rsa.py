@@ -229,7 +229,7 @@ check("06-cost", multiplications)
 # %% [markdown]
 # So the ratio is $N / (D + H + W)$: **it depends on the size alone**. For a cube it is a third of the side squared, and 100 from a side of 17.3.
 #
-# Now counted, not computed, at the places where the paper's network could have the block. Its images are about 48×256×320; each level of the [U-Net](glossary.md#u-net) halves the sides. Memory: all tensors alive at the worst moment. The **plain** non-local block takes all channels and voxels; the **usual** one, as its authors run it, has half the channels and keys [pooled](glossary.md#pooling) by 2×2. **Fused** is the plain one by today's kernel, which never holds the whole map. RSA has one too; both rest while maps are watched.
+# Now counted, at the places where the paper's network could have the block. Its images are about 48×256×320; each level of the [U-Net](glossary.md#u-net) halves the sides. Memory: all tensors alive at the worst moment. The **plain** non-local block takes all channels and voxels; the **usual** one, as its authors run it, has half the channels and keys [pooled](glossary.md#pooling) by 2×2. **Fused** is the plain one by today's kernel, which never holds the whole map. RSA has such a kernel too. While maps are captured, both use the formula.
 
 # %%
 from torch.utils.flop_counter import FlopCounterMode
@@ -488,7 +488,7 @@ print("best:", best_of_all, "" if "U-Net" in best_of_all or "RSA" in best_of_all
 # %% [markdown]
 # *Figures 06.9 and 06.10.* Dice on the test patients, and differences on the same patients, with 95 % [intervals](glossary.md#interval) where there are enough patients for one.
 #
-# Two honest looks. Does any network beat the control? At `smoke`, with a minute of training, do not count on it. And is the gain by attention larger than that of the **second seed** of the plain U-Net? The intervals cover the choice of patients, *not* the luck of training.
+# Ask two questions. Does any network beat the control? At `smoke`, with a minute of training, do not count on it. And is the gain by attention larger than that of the **second seed** of the plain U-Net? The intervals cover the choice of patients, *not* the luck of training.
 
 # %% [markdown]
 # ## 10 · What goes wrong

@@ -36,16 +36,7 @@ from torch.nn import functional
 
 from medattn_lite import plots
 from medattn_lite.course import Question, check, environment_line, quiz, record, scale_numbers
-from medattn_lite.explain import (
-    METHODS,
-    ClassLogit,
-    LogRisk,
-    RegionSum,
-    explain_image,
-    held_out,
-    localise,
-    to_image_grid,
-)
+from medattn_lite.explain import METHODS, ClassLogit, explain_image, held_out, localise, to_image_grid
 from medattn_lite.networks import load_trained
 
 NUMBERS = scale_numbers(SCALE, smoke={"subjects": 6}, laptop={"subjects": 24}, paper={"subjects": 80})
@@ -218,20 +209,12 @@ print("kernel 3, stride 2, padding 1:", places([(3, 2, 1)] * 3), " kernel 2, str
 # Now see it in 3-D. A cube of light at a known place; three strided convolutions; Grad-CAM of the mean. The map must lie on the cube. **Guess:** in which of these ways will it?
 
 # %%
+from medattn_lite.course import cube_of_light, three_strided_convolutions
 from medattn_lite.explain import layer_box
 
-beam = nn.Sequential(*(nn.Conv3d(1, 1, 3, stride=2, padding=1, bias=False) for _ in range(3)))
-for layer in beam:
-    nn.init.constant_(layer.weight, 1 / 27)
-
-
-def cube_at(place, side=48, reach=3):
-    image = torch.zeros(1, 1, side, side, side)
-    image[(0, 0, *(slice(middle - reach, middle + reach + 1) for middle in place))] = 1.0
-    return image
-
-
-box = layer_box(beam, cube_at((24, 24, 24)), (6, 6, 6))
+beam, cube = three_strided_convolutions(), cube_of_light((16, 24, 32))  # (1, 1, 48, 48, 48), the cube's middle there
+coarse = beam(cube).detach()[0]  # (1, 6, 6, 6); of a mean over space, Grad-CAM is A itself, but for a factor
+box = layer_box(beam, cube, coarse.shape[1:])
 ways = {
     "by strides": lambda coarse: to_image_grid(coarse, (48,) * 3, box=box),
     "edge on edge": lambda coarse: functional.interpolate(coarse[None], (48,) * 3, mode="trilinear")[0],
@@ -239,8 +222,6 @@ ways = {
     "voxels copied": lambda coarse: functional.interpolate(coarse[None], (48,) * 3, mode="nearest")[0],
     "two axes swapped": lambda coarse: to_image_grid(coarse.transpose(1, 3), (48,) * 3, box=box),
 }
-cube = cube_at((16, 24, 32))
-coarse = beam(cube).detach()[0]  # of a mean over space, Grad-CAM is A itself, but for a factor
 laid = {name: way(coarse)[0] for name, way in ways.items()}
 plots.show(plots.picture_table(
     [[cube[0, 0, :, 24], *(values[:, 24] for values in laid.values())]], columns=["a cube of light", *laid],
@@ -259,7 +240,7 @@ print(f"{'':18}{'mean shift along D, H, W':>28}{'furthest off':>14}{'copied slic
 for name, way in ways.items():
     off = []
     for centre in centres:
-        values = way(beam(cube_at(centre)).detach()[0])[0]
+        values = way(beam(cube_of_light(centre)).detach()[0])[0]
         shares = [values.sum([a for a in range(3) if a != axis]) / values.sum() for axis in range(3)]
         off.append([float((share * steps).sum()) - middle for share, middle in zip(shares, centre, strict=True)])
     same = (laid[name].diff(dim=0).abs().amax((1, 2)) == 0) & (laid[name][1:].amax((1, 2)) > 0)
@@ -409,6 +390,9 @@ display(browser)
 # Back to the tiny network, for what this can and cannot tell apart. Its two channels now give a logit at each pixel, and the image has **two** bright pixels. You ask about **one** of them.
 
 # %%
+from medattn_lite.explain import LogRisk, RegionSum
+
+
 class TinySegmenter(TwoLayers):
     def forward(self, x):
         logit = torch.einsum("ok,bkhw->bohw", self.head.weight, self.features(x))  # (B, 1, H, W)
@@ -526,7 +510,7 @@ plots.show(plots.forest(auc_of, label="Grad-CAM: AUC slice by slice", reference=
 # %% [markdown]
 # *Figures 09.8 and 09.9.* Grad-CAM by plane, on heads the network never saw.
 #
-# With a handful of heads the intervals are wide or missing: nothing is decided here. The package's [own table](../figures/faithfulness.md) asks every network on more of them: Grad-CAM's AUC slice by slice, with 95 % intervals. Two of these networks learned something else, a scanner's mark and shuffled labels (notebook 10). It is read here, not typed:
+# With a handful of heads the intervals are wide or missing: nothing is decided here. The package's [own table](../figures/faithfulness.md) asks every network on more of them: Grad-CAM's AUC slice by slice, with 95 % intervals. Two of these networks learned something else, a scanner's mark and shuffled labels (notebook 10). The next cell reads it from the file:
 
 # %%
 import json
@@ -582,7 +566,7 @@ view_volume(folder / "t1ce.nii.gz", folder / "map.nii.gz")
 #
 # ## 11 · What goes wrong
 #
-# Each of these runs, and gives a picture. The closed-form network gives them away: its map is known, and must add up to $y = 0.5$.
+# Each of these runs, and gives a picture. The tiny network of section 2 shows which are wrong: its map is known, and must add up to $y = 0.5$.
 
 # %%
 A, G = MyGradCAM(tiny, "features").look(x, ClassLogit(0))
