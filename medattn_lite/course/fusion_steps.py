@@ -133,7 +133,7 @@ def print_symptoms(
     order = torch.randperm(v.shape[2])
     print(f"{'variant':26}{'sums':>14}{'looks at':>10}{'follows':>9}{'size ÷ V':>10}")
     for name, changes in variants.items():
-        inputs = {"q": q, "k": k, "v": v} | changes
+        inputs: dict[str, Any] = {"q": q, "k": k, "v": v, **changes}
         options = {option: inputs.pop(option) for option in changes if option not in ("q", "k", "v")}
         weights, out = attend(*inputs.values(), **options)
         shuffled = attend(*(x[:, :, order] for x in inputs.values()), **options)[1]

@@ -31,7 +31,8 @@ def cube_of_light(middle: Sequence[int], *, side: int = 48, reach: int = 3) -> T
         reach: voxels from the middle to the cube's faces; it has 2 · reach + 1 along an edge.
     """
     image = torch.zeros(1, 1, side, side, side)
-    image[(0, 0, *(slice(place - reach, place + reach + 1) for place in middle))] = 1.0
+    depth, height, width = (slice(place - reach, place + reach + 1) for place in middle)
+    image[..., depth, height, width] = 1.0
     return image
 
 
