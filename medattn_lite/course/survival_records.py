@@ -39,7 +39,7 @@ def recorded_c_indices(folder: Path = RECORDS) -> dict[str, dict[str, Interval]]
         folder: of the records; without one there are none, as in a package without its repository.
     """
     intervals = {}
-    for path in sorted(folder.glob("survival-*-laptop.json")):
+    for path in sorted(folder.glob("survival-*-laptop*.json")):
         variants = json.loads(path.read_text(encoding="utf-8"))["variants"]
         intervals[f"run {path.stem}"] = {name: Interval.from_dict(variant["pooled"][C_INDEX])
                                          for name, variant in variants.items()}  # fmt: skip
