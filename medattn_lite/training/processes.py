@@ -1,9 +1,9 @@
-"""What makes several processes equal to one: batch norm over the whole batch, and dropout dealt once for all of it.
+"""What makes several processes equal to one: batch norm over the whole batch, dropout drawn once for all of it.
 
     y = (x − μ) / √(σ² + ε) · γ + β        μ, σ²: over the rows of all processes, per channel
 
 Hugging Face accelerate averages gradients, which is enough for networks without either layer. With its own share alone
-a process would take other means, and deal other masks, than one process with the whole batch. `torch.nn.SyncBatchNorm`
+a process would take other means, and draw other masks, than one process with the whole batch. `torch.nn.SyncBatchNorm`
 does the first on GPUs only; this works wherever processes can add numbers. (Cox's likelihood still compares the
 patients of one process only.)
 """

@@ -185,7 +185,7 @@ class Trainer:
         process = self.accelerator.process_index
         places = range(process * len(rows), (process + 1) * len(rows))
         generators = [torch.Generator().manual_seed(_mixed(self.seed, iteration, place)) for place in places]
-        self._set_seed(_mixed(self.seed, iteration, 0, 1))  # of dropout, dealt for the batch of all processes
+        self._set_seed(_mixed(self.seed, iteration, 0, 1))  # of dropout, drawn for the batch of all processes
         batch = self.task.batch(rows.tolist(), generators)
         batch = {name: tensor.to(self.accelerator.device, non_blocking=True) for name, tensor in batch.items()}
         for group in optimiser.param_groups:

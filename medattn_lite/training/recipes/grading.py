@@ -23,13 +23,13 @@ GRADING = Recipe(
         Variant("P3D + IAM", "p3d_iam"),
         Variant("ResNet-50 3-D", "resnet50_3d"),
         Variant("tumour features", "", trained=False),
-        Variant("P3D + IAM beside features", "p3d_iam", settings={"options": {"with_features": True}}),
+        Variant("P3D + IAM + tumour features", "p3d_iam", settings={"options": {"with_features": True}}),
     ),
     comparisons=(
         ("P3D + IAM", "P3D"),
         ("P3D", "ResNet-50 3-D"),
         ("P3D + IAM", "tumour features"),
-        ("P3D + IAM beside features", "tumour features"),
+        ("P3D + IAM + tumour features", "tumour features"),
     ),
     scales={
         "paper": _published(
@@ -61,9 +61,9 @@ GRADING = Recipe(
         "at laptop scale the learning rate is 10^-3: with 3 × 10^-4 the network had learned nothing in this many steps",
         "tumour features: no row of the paper's; a logistic regression on the volume, and on mean and spread of each "
         "channel inside the tumour",
-        "P3D + IAM beside features: no row of the paper's; the regression on the tumour features, fixed, and a network "
-        "that starts at nothing and learns what they leave. The state, the untrained one among them, is chosen by the "
-        "likelihood of the validation patients' labels: it says whether the image holds more than its outline",
+        "P3D + IAM + tumour features: no row of the paper's; the regression on the tumour features, fixed, and a "
+        "network that starts at nothing and learns what they leave. The state, the untrained one among them, is chosen "
+        "by the likelihood of the validation patients' labels: it says whether the image holds more than its outline",
         "the state with the best AUC on the validation patients is tested; the paper does not say which is",
     ),
     published={

@@ -17,7 +17,7 @@ _GUESSES = (
     "start: the paper's is ImageNet; random here unless --set weights=FILE names a ResNeSt-50 file (medattn fetch "
     "resnest50; make paper WEIGHTS=FILE). It knows three channels: with another number the first layer stays random",
     "tested state: 'best performed' could mean chosen on the test folds; here the last one, chosen by nothing",
-    "folds: the paper deals 3,670 images of 70 patients and does not say how; here patients are dealt, never images",
+    "folds: the paper splits 3,670 images of 70 patients and does not say how; here by patient, never by image",
     "contrasts: the paper's images are T1 after contrast alone; here every contrast that the data set has, four on "
     "phantoms",
     "tumour kinds: seven in the paper; a phantom's tumour is a glioma or a metastasis where presence is asked, and the "

@@ -78,7 +78,7 @@ class FeatureLogistic(nn.Module):
         return torch.stack([torch.zeros_like(logit), logit], dim=1)
 
 
-class ImageBesideFeatures(nn.Module):
+class ImageWithFeatures(nn.Module):
     """What an image adds to the features: logits = regression on the features, fixed, + a network's logits.
 
     The network's last linear layer starts at 0, so that the sum starts as the regression alone, and every step away

@@ -30,7 +30,7 @@ from medattn_lite.training.tasks.binary import (
     log_likelihood,
 )
 from medattn_lite.training.tasks.clinical import standardised
-from medattn_lite.training.tasks.features import FeatureLogistic, ImageBesideFeatures, tumour_features
+from medattn_lite.training.tasks.features import FeatureLogistic, ImageWithFeatures, tumour_features
 from medattn_lite.training.tasks.task import Batch, Prediction, Rows, Task
 from medattn_lite.training.tasks.volumes import Sample, open_images, read_all
 
@@ -128,7 +128,7 @@ class Grading(Task):
         if not variant.settings.get("options", {}).get("with_features", self.option("with_features")):
             return network
         known = getattr(self, "regression", None)  # a run that is opened again reads it with the weights
-        return ImageBesideFeatures(network, copy.deepcopy(known) or FeatureLogistic(self.features.shape[1]))
+        return ImageWithFeatures(network, copy.deepcopy(known) or FeatureLogistic(self.features.shape[1]))
 
     def fit_without_gradients(
         self, model: nn.Module, rows: Rows, predict: Callable[[Rows], list[Prediction]]
@@ -159,7 +159,7 @@ class Grading(Task):
     def predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
         """Probability of class 1."""
         seen = [self.images[row].float()] if not isinstance(model, FeatureLogistic) else []
-        seen += [self.scaled[row]] if isinstance(model, (FeatureLogistic, ImageBesideFeatures)) else []
+        seen += [self.scaled[row]] if isinstance(model, (FeatureLogistic, ImageWithFeatures)) else []
         logits = model(*(image_input[None].to(device) for image_input in seen)).float()
         return {"subject": self.subjects[row], "label": self.strata[row], "probability": float(logits.softmax(1)[0, 1])}
 
@@ -169,7 +169,7 @@ class Grading(Task):
 
     def extra_inputs(self, model: nn.Module) -> tuple[list[Tensor], list[str]]:
         """Beside a new image: the features of the training patients' mean tumour, 0 once standardised."""
-        if not isinstance(model, ImageBesideFeatures):
+        if not isinstance(model, ImageWithFeatures):
             return [], []
         return [torch.zeros(1, len(model.features.weight))], ["the tumour's features are those of the training "
                                                               "patients' mean, so that the map is of the image alone"]

@@ -75,7 +75,7 @@ def test_the_smoke_run_writes_every_variant_and_comparison(tmp_path, capsys):
     assert main(["train", "grading", "--folds", "3", "--out", str(tmp_path / "run"), "--device", "cpu"]) == 0
     results = json.loads((tmp_path / "run" / "metrics.json").read_text())
     assert list(results["variants"]) == [
-        "P3D", "P3D + IAM", "ResNet-50 3-D", "tumour features", "P3D + IAM beside features"]  # fmt: skip
+        "P3D", "P3D + IAM", "ResNet-50 3-D", "tumour features", "P3D + IAM + tumour features"]  # fmt: skip
     assert [(pair["first"], pair["second"]) for pair in results["comparisons"]] == list(RECIPE.comparisons)
     assert results["data_facts"]["patients"] == 10 and results["data"] == "phantom"
     printed = capsys.readouterr().out
@@ -141,11 +141,11 @@ def test_validation_scores_are_kept_by_fold_and_the_paper_prints_its_own(tmp_pat
 
 def test_beside_the_features_the_untrained_state_is_the_features_alone_and_may_be_chosen(tmp_path):
     out = tmp_path / "run"
-    words = ["--variants", "tumour features", "P3D + IAM beside features", "--folds", "3", "--first-folds", "1",
+    words = ["--variants", "tumour features", "P3D + IAM + tumour features", "--folds", "3", "--first-folds", "1",
              "--set", "learning_rate=1e-30"]  # fmt: skip
     assert main(["train", "grading", "--out", str(out), "--device", "cpu", "--quiet", *words]) == 0
     alone, with_features = (json.loads((out / name / "fold-0" / "predictions.json").read_text())
-                            for name in ("tumour features", "P3D + IAM beside features"))  # fmt: skip
+                            for name in ("tumour features", "P3D + IAM + tumour features"))  # fmt: skip
     assert with_features["chosen_step"] == 0 and with_features["iterations"] > 0
     for one, other in zip(alone["predictions"], with_features["predictions"], strict=True):
         assert one["subject"] == other["subject"] and one["probability"] == pytest.approx(other["probability"])
@@ -155,7 +155,7 @@ def test_beside_the_features_the_untrained_state_is_the_features_alone_and_may_b
     run = Run(out)
     task = opened(run.recipe, run.settings, seed=run.plan.seed, progress=False)
     split = task.splits()[0]
-    fold_task, network = run.trained_on(task, run.recipe.variant("P3D + IAM beside features"), 0, split)
+    fold_task, network = run.trained_on(task, run.recipe.variant("P3D + IAM + tumour features"), 0, split)
     row = int(fold_task.rows(split, "test")[0])
     assert fold_task.predict(network, row, torch.device("cpu"))["probability"] == pytest.approx(
         with_features["predictions"][0]["probability"])  # fmt: skip
@@ -164,7 +164,7 @@ def test_beside_the_features_the_untrained_state_is_the_features_alone_and_may_b
 
 
 def test_a_state_beside_the_features_is_chosen_by_likelihood(task):
-    variant = RECIPE.variant("P3D + IAM beside features")
+    variant = RECIPE.variant("P3D + IAM + tumour features")
     variant_task = task.for_variant(variant, with_changes(task.settings, variant.settings), task.splits()[0])
     sure = [{"subject": str(k), "label": k % 2, "probability": 0.9 if k % 2 else 0.1} for k in range(4)]
     unsure = [{**row, "probability": 0.5 + 0.01 * (2 * row["label"] - 1)} for row in sure]

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from medattn_lite.training.tasks.features import FeatureLogistic, ImageBesideFeatures, tumour_features
+from medattn_lite.training.tasks.features import FeatureLogistic, ImageWithFeatures, tumour_features
 from medattn_lite.training.tasks.grading import Grading
 
 
@@ -63,12 +63,12 @@ def test_raw_features_give_the_probabilities_of_standardised_ones():
     assert (model(raw).argmax(1).numpy() == labels).mean() > 0.95
 
 
-def test_a_network_beside_features_starts_as_the_features_alone_and_only_the_network_learns():
+def test_a_network_with_features_starts_as_the_features_alone_and_only_the_network_learns():
     torch.manual_seed(0)
     image = nn.Sequential(nn.Flatten(), nn.Linear(8, 4), nn.ReLU(), nn.Dropout(0.5), nn.Linear(4, 2))
     features = FeatureLogistic(3)
     features.fit(torch.randn(40, 3), np.arange(40) % 2)
-    both = ImageBesideFeatures(image, features)
+    both = ImageWithFeatures(image, features)
     x, values = torch.randn(5, 1, 2, 2, 2), torch.randn(5, 3)
     assert torch.equal(both(x, values), features(values)) and features(values).abs().max() > 0
     both(x, values)[:, 0].sum().backward()
@@ -77,8 +77,8 @@ def test_a_network_beside_features_starts_as_the_features_alone_and_only_the_net
         "features.weight", "features.bias"}  # fmt: skip
 
 
-def test_a_new_image_for_a_network_beside_features_comes_with_the_features_of_the_mean_tumour():
-    both = ImageBesideFeatures(nn.Sequential(nn.Flatten(), nn.Linear(8, 2)), FeatureLogistic(3))
+def test_a_new_image_for_a_network_with_features_comes_with_the_features_of_the_mean_tumour():
+    both = ImageWithFeatures(nn.Sequential(nn.Flatten(), nn.Linear(8, 2)), FeatureLogistic(3))
     inputs, notes = Grading.__new__(Grading).extra_inputs(both)
     assert [tuple(values.shape) for values in inputs] == [(1, 3)] and not inputs[0].any() and "mean" in notes[0]
     assert both(torch.randn(1, 1, 2, 2, 2), *inputs).shape == (1, 2)
