@@ -151,7 +151,7 @@ def _course_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _course(options: argparse.Namespace) -> int:
-    from medattn_lite.course.whole import run_course
+    from medattn_lite.course.run_course import run_course
 
     with _ended_as_by_ctrl_c():  # kernels stop, and the report is written
         runs = run_course(

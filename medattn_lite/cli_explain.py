@@ -87,13 +87,13 @@ def _explain(options: argparse.Namespace) -> int:
     page_line = _write_page(result, sample, title, page, force=options.force)
     write_facts(map_facts(result, run, sample["channels"], out), labels, force=options.force)
     notes = [*sample["meta"]["notes"], *result.notes]
-    print(printable("\n".join([f"prediction: {result.prediction}", describe(result),
+    print(printable("\n".join([f"prediction: {result.prediction}", map_title(result),
                                *(f"note: {note}" for note in notes),
                                str(out), str(picture), page_line, str(labels)])))  # fmt: skip
     return 0
 
 
-def describe(result: SampleMap) -> str:
+def map_title(result: SampleMap) -> str:
     """The map in a line: method, target, layer and its size."""
     words = result.method + (f" of {result.target}" if result.target else "")
     return words + (f" at {result.layer}, {'×'.join(map(str, result.grid))}" if result.layer else "")
@@ -109,7 +109,7 @@ def _draw(result: SampleMap, sample: dict[str, Any], title: str, path: Path, *, 
     image, values, affine, step = _thinned(result, sample)
     figure = three_planes(
         image, position=tuple(index // step for index in place), affine=affine, overlay=values,
-        overlay_title=describe(result), title=title,
+        overlay_title=map_title(result), title=title,
     )  # fmt: skip
     with new_file(path, overwrite=force) as part:
         part.write_bytes(render_png(figure))
@@ -133,7 +133,7 @@ def _write_page(result: SampleMap, sample: dict[str, Any], title: str, path: Pat
 
     image, values, affine, _ = _thinned(result, sample)
     try:
-        view = view_volume(image, {describe(result): values}, affine=affine, title=f"{title}: {describe(result)}")
+        view = view_volume(image, {map_title(result): values}, affine=affine, title=f"{title}: {map_title(result)}")
     except UserError as error:  # a map without a value above 0, an image with a hole: the files above are written
         return f"note: no {path.name}: {error}"
     size = view.save_as_html(path, overwrite=force)

@@ -54,7 +54,7 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
                         "Cox regression on public clinical tables, without images"),
     "ship": Study("medattn_lite.training.ship_network", "medattn_lite/networks/weights",
                   "a finished run becomes a network that comes with the package"),
-    "network-list": Study("medattn_lite.networks.description", "medattn_lite/networks/published.json",
+    "network-list": Study("medattn_lite.networks.network_list", "medattn_lite/networks/published.json",
                           "what `medattn networks` lists, measured anew", options=False),
     "interval-coverage": Study("medattn_lite.coverage.simulate", "figures/interval_coverage.md",
                                "how often the 95 % intervals hold the truth, for each kind of figure and n"),

@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from medattn_lite.audit.run import Audit
-from medattn_lite.audit.verdicts import CHANCE, DECLARED, GIVEN, LEVEL, SILENT, TELLS, Finding
+from medattn_lite.audit.verdicts import CHANCE, DECLARED, GIVEN, LEVEL, NOT_SCORED, TELLS, Finding
 from medattn_lite.data.files import new_file
 from medattn_lite.errors import UserError
 from medattn_lite.escaping import inline
 
 FILES = ("audit.md", "audit.json", "audit.png")
 HEADINGS = {TELLS: "Tells the label", DECLARED: "Declared signal of the task",
-            GIVEN: "Taken as given", CHANCE: "Not better than chance", SILENT: "Not scored"}  # fmt: skip
+            GIVEN: "Taken as given", CHANCE: "Not better than chance", NOT_SCORED: "Not scored"}  # fmt: skip
 READING = """\
 How to read it. A factor's AUC (or C-index) is turned so that 0.5 is chance and 1 is certainty; words, and numbers
 where there are several classes, are scored by the rates of their category among patients of other folds. A model's
@@ -168,7 +168,7 @@ def _body(audit: Audit, *, level: int) -> list[str]:
         lines += [f"Adjusted for {adjusted_for}: what the others tell beyond that.", ""]
     for verdict, heading in HEADINGS.items():
         findings = audit.by_verdict(verdict)
-        if findings and verdict == SILENT:
+        if findings and verdict == NOT_SCORED:
             lines += [f"{'#' * level} {heading}", "",
                       *(f"- {inline(finding.name)}: {inline(finding.why)}" for finding in findings), ""]
         elif findings:

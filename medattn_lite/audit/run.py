@@ -14,7 +14,7 @@ from medattn_lite.audit.models import CATEGORY_REPEATS, boosting, category_rates
 from medattn_lite.audit.regions import MARGIN_MM
 from medattn_lite.audit.statistics import GROUPS, IN_WORDS
 from medattn_lite.audit.target import Target
-from medattn_lite.audit.verdicts import CHANCE, DECLARED, GIVEN, SILENT, TELLS, Finding, corrected
+from medattn_lite.audit.verdicts import CHANCE, DECLARED, GIVEN, NOT_SCORED, TELLS, Finding, corrected
 from medattn_lite.data.dataset import Samples
 from medattn_lite.errors import UserError
 
@@ -59,7 +59,7 @@ class Audit:
     def lines(self) -> list[str]:
         """One line for each factor and model, what tells the label first."""
         ordered = [
-            finding for verdict in (TELLS, DECLARED, GIVEN, CHANCE, SILENT) for finding in self.by_verdict(verdict)
+            finding for verdict in (TELLS, DECLARED, GIVEN, CHANCE, NOT_SCORED) for finding in self.by_verdict(verdict)
         ]
         return [f"{finding.name}: {finding.sentence}" for finding in ordered]
 
@@ -155,18 +155,18 @@ def _factor(measured: Measured, name: str, kind: str, columns: np.ndarray | None
     values = [measured.rows[at].facts[name] for at in known]
     empty = Finding(name, kind, measured.name, n=len(known))
     if len(known) < FEWEST:
-        return _silent(empty, f"known of {len(known)} patients only")
+        return _not_scored(empty, f"known of {len(known)} patients only")
     try:
         target = measured.target(known)
     except UserError:
-        return _silent(empty, "it is known of too few patients of one class" if measured.classes else
+        return _not_scored(empty, "it is known of too few patients of one class" if measured.classes else
                        "it is known of too few patients who died")
     adjust_for = None if columns is None else columns[known]
     words = any(isinstance(value, str) for value in values)
     if words:
         codes = np.unique([str(value) for value in values], return_inverse=True)[1]
         if codes.max() + 1 > len(known) / 3:
-            return _silent(empty, "nearly every patient has a word of his own")
+            return _not_scored(empty, "nearly every patient has a word of his own")
     elif len(measured.classes) > 2:
         codes = _binned(adjusted(np.array(values, dtype=float), adjust_for))
     if words or len(measured.classes) > 2:
@@ -213,10 +213,10 @@ def _models(
         try:
             target = measured.target(used)
         except UserError:
-            findings.append(_silent(empty, "too few patients of one class have all channels"))
+            findings.append(_not_scored(empty, "too few patients of one class have all channels"))
             continue
         if not numbers.shape[1]:
-            findings.append(_silent(empty, "the numbers are the same in every case"))
+            findings.append(_not_scored(empty, "the numbers are the same in every case"))
             continue
         patients = np.array([measured.rows[at].subject for at in used])
         scores, null = tested(MODELS[model], numbers, target, patients, repeats=repeats, seed=seed)
@@ -234,7 +234,7 @@ def _with(empty: Finding, target: Target, interval: Any, **facts: Any) -> Findin
     return replace(empty, measure=target.measure, value=interval.value, low=interval.low, high=interval.high, **facts)
 
 
-def _silent(empty: Finding, why: str) -> Finding:
+def _not_scored(empty: Finding, why: str) -> Finding:
     return replace(empty, why=why)
 
 

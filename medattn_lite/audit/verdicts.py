@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 LEVEL = 0.05
-TELLS, CHANCE, DECLARED, GIVEN, SILENT = "tells", "chance", "declared", "given", "not scored"
+TELLS, CHANCE, DECLARED, GIVEN, NOT_SCORED = "tells", "chance", "declared", "given", "not scored"
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Finding:
     def verdict(self) -> str:
         """"tells", "chance", "declared", "given" or "not scored"."""
         if not np.isfinite(self.value):
-            return SILENT
+            return NOT_SCORED
         if self.kind in (DECLARED, GIVEN):
             return self.kind
         return TELLS if self.p_holm < LEVEL else CHANCE
@@ -68,7 +68,7 @@ class Finding:
     @property
     def sentence(self) -> str:
         """The verdict in plain words, with value, interval and number of patients."""
-        if self.verdict == SILENT:
+        if self.verdict == NOT_SCORED:
             return f"not scored: {self.why}"
         figures = f"{self.ends}, n = {self.n}"
         figures += f", {self.direction}" if self.direction else ""

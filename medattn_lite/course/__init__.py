@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from medattn_lite.lazy import attach
 
 if TYPE_CHECKING:
-    from medattn_lite.course.checks import check
     from medattn_lite.course.commands import run_medattn, turned_copy
     from medattn_lite.course.environment import environment_line
     from medattn_lite.course.finer_heads import finer_head, row_to_show
@@ -24,13 +23,14 @@ if TYPE_CHECKING:
         score_answers,
     )
     from medattn_lite.course.lesion_steps import dice_per_head, dice_per_patient, open_lesion_task, train_on_windows
-    from medattn_lite.course.letters import letters_right, practice_words, train_backwards
     from medattn_lite.course.masked_slices import show_masked_slices, slice_with_most
     from medattn_lite.course.memory import measure_cost, without_numbers
     from medattn_lite.course.metrics import record
     from medattn_lite.course.own_folder import make_own_folder
     from medattn_lite.course.own_recipe import choose_recipe
     from medattn_lite.course.quizzes import Question, quiz
+    from medattn_lite.course.reverse_words import letters_right, practice_words, train_backwards
+    from medattn_lite.course.run_check import check
     from medattn_lite.course.scales import scale_numbers
     from medattn_lite.course.slice_steps import labelled_heads, open_slices, split_by_patient
     from medattn_lite.course.strides_or_resizing import (

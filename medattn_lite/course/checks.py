@@ -16,22 +16,15 @@ A check never stops a notebook. It is written beside the exercise's notebook, in
         )
 
 and called in the cell after the exercise, as that cell's last line: `check("02-squeeze", squeeze)`.
-The comparing itself is in `medattn_lite.course.diagnose`.
+The comparing itself is in `medattn_lite.course.diagnose`; `medattn_lite.course.run_check` finds and runs a check.
 """
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
-import random
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-
-from medattn_lite.course.error_words import advice, one_line, where
-from medattn_lite.course.stubs import STUB_LINE, is_stub, keeps_stub_line
 
 CHECK_MIME = "application/vnd.medattn.check+json"
 
@@ -117,7 +110,7 @@ class Exercise:
     judge: Callable[..., Result]
 
 
-_REGISTRY: dict[str, Exercise] = {}
+REGISTRY: dict[str, Exercise] = {}  # of what is imported; `run_check` imports what is asked for
 
 
 def exercise(name: str, *, title: str) -> Callable[[Callable[..., Result]], Callable[..., Result]]:
@@ -129,21 +122,13 @@ def exercise(name: str, *, title: str) -> Callable[[Callable[..., Result]], Call
     """
 
     def register(judge: Callable[..., Result]) -> Callable[..., Result]:
-        known = _REGISTRY.get(name)
+        known = REGISTRY.get(name)
         if known is not None and known.judge.__module__ != judge.__module__:
             raise ValueError(f"two checks are called {name!r}: {known.judge.__module__} and {judge.__module__}")
-        _REGISTRY[name] = Exercise(name, title, judge)
+        REGISTRY[name] = Exercise(name, title, judge)
         return judge
 
     return register
-
-
-def exercises() -> dict[str, Exercise]:
-    """Every registered exercise by name, in the notebooks' order."""
-    package = importlib.import_module("medattn_lite.course.exercises")
-    for module in pkgutil.iter_modules(package.__path__):
-        importlib.import_module(f"{package.__name__}.{module.name}")
-    return dict(sorted(_REGISTRY.items()))
 
 
 def passed(message: str = "Well done.") -> Result:
@@ -159,76 +144,3 @@ def not_yet(message: str, hint: str = "") -> Result:
 def not_attempted(message: str = "Write your answer in the cell above, run it, and run this cell again.") -> Result:
     """There is nothing to look at yet."""
     return Result(NOT_ATTEMPTED, message)
-
-
-def check(name: str, *answers: Any) -> Result:
-    """Checks an answer and says how it stands. Never raises.
-
-    Args:
-        name: the exercise's name, such as "02-squeeze".
-        *answers: what the learner wrote: a function, a class, a number, a tensor; or several of them.
-
-    Returns:
-        The result; as the last line of a cell it is shown in words and colour.
-    """
-    try:
-        exercise = _find(name)
-    except Exception as error:
-        return Result(NOT_YET, f"This check could not be loaded ({one_line(error)}). That is our mistake, not yours.",
-                      name=name)
-    if exercise is None:
-        near = ", ".join(other for other in _REGISTRY if other[:2] == name[:2]) or "none"
-        return Result(NOT_YET, f"There is no exercise called {name!r}; this notebook's are: {near}.", name=name)
-    result = _judge(exercise, answers)
-    return Result(result.state, result.message, result.hint, name, exercise.title)
-
-
-def _find(name: str) -> Exercise | None:
-    """The exercise, importing only its notebook's checks where the name tells which."""
-    if name not in _REGISTRY:
-        try:
-            importlib.import_module(f"medattn_lite.course.exercises.nb{name.split('-')[0]}")
-        except ModuleNotFoundError:
-            exercises()
-    return _REGISTRY.get(name)
-
-
-def _judge(exercise: Exercise, answers: tuple[Any, ...]) -> Result:
-    if not answers or any(is_stub(answer) for answer in answers):
-        return not_attempted()
-    try:
-        with _own_chance():
-            result = exercise.judge(*answers)
-    except (NotAttempted, NotImplementedError):
-        result = not_attempted()
-    except NotYet as problem:
-        result = not_yet(problem.message, problem.hint)
-    except KeyboardInterrupt:
-        result = not_yet("The check was interrupted.", "Run the cell again; does your code come to an end?")
-    except SystemExit:
-        result = not_yet("Your code ends Python (`exit` or `quit`).", "Leave that line out; `return` ends a function.")
-    except Exception as error:
-        result = not_yet(f"Your code raised {one_line(error)}{where(error)}.", advice(error))
-    if not isinstance(result, Result):
-        return not_yet("This check came to no result. That is our mistake, not yours.")
-    if not result.passed and any(keeps_stub_line(answer) for answer in answers):
-        return not_attempted(f"The line `{STUB_LINE}` is still there: put your answer in its place.")
-    return result
-
-
-@contextmanager
-def _own_chance() -> Iterator[None]:
-    """All generators of random numbers seeded for a check, and afterwards as the learner's notebook left them."""
-    import numpy as np
-    import torch
-
-    python, array = random.getstate(), np.random.get_state()
-    with torch.random.fork_rng(devices=[]):
-        try:
-            random.seed(0)
-            np.random.seed(0)
-            torch.default_generator.manual_seed(0)
-            yield
-        finally:
-            random.setstate(python)
-            np.random.set_state(array)

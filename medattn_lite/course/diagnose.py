@@ -3,7 +3,7 @@
 A wrong answer is recognised by doing: each usual mistake is written down as code, and if the learner's
 answer equals the mistake's output, the message names it. If none does, the message says what is seen: an argument
 that makes no difference, how the numbers are related to the right ones, or the input that fails, with what it gives
-and what was expected. Values are compared by `medattn_lite.course.values`.
+and what was expected. Values are compared by `medattn_lite.course.compare_values`.
 """
 
 from __future__ import annotations
@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from medattn_lite.course.cases import in_words, names_of, unchanged, unused
+from medattn_lite.course.check_inputs import in_words, names_of, unchanged, unused
 from medattn_lite.course.checks import NotAttempted, NotYet, Result, passed
+from medattn_lite.course.compare_values import difference, kind, same
 from medattn_lite.course.error_words import CASE
 from medattn_lite.course.relations import relation
 from medattn_lite.course.stubs import is_stub
-from medattn_lite.course.values import difference, kind, same
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Mistake:
     """A usual wrong answer.
 
     Attributes:
-        wrong: in `compare`, the wrong value, or a predicate that takes the answer; in
+        wrong: in `compare_value`, the wrong value, or a predicate that takes the answer; in
             `compare_function`, the wrong function.
         message: what is wrong, addressed to the learner: "you averaged over the channels".
         hint: what to look at next.
@@ -38,7 +38,7 @@ class Mistake:
     hint: str = ""
 
 
-def compare(
+def compare_value(
     answer: Any,
     expected: Any,
     *,

@@ -24,8 +24,8 @@ _CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chro
 
 
 @dataclass(frozen=True)
-class Finding:
-    """One line of the doctor's.
+class Status:
+    """One line of `medattn doctor`.
 
     Attributes:
         mark: "✓" as it should be, "!" worth knowing, "✗" something will not work.
@@ -45,7 +45,7 @@ class Finding:
 class Diagnosis:
     """What the doctor found; printed, it is the report."""
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Status, ...]
 
     @property
     def exit_code(self) -> int:
@@ -64,26 +64,26 @@ def doctor(*, device: str = "auto", lock: Path = _CHECKOUT / "requirements.lock"
         device: as for a run: "auto" or a device's name.
         lock: the lock file to compare with; skipped where there is none.
     """
-    findings: list[Finding] = []
-    checks: tuple[Callable[[], Iterator[Finding]], ...] = (
+    findings: list[Status] = []
+    checks: tuple[Callable[[], Iterator[Status]], ...] = (
         _python, _requirements, lambda: _lock(lock), lambda: _device(device), _memory_and_disk,
-        lambda: (Finding(*finding) for finding in widget_findings()), _browser,
+        lambda: (Status(*finding) for finding in widget_findings()), _browser,
     )
     for check in checks:
         try:
             findings += check()
         except Exception as error:  # the doctor looks at broken environments; one broken part hides no other
-            findings.append(Finding(PROBLEM, "doctor", f"could not look: {type(error).__name__}: {error}"))
+            findings.append(Status(PROBLEM, "doctor", f"could not look: {type(error).__name__}: {error}"))
     return Diagnosis(tuple(findings))
 
 
-def _python() -> Iterator[Finding]:
+def _python() -> Iterator[Status]:
     good = sys.version_info >= (3, 11)
-    yield Finding(OK if good else PROBLEM, "Python", f"{platform.python_version()} at {sys.executable}"
+    yield Status(OK if good else PROBLEM, "Python", f"{platform.python_version()} at {sys.executable}"
                   + ("" if good else "; 3.11 or newer is needed"))
 
 
-def _requirements() -> Iterator[Finding]:
+def _requirements() -> Iterator[Status]:
     """Does every package that medattn_lite needs exist, in a version it can work with?"""
     from packaging.requirements import Requirement
 
@@ -92,7 +92,7 @@ def _requirements() -> Iterator[Finding]:
     try:
         requirements = [Requirement(line) for line in importlib.metadata.requires("medattn-lite") or []]
     except importlib.metadata.PackageNotFoundError:
-        yield Finding(PROBLEM, "packages", "medattn_lite is not installed here: run `pip install -e .` in the checkout")
+        yield Status(PROBLEM, "packages", "medattn_lite is not installed here: run `pip install -e .` in the checkout")
         return
     wrong, command = [], "pip install"
     for need in requirements:
@@ -108,15 +108,15 @@ def _requirements() -> Iterator[Finding]:
         command += f' "{need.name}{need.specifier}"'
     lacking = [name for name, wanted in EXTRAS.items() if any(_version(package) is None for package in wanted)]
     text = "; ".join(wrong) + f"; run {command}"
-    yield Finding(PROBLEM, "packages", text) if wrong else \
-        Finding(OK, "packages", f"medattn_lite {medattn_lite.__version__} has all it needs (torch {_version('torch')}, "
+    yield Status(PROBLEM, "packages", text) if wrong else \
+        Status(OK, "packages", f"medattn_lite {medattn_lite.__version__} has all it needs (torch {_version('torch')}, "
                                 f"monai {_version('monai')}, numpy {_version('numpy')})")
     if lacking:
         asked_for = ", ".join(install(name) for name in lacking)
-        yield Finding(REMARK, "extras", f"not installed: {', '.join(lacking)} ({asked_for})")
+        yield Status(REMARK, "extras", f"not installed: {', '.join(lacking)} ({asked_for})")
 
 
-def _lock(lock: Path) -> Iterator[Finding]:
+def _lock(lock: Path) -> Iterator[Status]:
     from packaging.requirements import Requirement
 
     if not lock.is_file():
@@ -129,12 +129,12 @@ def _lock(lock: Path) -> Iterator[Finding]:
               if (installed := (_version(name) or "missing").split("+")[0]) != pin]
     if differ:
         shown = ", ".join(differ[:5]) + (f" and {len(differ) - 5} more" if len(differ) > 5 else "")
-        yield Finding(REMARK, "lock file", f"{len(differ)} of {len(pins)} packages are not the locked version: {shown}")
+        yield Status(REMARK, "lock file", f"{len(differ)} of {len(pins)} packages are not the locked version: {shown}")
     else:
-        yield Finding(OK, "lock file", f"all {len(pins)} packages are the locked version")
+        yield Status(OK, "lock file", f"all {len(pins)} packages are the locked version")
 
 
-def _device(name: str) -> Iterator[Finding]:
+def _device(name: str) -> Iterator[Status]:
     import torch
 
     from medattn_lite.training.device import bf16_speed, choose
@@ -142,35 +142,35 @@ def _device(name: str) -> Iterator[Finding]:
     try:
         chosen = choose(name)
     except UserError as error:
-        yield Finding(PROBLEM, "device", str(error))
+        yield Status(PROBLEM, "device", str(error))
         return
     threads = f", {torch.get_num_threads()} threads" if chosen.device.type == "cpu" else ""
-    yield Finding(OK, "device", f"{chosen.device}{threads}: {chosen.why}")
+    yield Status(OK, "device", f"{chosen.device}{threads}: {chosen.why}")
     if chosen.device.type == "cpu":
-        yield Finding(OK, "precision", "fp32: torch's bf16 convolutions have wrong gradients for some sizes on CPUs")
+        yield Status(OK, "precision", "fp32: torch's bf16 convolutions have wrong gradients for some sizes on CPUs")
         return
     speed = bf16_speed(chosen.device)
     measured = f"bf16 runs a small convolution and product {speed:.1f} times as fast as fp32 here" if speed else \
         "bf16 does not run here"
-    yield Finding(OK, "precision", f"{chosen.precision}; measured now: {measured}")
+    yield Status(OK, "precision", f"{chosen.precision}; measured now: {measured}")
 
 
-def _memory_and_disk() -> Iterator[Finding]:
+def _memory_and_disk() -> Iterator[Status]:
     import psutil
 
     free = psutil.virtual_memory().available / 1e9
-    yield Finding(OK if free > 3 else REMARK, "memory", f"{free:.1f} GB free"
+    yield Status(OK if free > 3 else REMARK, "memory", f"{free:.1f} GB free"
                   + ("" if free > 3 else "; the notebooks at smoke scale want about 3 GB"))
     disk = shutil.disk_usage(Path.cwd()).free / 1e9
-    yield Finding(OK if disk > 2 else REMARK, "disk", f"{disk:.1f} GB free in {Path.cwd()}")
+    yield Status(OK if disk > 2 else REMARK, "disk", f"{disk:.1f} GB free in {Path.cwd()}")
 
 
-def _browser() -> Iterator[Finding]:
+def _browser() -> Iterator[Status]:
     browser = next(filter(None, map(shutil.which, _CHROMIUM_NAMES)), None)
     if browser:
-        yield Finding(OK, "Chromium", f"{browser} (the browser tests use it)")
+        yield Status(OK, "Chromium", f"{browser} (the browser tests use it)")
     else:
-        yield Finding(REMARK, "Chromium", "not found; only the browser tests want it (Debian: apt install chromium)")
+        yield Status(REMARK, "Chromium", "not found; only the browser tests want it (Debian: apt install chromium)")
 
 
 def _version(name: str) -> str | None:

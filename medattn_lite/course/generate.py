@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from medattn_lite.course.anywhere import badges, extras_of, install_cell, read_address
+from medattn_lite.course.course_folders import course_home
 from medattn_lite.course.links import moved_down
-from medattn_lite.course.places import course_home
 from medattn_lite.course.slides import slide_type, slides_page
 from medattn_lite.course.stubs import keep_solutions, strip_solutions
 from medattn_lite.errors import UserError, ends_in_one_line

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from medattn_lite.course.values import as_array, is_marks, marks_of
+from medattn_lite.course.compare_values import as_array, is_marks, marks_of
 
 Arrays = Sequence[np.ndarray]
 

@@ -89,7 +89,7 @@ def report_page(record: Mapping[str, Any], out: Path) -> str:
     )
 
 
-def pictures(executed: Path) -> Iterator[tuple[str, str, str]]:
+def pictures_of(executed: Path) -> Iterator[tuple[str, str, str]]:
     """(heading, description, PNG in base64) of every picture that an executed notebook shows."""
     import nbformat
 
@@ -175,7 +175,7 @@ def _section(entry: Mapping[str, Any], out: Path) -> str:
         lines = "".join(f"<li>{_shown(metric_text(metric))}</li>" for metric in entry["metrics"])
         parts.append(f"<h3>Figures reported</h3><ul>{lines}</ul>")
     executed = out / entry["executed"]
-    for heading, alt, png in pictures(executed) if executed.exists() else ():
+    for heading, alt, png in pictures_of(executed) if executed.exists() else ():
         parts.append(
             f'<figure><img alt="{escape(alt, quote=True)}" src="data:image/png;base64,{png}">'
             f"<figcaption><b>{escape(heading)}.</b> {escape(alt)}</figcaption></figure>"

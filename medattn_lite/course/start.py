@@ -16,7 +16,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from medattn_lite.course.places import course_home, existing_course
+from medattn_lite.course.course_folders import course_home, existing_course
 from medattn_lite.data.files import replaced
 from medattn_lite.data.json_files import write_json
 from medattn_lite.errors import UserError

@@ -30,7 +30,7 @@ Draw = Callable[..., tuple[Interval, float]]  # of a generator and the number of
 
 
 @dataclass(frozen=True)
-class Case:
+class Population:
     """One population and the interval of a sample from it.
 
     Attributes:
@@ -55,54 +55,55 @@ class Case:
 FEW = (4, 6, 8, 12, 20, 24, 40, 80)
 
 
-def mean_cases() -> Iterator[Case]:
+def mean_cases() -> Iterator[Population]:
     """Means of bounded, free and positive values, and of differences."""
     for a, b in ((5, 1), (8, 2), (18, 2), (2, 2), (1, 9)):
-        yield Case("mean in 0 to 1", f"scores by beta({a}, {b}), mean {a / (a + b):.2f}", FEW,
+        yield Population("mean in 0 to 1", f"scores by beta({a}, {b}), mean {a / (a + b):.2f}", FEW,
                    lambda rng, n, a=a, b=b: (mean_interval(rng.beta(a, b, n), bounds=UNIT), a / (a + b)))  # fmt: skip
-    yield Case("mean in 0 to 1", "by patient, 1 to 9 rows of each", FEW, _rows_by_patient)
-    yield Case("mean in 0 to 1", "one patient in ten fails, the others by beta(12, 3)", FEW, _some_fail, True)
-    yield Case("mean", "normal", FEW, lambda rng, n: (mean_interval(rng.normal(1, 2, n)), 1.0))
-    yield Case("mean", "leaning, gamma(4)", FEW, lambda rng, n: (mean_interval(rng.gamma(4, 1, n)), 4.0))
-    yield Case("mean above 0", "gamma(2)", FEW,
+    yield Population("mean in 0 to 1", "by patient, 1 to 9 rows of each", FEW, _rows_by_patient)
+    yield Population("mean in 0 to 1", "one patient in ten fails, the others by beta(12, 3)", FEW, _some_fail, True)
+    yield Population("mean", "normal", FEW, lambda rng, n: (mean_interval(rng.normal(1, 2, n)), 1.0))
+    yield Population("mean", "leaning, gamma(4)", FEW, lambda rng, n: (mean_interval(rng.gamma(4, 1, n)), 4.0))
+    yield Population("mean above 0", "gamma(2)", FEW,
                lambda rng, n: (mean_interval(rng.gamma(2, 1, n), bounds=(0, np.inf)), 2.0))  # fmt: skip
     for sd, is_extreme in ((0.6, False), (1.0, True)):
-        yield Case("mean above 0", f"lognormal, sd of the logarithm {sd}", FEW, lambda rng, n, sd=sd: (
+        yield Population("mean above 0", f"lognormal, sd of the logarithm {sd}", FEW, lambda rng, n, sd=sd: (
             mean_interval(rng.lognormal(0, sd, n), bounds=(0, np.inf)), float(np.exp(sd**2 / 2))), is_extreme)
     for one, other, correlation in (((5, 1), (5, 1), 0.7), ((5, 1), (3, 1), 0.7), ((8, 2), (2, 2), 0.5),
                                     ((18, 2), (5, 1), 0.9)):  # fmt: skip
         truth = f"beta{one} minus beta{other}, correlation {correlation} before"
-        yield Case("difference of means", truth, FEW, lambda rng, n, one=one, other=other, correlation=correlation: (
-            paired_mean_interval(*_pair(rng, n, one, other, correlation)), one[0] / sum(one) - other[0] / sum(other)))
+        yield Population("difference of means", truth, FEW, lambda rng, n, one=one, other=other, rho=correlation: (
+            paired_mean_interval(*_pair(rng, n, one, other, rho)), one[0] / sum(one) - other[0] / sum(other)))
 
 
-def proportion_cases() -> Iterator[Case]:
+def proportion_cases() -> Iterator[Population]:
     """Counts: coverage jumps from rate to rate, so that each rate is tried and a range of rates as well."""
     for rate in (0.5, 0.8, 0.95):
-        yield Case("proportion", f"rate {rate}", FEW,
+        yield Population("proportion", f"rate {rate}", FEW,
                    lambda rng, n, rate=rate: (proportion_interval(rng.binomial(n, rate), n), rate))  # fmt: skip
     for low, high in ((0.45, 0.55), (0.7, 0.9), (0.9, 0.99)):
-        yield Case("proportion", f"a rate between {low} and {high}", FEW, lambda rng, n, ends=(low, high): (
+        yield Population("proportion", f"a rate between {low} and {high}", FEW, lambda rng, n, ends=(low, high): (
             proportion_interval(rng.binomial(n, rate := rng.uniform(*ends)), n), rate))
     for rate in (0.5, 0.8, 0.95):
-        yield Case("proportion", f"rate {rate}, 6 slices of each patient", FEW,
+        yield Population("proportion", f"rate {rate}, 6 slices of each patient", FEW,
                    lambda rng, n, rate=rate: _share_of_slices(rng, n, rate))  # fmt: skip
     for one, other in ((0.8, 0.8), (0.9, 0.8), (0.95, 0.9), (0.5, 0.6)):
-        yield Case("difference of proportions", f"rates {one} and {other}", FEW, lambda rng, n, one=one, other=other: (
+        rates = f"rates {one} and {other}"
+        yield Population("difference of proportions", rates, FEW, lambda rng, n, one=one, other=other: (
             paired_share_interval(*_paired_hits(rng, n, one, other)), one - other))
 
 
-def auc_cases() -> Iterator[Case]:
+def auc_cases() -> Iterator[Population]:
     """Binormal AUC, of both classes alike, of a small class, of slices by patient; and paired."""
     few = (6, 8, 12, 20, 40, 75)
     for truth in (0.5, 0.87, 0.97):
-        yield Case("AUC", f"{truth}, as many of the other class", few, lambda rng, n, truth=truth: (
+        yield Population("AUC", f"{truth}, as many of the other class", few, lambda rng, n, truth=truth: (
             auc_interval(*_binormal(rng, n, n, truth)), truth))
-        yield Case("AUC", f"{truth}, 64 of the other class", (11,), lambda rng, n, truth=truth: (
+        yield Population("AUC", f"{truth}, 64 of the other class", (11,), lambda rng, n, truth=truth: (
             auc_interval(*_binormal(rng, n, 64, truth)), truth))
-        yield Case("AUC", f"{truth}, 4 slices of each patient", (12, 20, 40, 75),
+        yield Population("AUC", f"{truth}, 4 slices of each patient", (12, 20, 40, 75),
                    lambda rng, n, truth=truth: _auc_of_slices(rng, n, truth))  # fmt: skip
-    yield Case("AUC", "0.97, the classes' spread 2 to 1", (12, 20, 40, 75), lambda rng, n: (
+    yield Population("AUC", "0.97, the classes' spread 2 to 1", (12, 20, 40, 75), lambda rng, n: (
         auc_interval(*_binormal(rng, n, n, 0.97, spread=0.5)), 0.97), True)
     for one, other, correlation in ((0.5, 0.5, 0.5), (0.87, 0.87, 0.7), (0.87, 0.78, 0.5), (0.97, 0.97, 0.7),
                                     (0.97, 0.87, 0.5), (0.87, 0.85, 0.95)):  # fmt: skip
@@ -113,7 +114,7 @@ def auc_cases() -> Iterator[Case]:
                 + " of the other class"
             )
             units = (11,) if rest else (*few[:4], 30, 36, *few[4:])
-            yield Case(
+            yield Population(
                 "difference of AUCs",
                 words,
                 units,
@@ -122,16 +123,16 @@ def auc_cases() -> Iterator[Case]:
             )
 
 
-def other_cases() -> Iterator[Case]:
+def other_cases() -> Iterator[Population]:
     """The jackknife of voxel averages and F1, and the percentile bootstrap."""
     for sd in (0.5, 1.0):
-        yield Case("jackknife", f"voxel average of Dice, sd of log volume {sd}", (6, 12, 20, 24, 40, 80),
+        yield Population("jackknife", f"voxel average of Dice, sd of log volume {sd}", (6, 12, 20, 24, 40, 80),
                    lambda rng, n, sd=sd: _voxels(rng, n, sd), sd == 1.0)  # fmt: skip
-    yield Case("jackknife", "F1, 0.8 of both classes found", (12, 20, 24, 40, 80), _f1)
+    yield Population("jackknife", "F1, 0.8 of both classes found", (12, 20, 24, 40, 80), _f1)
     for units in (12, 20, 40, 80, 150):
-        yield Case("percentile bootstrap", "mean of scores by beta(5, 1)", (units,), lambda rng, n: (
+        yield Population("percentile bootstrap", "mean of scores by beta(5, 1)", (units,), lambda rng, n: (
             bootstrap(np.mean, rng.beta(5, 1, n), n=500), 5 / 6), simulations=0.4)
-    yield Case("percentile bootstrap", "AUC 0.87, both classes alike", (12, 24, 40, 80, 150), lambda rng, n: (
+    yield Population("percentile bootstrap", "AUC 0.87, both classes alike", (12, 24, 40, 80, 150), lambda rng, n: (
         bootstrap(auc, *_binormal(rng, n // 2, n // 2, 0.87), n=300), 0.87), simulations=0.2)
 
 

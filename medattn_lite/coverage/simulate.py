@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from tqdm.auto import tqdm
 
-from medattn_lite.coverage.cases import Case, auc_cases, mean_cases, other_cases, proportion_cases
+from medattn_lite.coverage.cases import Population, auc_cases, mean_cases, other_cases, proportion_cases
 from medattn_lite.coverage.survival_cases import survival_cases
 from medattn_lite.evaluation.minimum_units import COUNTED, any_number_of_units
 
@@ -47,12 +47,12 @@ few patients can see, such as one patient in ten for whom a network fails; they 
 """
 
 
-def cases() -> list[Case]:
+def cases() -> list[Population]:
     """All of them."""
     return [*mean_cases(), *proportion_cases(), *auc_cases(), *survival_cases(), *other_cases()]
 
 
-def coverage(case: Case, units: int, *, simulations: int, seed: int) -> dict[str, Any]:
+def coverage(case: Population, units: int, *, simulations: int, seed: int) -> dict[str, Any]:
     """Coverage of one case's interval at one number of units.
 
     Args:

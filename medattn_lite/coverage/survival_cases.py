@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from medattn_lite.coverage.cases import Case
+from medattn_lite.coverage.cases import Population
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.jackknife import jackknife_interval
 from medattn_lite.evaluation.metrics import auc
@@ -28,24 +28,26 @@ SHARES = {LONG: 0.72, SHORT: 0.29}
 MANY = 40_000
 
 
-def survival_cases() -> Iterator[Case]:
+def survival_cases() -> Iterator[Population]:
     """C-index alone and paired, and the scores of one day."""
     for follow_up in (LONG, SHORT):
         share = SHARES[follow_up]
         for effect, noise in ((0.0, 1.0), (1.0, 1.0), (2.5, 0.1)):
-            yield Case("C-index", f"{_truth(effect, follow_up, noise):.2f}, {share:.0%} die", (16, 24, 40, 80),
+            yield Population("C-index", f"{_truth(effect, follow_up, noise):.2f}, {share:.0%} die", (16, 24, 40, 80),
                        lambda rng, n, arguments=(effect, follow_up, noise): _alone(rng, n, *arguments),
                        counted=lambda n, share=share: round(n * share))  # fmt: skip
         for one, other in ((1.0, 1.0), (0.3, 1.5)):
             words = f"{_truth(1.5, follow_up, one):.2f} and {_truth(1.5, follow_up, other):.2f}, {share:.0%} die"
-            yield Case("difference of C-indices", words, (16, 24, 40, 80),
+            yield Population("difference of C-indices", words, (16, 24, 40, 80),
                        lambda rng, n, arguments=(follow_up, one, other): _paired(rng, n, *arguments), simulations=0.5,
                        counted=lambda n, share=share: round(n * share))  # fmt: skip
         words = f"C-index {_truth(1.0, follow_up, 1.0):.2f}, {share:.0%} die"
-        yield Case("percentile bootstrap", words, (24, 40, 80, 150), lambda rng, n, arguments=(1.0, follow_up, 1.0): (
+        values = (1.0, follow_up, 1.0)
+        yield Population("percentile bootstrap", words, (24, 40, 80, 150), lambda rng, n, arguments=values: (
             _alone(rng, n, *arguments, drawn=True)), simulations=0.4)
     for name in ("Brier score on a day", "integrated Brier score", "AUC on a day"):
-        yield Case("jackknife", name, (24, 40, 80), lambda rng, n, name=name: _on_days(rng, n, name), simulations=0.1)
+        yield Population("jackknife", name, (24, 40, 80), lambda rng, n, name=name: _on_days(rng, n, name),
+                         simulations=0.1)  # fmt: skip
 
 
 def _cohort(rng: Generator, n: int, effect: float, follow_up: float) -> tuple[FollowUp, np.ndarray]:

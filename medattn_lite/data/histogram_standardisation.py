@@ -49,7 +49,7 @@ def landmarks(quantiles: Sequence[Tensor]) -> Tensor:
     return (100 * (every - low) / (high - low)).mean(dim=0)
 
 
-def standardise(image: Tensor, image_landmarks: Tensor, learned: Tensor) -> Tensor:
+def match_landmarks(image: Tensor, image_landmarks: Tensor, learned: Tensor) -> Tensor:
     """An image with its percentiles moved to the landmarks.
 
     Args:

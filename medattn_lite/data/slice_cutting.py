@@ -52,7 +52,7 @@ def samples_of(dataset: Dataset, progress: bool) -> Iterable[dict[str, Any]]:
     return (dataset[number] for number in numbers)
 
 
-def cut(sample: dict[str, Any], task: str, min_tumour: float) -> list[Slice]:
+def slices_of(sample: dict[str, Any], task: str, min_tumour: float) -> list[Slice]:
     """The slices of one sample that show enough head."""
     image: torch.Tensor = sample["image"]
     mask: torch.Tensor | None = sample.get("mask")
@@ -91,9 +91,9 @@ def _label(sample: dict[str, Any], task: str, area: float, min_tumour: float) ->
     return int(sample["label"]) if area >= min_tumour and sample.get("label") is not None else None
 
 
-def sized(item: Slice, sample: dict[str, Any], size: Sequence[int]) -> Slice:
+def fit_slice(item: Slice, sample: dict[str, Any], size: Sequence[int]) -> Slice:
     """Scales a slice to fit `size` with its true aspect ratio, and pads the rest."""
-    inner, pads = fitted(item.image.shape[1:], sample.get("affine"), size)
+    inner, pads = letterbox(item.image.shape[1:], sample.get("affine"), size)
     image = item.image[None]
     if inner != tuple(image.shape[2:]):
         image = F.interpolate(image, size=inner, mode="bilinear", antialias=True)
@@ -102,10 +102,10 @@ def sized(item: Slice, sample: dict[str, Any], size: Sequence[int]) -> Slice:
     return replace(item, image=image, mask=F.pad(_nearest(item.mask, inner), pads), signal=signal)
 
 
-def fitted(
+def letterbox(
     shape: Sequence[int], affine: np.ndarray | None, size: Sequence[int]
 ) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
-    """How a slice fits into a picture with its true aspect ratio.
+    """Finds how a slice fits into a picture with its true aspect ratio.
 
     Args:
         shape: (H, W) of the slice.

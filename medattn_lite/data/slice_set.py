@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from medattn_lite.data.dataset import Dataset
-from medattn_lite.data.slice_cutting import Slice, cut, samples_of, sized
+from medattn_lite.data.slice_cutting import Slice, fit_slice, samples_of, slices_of
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -79,10 +79,10 @@ class SliceSet:
         generator = np.random.default_rng(seed)
         slices: list[Slice] = []
         for sample in samples_of(dataset, progress):
-            candidates = [item for item in cut(sample, task, min_tumour) if item.label is not None]
+            candidates = [item for item in slices_of(sample, task, min_tumour) if item.label is not None]
             # heights are matched over all patients below, so keep the spare negatives until then
             spare = None if per_subject is None else (4 if match_height and task == "presence" else 1) * per_subject
-            slices += [sized(item, sample, size) for item in _draw(candidates, spare, generator)]
+            slices += [fit_slice(item, sample, size) for item in _draw(candidates, spare, generator)]
         if task == "presence" and match_height:
             slices = _match_heights(slices, generator)
         if per_subject is not None:

@@ -17,7 +17,7 @@ from medattn_lite.escaping import without_tags
 from medattn_lite.mechanism_comparison.page_text import HEADING, page_text
 from medattn_lite.mechanism_comparison.results import collect
 from medattn_lite.mechanism_comparison.with_controls import controls_record
-from medattn_lite.training.records import write_json
+from medattn_lite.training.environment_record import write_json
 
 CONTROLS = Path("figures/positive_controls.json")
 

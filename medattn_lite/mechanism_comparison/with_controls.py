@@ -79,10 +79,10 @@ def controls_record(out: Path, figures: Path) -> dict[str, Any] | None:
     new, kept = _read(out / FILE), _read(figures)
     if new is None or kept is None:
         return new or kept
-    return {**kept, "runs": {**new["runs"], **kept["runs"]}} if _alike(new, kept) else new
+    return {**kept, "runs": {**new["runs"], **kept["runs"]}} if _same_settings(new, kept) else new
 
 
-def _alike(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+def _same_settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     return all(first.get(key) == second.get(key) for key in ("scale", "version"))
 
 

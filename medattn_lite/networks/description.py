@@ -1,9 +1,7 @@
 """How `medattn networks` describes networks: measured once, kept in a file, so that the list is there at once.
 
 `published.json` holds what `registry.describe` measures of every network at published size; a test holds the two
-together. Nothing here imports torch.
-
-    python -m medattn_lite.networks.description      measures all networks anew and writes the file
+together; `network_list` measures all networks anew and writes the file. Nothing here imports torch.
 """
 
 from __future__ import annotations
@@ -74,21 +72,9 @@ def published_mechanisms() -> list[str]:
     return _content()["mechanisms"]
 
 
-def measured() -> dict[str, Any]:
-    """What the file should hold, measured now (about ten seconds)."""
-    from medattn_lite.networks.registry import NETWORKS, describe, mechanism_table
-
-    return {"networks": [describe(name).as_dict() for name in NETWORKS], "mechanisms": mechanism_table()}
-
-
 def _content() -> dict[str, Any]:
     return json.loads(FILE.read_text(encoding="utf-8"))
 
 
 def _times(shape: tuple[int, ...]) -> str:
     return "×".join(map(str, shape))
-
-
-if __name__ == "__main__":
-    FILE.write_text(json.dumps(measured(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    print(FILE)

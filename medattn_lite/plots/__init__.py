@@ -18,7 +18,7 @@ from medattn_lite.plots.gate_view import gate_view
 from medattn_lite.plots.gates import gates_by_layer, spatial_map_overlay
 from medattn_lite.plots.inter_slice_view import inter_slice_view
 from medattn_lite.plots.kernels import kernel_voxels
-from medattn_lite.plots.layers import short_names
+from medattn_lite.plots.layer_names import short_names
 from medattn_lite.plots.lines import lines
 from medattn_lite.plots.mechanisms import mechanism_panels
 from medattn_lite.plots.montage import contrasts_row, image_grid, slice_montage

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.overlays import make_overlay
-from medattn_lite.plots.panels import PLANES, cut, default_window, draw_plane, voxel_spacing
+from medattn_lite.plots.panels import PLANES, default_window, draw_plane, take_slice, voxel_spacing
 from medattn_lite.plots.style import CLASS_COLOURS, INK, as_array, figure_function, new_figure
 
 WIDTH = 9.6  # inches: the text width of a notebook at 100 dpi
@@ -78,12 +78,12 @@ def counterfactual_view(
         axes = figure.add_axes((left / WIDTH, bottom / height, wide / WIDTH, tall * scale / height))
         index = position[plane.across]
         draw_plane(
-            axes, cut(volume, plane, index), spacing=(edges[plane.rows], edges[plane.columns]),
+            axes, take_slice(volume, plane, index), spacing=(edges[plane.rows], edges[plane.columns]),
             window=window, orientation_labels=plane.orientation_labels, box=(tall, size[plane.columns]),
-            overlay=None if shown is None else (shown, cut(shown.values, plane, index)),
+            overlay=None if shown is None else (shown, take_slice(shown.values, plane, index)),
         )  # fmt: skip
         if mask is not None:
-            _draw_outline(axes, cut(mask, plane, index), edges[plane.rows], edges[plane.columns])
+            _draw_outline(axes, take_slice(mask, plane, index), edges[plane.rows], edges[plane.columns])
         axes.set_title(f"{title}: {plane.name}" if title and plane is PLANES[0] else plane.name, fontsize=11, pad=5)
         left += wide + GAP
     if shown is not None:

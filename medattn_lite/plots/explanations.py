@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.overlays import Overlay, make_overlay
-from medattn_lite.plots.panels import AXIAL, PLANES, Plane, cut, default_window, draw_plane, voxel_spacing
+from medattn_lite.plots.panels import AXIAL, PLANES, Plane, default_window, draw_plane, take_slice, voxel_spacing
 from medattn_lite.plots.style import CLASS_COLOURS, INK, MAP, as_array, figure_function, new_figure
 
 WIDTH = 9.6  # inches: the text width of a notebook at 100 dpi
@@ -174,7 +174,7 @@ def draw_map(axes: Axes, laid: LaidOut, plane: Plane, *, opacity: float, box: tu
     shown = None if laid.shown is None else Overlay(laid.shown.values, opacity, laid.shown.title, laid.shown.limits)
 
     def pick(array: np.ndarray) -> np.ndarray:
-        return array if plane.across < 0 else cut(array, plane, laid.place[plane.across])
+        return array if plane.across < 0 else take_slice(array, plane, laid.place[plane.across])
 
     draw_plane(
         axes, pick(laid.volume), spacing=(laid.edges[plane.rows], laid.edges[plane.columns]),

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import listed, set_alt
 from medattn_lite.plots.gates import FLAT, on_image, spatial_overlay
-from medattn_lite.plots.layers import short_names
+from medattn_lite.plots.layer_names import short_names
 from medattn_lite.plots.panels import AXIAL, default_window, draw_plane
 from medattn_lite.plots.style import (
     CLASS_COLOURS,

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.gate_view import before_after
 from medattn_lite.plots.gates import FLAT, spatial_overlay
-from medattn_lite.plots.layers import short_names
+from medattn_lite.plots.layer_names import short_names
 from medattn_lite.plots.panels import AXIAL, default_window, draw_plane
 from medattn_lite.plots.style import (
     CLASS_COLOURS,

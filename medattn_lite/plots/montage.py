@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import listed, set_alt
 from medattn_lite.plots.overlays import Overlay, make_overlay
-from medattn_lite.plots.panels import AXIAL, PLANES, cut, default_window, draw_plane, voxel_spacing
+from medattn_lite.plots.panels import AXIAL, PLANES, default_window, draw_plane, take_slice, voxel_spacing
 from medattn_lite.plots.style import as_array, figure_function, new_figure
 
 WIDTH = 9.6
@@ -65,7 +65,8 @@ def slice_montage(
     indices = _spread(volume, chosen.across, slices) if isinstance(slices, int) else list(slices)
     edges = voxel_spacing(affine, spacing)
     pictures = [
-        (cut(volume, chosen, i), None if extra is None else cut(extra.values, chosen, i), str(i)) for i in indices
+        (take_slice(volume, chosen, i), None if extra is None else take_slice(extra.values, chosen, i), str(i))
+        for i in indices
     ]
     figure = _grid(
         pictures,

@@ -71,8 +71,8 @@ def default_window(image: ArrayLike) -> tuple[float, float]:
     return (float(low), float(high)) if high > low else (float(low), float(low) + 1.0)
 
 
-def cut(volume: np.ndarray, plane: Plane, index: int) -> np.ndarray:
-    """The plane's slice of a (D, H, W) volume, shape (rows, columns)."""
+def take_slice(volume: np.ndarray, plane: Plane, index: int) -> np.ndarray:
+    """Takes one slice of a (D, H, W) volume, shape (rows, columns)."""
     return np.take(volume, index, axis=plane.across)
 
 

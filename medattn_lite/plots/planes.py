@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from medattn_lite.plots.alt import set_alt
 from medattn_lite.plots.overlays import Overlay, make_overlay
-from medattn_lite.plots.panels import DIRECTIONS, PLANES, cut, default_window, draw_plane, voxel_spacing
+from medattn_lite.plots.panels import DIRECTIONS, PLANES, default_window, draw_plane, take_slice, voxel_spacing
 from medattn_lite.plots.style import GREY, as_array, figure_function, new_figure
 
 WIDTH = 9.6  # inches: the text width of a notebook at 100 dpi
@@ -86,10 +86,10 @@ def three_planes(
         index = position[plane.across]
         draw_plane(
             axes,
-            cut(volume, plane, index),
+            take_slice(volume, plane, index),
             spacing=(edges[plane.rows], edges[plane.columns]),
             window=window,
-            overlay=None if extra is None else (extra, cut(extra.values, plane, index)),
+            overlay=None if extra is None else (extra, take_slice(extra.values, plane, index)),
             orientation_labels=plane.orientation_labels,
             cross=(position[plane.rows], position[plane.columns]) if crosshair else None,
             box=(tall, size[plane.columns]),

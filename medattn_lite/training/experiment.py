@@ -20,11 +20,11 @@ from medattn_lite.errors import UserError
 from medattn_lite.escaping import printable
 from medattn_lite.training.collect import collect
 from medattn_lite.training.device import require_precision
+from medattn_lite.training.environment_record import environment, write_json
 from medattn_lite.training.lock import locked
 from medattn_lite.training.plan import Plan
 from medattn_lite.training.recipes import Recipe, Settings, Variant, find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
-from medattn_lite.training.records import environment, write_json
 from medattn_lite.training.run import Run, build_variant
 from medattn_lite.training.run_identity import Claim
 from medattn_lite.training.tasks import Task, open_task

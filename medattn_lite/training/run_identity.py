@@ -11,10 +11,10 @@ from medattn_lite.errors import UserError
 from medattn_lite.escaping import printable
 from medattn_lite.training import lock
 from medattn_lite.training.data_identity import require_same_data
+from medattn_lite.training.environment_record import changed_since, write_json
 from medattn_lite.training.plan import Plan
 from medattn_lite.training.recipes import Recipe, Settings
 from medattn_lite.training.recipes.recipe import as_json, settings_from
-from medattn_lite.training.records import changed_since, write_json
 from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import Task
 

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from medattn_lite.data.phantom import PhantomCohort
-from medattn_lite.data.slice_cutting import cut, sized
+from medattn_lite.data.slice_cutting import fit_slice, slices_of
 from medattn_lite.evaluation.mean_intervals import paired_share_interval
 from medattn_lite.evaluation.metrics import auc
 from medattn_lite.networks.trained import load_trained
@@ -50,8 +50,8 @@ def sharpness_control(
     for index in tqdm(range(0, 2 * subjects, 2), desc="healthy heads", disable=not progress, leave=False):
         for kind, soften in (("sharp", 0.0), ("blurred", blur)):
             sample = cohort.render(cohort.subject(index), soften=soften)
-            slices = [item for item in cut(sample, "presence", 0.01) if HEIGHTS[0] <= item.height <= HEIGHTS[1]]
-            images = torch.stack([sized(item, sample, trained.size).image for item in slices])
+            slices = [item for item in slices_of(sample, "presence", 0.01) if HEIGHTS[0] <= item.height <= HEIGHTS[1]]
+            images = torch.stack([fit_slice(item, sample, trained.size).image for item in slices])
             with torch.no_grad():
                 rows[kind] += trained.network(images).softmax(dim=1)[:, 1].tolist()
         heads += [sample["subject"]] * len(slices)

@@ -25,9 +25,9 @@ import torch
 from medattn_lite.errors import UserError, ends_in_one_line
 from medattn_lite.networks.trained import FOLDER
 from medattn_lite.training.checkpoint import read_facts, save_weights
+from medattn_lite.training.environment_record import write_json
 from medattn_lite.training.plan import Plan
 from medattn_lite.training.recipes.recipe import as_json
-from medattn_lite.training.records import write_json
 from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import Task, open_task
 from medattn_lite.training.tasks.task import Rows
@@ -144,15 +144,15 @@ def _predicted(task: Any, model: torch.nn.Module, rows: Rows) -> list[dict[str, 
 
 def _check(task: Any, model: torch.nn.Module, rows: Rows, expected: Sequence[dict[str, Any]]) -> None:
     for ours, theirs in zip(_predicted(task, model, rows), expected, strict=True):
-        if not _alike(ours, theirs):
+        if not _nearly_equal(ours, theirs):
             raise UserError(f"the weights do not give what the run predicted for {theirs['subject']}: run it anew")
 
 
-def _alike(first: Any, second: Any) -> bool:
+def _nearly_equal(first: Any, second: Any) -> bool:
     if isinstance(first, dict):
-        return all(_alike(first[key], second[key]) for key in first)
+        return all(_nearly_equal(first[key], second[key]) for key in first)
     if isinstance(first, list):
-        return len(first) == len(second) and all(map(_alike, first, second))
+        return len(first) == len(second) and all(map(_nearly_equal, first, second))
     if isinstance(first, float):
         return math.isclose(first, second, rel_tol=1e-3, abs_tol=1e-4)
     if isinstance(first, int) and not isinstance(first, bool):

@@ -27,10 +27,10 @@ from medattn_lite.data.patient_splits import Split
 from medattn_lite.errors import UserError, ends_in_one_line
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.segmentation import lesion_counts
+from medattn_lite.training.environment_record import write_json
 from medattn_lite.training.flair_threshold import THRESHOLDS, flair_threshold, threshold_dice
 from medattn_lite.training.inference import evaluating
 from medattn_lite.training.recipes import Settings, Variant
-from medattn_lite.training.records import write_json
 from medattn_lite.training.run import Run
 from medattn_lite.training.tasks import Task, open_task
 from medattn_lite.training.tasks.lesions import Lesions

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from medattn_lite.errors import UserError
 from medattn_lite.explain import Affinities, SliceAffinities, read_affinities, whereabouts
 from medattn_lite.plots.affinity import ENDS, AffinityRow, affinity_view
-from medattn_lite.plots.layers import short_names
+from medattn_lite.plots.layer_names import short_names
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 
 ALL_PATHS, IN_TURN = "all paths", "all steps in turn"
@@ -23,7 +23,7 @@ PLANES = {2: ("rows", "columns"), 3: ("axial", "coronal", "sagittal")}
 NUMBERS = {1: "one step", 2: "two steps", 3: "three steps"}
 
 
-Path = str | tuple[str, ...] | None  # a step, steps in turn, or all paths
+PathChoice = str | tuple[str, ...] | None  # a step, steps in turn, or all paths
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class AffinityExplorer(Explorer[AffinityState]):
         summary = f"{caption}. Layer {short_names(by_layer)[layer]}. {self._asking(state.asks, voxel)} "
         return figure, summary + " ".join(words) + f" Opacity {opacity:.0%}."
 
-    def _path(self, affinities: Affinities, state: AffinityState) -> tuple[Path, str]:
+    def _path(self, affinities: Affinities, state: AffinityState) -> tuple[PathChoice, str]:
         """The path to follow, and how to call it; a block that is not slice by slice has none."""
         if not isinstance(affinities, SliceAffinities):
             return None, ""
@@ -144,7 +144,7 @@ class AffinityExplorer(Explorer[AffinityState]):
         return (affinities.planes, IN_TURN) if steps == IN_TURN else (steps, f"{steps} step alone")
 
     def _weights(
-        self, affinities: Affinities, asks: str, voxel: tuple[int, ...], path: Path, mask: Tensor | None
+        self, affinities: Affinities, asks: str, voxel: tuple[int, ...], path: PathChoice, mask: Tensor | None
     ) -> Tensor:
         if asks == VOXEL:
             return affinities.looks_at(voxel, path=path)[0]

@@ -15,7 +15,7 @@ from medattn_lite.errors import UserError
 from medattn_lite.explain import channel_gates, layer_box, ranked_channels, spatial_gates, switched_off, to_image_grid
 from medattn_lite.plots.alt import listed
 from medattn_lite.plots.gate_view import gate_view
-from medattn_lite.plots.layers import short_names
+from medattn_lite.plots.layer_names import short_names
 from medattn_lite.training import predict_probabilities
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from medattn_lite.errors import UserError
 from medattn_lite.explain import InterSliceReading, read_inter_slice, slice_gates
 from medattn_lite.plots.inter_slice_view import inter_slice_view
-from medattn_lite.plots.layers import short_names
+from medattn_lite.plots.layer_names import short_names
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 
 NONE = "none"

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from medattn_lite.errors import UserError
 from medattn_lite.explain import SplitReading, read_splits, split_shares
 from medattn_lite.plots.alt import listed
-from medattn_lite.plots.layers import short_names
+from medattn_lite.plots.layer_names import short_names
 from medattn_lite.plots.split_view import split_view
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 

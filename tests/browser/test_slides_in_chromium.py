@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from medattn_lite.course.places import CHECKOUT
+from medattn_lite.course.course_folders import CHECKOUT
 from medattn_lite.course.slides_pictures import write_decks
 
 pytestmark = pytest.mark.browser

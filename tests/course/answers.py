@@ -8,7 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from medattn_lite.course.checks import Result, check
+from medattn_lite.course.checks import Result
+from medattn_lite.course.run_check import check
 from tests.course.exercise_source import SourceExercise
 
 IMPORTS = "import math\nimport numpy as np\nimport torch"  # what a learner would write above such an answer

@@ -9,8 +9,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from medattn_lite.course.checks import Result, check
+from medattn_lite.course.checks import Result
 from medattn_lite.course.generate import NOTEBOOKS, read_source, source_paths
+from medattn_lite.course.run_check import check
 from medattn_lite.course.stubs import keep_solutions, strip_solutions
 
 _count = 0

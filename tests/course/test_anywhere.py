@@ -11,8 +11,8 @@ import nbformat
 import pytest
 
 from medattn_lite.course.anywhere import Address, badges, install_cell, read_address
+from medattn_lite.course.course_folders import CHECKOUT
 from medattn_lite.course.generate import write
-from medattn_lite.course.places import CHECKOUT
 from medattn_lite.errors import UserError
 
 

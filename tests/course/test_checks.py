@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from medattn_lite.course import checks
-from medattn_lite.course.checks import CHECK_MIME, NOT_ATTEMPTED, NOT_YET, PASSED, NotYet, check, exercise, passed
-from medattn_lite.course.diagnose import Mistake, compare, compare_function
-from medattn_lite.course.values import difference, same
+from medattn_lite.course.checks import CHECK_MIME, NOT_ATTEMPTED, NOT_YET, PASSED, NotYet, exercise, passed
+from medattn_lite.course.compare_values import difference, same
+from medattn_lite.course.diagnose import Mistake, compare_function, compare_value
+from medattn_lite.course.run_check import check
 from tests.course.exercise_source import _run
 
 X = torch.arange(24.0).reshape(1, 2, 3, 4)
@@ -31,7 +32,7 @@ def squeeze_exercise() -> Iterator[str]:
         )
 
     yield "98-squeeze"
-    checks._REGISTRY.pop("98-squeeze")
+    checks.REGISTRY.pop("98-squeeze")
 
 
 def learner(code: str) -> object:
@@ -101,7 +102,7 @@ def test_an_unknown_exercise_and_a_check_without_a_result_are_said_to_be_our_mis
     try:
         assert "our mistake" in check("98-broken", 1).message
     finally:
-        checks._REGISTRY.pop("98-broken")
+        checks.REGISTRY.pop("98-broken")
 
 
 def test_two_notebooks_cannot_register_the_same_name(squeeze_exercise: str) -> None:
@@ -126,8 +127,8 @@ def test_same_compares_kind_shape_and_numbers(answer: object, expected: object, 
 def test_values_are_recognised_by_wrong_value_or_by_predicate() -> None:
     mistakes = [Mistake(lambda v: v.ndim == 3, "three axes"), Mistake(torch.tensor([2.0]), "twice as much")]
     with pytest.raises(NotYet, match="Twice as much"):
-        compare(torch.tensor([2.0]), torch.tensor([1.0]), mistakes=mistakes)
+        compare_value(torch.tensor([2.0]), torch.tensor([1.0]), mistakes=mistakes)
     with pytest.raises(NotYet, match="Three axes"):
-        compare(torch.ones(1, 1, 1), torch.tensor([1.0]), mistakes=mistakes)
-    assert compare(1.0, 1.0, praise="Yes.").message == "Yes."
+        compare_value(torch.ones(1, 1, 1), torch.tensor([1.0]), mistakes=mistakes)
+    assert compare_value(1.0, 1.0, praise="Yes.").message == "Yes."
     assert difference((1, 2.0), (1, "x")) == "value 2 of your answer is 2.0, and 'x' was expected"

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from medattn_lite.course.checks import NOT_ATTEMPTED, NOT_YET, PASSED, check, exercises
+from medattn_lite.course.checks import NOT_ATTEMPTED, NOT_YET, PASSED
 from medattn_lite.course.generate import read_source, source_paths
+from medattn_lite.course.run_check import check, exercises
 from tests.course import matrix
 from tests.course.answers import Answer
 from tests.course.exercise_source import source_exercises

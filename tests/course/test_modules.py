@@ -9,10 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from medattn_lite.course.checks import NotYet, check
+from medattn_lite.course.checks import NotYet
 from medattn_lite.course.exercises.nb07_blocks import attend_in_blocks, attend_whole
 from medattn_lite.course.keys_at_once import keys_at_once
 from medattn_lite.course.modules import copy_parameters, first_output
+from medattn_lite.course.run_check import check
 from medattn_lite.course.sets import in_another_order, writes_sets_in_braces
 
 

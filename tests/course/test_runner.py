@@ -14,8 +14,8 @@ import nbformat
 import pytest
 
 from medattn_lite.course.outcome import cell_errors
+from medattn_lite.course.run_course import notebook_paths, run_course
 from medattn_lite.course.runner import run_notebook
-from medattn_lite.course.whole import notebook_paths, run_course
 from medattn_lite.errors import UserError
 from tests.course.notebook_maker import VALUES, make_notebook
 

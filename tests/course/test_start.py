@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from medattn_lite.cli import _parser
+from medattn_lite.course.course_folders import CHECKOUT
 from medattn_lite.course.links import relative_targets
-from medattn_lite.course.places import CHECKOUT
 from medattn_lite.course.start import RECORD, copy_course, own_notebooks
 from medattn_lite.errors import UserError
 

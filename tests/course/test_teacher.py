@@ -11,8 +11,8 @@ import nbformat
 import pytest
 
 from medattn_lite.course.assignments import assignments
-from medattn_lite.course.checks import check
 from medattn_lite.course.generate import NOTEBOOKS, read_source, source_paths
+from medattn_lite.course.run_check import check
 from medattn_lite.course.stubs import strip_solutions
 from medattn_lite.course.teacher import reading_minutes, teacher_pack, times
 from medattn_lite.errors import UserError

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
-from medattn_lite.course.cases import in_words, unchanged, unused
+from medattn_lite.course.check_inputs import in_words, unchanged, unused
+from medattn_lite.course.compare_values import apart, difference, same
 from medattn_lite.course.error_words import advice
 from medattn_lite.course.relations import relation
-from medattn_lite.course.values import apart, difference, same
 
 NUMBERS = [0.5, -1.0, 2.0]
 

@@ -10,7 +10,7 @@ import torch
 
 from medattn_lite.data import open_dataset
 from medattn_lite.data.patient_splits import train_valid_test
-from medattn_lite.data.slice_cutting import Slice, cut, fitted, sized
+from medattn_lite.data.slice_cutting import Slice, fit_slice, letterbox, slices_of
 from medattn_lite.data.slice_set import ENOUGH_TUMOUR, SliceSet
 from medattn_lite.errors import UserError
 from tests.data.makers import brain, lgg_case
@@ -69,7 +69,7 @@ def test_the_label_says_whether_the_tumour_is_on_the_slice_and_slivers_are_left_
     slices = SliceSet(Cohort(4), progress=False, match_height=False)
     seen = (slices.masks > 0).flatten(1).any(dim=1)
     assert torch.equal(seen, slices.labels == 1)
-    pieces = cut(Cohort(1)[0], "presence", ENOUGH_TUMOUR)
+    pieces = slices_of(Cohort(1)[0], "presence", ENOUGH_TUMOUR)
     slivers = [item.depth for item in pieces if item.tumour > 0 and item.label is None]
     kept = {depth for depth, subject in zip(slices.depths.tolist(), slices.subjects, strict=True) if subject == "p0"}
     assert len(slivers) == 1 and not kept & set(slivers)
@@ -138,7 +138,7 @@ ASPECTS = [((40, 90), (1.0, 1.0), (64, 64)), ((90, 40), (1.0, 1.0), (64, 64)), (
 @pytest.mark.parametrize(("shape", "spacing", "size"), ASPECTS)
 def test_a_slice_is_fitted_whole_with_its_true_aspect_and_touches_two_edges(shape, spacing, size):
     affine = np.diag([1.0, spacing[0], spacing[1], 1.0])[[2, 1, 0, 3]]
-    (rows, columns), pads = fitted(shape, affine, size)
+    (rows, columns), pads = letterbox(shape, affine, size)
     assert (rows + pads[2] + pads[3], columns + pads[0] + pads[1]) == size and min(pads) >= 0
     assert abs(pads[0] - pads[1]) <= 1 and abs(pads[2] - pads[3]) <= 1  # in the middle
     assert rows == size[0] or columns == size[1]  # as large as fits
@@ -155,7 +155,7 @@ def test_a_disc_in_millimetres_is_a_disc_in_the_picture_of_any_slice(shape, spac
     radius = 0.4 * min(count * edge for count, edge in zip(shape, spacing, strict=True))
     disc = torch.from_numpy(np.hypot(*away) <= radius)[None]
     item = Slice("p0", 0, 0.0, 1.0, 0.1, 1, disc.float(), disc.to(torch.uint8), disc)
-    resized = sized(item, {"affine": np.diag([1.0, spacing[0], spacing[1], 1.0])[[2, 1, 0, 3]]}, size)
+    resized = fit_slice(item, {"affine": np.diag([1.0, spacing[0], spacing[1], 1.0])[[2, 1, 0, 3]]}, size)
     for picture in (resized.image[0] > 0.5, resized.mask[0] > 0, resized.signal[0]):
         assert picture.shape == size
         rows, columns = picture.nonzero().T

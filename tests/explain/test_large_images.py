@@ -14,7 +14,7 @@ from medattn_lite.data.checking.check_channels import HeadSum
 from medattn_lite.data.transforms import foreground, normalise
 from medattn_lite.errors import UserError
 from medattn_lite.explain.user_images import large_images
-from medattn_lite.explain.user_images.reading import read_image
+from medattn_lite.explain.user_images.image_files import read_image
 from medattn_lite.explain.user_images.run_maps import explain_sample, place_to_show
 from medattn_lite.explain.user_images.runs import open_shipped
 

@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from medattn_lite.data.nifti_io.volumes import save_volume
-from medattn_lite.explain.user_images.reading import read_image
+from medattn_lite.explain.user_images.image_files import read_image
 from medattn_lite.explain.user_images.run_maps import explain_sample
 from medattn_lite.explain.user_images.runs import TrainedRun
 from medattn_lite.training.recipes import find_recipe

@@ -19,7 +19,7 @@ __all__ = ["Case", "every_case", "fresh_folder", "parsers", "try_case", "work_st
 
 # Where the work of a command begins: behind all that it looks at first.
 WORK = (
-    "medattn_lite.course.whole.run_notebook", "medattn_lite.course.generate.main",
+    "medattn_lite.course.run_course.run_notebook", "medattn_lite.course.generate.main",
     "medattn_lite.data.fetching.fetch_data_set.download", "medattn_lite.data.fetching.fetch_data_set.read_json",
     "medattn_lite.audit.phantoms.audit_phantom", "medattn_lite.audit.phantoms.audit_all",
     "medattn_lite.audit.run.audit_dataset", "medattn_lite.data.phantom.export.timings",

@@ -19,7 +19,7 @@ from medattn_lite.mechanism_comparison.results import collect, difference
 from medattn_lite.mechanism_comparison.store import Row, TaskStore, plain
 from medattn_lite.plots.alt import alt_text
 from medattn_lite.plots.mechanisms import mechanism_panels
-from medattn_lite.training.records import write_json
+from medattn_lite.training.environment_record import write_json
 from tests.mechanism_comparison.test_comparison import TINY, toy, toy_plan
 
 SEEDS = range(4)

@@ -12,7 +12,8 @@ import torch
 
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
-from medattn_lite.networks.description import FILE, measured, table
+from medattn_lite.networks.description import FILE, table
+from medattn_lite.networks.network_list import measured
 from medattn_lite.networks.registry import NETWORKS, build
 from medattn_lite.networks.registry import describe as describe_anew
 
@@ -134,7 +135,7 @@ def test_the_list_of_names_imports_no_network():
 
 def test_the_list_is_kept_in_a_file_that_says_what_is_measured(tmp_path) -> None:
     assert json.loads(FILE.read_text(encoding="utf-8")) == json.loads(json.dumps(measured())), (
-        "run python -m medattn_lite.networks.description"
+        "run medattn study network-list"
     )
 
 

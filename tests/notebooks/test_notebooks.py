@@ -16,8 +16,8 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from medattn_lite.course.generate import NOTEBOOKS, source_paths
 from medattn_lite.course.links import images, relative_targets
+from medattn_lite.course.run_course import notebook_paths
 from medattn_lite.course.runner import parameter_names, run_notebook
-from medattn_lite.course.whole import notebook_paths
 from tests.course.exercise_source import check_call
 from tests.notebooks.data_cells import only_data_lines
 from tests.notebooks.fewer import fewer_patients, with_short_controls

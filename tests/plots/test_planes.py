@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from medattn_lite import plots
-from medattn_lite.plots.layers import short_names
+from medattn_lite.plots.layer_names import short_names
 from medattn_lite.plots.overlays import make_overlay
-from medattn_lite.plots.panels import AXIAL, CORONAL, PLANES, SAGITTAL, cut, default_window, voxel_spacing
+from medattn_lite.plots.panels import AXIAL, CORONAL, PLANES, SAGITTAL, default_window, take_slice, voxel_spacing
 
 SHAPE = (10, 14, 12)
 
@@ -84,7 +84,7 @@ def test_planes_show_the_slices_of_the_position():
     expected = (volume[2], volume[:, 3], volume[:, :, 4])
     for axes, plane, slice_ in zip(figure.axes, PLANES, expected, strict=False):
         assert np.array_equal(axes.get_images()[0].get_array(), slice_)
-        assert np.array_equal(cut(volume, plane, (2, 3, 4)[plane.across]), slice_)
+        assert np.array_equal(take_slice(volume, plane, (2, 3, 4)[plane.across]), slice_)
 
 
 def test_the_crosshair_meets_at_the_voxel_and_leaves_it_free():

@@ -57,7 +57,7 @@ def test_blocks_that_pass_their_input_on_at_first_are_woken(name):
 
 def test_a_device_that_computes_something_else_is_noticed(monkeypatch):
     work = Work("toy", "block", (4, 8, 8), lambda: nn.Conv2d(4, 4, 3))
-    assert correctness.compare(work, "fp32", CPU)["ok"]
+    assert correctness.compare_with_cpu(work, "fp32", CPU)["ok"]
     runs = correctness._run
     calls = []
 
@@ -67,7 +67,7 @@ def test_a_device_that_computes_something_else_is_noticed(monkeypatch):
         return (output * 1.01, gradient) if len(calls) % 2 == 0 else (output, gradient)
 
     monkeypatch.setattr(correctness, "_run", slightly_off)
-    result = correctness.compare(work, "fp32", CPU)
+    result = correctness.compare_with_cpu(work, "fp32", CPU)
     assert not result["ok"] and result["output"] == pytest.approx(0.01, rel=0.05)
 
 

@@ -16,8 +16,8 @@ from medattn_lite.data import open_dataset
 from medattn_lite.data.readers.cases import Case
 from medattn_lite.errors import UserError
 from medattn_lite.training.data_identity import identify, require_same_data
+from medattn_lite.training.environment_record import changed_since
 from medattn_lite.training.lock import NAME, locked
-from medattn_lite.training.records import changed_since
 from tests.hostile.toy_run import TRAIN, lasting, toy_recipe
 
 WORDS = ["train", "grading", "--variants", "tumour features", "--data", "brats", "--folds", "2", "--device", "cpu",
@@ -210,7 +210,7 @@ def test_threads_and_code_that_changed_since_a_run_began_are_said(tmp_path, monk
         assert main([*TRAIN, "--first-folds", "1"]) == 0
         assert "note:" not in capsys.readouterr().err
         monkeypatch.setattr("torch.get_num_threads", lambda: 7)
-        monkeypatch.setattr("medattn_lite.training.records.code_digest", lambda: "0" * 12)
+        monkeypatch.setattr("medattn_lite.training.environment_record.code_digest", lambda: "0" * 12)
         assert main(TRAIN) == 0
     error = capsys.readouterr().err
     assert "the package's code (was " in error and "the number of threads (was 1, is 7)" in error

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from medattn_lite.course.cases import unchanged
+from medattn_lite.course.check_inputs import unchanged
 from medattn_lite.course.checks import NotAttempted, NotYet, Result, exercise, passed
+from medattn_lite.course.compare_values import as_array, kind
 from medattn_lite.course.sets import in_another_order, writes_sets_in_braces
 from medattn_lite.course.stubs import is_stub
-from medattn_lite.course.values import as_array, kind
 
 SHUFFLE_HINT = "Shuffle the patients with `np.random.default_rng(seed).permutation(…)` before you give them folds."
 SETS_HINT = "`sorted(set(subjects))` has one order for ever; shuffle that."

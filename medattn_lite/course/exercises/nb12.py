@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from medattn_lite.course.checks import NotYet, Result, exercise
+from medattn_lite.course.compare_values import marks_of
 from medattn_lite.course.diagnose import Mistake, compare_function
 from medattn_lite.course.exercises.nb12_holm import check_holm
 from medattn_lite.course.sets import in_another_order
 from medattn_lite.course.stubs import is_stub
-from medattn_lite.course.values import marks_of
 
 
 @exercise("12-sizes", title="Exercise 12.1, voxel sizes from an affine")

@@ -14,7 +14,7 @@ from medattn_lite.data.phantom.anatomy import Anatomy
 from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream, uniform
 from medattn_lite.data.phantom.geometry import VoxelGrid
 from medattn_lite.data.phantom.lesions import (
-    Lesions,
+    DrawnDisease,
     ball_ml,
     border_noise,
     ellipsoid_distance,
@@ -56,7 +56,7 @@ def glioma_pushes(disease: Glioma, seed: int) -> tuple[Push, ...]:
     return (push(place(seed, "glioma", disease.site), 1.2 * radius, amount * radius, 2.2 * radius + 24.0),)
 
 
-def draw_glioma(disease: Glioma, whole_anatomy: Anatomy, seed: int) -> Lesions:
+def draw_glioma(disease: Glioma, whole_anatomy: Anatomy, seed: int) -> DrawnDisease:
     """A glioma in this person, drawn in a box around it; the anatomy has its mass effect already."""
     sharp = disease.grade == "high" if disease.margin is None else disease.margin == "sharp"
     shares = shares_of(disease, seed)
@@ -96,7 +96,7 @@ def draw_glioma(disease: Glioma, whole_anatomy: Anatomy, seed: int) -> Lesions:
         "shift_mm": whole_anatomy["shift"].max().item(),
     }
     signal = whole & (core | (fractions["solid"] > 0.05))  # with the soft border, in which a grade shows too
-    return spread_over(Lesions(anatomy, fractions, label, signal, facts), whole_anatomy, box)
+    return spread_over(DrawnDisease(anatomy, fractions, label, signal, facts), whole_anatomy, box)
 
 
 def dead_centre(

@@ -14,7 +14,7 @@ from medattn_lite.data.phantom.templates import ORIGIN_MM, SPACING_MM, load_atla
 
 
 @dataclass
-class Lesions:
+class DrawnDisease:
     """A disease on a grid.
 
     Attributes:
@@ -32,15 +32,15 @@ class Lesions:
     facts: dict[str, float] = field(default_factory=dict)
 
 
-def slab_of(lesions: Lesions, slab: slice) -> Lesions:
+def slab_of(lesions: DrawnDisease, slab: slice) -> DrawnDisease:
     """Some slices of a disease that was drawn on a whole volume."""
     height, width = lesions.label.shape[1:]
     box = (slab, slice(0, height), slice(0, width))
     fractions = {name: values[slab] for name, values in lesions.fractions.items()}
-    return Lesions(lesions.anatomy.crop(box), fractions, lesions.label[slab], lesions.signal[slab], lesions.facts)
+    return DrawnDisease(lesions.anatomy.crop(box), fractions, lesions.label[slab], lesions.signal[slab], lesions.facts)
 
 
-def spread_over(part: Lesions, anatomy: Anatomy, box: tuple[slice, slice, slice]) -> Lesions:
+def spread_over(part: DrawnDisease, anatomy: Anatomy, box: tuple[slice, slice, slice]) -> DrawnDisease:
     """A disease drawn in a box of the grid, on the whole grid."""
 
     def whole(values: torch.Tensor) -> torch.Tensor:
@@ -49,7 +49,7 @@ def spread_over(part: Lesions, anatomy: Anatomy, box: tuple[slice, slice, slice]
         return out
 
     fractions = {name: whole(values) for name, values in part.fractions.items()}
-    return Lesions(anatomy, fractions, whole(part.label), whole(part.signal), part.facts)
+    return DrawnDisease(anatomy, fractions, whole(part.label), whole(part.signal), part.facts)
 
 
 @lru_cache(maxsize=4)

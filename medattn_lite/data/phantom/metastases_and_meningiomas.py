@@ -9,7 +9,7 @@ from medattn_lite.data.phantom.fields import smoothstep, stream, uniform
 from medattn_lite.data.phantom.geometry import CENTRE_MM
 from medattn_lite.data.phantom.gliomas import dead_centre
 from medattn_lite.data.phantom.lesions import (
-    Lesions,
+    DrawnDisease,
     ball_ml,
     border_noise,
     ellipsoid_distance,
@@ -45,7 +45,7 @@ def metastases_pushes(disease: Metastases, seed: int) -> tuple[Push, ...]:
     )
 
 
-def draw_metastases(disease: Metastases, anatomy: Anatomy, seed: int) -> Lesions:
+def draw_metastases(disease: Metastases, anatomy: Anatomy, seed: int) -> DrawnDisease:
     """Metastases in this person: one of the full diameter, the others smaller."""
     random = stream(seed, "metastases")
     ratio = uniform(random, 1.0, 4.0) if disease.oedema is None else disease.oedema
@@ -88,7 +88,7 @@ def meningioma_pushes(disease: Meningioma, seed: int) -> tuple[Push, ...]:
     return (push(_meningioma_centre(disease, seed)[1], 1.2 * radius, amount * radius, 2.2 * radius + 24.0),)
 
 
-def draw_meningioma(disease: Meningioma, anatomy: Anatomy, seed: int) -> Lesions:
+def draw_meningioma(disease: Meningioma, anatomy: Anatomy, seed: int) -> DrawnDisease:
     """A meningioma on this person's dura: a cap on the hull that presses the brain inward."""
     random = stream(seed, "meningioma")
     ratio = max(0.0, uniform(random, -0.6, 1.8)) if disease.oedema is None else disease.oedema
@@ -114,7 +114,7 @@ def draw_meningioma(disease: Meningioma, anatomy: Anatomy, seed: int) -> Lesions
 def _solid_mass(
     score: torch.Tensor, dead: torch.Tensor, ratio: float, anatomy: Anatomy, allowed: torch.Tensor, seed: int,
     points: torch.Tensor, tissue: str, count: int, lobed: torch.Tensor | None = None,
-) -> Lesions:  # fmt: skip
+) -> DrawnDisease:  # fmt: skip
     """A mass given by its signed distance, with oedema of `ratio` times its volume around.
 
     Where `lobed` is given, oedema spreads from a border as ragged as a glioma's, however round the mass is.
@@ -150,4 +150,4 @@ def _solid_mass(
         "count": count,
         "shift_mm": anatomy["shift"].max().item(),
     }
-    return Lesions(anatomy, fractions, label, core.clone(), facts)
+    return DrawnDisease(anatomy, fractions, label, core.clone(), facts)

@@ -14,7 +14,7 @@ import torch
 
 from medattn_lite.data.phantom.anatomy import Anatomy
 from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream, uniform
-from medattn_lite.data.phantom.lesions import Lesions, fraction_below, place, threshold_for_volume
+from medattn_lite.data.phantom.lesions import DrawnDisease, fraction_below, place, threshold_for_volume
 from medattn_lite.data.phantom.pathology import MSLesions
 
 # Deciles (0, 10, … 100 %) of lesion load in mL, from the 29 consensus masks of the Ljubljana MS
@@ -30,7 +30,7 @@ def draw_load(seed: int) -> float:
     return math.exp(low + (high - low) * (position - step))
 
 
-def draw_ms(disease: MSLesions, anatomy: Anatomy, seed: int) -> Lesions:
+def draw_ms(disease: MSLesions, anatomy: Anatomy, seed: int) -> DrawnDisease:
     """Multiple sclerosis in this person."""
     load = draw_load(seed) if disease.load_ml is None else disease.load_ml
     grid, device = anatomy.grid, anatomy.maps.device
@@ -66,7 +66,7 @@ def draw_ms(disease: MSLesions, anatomy: Anatomy, seed: int) -> Lesions:
     holes = smoothstep(patchy[1], 0.3, 1.2) * fraction_below(score, -1.5, 3.0)
     fractions = {"plaque": part * (1 - 0.6 * holes), "hole": 0.7 * part * holes}
     facts = {"load_ml": lesion.sum().item() * grid.voxel_ml, "periventricular": share}
-    return Lesions(anatomy, fractions, lesion.to(torch.uint8), lesion, facts)
+    return DrawnDisease(anatomy, fractions, lesion.to(torch.uint8), lesion, facts)
 
 
 def _ovoids(seed: int, anatomy: Anatomy, points: torch.Tensor, load: float) -> torch.Tensor:

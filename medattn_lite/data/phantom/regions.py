@@ -16,7 +16,7 @@ def soft(region: np.ndarray, sigma_voxels: float = 1.0) -> np.ndarray:
     return gaussian_filter(region.astype(np.float32), sigma_voxels)
 
 
-def smoothstep(value: np.ndarray, start: float, end: float) -> np.ndarray:
+def smoothstep_array(value: np.ndarray, start: float, end: float) -> np.ndarray:
     """0 at `start`, 1 at `end` (either may be the larger), smooth between."""
     t = np.clip((value - start) / (end - start), 0.0, 1.0)
     return t * t * (3.0 - 2.0 * t)
@@ -25,7 +25,7 @@ def smoothstep(value: np.ndarray, start: float, end: float) -> np.ndarray:
 def ellipsoid(x: np.ndarray, y: np.ndarray, z: np.ndarray, centre: tuple, radii: tuple) -> np.ndarray:
     """Soft membership of an ellipsoid given by centre and radii (x, y, z) in mm."""
     r = np.sqrt(sum(((a - c) / s) ** 2 for a, c, s in zip((x, y, z), centre, radii, strict=True)))
-    return smoothstep(r, 1.2, 0.8)
+    return smoothstep_array(r, 1.2, 0.8)
 
 
 def infratentorial(brain: np.ndarray, brightness: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray):
@@ -46,7 +46,7 @@ def infratentorial(brain: np.ndarray, brightness: np.ndarray, x: np.ndarray, y: 
     cost = (255 * (1 - np.clip(gaussian_filter(brightness, 0.5), 0, 1))).astype(np.uint8)
     region = binary_opening(watershed_ift(cost, markers) == 2) & brain
     axis_y = np.interp(z, [-72, -50, -30, -12, 0], [-44, -38, -30, -24, -20])
-    stem = ellipsoid(x, y - axis_y, np.zeros_like(z), (0, 0, 0), (17, 13, 1)) * (z < 2) * smoothstep(z, 2, -6)
+    stem = ellipsoid(x, y - axis_y, np.zeros_like(z), (0, 0, 0), (17, 13, 1)) * (z < 2) * smoothstep_array(z, 2, -6)
     narrow = ellipsoid(x, y - axis_y, np.zeros_like(z), (0, 0, 0), (10, 9, 1))
     stem = np.where(z < -48, narrow, stem)
     return region | ((stem > 0.5) & brain & (z < -12)), stem * brain
@@ -84,7 +84,7 @@ def ventricles(brain: np.ndarray, tissue: np.ndarray, x: np.ndarray, y: np.ndarr
 
 def cortex(depth: np.ndarray, below: np.ndarray, x: np.ndarray, y: np.ndarray, z: np.ndarray) -> np.ndarray:
     """Where the folding is drawn anew for every person: the convexity, not insula or deep nuclei."""
-    shell = smoothstep(depth, 32.0, 24.0)
+    shell = smoothstep_array(depth, 32.0, 24.0)
     kept = np.zeros_like(depth)
     for side in (-1, 1):
         kept = np.maximum(kept, ellipsoid(x, y, z, (side * 34, 2, 0), (13, 27, 15)))  # insula, Sylvian floor

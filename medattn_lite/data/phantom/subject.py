@@ -15,7 +15,7 @@ from medattn_lite.data.phantom.fields import blur
 from medattn_lite.data.phantom.geometry import VoxelGrid, make_grid
 from medattn_lite.data.phantom.gliomas import draw_glioma, glioma_pushes
 from medattn_lite.data.phantom.head import add_head
-from medattn_lite.data.phantom.lesions import Lesions, place, slab_of
+from medattn_lite.data.phantom.lesions import DrawnDisease, place, slab_of
 from medattn_lite.data.phantom.mass_effect import Push
 from medattn_lite.data.phantom.metastases_and_meningiomas import (
     draw_meningioma,
@@ -30,7 +30,7 @@ from medattn_lite.data.phantom.scanner import acquire, stamp_mark
 from medattn_lite.data.threads import one_thread
 from medattn_lite.errors import UserError
 
-_DRAW: Mapping[type, Callable[..., Lesions]] = {
+_DRAW: Mapping[type, Callable[..., DrawnDisease]] = {
     Glioma: draw_glioma, Metastases: draw_metastases, Meningioma: draw_meningioma, MSLesions: draw_ms,
 }  # fmt: skip
 _PUSHES: Mapping[type, Callable[..., tuple[Push, ...]]] = {
@@ -98,7 +98,7 @@ class Subject:
         return int(not isinstance(self.pathology, Healthy))
 
     @one_thread()
-    def lesions(self, grid: VoxelGrid, device: str | torch.device = "cpu") -> Lesions:
+    def lesions(self, grid: VoxelGrid, device: str | torch.device = "cpu") -> DrawnDisease:
         """The disease on a grid, with the anatomy it displaced."""
         disease = self.pathology
         cause = disease.displaced_by if isinstance(disease, Healthy) else disease
@@ -106,7 +106,7 @@ class Subject:
         anatomy = anatomy_of(self.person, grid, device, pushes)
         if isinstance(disease, Healthy):
             nothing = torch.zeros(grid.shape, dtype=torch.uint8, device=device)
-            return Lesions(anatomy, {}, nothing, nothing.bool(), {"shift_mm": anatomy["shift"].max().item()})
+            return DrawnDisease(anatomy, {}, nothing, nothing.bool(), {"shift_mm": anatomy["shift"].max().item()})
         return _DRAW[type(disease)](disease, anatomy, self.seed)
 
     @one_thread()
@@ -214,7 +214,7 @@ class Subject:
         return VoxelGrid(volume.shape, volume.spacing_mm, (middle, *volume.centre_mm[1:])), slice(index - 1, index + 2)
 
     def _sample(
-        self, image: torch.Tensor, lesions: Lesions, mark: torch.Tensor | None, grid: VoxelGrid,
+        self, image: torch.Tensor, lesions: DrawnDisease, mark: torch.Tensor | None, grid: VoxelGrid,
         contrasts: tuple[str, ...], flat: bool,
     ) -> dict:  # fmt: skip
         affine = grid.affine
@@ -242,7 +242,7 @@ class Subject:
                     sample[name] = sample[name][:, 0]
         return sample
 
-    def _meta(self, lesions: Lesions, grid: VoxelGrid) -> dict:
+    def _meta(self, lesions: DrawnDisease, grid: VoxelGrid) -> dict:
         kind = self.pathology.kind
         meta = {
             "synthetic": True,

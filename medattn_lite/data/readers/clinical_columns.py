@@ -125,7 +125,7 @@ def event(cell: str | None, columns: Found, path: Path, line: int) -> bool | Non
     return value != columns.inverted if cell.strip().lower() not in ("event", "censored") else value
 
 
-def alike(subjects: Sequence[str]) -> list[str]:
+def similar_names(subjects: Sequence[str]) -> list[str]:
     """Remarks about patients whose names differ in zeros alone, as a spreadsheet leaves `001` and `1`."""
     groups: dict[str, set[str]] = {}
     for name in subjects:

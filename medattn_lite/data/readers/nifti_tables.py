@@ -125,7 +125,8 @@ def _remarks(path: Path, frame: pd.DataFrame, cases: Sequence[Case], who: clinic
     rest = [name for name in frame.columns if name not in {*files, *who.columns}]
     if rest:
         lines.append(f"{path.name}: no part of a sample but of its meta: {', '.join(rest)}")
-    lines += [f"{path.name}: {line}" for line in clinical_columns.alike(sorted({case.subject for case in cases}))]
+    subjects = sorted({case.subject for case in cases})
+    lines += [f"{path.name}: {line}" for line in clinical_columns.similar_names(subjects)]
     outcomes: dict[str, set[tuple]] = {}
     for case in cases:
         if case.time is not None:

@@ -25,7 +25,7 @@ from medattn_lite.attention import GlobalFusion, NonLocal, RecurrentSliceAttenti
 from medattn_lite.attention.voxel_affinity import VoxelAffinity
 from medattn_lite.errors import UserError
 from medattn_lite.explain.attention.capture import CapturedMap, capture_attention
-from medattn_lite.explain.attention.slice_affinities import Path, SliceAffinities, path_strengths
+from medattn_lite.explain.attention.slice_affinities import PlanePath, SliceAffinities, path_strengths
 from medattn_lite.explain.attention.voxel_affinities import VoxelAffinities
 from medattn_lite.explain.grids import layer_box
 from medattn_lite.explain.model import forward_eval
@@ -112,7 +112,7 @@ def looks_at(
     voxel: Sequence[int],
     *,
     layer: str | None = None,
-    path: str | Path | None = None,
+    path: str | PlanePath | None = None,
 ) -> Tensor:
     """Reads what one voxel looks at: where in the image its context comes from.
 
@@ -140,7 +140,7 @@ def received_attention(
     *,
     layer: str | None = None,
     voxels: Tensor | None = None,
-    path: str | Path | None = None,
+    path: str | PlanePath | None = None,
 ) -> Tensor:
     """Averages the attention that each voxel receives, over all that ask or over the chosen ones.
 

@@ -37,7 +37,7 @@ from medattn_lite.attention.slice_attention import PLANES, SliceAttention, Slice
 from medattn_lite.errors import UserError
 from medattn_lite.explain.grids import Box, cell_of, count_in_cells, rows_on_image, summing_to_one, to_image_grid
 
-Path = tuple[str, ...]
+PlanePath = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class SliceAffinities:
 
     layer: str
     matrices: dict[str, Tensor]
-    strengths: dict[Path, float]
+    strengths: dict[PlanePath, float]
     grid: tuple[int, ...]
     size: tuple[int, ...]
     box: Box
@@ -68,7 +68,7 @@ class SliceAffinities:
         return tuple(self.matrices)
 
     @property
-    def shares(self) -> dict[Path, float]:
+    def shares(self) -> dict[PlanePath, float]:
         """Path → its share of all that the block adds; all 0 where every β is 0."""
         total = sum(self.strengths.values())
         return {path: strength / total if total else 0.0 for path, strength in self.strengths.items()}
@@ -87,7 +87,7 @@ class SliceAffinities:
         return {plane: rows_on_image(matrix, self.size[along[plane]], self.box[along[plane]])
                 for plane, matrix in self.matrices.items()}  # fmt: skip
 
-    def looks_at(self, voxel: Sequence[int], *, path: str | Path | None = None) -> Tensor:
+    def looks_at(self, voxel: Sequence[int], *, path: str | PlanePath | None = None) -> Tensor:
         """See `medattn_lite.explain.attention.affinities.looks_at`; (B, D, H, W)."""
         place = cell_of(voxel, self.size, self.grid, self.box)
         start = torch.zeros(self._batch, *self.grid)
@@ -95,7 +95,7 @@ class SliceAffinities:
         start[cell] = 1.0
         return self._spread(start, path)
 
-    def received(self, voxels: Tensor | None = None, *, path: str | Path | None = None) -> Tensor:
+    def received(self, voxels: Tensor | None = None, *, path: str | PlanePath | None = None) -> Tensor:
         """See `medattn_lite.explain.attention.affinities.received_attention`; (B, D, H, W)."""
         asking = count_in_cells(voxels, self._batch, self.size, self.grid, self.box)
         return self._spread(summing_to_one(asking), path)
@@ -104,7 +104,7 @@ class SliceAffinities:
     def _batch(self) -> int:
         return len(next(iter(self.matrices.values())))
 
-    def _spread(self, asking: Tensor, path: str | Path | None) -> Tensor:
+    def _spread(self, asking: Tensor, path: str | PlanePath | None) -> Tensor:
         """What voxels that ask with weights (B, d, h, w) look at, together, on the image's grid."""
         shares = self.shares if path is None else {self._checked(path): 1.0}
         total = torch.zeros_like(asking)
@@ -122,7 +122,7 @@ class SliceAffinities:
     def _axis(self, plane: str) -> int:
         return PLANES[len(self.size)][plane] - 2
 
-    def _checked(self, path: str | Path) -> Path:
+    def _checked(self, path: str | PlanePath) -> PlanePath:
         wanted = {path} if isinstance(path, str) else set(path)
         planes = tuple(plane for plane in self.planes if plane in wanted)
         if not planes or len(planes) != len(wanted):
@@ -130,7 +130,7 @@ class SliceAffinities:
         return planes
 
 
-def path_strengths(block: SliceAttention | RecurrentSliceAttention) -> dict[Path, float]:
+def path_strengths(block: SliceAttention | RecurrentSliceAttention) -> dict[PlanePath, float]:
     """Path → |Π β| · ‖G^n‖_F / √C of a block, shortest paths first."""
     if isinstance(block, RecurrentSliceAttention):
         betas = {plane: float(beta.detach()) for plane, beta in zip(block.order, block.betas, strict=True)}

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from medattn_lite.data.phantom import PhantomCohort, Subject
-from medattn_lite.data.slice_cutting import cut, sized
+from medattn_lite.data.slice_cutting import fit_slice, slices_of
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError
 from medattn_lite.explain.model import ClassLogit, RegionSum, Target
@@ -162,11 +162,11 @@ def case_of(trained: Trained, sample: dict[str, Any]) -> PhantomCase | None:
 
 
 def _slice_case(trained: Trained, sample: dict[str, Any]) -> PhantomCase | None:
-    slices = [piece for piece in cut(sample, "presence", LARGEST_SLICE) if piece.label == 1]
+    slices = [piece for piece in slices_of(sample, "presence", LARGEST_SLICE) if piece.label == 1]
     if not slices:
         return None
     high, wide = trained.size
-    shown = sized(max(slices, key=lambda item: item.tumour), sample, (high, wide))
+    shown = fit_slice(max(slices, key=lambda item: item.tumour), sample, (high, wide))
     head = (shown.image != shown.image.flatten(1).amin(1)[:, None, None]).any(dim=0)
     return PhantomCase(sample["subject"], shown.image[None], shown.mask[0] > 0, head, ClassLogit(1, name="tumour"))
 

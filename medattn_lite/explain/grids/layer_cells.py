@@ -14,9 +14,8 @@ import torch
 from torch import Tensor
 
 from medattn_lite.errors import UserError
+from medattn_lite.explain.grids.layer_boxes import Box
 from medattn_lite.explain.grids.upsampling import to_image_grid
-
-Box = Sequence[tuple[float, float]]
 
 
 def cells(image_length: int, layer_length: int, extent: tuple[float, float] | None = None) -> Tensor:

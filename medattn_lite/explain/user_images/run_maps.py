@@ -22,13 +22,13 @@ from torch import Tensor
 from tqdm.auto import tqdm
 
 from medattn_lite.data.nifti_io.volumes import voxel_sizes
-from medattn_lite.data.slice_cutting import fitted
+from medattn_lite.data.slice_cutting import letterbox
 from medattn_lite.errors import UserError
 from medattn_lite.explain.grids import to_file_grid, to_image_grid
 from medattn_lite.explain.methods import Explanation, empty_map_warnings, explain_image, find_method
 from medattn_lite.explain.model import LogRisk, RegionSum, Target, forward_eval
+from medattn_lite.explain.user_images.image_files import index_of, point_words, with_place
 from medattn_lite.explain.user_images.large_images import head_of, on_file_grid, standardised, whole
-from medattn_lite.explain.user_images.reading import index_of, point_words, with_place
 from medattn_lite.explain.user_images.runs import TrainedRun
 from medattn_lite.explain.user_images.target_words import check_only_target, find_class, find_region
 from medattn_lite.training.augmentation import pad_to
@@ -131,7 +131,7 @@ def _volume(
         notes.append(_extent("the crop around the tumour", task.settings.size, standard["affine"]))
     elif at is not None:
         raise UserError("this run looks at the whole head: leave --at out")
-    prepared = task.cut(standard)
+    prepared = task.crop(standard)
     image = _as_trained(prepared["image"])[None]
     output = forward_eval(run.network, image, extra_inputs=extra_inputs)
     goal: Target
@@ -163,14 +163,14 @@ def _windows(
         explained.append(explain_image(run.network, window[None], target=goal, layer=layer, **without_layer))
         return explained[-1].values
 
-    def explain_found(windows: Tensor) -> Tensor:
+    def explain_region(windows: Tensor) -> Tensor:
         """(1, C, …) to its map (1, 1, …), 0 where a method that asks for the region finds none."""
         mask = region.voxels(forward_eval(run.network, windows))
         needed = find_method(settings["method"]).asks and not bool(mask.any())
         return torch.zeros_like(windows[:, :1]) if needed else explain(windows[0], region)[None].to(windows)
 
     if at is None:
-        values = slide(explain_found, padded[None], size, overlap=overlap, batch=1, progress=progress)[0, 0][place]
+        values = slide(explain_region, padded[None], size, overlap=overlap, batch=1, progress=progress)[0, 0][place]
     else:
         voxel = [i + side.start for i, side in zip(index_of(at, prepared), place, strict=True)]
         first = [min(max(i - want // 2, 0), have - want)
@@ -187,8 +187,8 @@ def _windows(
     segmented = slide(lambda windows: task.probabilities(forward_eval(run.network, windows)).cpu(), padded[None], size,
                       overlap=overlap)[0, task.regions.index(region.name)][place] > 0.5  # fmt: skip
     voxel_ml = abs(float(np.linalg.det(prepared["affine"][:3, :3]))) / 1000
-    silent = empty_map_warnings(values[None], explained[0].target) if explained[0].signed else []
-    notes = [*_counted([explanation.note for explanation in explained], silent, "windows"),
+    summaries = empty_map_warnings(values[None], explained[0].target) if explained[0].signed else []
+    notes = [*_counted([explanation.note for explanation in explained], summaries, "windows"),
              f"windows of {'×'.join(map(str, size))} voxels, as the run predicts"]  # fmt: skip
     on_file = to_file_grid(values.numpy(), prepared["affine"], sample["image"].shape[1:], sample["affine"])
     return _mapped(on_file, explained[0], notes, f"{region.name}: {float(segmented.sum()) * voxel_ml:.1f} mL")
@@ -203,7 +203,7 @@ def _slices(
     output = torch.cat([forward_eval(run.network, image[None]) for image in images]).cpu()
     goal = find_class(word, task.class_names, task.usual_class(output))
     high, wide = task.settings.size
-    inner, pads = fitted(size[1:], sample["affine"], (high, wide))
+    inner, pads = letterbox(size[1:], sample["affine"], (high, wide))
     picture = (slice(pads[2], pads[2] + inner[0]), slice(pads[0], pads[0] + inner[1]))
     values, slice_notes = torch.zeros(tuple(size)), []
     rows = tqdm(list(zip(images, depths, strict=True)), desc="explaining slices", disable=not progress, leave=False)
@@ -212,8 +212,8 @@ def _slices(
         settings["layer"] = explanation.layer  # the same in every slice
         slice_notes.append(explanation.note)
         values[depth] = to_image_grid(explanation.values[0][picture], size[1:])
-    silent = empty_map_warnings(values[depths][None], goal.words) if explanation.signed else []
-    notes = _counted(slice_notes, silent, "slices")
+    summaries = empty_map_warnings(values[depths][None], goal.words) if explanation.signed else []
+    notes = _counted(slice_notes, summaries, "slices")
     if len(depths) < size[0]:
         notes.append(f"{size[0] - len(depths)} of {size[0]} slices show too little head for this run: the map is 0 "
                      "there")  # fmt: skip

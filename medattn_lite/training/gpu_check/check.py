@@ -88,7 +88,7 @@ def _speeds(work: Work, device: torch.device, smoke: bool) -> list[tuple[str, in
 
 
 def _comparison(work: Work, mode: str, device: torch.device) -> Callable[[], dict[str, Any]]:
-    return lambda: correctness.compare(work, mode, device)
+    return lambda: correctness.compare_with_cpu(work, mode, device)
 
 
 def _step(work: Work, mode: str, device: torch.device, batch: int) -> Callable[[], dict[str, Any]]:

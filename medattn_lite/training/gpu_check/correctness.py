@@ -28,7 +28,7 @@ def exact_fp32() -> Iterator[None]:
         torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32 = before
 
 
-def compare(work: Work, mode: str, device: torch.device) -> dict[str, Any]:
+def compare_with_cpu(work: Work, mode: str, device: torch.device) -> dict[str, Any]:
     """One module in one mode on a device beside the same module in fp32 on the CPU, in eval mode, batch of 2 or 1.
 
     Returns:

@@ -59,7 +59,7 @@ class Grading(Task):
         self.class_names = self._class_names(getattr(dataset, "classes", ()))
         self.subjects, self.strata, self.images, features = [], [], ImageStore(), []
         for sample in read_all(self, dataset, keep=lambda sample: sample.get("label") is not None):
-            self.images.append(self.cut(sample)["image"].half())
+            self.images.append(self.crop(sample)["image"].half())
             self.subjects.append(sample["subject"])
             self.strata.append(int(sample["label"]))
             features.append(tumour_features(sample))
@@ -101,7 +101,7 @@ class Grading(Task):
         self.class_names = self._class_names(tuple((facts or {}).get("classes", ())))
         self.features = np.zeros((0, 1 + 2 * len(self.channels)))
 
-    def cut(self, sample: Sample) -> Sample:
+    def crop(self, sample: Sample) -> Sample:
         """A window around the annotated tumour; around the middle of the image without one."""
         return crop_around(sample, self.settings.size)
 

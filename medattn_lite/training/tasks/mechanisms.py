@@ -65,7 +65,7 @@ class Mechanisms(Grading):
         self.training_labels = list(self.strata)
         self.features = np.zeros((len(self.subjects), 0))
 
-    def cut(self, sample: Sample) -> Sample:
+    def crop(self, sample: Sample) -> Sample:
         """The whole head: as large as the phantoms, around the middle of the image."""
         return crop_or_pad(sample, self.settings.size)
 

@@ -82,7 +82,7 @@ class Segmentation(Task):
             spacing = meta.get("voxel_size_mm", meta.get("spacing_mm"))
             sample = self.shrunk(sample)
             self.shapes.append(tuple(sample["image"].shape[1:]))
-            sample = self.cut(sample)
+            sample = self.crop(sample)
             self.images.append(sample["image"].half())
             labels.append(sample["mask"])
             self.spacings.append(None if spacing is None else tuple(float(size) for size in spacing))
@@ -129,7 +129,7 @@ class Segmentation(Task):
         image, mask = shrink_slices(sample["image"], sample["mask"], pixels)
         return {**sample, "image": image, "mask": mask}
 
-    def cut(self, sample: Sample) -> Sample:
+    def crop(self, sample: Sample) -> Sample:
         """The head's box."""
         sample = self.shrunk(sample)
         image = sample["image"]

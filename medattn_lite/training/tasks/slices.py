@@ -21,7 +21,7 @@ from torch.nn import functional as F
 
 from medattn_lite.data.dataset import Dataset
 from medattn_lite.data.patient_splits import Split, stratified_kfold
-from medattn_lite.data.slice_cutting import cut, sized
+from medattn_lite.data.slice_cutting import fit_slice, slices_of
 from medattn_lite.data.slice_set import SliceSet
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
@@ -97,8 +97,8 @@ class Slices(Task):
         Returns:
             the sample with `image` (N, C, H, W) at the recipe's size, and `depths`, the index of each slice.
         """
-        slices = cut({**sample, "mask": None, "signal": None}, "label", 0.0)
-        pictures = [sized(item, sample, self.settings.size).image for item in slices]
+        slices = slices_of({**sample, "mask": None, "signal": None}, "label", 0.0)
+        pictures = [fit_slice(item, sample, self.settings.size).image for item in slices]
         return {**sample, "image": torch.stack(pictures), "depths": [item.depth for item in slices]}
 
     def _open(self, question: str) -> Dataset:

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from medattn_lite.data.histogram_standardisation import landmarks, percentiles, standardise
+from medattn_lite.data.histogram_standardisation import landmarks, match_landmarks, percentiles
 from medattn_lite.data.patient_splits import Split
 from medattn_lite.data.transforms import crop_or_pad
 from medattn_lite.errors import UserError
@@ -88,7 +88,7 @@ class Survival(SurvivalAnswers):
         self.subjects, self.images, self.percentiles, facts = [], ImageStore(), [], []
         for sample in read_all(self, dataset, keep=_has_follow_up):
             sample = self._of_known_size(sample)
-            image = self.cut(sample)["image"]
+            image = self.crop(sample)["image"]
             self.images.append(image.half())
             self.percentiles.append(percentiles(image, (image != image[:, :1, :1, :1]).any(dim=0)))
             self.subjects.append(sample["subject"])
@@ -108,7 +108,7 @@ class Survival(SurvivalAnswers):
             self.clinical_names = tuple(facts["clinical_missing"])
         self.settings = with_changes(self.settings, {"options": {"start_at_prior": False}})  # weights are read instead
 
-    def cut(self, sample: Sample) -> Sample:
+    def crop(self, sample: Sample) -> Sample:
         """The whole head, around the middle of the image, at the resolution that the option `pool` leaves."""
         whole = crop_or_pad(self._of_known_size(sample), self.settings.options["whole"])
         return pooled(whole, self.settings.options.get("pool", 1))
@@ -162,7 +162,7 @@ class Survival(SurvivalAnswers):
         task.clinical = torch.cat(read, dim=1) if read else None
         if settings.options["intensity"] == "histogram" and variant.network:
             learned = landmarks([self.percentiles[row] for row in train])
-            task.images = ImageStore(standardise(image, before, learned).half()
+            task.images = ImageStore(match_landmarks(image, before, learned).half()
                                      for image, before in zip(self.images, self.percentiles, strict=True))  # fmt: skip
         return task
 

@@ -61,6 +61,7 @@ class Task(ABC):
         remarks: what a reader had to say about the data, and what was left out of them, in words.
     """
 
+    device: str | torch.device
     subjects: list[str]
     strata: list[Any]
     channels: tuple[str, ...]
@@ -139,9 +140,9 @@ class Task(ABC):
 
     def prepare(self, sample: Sample) -> Sample:
         """A raw 3-D sample as this task's networks are given it; its affine says where it lies."""
-        return self.cut(standardise(self, sample))
+        return self.crop(standardise(self, sample))
 
-    def cut(self, sample: Sample) -> Sample:
+    def crop(self, sample: Sample) -> Sample:
         """The part of a standardised sample that a network is given: all of it, by default."""
         return sample
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -14,15 +15,31 @@ from medattn_lite.data.dataset import Dataset, Samples
 from medattn_lite.data.intensity import Levels
 from medattn_lite.data.transforms import normalise, resample
 from medattn_lite.training.data_identity import identify
-
-if TYPE_CHECKING:
-    from medattn_lite.training.tasks.task import Task
+from medattn_lite.training.recipes.recipe import Recipe, Settings
 
 Sample = dict[str, Any]
 ROUNDING = 1e-4  # of a normalised image: what interpolating a constant background leaves
 
 
-def open_images(task: Task, /, **options: Any) -> Dataset:
+class ImageSource(Protocol):
+    """What reading images needs to know of a task; see `Task`."""
+
+    recipe: Recipe
+    settings: Settings
+    data: str
+    root: Path | None
+    seed: int
+    device: str | torch.device
+    progress: bool
+    cases: dict[str, dict[str, str]] | None
+    remarks: list[str]
+
+    @property
+    def spacing_mm(self) -> Any:
+        """Voxel size that images are brought to, in mm."""
+
+
+def open_images(task: ImageSource, /, **options: Any) -> Dataset:
     """The task's data set.
 
     Args:
@@ -54,7 +71,7 @@ def _few(names: Sequence[str], shown: int = 3) -> str:
 
 
 def read_all(
-    task: Task, dataset: Samples, *, keep: Callable[[Sample], bool] = lambda sample: True
+    task: ImageSource, dataset: Samples, *, keep: Callable[[Sample], bool] = lambda sample: True
 ) -> Iterator[Sample]:
     """Every sample of a data set, standardised, on the CPU.
 
@@ -77,7 +94,7 @@ def read_all(
 
 
 def standardise(
-    task: Task, sample: Sample, *, inside: torch.Tensor | None = None, levels: Levels | None = None
+    task: ImageSource, sample: Sample, *, inside: torch.Tensor | None = None, levels: Levels | None = None
 ) -> Sample:
     """A sample with its image normalised, at the task's voxel size where its files know theirs.
 

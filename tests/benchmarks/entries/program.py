@@ -31,7 +31,7 @@ def cases() -> Iterator[Case]:
     """The import of the package, its help, and the list of networks."""
     command = ("-m", "medattn_lite.cli")
     empty = child("-c", "pass")
-    anew = "from medattn_lite.networks.description import measured; measured()"
+    anew = "from medattn_lite.networks.network_list import measured; measured()"
     for work, peer, ours, theirs, most in (
         ("import medattn_lite", "an empty program", child("-c", "import medattn_lite"), empty, 5),
         ("import medattn_lite", "import torch", child("-c", "import medattn_lite"), child("-c", "import torch"), 3),

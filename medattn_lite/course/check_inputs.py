@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from medattn_lite.course.values import same
+from medattn_lite.course.compare_values import same
 
 _SHOWN = 16  # numbers that are still read rather than skipped
 _WIDTH = 110

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from medattn_lite.course.letters import LETTERS, START, letters_right, practice_words, train_backwards
+from medattn_lite.course.reverse_words import LETTERS, START, letters_right, practice_words, train_backwards
 
 
 class CopiesTheAnswer(nn.Module):

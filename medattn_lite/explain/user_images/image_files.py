@@ -45,13 +45,13 @@ def read_image(
     notes: list[str] = []
     if len(named) == 1 and named[0][0] is None and len(channels) > 1 and len(dimensions(named[0][1])) == 4:
         paths = [named[0][1]]
-        stored, told_by = channel_order(paths[0], channels, order)
+        stored, order_source = channel_order(paths[0], channels, order)
         count = dimensions(paths[0])[3]
         if count != len(stored):
-            raise UserError(f"{paths[0]} holds {count} channels and {told_by} names {len(stored)}: name each of them "
-                            "once, in the order in which the file stores them")
+            raise UserError(f"{paths[0]} holds {count} channels and {order_source} names {len(stored)}: name each of "
+                            "them once, in the order in which the file stores them")
         readers = [partial(load_volume, paths[0], volume=stored.index(name)) for name in channels]
-        notes.append(f"channels of {paths[0].name} in the order {', '.join(stored)} ({told_by})")
+        notes.append(f"channels of {paths[0].name} in the order {', '.join(stored)} ({order_source})")
     else:
         if order is not None:
             raise UserError("an order of channels is for one 4-D file: give files by name, as in --image "
@@ -110,9 +110,9 @@ def channel_order(path: Path, channels: Sequence[str], order: Sequence[str] | No
         UserError: nothing tells the order, or a channel of the network is not in it.
     """
     if order is not None:
-        stored, told_by = [word.strip().lower() for word in order], "as --channels says"
+        stored, order_source = [word.strip().lower() for word in order], "as --channels says"
     else:
-        stored, told_by = _decathlon_order(path), "as the dataset.json beside it says"
+        stored, order_source = _decathlon_order(path), "as the dataset.json beside it says"
         if not stored:
             raise UserError(f"{path} is 4-D and does not say in which order its channels are (the Decathlon stores "
                             f"flair, t1, t1ce, t2): say it, as in --channels {','.join(channels)}")  # fmt: skip
@@ -120,9 +120,9 @@ def channel_order(path: Path, channels: Sequence[str], order: Sequence[str] | No
     stored = [known.get(_SAME.get(name, name), known.get(name, name)) for name in stored]
     lacking = [name for name in channels if stored.count(name) != 1]
     if lacking:
-        raise UserError(f"{path}: its channels are {', '.join(stored)} ({told_by}), and the run takes {lacking[0]} "
-                        f"once; it takes {', '.join(channels)}")  # fmt: skip
-    return stored, told_by
+        raise UserError(f"{path}: its channels are {', '.join(stored)} ({order_source}), and the run takes "
+                        f"{lacking[0]} once; it takes {', '.join(channels)}")  # fmt: skip
+    return stored, order_source
 
 
 def _decathlon_order(path: Path) -> list[str]:
