@@ -84,7 +84,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 class _OneLineParser(argparse.ArgumentParser):
-    """argparse, with a wrong word answered in one line instead of the whole usage."""
+    """An ArgumentParser that reports a usage error in one line."""
 
     def error(self, message: str) -> NoReturn:
         print(f"medattn: {printable(message)} (see `{self.prog} --help`)", file=sys.stderr)
@@ -153,7 +153,7 @@ def _course_options(parser: argparse.ArgumentParser) -> None:
 def _course(options: argparse.Namespace) -> int:
     from medattn_lite.course.run_course import run_course
 
-    with _ended_as_by_ctrl_c():  # kernels stop, and the report is written
+    with _sigterm_as_ctrl_c():  # kernels stop, and the report is written
         runs = run_course(
             notebooks=options.notebooks,
             out=options.out,
@@ -177,8 +177,8 @@ def _course(options: argparse.Namespace) -> int:
 
 
 @contextlib.contextmanager
-def _ended_as_by_ctrl_c() -> Iterator[None]:
-    """While it lasts, SIGTERM interrupts as Ctrl-C does; elsewhere than in the main thread nothing changes."""
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Treats SIGTERM like Ctrl-C inside the block, in the main thread only."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -24,7 +24,7 @@ METHODS = "Grad-CAM, Grad-CAM++, LayerCAM, HiResCAM, fused LayerCAM, integrated 
 
 
 def explain_options(parser: argparse.ArgumentParser) -> None:
-    """The words after `medattn explain`."""
+    """Adds the options of `medattn explain` to its parser."""
     parser.add_argument("run_folder", type=a_path, metavar="RUN",
                         help="folder that medattn train or medattn export wrote, or a network that ships, "
                              "such as grade_p3d_iam")
@@ -147,7 +147,7 @@ def _inputs(options: argparse.Namespace) -> list[Path]:
 
 
 def _outputs(out: Path, *, force: bool, inputs: Sequence[Path]) -> tuple[Path, Path, Path, Path]:
-    """Names map, picture, page and labels; what stands in their way is said before anything is computed."""
+    """Names map, picture, page and labels; checks these paths before the slow part."""
     out = out.expanduser()
     if not SUFFIX.search(out.name):
         raise UserError(f"--out {out} is not a NIfTI file: the name must end in .nii or .nii.gz")

@@ -26,7 +26,7 @@ LGG_LABELS = ("grade", "idh")
 def commands(
     *, lgg: Path | None = None, ms: Path | None = None, weights: Path | None = None, runs: Path = Path("runs")
 ) -> list[list[str]]:
-    """The words after `medattn`, command by command.
+    """Lists the arguments of each `medattn` command.
 
     Args:
         lgg: folder of kaggle_3m; left out if None.

@@ -1,4 +1,4 @@
-"""The command `medattn phantom`: synthetic patients as files, beside real ones, measured and timed."""
+"""The command `medattn phantom`: synthetic patients as files, next to real ones, measured and timed."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ SMALLEST = 8  # voxels along an axis of a phantom written as files
 def phantom_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of `medattn phantom` to its parser."""
     what = parser.add_mutually_exclusive_group()
-    what.add_argument("--beside", type=folder, metavar="ROOT", help="a picture: phantoms beside real patients")
+    what.add_argument("--patients", "--beside", type=folder, metavar="ROOT",
+                      help="a picture: phantoms next to the real patients of this folder")
     what.add_argument("--controls", action="store_true", help="what tumour size, the signal and a network can tell")
     what.add_argument("--sharpness", action="store_true", help="does the presence network call blurred heads tumours?")
     what.add_argument("--timings", action="store_true", help="seconds per subject at three sizes")
     parser.add_argument("--n", type=_count, help="how many subjects")
-    parser.add_argument("--out", type=path, help="a new folder for the files; with --beside or --controls, a new file")
+    parser.add_argument("--out", type=path, help="a new folder for the files; a new file with --patients or --controls")
     parser.add_argument("--task", default="grade", help="grade, presence, source, type, segmentation, ms or survival")
     parser.add_argument("--realism", default="matched", help="matched (classes differ in the signal alone) or clinical")
     parser.add_argument("--shape", type=_shape, default=(96, 112, 96), metavar="D,H,W", help="default: 96,112,96")
@@ -47,11 +48,11 @@ def _shape(word: str) -> tuple[int, ...]:
 
 
 def _phantom(options: argparse.Namespace) -> int:
-    if not (options.beside or options.controls or options.sharpness or options.timings or options.out):
-        raise UserError("phantoms are written as files: add --out DIR (or ask for --beside, --controls, --sharpness or "
-                        "--timings)")  # fmt: skip
-    if options.beside:
-        return _phantom_beside(options)
+    if not (options.patients or options.controls or options.sharpness or options.timings or options.out):
+        raise UserError("phantoms are written as files: add --out DIR (or ask for --patients, --controls, "
+                        "--sharpness or --timings)")  # fmt: skip
+    if options.patients:
+        return _phantoms_and_patients(options)
     if options.controls:
         return _phantom_controls(options)
     if options.sharpness:
@@ -72,11 +73,11 @@ def _phantom(options: argparse.Namespace) -> int:
     return 0
 
 
-def _phantom_beside(options: argparse.Namespace) -> int:
+def _phantoms_and_patients(options: argparse.Namespace) -> int:
     from medattn_lite.data.phantom.phantoms_and_patients import draw_phantoms_and_patients
 
-    picture = options.out or Path("runs/phantom/beside.png")
-    draw_phantoms_and_patients(options.beside, picture, n=options.n or 4, seed=options.seed)
+    picture = options.out or Path("runs/phantom/patients.png")
+    draw_phantoms_and_patients(options.patients, picture, n=options.n or 4, seed=options.seed)
     print(f"{picture} (it shows real patients: keep it to yourself)")
     return 0
 

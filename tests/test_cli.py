@@ -85,7 +85,7 @@ def test_a_page_of_results_is_written_without_torch(tmp_path: Path) -> None:
     (("fetch", "cats"), ("cats",)),
     (("phantom",), ("--out DIR",)),
     (("phantom", "--out", "new", "--task", "cats"), ("cats",)),
-    (("phantom", "--beside", "nowhere"), ("nowhere is not a folder",)),
+    (("phantom", "--patients", "nowhere"), ("nowhere is not a folder",)),
     (("audit", "cats"), ("unknown data set 'cats'",)),
     (("audit", "lgg"), ("needs its folder", "--root DIR")),
     (("audit", "lgg", "--root", "nowhere"), ("no folder nowhere",)),

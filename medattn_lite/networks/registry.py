@@ -1,4 +1,4 @@
-"""Every network of the five papers by name: what it is, how to build it, how large it is, what goes in and comes out.
+"""Every network of the five papers by name: what it is, how to build it, its size, its input and output shapes.
 
     build("p3d_iam")                      the network at published size
     describe("p3d_iam").parameters        34,931,826

@@ -1,4 +1,4 @@
-"""Networks that come trained: small ones, so that nothing has to be trained before a slider moves.
+"""Small trained networks that ship with the package, so that nothing has to be trained before a slider moves.
 
     load_trained("grade_p3d_iam").network          in eval mode, on the CPU
     load_trained("grade_p3d_iam").facts["scores"]  on phantoms it was not trained on

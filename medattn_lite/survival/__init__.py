@@ -1,7 +1,7 @@
 """Survival: time in intervals, losses, curves S(t), Cox, Kaplan–Meier, concordance, scores, calibration, predictions.
 
     follow_up → concordance → c_index_intervals, uno_concordance          who died first, and who was said to
-    time_intervals → heads → losses, curves                              what a network is taught, and says
+    time_intervals → heads → losses, curves                              training labels, and predictions
     kaplan_meier_curves, scores, calibration → predictions               a cohort with its predicted survival, once
     predictions → prediction_scores                                      scores pooled over folds
     patient_tables → cox_model → cox_tables                              Cox's model without images

@@ -51,7 +51,7 @@ class DayScores:
 
     Attributes:
         brier: of the predictions.
-        brier_of_all_alike: of everybody's Kaplan–Meier estimate as each one's prediction: stay below it.
+        brier_of_all_alike: of the Kaplan–Meier estimate as everybody's prediction; a model should stay below.
         auc: of the risk.
     """
 

@@ -26,7 +26,7 @@ from medattn_lite.data.patient_splits import Split
 from medattn_lite.errors import UserError
 from medattn_lite.training.recipes import Recipe, Settings, find_recipe
 from medattn_lite.training.recipes.recipe import as_json, with_changes
-from medattn_lite.training.tasks import Task, open_task
+from medattn_lite.training.tasks import Task, find_task, open_task
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -180,7 +180,7 @@ def _train_all(
 
     def images(settings: Settings) -> Task:
         # images are read again only where the settings change how they are read
-        key = repr((settings.size[-2:] if options.recipe == "presence" else None,
+        key = repr((settings.size[-2:] if find_task(recipe).unit == "slices" else None,
                     settings.options.get("slice_pixels"), settings.options.get("per_subject")))  # fmt: skip
         if key not in opened:
             opened[key] = open_task(recipe, settings, data=options.data, root=options.root, progress=not options.quiet)

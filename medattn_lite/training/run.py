@@ -230,7 +230,7 @@ class Run:
         """A variant's network with its trained weights, in eval mode.
 
         Args:
-            task: the run's, as it sees this variant; without images if it is recalled.
+            task: the run's, as it sees this variant; without images where `recall_task` rebuilt it.
             variant: of the run's recipe.
             fold: from 0.
             start: number of the seed, see `Plan.training_seeds`.

@@ -152,7 +152,7 @@ def _require_apart(source: Task, tested: Task) -> None:
     if shared:
         raise UserError(f"{shared[0]} is a patient of both ({len(shared)} in all): test on others, phantoms of another "
                         "--seed")
-    regions = [getattr(task, "regions", ()) for task in (source, tested)]
+    regions = [task.regions for task in (source, tested)]
     if regions[0] != regions[1]:
         raise UserError(f"the run knows the regions {', '.join(regions[0])}, {tested.data} {', '.join(regions[1])}: "
                         "test on data with the same ones")

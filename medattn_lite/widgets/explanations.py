@@ -128,7 +128,7 @@ class ExplanationBrowser(Explorer[BrowserState]):
         return [DEFAULT, *wide]
 
     def _questions(self, network: str) -> list[str]:
-        regions = self._browser.networks[network].facts["recipe"] in ("lesions", "fusion")
+        regions = self._browser.asks(network) == "region"
         return [DEFAULT] if regions else [DEFAULT, *self._browser.classes(network)]
 
     def _middle(self, case: int) -> tuple[int, ...]:

@@ -20,9 +20,6 @@ from medattn_lite.plots.explanations import MapRow
 from medattn_lite.widgets.explorer import CONTROL, LABEL, Explorer
 from medattn_lite.widgets.waiting import SlowMaps
 
-TASKS = {"mechanisms": "grade of the head", "presence": "tumour in a slice", "lesions": "MS lesions",
-         "fusion": "tumour regions"}  # fmt: skip
-
 
 @dataclass(frozen=True)
 class ComparisonState:
@@ -104,7 +101,7 @@ def mechanism_comparison(networks: Mapping[str, Trained], *, person: int = 3) ->
 
 def _row(name: str, result: Compared) -> MapRow:
     case, answer = result.case, result.answer
-    lines = [result.mechanism, f"for: {TASKS.get(result.task, result.task)}",
+    lines = [result.mechanism, f"for: {result.task}",
              f"{result.parameters / 1e3:,.0f} k parameters",
              f"{result.multiplications:,.0f} M multiplications"]  # fmt: skip
     if answer.located is not None:
@@ -131,7 +128,7 @@ def _blank(result: Compared) -> bool:
 
 def _describe(name: str, result: Compared) -> str:
     text = (
-        f"{name} ({result.mechanism}; {TASKS.get(result.task, result.task)}): {result.parameters / 1e3:,.0f} thousand "
+        f"{name} ({result.mechanism}; {result.task}): {result.parameters / 1e3:,.0f} thousand "
     )
     text += f"parameters, {result.multiplications:,.0f} million multiplications, {result.seconds:.2f} s per pass"
     if result.answer.values is None:

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from medattn_lite.errors import UserError
 from medattn_lite.training.recipes import NAMES, find_recipe
 from medattn_lite.training.recipes.recipe import with_changes
-from medattn_lite.training.tasks import recall_task
+from medattn_lite.training.tasks import Task, recall_task
 
 PACKAGE = Path(__file__).resolve().parents[2] / "medattn_lite"
 FILES = ("recipe.json", "metrics.json", "environment.json", "predictions.json", "log.csv", "state.safetensors",
@@ -43,12 +44,36 @@ def test_nobody_outside_the_tasks_asks_which_class_a_task_is_of():
         if name.startswith("training/tasks/"):
             continue
         for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) == 2:
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and len(node.args) > 1:
                 words = {part.id for part in ast.walk(node.args[1]) if isinstance(part, ast.Name)}
                 of_class = node.func.id == "isinstance" and words & TASKS
-                of_task = node.func.id == "hasattr" and "task" in ast.unparse(node.args[0])
+                of_task = node.func.id in ("hasattr", "getattr") and "task" in ast.unparse(node.args[0])
                 places += [f"{name}:{node.lineno}"] if of_class or of_task else []
     assert places == []
+
+
+def test_nobody_outside_the_tasks_asks_for_the_name_of_a_recipe():
+    places = []
+    for name, tree in trees():
+        if name.startswith(("training/tasks/", "training/recipes/")):
+            continue
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Compare) and "recipe" in ast.unparse(node.left):
+                words = {part.value for other in node.comparators for part in ast.walk(other)
+                         if isinstance(part, ast.Constant)}  # fmt: skip
+                places += [f"{name}:{node.lineno}"] if words & set(NAMES) else []
+    assert places == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_task_knows_whether_its_signal_is_in_its_input_and_what_it_is_about(name):
+    recipe = find_recipe(name)
+    task = recall_task(recipe, recipe.at("smoke"), data="phantom", facts=None)
+    assert task.topic and task.topic != Task.topic
+    assert task.signal_in_input == (recipe.phantom_task != "source" and task.asks != "risk" and not task.needs_place)
+    if not task.signal_in_input:
+        with pytest.raises(UserError, match=recipe.name):
+            task.held_out_case({})
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,4 +1,4 @@
-"""Are two arrays the same, or one a rescaled copy of the other?"""
+"""Finds identical images, and images that are rescaled copies of one another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the tables that come with images: columns by any of their names, numbers that may be missing."""
+"""Reading the tables that come with images: columns looked up by any of their aliases, missing numbers."""
 
 from __future__ import annotations
 

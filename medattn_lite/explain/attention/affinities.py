@@ -167,7 +167,7 @@ class Whereabouts:
 
     Attributes:
         peak: the voxel with the most, (d, h, w).
-        peak_over_uniform: what it gets, in multiples of what every voxel would get if all got alike.
+        peak_over_uniform: what it gets, in multiples of a uniform weight.
         half_mass_share: the smallest share of the image's voxels that together receive half of it, 0 to 0.5.
         in_mask: share of it that falls into the mask; NaN without one.
         mask_share: share of the image's voxels that lie in the mask; NaN without one.

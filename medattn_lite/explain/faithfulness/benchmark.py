@@ -38,10 +38,10 @@ from medattn_lite.explain.faithfulness.stage_scores import gains
 from medattn_lite.explain.faithfulness.subject_scores import Row, score_subject
 from medattn_lite.explain.methods import METHODS
 from medattn_lite.networks.trained import Trained, load_trained, trained_facts, trained_names
+from medattn_lite.training.tasks import recall_trained
 
 PARTS = ("quick", "costly")
 FACTS = ("subject", "method", "note", "stage")  # of a row, no scores
-KNOWN = ("mechanisms", "presence", "lesions", "fusion")
 
 
 def score_network(
@@ -149,12 +149,12 @@ def run(
             "gains": {method: {score: gain.as_dict() for score, gain in by_score.items()}
                       for method, by_score in gains(scored).items()},
         }  # fmt: skip
-    return {"data": "phantom (synthetic)", "twin": "all weights drawn anew, seed 0", "networks": networks}
+    return {"data": "phantom (synthetic)", "reinitialised": "all weights re-initialised, seed 0", "networks": networks}
 
 
 def known_networks() -> list[str]:
     """The trained networks whose signal is a set of voxels of their own input."""
-    return [name for name in trained_names() if trained_facts(name)["recipe"] in KNOWN]
+    return [name for name in trained_names() if recall_trained(trained_facts(name)).signal_in_input]
 
 
 def _mean(score: str, values: np.ndarray) -> Interval:

@@ -24,6 +24,7 @@ from medattn_lite.explain.methods import METHODS, Explanation, explain_image
 from medattn_lite.explain.model import ClassLogit, Target, forward_eval
 from medattn_lite.networks.costs import multiplications
 from medattn_lite.networks.trained import Trained
+from medattn_lite.training.tasks import recall_trained
 
 # What the registry of mechanisms has no name for, by what the network was built as.
 OTHERS: Mapping[str, str] = MappingProxyType({
@@ -75,6 +76,10 @@ class Browser:
         """What a map that is the same everywhere gets."""
         phantom = self.cases[case]
         return chance(phantom.signal, within=phantom.counted)
+
+    def asks(self, network: str) -> str:
+        """What a network is asked about: a "class", a "region" or the "risk"."""
+        return recall_trained(self.networks[network].facts).asks
 
     def classes(self, network: str) -> tuple[str, ...]:
         """What a network can be asked about."""
@@ -174,13 +179,14 @@ def compare(networks: Mapping[str, Trained], subject: Subject, *, method: str = 
     compared = []
     for name, trained in networks.items():
         with torch.no_grad():
-            case = case_of(trained, cohort_of(trained).render(subject))
+            task = recall_trained(trained.facts)
+            case = case_of(trained, cohort_of(trained).render(subject), task=task)
         if case is None:
             continue
         millions, seconds = cost(trained.network, case.image)
         compared.append(Compared(
             answer(trained.network, case, method, name=name), case,
-            mechanism_of(trained.facts["network"], trained.network), trained.facts["recipe"],
+            mechanism_of(trained.facts["network"], trained.network), task.topic,
             int(trained.facts["parameters"]), millions, seconds,
         ))  # fmt: skip
     return compared

@@ -21,7 +21,7 @@ from medattn_lite.data.phantom import PhantomCohort, Subject, glioma, healthy
 from medattn_lite.data.phantom.survival import RESECTIONS, log_risk, true_survival
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError
-from medattn_lite.explain.faithfulness.phantom_cases import cohort_of
+from medattn_lite.explain.faithfulness.phantom_cases import cohort_of, grades_heads
 from medattn_lite.explain.methods import Explanation, explain_image
 from medattn_lite.explain.model import ClassLogit
 from medattn_lite.networks.trained import Trained, load_trained, trained_facts, trained_names
@@ -179,7 +179,7 @@ class Laboratory:
 
 def grading_networks() -> dict[str, Trained]:
     """Lists the networks that come with the package and grade whole heads, by the names of their recipe."""
-    names = [name for name in trained_names() if trained_facts(name)["recipe"] == "mechanisms"]
+    names = [name for name in trained_names() if grades_heads(trained_facts(name))]
     trained = {trained_facts(name)["variant"]: load_trained(name) for name in names}
     order = ("P3D + IAM", "SE-ResNeXt-50", "ResNet-50-CBAM", "P3D", "P3D + IAM, scanner mark",
              "P3D + IAM, shuffled labels")  # fmt: skip

@@ -1,4 +1,4 @@
-"""Phantoms that a trained network has never seen, as it takes them, with the voxels that decide.
+"""Held-out phantoms in a network's input format, with their ground-truth voxels.
 
     trained = load_trained("grade_p3d_iam")
     for case in held_out(trained, limit=8):
@@ -10,7 +10,7 @@ Phantom i of a cohort depends on the seed and on i alone, so only the subjects a
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,15 +18,14 @@ import torch
 from torch import Tensor
 
 from medattn_lite.data.phantom import PhantomCohort, Subject
-from medattn_lite.data.slice_cutting import fit_slice, slices_of
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError
 from medattn_lite.explain.model import ClassLogit, RegionSum, Target
 from medattn_lite.networks.trained import Trained
 from medattn_lite.training.recipes import find_recipe
+from medattn_lite.training.tasks import Task, recall_trained
 
 MORE = 4  # further phantoms drawn for each one wanted: half of them have something to find
-LARGEST_SLICE = 0.01  # of the head: from here a tumour counts as seen, as in the recipe
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +77,7 @@ def held_out(
     """Yields the tested subjects that have something to find: high grades, slices with tumour, lesions.
 
     Args:
-        trained: of the recipes grading on whole heads ("mechanisms"), "presence", "lesions" or "fusion".
+        trained: of a recipe whose task has `signal_in_input`, such as mechanisms, presence, lesions or fusion.
         limit: at most so many subjects; None for all.
         marked: plant the scanner mark beside every head.
         more: where the tested subjects do not reach the limit, go on with further phantoms of the cohort.
@@ -88,20 +87,20 @@ def held_out(
         UserError: a recipe whose signal is not a set of voxels of the network's own input.
     """
     further = MORE * limit if more and limit is not None else 0
-    cohort = cohort_of(trained, more=further)
+    cohort, task = cohort_of(trained, more=further), recall_trained(trained.facts)
     index = {name: number for number, name in enumerate(cohort.subjects)}
     yielded = 0
     for name in [*trained.tested, *cohort.subjects[len(cohort) - further :]]:
         if limit is not None and yielded >= limit:
             return
-        if trained.facts["recipe"] in ("mechanisms", "presence") and not cohort.labels[index[name]]:
+        if not task.may_have_signal(cohort.labels[index[name]]):
             continue
         if name in known:
             yielded += 1
             continue
         subject = cohort.subject(index[name])
         sample = cohort[index[name]] if not marked else _marked(cohort, index[name])
-        case = case_of(trained, sample)
+        case = case_of(trained, sample, task=task)
         if case is not None:
             yielded += 1
             yield dataclasses.replace(case, subject=subject.subject_id or name)
@@ -111,16 +110,16 @@ def graded_heads(trained: Trained, *, limit: int | None = None) -> tuple[Tensor,
     """Draws heads of both grades that a grading network was neither trained nor chosen on, as it takes them.
 
     Args:
-        trained: of the recipe grading on whole heads ("mechanisms").
+        trained: grades whole heads, as networks of the recipe mechanisms do.
         limit: at most so many heads, half of them of each grade; None for all.
 
     Returns:
         Images (N, C, D, H, W) and labels (N,), in the cohort's order.
 
     Raises:
-        UserError: another recipe.
+        UserError: it answers something else.
     """
-    if trained.facts["recipe"] != "mechanisms":
+    if not grades_heads(trained.facts):
         raise UserError(f"{trained.name} does not grade whole heads: use a network of the recipe mechanisms")
     cohort, tested = cohort_of(trained), set(trained.tested)
     rows = [row for row, name in enumerate(cohort.subjects) if name in tested]
@@ -131,44 +130,31 @@ def graded_heads(trained: Trained, *, limit: int | None = None) -> tuple[Tensor,
     return images, torch.tensor([labels[row] for row in rows])
 
 
-def case_of(trained: Trained, sample: dict[str, Any]) -> PhantomCase | None:
+def grades_heads(facts: Mapping[str, Any]) -> bool:
+    """Whether a trained network tells classes of whole heads apart; see `trained_facts`."""
+    task = recall_trained(facts)
+    return task.asks == "class" and task.unit == "volume" and not task.needs_place
+
+
+def case_of(trained: Trained, sample: dict[str, Any], *, task: Task | None = None) -> PhantomCase | None:
     """Makes a phantom's sample as a network takes it; None where it has nothing to find.
 
     Args:
         trained: see `held_out`.
         sample: rendered as the network's cohort renders its own.
+        task: the network's; None rebuilds it.
 
     Raises:
         UserError: as `held_out`.
     """
-    recipe = trained.facts["recipe"]
-    if recipe == "presence":
-        return _slice_case(trained, sample)
-    if recipe not in ("mechanisms", "lesions", "fusion"):
-        raise UserError(f"{trained.name} was trained by {recipe}: its signal is not a set of voxels of its input; use "
-                        "one of mechanisms, presence, lesions or fusion")  # fmt: skip
-    head = (sample["image"] != 0).any(dim=0)
-    signal = sample["signal"][0] if recipe == "mechanisms" else sample["mask"][0] > 0
-    if not bool((signal & head).any()):
+    task = task or recall_trained(trained.facts)
+    case = task.held_out_case(sample)
+    if case is None:
         return None
-    targets: dict[str, Target] = {
-        "mechanisms": ClassLogit(1, name="high grade"),
-        "lesions": RegionSum(1, name="lesion"),
-        "fusion": RegionSum(0, link="sigmoid", name="whole tumour"),
-    }
-    mark = sample["mark"][0] if "mark" in sample else None
-    return PhantomCase(sample["subject"], normalise(sample["image"])[None], signal, head, targets[recipe], mark,
-                       sample["affine"])  # fmt: skip
-
-
-def _slice_case(trained: Trained, sample: dict[str, Any]) -> PhantomCase | None:
-    slices = [piece for piece in slices_of(sample, "presence", LARGEST_SLICE) if piece.label == 1]
-    if not slices:
-        return None
-    high, wide = trained.size
-    shown = fit_slice(max(slices, key=lambda item: item.tumour), sample, (high, wide))
-    head = (shown.image != shown.image.flatten(1).amin(1)[:, None, None]).any(dim=0)
-    return PhantomCase(sample["subject"], shown.image[None], shown.mask[0] > 0, head, ClassLogit(1, name="tumour"))
+    target: Target = ClassLogit(case.output, name=case.name)
+    if case.link is not None:
+        target = RegionSum(case.output, link=case.link, name=case.name)
+    return PhantomCase(sample["subject"], case.image[None], case.signal, case.head, target, case.mark, case.affine)
 
 
 def _marked(cohort: PhantomCohort, index: int) -> dict[str, Any]:

@@ -33,9 +33,7 @@ from medattn_lite.explain.faithfulness.phantom_cases import cohort_of
 from medattn_lite.explain.faithfulness.sanity import reinitialised_copy
 from medattn_lite.explain.methods import explain_image
 from medattn_lite.networks.trained import Trained, load_trained, trained_facts, trained_names
-from medattn_lite.training.recipes import find_recipe
-from medattn_lite.training.recipes.recipe import settings_from
-from medattn_lite.training.tasks import recall_task
+from medattn_lite.training.tasks import recall_trained
 
 CLAIMS = (("coronal", "axial"), ("sagittal", "axial"))
 TRAINED, FRESH, TRUTH = "Grad-CAM", "Grad-CAM, re-initialised", "the tumour, as coarse"
@@ -62,12 +60,12 @@ def planes_of(trained: Trained, *, subjects: int, progress: bool = True) -> dict
     Raises:
         UserError: no survival network, or fewer than 2 subjects.
     """
-    if trained.facts["recipe"] != "survival":
+    task = recall_trained(trained.facts)
+    if task.asks != "risk":
         raise UserError(f"{trained.name} does not predict survival: use a network of the recipe survival")
     if subjects < 2:
         raise UserError(f"--subjects {subjects}: an interval needs 2 or more")
-    cohort, recipe = cohort_of(trained, more=subjects), find_recipe("survival")
-    task = recall_task(recipe, settings_from(trained.facts["settings"]), data="phantom", facts=None)
+    cohort = cohort_of(trained, more=subjects)
     samples = [task.prepare(cohort[len(cohort) - subjects + row])
                for row in tqdm(range(subjects), desc="heads", disable=not progress, leave=False)]  # fmt: skip
     fresh = reinitialised_copy(trained.network, images=torch.stack([sample["image"].float() for sample in samples[:4]]))
@@ -129,7 +127,7 @@ def _verdict(claim: str, difference: Mapping[str, Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="medattn study survival-planes", description=(__doc__ or "").split("\n")[0])
-    known = [name for name in trained_names() if trained_facts(name)["recipe"] == "survival"]
+    known = [name for name in trained_names() if recall_trained(trained_facts(name)).asks == "risk"]
     parser.add_argument("--networks", nargs="+", default=known, metavar="NAME", help=f"of {', '.join(known)}")
     parser.add_argument("--subjects", type=int, default=40)
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")

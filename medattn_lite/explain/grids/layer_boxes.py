@@ -1,4 +1,4 @@
-"""Where in the image a layer looks: the box that its map covers, followed through strides and paddings.
+"""The region of the image that a layer's grid covers, followed through strides and paddings.
 
 A convolution or pooling of kernel k, stride s, padding p and dilation d puts its output voxel i in the middle of what
 it reads. Counted in the image's voxels, with the step J and the place o of the first voxel of its input,

@@ -1,4 +1,4 @@
-"""A pass through a trained network that leaves no trace in it: eval mode, no gradients kept, hooks gone after."""
+"""Forward passes in eval mode that leave a network as it was: no gradients kept, hooks removed."""
 
 from __future__ import annotations
 

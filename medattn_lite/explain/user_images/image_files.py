@@ -1,4 +1,4 @@
-"""An image of the user's as a sample: one file per channel, or one 4-D file, with a mask if a network needs it."""
+"""Reads a user's image files into a sample: one file per channel, or one 4-D file; a mask if a network needs it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run's network explained on an image of the user's: prepared as the run's own rows, the map on the file's own grid.
+"""Explains a run's network on a user's image, preprocessed as in training; the map is on the input file's grid.
 
     sample = read_image(["t1.nii.gz", …], run.task.channels, mask=…)
     found = explain_sample(run, sample, method="Grad-CAM")

@@ -20,9 +20,9 @@ from medattn_lite.errors import UserError
 from medattn_lite.networks.bundle import is_bundle, load_bundle
 from medattn_lite.networks.trained import load_trained, trained_names
 from medattn_lite.training.recipes import Recipe, Variant, find_recipe
-from medattn_lite.training.recipes.recipe import settings_from, with_changes
+from medattn_lite.training.recipes.recipe import with_changes
 from medattn_lite.training.run import Run
-from medattn_lite.training.tasks import Task, recall_task
+from medattn_lite.training.tasks import Task, recall_task, recall_trained
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,7 @@ def open_shipped(name: str, *, device: torch.device | str = "cpu") -> TrainedRun
     facts = trained.facts
     try:
         recipe = find_recipe(facts["recipe"])
-        settings = settings_from(facts["settings"])  # the variant's own changes are in
-        task = recall_task(recipe, settings, data=facts["data"], facts=facts.get("outputs"), seed=facts["seed"])
+        task = recall_trained(facts)
         variant, fold = recipe.variant(facts["variant"]), facts["fold"]
     except (KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{name} does not say what its network was trained for, or in another version's words: get it "

@@ -1,4 +1,4 @@
-"""The words of a run's user for what to explain."""
+"""Parses `--target`: the class or region to explain, by its name or number."""
 
 from __future__ import annotations
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from medattn_lite.lazy import attach
-from medattn_lite.training.recipes.recipe import Recipe, Settings
+from medattn_lite.training.recipes import find_recipe
+from medattn_lite.training.recipes.recipe import Recipe, Settings, settings_from
 from medattn_lite.training.tasks.task import Task
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ __all__ = [
     "open_task",
     "overlap_differences",
     "recall_task",
+    "recall_trained",
     "resample_unknown",
     "slide",
     "standardised",
@@ -41,8 +44,18 @@ def open_task(recipe: Recipe, settings: Settings, **options: Any) -> Task:
 
 
 def recall_task(recipe: Recipe, settings: Settings, **options: Any) -> Task:
-    """Rebuilds the task of a trained run without its images; options as of `Task.recalled`."""
-    return find_task(recipe).recalled(recipe, settings, **options)
+    """Rebuilds the task of a trained run without its images; options as of `Task.from_record`."""
+    return find_task(recipe).from_record(recipe, settings, **options)
+
+
+def recall_trained(facts: Mapping[str, Any]) -> Task:
+    """Rebuilds the task of a network that ships, without images.
+
+    Args:
+        facts: of `trained_facts`; its settings have the variant's own changes.
+    """
+    return recall_task(find_recipe(facts["recipe"]), settings_from(facts["settings"]), data=facts["data"],
+                       facts=facts.get("outputs"), seed=facts["seed"])  # fmt: skip
 
 
 def find_task(recipe: Recipe) -> type[Task]:

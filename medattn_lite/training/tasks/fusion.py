@@ -23,6 +23,7 @@ class Fusion(Segmentation):
     """Whole tumour, tumour core and enhancing tumour; the whole tumour alone where masks know no more."""
 
     validates = True
+    topic = "tumour regions"
 
     def find_regions(self, labels: Sequence[int]) -> tuple[str, ...]:
         return known_regions(labels)

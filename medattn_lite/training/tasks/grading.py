@@ -48,6 +48,7 @@ class Grading(Task):
     scaled: Tensor  # (N, P), standardised on a fold's training rows
     regression: FeatureLogistic  # on the tumours' features, fitted first where a network stands beside it
     more_options = MappingProxyType({"with_features": False})
+    topic = "grade of the tumour"
     validates = True
     scores_validation = True
     needs_place = True

@@ -34,6 +34,8 @@ class Lesions(Segmentation):
     })  # fmt: skip
 
     counts_lesions = True
+    topic = "MS lesions"
+    whole_name = "lesion"
     cross_entropy: LesionCrossEntropy  # of the variant
 
     def find_regions(self, labels: Sequence[int]) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from medattn_lite.networks.registry import build
 from medattn_lite.training.image_store import ImageStore
 from medattn_lite.training.recipes.recipe import Settings, Variant
 from medattn_lite.training.tasks.grading import Grading
+from medattn_lite.training.tasks.held_out import HeldOutCase, whole_head_case
 from medattn_lite.training.tasks.task import Batch, Prediction
 from medattn_lite.training.tasks.volumes import Sample, open_images
 
@@ -43,6 +44,8 @@ class Mechanisms(Grading):
     """
 
     needs_place = False  # whole heads
+    topic = "grade of the head"
+    signal_in_input = True
     marked_images: ImageStore
     training_labels: list[int]
 
@@ -93,7 +96,7 @@ class Mechanisms(Grading):
         return build(variant.network, **{**size, **self.network_options(), **variant.options})
 
     def batch(self, rows: Sequence[int], generators: Sequence[torch.Generator]) -> Batch:
-        """`image` (B, C, D, H, W) and `label` (B,) as taught; half of the heads are mirrored left-right."""
+        """`image` (B, C, D, H, W) and `label` (B,), the training labels; half of the heads are mirrored left-right."""
         marked = self.settings.options.get("marked")
         images = []
         for row, generator in zip(rows, generators, strict=True):
@@ -110,8 +113,16 @@ class Mechanisms(Grading):
         return prediction
 
     def quick_predict(self, model: nn.Module, row: int, device: torch.device) -> Prediction:
-        """For the choice of a checkpoint: beside the label as taught, which a `shuffled` variant's is not the true."""
+        """For the choice of a checkpoint: with the training label, which a `shuffled` variant draws at random."""
         return {**super().predict(model, row, device), "label": self.training_labels[row]}
+
+    def may_have_signal(self, label: int | None) -> bool:
+        """A low grade has no voxels of a high one."""
+        return bool(label)
+
+    def held_out_case(self, sample: Sample) -> HeldOutCase | None:
+        """The whole head, with what only a high grade has."""
+        return whole_head_case(sample, sample["signal"][0], output=1, name="high grade")
 
     def details(self, predictions: Sequence[Prediction]) -> dict[str, Any]:
         """The confusion matrix; and the AUC with the mark on the high grades, and on the low ones."""

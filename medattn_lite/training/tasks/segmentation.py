@@ -29,6 +29,7 @@ from medattn_lite.training.augmentation import (
 )
 from medattn_lite.training.image_store import ImageStore
 from medattn_lite.training.recipes.recipe import Variant
+from medattn_lite.training.tasks.held_out import HeldOutCase, whole_head_case
 from medattn_lite.training.tasks.overlap import (
     Measures,
     dice_by_patient,
@@ -66,6 +67,9 @@ class Segmentation(Task):
     measures: Measures
     unit = "windows"
     asks = "region"
+    topic = "regions voxel by voxel"
+    whole_name = "whole tumour"  # of all that a mask holds
+    signal_in_input = True
     more_options = MappingProxyType({
         "mirror_axes": (), "turn_degrees": 0.0, "zoom": 0.0, "intensity_change": 0.0, "blur": 0.0,
         "lesion_fade": 0.0, "mirror_test": False, "cross_validation": False, "coarse_pixels": 1,
@@ -147,6 +151,11 @@ class Segmentation(Task):
     def channel_of(self, region: str) -> int:
         """Channel of the network's output that holds a region's logits."""
         return self.regions.index(region)
+
+    def held_out_case(self, sample: Sample) -> HeldOutCase | None:
+        """The whole head, with all that its mask holds."""
+        return whole_head_case(sample, sample["mask"][0] > 0, output=self.channel_of(self.regions[0]),
+                               name=self.whole_name, link=self.link)  # fmt: skip
 
     def output_names(self, model: nn.Module) -> list[str]:
         """The regions; a softmax over them has the background first."""

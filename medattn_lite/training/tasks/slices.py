@@ -32,6 +32,7 @@ from medattn_lite.training.pretrained import fingerprint, start_from
 from medattn_lite.training.recipes.recipe import Variant, with_changes
 from medattn_lite.training.tasks.binary import binary_differences, binary_quick_score, binary_scores, confusion
 from medattn_lite.training.tasks.features import FeatureLogistic
+from medattn_lite.training.tasks.held_out import HeldOutCase
 from medattn_lite.training.tasks.slice_features import PER_CHANNEL, slice_features
 from medattn_lite.training.tasks.task import Batch, Prediction, Rows, Task
 from medattn_lite.training.tasks.volumes import Sample, open_images
@@ -40,7 +41,12 @@ CLASS_NAMES = {
     "presence": ("no tumour", "tumour"), "source": ("primary", "metastasis"),
     "grade": ("low grade", "high grade"), "idh": ("IDH wild type", "IDH mutant"),
 }  # fmt: skip
+TOPICS = {
+    "presence": "tumour in a slice", "source": "source of the tumour in a slice",
+    "grade": "grade by slice", "idh": "IDH by slice",
+}  # fmt: skip
 RESNEST = ("resnest50", "resnesat50")  # whom a file of ResNeSt weights fits
+LARGEST_SLICE = 0.01  # of the head: from here a tumour counts as seen, as in `SliceSet`
 FIFTHS = 5  # of an 80-to-20 split
 KNOW_SOURCE = ("phantom", "images", "nifti")
 
@@ -85,6 +91,31 @@ class Slices(Task):
     def question(self) -> str:
         """What is asked of a slice: a key of `CLASS_NAMES`."""
         return self.settings.options.get("label") or self.recipe.phantom_task
+
+    @property
+    def topic(self) -> str:  # type: ignore[override]  # of the question, which the settings may change
+        """What is asked of a slice, in words."""
+        return TOPICS[self.question]
+
+    @property
+    def signal_in_input(self) -> bool:  # type: ignore[override]  # of the question, too
+        """Whether a slice's label is decided by voxels of its mask."""
+        return self.question == "presence"
+
+    def may_have_signal(self, label: int | None) -> bool:
+        """A head without a tumour has no slice with one."""
+        return bool(label)
+
+    def held_out_case(self, sample: Sample) -> HeldOutCase | None:
+        """The slice with most tumour, at the size that the network was trained on."""
+        if not self.signal_in_input:
+            return super().held_out_case(sample)
+        slices = [piece for piece in slices_of(sample, "presence", LARGEST_SLICE) if piece.label == 1]
+        if not slices:
+            return None
+        shown = fit_slice(max(slices, key=lambda piece: piece.tumour), sample, self.settings.size)
+        head = (shown.image != shown.image.flatten(1).amin(1)[:, None, None]).any(dim=0)
+        return HeldOutCase(shown.image, shown.mask[0] > 0, head, 1, "tumour")
 
     def recall(self, facts: Mapping[str, Any] | None) -> None:
         super().recall(facts)

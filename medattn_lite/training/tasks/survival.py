@@ -210,7 +210,7 @@ class Survival(SurvivalAnswers):
         return mirrored(crop, generator) if options.get("mirror") else crop
 
     def forward(self, model: nn.Module, batch: Batch) -> Tensor:
-        """Outputs (B, 19), or (B, 1) of Cox; two more where the outline is taught beside them."""
+        """Outputs (B, 19), or (B, 1) of Cox; two more where the outline is learned, too."""
         return model(batch["image"], batch.get("clinical"), auxiliary=bool(self._outline_weight))
 
     def loss(self, output: Tensor, batch: Batch) -> Tensor:

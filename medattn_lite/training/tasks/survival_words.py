@@ -25,6 +25,7 @@ class SurvivalAnswers(Task):
     """A task about survival, as others ask it: for its outputs, its words, and clinical values beside an image."""
 
     asks = "risk"
+    topic = "survival"
     clinical_names: tuple[str, ...]
     run_options: Mapping[str, Any]
     facts: list[dict[str, Any]]

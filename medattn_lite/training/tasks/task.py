@@ -1,4 +1,4 @@
-"""What a task is: where images come from, what a batch holds, what is lost, predicted and scored.
+"""What a task is: where images come from, what a batch holds, its loss, its predictions and its scores.
 
 The trainer knows only this class; it never looks into a batch. A task holds its prepared images, in half precision, so
 that a fold costs no second reading: of a large cohort on disk, see `image_store`.
@@ -18,10 +18,12 @@ import torch
 from torch import Tensor, nn
 
 from medattn_lite.data.patient_splits import Split, stratified_kfold
+from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.networks.registry import build
 from medattn_lite.training.image_store import ImageStore
 from medattn_lite.training.recipes.recipe import Recipe, Settings, Variant
+from medattn_lite.training.tasks.held_out import HeldOutCase
 from medattn_lite.training.tasks.volumes import Sample, open_images, standardise
 
 Prediction = dict[str, Any]
@@ -50,9 +52,12 @@ class Task(ABC):
         scores_validation: whether the chosen state's scores on those patients are kept, too.
         channels: names of the images' channels.
         class_names: of the classes, in the order of a network's outputs; empty where there are none.
+        regions: of the masks, one name per channel; empty where none are learned.
         unit: what is explained at once: a "volume", "windows" of one, or its "slices".
         asks: what a network is asked about: a "class", a "region" or the "risk".
+        topic: what is asked, in a few words, for titles.
         needs_place: whether images are cut around the tumour, so that a new one needs a mask or a point.
+        signal_in_input: whether a phantom's signal is a set of voxels of the network's input; see `held_out_case`.
         counts_lesions: whether it looks for one kind of lesion, whose volumes and Dice by patient are worth a table.
         more_options: options that the task takes beside those of its recipe, with what they are if they are left out.
         masks: of every row, (R, D, H, W), where a task learns from masks.
@@ -68,9 +73,12 @@ class Task(ABC):
     cases: dict[str, dict[str, str]] | None
     remarks: list[str]
     class_names: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
     unit: str = "volume"
     asks: str = "class"
+    topic: str = "class of the image"
     needs_place: bool = False
+    signal_in_input: bool = False
     counts_lesions: bool = False
     masks: Sequence[Tensor]
     spacings: list[tuple[float, ...] | None]
@@ -104,10 +112,10 @@ class Task(ABC):
         """Reads or makes all images; sets `subjects`, `strata` and `channels`."""
 
     @classmethod
-    def recalled(
+    def from_record(
         cls, recipe: Recipe, settings: Settings, *, data: str, facts: Mapping[str, Any] | None, seed: int = 0
     ) -> Task:
-        """The task of a run without its images: enough to build its networks and to prepare a new image for them.
+        """Rebuilds a task from a run's record, without its images: for its networks, and to prepare new images.
 
         Args:
             recipe: the protocol.
@@ -200,7 +208,7 @@ class Task(ABC):
         return task
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
-        """The variant's network, untrained but for what it is composed of.
+        """Builds the variant's network; only the networks that it is composed of come trained.
 
         Args:
             variant: what to build.
@@ -291,6 +299,19 @@ class Task(ABC):
             UserError: a new image alone cannot be prepared as this run's were.
         """
         return [], []
+
+    def may_have_signal(self, label: int | None) -> bool:
+        """Whether a phantom of this label can have something to find; asked before it is rendered."""
+        return True
+
+    def held_out_case(self, sample: Sample) -> HeldOutCase | None:
+        """A phantom's raw sample as the network takes it, with the voxels that decide; None where there are none.
+
+        Raises:
+            UserError: the signal is not a set of voxels of the network's input; see `signal_in_input`.
+        """
+        raise UserError(f"the signal of the recipe {self.recipe.name} is not a set of voxels of the network's input: "
+                        "use a network of mechanisms, presence, lesions or fusion")  # fmt: skip
 
     def published(self) -> Mapping[str, Mapping[str, str]]:
         """Variant → score, as `score` names it → the paper's figure for what this task was asked; others as printed."""
