@@ -65,6 +65,8 @@ STUDIES: Mapping[str, Study] = MappingProxyType({
                             "what the notebooks measured at a longer scale"),
     "reliability": Study("tests.hostile", "figures/reliability.md",
                          "bad words for every option, damaged files, kills: what is not one line, what is lost?"),
+    "mutants": Study("tests.mutants", "figures/mutants.md",
+                     "planted mistakes, one at a time: do the tests see them?"),
     "paper": Study("medattn_lite.cli_paper", "runs", "every recipe at its published size, on a GPU"),
     "book": Study("medattn_lite.course.book", "runs/book", "an executed course as pages: runs/course runs/book"),
     "teacher": Study("medattn_lite.course.teacher", "runs/teacher.zip",

@@ -1,7 +1,7 @@
 """The book: a static site of the executed notebooks, to read without Jupyter and without a network.
 
     medattn course --out runs/course
-    python -m medattn_lite.course.book runs/course runs/book        then open runs/book/index.html
+    medattn study book runs/course runs/book        then open runs/book/index.html
 
 Sphinx makes the pages, MyST-NB reads the notebooks, Furo is the theme (light and dark, phones). Nothing comes from
 another host: formulas are MathML, the search runs in the page, every widget stands as its static figure.
@@ -145,7 +145,7 @@ def _sphinx(staged: Path, built: Path) -> None:
 @ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.book", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="medattn study book", description=__doc__.splitlines()[0])
     parser.add_argument("executed", type=Path, help="folder of executed notebooks")
     parser.add_argument("out", type=Path, help="folder of the site")
     options = parser.parse_args(arguments)

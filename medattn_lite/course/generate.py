@@ -1,7 +1,7 @@
 """Make the learner's notebooks, the solutions and the slides from `notebooks/source/`.
 
-    python -m medattn_lite.course.generate            writes what has changed
-    python -m medattn_lite.course.generate --check    names what is stale; exit code 1 if anything is
+    medattn notebooks            writes what has changed
+    medattn notebooks --check    names what is stale; exit code 1 if anything is
 
 One direction only: the texts in `source/` are edited by hand, everything else is written from them, with
 cell ids made from the text and no times in it, so that making them again changes nothing.
@@ -177,7 +177,7 @@ def _json(notebook: Any) -> str:
 @ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the notebooks, or with `--check` say which are stale."""
-    parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.generate", description=__doc__.split("\n")[0])
+    parser = argparse.ArgumentParser(prog="medattn notebooks", description=__doc__.split("\n")[0])
     parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if anything is stale")
     parser.add_argument("--notebooks", type=Path, default=NOTEBOOKS, metavar="DIR", help="where source/ is")
     options = parser.parse_args(arguments)

@@ -1,7 +1,7 @@
 """What the notebooks measured at `laptop` scale, kept, so that a text which quotes a run can be held to it.
 
     medattn course --scale laptop --out runs/course-laptop
-    python -m medattn_lite.course.measured runs/course-laptop        writes figures/course_laptop.json and .md
+    medattn study course-figures runs/course-laptop        writes figures/course_laptop.json and .md
 
 A report of some notebooks (`--only 03`) renews those and keeps the others.
 """
@@ -24,7 +24,7 @@ FIGURES = NOTEBOOKS.parent / "figures"
 SCALE = "laptop"
 HEAD = f"""# What the notebooks measured at `{SCALE}` scale
 
-Made by `python -m medattn_lite.course.measured` from the reports of `medattn course --scale {SCALE}`; do not edit by
+Made by `medattn study course-figures` from the reports of `medattn course --scale {SCALE}`; do not edit by
 hand. One run each, on phantoms (synthetic heads); 95 % intervals by patient, which do not cover the luck of training.
 """
 
@@ -63,7 +63,7 @@ def page_of(record: Mapping[str, Any]) -> str:
 @ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.measured", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="medattn study course-figures", description=__doc__.splitlines()[0])
     parser.add_argument("reports", nargs="+", type=Path, help="folders that medattn course wrote")
     parser.add_argument("--out", type=Path, default=FIGURES, metavar="DIR")
     options = parser.parse_args(arguments)

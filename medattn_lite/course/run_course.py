@@ -28,7 +28,7 @@ def notebook_paths(folder: Path, only: Sequence[str] = ()) -> list[Path]:
     paths = sorted(path for path in folder.glob("[0-9][0-9]_*.ipynb"))
     if not paths:
         raise UserError(f"{folder} has no NN_name.ipynb: give the folder with --notebooks, or run "
-                        "`python -m medattn_lite.course.generate` in a checkout")
+                        "`medattn notebooks` in a checkout")
     wrong = next((path for path in paths if not path.is_file()), None)
     if wrong is not None:
         raise UserError(f"{wrong} is a folder, a pipe or a link to nothing: put the notebook itself there")

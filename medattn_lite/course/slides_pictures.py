@@ -1,7 +1,7 @@
 """Slides with the pictures of a run: one figure a slide, with its caption.
 
     medattn course --out runs/course
-    python -m medattn_lite.course.slides_pictures runs/course runs/slides
+    medattn study slides runs/course runs/slides
 
 The decks beside the notebooks are made from the text alone. These hold what the executed notebooks show, in one file
 each, so that they can be shown where there is neither Python nor a network.
@@ -109,7 +109,7 @@ def write_decks(executed: Path, out: Path) -> list[Path]:
 @ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.slides_pictures",
+    parser = argparse.ArgumentParser(prog="medattn study slides",
                                      description=__doc__.splitlines()[0])
     parser.add_argument("executed", type=Path, help="folder of executed notebooks")
     parser.add_argument("out", type=Path, help="folder of the decks")

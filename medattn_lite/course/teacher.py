@@ -1,7 +1,7 @@
 """The teacher's pack: one zip with solutions, slides, syllabuses, rubric, assignments and the computer room's set-up.
 
     medattn course --out runs/course
-    python -m medattn_lite.course.teacher runs/course/report.json runs/teacher.zip
+    medattn study teacher runs/course/report.json runs/teacher.zip
 
 A notebook's run is that of the report, on the machine that wrote it. What it takes to read stands in its title and
 follows from its words and lines of code, by the figures below (a test holds the two together).
@@ -166,7 +166,7 @@ def _filled(text: str, took: Mapping[str, Times], report: Mapping[str, Any]) -> 
 @ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.teacher", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="medattn study teacher", description=__doc__.splitlines()[0])
     parser.add_argument("report", type=Path, help="report.json of medattn course")
     parser.add_argument("out", type=Path, help="the zip")
     options = parser.parse_args(arguments)

@@ -2,7 +2,7 @@
 
     medattn course --out runs/course
     medattn course --scale laptop --out runs/course-laptop
-    python -m medattn_lite.course.times runs/course runs/course-laptop        writes figures/course_times.md
+    medattn study course-times runs/course runs/course-laptop        writes figures/course_times.md
 
 A report that is not given keeps its column. Seconds are wall time, from before the kernel starts to after its end.
 """
@@ -24,7 +24,7 @@ from medattn_lite.errors import UserError, ends_in_one_line
 FIGURES = NOTEBOOKS.parent / "figures"
 HEAD = """# What a notebook takes to run
 
-Made by `python -m medattn_lite.course.times` from the reports of `medattn course`; do not edit by hand. Wall time with
+Made by `medattn study course-times` from the reports of `medattn course`; do not edit by hand. Wall time with
 the kernel's start, and the largest memory of the kernel, on the machine named under the table.
 """
 
@@ -85,7 +85,7 @@ def page_of(record: Mapping[str, Any]) -> str:
 @ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m medattn_lite.course.times", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="medattn study course-times", description=__doc__.splitlines()[0])
     parser.add_argument("reports", nargs="+", type=Path, help="folders that medattn course wrote")
     parser.add_argument("--note", default="", metavar="WORDS", help="what else ran on the machine, if anything did")
     parser.add_argument("--out", type=Path, default=FIGURES, metavar="DIR")

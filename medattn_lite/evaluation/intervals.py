@@ -68,16 +68,20 @@ class Interval:
         """Whether there is an interval to print and to judge by."""
         return not self.missing and math.isfinite(self.low) and math.isfinite(self.high)
 
+    def numbers(self, digits: int = 3) -> str:
+        """The value with its ends in brackets; the value alone where there is no interval."""
+        ends = f" [{self.low:.{digits}f}, {self.high:.{digits}f}]" if self.is_given else ""
+        return f"{self.value:.{digits}f}{ends}"
+
     def __str__(self) -> str:
         if self.is_given:
-            return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
+            return self.numbers()
         return self.text() if self.missing and self.units else f"{self.value:.3f}"
 
     def text(self, digits: int = 3) -> str:
         """The printed form: value, interval and number of units, or the value and why there is no interval."""
-        value = f"{self.value:.{digits}f}" if math.isfinite(self.value) else "not defined"
+        value = self.numbers(digits) if math.isfinite(self.value) else "not defined"
         if self.is_given:
-            value += f" [{self.low:.{digits}f}, {self.high:.{digits}f}]"
             return f"{value}, n = {self.units}" if self.units else value
         notes = ", ".join(part for part in (f"n = {self.units}" if self.units else "", self.missing) if part)
         return f"{value} ({notes})" if notes else value

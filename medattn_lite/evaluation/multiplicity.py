@@ -14,6 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from medattn_lite.evaluation.intervals import Interval
+
 Z = 1.959963984540054  # of a two-sided 95 % interval
 SURVIVES = "survives_holm"  # the key that `mark` adds to an interval
 
@@ -81,7 +83,7 @@ def mark(records: Sequence[Mapping[str, Any]], *, level: float = 0.05) -> Family
     tested = [(record, p) for record in differences(records) if math.isfinite(p := p_value(record))]
     for (record, _), adjusted in zip(tested, holm([p for _, p in tested]), strict=True):
         record[SURVIVES] = adjusted < level
-    clear = sum(not record["low"] <= 0 <= record["high"] for record, _ in tested)
+    clear = sum(0 not in Interval.from_dict(record) for record, _ in tested)
     return Family(len(tested), clear, sum(record[SURVIVES] for record, _ in tested), level)
 
 

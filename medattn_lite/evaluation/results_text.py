@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from medattn_lite.data.versions import versions
+from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.multiplicity import SURVIVES
 
 DAGGER = "‡"  # survives the correction for the number of comparisons
@@ -22,11 +23,9 @@ def interval_text(interval: Mapping[str, Any] | None, *, mark: bool = False, dig
     """
     if interval is None or not is_finite(interval["value"]):
         return "—"
-    value = f"{interval['value']:.{digits}f}"
-    if not (is_finite(interval["low"]) and is_finite(interval["high"])):
-        return value + _n(interval)
-    text = f"{value} [{interval['low']:.{digits}f}, {interval['high']:.{digits}f}]"
-    if mark and not interval["low"] <= 0 <= interval["high"]:
+    known = Interval.from_dict(interval)
+    text = known.numbers(digits)
+    if mark and 0 not in known:
         text = f"**{text}**" + (DAGGER if interval.get(SURVIVES) else "")
     return text + _n(interval)
 

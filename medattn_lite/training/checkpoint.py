@@ -20,6 +20,7 @@ from medattn_lite.data.files import replaced
 from medattn_lite.errors import UserError
 
 OPTIMISER, MODEL, CHECKSUM = "optimiser.", "model.", "checksum"
+ANEW = "copy it again, or train anew (medattn train)"
 
 
 def save_weights(model: nn.Module, path: Path, *, half: bool = False, **facts: Any) -> None:
@@ -37,8 +38,13 @@ def save_weights(model: nn.Module, path: Path, *, half: bool = False, **facts: A
     _write(tensors, path, facts)
 
 
-def load_weights(model: nn.Module, path: Path) -> dict[str, Any]:
+def load_weights(model: nn.Module, path: Path, *, remedy: str = ANEW) -> dict[str, Any]:
     """Reads weights into a network of the same architecture.
+
+    Args:
+        model: the network.
+        path: of `save_weights`.
+        remedy: what to do where the file is missing or damaged, for the message.
 
     Returns:
         the facts that were kept with them.
@@ -46,22 +52,22 @@ def load_weights(model: nn.Module, path: Path) -> dict[str, Any]:
     Raises:
         UserError: the file is missing or damaged, or belongs to another network.
     """
-    tensors, facts = _read(path)
+    tensors, facts = _open(path, tensors=True, remedy=remedy)
     try:
         model.load_state_dict(tensors)
     except RuntimeError as error:
         first = str(error).splitlines()[-1].strip()
-        raise UserError(f"{path} belongs to another network ({first}): {_remedy(path)}") from None
+        raise UserError(f"{path} belongs to another network ({first}): {remedy}") from None
     return facts
 
 
-def read_facts(path: Path) -> dict[str, Any]:
+def read_facts(path: Path, *, remedy: str = ANEW) -> dict[str, Any]:
     """What was kept beside the weights of a file, such as the iteration; the weights are not read.
 
     Raises:
         UserError: the file is missing or damaged.
     """
-    return _open(path, tensors=False)[1]
+    return _open(path, tensors=False, remedy=remedy)[1]
 
 
 def save_state(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path, **facts: Any) -> None:
@@ -79,19 +85,27 @@ def save_state(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path, *
     _write(tensors, path, facts)
 
 
-def load_state(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path) -> dict[str, Any]:
+def load_state(
+    model: nn.Module, optimiser: torch.optim.Optimizer, path: Path, *, remedy: str = ANEW
+) -> dict[str, Any]:
     """Reads what `save_state` wrote into a network and its optimiser; returns the facts.
+
+    Args:
+        model: the network.
+        optimiser: of its parameters.
+        path: of `save_state`.
+        remedy: as for `load_weights`.
 
     Raises:
         UserError: the file is damaged or belongs to another run.
     """
-    tensors, facts = _read(path)
+    tensors, facts = _open(path, tensors=True, remedy=remedy)
     record = facts.pop("optimiser", None)
     if not isinstance(record, dict) or not {"numbers", "param_groups"} <= set(record):
-        raise UserError(f"{path} holds no state to go on from: {_remedy(path)}")
+        raise UserError(f"{path} holds no state to go on from: {remedy}")
     weights = {name.removeprefix(MODEL): t for name, t in tensors.items() if name.startswith(MODEL)}
     if not weights:
-        raise UserError(f"{path} holds no state to go on from: {_remedy(path)}")
+        raise UserError(f"{path} holds no state to go on from: {remedy}")
     state: dict[int, dict[str, Any]] = {int(index): dict(entries) for index, entries in record["numbers"].items()}
     for name, tensor in tensors.items():
         if name.startswith(OPTIMISER):
@@ -102,7 +116,7 @@ def load_state(model: nn.Module, optimiser: torch.optim.Optimizer, path: Path) -
         optimiser.load_state_dict({"state": state, "param_groups": record["param_groups"]})
     except (RuntimeError, ValueError) as error:
         first = str(error).splitlines()[-1].strip()
-        raise UserError(f"{path} belongs to another run ({first}): {_remedy(path)}") from None
+        raise UserError(f"{path} belongs to another run ({first}): {remedy}") from None
     return facts
 
 
@@ -119,15 +133,11 @@ def _write(tensors: dict[str, Tensor], path: Path, facts: dict[str, Any]) -> Non
         save_file(tensors, part, metadata={"facts": kept})
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    return _open(path, tensors=True)
-
-
-def _open(path: Path, *, tensors: bool) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _open(path: Path, *, tensors: bool, remedy: str = ANEW) -> tuple[dict[str, Tensor], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     if not path.is_file():
-        raise UserError(f"there is no checkpoint {path}: {_remedy(path)}")
+        raise UserError(f"there is no checkpoint {path}: {remedy}")
     try:
         with safe_open(path, framework="pt") as file:
             facts = json.loads((file.metadata() or {}).get("facts", "{}"))
@@ -135,10 +145,10 @@ def _open(path: Path, *, tensors: bool) -> tuple[dict[str, Tensor], dict[str, An
             # shows what another process writes into it
             tensors_read = {name: file.get_tensor(name).clone() for name in file.keys()} if tensors else {}  # noqa: SIM118
     except (SafetensorError, OSError, ValueError, RuntimeError, RecursionError) as error:
-        raise UserError(f"cannot read {path} ({error}): it is damaged; {_remedy(path)}") from None
+        raise UserError(f"cannot read {path} ({error}): it is damaged; {remedy}") from None
     written = facts.pop(CHECKSUM, None) if isinstance(facts, dict) else None
     if not isinstance(facts, dict) or tensors and written not in (None, _checksum(tensors_read, facts)):
-        raise UserError(f"{path} is damaged, its numbers are not those that were written: {_remedy(path)}")
+        raise UserError(f"{path} is damaged, its numbers are not those that were written: {remedy}")
     return tensors_read, facts
 
 
@@ -150,10 +160,3 @@ def _checksum(tensors: Mapping[str, Tensor], facts: Any) -> str:
         hasher.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         hasher.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return hasher.hexdigest()
-
-
-def _remedy(path: Path) -> str:
-    """In a run, the whole fold goes: its predictions were made with these weights."""
-    if path.parent.name.startswith("fold-"):
-        return f"delete {path.parent} and run the same medattn train again, which trains this fold anew"
-    return "copy it again, or train anew (medattn train)"

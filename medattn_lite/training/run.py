@@ -106,6 +106,13 @@ def fold_files(folder: Path, variant: str, fold: int, *, start: int = 0) -> Fold
     return FoldFiles((variant_folder / f"start-{start}" if start else variant_folder) / f"fold-{fold}")
 
 
+def remedy_for(path: Path) -> str:
+    """What to do where a file of weights is damaged: in a run the whole fold goes, whose predictions they made."""
+    from medattn_lite.training.checkpoint import ANEW
+
+    return FoldFiles(path.parent).remedy if path.parent.name.startswith("fold-") else ANEW
+
+
 class Run:
     """A run, as it was recorded.
 
@@ -239,7 +246,8 @@ class Run:
 
         network = build_variant(self.plan, task.recipe, task, variant, fold)
         if variant.trained:
-            load_weights(network, self.fold(variant.name, fold, start=start).weights)
+            files = self.fold(variant.name, fold, start=start)
+            load_weights(network, files.weights, remedy=files.remedy)
         return network.eval()
 
     def trained_on(
@@ -282,6 +290,7 @@ def build_variant(
     needed = {}
     for role, name in variant.needs.items():
         needed[role] = build_variant(plan, recipe, task, recipe.variant(name), fold)
-        load_weights(needed[role], fold_files(plan.folder, name, fold, start=task.start).weights)
+        files = fold_files(plan.folder, name, fold, start=task.start)
+        load_weights(needed[role], files.weights, remedy=files.remedy)
     torch.manual_seed(plan.seed + fold if seed is None else seed)
     return task.build(variant, needed)

@@ -1,6 +1,6 @@
 """Puts one trained fold of a run into the package, with how it was made and what it scores on its test subjects.
 
-    python -m medattn_lite.training.ship_network runs/mechanisms-phantom-laptop-0 grade_p3d_iam="P3D + IAM"
+    medattn study ship runs/mechanisms-phantom-laptop-0 grade_p3d_iam="P3D + IAM"
 
 The weights are those of the seed that is best on the validation subjects, or of the first where the recipe has none;
 what each seed scores on the test subjects stands beside them, so that one training cannot pass for all. Only of
@@ -96,7 +96,8 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
 def _best_start(run: Run, variant: str, fold: int) -> int:
     """The number of the seed with the highest validation score; 0 where none was kept or only one was trained."""
     starts = range(len(run.finished_plan.training_seeds))
-    facts = [read_facts(run.fold(variant, fold, start=start).weights) for start in starts]
+    folds = [run.fold(variant, fold, start=start) for start in starts]
+    facts = [read_facts(files.weights, remedy=files.remedy) for files in folds]
     scores = [float(kept["score"]) for kept in facts if kept.get("score") is not None]
     return scores.index(max(scores)) if len(scores) == len(facts) and all(map(math.isfinite, scores)) else 0
 
@@ -133,7 +134,8 @@ def _scores_of_other_variants(run: Run, task: Task, chosen: Collection[str], fol
 
 def _chosen_step(run: Run, variant: str, fold: int, *, start: int = 0) -> int:
     """The step whose weights are used, as their own file says: the best by validation, or the last."""
-    return int(read_facts(run.fold(variant, fold, start=start).weights)["iteration"])
+    files = run.fold(variant, fold, start=start)
+    return int(read_facts(files.weights, remedy=files.remedy)["iteration"])
 
 
 @torch.no_grad()
@@ -176,7 +178,7 @@ def _command(plan: Plan, variant: str) -> str:
 @ends_in_one_line
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m medattn_lite.training.ship_network",
+    parser = argparse.ArgumentParser(prog="medattn study ship",
                                      description=__doc__.splitlines()[0])  # fmt: skip
     parser.add_argument("run", type=Path)
     parser.add_argument("chosen", nargs="+", metavar="NAME=VARIANT")

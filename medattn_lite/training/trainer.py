@@ -38,7 +38,7 @@ from medattn_lite.training.log import read_log, write_log
 from medattn_lite.training.optimisers import learning_rate, make_optimiser, sam_ascent
 from medattn_lite.training.processes import one_batch
 from medattn_lite.training.recipes.recipe import Settings
-from medattn_lite.training.run import BEST, LAST, LOG, STATE
+from medattn_lite.training.run import BEST, LAST, LOG, STATE, FoldFiles, remedy_for
 from medattn_lite.training.tasks.task import Prediction, Rows, Task
 from medattn_lite.training.trackers import tracked, values_of
 
@@ -251,7 +251,8 @@ class Trainer:
         path = self.folder / STATE
         if not path.exists():
             return Progress()
-        facts = load_state(self.accelerator.unwrap_model(model), optimiser.optimizer, path)
+        plain, remedy = self.accelerator.unwrap_model(model), remedy_for(path)
+        facts = load_state(plain, optimiser.optimizer, path, remedy=remedy)
         scaler = facts.pop("scaler", None)
         if scaler and self.accelerator.scaler is not None:
             self.accelerator.scaler.load_state_dict(scaler)
@@ -260,9 +261,8 @@ class Trainer:
             facts["validations_without_improvement"] = facts.pop("without_better")
         steps, best = facts["iteration"], self.folder / BEST
         log = read_log(self.folder / LOG, steps)
-        if math.isfinite(facts["best"]) and read_facts(best)["iteration"] < facts["best_iteration"]:
-            raise UserError(f"{best} is older than the state beside it: delete {self.folder} and run the same medattn "
-                            "train again, which trains this fold anew")
+        if math.isfinite(facts["best"]) and read_facts(best, remedy=remedy)["iteration"] < facts["best_iteration"]:
+            raise UserError(f"{best} is older than the state beside it: {FoldFiles(self.folder).remedy}")
         self.accelerator.wait_for_everyone()
         return Progress(**facts, log=log)
 
@@ -273,7 +273,7 @@ class Trainer:
         self.accelerator.wait_for_everyone()
         plain.to("cpu").eval()
         if chosen and math.isfinite(done.best):
-            load_weights(plain, self.folder / BEST)
+            load_weights(plain, self.folder / BEST, remedy=remedy_for(self.folder / BEST))
         self.accelerator.free_memory()
         return done
 

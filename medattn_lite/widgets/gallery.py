@@ -1,6 +1,6 @@
 """A gallery of what the explorers show: pictures with alt texts, a page, and the README's part of it.
 
-    python -m medattn_lite.widgets.gallery            writes figures/gallery_*.png, figures/gallery.md, README.md
+    medattn study gallery            writes figures/gallery_*.png, figures/gallery.md, README.md
 
 All heads are synthetic. A picture has at most 256 colours, so that the whole gallery stays small.
 """

@@ -1,6 +1,6 @@
 """bf16 convolutions on this CPU beside fp32: is the gradient right, and is it faster?
 
-    python -m tests.benchmarks.bf16_on_cpu
+    medattn study bf16-on-cpu
 
 Each size is computed in a process of its own, since some end it. Writes `figures/bf16_on_cpu.md`.
 """

@@ -1,6 +1,6 @@
 """From slider to picture: how long each widget of the trained networks takes after a control was moved.
 
-    python -m tests.benchmarks.sliders              writes figures/slider_times.md
+    medattn study slider-times              writes figures/slider_times.md
 
 Each slider is moved by one step, forth and back, each menu to its next entry; the time is from the move to the finished
 PNG in the kernel: by the clock, and of the CPU, which says the same on a busy machine too. What the browser
@@ -73,7 +73,7 @@ def _moves(control: ipywidgets.ValueWidget) -> list[object]:
 def main() -> int:
     """Measures, writes the page, prints it."""
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "2")))
-    lines = ["# From slider to picture", "", "Made by `python -m tests.benchmarks.sliders`; do not edit by hand. "
+    lines = ["# From slider to picture", "", "Made by `medattn study slider-times`; do not edit by hand. "
              f"Seconds in the kernel, {torch.get_num_threads()} thread(s) of {os.cpu_count()} cores, "
              f"{platform.machine()}{load()} at the start.", "",
              "| widget | moves | median | median, CPU | slowest | slowest, CPU | slowest control |",

@@ -49,7 +49,7 @@ def explorers_in(run: NotebookRun) -> int:
 
 
 def test_there_are_notebooks_to_test():
-    assert LEARNER_COPIES, "notebooks/ holds no learner's copies: run python -m medattn_lite.course.generate"
+    assert LEARNER_COPIES, "notebooks/ holds no learner's copies: run medattn notebooks"
 
 
 @pytest.mark.slow

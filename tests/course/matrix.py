@@ -1,6 +1,6 @@
 """The exercise matrix as a page: each exercise × stub, solution and wrong answers, with state and message.
 
-    python -m tests.course.matrix                 writes figures/exercises.md
+    medattn study exercises                 writes figures/exercises.md
 
 The tests in `test_exercises.py` run the same pairs; this is for those who want to read what a learner hears.
 """
@@ -18,7 +18,7 @@ from tests.course.wrong_answers import all_wrong_answers
 PAGE = Path(__file__).resolve().parents[2] / "figures" / "exercises.md"
 HEAD = """# What each answer hears
 
-Made by `python -m tests.course.matrix`; do not edit by hand. Every exercise with its stub, its solution, right answers
+Made by `medattn study exercises`; do not edit by hand. Every exercise with its stub, its solution, right answers
 in other forms and wrong ones, run through the check that the learner runs. The tests run the same pairs.
 
 The answers are written by the course's authors and by its reviewers, and most of the wrong ones were written after the

@@ -1,6 +1,6 @@
 """The long run: every bad word, every damage, 100 kills; what was tried and what failed goes to figures/reliability.md.
 
-    python -m tests.hostile [--part words|damage|kills] [--minutes 5] [--out figures/reliability.md]
+    medattn study reliability [--part words|damage|kills] [--minutes 5] [--out figures/reliability.md]
 
 A part that was stopped goes on where it stopped: what is tried lies in runs/hostile.
 """
@@ -30,7 +30,7 @@ FILE_LIMITS = (0, 100, 400, 1_000, 2_000, 4_000, 8_000, 12_000, 16_000, 24_000)
 
 def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="python -m tests.hostile", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="medattn study reliability", description=__doc__.splitlines()[0])
     parser.add_argument("--part", choices=("words", "damage", "kills"), action="append")
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after these; the same command goes on")
     parser.add_argument("--out", type=Path, default=Path("figures/reliability.md"))

@@ -12,7 +12,7 @@ from tests.hostile.attack import FAILURES, Outcome
 
 PAGE = """# Reliability
 
-Made by `python -m tests.hostile`; do not edit by hand. {tried:,} tries, {failed} failed: {tracebacks} tracebacks,
+Made by `medattn study reliability`; do not edit by hand. {tried:,} tries, {failed} failed: {tracebacks} tracebacks,
 {silent} silent changes, {lost} bytes of the user's lost.
 
 A command that is given something wrong must end with exit code 2, one line on the standard error that begins with

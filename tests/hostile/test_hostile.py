@@ -1,4 +1,4 @@
-"""The short version of `python -m tests.hostile`: a share of the bad words and damages, a few kills."""
+"""The short version of `medattn study reliability`: a share of the bad words and damages, a few kills."""
 
 from __future__ import annotations
 

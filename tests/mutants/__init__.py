@@ -1,1 +1,1 @@
-"""Planted mistakes and the tests that must see them: `python -m tests.mutants`, outside the test suite."""
+"""Planted mistakes and the tests that must see them: `medattn study mutants`, outside the test suite."""

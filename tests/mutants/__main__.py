@@ -1,4 +1,4 @@
-"""Plants mistakes and asks the tests: python -m tests.mutants [--only NAME …] [--minutes M] [--again] [--list]
+"""Plants mistakes and asks the tests: medattn study mutants [--only NAME …] [--minutes M] [--again] [--list]
 
 Outside the test suite: about 10 s of one core per mutant. A run that was stopped goes on with what is left.
 """
@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the mutants; 0 when every one that was judged is caught, 1 otherwise, 2 for a wrong name."""
-    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="medattn study mutants", description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="these mutants, or all of these rooms")
     parser.add_argument("--minutes", type=float, default=1e9, metavar="M", help="begin none after these minutes")
     parser.add_argument("--again", action="store_true", help="judge also what figures/mutants.json has already")

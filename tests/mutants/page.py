@@ -10,7 +10,7 @@ from tests.mutants.running import fingerprint
 
 HEAD = """# Planted mistakes, and the tests that see them
 
-Made by `python -m tests.mutants`; do not edit by hand. Each row is one change in a copy of the code; the tests named
+Made by `medattn study mutants`; do not edit by hand. Each row is one change in a copy of the code; the tests named
 in `tests/mutants/planted.py` are run with it, without those marked slow, browser or network, and pass without it.
 """
 

@@ -1,6 +1,6 @@
 """The parity table: block, reference, largest relative difference of output and gradient.
 
-python -m tests.parity.table            prints it and writes figures/parity.md and figures/parity.json
+medattn study parity            prints it and writes figures/parity.md and figures/parity.json
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def markdown(table: list[Row]) -> str:
         "Largest relative difference, max |a − b| / max |b|, of the output and of the gradient of its squared sum with "
         "respect to the input. The first rows are frozen outputs of the authors' code (`tests/parity/goldens`), the "
         "last ones run the library, or the formula written out in float64, beside the block. Made by "
-        "`python -m tests.parity.table`.",
+        "`medattn study parity`.",
         "",
         "| golden | block | reference | parameters | output | gradient | limit | holds |",
         "|---|---|---|--:|--:|--:|--:|---|",
@@ -101,7 +101,7 @@ def main() -> int:
     print(text)
     FIGURES.mkdir(exist_ok=True)
     (FIGURES / "parity.md").write_text(text, encoding="utf-8")
-    made_by = {"command": "python -m tests.parity.table", "torch": torch.__version__, "machine": platform.machine()}
+    made_by = {"command": "medattn study parity", "torch": torch.__version__, "machine": platform.machine()}
     content = {"made_by": made_by, "rows": [asdict(row) | {"holds": row.holds} for row in table]}
     (FIGURES / "parity.json").write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
     return 0 if all(row.holds for row in table) else 1

@@ -12,6 +12,7 @@ from torch import nn
 
 from medattn_lite.errors import UserError
 from medattn_lite.training.checkpoint import load_state, load_weights, save_state, save_weights
+from medattn_lite.training.run import remedy_for
 
 
 def network(width: int = 4) -> nn.Module:
@@ -119,7 +120,7 @@ def test_one_bit_turned_over_in_weights_or_facts_is_noticed(tmp_path):
     for place in (len(good) - 1, len(good) // 2, good.index(b"iteration") + 12):
         path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
         with pytest.raises(UserError, match=rf"damaged.*delete {path.parent} and run the same medattn train again"):
-            load_weights(model, path)
+            load_weights(model, path, remedy=remedy_for(path))
     path.write_bytes(good)
     assert load_weights(model, path) == {"iteration": 7}
     with pytest.raises(UserError, match="there is no checkpoint"):

@@ -1,4 +1,4 @@
-"""A picture of every pathology: `python -m medattn_lite.data.phantom.montage figures/phantoms.png`.
+"""A picture of every pathology: `medattn study phantom-pictures figures/phantoms.png`.
 
 Beside the picture it writes a JSON file with the command and what each row shows.
 """
@@ -57,7 +57,7 @@ def montage(out: str | Path, *, seed: int = 20, shape: tuple[int, int, int] = (1
     figure.suptitle("Synthetic subjects; no patient is in this picture", color="white", fontsize=11)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=90, pil_kwargs={"optimize": True})
-    command = f"python -m medattn_lite.data.phantom.montage {path.as_posix()} --seed {seed}"
+    command = f"medattn study phantom-pictures {path.as_posix()} --seed {seed}"
     record = {"command": command, "synthetic": True, "shape": list(shape), "rows": shown}
     path.with_suffix(".json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     return path
