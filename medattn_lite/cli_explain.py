@@ -16,6 +16,7 @@ from medattn_lite.errors import UserError
 from medattn_lite.escaping import printable
 
 if TYPE_CHECKING:
+    from medattn_lite.data.dataset import Sample
     from medattn_lite.explain import SampleMap
 
 SUFFIX = re.compile(r"\.nii(\.gz)?$")
@@ -99,7 +100,7 @@ def map_title(result: SampleMap) -> str:
     return words + (f" at {result.layer}, {'×'.join(map(str, result.grid))}" if result.layer else "")
 
 
-def _draw(result: SampleMap, sample: dict[str, Any], title: str, path: Path, *, force: bool) -> None:
+def _draw(result: SampleMap, sample: Sample, title: str, path: Path, *, force: bool) -> None:
     """Three planes through the place in the head where the map is highest."""
     from medattn_lite.data import new_file
     from medattn_lite.explain import place_to_show
@@ -115,7 +116,7 @@ def _draw(result: SampleMap, sample: dict[str, Any], title: str, path: Path, *, 
         part.write_bytes(render_png(figure))
 
 
-def _thinned(result: SampleMap, sample: dict[str, Any]) -> tuple[Any, Any, Any, int]:
+def _thinned(result: SampleMap, sample: Sample) -> tuple[Any, Any, Any, int]:
     """Image, map and affine, of a large image at every second voxel: a picture shows no more; and the step."""
     import numpy as np
     from torch import Tensor
@@ -127,7 +128,7 @@ def _thinned(result: SampleMap, sample: dict[str, Any]) -> tuple[Any, Any, Any, 
     return sample["image"][shown][every], result.values[every], affine, step
 
 
-def _write_page(result: SampleMap, sample: dict[str, Any], title: str, path: Path, *, force: bool) -> str:
+def _write_page(result: SampleMap, sample: Sample, title: str, path: Path, *, force: bool) -> str:
     """The map over the image in three linked planes, as a page; returns its name and size, or why there is none."""
     from medattn_lite.widgets.viewer import view_volume
 

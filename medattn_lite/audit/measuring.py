@@ -14,7 +14,7 @@ from medattn_lite.audit.regions import MARGIN_MM, near, regions_of, voxel_mm
 from medattn_lite.audit.statistics import GROUPS, image_statistics
 from medattn_lite.audit.target import Target, log_rank_scores
 from medattn_lite.audit.zones import Zone, choose_zones, mirrored
-from medattn_lite.data.dataset import Samples
+from medattn_lite.data.dataset import Sample, Samples
 from medattn_lite.errors import UserError
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def _rows(
     return rows + [_row(vars(case), label, column, case) for case in getattr(dataset, "incomplete", ())]
 
 
-def _zone(dataset: Samples, at: int, sample: dict, margin_mm: float) -> Zone | None:
+def _zone(dataset: Samples, at: int, sample: Sample, margin_mm: float) -> Zone | None:
     """The zone of a case's lesion, or of the lesion that a healthy phantom has the mass effect of."""
     if sample.get("mask") is None:
         return None
@@ -156,7 +156,7 @@ def _borrowed(rows: Sequence[Row], zones: Sequence[Zone | None], label: str) -> 
     return borrowed
 
 
-def _row(sample: dict, label: str, column: str | None, case: Case | None) -> Row:
+def _row(sample: Sample, label: str, column: str | None, case: Case | None) -> Row:
     """Who, what label and when, and the facts that need no voxels."""
     meta = sample.get("meta", {})
     value = sample.get("event") if label == SURVIVAL else meta.get(column) if column else sample.get("label")
@@ -166,7 +166,7 @@ def _row(sample: dict, label: str, column: str | None, case: Case | None) -> Row
     return Row(str(sample.get("subject", "")), value, sample.get("time"), facts)
 
 
-def _measure_into(row: Row, sample: dict, borrowed: Sequence[Zone], margin_mm: float) -> None:
+def _measure_into(row: Row, sample: Sample, borrowed: Sequence[Zone], margin_mm: float) -> None:
     """Fills facts and statistics in."""
     regions = regions_of(sample, borrowed=borrowed, margin_mm=margin_mm)
     row.facts |= image_facts(sample, regions)

@@ -11,6 +11,7 @@ from pathlib import Path
 import medattn_lite
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.networks.trained import trained_facts, trained_names
+from medattn_lite.training.tasks import task_kind
 
 C_INDEX = "C-index"
 RECORDS = Path(medattn_lite.__file__).parents[1] / "figures" / "results"
@@ -21,7 +22,7 @@ def trained_c_indices() -> dict[str, Interval]:
 
     All are of the same phantoms, which none was trained or chosen on.
     """
-    facts = [network for network in map(trained_facts, trained_names()) if network["recipe"] == "survival"]
+    facts = [network for network in map(trained_facts, trained_names()) if task_kind(network).asks == "risk"]
     intervals = {}
     for network in facts:
         for seed, record in network["scores_by_seed"].items():

@@ -11,13 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from medattn_lite.data.dataset import Sample
+
 if TYPE_CHECKING:
     from medattn_lite.survival import FollowUp, Predicted
 
 HEAD_MM = (156.0, 240.0, 240.0)  # (D, H, W) that an image of unknown voxel size is taken to cover
 
 
-def boxed_patients(dataset: Iterable[dict[str, Any]], *, spacing_mm: float, side: int) -> list[dict[str, Any]]:
+def boxed_patients(dataset: Iterable[Sample], *, spacing_mm: float, side: int) -> list[Sample]:
     """Cuts a normalised box around the tumour of each patient whose follow-up is known.
 
     Args:
@@ -31,12 +33,12 @@ def boxed_patients(dataset: Iterable[dict[str, Any]], *, spacing_mm: float, side
     samples = []
     for sample in dataset:
         if sample.get("time"):
-            plain = {**sample, "image": normalise(sample["image"])}
+            plain: Sample = {**sample, "image": normalise(sample["image"])}
             samples.append(crop_around(resample_unknown(plain, HEAD_MM, spacing_mm), (side,) * 3))
     return samples
 
 
-def true_log_risks(samples: Sequence[dict[str, Any]]) -> dict[str, np.ndarray]:
+def true_log_risks(samples: Sequence[Sample]) -> dict[str, np.ndarray]:
     """Reads the log risk by which phantoms die, (N,): all of it, and the part that the tumour holds.
 
     Age, and how much was removed, are not in the picture; the rest is.

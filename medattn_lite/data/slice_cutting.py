@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-from medattn_lite.data.dataset import Dataset
+from medattn_lite.data.dataset import Dataset, Sample
 from medattn_lite.data.nifti_io.volumes import voxel_sizes
 from medattn_lite.data.transforms import foreground, normalise
 
@@ -44,7 +43,7 @@ class Slice:
     signal: torch.Tensor | None = field(repr=False)
 
 
-def samples_of(dataset: Dataset, progress: bool) -> Iterable[dict[str, Any]]:
+def samples_of(dataset: Dataset, progress: bool) -> Iterable[Sample]:
     """The samples one by one, with a bar."""
     from tqdm.auto import tqdm
 
@@ -52,7 +51,7 @@ def samples_of(dataset: Dataset, progress: bool) -> Iterable[dict[str, Any]]:
     return (dataset[number] for number in numbers)
 
 
-def slices_of(sample: dict[str, Any], task: str, min_tumour: float) -> list[Slice]:
+def slices_of(sample: Sample, task: str, min_tumour: float) -> list[Slice]:
     """The slices of one sample that show enough head."""
     image: torch.Tensor = sample["image"]
     mask: torch.Tensor | None = sample.get("mask")
@@ -85,13 +84,13 @@ def slices_of(sample: dict[str, Any], task: str, min_tumour: float) -> list[Slic
     return slices
 
 
-def _label(sample: dict[str, Any], task: str, area: float, min_tumour: float) -> int | None:
+def _label(sample: Sample, task: str, area: float, min_tumour: float) -> int | None:
     if task == "presence":
         return 1 if area >= min_tumour else 0 if area == 0 else None
     return int(sample["label"]) if area >= min_tumour and sample.get("label") is not None else None
 
 
-def fit_slice(item: Slice, sample: dict[str, Any], size: Sequence[int]) -> Slice:
+def fit_slice(item: Slice, sample: Sample, size: Sequence[int]) -> Slice:
     """Scales a slice to fit `size` with its true aspect ratio, and pads the rest."""
     inner, pads = letterbox(item.image.shape[1:], sample.get("affine"), size)
     image = item.image[None]

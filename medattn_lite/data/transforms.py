@@ -10,17 +10,17 @@ normalised tissue at least 11 mm away from the tumour of 300 phantoms, grade is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 
+from medattn_lite.data.dataset import Sample
 from medattn_lite.data.intensity import Levels, centre_and_scale
 from medattn_lite.data.nifti_io.volumes import voxel_sizes
 from medattn_lite.errors import UserError
 
-Sample = dict[str, Any]
-SPATIAL = ("image", "mask", "signal")
+SPATIAL: tuple[Literal["image", "mask", "signal"], ...] = ("image", "mask", "signal")
 LARGE = 2**24  # voxels of a channel
 POSSIBLE_MM = (0.005, 200.0)  # of a voxel's side; outside of these a header is wrong
 SAMPLED = 2**17  # values enough for a quantile: half a per cent of them is 655
@@ -161,7 +161,7 @@ def resample(sample: Sample, spacing_mm: float | Sequence[float]) -> Sample:
         raise UserError(f"the voxels of {sample.get('subject', 'this sample')} measure {size} mm: the unit or the size "
                         "in its header is wrong, correct it")
     factors = [want / have for want, have in zip(wanted, sides, strict=True)]
-    result = dict(sample)
+    result = sample.copy()
     for key in SPATIAL:
         if sample.get(key) is None:
             continue
@@ -199,7 +199,7 @@ def cut_box(sample: Sample, start: Sequence[int], shape: Sequence[int]) -> Sampl
         start: first index along each axis; may lie outside.
         shape: of the box.
     """
-    result = dict(sample)
+    result = sample.copy()
     size = sample["image"].shape[1:]
     inside, target = [], []  # the same voxels in the old image and in the new one
     for first, want, have in zip(start, shape, size, strict=True):

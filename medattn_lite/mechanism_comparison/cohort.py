@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from medattn_lite.data import open_dataset
-from medattn_lite.data.dataset import Dataset, Samples
+from medattn_lite.data.dataset import Dataset, Sample, Samples
 from medattn_lite.data.patient_splits import Split, train_valid_test
 from medattn_lite.data.slice_set import SliceSet
 from medattn_lite.data.transforms import crop_around, normalise
@@ -145,7 +145,7 @@ def _whole(plan: TaskPlan, dataset: Samples, progress: bool) -> tuple[Tensor, Te
 
     images, labels, masks, subjects = [], [], [], []
     for index in tqdm(range(len(dataset)), desc="images", disable=not progress, leave=False):
-        sample = dataset[index]
+        sample: Sample = dataset[index]
         wanted = sample.get("label") if plan.question == "label" else sample.get("mask")
         if wanted is None:
             continue
@@ -180,12 +180,13 @@ def resized(image: Tensor, size: Sequence[int]) -> Tensor:
     return pool(image, tuple(size))
 
 
-def _scaled(sample: Mapping[str, Any], size: Sequence[int]) -> dict[str, Any]:
+def _scaled(sample: Sample, size: Sequence[int]) -> Sample:
     """A sample scaled to a size: the image by means, the mask by its nearest voxels."""
+    scaled: Sample = {**sample, "image": resized(sample["image"], size)}
     mask = sample.get("mask")
     if mask is not None and tuple(mask.shape[1:]) != tuple(size):
-        mask = F.interpolate(mask[None].float(), size=tuple(size), mode="nearest-exact")[0]
-    return {**sample, "image": resized(sample["image"], size), "mask": mask}
+        scaled["mask"] = F.interpolate(mask[None].float(), size=tuple(size), mode="nearest-exact")[0]
+    return scaled
 
 
 def _two_classes(plan: TaskPlan, labels: Sequence[int]) -> None:

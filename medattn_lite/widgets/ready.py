@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
+from medattn_lite.data.dataset import Sample
 from medattn_lite.errors import UserError
 
 
@@ -51,7 +52,7 @@ def _playground() -> Any:
     return attention_playground()
 
 
-def _head() -> dict[str, Any]:
+def _head() -> Sample:
     from medattn_lite.data.phantom import Subject, glioma
 
     return Subject(glioma(diameter_mm=44.0), seed=3).render(shape=(72, 84, 72))

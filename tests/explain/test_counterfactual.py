@@ -26,6 +26,7 @@ def untrained(variant: str, recipe: str = "mechanisms") -> Trained:
     torch.manual_seed(0)
     options = {"in_channels": 4, "num_classes": 2, **size}
     facts = {"recipe": recipe, "variant": variant, "network": chosen.network, "seed": 0, "parameters": 1,
+             "data": "phantom",
              "channels": ["t1", "t1ce", "t2", "flair"], "classes": ["low grade", "high grade"],
              "settings": as_json(settings),
              "subjects": {"test": [f"phantom-grade-0-{k:04d}" for k in range(10)]}}  # fmt: skip
@@ -97,7 +98,7 @@ def test_the_true_curve_is_the_one_that_times_are_drawn_from():
         assert alive == pytest.approx(true_survival([until], 0.7)[0], abs=0.04)
 
 
-def test_the_browser_shows_the_trained_network_and_its_twin_on_the_same_question(laboratory):
+def test_the_browser_shows_the_trained_network_and_its_reinitialised_copy_on_the_same_question(laboratory):
     from medattn_lite.explain.faithfulness.phantom_cases import held_out
 
     trained = laboratory.networks["ResNet-50-CBAM"]

@@ -44,7 +44,7 @@ def test_parts_end_with_everything_forgotten():
     assert [name for name, _ in cascade(model, parts=1)] == ["0"]
 
 
-def test_the_same_seed_gives_the_same_twin_and_the_callers_random_numbers_are_left_alone():
+def test_the_same_seed_gives_the_same_copy_and_the_callers_random_numbers_are_left_alone():
     model = small()
     torch.manual_seed(5)
     expected = torch.rand(3)
@@ -54,7 +54,7 @@ def test_the_same_seed_gives_the_same_twin_and_the_callers_random_numbers_are_le
     assert torch.equal(first[0].weight, second[0].weight) and not torch.equal(first[0].weight, other[0].weight)
 
 
-def test_a_twin_fits_its_batch_norms_to_the_images():
+def test_a_reinitialised_copy_fits_its_batch_norms_to_the_images():
     images = torch.randn(6, 1, 8, 8) * 4 + 2
     model = reinitialised_copy(small(), images=images)
     with torch.no_grad():

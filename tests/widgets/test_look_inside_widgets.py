@@ -70,7 +70,7 @@ def test_a_network_without_places_says_so(phantom):
 
 
 @pytest.mark.parametrize(("network", "method"), itertools.product(NAMES, ("Grad-CAM", "Grad-CAM++", "attention")))
-def test_the_browser_draws_every_network_by_every_method_beside_its_twin(browser, network, method):
+def test_the_browser_draws_every_network_by_every_method_beside_its_reinitialised_copy(browser, network, method):
     browser.reset()
     browser.set(network=network, method=method, case=1)
     assert browser.error is None and "re-initialised" in browser.summary

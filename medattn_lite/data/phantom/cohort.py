@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from medattn_lite.data.dataset import Sample
 from medattn_lite.data.phantom.disease_draws import CORRELATED, DECLARED, LABELS, REALISMS, TASKS, draw_disease
 from medattn_lite.data.phantom.fields import stream, uniform
 from medattn_lite.data.phantom.lesions import ball_ml
@@ -86,7 +87,7 @@ class PhantomCohort:
     def __len__(self) -> int:
         return len(self._cases)
 
-    def __getitem__(self, index: int) -> dict:
+    def __getitem__(self, index: int) -> Sample:
         subject, label = self._cases[index]
         sample = self.render(subject)
         sample["label"] = label
@@ -96,7 +97,7 @@ class PhantomCohort:
             sample["meta"]["oracle_risk"] = outcome["oracle_risk"]
         return sample
 
-    def render(self, subject: Subject, *, soften: float = 0.0) -> dict:
+    def render(self, subject: Subject, *, soften: float = 0.0) -> Sample:
         """Any subject, such as a counterfactual of one, scanned as this cohort scans its own.
 
         Args:

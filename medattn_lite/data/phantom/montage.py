@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from medattn_lite.data.dataset import Sample
 from medattn_lite.data.phantom.pathology import Pathology, glioma, healthy, meningioma, metastases, ms_lesions
 from medattn_lite.data.phantom.phantoms_and_patients import window
 from medattn_lite.data.phantom.subject import Subject
@@ -63,7 +64,7 @@ def montage(out: str | Path, *, seed: int = 20, shape: tuple[int, int, int] = (1
     return path
 
 
-def _position(sample: dict) -> list[int]:
+def _position(sample: Sample) -> list[int]:
     """Where each axis shows most lesion; without one, the ventricles."""
     mask = sample["mask"][0].numpy() > 0
     depth, height, width = mask.shape
@@ -72,7 +73,7 @@ def _position(sample: dict) -> list[int]:
     return [int(mask.sum(axis=tuple(a for a in range(3) if a != axis)).argmax()) for axis in range(3)]
 
 
-def _draw_row(axes: Sequence, name: str, sample: dict, at: list[int]) -> None:
+def _draw_row(axes: Sequence, name: str, sample: Sample, at: list[int]) -> None:
     image, mask = sample["image"].numpy(), sample["mask"][0].numpy()
     volumes = dict(zip(sample["channels"], image, strict=True))
     second = "flair" if sample["meta"]["pathology"] == "ms" else "t1ce"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from medattn_lite.data.dataset import Dataset
+from medattn_lite.data.dataset import Dataset, Sample
 from medattn_lite.data.nifti_io.orientation import voxel_sizes
 from medattn_lite.data.phantom.pathology import MSLesions, Pathology, glioma, ms_lesions
 from medattn_lite.data.phantom.subject import Subject
@@ -75,10 +75,10 @@ def draw_phantoms_and_patients(root: str | Path, out: str | Path, *, n: int = 4,
     return path
 
 
-def _with_images(dataset: Dataset, count: int) -> list[dict]:
+def _with_images(dataset: Dataset, count: int) -> list[Sample]:
     step = max(1, len(dataset) // max(count, 1))
     order = [*range(0, len(dataset), step), *range(len(dataset))]
-    chosen: list[dict] = []
+    chosen: list[Sample] = []
     seen = set()
     for index in order:
         if len(chosen) == count:
@@ -95,7 +95,7 @@ def _with_images(dataset: Dataset, count: int) -> list[dict]:
     return chosen
 
 
-def _phantom_like(sample: dict, kind: str, seed: int) -> dict:
+def _phantom_like(sample: Sample, kind: str, seed: int) -> Sample:
     """A phantom with about the lesion volume of a patient, on a fine grid."""
     voxel_ml = abs(np.linalg.det(np.asarray(sample["affine"])[:3, :3])) / 1000.0
     volume = float((sample["mask"] > 0).sum()) * voxel_ml
@@ -113,7 +113,7 @@ def _phantom_like(sample: dict, kind: str, seed: int) -> dict:
     )
 
 
-def _panels(sample: dict) -> list[tuple[str, np.ndarray, tuple[float, float], tuple[float, float]]]:
+def _panels(sample: Sample) -> list[tuple[str, np.ndarray, tuple[float, float], tuple[float, float]]]:
     """Axial slices of every sequence, then coronal and sagittal of the first: title, picture, window, voxel edges."""
     image = sample["image"].cpu().numpy()
     mask = sample["mask"][0].cpu().numpy() > 0

@@ -13,18 +13,19 @@ import os
 import zlib
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
 
 from medattn_lite.data.cache import rendered_folder, store_rendered
+from medattn_lite.data.dataset import Sample
 from medattn_lite.data.phantom.subject import Subject
 
 _CODE = ("*.py", "../threads.py")
 
 
-def rendered(subject: Subject, **scan: Any) -> dict[str, Any]:
+def rendered(subject: Subject, **scan: Any) -> Sample:
     """`subject.render(**scan)`, read from the cache where it was rendered before.
 
     Args:
@@ -59,7 +60,7 @@ def _code() -> str:
     return digest.hexdigest()
 
 
-def _keep(path: Path, sample: dict[str, Any]) -> None:
+def _keep(path: Path, sample: Sample) -> None:
     """Writes a sample if it can be read back as it is."""
     from safetensors import SafetensorError
     from safetensors.torch import save_file
@@ -86,7 +87,7 @@ def _keep(path: Path, sample: dict[str, Any]) -> None:
     store_rendered(path, write)
 
 
-def _read(path: Path) -> dict[str, Any] | None:
+def _read(path: Path) -> Sample | None:
     """A kept sample; None where there is none, or what lies there cannot be read."""
     from safetensors import SafetensorError, safe_open
 
@@ -100,12 +101,12 @@ def _read(path: Path) -> dict[str, Any] | None:
             for name, tensor in tensors.items():
                 kind, _, bare = name.rpartition(":")
                 sample[bare] = tensor.numpy() if kind == "numpy" else tensor
-            sample = {name: sample[name] for name in json.loads(facts["order"])}
+            ordered = {name: sample[name] for name in json.loads(facts["order"])}
     except (OSError, SafetensorError, ValueError, KeyError, TypeError):
         return None
     with contextlib.suppress(OSError):
         os.utime(path)  # the most recently used are deleted last
-    return sample
+    return cast(Sample, ordered)
 
 
 def _checksum(tensors: dict[str, torch.Tensor]) -> str:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import torch
 
+from medattn_lite.data.dataset import Sample
 from medattn_lite.data.phantom import contrasts as sequences
 from medattn_lite.data.phantom.anatomy import anatomy_of
 from medattn_lite.data.phantom.fields import blur
@@ -143,7 +143,7 @@ class Subject:
         slice_mm: float | None = None,
         skull: bool = False,
         soften: float = 0.0,
-    ) -> dict:
+    ) -> Sample:
         """Scan the subject: the same seed gives the same bits on a kind of CPU, whatever the number of threads.
 
         Args:
@@ -216,13 +216,13 @@ class Subject:
     def _sample(
         self, image: torch.Tensor, lesions: DrawnDisease, mark: torch.Tensor | None, grid: VoxelGrid,
         contrasts: tuple[str, ...], flat: bool,
-    ) -> dict:  # fmt: skip
+    ) -> Sample:  # fmt: skip
         affine = grid.affine
         keep = slice(1, 2) if flat else slice(None)
         if flat:
             affine = affine.copy()
             affine[:3, 3] += affine[:3, 0]
-        sample: dict[str, Any] = {
+        sample: Sample = {
             "image": image[:, keep].float(),
             "mask": lesions.label[None, keep],
             "signal": lesions.signal[None, keep],

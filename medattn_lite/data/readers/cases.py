@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from medattn_lite.data.dataset import Sample
 from medattn_lite.data.nifti_io.volumes import Grid, voxel_sizes
 from medattn_lite.data.readers.find_files import left_out
 from medattn_lite.data.readers.read_voxels import check_voxels, read_channels, read_labels
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from medattn_lite.data.batches import MonaiSamples
 
-Sample = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from medattn_lite.data.dataset import Sample
 from medattn_lite.data.files import existing_folder
 from medattn_lite.data.readers.cases import Case, PatientDataset
 from medattn_lite.data.readers.find_files import holds
@@ -120,7 +121,7 @@ class MedMNIST3DDataset(PatientDataset):
         affine = np.array([[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]], dtype=np.float64)
         return self._arrays[part][case.meta["row"]][None].astype(np.float32), affine, None
 
-    def read(self, case: Case) -> dict:
+    def read(self, case: Case) -> Sample:
         """Reads one volume into a sample; see `PatientDataset.read`."""
         sample = super().read(case)
         sample["meta"]["voxel_size_mm"] = None

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from medattn_lite.data.dataset import Sample
 from medattn_lite.data.files import existing_folder
 from medattn_lite.data.nifti_io.headers import what_it_is
 from medattn_lite.data.readers.cases import Case, PatientDataset
@@ -56,7 +57,7 @@ class ImageFolderDataset(PatientDataset):
         affine = np.array([[0, 0, 1, 0], [0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]], dtype=np.float64)
         return pixels, affine, None
 
-    def read(self, case: Case) -> dict:
+    def read(self, case: Case) -> Sample:
         """Reads one picture into a sample; see `PatientDataset.read`."""
         sample = super().read(case)
         sample["meta"]["voxel_size_mm"] = None

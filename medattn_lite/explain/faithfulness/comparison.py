@@ -24,7 +24,7 @@ from medattn_lite.explain.methods import METHODS, Explanation, explain_image
 from medattn_lite.explain.model import ClassLogit, Target, forward_eval
 from medattn_lite.networks.costs import multiplications
 from medattn_lite.networks.trained import Trained
-from medattn_lite.training.tasks import recall_trained
+from medattn_lite.training.tasks import recall_trained, task_kind
 
 # What the registry of mechanisms has no name for, by what the network was built as.
 OTHERS: Mapping[str, str] = MappingProxyType({
@@ -79,7 +79,7 @@ class Browser:
 
     def asks(self, network: str) -> str:
         """What a network is asked about: a "class", a "region" or the "risk"."""
-        return recall_trained(self.networks[network].facts).asks
+        return task_kind(self.networks[network].facts).asks
 
     def classes(self, network: str) -> tuple[str, ...]:
         """What a network can be asked about."""

@@ -17,13 +17,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from medattn_lite.data.dataset import Sample
 from medattn_lite.data.phantom import PhantomCohort, Subject
 from medattn_lite.data.transforms import normalise
 from medattn_lite.errors import UserError
 from medattn_lite.explain.model import ClassLogit, RegionSum, Target
 from medattn_lite.networks.trained import Trained
 from medattn_lite.training.recipes import find_recipe
-from medattn_lite.training.tasks import Task, recall_trained
+from medattn_lite.training.tasks import Task, recall_trained, task_kind
 
 MORE = 4  # further phantoms drawn for each one wanted: half of them have something to find
 
@@ -132,11 +133,11 @@ def graded_heads(trained: Trained, *, limit: int | None = None) -> tuple[Tensor,
 
 def grades_heads(facts: Mapping[str, Any]) -> bool:
     """Whether a trained network tells classes of whole heads apart; see `trained_facts`."""
-    task = recall_trained(facts)
-    return task.asks == "class" and task.unit == "volume" and not task.needs_place
+    kind = task_kind(facts)
+    return kind.asks == "class" and kind.unit == "volume" and not kind.needs_place
 
 
-def case_of(trained: Trained, sample: dict[str, Any], *, task: Task | None = None) -> PhantomCase | None:
+def case_of(trained: Trained, sample: Sample, *, task: Task | None = None) -> PhantomCase | None:
     """Makes a phantom's sample as a network takes it; None where it has nothing to find.
 
     Args:
@@ -157,7 +158,7 @@ def case_of(trained: Trained, sample: dict[str, Any], *, task: Task | None = Non
     return PhantomCase(sample["subject"], case.image[None], case.signal, case.head, target, case.mark, case.affine)
 
 
-def _marked(cohort: PhantomCohort, index: int) -> dict[str, Any]:
+def _marked(cohort: PhantomCohort, index: int) -> Sample:
     """The same sample with the mark; the cohort's own way of rendering is kept."""
     subject: Subject = cohort.subject(index)
     with torch.no_grad():

@@ -33,7 +33,7 @@ from medattn_lite.explain.faithfulness.phantom_cases import cohort_of
 from medattn_lite.explain.faithfulness.sanity import reinitialised_copy
 from medattn_lite.explain.methods import explain_image
 from medattn_lite.networks.trained import Trained, load_trained, trained_facts, trained_names
-from medattn_lite.training.tasks import recall_trained
+from medattn_lite.training.tasks import recall_trained, task_kind
 
 CLAIMS = (("coronal", "axial"), ("sagittal", "axial"))
 TRAINED, FRESH, TRUTH = "Grad-CAM", "Grad-CAM, re-initialised", "the tumour, as coarse"
@@ -127,7 +127,7 @@ def _verdict(claim: str, difference: Mapping[str, Any]) -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command; returns the exit code."""
     parser = argparse.ArgumentParser(prog="medattn study survival-planes", description=(__doc__ or "").split("\n")[0])
-    known = [name for name in trained_names() if recall_trained(trained_facts(name)).asks == "risk"]
+    known = [name for name in trained_names() if task_kind(trained_facts(name)).asks == "risk"]
     parser.add_argument("--networks", nargs="+", default=known, metavar="NAME", help=f"of {', '.join(known)}")
     parser.add_argument("--subjects", type=int, default=40)
     parser.add_argument("--out", type=Path, default=Path("figures"), metavar="DIR")

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -68,7 +69,7 @@ def read_image(
     for path in dict.fromkeys([*paths, *([mask] if mask is not None else [])]):
         notes += [f"{path.name}: {line}" for line in sum(header_remarks(path), [])]
     sample: Sample = {
-        "image": image, "affine": affine, "grid": grid,
+        "image": cast(torch.Tensor, image), "affine": affine, "grid": grid,
         "subject": paths[0].name, "source": "file", "channels": tuple(channels),
         "meta": {"case": paths[0].name, "voxel_size_mm": voxel_sizes(affine), "notes": tuple(dict.fromkeys(notes))},
     }  # fmt: skip

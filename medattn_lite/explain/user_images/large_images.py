@@ -117,7 +117,9 @@ def standardised(task: Task, sample: Sample) -> Sample:
     parts: list[Tensor] = []
     result = sample
     for number in range(len(image)):
-        base = sample if number == 0 else {name: value for name, value in sample.items() if name != "mask"}
+        base = sample.copy()
+        if number:
+            base.pop("mask", None)
         centre, scale, background = (values[number : number + 1] for values in image.levels)
         # nobody else holds the channel, so that it is gone as soon as it is normalised
         done = standardise(task, {**base, "image": image[number][None]}, inside=image.head,

@@ -34,6 +34,7 @@ __all__ = [
     "resample_unknown",
     "slide",
     "standardised",
+    "task_kind",
     "tumour_features",
 ]
 
@@ -56,6 +57,11 @@ def recall_trained(facts: Mapping[str, Any]) -> Task:
     """
     return recall_task(find_recipe(facts["recipe"]), settings_from(facts["settings"]), data=facts["data"],
                        facts=facts.get("outputs"), seed=facts["seed"])  # fmt: skip
+
+
+def task_kind(facts: Mapping[str, Any]) -> type[Task]:
+    """Looks up the class of a shipped network's task, which says what it `asks` and its `unit`; see `recall_trained`."""
+    return find_task(find_recipe(facts["recipe"]))
 
 
 def find_task(recipe: Recipe) -> type[Task]:

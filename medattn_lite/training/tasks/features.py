@@ -7,14 +7,14 @@ A network that a volume and a mean grey value equal has shown nothing yet.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from medattn_lite.data.dataset import Sample
 
-def tumour_features(sample: dict[str, Any]) -> np.ndarray:
+
+def tumour_features(sample: Sample) -> np.ndarray:
     """Computes features of a sample's tumour.
 
     Args:

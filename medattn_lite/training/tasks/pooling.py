@@ -6,13 +6,13 @@ mean over 2×2×2 fine ones has an eighth of its variance.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from torch.nn import functional
 
+from medattn_lite.data.dataset import Sample
 
-def pooled(sample: dict[str, Any], factor: int) -> dict[str, Any]:
+
+def pooled(sample: Sample, factor: int) -> Sample:
     """A sample whose image is the mean over blocks of factor³ voxels, and its mask the block's largest label.
 
     Args:
@@ -24,7 +24,7 @@ def pooled(sample: dict[str, Any], factor: int) -> dict[str, Any]:
     """
     if factor == 1:
         return sample
-    coarse = {**sample, "image": functional.avg_pool3d(sample["image"].float()[None], factor)[0]}
+    coarse: Sample = {**sample, "image": functional.avg_pool3d(sample["image"].float()[None], factor)[0]}
     if sample.get("mask") is not None:
         mask = functional.max_pool3d(sample["mask"].float()[None], factor)[0]
         coarse["mask"] = mask.to(sample["mask"].dtype)

@@ -128,7 +128,8 @@ class Slices(Task):
         Returns:
             the sample with `image` (N, C, H, W) at the recipe's size, and `depths`, the index of each slice.
         """
-        slices = slices_of({**sample, "mask": None, "signal": None}, "label", 0.0)
+        bare: Sample = {"image": sample["image"], "subject": sample["subject"]}  # whatever a mask says of its slices
+        slices = slices_of(bare, "label", 0.0)
         pictures = [fit_slice(item, sample, self.settings.size).image for item in slices]
         return {**sample, "image": torch.stack(pictures), "depths": [item.depth for item in slices]}
 

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import numpy as np
 import torch
 from tqdm.auto import tqdm
 
 from medattn_lite.data import open_dataset
-from medattn_lite.data.dataset import Dataset, Samples
+from medattn_lite.data.dataset import Dataset, Sample, Samples
 from medattn_lite.data.intensity import Levels
 from medattn_lite.data.transforms import normalise, resample
 from medattn_lite.training.data_identity import identify
 from medattn_lite.training.recipes.recipe import Recipe, Settings
 
-Sample = dict[str, Any]
 ROUNDING = 1e-4  # of a normalised image: what interpolating a constant background leaves
 
 
@@ -86,8 +85,9 @@ def read_all(
         if not keep(sample):
             unwanted.append(str(sample["subject"]))
             continue
-        sample = standardise(task, sample)
-        yield {key: value.cpu() if isinstance(value, torch.Tensor) else value for key, value in sample.items()}
+        on_cpu = {key: value.cpu() if isinstance(value, torch.Tensor) else value
+                  for key, value in standardise(task, sample).items()}  # fmt: skip
+        yield cast(Sample, on_cpu)
     if unwanted:
         task.remarks.append(f"{len(unwanted)} of {len(dataset)} scans lack what this recipe asks for (a label, a mask "
                             f"or follow-up) and are left out: {_few(unwanted)}")
