@@ -60,7 +60,7 @@ def recall_trained(facts: Mapping[str, Any]) -> Task:
 
 
 def task_kind(facts: Mapping[str, Any]) -> type[Task]:
-    """Looks up the class of a shipped network's task, which says what it `asks` and its `unit`; see `recall_trained`."""
+    """Looks up the class of a shipped network's task, which says its `unit` and what it `asks`."""
     return find_task(find_recipe(facts["recipe"]))
 
 
