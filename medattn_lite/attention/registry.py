@@ -29,12 +29,19 @@ class Mechanism:
         class_name: its class there, called as `Class(channels, *, spatial_dims, **options)`.
         title: what it is called in a table.
         spatial_dims: which of 2-D and 3-D it is defined in.
+        short: what it is called where a table is narrow; the title where left out.
     """
 
     file: str
     class_name: str
     title: str
     spatial_dims: tuple[int, ...] = (2, 3)
+    short: str = ""
+
+    @property
+    def short_title(self) -> str:
+        """The short name, or the title where it has none."""
+        return self.short or self.title
 
     def load(self) -> type[nn.Module]:
         """The class, imported."""
@@ -43,14 +50,14 @@ class Mechanism:
 
 MECHANISMS: Mapping[str, Mechanism] = MappingProxyType({
     "none": Mechanism("none", "NoAttention", "no attention"),
-    "se": Mechanism("squeeze_excitation", "SqueezeExcitation", "squeeze-and-excitation"),
-    "eca": Mechanism("eca", "EfficientChannelAttention", "efficient channel attention"),
+    "se": Mechanism("squeeze_excitation", "SqueezeExcitation", "squeeze-and-excitation", short="SE"),
+    "eca": Mechanism("eca", "EfficientChannelAttention", "efficient channel attention", short="ECA"),
     "cbam": Mechanism("cbam", "CBAM", "CBAM"),
     "coordinate": Mechanism("coordinate", "CoordinateAttention", "coordinate attention"),
     "split": Mechanism("split_attention", "SplitAttention", "split attention"),
-    "iam": Mechanism("inter_slice", "InterSliceAttention", "inter-slice attention", spatial_dims=(3,)),
-    "non_local": Mechanism("non_local", "NonLocal", "non-local attention"),
-    "rsa": Mechanism("rsa", "RecurrentSliceAttention", "recurrent slice attention"),
+    "iam": Mechanism("inter_slice", "InterSliceAttention", "inter-slice attention", spatial_dims=(3,), short="IAM"),
+    "non_local": Mechanism("non_local", "NonLocal", "non-local attention", short="non-local"),
+    "rsa": Mechanism("rsa", "RecurrentSliceAttention", "recurrent slice attention", short="RSA"),
 })  # fmt: skip
 
 

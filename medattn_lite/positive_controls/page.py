@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from medattn_lite.attention import names
+from medattn_lite.attention.registry import MECHANISMS
 from medattn_lite.data.controls import CONTROLS, Control
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.mean_intervals import mean_interval
@@ -38,8 +39,8 @@ TITLES = {
     "plain": "plain", "none": "none", "spatial": "CBAM's spatial gate alone", "averaged": "splits averaged",
     "global-mean": "global mean, concatenated", "depthwise": "7×7 depthwise convolution", "unet": "small U-Net",
     "last": "last state alone", "mean": "mean of the states", "late": "late fusion", "early": "early fusion",
-    "dual_fusion": "dual fusion", "seq2seq": "seq2seq attention", "se": "SE", "eca": "ECA", "cbam": "CBAM",
-    "iam": "IAM", "coordinate": "coordinate", "split": "split attention", "non_local": "non-local", "rsa": "RSA",
+    "dual_fusion": "dual fusion", "seq2seq": "seq2seq attention",
+    **{name: mechanism.short_title for name, mechanism in MECHANISMS.items() if name != "none"},
 }  # fmt: skip
 
 

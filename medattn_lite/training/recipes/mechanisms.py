@@ -19,11 +19,7 @@ _SMALL = {"layers": (1, 1, 1, 1)}
 _settings = partial(Settings, batch_size=4, schedule="steps", folds=5)
 # As published, split attention's 3×3×3 convolution stands in the place of the block's; here it would be one more.
 _OPTIONS = {"split": {"attention_options": {"kernel_size": 1, "groups": 4}}}
-_TITLES = {
-    "se": "SE", "eca": "ECA", "cbam": "CBAM", "coordinate": "coordinate attention", "split": "split attention",
-    "iam": "IAM", "non_local": "non-local", "rsa": "RSA",
-}  # fmt: skip
-_PLUGGED = {name: f"P3D + {_TITLES.get(name, mechanism.title)}" for name, mechanism in registry.MECHANISMS.items()
+_PLUGGED = {name: f"P3D + {mechanism.short_title}" for name, mechanism in registry.MECHANISMS.items()
             if name != "none" and 3 in mechanism.spatial_dims}  # fmt: skip
 
 
