@@ -72,16 +72,16 @@ def split_view(
     upper, middle, lower = figure.subfigures(3, 1, height_ratios=(1.25, 1.15, 1.0))  # type: ignore[misc]  # an array
     spread = _image_row(upper, slice_, spatial, opacity, caption, short_names(layers)[layer])
     before_after(
-        upper.axes[-1], before, after, class_names, ("unchanged shares", f"{towards_uniform:.0%} towards even")
+        upper.axes[-1], before, after, class_names, ("unchanged shares", f"{towards_uniform:.0%} towards uniform")
     )
     _channel_row(middle, versions, mixed, of_layer[:, channel], channel)
     one, every = lower.subplots(1, 2, width_ratios=(1.9, 1.0))
-    _stacked(one, of_layer, channel, f"{short_names(layers)[layer]}, moved {towards_uniform:.0%} towards even")
+    _stacked(one, of_layer, channel, f"{short_names(layers)[layer]}, moved {towards_uniform:.0%} towards uniform")
     every_layer(every, {name: values[0] for name, values in layers.items()}, layer, "share of split 1")
     every.axvline(1 / len(of_layer), color=MUTED, linestyle="--", linewidth=1.0)
     texts = [f"split {r + 1} has {share:.2f}" for r, share in enumerate(of_layer[:, channel])]
     words = f"Split attention{f', {caption}' if caption else ''}. Channel {channel} of {short_names(layers)[layer]}: "
-    words += f"{listed(texts)}. Shares moved {towards_uniform:.0%} towards even. "
+    words += f"{listed(texts)}. Shares moved {towards_uniform:.0%} towards uniform. "
     best = int(before.argmax())
     words += f"Probability of {class_names[best]}: {before[best]:.2f} with unchanged shares, "
     words += f"{after[best]:.2f} with these."

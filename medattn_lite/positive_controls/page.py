@@ -28,7 +28,7 @@ reference; 450 steps were then tried on seeds 100 to 105 (two-scans: mean 0.936 
 0.976 and 0.995), and are used for all networks of these two tasks: their seeds are not wholly fresh either.
 
 - **plain**: 3×3 and 1×1 convolutions in the mechanism's place, with at least as many parameters as the largest
-  mechanism. **lacks the point**: another mechanism, named in the cell.
+  mechanism. **other mechanism**: one that cannot see the cue, named in the cell.
 - **cue erased**: the trained network on the same test images without the cue, labels kept.
 - **mean map**, **other's map**: its attention maps replaced by their mean over the test images, or by those of the next
   test image.
@@ -63,7 +63,7 @@ def runs_of(record: Mapping[str, Any], control: str, attention: str) -> dict[int
 
 
 def _claims(record: Mapping[str, Any]) -> list[str]:
-    header = ["task", "mechanism", "its accuracy", "plain", "lacks the point", "cue erased", "mean map", "other's map",
+    header = ["task", "mechanism", "its accuracy", "plain", "other mechanism", "cue erased", "mean map", "other's map",
               "the map shows"]  # fmt: skip
     rows = []
     for name, control in CONTROLS.items():
@@ -78,7 +78,7 @@ def _claims(record: Mapping[str, Any]) -> list[str]:
 
 
 def _cheap(record: Mapping[str, Any]) -> list[str]:
-    rows = [["task", "mechanism", "its accuracy", "something cheap", "its accuracy", "parameters, both"]]
+    rows = [["task", "mechanism", "its accuracy", "cheap alternative", "its accuracy", "parameters, both"]]
     for name, cheap in CHEAP.items():
         mechanism = CONTROLS[name].mechanism
         sizes = [next((str(run["parameters"]) for run in runs_of(record, name, attention).values()), "–")

@@ -3,7 +3,7 @@
     control_table(Path("figures/positive_controls.json"), minutes=5)      goes on where it stopped
 
 The columns that carry the claim come first: the task's own mechanism, plain convolutions of at least as many
-parameters, and a mechanism that lacks the point; then none and a cheap alternative; then every other mechanism.
+parameters, and a mechanism that cannot see the cue; then none and a cheap alternative; then every other mechanism.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from medattn_lite.positive_controls.train import ControlRun, build_network, obje
 SEEDS = (0, 1, 2, 3, 4)
 VERSION = 1  # of tasks and settings: records of another version are not gone on with
 
-# control → what lacks the point of its mechanism
+# control → a mechanism that cannot see its cue
 LACKS: Mapping[str, str] = MappingProxyType({
     "sequence": "spatial", "central-vein": "se", "zoom": "averaged", "slice-above": "se", "reference": "se",
     "mirror": "non_local", "two-scans": "early", "reading-order": "mean",
 })  # fmt: skip
-# control → something cheap, which is no attention, that can know the cue
+# control → a cheap alternative without attention that can see the cue
 CHEAP: Mapping[str, str] = MappingProxyType({
     "sequence": "global-mean", "central-vein": "depthwise", "zoom": "global-mean", "slice-above": "unet",
     "reference": "unet", "mirror": "unet", "two-scans": "unet",
@@ -48,7 +48,7 @@ def claim_columns(control: Control) -> tuple[str, ...]:
 
 
 def further_columns(control: Control) -> tuple[str, ...]:
-    """None, and something cheap that is no attention."""
+    """None, and a cheap alternative without attention."""
     if control.mechanism == "seq2seq":
         return claim_columns(control)
     more = (*claim_columns(control), "none", CHEAP[control.name])

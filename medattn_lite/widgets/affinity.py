@@ -89,7 +89,7 @@ class AffinityExplorer(Explorer[AffinityState]):
             options=[(short, layer) for layer, short in short_names(layers).items()], description="layer", **style
         )
         controls["asks"] = ipywidgets.Dropdown(
-            options=[VOXEL, EVERY, *([MASK] if masks is not None else [])], description="who looks", **style
+            options=[VOXEL, EVERY, *([MASK] if masks is not None else [])], description="query", **style
         )
         if slicewise:
             steps = [ALL_PATHS, *slicewise[0].planes, *([IN_TURN] if len(slicewise[0].planes) > 1 else [])]

@@ -65,7 +65,7 @@ class SplitExplorer(Explorer[SplitState]):
                 value=0, min=0, max=self._sizes[first] - 1, description="channel", **style
             ),
             "even": ipywidgets.FloatSlider(
-                value=0.0, min=0.0, max=1.0, step=0.05, description="towards even", readout_format=".0%", **style
+                value=0.0, min=0.0, max=1.0, step=0.05, description="towards uniform", readout_format=".0%", **style
             ),
         }
         if images.shape[1] > 1:
@@ -120,7 +120,7 @@ class SplitExplorer(Explorer[SplitState]):
         text = f"With unchanged shares the model says {names[best]} ({before[best]:.3f})"
         if even == 0:
             return f"{text}."
-        text += f"; with the shares of all blocks moved {even:.0%} towards even, {names[now]} ({after[now]:.3f})"
+        text += f"; with the shares of all blocks moved {even:.0%} towards uniform, {names[now]} ({after[now]:.3f})"
         return f"{text}."
 
 

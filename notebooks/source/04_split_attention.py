@@ -371,7 +371,7 @@ for name, interval in on_heads.items():
 # %% [markdown]
 # *Figure 04.6.* Compare with figure 04.5. If *even* is as good as *unchanged*, the competition is not needed here: a plain mean of the versions is enough. *Swapped* may still cost something: the network has learned with its own shares, and swapping disturbs what follows. Needing a mechanism and being used to it are two things.
 #
-# Look at single slices: both splits of a channel, their shares, the mixture. Move **towards even**: all shares go towards one half. Does the prediction care?
+# Look at single slices: both splits of a channel, their shares, the mixture. Move **towards uniform**: all shares go towards one half. Does the prediction care?
 
 # %%
 from medattn_lite.widgets import split_explorer
@@ -384,7 +384,7 @@ explorer.set(background=fresh.channels.index("flair"), channel=3, even=1.0)
 display(explorer)
 
 # %% [markdown]
-# *Figure 04.7.* The explorer, here all the way towards even. Each bar is a channel: blue the share of split 1, orange that of split 2.
+# *Figure 04.7.* The explorer, here with all shares uniform. Each bar is a channel: blue the share of split 1, orange that of split 2.
 #
 # The paper's own claim is about the maps: that ResNeSAt "pays more attention to the tumor area". Measure it as in notebook 03, by the [concentration](glossary.md#concentration): a map's mass inside the tumour over chance. Beside it, the same network **untrained**, and plain brightness.
 

@@ -17,7 +17,7 @@ def test_the_readout_says_the_shares_that_are_used():
     explorer.set(image=1, layer=LAYER, channel=5, even=0.5)
     shares = read_splits(make_model("splits"), make_images()[1:2], LAYER, towards_uniform=0.5).shares[LAYER][:, 5]
     assert f"layer3, channel 5: split 1 {shares[0]:.2f} and split 2 {shares[1]:.2f}" in explorer.summary
-    assert "moved 50% towards even" in explorer.summary and "moved 50% towards even" in explorer.picture.alt
+    assert "moved 50% towards uniform" in explorer.summary and "moved 50% towards uniform" in explorer.picture.alt
 
 
 def test_with_its_own_shares_the_prediction_before_and_after_is_one():

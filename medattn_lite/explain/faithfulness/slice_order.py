@@ -45,7 +45,7 @@ Made by `medattn study slice-order`; do not edit by hand. {variant} of a grading
 scale, {folds} folds, {patients} patients, one training per fold): each fold's network judges its own test patients,
 with the gates of its inter-slice attention edited. 95 % intervals by patient.
 
-| the gates are | AUC | minus that of the network as it is | largest change of a probability |
+| the gates are | AUC | minus the unedited network | largest change of a probability |
 | --- | --- | --- | --- |
 """
 
