@@ -14,6 +14,7 @@ from medattn_lite.data.phantom.anatomy import Anatomy
 from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream, uniform
 from medattn_lite.data.phantom.geometry import VoxelGrid
 from medattn_lite.data.phantom.lesions import (
+    DEEP_WHITE_MATTER,
     DrawnDisease,
     ball_ml,
     border_noise,
@@ -53,14 +54,14 @@ def glioma_pushes(disease: Glioma, seed: int) -> tuple[Push, ...]:
     if amount is None:
         amount = 0.40 if disease.grade == "high" else 0.20
     radius = core_radius(disease, seed)
-    return (push(place(seed, "glioma", disease.site), 1.2 * radius, amount * radius, 2.2 * radius + 24.0),)
+    return (push(place(seed, DEEP_WHITE_MATTER, disease.site), 1.2 * radius, amount * radius, 2.2 * radius + 24.0),)
 
 
 def draw_glioma(disease: Glioma, whole_anatomy: Anatomy, seed: int) -> DrawnDisease:
     """A glioma in this person, drawn in a box around it; the anatomy has its mass effect already."""
     sharp = disease.grade == "high" if disease.margin is None else disease.margin == "sharp"
     shares = shares_of(disease, seed)
-    centre = place(seed, "glioma", disease.site)
+    centre = place(seed, DEEP_WHITE_MATTER, disease.site)
     box = whole_anatomy.grid.window(centre, disease.diameter_mm + 24.0)
     anatomy = whole_anatomy.crop(box)
     grid, points = anatomy.grid, anatomy.grid.points(anatomy.maps.device)

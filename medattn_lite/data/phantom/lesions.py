@@ -12,6 +12,10 @@ from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream, tr
 from medattn_lite.data.phantom.geometry import VoxelGrid, head_of
 from medattn_lite.data.phantom.templates import ORIGIN_MM, SPACING_MM, load_atlas
 
+# A kind of place, named by the disease that it was first drawn for: the word is part of the seed, and another one would
+# put every glioma and MS lesion elsewhere.
+DEEP_WHITE_MATTER = "glioma"
+
 
 @dataclass
 class DrawnDisease:
@@ -59,7 +63,7 @@ def _candidates(kind: str) -> torch.Tensor:
     depth, white = atlas.channel("depth"), atlas.channel("white")
     above = (atlas.channel("cerebellum") < 0.05) & (atlas.channel("stem") < 0.05)
     wall = atlas.channel("ventricle")
-    if kind == "glioma":
+    if kind == DEEP_WHITE_MATTER:
         chosen = above & (white > 0.5) & (depth > 9) & (wall > 7)
     elif kind in ("metastases", "juxtacortical"):
         chosen = above & (white > 0.25) & (white < 0.75) & (depth > 5) & (depth < 14)

@@ -14,7 +14,13 @@ import torch
 
 from medattn_lite.data.phantom.anatomy import Anatomy
 from medattn_lite.data.phantom.fields import noise_field, smoothstep, stream, uniform
-from medattn_lite.data.phantom.lesions import DrawnDisease, fraction_below, place, threshold_for_volume
+from medattn_lite.data.phantom.lesions import (
+    DEEP_WHITE_MATTER,
+    DrawnDisease,
+    fraction_below,
+    place,
+    threshold_for_volume,
+)
 from medattn_lite.data.phantom.pathology import MSLesions
 
 # Deciles (0, 10, … 100 %) of lesion load in mL, from the 29 consensus masks of the Ljubljana MS
@@ -75,7 +81,7 @@ def _ovoids(seed: int, anatomy: Anatomy, points: torch.Tensor, load: float) -> t
     count = 6 + int(uniform(random, 0.5, 1.5) * 3.0 * math.sqrt(load))
     out = torch.full(anatomy.grid.shape, 1e3, device=points.device)
     for number in range(count):
-        kind = "juxtacortical" if number % 3 == 0 else "glioma"
+        kind = "juxtacortical" if number % 3 == 0 else DEEP_WHITE_MATTER
         centre = place(seed, kind, None, 100 + number)
         radius = uniform(random, 1.0, 1.6) * (1.0 + 2.5 * uniform(random, 0, 1) ** 3)
         stretch = torch.tensor([uniform(random, 0.75, 1.3) for _ in range(3)])
