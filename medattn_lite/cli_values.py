@@ -90,7 +90,7 @@ def label_map(text: str) -> dict[int, int]:
     """
     pairs = [_PAIR.fullmatch(pair) for pair in text.split(",")]
     if not all(pair and int(pair[1]) < 256 and int(pair[2]) < 256 for pair in pairs):
-        raise UserError(f"label_map={text} is no label map: write file label:sample label, as in label_map=1:4,2:1")
+        raise UserError(f"label_map={text} is not a label map: write file label:sample label, as in label_map=1:4,2:1")
     return {int(pair[1]): int(pair[2]) for pair in pairs if pair}
 
 
@@ -101,7 +101,7 @@ def options_of(words: Sequence[str], option: str, example: str, *, taken: Sequen
         words: as given on the command line.
         option: its name, for the message.
         example: of a word, for the message.
-        taken: names that are no options, because the command has a word of its own for them.
+        taken: names that are not options, because the command has a word of its own for them.
     """
     by_name = split_words(words, option, example)
     wrong = next((name for name in by_name if name in taken), None)

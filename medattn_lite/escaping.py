@@ -1,6 +1,6 @@
 """Text from outside (file names, records, tables) made safe to print, or to put into a page.
 
-A file name may hold an escape sequence that repaints a terminal, bytes that are no UTF-8, or a tag that a page
+A file name may hold an escape sequence that repaints a terminal, bytes that are not UTF-8, or a tag that a page
 would run. Everything of the kind is shown as it is written, and does nothing.
 """
 

@@ -74,7 +74,7 @@ def test_a_page_of_results_is_written_without_torch(tmp_path: Path) -> None:
     (("course", "--data", "brats", "--root", "."), ("is empty", "BraTS")),
     (("check-data", "cats", "--root", "."), ("cannot check 'cats'", "lgg")),
     (("check-data", "lgg", "--root", "nowhere"), ("no folder nowhere", "check the path")),
-    (("check-data", "nifti", "--root", ".", "--option", "label_map=1"), ("is no label map", "1:4,2:1")),
+    (("check-data", "nifti", "--root", ".", "--option", "label_map=1"), ("is not a label map", "1:4,2:1")),
     (("check-data", "lgg", "--root", ".", "--option", "colour=1"), ("no option 'colour'",)),
     (("fetch", "phantom"), ("nothing to fetch",)),
     (("fetch", "msd"), ("--accept-licence",)),

@@ -33,7 +33,7 @@ def test_what_is_no_pair_or_given_twice_or_taken_is_refused():
     with pytest.raises(UserError, match="root is not set here"):
         options_of(["root=x"], "--option", "a=1", taken=("root",))
     for text in ("1", "1:256", "²:1", "a:b", ""):
-        with pytest.raises(UserError, match="no label map"):
+        with pytest.raises(UserError, match="not a label map"):
             label_map(text)
 
 

@@ -36,8 +36,11 @@ PHRASES: dict[str, str] = {
     r"\bknows? no network\b|\bnever met it\b|\bfall silent\b|\bno feature speaks\b": "what is measured",
     r"\b(promises? (are )?kept|second opinion|made up its mind|through the eyes of)\b": "what is measured",
     r"\bseed by seed\b": '"one seed after another", "per seed"',
-    r"(?<!there )\bis no (number|file|folder|record|mask|name|point|page|text|JSON|whole|channel|proportion)\b":
+    r"(?<!there )\bis no (number|file|folder|record|mask|name|point|page|text|JSON|whole|channel|proportion|"
+    r"bundle|map|label map|copy|report|follow-up|volume|image|error|data set)\b":
         '"is not a"',
+    r"(?<!there )\bare no (numbers|probabilities|tumour regions|options|files|volumes|tensors|days|lesions)\b":
+        '"are not"',
     r"\bcompared with a coin\b|\bbetter than a coin\b": '"better than chance"',
 }  # fmt: skip
 # Names that say nothing of what they hold, or another thing than elsewhere, and what they became.
@@ -151,6 +154,7 @@ def test_the_docstring_of_a_public_function_begins_with_a_verb() -> None:
     [
         ("one value a channel", 1), ("one value per channel", 0), ("mm a row and mm a column", 1),
         ("a batch norm, and a file", 0), ("each row a slice that looks", 0), ("labels dealt at random", 1),
+        ("values that are no numbers", 1), ("there are no files", 0),
         ("it is no number", 1), ("there is no file", 0), ("the forgetful twin", 1), ("better than chance", 0),
     ],
 )  # fmt: skip

@@ -24,7 +24,7 @@ score comes from nested cross-validation by patient; beside it stand mean and st
 {repeats} shuffles of the labels among the patients. Intervals are 95 %, by the bootstrap over patients (for a model:
 over its out-of-fold scores). What tells nothing has a cross-validated score near that of the shuffled labels, which
 with few patients lies at or below 0.5. p is corrected by Holm for the {tests} factors and models tested together;
-"tells" means that it is below {level}. "Not better than chance" is no proof that nothing leaks: the upper end of
+"tells" means that it is below {level}. "Not better than chance" is not proof that nothing leaks: the upper end of
 the interval says how much still could. "Far from the lesion" is at least {margin:g} mm away from the mask, and from
 the place where a case of each other class has its lesion (for survival: the patient at the mirrored rank of risk), so
 that the same kind of tissue is left in every class. A fact that is "given" is known and shows outside the lesion too:

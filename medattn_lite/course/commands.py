@@ -65,7 +65,7 @@ def turned_copy(path: str | Path, folder: str | Path, *, axes: str = "PSR") -> P
 
     scan = nibabel.load(path)
     if not isinstance(scan, SpatialImage):
-        raise UserError(f"{path} is no image with an affine: give a NIfTI file")
+        raise UserError(f"{path} is not an image with an affine: give a NIfTI file")
     turn = orientations.ornt_transform(orientations.io_orientation(scan.affine), orientations.axcodes2ornt(tuple(axes)))
     copy = Path(folder) / Path(path).name.rpartition("_")[2]
     if copy.resolve() == Path(path).resolve():

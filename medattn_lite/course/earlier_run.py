@@ -30,13 +30,13 @@ def require_replaceable(notebooks: Sequence[Path], out: Path) -> None:
         raise UserError(f"--out {out} is a file: name a folder")
     for path in notebooks:
         if os.path.lexists(out / path.name) and not _is_executed_copy(out / path.name):
-            raise UserError(f"{out / path.name} is no copy that medattn course made, it may hold your answers: choose "
-                            "another --out; nothing was replaced")
+            raise UserError(f"{out / path.name} is not a copy that medattn course made, it may hold your answers: "
+                            "choose another --out; nothing was replaced")
     report = out / "report.json"
     if os.path.lexists(report):
         read_report(report, f"move it away, or choose another --out than {out}; nothing was replaced")
     elif os.path.lexists(out / "report.html"):
-        raise UserError(f"{out / 'report.html'} is no report of a course: move it away, or choose another --out; "
+        raise UserError(f"{out / 'report.html'} is not a report of a course: move it away, or choose another --out; "
                         "nothing was replaced")
 
 
@@ -67,7 +67,7 @@ def read_report(
     if not _has(facts, ("environment", "notebooks", *whole)) or not all(
         isinstance(run, dict) and _has(run, ("name", "ok", *notebook)) for run in facts["notebooks"]
     ):
-        raise UserError(f"{path} is damaged, it is no report of a course: {remedy}")
+        raise UserError(f"{path} is damaged, it is not a report of a course: {remedy}")
     if "parameters" in whole and "SCALE" not in facts["parameters"]:
         raise UserError(f"{path} is damaged, it does not say at which scale the course was run: {remedy}")
     return facts

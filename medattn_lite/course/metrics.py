@@ -23,7 +23,7 @@ def record(name: str, value: Any, unit: str = "") -> None:
         unit: the unit, such as "s" or "MB"; empty for a plain number.
 
     Raises:
-        TypeError: the value is none of these; a whole array is no figure.
+        TypeError: the value is none of these; a whole array is not a figure.
     """
     metric = {"name": str(name), **_plain(name, value), "unit": str(unit)}
     text = metric_text(metric)

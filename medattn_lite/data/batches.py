@@ -3,7 +3,7 @@
     loader = DataLoader(dataset, batch_size=2, collate_fn=collate)          torch's or MONAI's
     loader = DataLoader(dataset.as_monai(), batch_size=2)                   MONAI's transforms before it, if you like
 
-A sample holds things that are no tensors (the grid of its file, what the source says), and not every sample has a mask
+A sample holds things that are not tensors (the grid of its file, what the source says), and not every sample has a mask
 or a label. `collate` stacks what every sample has, and keeps the rest as lists, in the order of the batch.
 """
 

@@ -61,7 +61,7 @@ def rendered_limit_mb() -> float:
 
 
 def store(path: Path, write: Callable[[Path], None]) -> bool:
-    """Writes a file beside its place and moves it there; a folder that cannot be written is no error.
+    """Writes a file beside its place and moves it there; a folder that cannot be written is not an error.
 
     Args:
         path: the file; replaced if it is there.

@@ -37,7 +37,7 @@ def known_regions(labels: Iterable[int]) -> tuple[str, ...]:
     if present == {1}:
         return ("WT",)
     if present - {*REGIONS["WT"], CAVITY}:
-        raise UserError(f"masks with labels {sorted(present)} are no tumour regions: expected 1 core, 2 oedema, 4 "
+        raise UserError(f"masks with labels {sorted(present)} are not tumour regions: expected 1 core, 2 oedema, 4 "
                         "enhancing, or 1 alone; say what yours mean, as in --set label_map=1:1,2:2,3:4 (nifti, bids)")
     return tuple(REGIONS)
 

@@ -31,7 +31,7 @@ def auc_interval(
         level: coverage.
 
     Raises:
-        UserError: labels beside 0 and 1, scores that are no numbers, or lengths that differ.
+        UserError: labels beside 0 and 1, scores that are not numbers, or lengths that differ.
 
     Example:
         >>> import numpy as np
@@ -67,7 +67,7 @@ def auc_estimate(labels: Column, scores: Column, groups: Sequence | np.ndarray |
     if labels.shape != scores.shape or labels.ndim != 1 or not ((labels == 0) | (labels == 1)).all():
         raise UserError(f"an AUC needs a label 0 or 1 and a score per row, got {labels.shape} and {scores.shape}")
     if not np.isfinite(scores).all():
-        raise UserError(f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are no numbers: look at what "
+        raise UserError(f"{int((~np.isfinite(scores)).sum())} of {len(scores)} scores are not numbers: look at what "
                         "the network says of them before it is scored")  # fmt: skip
     unit, units = units_of(len(labels), groups)
     parts, value = [], float("nan")

@@ -85,7 +85,7 @@ def crossed_mean_difference(
         level: coverage.
 
     Raises:
-        UserError: tables of different shapes, or values that are no numbers.
+        UserError: tables of different shapes, or values that are not numbers.
     """
     first, second = _tables(first, second)
     unit, units = units_of(first.shape[1], groups)
@@ -112,7 +112,7 @@ def seed_difference(
         level: coverage.
 
     Raises:
-        UserError: lists of different lengths, or values that are no numbers.
+        UserError: lists of different lengths, or values that are not numbers.
     """
     first, second = _tables([[values] for values in first], [[values] for values in second])
     return _over_seeds((first - second).ravel(), level)
@@ -151,7 +151,7 @@ def _tables(first: Table, second: Table) -> tuple[np.ndarray, np.ndarray]:
         raise UserError(f"a difference over seeds needs two tables (seeds, rows) of one shape, and got {first.shape} "
                         f"and {second.shape}")  # fmt: skip
     if not np.isfinite(first).all() or not np.isfinite(second).all():
-        raise UserError("a difference over seeds got values that are no numbers: leave those rows out for both")
+        raise UserError("a difference over seeds got values that are not numbers: leave those rows out for both")
     return first, second
 
 

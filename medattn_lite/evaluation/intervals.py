@@ -191,7 +191,7 @@ def paired_difference(
 def percentile_interval(
     value: float, drawn: np.ndarray, *, units: int, level: float = 0.95, by_patient: bool = True
 ) -> Interval:
-    """The interval of a figure from its bootstrap draws, of which those that are no number are left out.
+    """The interval of a figure from its bootstrap draws, of which those that are not numbers are left out.
 
     Raises:
         UserError: no draw is a number.

@@ -34,7 +34,7 @@ def mean_interval(
         level: coverage.
 
     Raises:
-        UserError: no values, values that are no numbers or lie outside the bounds.
+        UserError: no values, values that are not numbers or lie outside the bounds.
 
     Example:
         >>> from medattn_lite.evaluation import mean_interval
@@ -72,7 +72,7 @@ def paired_mean_interval(
         level: coverage.
 
     Raises:
-        UserError: lengths that differ, or values that are no numbers.
+        UserError: lengths that differ, or values that are not numbers.
 
     Example:
         >>> from medattn_lite.evaluation import paired_mean_interval

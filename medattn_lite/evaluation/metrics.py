@@ -91,7 +91,7 @@ def classification_scores(
         score → interval; NaN where the labels do not define it.
 
     Raises:
-        UserError: probabilities that are no numbers.
+        UserError: probabilities that are not numbers.
 
     Example:
         >>> import numpy as np
@@ -123,7 +123,7 @@ def classification_interval(
         seed: of the jackknife's blocks.
 
     Raises:
-        UserError: probabilities that are no numbers.
+        UserError: probabilities that are not numbers.
     """
     labels, scores = np.asarray(labels), checked_probabilities(scores)
     if name == "AUC":
@@ -164,7 +164,7 @@ def checked_probabilities(scores: Sequence | np.ndarray) -> np.ndarray:
     scores = np.asarray(scores, dtype=float)
     lost = int((~np.isfinite(scores)).sum())
     if lost:
-        raise UserError(f"{lost} of {scores.size} probabilities are no numbers (NaN or infinite): the network's "
+        raise UserError(f"{lost} of {scores.size} probabilities are not numbers (NaN or infinite): the network's "
                         "training has failed, or its input holds such values")  # fmt: skip
     return scores
 

@@ -110,7 +110,7 @@ def load_bundle(folder: str | Path) -> Trained:
     """
     folder = Path(folder).expanduser()
     if not is_bundle(folder):
-        raise UserError(f"{folder} is no bundle of medattn export: it has no {FACTS}")
+        raise UserError(f"{folder} is not a bundle of medattn export: it has no {FACTS}")
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         name, options = str(facts["network"]), dict(facts["options"])

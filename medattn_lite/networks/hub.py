@@ -42,7 +42,7 @@ def push(folder: str | Path, repository: str, *, private: bool = True) -> str:
     """
     folder = Path(folder).expanduser()
     if not is_bundle(folder):
-        raise UserError(f"{folder} is no bundle of medattn export: it has no {FACTS}")
+        raise UserError(f"{folder} is not a bundle of medattn export: it has no {FACTS}")
     _require_name(repository)
     from huggingface_hub import HfApi
 

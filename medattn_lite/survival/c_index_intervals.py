@@ -37,7 +37,7 @@ def c_index_interval(
         level: coverage.
 
     Raises:
-        UserError: lengths that differ, or times or risks that are no numbers.
+        UserError: lengths that differ, or times or risks that are not numbers.
     """
     return interval_of(c_index_estimate(event, time, risk, groups), "C-index", method=PAIRS, level=level)
 

@@ -68,7 +68,7 @@ def calibration(
         level: coverage of the intervals.
 
     Raises:
-        UserError: predictions that are no probabilities, or fewer than one group.
+        UserError: predictions that are not probabilities, or fewer than one group.
     """
     survival = _checked(patients, survival)
     if groups < 1:
@@ -111,7 +111,7 @@ def calibration_slope(
         seed: of the draws.
 
     Raises:
-        UserError: predictions that are no probabilities, all the same, or no death until the day.
+        UserError: predictions that are not probabilities, all the same, or no death until the day.
     """
     survival = _checked(patients, survival)
     log_hazard = np.log(-np.log(np.clip(survival, NEAREST, 1 - NEAREST)))

@@ -152,7 +152,7 @@ def follow_up(outcome: Any) -> FollowUp:
         return FollowUp(time, event.to_numpy(dtype=bool))
     fields = getattr(np.asarray(outcome).dtype, "names", None)
     if fields is None or len(fields) != 2:
-        raise UserError("the outcome is no follow-up: give a table with time and event, or scikit-survival's array")
+        raise UserError("the outcome is not a follow-up: give a table with time and event, or scikit-survival's array")
     records = np.asarray(outcome)
     seen = next((name for name in fields if records[name].dtype == bool), fields[0])
     return FollowUp(records[next(name for name in fields if name != seen)].astype(float), records[seen])

@@ -21,7 +21,7 @@ class FollowUp:
         event: (N,) bool, True for death.
 
     Raises:
-        UserError: no patients, lengths that differ, times that are no days, or events that are not bool.
+        UserError: no patients, lengths that differ, times that are not days, or events that are not bool.
     """
 
     time: np.ndarray

@@ -8,7 +8,7 @@ after t (Uno et al. 2007). scikit-survival computes them.
 
 Times are kept within what the data can tell, where scikit-survival would raise: from the first time in the
 test set until before the last follow-up of training and test set. What happens after the last of these
-times cannot change a score, so follow-up is cut there; a death after the training set's follow-up is no error.
+times cannot change a score, so follow-up is cut there; a death after the training set's follow-up is not an error.
 """
 
 from __future__ import annotations

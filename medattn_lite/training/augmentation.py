@@ -135,7 +135,7 @@ def random_turn_in_plane(
     angle, factor = math.radians(degrees) * float(angle), (1 + zoom) ** -float(size)
     height, width = image.shape[2:]
     cosine, sine = factor * math.cos(angle), factor * math.sin(angle)
-    # grid_sample counts each axis from -1 to 1, so that a turn of a slice that is no square mixes the two sides
+    # grid_sample counts each axis from -1 to 1, so that a turn of a slice that is not a square mixes the two sides
     theta = torch.tensor([[cosine, -sine * height / width, 0.0], [sine * width / height, cosine, 0.0]])
     grid = F.affine_grid(theta[None], [1, 1, height, width], align_corners=False)
     turned = F.grid_sample(image.flatten(0, 1)[None].float(), grid, mode="bilinear", padding_mode="border",

@@ -30,7 +30,7 @@ class RegionDiceLoss(nn.Module):
 
     Args:
         whole_batch: one Dice of all voxels of the batch, in place of the mean over its images. An image without a
-            region then counts by what is found in it; but the loss is no mean over the rows of the batch any more.
+            region then counts by what is found in it; but the loss is not a mean over the rows of the batch any more.
     """
 
     def __init__(self, *, whole_batch: bool = False) -> None:

@@ -159,7 +159,7 @@ def inter_slice_explorer(
         background where there are several channels.
 
     Raises:
-        UserError: for a model without inter-slice attention, or images and masks that are no batches of volumes.
+        UserError: for a model without inter-slice attention, or images and masks that are not batches of volumes.
     """
     images = torch.as_tensor(images)
     if images.dim() != 5:

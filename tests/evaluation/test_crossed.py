@@ -107,5 +107,5 @@ def test_two_seeds_or_few_patients_give_the_figure_alone():
 def test_tables_that_do_not_fit_are_refused():
     with pytest.raises(UserError, match="one shape"):
         crossed_mean_difference(np.zeros((5, 10)), np.zeros((4, 10)))
-    with pytest.raises(UserError, match="no numbers"):
+    with pytest.raises(UserError, match="not numbers"):
         crossed_mean_difference(np.full((5, 20), np.nan), np.zeros((5, 20)))

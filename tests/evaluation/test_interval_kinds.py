@@ -220,5 +220,5 @@ def test_probabilities_that_are_no_numbers_are_refused_and_not_called_class_0() 
     rows = [{"subject": str(k), "label": int(labels[k]), "probability": float(scores[k])} for k in range(60)]
     for ask in (lambda: classification_scores(labels, scores), lambda: binary_scores(rows), lambda: auc(labels, scores),
                 lambda: binary_quick_score(rows)):  # fmt: skip
-        with pytest.raises(UserError, match="1 of 60 probabilities are no numbers"):
+        with pytest.raises(UserError, match="1 of 60 probabilities are not numbers"):
             ask()

@@ -104,7 +104,7 @@ def test_out_of_fold_it_knows_what_is_told_and_nothing_where_nothing_is():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda frame: (frame[COLUMNS], frame["time"]), "is no follow-up"),
+        (lambda frame: (frame[COLUMNS], frame["time"]), "is not a follow-up"),
         (lambda frame: (frame[COLUMNS], frame[["time"]]), "no column 'event'"),
         (lambda frame: (frame[COLUMNS], frame[["time", "event"]].assign(event=2)), "something else than 0 and 1"),
         (lambda frame: (frame[COLUMNS], frame[["time", "event"]].assign(event=False)), "no death among 120"),

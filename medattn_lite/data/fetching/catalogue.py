@@ -73,7 +73,7 @@ class Source:
         cite: what to cite.
         folder: folder in the data folder; what `open_dataset` is given as root.
         size: how much to expect, in words.
-        use: the command that takes it, where it is no data set.
+        use: the command that takes it, where it is not a data set.
         files: files to download.
         layouts: option `layout` → files to download; the first is the default.
         git: part of a repository to download.

@@ -33,7 +33,7 @@ def read_other(path: Path) -> Any:
     """A NRRD or MetaImage file as a nibabel image with its voxels read.
 
     Raises:
-        UserError: pynrrd or ITK is not installed, its voxels are no numbers, or nobody knows where they lie.
+        UserError: pynrrd or ITK is not installed, its voxels are not numbers, or nobody knows where they lie.
     """
     import nibabel as nib
 

@@ -30,7 +30,7 @@ from medattn_lite.errors import UserError
 _ENTITY = re.compile(r"([a-zA-Z]+)-([a-zA-Z0-9]+)")
 _SUFFIXES = {"t1w": "t1", "t2w": "t2", "flair": "flair", "t2star": "t2star", "pdw": "pd"}
 _MASKS = ("mask", "dseg", "probseg", "roi", "lesion")
-_BRAIN = ("brain", "head", "wm", "gm", "csf")  # labels of masks that are no lesion
+_BRAIN = ("brain", "head", "wm", "gm", "csf")  # labels of masks that are not lesions
 EXPECTS = "sub-…/[ses-…/]anat/*_T1w.nii.gz, *_FLAIR.nii.gz, …"
 
 

@@ -65,7 +65,7 @@ class Series:
 
     @property
     def not_a_volume(self) -> str:
-        """Why this is no volume, in words; "" where it may be one."""
+        """Why this is not a volume, in words; "" where it may be one."""
         words = self.facts.get("ImageType") or ()
         kind = {str(word).upper() for word in ((words,) if isinstance(words, str) else words)}
         if not self.facts.get("Rows"):
@@ -143,7 +143,7 @@ def find_series(root: str | Path) -> Study:
 
 
 def _headers(pydicom: Any, path: Path) -> dict[str, Any] | None:
-    """Header values by keyword; None for what is no DICOM object with a series."""
+    """Header values by keyword; None for what is not a DICOM object with a series."""
     try:
         content = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=list(_HEADERS))
         facts = {name: getattr(content, name, None) for name in _HEADERS}

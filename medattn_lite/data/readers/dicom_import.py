@@ -9,7 +9,7 @@ free text reach no file; patients and visits are numbered. **Stays:** the voxels
 its face, and text that was burned into a picture stays there. Removing those is for a tool made for it (`mri_deface`,
 `pydeface`), before images leave your institution.
 
-dicom2nifti converts (slices in order, rescaled, on the scanner's axes) and refuses what is no even grid of slices.
+dicom2nifti converts (slices in order, rescaled, on the scanner's axes) and refuses what is not an even grid of slices.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _REASONS = {  # dicom2nifti's words
     "IMAGE_ORIENTATION": "its slices lie in different directions: a localizer, or several series under one number",
     "NON_IMAGING": "it has no position in space: a screen or a photograph",
     "IMPLICIT_VR": "an enhanced file in an implicit transfer syntax: convert it with dcm2niix",
-    "NOT_A_VOLUME": "it is no volume",
+    "NOT_A_VOLUME": "it is not a volume",
     "MISSING_DICOM": "files of it are missing",
 }
 

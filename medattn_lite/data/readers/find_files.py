@@ -72,7 +72,7 @@ def left_out(root: Path, used: Collection[Path], *, pictures: bool = False) -> t
     Args:
         root: the folder of a data set.
         used: files that its cases are made of; a folder stands for everything in it.
-        pictures: the data set is one of pictures; else of volumes, and a picture beside them is no image.
+        pictures: the data set is one of pictures; else of volumes, and a picture beside them is not an image.
 
     Returns:
         Problems (images that are lost to the data set) and remarks, a line a kind each.
@@ -116,7 +116,7 @@ def _kind(path: Path, *, pictures: bool) -> tuple[str, str] | None:
     except OSError:
         return ("links whose target is not there; get the files (git annex get), or copy them", "lost")
     if not stat.S_ISREG(mode):
-        return ("pipes or devices, which are no files", "lost") if not stat.S_ISDIR(mode) else None
+        return ("pipes or devices, which are not files", "lost") if not stat.S_ISDIR(mode) else None
     name, suffixes = path.name.lower(), PICTURES if pictures else NIFTI
     if name.endswith(UNFINISHED):
         return ("downloads that have not ended; let them end, or delete them", "lost")

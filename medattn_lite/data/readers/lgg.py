@@ -122,7 +122,7 @@ def home(root: Path) -> Path:
 
 
 def patient(case: str) -> str:
-    """`TCGA_CS_4942_19970222` → `TCGA_CS_4942`; a scan's date is no part of a patient."""
+    """`TCGA_CS_4942_19970222` → `TCGA_CS_4942`; a scan's date is not a part of a patient."""
     return named([case])[0]
 
 

@@ -79,7 +79,7 @@ class MedMNIST3DDataset(PatientDataset):
         part: "train", "valid" or "test" of the published division; None takes all three.
 
     Raises:
-        UserError: no such file, several to choose from, or a file that is no set of volumes.
+        UserError: no such file, several to choose from, or a file that is not a set of volumes.
     """
 
     expects = EXPECTS

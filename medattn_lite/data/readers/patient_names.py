@@ -53,6 +53,6 @@ def named(parts: Sequence[str]) -> tuple[str, bool]:
         if match:
             return match.group(1), True
     timed = _ENDS_IN_VISIT.fullmatch(kept[-1])
-    # MR_20200101 and MR_20200102 are no visits of a patient called MR
+    # MR_20200101 and MR_20200102 are not visits of a patient called MR
     last = timed.group(1) if timed and re.search(r"\d", timed.group(1)) else kept[-1]
     return "/".join([*kept[:-1], last]), False

@@ -162,7 +162,7 @@ def _text(result: Mapping[str, Any] | None) -> str:
     if not result or result["value"] is None or not math.isfinite(result["value"]):
         return "—"
     interval = Interval.from_dict(result)
-    if interval.low == interval.high:  # a record of before: no spread is no certainty
+    if interval.low == interval.high:  # a record of before: no spread is not certainty
         interval = without_interval(interval.value, interval.units, NO_SPREAD)
     return interval.text(digits=2)
 

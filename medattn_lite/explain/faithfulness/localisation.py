@@ -61,7 +61,7 @@ def localise(values: Tensor | np.ndarray, signal: Tensor | np.ndarray, *, within
         the three scores. A constant map is a guess: its pointing game is the signal's share of voxels, its AUC 0.5.
 
     Raises:
-        UserError: other shapes, values that are no numbers, or no voxel of the signal inside `within`.
+        UserError: other shapes, values that are not numbers, or no voxel of the signal inside `within`.
 
     Example:
         >>> localise(torch.tensor([[3.0, 0.0], [1.0, 0.0]]), torch.tensor([[True, False], [False, False]]))
@@ -74,7 +74,7 @@ def localise(values: Tensor | np.ndarray, signal: Tensor | np.ndarray, *, within
         raise UserError(f"a map of {scores.shape} cannot be scored against a signal of {wanted.shape} within "
                         f"{counted.shape}: bring them to one grid")  # fmt: skip
     if not np.isfinite(scores).all():
-        raise UserError("the map holds values that are no numbers: explain again, and look at the note")
+        raise UserError("the map holds values that are not numbers: explain again, and look at the note")
     near = _dilated(wanted, tolerance)
     scores, wanted, near = scores[counted], wanted[counted], near[counted]
     if not wanted.any():

@@ -54,7 +54,7 @@ def not_used(facts: Sequence[Mapping[str, Any]]) -> str:
     taken = {plain for names in COLUMNS.values() for plain in names}
     others = dict.fromkeys(str(name) for patient_facts in facts for name, value in patient_facts.items()
                            if value is not None and _plain(name) not in taken and _plain(name) not in OURS)  # fmt: skip
-    return "" if not others else (f"columns that are no clinical value of this recipe: {', '.join(others)}; it knows "
+    return "" if not others else (f"columns that are not clinical values of this recipe: {', '.join(others)}; it knows "
                                   f"{', '.join(COLUMNS)}")
 
 

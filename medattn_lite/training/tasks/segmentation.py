@@ -110,7 +110,7 @@ class Segmentation(Task):
         """The option `label_map`, file label to sample label, as the data set is given it.
 
         Raises:
-            UserError: it is no map, or this data set knows its labels itself.
+            UserError: it is not a map, or this data set knows its labels itself.
         """
         label_map = self.settings.options.get("label_map")
         if label_map is None:
@@ -118,7 +118,7 @@ class Segmentation(Task):
         if self.data not in ("nifti", "bids"):
             raise UserError(f"{self.data} knows what its labels mean: leave label_map out")
         if not isinstance(label_map, Mapping):
-            raise UserError(f"label_map={label_map!r} is no map of labels: write for example label_map=1:1,2:2,3:4")
+            raise UserError(f"label_map={label_map!r} is not a map of labels: write for example label_map=1:1,2:2,3:4")
         return {"label_map": {int(stored): int(label) for stored, label in label_map.items()}}
 
     def recall(self, facts: Mapping[str, Any] | None) -> None:

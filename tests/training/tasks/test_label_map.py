@@ -45,7 +45,7 @@ def test_the_message_says_what_to_write_and_it_trains_with_it(folder, tmp_path, 
     shutil.rmtree(swapped)
 
 
-@pytest.mark.parametrize(("word", "message"), [("3", "is no label map"), ("1:1,2:2", "unknown labels [3]")])
+@pytest.mark.parametrize(("word", "message"), [("3", "is not a label map"), ("1:1,2:2", "unknown labels [3]")])
 def test_a_map_that_is_none_is_one_line(folder, tmp_path, capsys, word, message):
     words = [*WORDS, "--root", str(folder), "--set", f"label_map={word}", "--out", str(tmp_path / "run")]
     assert main(words) == 2 and message in capsys.readouterr().err
