@@ -17,6 +17,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Self, overload
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -145,3 +146,12 @@ def _bytes(shape: Sequence[int], dtype: torch.dtype) -> int:
     for size in shape:
         count *= int(size)
     return count * dtype.itemsize
+
+
+def chained(first: Any, second: Any) -> Any:
+    """One after the other: tensors and arrays along their first axis, lists, stores."""
+    if isinstance(first, Tensor):
+        return torch.cat([first, second])
+    if isinstance(first, ImageStore):
+        return first + second
+    return np.concatenate([first, second]) if isinstance(first, np.ndarray) else [*first, *second]

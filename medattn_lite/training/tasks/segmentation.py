@@ -21,12 +21,7 @@ from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.evaluation.segmentation import hausdorff95
 from medattn_lite.networks.coarse import CoarseInPlane
-from medattn_lite.training.augmentation import (
-    changed_window,
-    mirrored_mean,
-    pad_to,
-    random_window,
-)
+from medattn_lite.training.augmentation import changed_window, mirrored_mean, pad_to, random_window
 from medattn_lite.training.image_store import ImageStore
 from medattn_lite.training.recipes.recipe import Variant
 from medattn_lite.training.tasks.held_out import HeldOutCase, whole_head_case

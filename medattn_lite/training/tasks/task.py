@@ -21,7 +21,7 @@ from medattn_lite.data.patient_splits import Split, stratified_kfold
 from medattn_lite.errors import UserError
 from medattn_lite.evaluation.intervals import Interval
 from medattn_lite.networks.registry import build
-from medattn_lite.training.image_store import ImageStore
+from medattn_lite.training.image_store import chained
 from medattn_lite.training.recipes.recipe import Recipe, Settings, Variant
 from medattn_lite.training.tasks.held_out import HeldOutCase
 from medattn_lite.training.tasks.volumes import Sample, open_images, standardise
@@ -204,7 +204,7 @@ class Task(ABC):
         task = copy.copy(self)
         for name in self.per_row:
             if hasattr(self, name):
-                setattr(task, name, _chained(getattr(self, name), getattr(other, name)))
+                setattr(task, name, chained(getattr(self, name), getattr(other, name)))
         return task
 
     def build(self, variant: Variant, trained: dict[str, nn.Module]) -> nn.Module:
@@ -305,11 +305,7 @@ class Task(ABC):
         return True
 
     def held_out_case(self, sample: Sample) -> HeldOutCase | None:
-        """A phantom's raw sample as the network takes it, with the voxels that decide; None where there are none.
-
-        Raises:
-            UserError: the signal is not a set of voxels of the network's input; see `signal_in_input`.
-        """
+        """A phantom's raw sample as the network takes it, with the voxels that decide; None where there are none."""
         raise UserError(f"the signal of the recipe {self.recipe.name} is not a set of voxels of the network's input: "
                         "use a network of mechanisms, presence, lesions or fusion")  # fmt: skip
 
@@ -320,11 +316,3 @@ class Task(ABC):
     def about(self) -> dict[str, Any]:
         """What the data are, for the record: counts that a reader needs beside the scores."""
         return {"rows": len(self.subjects), "patients": len(set(self.subjects)), "channels": list(self.channels)}
-
-
-def _chained(first: Any, second: Any) -> Any:
-    if isinstance(first, Tensor):
-        return torch.cat([first, second])
-    if isinstance(first, ImageStore):
-        return first + second
-    return np.concatenate([first, second]) if isinstance(first, np.ndarray) else [*first, *second]
