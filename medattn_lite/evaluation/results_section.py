@@ -220,8 +220,8 @@ def _lesions_by_seed(transfer: Mapping[str, Any]) -> list[str]:
             cells = []
             for patient in size:
                 lesions = one["lesions_by_patient"][patient]
-                cells.append(f"{one['dice_by_patient'][patient]:.3f}; {lesions['found']:g} of {lesions['all']:g}, "
-                             f"{lesions['false']:g} false")  # fmt: skip
+                cells.append(f"{one['dice_by_patient'][patient]:.3f}; {lesions['detected']:g} of "
+                             f"{lesions['lesions']:g}, {lesions['false_positives']:g} false")  # fmt: skip
             rows.append([f"{name}, {one['seed']}", *cells, f"{one['mean_dice']:.3f}"])
         means = [one["mean_dice"] for one in variant.get("by_seed", ())]
         if len(means) > 1:

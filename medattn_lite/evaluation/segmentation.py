@@ -62,14 +62,14 @@ class LesionCounts:
     """Lesions of one patient, each a group of voxels that touch by face, edge or corner.
 
     Attributes:
-        all: in the truth.
-        found: of those, such that share a voxel with the prediction.
-        false: predicted groups that share none with the truth.
+        lesions: in the truth.
+        detected: of those, such that share a voxel with the prediction.
+        false_positives: predicted groups that share none with the truth.
     """
 
-    all: int
-    found: int
-    false: int
+    lesions: int
+    detected: int
+    false_positives: int
 
 
 def lesion_counts(predicted: np.ndarray, truth: np.ndarray) -> LesionCounts:
@@ -85,7 +85,7 @@ def lesion_counts(predicted: np.ndarray, truth: np.ndarray) -> LesionCounts:
         >>> truth[0, 1:3, 1:3] = truth[0, 6, 6] = True
         >>> predicted[0, 2, 2] = predicted[0, 1, 7] = True
         >>> lesion_counts(predicted, truth)
-        LesionCounts(all=2, found=1, false=1)
+        LesionCounts(lesions=2, detected=1, false_positives=1)
     """
     from scipy.ndimage import generate_binary_structure, label
 
@@ -95,8 +95,8 @@ def lesion_counts(predicted: np.ndarray, truth: np.ndarray) -> LesionCounts:
     touching = generate_binary_structure(truth.ndim, truth.ndim)
     lesions, count = label(truth, touching)
     groups, predicted_count = label(predicted, touching)
-    found = len(np.unique(lesions[predicted & truth]))
-    return LesionCounts(count, found, predicted_count - len(np.unique(groups[predicted & truth])))
+    detected = len(np.unique(lesions[predicted & truth]))
+    return LesionCounts(count, detected, predicted_count - len(np.unique(groups[predicted & truth])))
 
 
 def dice(true_positive: np.ndarray, false_positive: np.ndarray, false_negative: np.ndarray) -> np.ndarray:

@@ -255,10 +255,11 @@ def written(result: dict[str, Any]) -> str:
     ]
     for name, facts in result["variants"].items():
         for one in facts.get("by_seed", ()):
-            found = ", ".join(f"{patient} {counts['found']:g} of {counts['all']:g}, {counts['false']:g} false"
+            counted = ", ".join(f"{patient} {counts['detected']:g} of {counts['lesions']:g}, "
+                                f"{counts['false_positives']:g} false"
                               for patient, counts in one["lesions_by_patient"].items())  # fmt: skip
             lines.append(f"{name}, seed {one['seed']}: Dice {_row(one['dice_by_patient'])}; mean "
-                         f"{one['mean_dice']:.3f}; lesions found {found}")  # fmt: skip
+                         f"{one['mean_dice']:.3f}; lesions found {counted}")  # fmt: skip
     return "\n".join(lines)
 
 

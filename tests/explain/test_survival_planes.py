@@ -24,10 +24,10 @@ def test_the_tumour_itself_wins_in_each_plane_and_noise_is_chance():
     assert "| Grad-CAM |" in page_of({"networks": {"one": record}})
 
 
-@pytest.mark.parametrize(("trained", "middle", "said"), [
+@pytest.mark.parametrize(("trained", "middle", "words"), [
     (0.1, 0.0, "and more than any map"), (0.1, 0.12, "may have as much: middle"), (0.01, 0.0, "not borne out"),
 ])
-def test_the_page_says_whether_the_claim_holds(trained, middle, said):
+def test_the_page_says_whether_the_claim_holds(trained, middle, words):
     def around(value):
         return Interval(value, value - 0.02, value + 0.02, 0.95, 40).as_dict()
 
@@ -35,7 +35,7 @@ def test_the_page_says_whether_the_claim_holds(trained, middle, said):
     planes = {kind: {plane: around(0.7) for plane in PLANES} for kind in each}
     claim = {kind: around(value) for kind, value in each.items()}
     page = page_of({"networks": {"one": {"subjects": 40, "auc": planes, "difference": {"coronal − axial": claim}}}})
-    assert page.splitlines()[-1].startswith("coronal − axial: ") and said in page
+    assert page.splitlines()[-1].startswith("coronal − axial: ") and words in page
 
 
 def test_a_network_that_predicts_no_survival_is_one_line():

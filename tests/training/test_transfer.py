@@ -60,7 +60,7 @@ def test_each_seed_is_tested_and_its_lesions_are_counted(tmp_path, capsys):
     assert network["by_seed"][0]["dice_by_patient"] == network["dice_by_patient"]
     assert network["by_seed"][1]["dice_by_patient"] != network["dice_by_patient"]
     for patient, counts in network["by_seed"][1]["lesions_by_patient"].items():
-        assert 0 <= counts["found"] <= counts["all"] and counts["all"] > 0 and patient in result["lesion_ml"]
+        assert 0 <= counts["detected"] <= counts["lesions"] and counts["lesions"] > 0 and patient in result["lesion_ml"]
     capsys.readouterr()
     assert main(["results", str(folder), "--keep", str(tmp_path / "keep"), "--out", str(tmp_path / "page.md")]) == 0
     page = (tmp_path / "page.md").read_text()

@@ -115,13 +115,13 @@ def page_of(record: Mapping[str, Any]) -> str:
 
 def _verdict(claim: str, difference: Mapping[str, Any]) -> str:
     """One sentence: does the trained network's map bear the claim out, and is it more than maps that know nothing?"""
-    found = Interval.from_dict(difference[TRAINED])
-    if not found.low > 0:
-        return f"{claim}: the claim is not borne out ({found.text()})."
+    gain = Interval.from_dict(difference[TRAINED])
+    if not gain.low > 0:
+        return f"{claim}: the claim is not borne out ({gain.text()})."
     free = [kind for kind in difference if kind not in (TRAINED, TRUTH)
-            and Interval.from_dict(difference[kind]).high >= found.value]  # fmt: skip
-    return (f"{claim}: {found.text()}, but maps that know nothing of the network may have as much: {', '.join(free)}."
-            if free else f"{claim}: {found.text()}, and more than any map that knows nothing of the network.")
+            and Interval.from_dict(difference[kind]).high >= gain.value]  # fmt: skip
+    return (f"{claim}: {gain.text()}, but maps that know nothing of the network may have as much: {', '.join(free)}."
+            if free else f"{claim}: {gain.text()}, and more than any map that knows nothing of the network.")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
