@@ -172,13 +172,13 @@ def test_nothing_is_learned_from_the_patients_of_an_external_test(recipe, name):
         (["c", "b"], ("WT",), r"b is a patient of both \(1 in all\): test on others"),
         (["b", "a", "c", "a"], ("WT",), r"a is a patient of both \(2 in all\)"),
         (["c", "d"], ("WT", "ET"), "the run knows the regions WT, lgg WT, ET: test on data with the same ones"),
-        (["c", "d"], None, "the run knows the regions WT, lgg : test on data"),
+        (["c", "d"], (), "the run knows the regions WT, lgg : test on data"),
         (["c", "d"], ("WT",), None),
     ],
 )
 def test_patients_of_both_cohorts_and_other_regions_are_refused(subjects, regions, message):
     source = SimpleNamespace(subjects=["a", "b", "a"], regions=("WT",), data="brats")
-    tested = SimpleNamespace(subjects=subjects, data="lgg", **({} if regions is None else {"regions": regions}))
+    tested = SimpleNamespace(subjects=subjects, data="lgg", regions=regions)
     if message is None:
         _require_apart(source, tested)
         return
