@@ -76,7 +76,8 @@ def ship(run: Path, chosen: Mapping[str, str], *, fold: int = 0, folder: Path = 
         weights.chmod(0o644)
         facts: dict[str, Any] = {
             "name": name, **as_json(model.built_from), "recipe": recipe.name, "variant": variant, "scale": plan.scale,
-            "data": plan.data, "fold": fold, "seed": plan.training_seeds[start],
+            "data": plan.data, "fold": fold, "seed": plan.seed,
+            "training_seed": plan.training_seeds[start],
             "settings": as_json(task_of_fold.settings),
             "channels": list(task_of_fold.channels), "classes": task_of_fold.output_names(model),
             "subjects": records[variant]["split"],

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from medattn_lite.errors import UserError
+from medattn_lite.explain.faithfulness.phantom_cases import cohort_of
 from medattn_lite.networks.trained import FOLDER, load_trained, trained_facts, trained_names
 
 MEGABYTE = 2**20
@@ -16,7 +17,7 @@ MEGABYTE = 2**20
 def test_all_of_them_together_stay_small():
     sizes = {path.stem: path.stat().st_size for path in FOLDER.glob("*.safetensors")}
     assert set(sizes) == set(trained_names()) and len(sizes) >= 5
-    assert max(sizes.values()) <= 4 * MEGABYTE and sum(sizes.values()) <= 30 * MEGABYTE
+    assert max(sizes.values()) <= 4 * MEGABYTE and sum(sizes.values()) <= 20 * MEGABYTE
 
 
 @pytest.mark.parametrize("name", trained_names())
@@ -30,6 +31,12 @@ def test_each_says_how_it_was_made_and_what_it_scores_on_subjects_it_never_saw(n
         if score["value"] is not None and math.isfinite(score["value"]):
             assert score["low"] is None or score["low"] <= score["value"] <= score["high"]
             assert score["units"] <= len(sides[2])
+
+
+@pytest.mark.parametrize("name", trained_names())
+def test_its_subjects_are_of_the_phantoms_that_its_facts_name(name):
+    names, facts = set(cohort_of(load_trained(name)).subjects), trained_facts(name)
+    assert all(set(facts["subjects"][side]) <= names for side in ("train", "valid", "test"))
 
 
 @pytest.mark.parametrize("name", trained_names())
