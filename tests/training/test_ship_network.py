@@ -63,8 +63,8 @@ def test_beside_shipped_weights_stand_the_chosen_step_every_seed_and_the_command
 
 @pytest.mark.parametrize("better", [0, 1])
 def test_the_seed_with_the_best_validation_score_is_shipped_in_half_precision(run, tmp_path, monkeypatch, better):
-    def facts_of(path):
-        return {**read_facts(path), "score": float(("start-1" in path.parts) == better)}
+    def facts_of(path, **named):
+        return {**read_facts(path, **named), "score": float(("start-1" in path.parts) == better)}
 
     monkeypatch.setattr("medattn_lite.training.ship_network.read_facts", facts_of)
     (path,) = ship(run, {"small": "P3D + IAM"}, fold=1, folder=tmp_path)
