@@ -34,7 +34,8 @@ class Trained:
         network: in eval mode, on the CPU; a fresh copy for each call.
         facts: `network` and `options` it was built from; `recipe`, `variant`, `scale`, `fold`, `seed` (of phantoms
             and folds), `training_seed`, `settings` (phantom, size, options) it was trained with; `channels`;
-            `subjects` by side; `scores` of the tested ones, each `{"value", "low", "high", …}`; `scores_by_seed`, the same of every seed that was trained from;
+            `subjects` by side; `scores` of the tested ones, each `{"value", "low", "high", …}`; `scores_by_seed`, the
+            same of every seed that was trained from;
             `other_variants`, the same of other variants and controls of that run, where it had any;
             `chosen_step`, whose weights these are, of `trained_steps`; `command`; `environment`.
     """
