@@ -49,7 +49,7 @@ def train_on_windows(
     *,
     loss: Callable[[Tensor, Tensor], Tensor],
     watch: Callable[[Tensor, Tensor], Sequence[float]],
-    iterations: int,
+    iterations: int | None = None,
     seed: int,
     device: torch.device | str = "cpu",
 ) -> tuple[History, np.ndarray]:
@@ -61,7 +61,7 @@ def train_on_windows(
         rows: of the task, to train on.
         loss: of logits and mask (B, 1, D, H, W).
         watch: from logits, without their graph, and mask to the numbers that are kept of a step.
-        iterations: steps of the optimiser.
+        iterations: steps of the optimiser; those of the task's settings if left out.
         seed: of the order of rows and of the windows.
         device: where the batches go.
 
@@ -73,7 +73,7 @@ def train_on_windows(
     settings = task.settings
     optimiser = torch.optim.Adam(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     generator, history, watched = torch.Generator().manual_seed(seed), History(), []
-    for step in tqdm(range(1, iterations + 1), leave=False):
+    for step in tqdm(range(1, (iterations or settings.iterations) + 1), leave=False):
         drawn = torch.randint(len(rows), (settings.batch_size,), generator=generator).tolist()
         batch = task.batch([rows[i] for i in drawn], [generator] * len(drawn))
         logits, mask = network(batch["image"].to(device)), batch["mask"].to(device)

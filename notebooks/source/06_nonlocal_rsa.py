@@ -451,7 +451,7 @@ def watch(logits, mask):  # (B, 2, D, H, W), (B, 1, D, H, W): of one step
 
 
 # %%
-def train(network, seed=SEED, iterations=settings.iterations):  # in place; returns the loss, and what `watch` saw
+def train(network, seed=SEED, iterations=None):  # in place; returns the loss, and what `watch` saw
     return train_on_windows(network, task, train_rows, loss=weigh, watch=watch, iterations=iterations, seed=seed, device=device)
 
 

@@ -103,7 +103,7 @@ def test_scores_equal_quantus(case):
     ("values", "signal", "words"),
     [
         (torch.ones(3, 4), torch.ones(4, 3), "bring them to one grid"),
-        (torch.full((3, 4), float("nan")), torch.ones(3, 4), "no numbers"),
+        (torch.full((3, 4), float("nan")), torch.ones(3, 4), "not numbers"),
         (torch.ones(3, 4), torch.zeros(3, 4), "no signal"),
     ],
 )
