@@ -602,7 +602,7 @@ for where, by_edit in {"control, share right": on_control, "shipped network, AUC
 # | claim of the paper | what we found |
 # |---|---|
 # | almost no larger: 97.45 → 97.46 MB | holds: 1,568 parameters |
-# | presence: accuracy 0.9751 → 0.9918 with the maps | not seen. 80 LGG patients, by patient: AUC difference −0.010 [−0.034, 0.009] |
+# | presence: accuracy 0.9751 → 0.9918 with the maps | not seen. 80 LGG patients, by patient: AUC difference 0.003 [−0.005, 0.012] |
 # | source: recall, [F1](glossary.md#f1), accuracy improve | specificity and precision fall in the same table. Phantoms: AUC 0.038 [−0.015, 0.095] |
 # | the printed precision of the source | fits neither way of counting its Table I: the balance is not stated |
 # | pays more attention to the tumour | figure 04.8, with controls; and figure 04.6: is it needed? |

@@ -597,15 +597,15 @@ for name, values in (("published head", watched), ("with a bias", watched_bias))
 # | lesions count more in the loss | as printed they count less |
 
 # %% [markdown]
-# The same question at `laptop`, with the [recipe](glossary.md#recipe) `lesions` ([results](../figures/results.md); differences of mean Dice; phantoms: 5 seeds, with the spread over them; gliomas, slice by slice: one seed):
+# The same question at `laptop`, by the [recipe](glossary.md#recipe) `lesions` ([results](../figures/results.md)): differences of mean Dice, first seed.
 #
-# | | 80 tested phantoms | 80 LGG patients (gliomas, not MS) |
+# | RSA-010 minus | 80 tested phantoms | 80 LGG patients (gliomas) |
 # |---|---|---|
-# | RSA-010 − U-Net | −0.021 [−0.027, −0.015]; over seeds −0.012 (sd 0.021) | −0.000 [−0.011, 0.011] |
-# | RSA-010 − another U-Net, smaller (nnU-Net-like; on gliomas with batch norm) | −0.190 [−0.201, −0.179]; over seeds −0.158 (sd 0.037) | −0.028 [−0.058, 0.003] |
-# | RSA-010 − a FLAIR threshold | 0.146 [0.094, 0.198] | 0.619 [0.576, 0.662] |
+# | U-Net | −0.021 [−0.027, −0.015]; 5 seeds −0.012 (sd 0.021) | −0.000 [−0.011, 0.011] |
+# | another, smaller U-Net | −0.190 [−0.201, −0.179] | −0.028 [−0.058, 0.003] |
+# | a FLAIR threshold | 0.146 [0.094, 0.198] | 0.619 [0.576, 0.662] |
 #
-# RSA never gained on a plain U-Net here, and another U-Net, trained alike, gained more than any attention did. On two **real** patients with MS the networks of the phantoms reach a mean Dice of 0.34 to 0.41: 0.64 to 0.74 where there are 50 mL of lesions, below 0.1 where there is 1 mL.
+# RSA never gained on a plain U-Net here. On two **real** patients with MS these networks of phantoms reach a mean Dice of 0.34 to 0.41.
 #
 # ## Quiz
 #

@@ -660,14 +660,14 @@ for label, intervals in {"networks that come trained": trained_c_indices(), **re
     plots.show(plots.forest(intervals, label=f"C-index, {label}", reference=0.5, reference_label="chance"))
 
 # %% [markdown]
-# *Figure 08.11.* Phantoms; a network learned if its whole interval is above ½. *Figure 08.12.* 80 LGG patients. *Figure 08.13.* 160 phantoms. *Outline*: the control of section 7; *shuffled outcomes*: a control that must fail; *official head*: see 08.10; *clinical*: by Cox.
+# *Figure 08.11.* Phantoms: learned, if the interval is above ½. *Figure 08.12.* 80 LGG patients. *Figure 08.13.* 160 phantoms. *Outline*: see section 7; *shuffled outcomes* must fail; *official head*: see 08.10.
 #
 # | the deck | what we found |
 # |---|---|
-# | CBAM 0.763, SE 0.733 | on patients both near one half, as with shuffled outcomes: nothing to compare. On phantoms 0.612 and 0.577, shuffled 0.467; difference 0.035 [0.004, 0.067], one seed |
-# | no clinical values beside them | *clinical* ranks better than either, in both cohorts (0.739, 0.707); on phantoms so does the outline (0.661) |
-# | all patients: 0.763 on one slide, 0.704 on another, same network | unexplained |
-# | Brier 0.14 to 0.21 | what does one curve for all score? Not said |
+# | CBAM 0.763, SE 0.733 | patients: both near ½, as with shuffled outcomes. Phantoms: 0.612, 0.577 (shuffled 0.467); one seed |
+# | no clinical values beside them | *clinical* (Cox) ranks better, in both cohorts; on phantoms so does the outline |
+# | all patients: 0.763 on one slide, 0.704 on another | unexplained |
+# | Brier 0.14 to 0.21 | of one curve for all: not said |
 # | "one-year survival" | the end of the code's sixth interval, day 376 |
 # | glioblastoma alone poor | expected: see below |
 # | DenseNet-121 is presented | no row of results; its code cannot run |

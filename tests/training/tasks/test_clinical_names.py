@@ -40,5 +40,5 @@ def test_the_run_says_which_columns_it_did_not_use(tmp_path, capsys):
     words = ["train", "survival", "--data", "nifti", "--root", str(root), "--scale", "smoke", "--variants", "clinical"]
     assert main([*words, "--quiet", "--device", "cpu", "--out", str(run)]) == 0
     printed = capsys.readouterr()
-    assert "no clinical value of this recipe: Karnofsky; it knows age" in printed.err
+    assert "not clinical values of this recipe: Karnofsky; it knows age" in printed.err
     assert "clinical (1 parameters)" in printed.out  # the age
