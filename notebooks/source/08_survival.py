@@ -668,8 +668,8 @@ for label, intervals in {"networks that come trained": trained_c_indices(), **re
 # | no clinical values beside them | *clinical* (Cox) ranks better, in both cohorts; on phantoms so does the outline |
 # | all patients: 0.763 on one slide, 0.704 on another | unexplained |
 # | Brier 0.14 to 0.21 | of one curve for all: not said |
-# | "one-year survival" | the end of the code's sixth interval, day 376 |
-# | glioblastoma alone poor | expected: see below |
+# | "one-year survival" | day 376, the sixth interval's end |
+# | glioblastoma alone poor | expected: below |
 # | DenseNet-121 is presented | no row of results; its code cannot run |
 
 # %% [markdown]
