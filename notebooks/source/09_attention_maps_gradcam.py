@@ -604,7 +604,7 @@ for name, values in variants.items():
 # | Grad-CAM shows where the network looks | it shows *what* mattered, painted wherever that occurs (section 8) |
 # | the map is resized to the image | off by (S−1)/2 voxels for strided odd kernels (figure 09.3) |
 # | keep the positive part | an all-negative map then looks empty |
-# | better in coronal and sagittal planes than in axial ones (survival deck) | not seen: with P3D + IAM axial slices are as good by AUC (figure 09.9) and better by mass (09.8); not in the [survival networks](../figures/survival_planes.md) either |
+# | better in coronal and sagittal planes than in axial ones (survival deck) | mixed: in section 9's table P3D + IAM is better in coronal and worse in sagittal slices, other networks differ; not in the [survival networks](../figures/survival_planes.md) |
 #
 # The deck shows real patients without a score; ours are phantoms with known signal.
 #
