@@ -15,7 +15,7 @@ import argparse
 import copy
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,17 +48,17 @@ _PHANTOM = {"shape": (28, 116, 96), "spacing_mm": (6.0, 1.9, 1.9)}
 
 
 @dataclass(frozen=True)
-class Plan:
+class CurvePlan:
     """What is trained.
 
     Attributes:
-        recipe, scale, data: as `medattn train` takes them.
+        scale, data: as `medattn train` takes them.
         root: folder of the patients; None for phantoms.
         variant: of the recipe.
         sizes: numbers of patients.
         iterations: steps of each training, on phantoms and on patients.
         phantoms: how many are trained on.
-        changes: of the recipe's settings.
+        progress: show bars.
     """
 
     scale: str
@@ -68,7 +68,6 @@ class Plan:
     sizes: tuple[int, ...]
     iterations: int
     phantoms: int
-    changes: Mapping[str, Any]
     progress: bool = True
 
     @property
@@ -80,7 +79,7 @@ class Plan:
     def settings(self) -> Settings:
         """For patients."""
         base = self.recipe.at(self.scale, self.data)
-        return with_changes(base, {**self.changes, "iterations": self.iterations, "epochs": None})
+        return with_changes(base, {"iterations": self.iterations, "epochs": None})
 
     def patients(self) -> Task:
         """The task on patients."""
@@ -101,7 +100,7 @@ class Plan:
         return open_task(replace(self.recipe, phantom_task="segmentation"), settings, progress=self.progress)
 
 
-class Study:
+class LearningCurve:
     """Trainings of a plan, each kept in a file of its own.
 
     Args:
@@ -110,7 +109,7 @@ class Study:
         accelerator: accelerate's.
     """
 
-    def __init__(self, plan: Plan, rows: Path, accelerator: Accelerator) -> None:
+    def __init__(self, plan: CurvePlan, rows: Path, accelerator: Accelerator) -> None:
         self.plan, self.rows, self.accelerator = plan, rows, accelerator
         self.task = plan.patients()
         self.split = self.task.splits()[0]
@@ -183,31 +182,31 @@ def mirrored_masks(task: Task) -> Task:
     return wrong
 
 
-def difference(study: Study, arm: str, size: int, seeds: Sequence[int]) -> SeedInterval:
+def difference(curve: LearningCurve, arm: str, size: int, seeds: Sequence[int]) -> SeedInterval:
     """Mean Dice of an arm minus that from random weights, with its interval over seeds and tested patients."""
-    tables = [[list(study.row(name, size, seed)["dice"].values()) for seed in seeds] for name in (arm, RANDOM)]
+    tables = [[list(curve.row(name, size, seed)["dice"].values()) for seed in seeds] for name in (arm, RANDOM)]
     return crossed_mean_difference(*tables)
 
 
-def table(study: Study, seeds: Sequence[int]) -> list[str]:
+def table(curve: LearningCurve, seeds: Sequence[int]) -> list[str]:
     """Lines of a Markdown table: one row per number of patients."""
     lines = [f"| patients | {' | '.join(ARMS)} | {PHANTOMS} − {RANDOM} | {WRONG} − {RANDOM} |", "|---|" + "---|" * 5]
-    for size in (0, *study.plan.sizes):
+    for size in (0, *curve.plan.sizes):
         cells = []
         for arm in ARMS:
             if size == 0 and arm == RANDOM:
                 cells.append("–")
                 continue
-            means = [float(np.mean(list(study.row(arm, size, seed)["dice"].values()))) for seed in seeds]
+            means = [float(np.mean(list(curve.row(arm, size, seed)["dice"].values()))) for seed in seeds]
             cells.append(f"{np.mean(means):.3f} ({', '.join(f'{mean:.3f}' for mean in means)})")
-        apart = ["–", "–"] if size == 0 else [difference(study, arm, size, seeds).text() for arm in ARMS[1:]]
+        apart = ["–", "–"] if size == 0 else [difference(curve, arm, size, seeds).text() for arm in ARMS[1:]]
         lines.append(f"| {size} | {' | '.join((*cells, *apart))} |")
     return lines
 
 
-def page(study: Study, seeds: Sequence[int], lines: Sequence[str], picture: str) -> str:
+def page(curve: LearningCurve, seeds: Sequence[int], lines: Sequence[str], picture: str) -> str:
     """The page as Markdown."""
-    plan, tested = study.plan, len(set(study.split.test))
+    plan, tested = curve.plan, len(set(curve.split.test))
     return "\n".join([
         "# What phantoms are worth in patients", "",
         "Made by `medattn study learning-curve`; do not edit by hand.", "",
@@ -241,34 +240,34 @@ def main(words: Sequence[str] | None = None) -> int:
         raise UserError("--sizes, --seeds, --iterations and --phantoms are whole numbers of 1 or more")
     from accelerate import Accelerator
 
-    plan = Plan(options.scale, options.data, options.root, options.variant, tuple(sorted(set(options.sizes))),
-                options.iterations, options.phantoms, {}, not options.quiet)  # fmt: skip
+    plan = CurvePlan(options.scale, options.data, options.root, options.variant, tuple(sorted(set(options.sizes))),
+                options.iterations, options.phantoms, not options.quiet)  # fmt: skip
     rows = (options.rows or Path("runs") / f"learning-curve-{options.data}") / _settings_name(options)
     rows.mkdir(parents=True, exist_ok=True)
-    study, seeds = Study(plan, rows, Accelerator(cpu=True)), range(options.seeds)
-    lines = table(study, seeds)
+    curve, seeds = LearningCurve(plan, rows, Accelerator(cpu=True)), range(options.seeds)
+    lines = table(curve, seeds)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     picture = options.out.with_suffix(".png")
-    _draw(study, seeds, picture)
+    _draw(curve, seeds, picture)
     with new_file(options.out.resolve(), overwrite=True) as part:
-        part.write_text(page(study, seeds, lines, picture.name), encoding="utf-8")
+        part.write_text(page(curve, seeds, lines, picture.name), encoding="utf-8")
     print("\n".join([*lines, str(options.out)]))
     return 0
 
 
-def _draw(study: Study, seeds: Sequence[int], path: Path) -> None:
+def _draw(curve: LearningCurve, seeds: Sequence[int], path: Path) -> None:
     from medattn_lite import plots
 
-    means = {arm: [float(np.mean([list(study.row(arm, size, seed)["dice"].values()) for seed in seeds]))
-                   for size in study.plan.sizes] for arm in ARMS}  # fmt: skip
-    figure = plots.lines(study.plan.sizes, means, xlabel="patients trained on", ylabel="mean Dice", log_x=True)
+    means = {arm: [float(np.mean([list(curve.row(arm, size, seed)["dice"].values()) for seed in seeds]))
+                   for size in curve.plan.sizes] for arm in ARMS}  # fmt: skip
+    figure = plots.lines(curve.plan.sizes, means, xlabel="patients trained on", ylabel="mean Dice", log_x=True)
     with new_file(path.resolve(), overwrite=True) as part:
         figure.savefig(part, format="png", dpi=120, bbox_inches="tight")
 
 
 def _settings_name(options: argparse.Namespace) -> str:
-    """Trainings with other settings are kept in another folder."""
-    return f"{options.scale}-{_plain(options.variant)}-{options.iterations}-{options.phantoms}"
+    """Trainings on other data or with other settings are kept in another folder."""
+    return f"{options.data}-{options.scale}-{_plain(options.variant)}-{options.iterations}-{options.phantoms}"
 
 
 def _plain(name: str) -> str:

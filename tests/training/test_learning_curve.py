@@ -10,15 +10,15 @@ from accelerate import Accelerator
 
 from medattn_lite.cli import main
 from medattn_lite.errors import UserError
-from medattn_lite.training.learning_curve import ARMS, PHANTOMS, RANDOM, WRONG, Plan, Study, mirrored_masks
+from medattn_lite.training.learning_curve import ARMS, PHANTOMS, RANDOM, WRONG, CurvePlan, LearningCurve, mirrored_masks
 
 VARIANT = "nnU-Net-like with batch norm"
 
 
 @pytest.fixture
 def study(tmp_path):
-    plan = Plan("smoke", "phantom", None, VARIANT, (1, 2), 1, 2, {}, progress=False)
-    return Study(plan, tmp_path, Accelerator(cpu=True))
+    plan = CurvePlan("smoke", "phantom", None, VARIANT, (1, 2), 1, 2, progress=False)
+    return LearningCurve(plan, tmp_path, Accelerator(cpu=True))
 
 
 def _watched(study, monkeypatch):
