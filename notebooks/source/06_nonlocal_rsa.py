@@ -439,7 +439,7 @@ weigh = LesionCrossEntropy(swapped=True).to(device)
 
 def new_network(attention, seed=SEED, head_bias=False):  # the published head has no bias
     torch.manual_seed(seed)
-    options = {**settings.network, "head_bias": head_bias, "dropout": 0.2 if SCALE == "paper" else 0.0}
+    options = {**settings.network_options("unet3d"), "head_bias": head_bias, "dropout": 0.2 if SCALE == "paper" else 0.0}
     return RSANet(in_channels=len(task.channels), num_classes=2, attention=attention, positions="010", **options).to(device)
 
 

@@ -123,6 +123,13 @@ def test_one_notebook_quotes_the_laptop_run_and_the_others_measure() -> None:
     assert [name[:2] for name in NAMES if quotes_of_the_laptop_run(read(LEARNER[name]))] == ["08"]
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_a_notebook_builds_networks_with_the_options_of_one_network(name: str) -> None:
+    """A recipe's `network` also holds other networks' options by name, which no constructor takes."""
+    source = (NOTEBOOKS / "source" / f"{name}.py").read_text(encoding="utf-8")
+    assert "**settings.network," not in source and "**settings.network)" not in source
+
+
 @pytest.mark.parametrize("number", range(len(NAMES)))
 def test_a_notebook_leads_on_and_back(number: int) -> None:
     last = read(LEARNER[NAMES[number]]).cells[-1].source
